@@ -13,6 +13,7 @@ from app.i18n.languages import Language
 
 _MOMENTS = {"zh_CN": "y年M月d日 HH:mm", "en": "d MMMM y, HH:mm"}
 _MONTHS = {"zh_CN": "y年M月", "en": "MMMM y"}
+_LAST_DAYS = {"zh_CN": "M月d日（EEEE）", "en": "EEEE, d MMMM y"}
 _CLOCKS = {"zh_CN": "M月d日 HH:mm", "en": "d MMM, HH:mm"}
 
 
@@ -20,6 +21,12 @@ _CLOCKS = {"zh_CN": "M月d日 HH:mm", "en": "d MMM, HH:mm"}
 def format_day(on: date, language: Language) -> str:
     """Weekday, day, month and year in words, e.g. `Friday, 27 November 2026`."""
     return format_date(on, "full", locale=language.formats)
+
+
+@lru_cache(maxsize=4096)
+def format_last_day(on: date, language: Language) -> str:
+    """A day that is near, on which something ends: in Chinese without the year, e.g. `11月27日（星期五）`."""
+    return format_date(on, _LAST_DAYS[language.code], locale=language.formats)
 
 
 @lru_cache(maxsize=4096)

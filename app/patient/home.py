@@ -79,7 +79,7 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
             questions=form.questions,
             minutes=form.remaining_minutes,
             answered=form.answered if form.counts else 0,
-            closes=formats.format_day(form.until_on, current.language),
+            closes=formats.format_last_day(form.until_on, current.language),
             url=url_of_form(form.slot),
             helper=form.helper,
         )

@@ -33,9 +33,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "page_outdated": conflict(
         N_("This page can no longer be used. Please look at it again, then decide. Nothing was changed.")
     ),
-    "page_used": conflict(
-        N_("This page was already used, with something else in it. Nothing more was changed.")
-    ),
+    "page_used": conflict(N_("This page was already used with other contents. Nothing else was changed.")),
     "state_changed": conflict(
         N_(
             "Something changed since you were shown this. Nothing was recorded."
@@ -56,7 +54,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "unknown_item": invalid(N_("%(item)s is not a question of this form.")),
     "out_of_range": invalid(N_("%(item)s: please choose a value from %(low)s to %(high)s.")),
     "wrong_kind": invalid(N_("%(item)s: this answer must be a %(allowed)s.")),
-    "altered_answer": invalid(N_("%(item)s: this answer was changed on the phone and cannot be taken.")),
+    "altered_answer": invalid(N_("%(item)s: this answer was changed on the phone and can't be accepted.")),
     "must_answer": invalid(N_("%(item)s: please answer this question.")),
     "unanswered": invalid(N_("Questions without an answer: %(items)s.")),
     "who_needed": invalid(N_("Please say who is filling this in.")),
@@ -73,7 +71,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "bad_field": invalid(N_("%(field)s must be %(allowed)s.")),
     "invalid_answers": invalid(N_("These answers are not possible: %(items)s.")),
     "not_begun": conflict(N_("This form has not been started."), "locked"),
-    "already_submitted": conflict(N_("This form was already sent. The first answers stand."), "locked"),
+    "already_submitted": conflict(N_("This form was already sent. The first answers count."), "locked"),
     "arrived_too_late": conflict(
         N_("These answers came after the form closed on %(day)s. They are kept."), "locked"
     ),
@@ -88,7 +86,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "wrong_pin": RefusalMessage(403, N_("This PIN is wrong."), "forbidden"),
     "wrong_birth_date": RefusalMessage(403, N_("This date is wrong."), "forbidden"),
     "unknown_choice": invalid(N_("This is not offered. Allowed: %(allowed)s.")),
-    "this_device": conflict(N_("This is the phone in your hand. To leave it, log out.")),
+    "this_device": conflict(N_("This is the phone you're using. To stop using it, log out.")),
     "bad_pin": invalid(N_("The PIN must be %(allowed)s.")),
     "pins_differ": invalid(N_("The two PINs are not the same.")),
     "throttled": RefusalMessage(
@@ -107,7 +105,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "outcome_needed": invalid(N_("Please write the outcome.")),
     "words_too_long": invalid(N_("These words are too long. At most %(most)s characters.")),
     # enrolment and setting up
-    "bad_subject": invalid(N_("This code does not have the study's form: %(allowed)s.")),
+    "bad_subject": invalid(N_("This code doesn't match the study's pattern: %(allowed)s.")),
     "subject_of_other_site": invalid(
         N_("%(subject)s is a code of site %(allowed)s, and cannot be used at site %(site)s.")
     ),
@@ -169,16 +167,16 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "wrong_code": RefusalMessage(403, N_("This code is wrong or was already used."), "forbidden"),
     "unknown_device": absent("unknown-device"),
     # the EDC
-    "invalid_client": RefusalMessage(401, N_("Client and secret do not fit."), "unauthorized"),
+    "invalid_client": RefusalMessage(401, N_("The client or the secret is wrong."), "unauthorized"),
     "invalid_token": RefusalMessage(401, N_("This token is not valid any more."), "unauthorized"),
     "invalid_scope": RefusalMessage(
         400, N_("This client may ask for these scopes only: %(allowed)s."), "insufficient-scope"
     ),
     "invalid_request": RefusalMessage(
-        400, N_("This request lacks something. Needed: %(allowed)s."), "malformed"
+        400, N_("Something is missing from this request. Needed: %(allowed)s."), "malformed"
     ),
     "unsupported_grant_type": RefusalMessage(
-        400, N_("Tokens are given in one way only: %(allowed)s."), "malformed"
+        400, N_("Tokens are issued in one way only: %(allowed)s."), "malformed"
     ),
     "insufficient_scope": RefusalMessage(
         403, N_("The token lacks the scope %(scope)s."), "insufficient-scope"
@@ -199,7 +197,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
         406, N_("None of these is acceptable: %(allowed)s."), "no-acceptable-type"
     ),
     "feed_epoch_changed": conflict(
-        N_("This feed has begun anew; please take a snapshot."), "feed-epoch-changed"
+        N_("This feed has started again from the beginning; please take a snapshot."), "feed-epoch-changed"
     ),
     "feed_ahead": conflict(
         N_("This feed ends at %(head)s. The operator has been told."), "feed-epoch-changed"
@@ -263,11 +261,11 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "duplicate_columns": invalid(N_("The file has columns twice: %(columns)s.")),
     "reserved_columns": invalid(N_("The file already has the columns %(columns)s, which scoring adds.")),
     "not_utf8": invalid(N_("The file is not written in UTF-8: line %(line)s.")),
-    "bad_csv": invalid(N_("The file is no valid CSV at line %(line)s.")),
+    "bad_csv": invalid(N_("The file is not valid CSV at line %(line)s.")),
     "line_break_in_cell": invalid(
         N_(
-            "Line %(line)s opens a quotation that goes on in the next line. Correct it, or allow line breaks "
-            "in cells (--allow-line-breaks)."
+            "Line %(line)s opens a quotation that continues on the next line. Correct it, or allow line "
+            "breaks in cells (--allow-line-breaks)."
         )
     ),
     "unclosed_quote": invalid(N_("Line %(line)s opens a quotation that does not end.")),
@@ -277,9 +275,9 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     ),
     "nothing_to_score": conflict(N_("This questionnaire has no scales to score.")),
     # the installation
-    "bad_head_file": conflict(N_("%(file)s is no file of heads. Look what became of it.")),
-    "not_a_backup": invalid(N_("%(file)s is no backup of Daybook: %(why)s.")),
-    "wrong_key": RefusalMessage(500, N_("The key of this installation does not fit its data."), "internal"),
+    "bad_head_file": conflict(N_("%(file)s is not a file of heads. Please check what happened to it.")),
+    "not_a_backup": invalid(N_("%(file)s is not a backup of Daybook: %(why)s.")),
+    "wrong_key": RefusalMessage(500, N_("The key of this installation doesn't match its data."), "internal"),
     **DATASET_REFUSALS,
     **DESK_REFUSALS,
     **PEOPLE_REFUSALS,

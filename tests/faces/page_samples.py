@@ -212,7 +212,15 @@ def person_pages() -> tuple[Page, ...]:
             p.HelperPage("Diary", "/f/1/who", "/f/1", "scribe", "family", error)
             for error in ("", "who", "scribe")
         ),
-        LanguagePage("Diary", "中文", "zh-Hans", "已答的内容会保留。", "/f/1/language/zh_CN", "/f/1"),
+        LanguagePage(
+            "Diary",
+            "中文",
+            "zh-Hans",
+            "Answers are kept.",
+            "已答的内容会保留。",
+            "/f/1/language/zh_CN",
+            "/f/1",
+        ),
     )
 
 

@@ -79,7 +79,7 @@ def test_a_mistyped_birth_date_is_recorded_again(dated: ClinicFixture) -> None:
         assert (told.status_code // 100, words in told.text) == (4, True)
     done = nurse.post(url, data=right | {"reason": "mistyped"})
     assert done.headers["location"] == f"{dated.url}?done=birth_date"
-    assert "The birth date is recorded." in nurse.get(done.headers["location"]).text
+    assert "Birth date saved." in nurse.get(done.headers["location"]).text
     assert dated.person.row().birth_hash != before
     monitor = dated.browser(Role.MONITOR)
     assert (monitor.get(url).status_code, monitor.post(url, data=right).status_code) == (404, 404)
@@ -98,7 +98,7 @@ def test_somebody_without_a_birth_date_cannot_be_invited(app: FastAPI, clock: Cl
 def test_who_cannot_get_in_stands_on_the_desk(clinic: ClinicFixture, app: FastAPI, clock: Clock) -> None:
     nurse = clinic.browser(Role.NURSE)
     assert not page(nurse, "/desk").all("tbody")
-    assert "Nobody is locked out." in nurse.get("/desk/access").text
+    assert "Nobody is locked out at the moment." in nurse.get("/desk/access").text
     waiting = enrolled_only(Person(clinic.person.installation, clinic.site, "0571-002"))
     lost: Phone = invited(app, clinic.person)
     lost.activate()

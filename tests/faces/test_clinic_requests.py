@@ -82,7 +82,7 @@ def test_requests_are_closed_with_their_outcome(nurse: TestClient) -> None:
     assert (done.status_code, done.headers["location"]) == (303, "/desk/requests?done=1")
     assert nurse.post(call).status_code == 409
     assert nurse.post(correction, data={"outcome": "noted on paper"}).status_code == 303
-    assert "The request is closed." in page(nurse, "/desk/requests?done=1").text
+    assert "The request has been closed." in page(nurse, "/desk/requests?done=1").text
     assert "No requests are open." in page(nurse, "/desk/requests").text
 
 

@@ -48,7 +48,7 @@ def test_a_gap_is_explained_from_the_participant_s_page(press: Press) -> None:
     done = press.post(offered[FIELD])
     assert done.headers["location"] == f"{profile}?done=reason"
     after = press.client.get(done.headers["location"]).text
-    assert "The reason is recorded." in after
+    assert "Reason recorded." in after
     assert "Days without a diary entry" not in after
     assert "No days need a reason." in press.client.get(press.address).text
     assert "No days need a reason." in press.client.get(urls.DIARY_GAP_LIST).text

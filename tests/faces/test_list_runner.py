@@ -33,7 +33,7 @@ def expect_held(phone: Phone, **values: object) -> None:
 
 @pytest.mark.req("CAP-06")
 def test_none_of_these_is_a_whole_diary_in_three_taps(phone: Phone) -> None:
-    assert phone.question == "What did you have on this day?"
+    assert phone.question == "Which of these did you have on this day?"
     phone.next()
     expect(phone.page.locator("#m-none")).to_be_visible()
     expect(phone.page.locator("#leave")).to_be_hidden()
@@ -118,7 +118,7 @@ def test_a_tick_that_says_it_all_calls_at_once_and_leads_on(phone: Phone) -> Non
     tick(phone, "Fever")
     tick(phone, "Low mood")
     phone.next()
-    assert phone.question == "How low was your mood?"
+    assert phone.question == "How bad was your low mood?"
     expect_held(phone, fever=NOT_TICKED, temperature=OPEN)
     expect(phone.page.locator("#urgent p")).to_be_hidden()
 
@@ -126,11 +126,11 @@ def test_a_tick_that_says_it_all_calls_at_once_and_leads_on(phone: Phone) -> Non
 def test_a_draft_opens_where_it_was_left(chromium: Browser) -> None:
     open_list = {"any_symptom": OPEN, "pain": OPEN, "cough": NOT_TICKED}
     for phone in phone_with(chromium, samples.form(samples.LISTED, "en", open_list)):
-        assert phone.question == "What did you have on this day?"
+        assert phone.question == "Which of these did you have on this day?"
         assert phone.page.locator("#s-any_symptom .o :checked").count() == 1
     shut = {**dict.fromkeys(LISTED, NOT_TICKED), "any_symptom": 1, "pain": 4, "sleep": OPEN}
     for phone in phone_with(chromium, samples.form(samples.LISTED, "en", shut)):
-        assert phone.question == "How bad was your sleep?"
+        assert phone.question == "How bad were your sleep problems?"
         phone.desk.save = 503
         phone.choose(0)
         phone.page.click("#back")
@@ -140,7 +140,7 @@ def test_a_draft_opens_where_it_was_left(chromium: Browser) -> None:
         phone.page.wait_for_timeout(50)
         phone.desk.save = 204
         phone.page.reload()  # what the phone kept stands in the list again, although no server told it
-        assert phone.question == "What did you have on this day?"
+        assert phone.question == "Which of these did you have on this day?"
         ticked = phone.page.locator("#s-any_symptom .o :checked + span")
-        assert [each.inner_text() for each in ticked.all()] == ["Cough", "Poor sleep"]
+        assert [each.inner_text() for each in ticked.all()] == ["Cough", "Sleep problems"]
         expect_held(phone, pain=NOT_TICKED, cough=OPEN, sleep=0, any_symptom=OPEN)

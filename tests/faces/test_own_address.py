@@ -35,7 +35,7 @@ def test_an_address_is_entered_and_verified_without_a_script(app: FastAPI, phone
     for _ in range(2):
         assert client.post(CODE, data={"code": code}).headers["location"] == "/settings/saved/address"
     saved = client.get("/settings/saved/address").text
-    assert "Your reminders go there now." in saved
+    assert "Your reminders will go there now." in saved
     assert "Change the e-mail address" in saved
     assert "l***@example.org" in client.get("/settings/address").text
     same = client.post("/settings/address", data={"address": "li@example.org"})

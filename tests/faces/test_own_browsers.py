@@ -111,7 +111,7 @@ def test_the_pin_is_changed(phone: Phone, clock: Clock) -> None:
         told = change(*fields)
         assert (told[0], words in told[1]) == (status, True)
     assert change(PIN, NEW, NEW)[0] == 303
-    assert "Your PIN is changed." in phone.client.get("/settings/pin?saved=1").text
+    assert "PIN changed." in phone.client.get("/settings/pin?saved=1").text
     clock.forward(minutes=16)
     assert phone.client.post("/unlock", data={"pin": NEW}).status_code == 303
     assert [change("000001", NEW, NEW)[0] for _ in range(6)] == [403] * 5 + [429]

@@ -33,7 +33,7 @@ def test_a_date_is_previewed_and_then_recorded(clinic: ClinicFixture, nurse: Tes
     assert "no longer what you were shown" in stale.text
     assert hidden_of(stale)["shown"] == hidden["shown"]
     assert nurse.post(url, data=hidden).headers["location"] == f"{clinic.url}?done=date"
-    assert "The date is recorded." in page(nurse, f"{clinic.url}?done=date").text
+    assert "Date recorded." in page(nurse, f"{clinic.url}?done=date").text
 
 
 def test_a_date_that_differs_from_the_edcs_is_listed(clinic: ClinicFixture, nurse: TestClient) -> None:

@@ -255,7 +255,7 @@ def test_without_the_runner_a_form_is_saved_reviewed_and_sent(phone: Phone) -> N
     assert "Your answers are saved." in phone.client.get("/home/saved").text
     lacking = phone.send(slot, {"q1": "4", "q5": "9"}, reviewed="0")
     assert lacking.status_code == 422
-    assert "Question 5: this answer is not possible." in lacking.text
+    assert "Question 5: please check this answer." in lacking.text
     assert "Question 3: you have not answered this question." in lacking.text
     assert 'name="q1" value="4" checked' in lacking.text
     review = phone.send(slot, {"q1": "4", "blank_rest": "1"}, reviewed="0")

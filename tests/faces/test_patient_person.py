@@ -152,11 +152,11 @@ def test_what_was_sent_is_listed_never_changed_and_a_correction_is_asked_for(pho
     for _ in range(2):
         told = led(phone, phone.client.post(f"/sent/{slot}/correction"))
         assert told.one("h1").text == "Thank you. We will call you."
-        assert "We'll call in these hours: 8-17 ." in told.text
+        assert "We'll call during these hours: 8-17 ." in told.text
     assert len(asked(phone)) == 1
     again = page(phone, "/sent")
     assert again.all("a", href=f"/sent/{slot}/correction") == []
-    assert "You told us on 2 March 2026, 09:30 that something is wrong." in again.text
+    assert "On 2 March 2026, 09:30 you told us that there is a mistake." in again.text
     assert phone.client.put(f"/f/{slot}/answers").status_code == 405
     assert phone.save(slot, event(1, "q1", 4)).status_code == 409
     close_request(
@@ -177,10 +177,10 @@ def test_a_report_is_withdrawn_until_somebody_acts_on_it(phone: Phone) -> None:
     led(phone, phone.client.post(ask))
     assert phone.client.get(ask).headers["location"] == f"/sent/{slot}/asked"
     told = page(phone, link_to(page(phone, "/sent"), back))
-    assert "You told us on 2 March 2026, 09:30 that something is wrong." in told.text
+    assert "On 2 March 2026, 09:30 you told us that there is a mistake." in told.text
     assert [each["href"] for each in told.one("main").all("a", class_="btn sec")] == ["/sent"]
     shown = led(phone, phone.client.post(back))
-    assert "Your report is withdrawn." in shown.text
+    assert "Report withdrawn." in shown.text
     assert "Your study team dealt with your report" not in shown.text
     assert asked(phone) == ()
     led(phone, phone.client.post(link_to(shown, ask)))
@@ -250,18 +250,18 @@ def test_help_says_the_hours_by_day_and_the_number_for_emergencies(app: FastAPI,
 @pytest.mark.req("AUD-01")
 def test_help_asks_for_a_call_once_and_says_when(app: FastAPI, phone: Phone) -> None:
     shown = page(phone, "/help")
-    assert "We'll call in these hours: 8-17 ." in shown.text
+    assert "We'll call during these hours: 8-17 ." in shown.text
     assert page(phone, "/home").all("a", href="/help/call")
     assert page(phone, "/settings").all("a", href="/help/call")
     asks = page(phone, link_to(shown, "/help/call"))
-    assert "We'll call you at the telephone number that you gave your study team." in asks.text
-    assert "We'll call in these hours: 8-17 ." in asks.text
+    assert "We'll call you on the number you gave your study team." in asks.text
+    assert "We'll call during these hours: 8-17 ." in asks.text
     assert asks.one("a", class_="btn sec")["href"] == "/help"
     assert asked(phone) == ()
     for _ in range(2):
         told = led(phone, phone.client.post(str(asks.one("form", action="/help/call")["action"])))
         assert "You asked for a call on 2 March 2026, 09:30." in told.text
-        assert "We'll call in these hours: 8-17 ." in told.text
+        assert "We'll call during these hours: 8-17 ." in told.text
         assert told.all("a", href="/help/call") == []
     assert [each.kind.value for each in asked(phone)] == ["call"]
     assert phone.client.get("/help/call").headers["location"] == "/help#call"
@@ -276,7 +276,7 @@ def test_a_call_that_was_asked_for_can_be_withdrawn_once(phone: Phone) -> None:
     back = page(phone, link_to(told, "/help/call/withdrawal"))
     assert "You asked for a call on 2 March 2026, 09:30." in back.text
     told = led(phone, phone.client.post(str(back.one("form", action="/help/call/withdrawal")["action"])))
-    assert "Your request is withdrawn." in told.text
+    assert "Request withdrawn." in told.text
     assert asked(phone) == ()
     late = phone.client.post("/help/call/withdrawal")
     assert (late.status_code, heading(late)) == (409, "There is nothing to withdraw")
@@ -329,7 +329,7 @@ def test_the_text_size_and_the_language_change_at_once_and_say_so(addressed: Pho
     shown = page(addressed, "/settings")
     assert shown.one("input", name="size", value="standard").get("checked") == ""
     large = chosen(addressed, "/settings/text-size", size="extra_large")
-    assert (said(large), large.all("html")[0]["class"]) == ("The text size is changed.", " extra_large")
+    assert (said(large), large.all("html")[0]["class"]) == ("Text size changed.", " extra_large")
     assert large.one("input", name="size", value="extra_large").get("checked") == ""
     for path in ("/settings", "/settings/saved/hour"):
         referer = {"referer": f"https://testserver{path}"}
@@ -343,7 +343,7 @@ def test_each_setting_of_reminders_saves_at_once_and_says_so(addressed: Phone) -
     assert "E-mail: l***@example.org" in shown.text
     assert "li@example.org" not in shown.text
     hour = chosen(addressed, "/settings/reminders/hour", hour="20:00")
-    assert said(hour) == "The time of your reminders is changed."
+    assert said(hour) == "Reminder time changed."
     assert hour.one("option", selected="").text == "20:00"
     assert addressed.person.row().remind_at == "20:00"
     days_off = [each["value"] for each in hour.one("select", name="until").all("option")]
@@ -389,7 +389,7 @@ def test_a_notice_says_what_it_was_when_and_what_comes_next(phone: Phone, clock:
     phone.client.post("/unlock", data={"pin": "135790"})
     closed = page(phone, f"/f/{slot}", 409)
     assert closed.one("h1").text == "This form is closed"
-    for words in ("Symptom diary", "closed on", "That is all right.", "Next form: Saturday, 7 March 2026."):
+    for words in ("Symptom diary", "closed on", "That's all right.", "Next form: Saturday, 7 March 2026."):
         assert words in closed.text
     assert closed.all("a", href="tel:05715550000")
     proxy = phone.client.post(f"/f/{phone.slot('D4')}/begin", data={"who": "proxy"})

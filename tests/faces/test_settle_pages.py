@@ -79,7 +79,7 @@ def test_a_data_manager_lands_on_what_is_open_and_settles_it_once(
     answers = [manager.post(differing, data=form | TYPED) for _press in range(2)]
     assert [each.headers["location"] for each in answers] == [f"{urls.SETTLE}?done=settled"] * 2
     done = page(manager, f"{urls.SETTLE}?done=settled")
-    assert "Your decision is recorded." in done.text
+    assert "Decision recorded." in done.text
     assert "Nothing is open. Everything is settled." in done.text
     assert done.one("nav", **{"aria-label": "Desk"}).all("a")[0].text == "To settle"
     settled = page(manager, differing)

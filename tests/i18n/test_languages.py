@@ -66,6 +66,7 @@ def test_days_and_moments_read_as_people_write_them(
 ) -> None:
     on = date(2026, 11, 27)
     assert formats.format_day(on, spoken) == day
+    assert formats.format_last_day(on, spoken) == {ENGLISH: day, CHINESE: "11月27日（星期五）"}[spoken]
     assert formats.format_short_day(on, spoken) == short
     assert formats.format_moment(AT, "Asia/Shanghai", spoken) == moment
     assert formats.format_clock(AT, "Asia/Shanghai", spoken) == clock

@@ -94,7 +94,7 @@ def sign_by_page(served: ServedDesk, context: BrowserContext) -> str:
     doctor.fill("#password", PASSWORD)
     doctor.fill("#one_time_code", served.code(DOCTOR))
     doctor.click("main form button.btn")
-    expect(doctor.locator("[role=status]")).to_contain_text("Your decision is signed and recorded.")
+    expect(doctor.locator("[role=status]")).to_contain_text("Decision signed and recorded.")
     return doctor.url
 
 
@@ -113,7 +113,7 @@ def add_passkey(served: ServedDesk, page: Page) -> None:
     page.click("[action$='/passkeys'] button.btn")
     check_sound(page)
     page.click("button:visible:has-text('Make the passkey')")
-    expect(page.locator("[role=status]")).to_contain_text("The passkey is added.")
+    expect(page.locator("[role=status]")).to_contain_text("Passkey added.")
     expect(page.locator("main")).to_contain_text("Ward computer")
     check_sound(page)
 
@@ -144,7 +144,7 @@ def sign_by_passkey(served: ServedDesk, page: Page, correction: str) -> None:
     page.check("[name=outcome][value=approved]")
     page.fill("#password", PASSWORD)
     page.click("text=Use a passkey instead of a code")
-    expect(page.locator("[role=status]")).to_contain_text("Your decision is signed and recorded.")
+    expect(page.locator("[role=status]")).to_contain_text("Decision signed and recorded.")
 
 
 def check_in_both_languages(page: Page, pages: Iterable[str]) -> None:

@@ -28,7 +28,7 @@ def test_next_works_from_the_first_paint_on(context: BrowserContext, patient: Pa
 
 @pytest.mark.req("OFF-00", "OFF-01")
 @pytest.mark.parametrize(
-    ("lang", "words"), [("en", "No connection"), ("zh_CN", "网络未连接")], ids=["en", "zh_CN"]
+    ("lang", "words"), [("en", "No connection"), ("zh_CN", "没有网络")], ids=["en", "zh_CN"]
 )
 def test_a_server_in_trouble_is_told_and_gets_the_answers_later(
     context: BrowserContext, patient: Patient, lang: str, words: str

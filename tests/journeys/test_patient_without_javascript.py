@@ -19,18 +19,18 @@ pytestmark = pytest.mark.parametrize("lang", ["en", "zh_CN"])
 
 SAID = {
     "language": {"en": "Language changed.", "zh_CN": "语言已更改。"},
-    "size": {"en": "The text size is changed.", "zh_CN": "字体大小已更改。"},
-    "hour": {"en": "The time of your reminders is changed.", "zh_CN": "提醒时间已更改。"},
+    "size": {"en": "Text size changed.", "zh_CN": "字体大小已更改。"},
+    "hour": {"en": "Reminder time changed.", "zh_CN": "提醒时间已更改。"},
     "pause": {"en": "Reminders are paused now.", "zh_CN": "提醒已暂停。"},
     "again": {"en": "Reminders are on again.", "zh_CN": "提醒已恢复。"},
     "off": {"en": "Reminders are off now.", "zh_CN": "提醒已关闭。"},
     "on": {"en": "Reminders are on now.", "zh_CN": "提醒已开启。"},
     "here": {"en": "This one", "zh_CN": "本机"},
-    "removed": {"en": "It is removed.", "zh_CN": "已移除"},
+    "removed": {"en": "Removed.", "zh_CN": "已移除"},
     "called": {"en": "You asked for a call", "zh_CN": "请我们给您回电"},
-    "withdrawn": {"en": "Your request is withdrawn.", "zh_CN": "已撤回。"},
+    "withdrawn": {"en": "Request withdrawn.", "zh_CN": "已撤回。"},
     "thanks": {"en": "Thank you. We will call you.", "zh_CN": "谢谢您。我们会给您打电话。"},
-    "told": {"en": "something is wrong. The team will call you.", "zh_CN": "告诉我们内容有误。"},
+    "told": {"en": "there is a mistake. The team will call you.", "zh_CN": "说这份问卷填错了。"},
     "welcome": {"en": "Welcome", "zh_CN": "欢迎"},
     "gone": {"en": "This phone is not logged in", "zh_CN": "这部手机没有登录"},
 }

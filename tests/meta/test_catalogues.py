@@ -2,9 +2,10 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
+from babel.messages.catalog import Message
 from jinja2 import Environment
 
 from app.i18n.languages import ENGLISH, LANGUAGES
@@ -13,6 +14,25 @@ from tests.catalogues import ROOT, extracted, faults, kept, texts_of
 _CHINESE = r"[\u3400-\u9fff\u3001-\u3011\uff01-\uff5e]"
 _HALF = re.compile(rf"""{_CHINESE}\s?[,;:?!()"'.]|[,;:?!("']\s?{_CHINESE}""")
 _MARK = re.compile("[,;:()]")
+
+_PARTICIPANT = (
+    "templates/patient/",
+    "templates/ui/",
+    "templates/messages/reminder",
+    "templates/messages/contact",
+    "templates/clinic/sheet",
+    "templates/web/",
+    "patient/",
+)
+"""Of which files the words are a participant's."""
+_STIFF = re.compile(
+    r"\b(?:need not|wanted|(?:came|became) of|getting in|did not work|go(?:es)? on|for each line|bound a"
+    r"|not (?:asked|wanted) any more|in the meantime|the square)\b|^it is (?:recorded|taken back)\.$",
+    re.IGNORECASE,
+)
+_OF_THE_DESK = re.compile(r"\b(?:type (?:your|the)|overdue|missed|PIN code)\b", re.IGNORECASE)
+_STIFF_CHINESE = re.compile("漏填|未能成功|此题留空|由他人(?:记录|替)|极重|索取|账户|许可|研究计划")
+_CHINESE_OF_THE_DESK = re.compile("逾期|日志|PIN 码|致电|无需|请勿|此问卷|为您提供|发送(?!消息|验证码|提醒)")
 
 
 @pytest.mark.parametrize("code", [known.code for known in LANGUAGES if known is not ENGLISH])
@@ -78,17 +98,39 @@ def test_no_half_width_mark_stands_beside_chinese_words() -> None:
     assert [marks for text in texts if (marks := half_width(text))] == []
 
 
-def test_a_participant_reads_no_word_of_the_desk() -> None:
-    """Never overdue, never a log for the diary, and one word for the PIN."""
-    forbidden = re.compile("逾期|日志|PIN 码")
+def shown_to_participants(message: Message) -> bool:
+    """Whether a participant's page, message or sheet has it."""
+    return any(file.startswith(_PARTICIPANT) for file, _ in message.locations)
+
+
+def misworded(texts: Iterable[str], forbidden: re.Pattern[str]) -> list[str]:
+    """Those in which such a word stands."""
+    return [text for text in texts if forbidden.search(text)]
+
+
+def test_words_that_nobody_says_are_told() -> None:
+    """The rules themselves, by what once stood on the pages."""
+    for text in ("It is recorded.", "You need not do anything.", "Save and go on later", "What came of it"):
+        assert misworded([text], _STIFF) == [text]
+    assert misworded(["Type your code", "Overdue"], _OF_THE_DESK) == ["Type your code", "Overdue"]
+    assert misworded(["漏填", "此题留空", "由他人替我回答", "已有账户"], _STIFF_CHINESE) != []
+    for text in ("逾期", "研究日志", "PIN 码", "请致电我们", "立即发送", "此问卷已关闭"):
+        assert misworded([text], _CHINESE_OF_THE_DESK) == [text]
+    assert misworded(["我们不会再给您发送消息。"], _CHINESE_OF_THE_DESK) == []
+
+
+def test_no_page_says_what_nobody_says() -> None:
+    """English as a nurse speaks it, one Chinese term for one thing, nothing of the desk for participants."""
     have = kept("zh_CN")
-    pages = ("templates/patient/", "templates/ui/", "templates/messages/reminder", "patient/")
-    shown = [
-        each for each in extracted() if each.id and any(file.startswith(pages) for file, _ in each.locations)
-    ]
-    assert shown
-    texts = [text for each in shown for text in texts_of(have[each.id].string)]
-    assert [text for text in texts if forbidden.search(text)] == []
+    messages = [each for each in extracted() if each.id]
+    theirs = [each for each in messages if shown_to_participants(each)]
+    assert len(theirs) > 100
+    for shown, english, chinese in (
+        (messages, _STIFF, _STIFF_CHINESE),
+        (theirs, _OF_THE_DESK, _CHINESE_OF_THE_DESK),
+    ):
+        assert misworded((text for each in shown for text in texts_of(each.id)), english) == []
+        assert misworded((text for each in shown for text in texts_of(have[each.id].string)), chinese) == []
 
 
 def test_no_template_writes_a_mark_of_its_own() -> None:

@@ -78,9 +78,9 @@ def test_the_letter_says_what_until_when_how_long_where_and_who_helps(
     (letter,) = mail_server.letters
     assert letter.subject == "Daybook study: a form is ready"
     assert letter.text == (
-        "Your study diary can be filled in now.\n"
+        "You can fill in your study diary now.\n"
         "It takes about 7 minutes.\n"
-        "It is open until the end of Friday, 6 March 2026.\n\n"
+        "You can fill it in until the end of Friday, 6 March 2026.\n\n"
         "https://d.test/\n\n"
         "Questions? Call 0571-5550000 (8-17)."
     )

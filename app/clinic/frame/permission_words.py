@@ -16,7 +16,7 @@ PERMISSION_WORDS: Mapping[Permission, str] = {
     Permission.REASON_RECORD: N_("record why a form is missing"),
     Permission.REQUEST_CLOSE: N_("close participants' requests"),
     Permission.CONTACT_LOG: N_("log contacts"),
-    Permission.REMINDER_SEND: N_("have a reminder sent"),
+    Permission.REMINDER_SEND: N_("send reminders"),
     Permission.ARM_SEE: N_("see the treatment arm"),
     Permission.TRAIL_SEE: N_("read the audit trail"),
     Permission.STAFF_MANAGE: N_("invite staff, give and revoke roles"),

@@ -20,7 +20,7 @@ REPEATED_AFTER = timedelta(days=7)
 MOST_OF_A_KIND = 2
 """However often a window moves, no form is reminded of more often by one rule."""
 STAFF_HOURS = (time(8), time(21))
-"""Between which local times staff may have a reminder sent, the last one included."""
+"""Between which local times staff may send reminders, the last one included."""
 BY_STAFF = "staff:"
 LIMIT_OF_PLAN = 2
 """No form gets more than so many times the reminders of its plan, those that staff send included."""
@@ -153,7 +153,7 @@ def next_due_moment(
 
 
 class StaffReminderRefusal(StrEnum):
-    """Why staff may not have a reminder sent now."""
+    """Why staff may not send reminders now."""
 
     FORM_NOT_OPEN = "form_not_open"
     REMINDERS_NOT_WANTED = "reminders_not_wanted"

@@ -16,6 +16,7 @@ from app.services.capture.form_languages import switch_form_language
 from app.services.capture.forms import get_form_definition
 from app.web.cookies import set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE
+from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages
 from app.web.routes import YEAR
 
@@ -28,12 +29,15 @@ class LanguagePage:
     name: str
     language: str
     lang: str
+    told_here: str
     told_there: str
     action_url: str
     form_url: str
 
 
 STAYS = N_("Your answers are kept. The questions will be shown in %(language)s.")
+NAMES = {"en": N_("English"), "zh_CN": N_("Chinese")}
+"""Of languages, for readers of any; the button has a language's own name for itself."""
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
@@ -47,11 +51,17 @@ def ask_language(current: UnlockedRequest, slot: str, code: str) -> Response:
         name=name_form(current, form.name, form.occasion),
         language=language.name,
         lang=language.tag,
-        told_there=pages.word(STAYS, current.frame.speaking(language)) % {"language": language.name},
+        told_here=_told(pages, language, current.frame),
+        told_there=_told(pages, language, current.frame.speaking(language)),
         action_url=f"{url}/language/{language.code}",
         form_url=url,
     )
     return current.show(page)
+
+
+def _told(pages: Pages, language: Language, frame: PageFrame) -> str:
+    name = NAMES.get(language.code)
+    return pages.word(STAYS, frame) % {"language": pages.word(name, frame) if name else language.name}
 
 
 @router.post("/f/{slot}/language/{code}")

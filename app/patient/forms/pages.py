@@ -72,7 +72,8 @@ class Question:
 
     `ask_if` is a condition such as "fever==1"; `urgent_if` holds some such as "temperature>=380", any of
     which counts. Their numbers are the stored integers (tenths where `decimals` is 1), while `value` of a
-    decimal is as a person writes it.
+    decimal is as a person writes it. `asked_after` says `ask_if` in words: the number of the other question,
+    and its answer.
     """
 
     code: str
@@ -85,6 +86,7 @@ class Question:
     blank: bool = False
     skippable: bool = True
     ask_if: str = ""
+    asked_after: tuple[int, str] = (0, "")
     urgent_if: str = ""
     low: int = 0
     high: int = 0

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from app.domain.instruments.definition import Condition, Instrument, Item, ItemKind
+from app.domain.instruments.definition import Comparison, Condition, Instrument, Item, ItemKind
 from app.domain.instruments.reserved_codes import TICK_PREFIX
 from app.domain.instruments.responses import NOT_TICKED, format_answer, settle_list, urgent_conditions
 from app.domain.instruments.text import InstrumentText
 from app.patient.forms.pages import Choice, Question, Tick
 
 Answer = int | str | None
+_SIGNS = {Comparison.AT_LEAST: "≥", Comparison.AT_MOST: "≤"}
 
 
 def build_questions(
@@ -55,6 +56,7 @@ def _question(
     value = answers.get(item.code)
     if isinstance(value, int) and value < 0:  # a code: nothing is answered
         value = None
+    rule = None if item.box else item.condition
     hides = item.tick is not None or (item.box != "" and not is_ticked(item.box, answers))
     return Question(
         code=item.code,
@@ -66,7 +68,8 @@ def _question(
         value=format_answer(item, value),
         blank=item.code in answers and answers[item.code] is None,
         skippable=item.skippable,
-        ask_if="" if item.box else _rule(item.condition),
+        ask_if=_rule(rule),
+        asked_after=_other_answer(rule, items, text),
         urgent_if=" ".join(_urgent_rules(item, items, marks)),
         low=item.low,
         high=item.high,
@@ -106,6 +109,19 @@ def _choices(item: Item, text: InstrumentText) -> tuple[Choice, ...]:
         return ()
     labels = text.labels[item.labels]
     return tuple(Choice(str(value), labels.get(value, "")) for value in range(item.low, item.high + 1))
+
+
+def _other_answer(
+    condition: Condition | None, items: Iterable[Item], text: InstrumentText
+) -> tuple[int, str]:
+    """The number of the question that a condition is about, and the answer that meets it, in words."""
+    if condition is None:
+        return 0, ""
+    other = next(each for each in items if each.code == condition.item)
+    value = format_answer(other, condition.value)
+    if condition.op is Comparison.EQUAL:
+        return other.number, text.labels.get(other.labels, {}).get(condition.value, value)
+    return other.number, f"{_SIGNS[condition.op]} {value}"
 
 
 def _rule(condition: Condition | None) -> str:

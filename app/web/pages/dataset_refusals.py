@@ -11,7 +11,7 @@ DATASET_REFUSALS: Mapping[str, RefusalMessage] = {
         N_("There is a cut %(cut)s already, made for another purpose. Please choose another name."), "exists"
     ),
     "cut_of_whole_study": conflict(
-        N_("A cut is of the whole study, and your role is at some of its sites alone.")
+        N_("A cut covers the whole study, and your role covers only some of its sites.")
     ),
     "purpose_needed": invalid(N_("Please say what it is for.")),
     "parquet_missing": conflict(
@@ -28,10 +28,10 @@ DATASET_REFUSALS: Mapping[str, RefusalMessage] = {
         N_("%(count)s exports of yours are not ready yet. Please wait until one of them is.")
     ),
     "recheck_needs_all": conflict(
-        N_("Only somebody who may see arm, answers, scores and diary can have a cut computed again.")
+        N_("Only someone who may see arm, answers, scores and diary can have a cut computed again.")
     ),
     "cuts_reversed": invalid(N_("The cut %(cut)s is not older than the other one.")),
-    "unknown_format": invalid(N_("%(format)s is no format of datasets. Allowed: %(allowed)s.")),
+    "unknown_format": invalid(N_("%(format)s is not a format for datasets. Allowed: %(allowed)s.")),
     "clock_in_doubt": conflict(
         N_("The server's clock is in doubt. A cut can be made once an operator has confirmed it.")
     ),

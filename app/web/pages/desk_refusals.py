@@ -93,7 +93,7 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
         N_("Two people entered this sheet differently. The data manager settles it first.")
     ),
     "own_entry": RefusalMessage(
-        403, N_("You entered one of the two. Somebody else has to decide."), "forbidden"
+        403, N_("You entered one of the two. Someone else has to decide."), "forbidden"
     ),
     "choice_needed": invalid(N_("Please choose one of the two entries wherever they differ.")),
     "bad_day": invalid(N_("Please check the date: day, month, and the year with four digits.")),
@@ -106,7 +106,7 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     "paper_needed": invalid(N_("Please write which sheet of paper it is, so that it can be found again.")),
     "paper_reason_needed": invalid(N_("Please choose why it was filled in on paper.")),
     "outside_reason_needed": invalid(
-        N_("This day is outside of the form's window (%(low)s to %(high)s). Please write why.")
+        N_("This day is outside the form's window (%(low)s to %(high)s). Please write why.")
     ),
     "same_answers_sent": conflict(
         N_("This form was sent already, with the same answers. Nothing was recorded.")

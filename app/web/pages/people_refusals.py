@@ -54,7 +54,7 @@ PEOPLE_REFUSALS: Mapping[str, RefusalMessage] = {
         )
     ),
     "last_admin": conflict(
-        N_("This is the last administrator of %(study)s. Give somebody else that role first.")
+        N_("This is the last administrator of %(study)s. Give someone else that role first.")
     ),
     "staff_disabled": conflict(N_("This account is disabled. Enable it first.")),
     "sign_in_not_set_up": conflict(
@@ -76,8 +76,8 @@ PEOPLE_REFUSALS: Mapping[str, RefusalMessage] = {
         )
     ),
     "too_many_passkeys": conflict(N_("You have %(most)s passkeys. Remove one first.")),
-    "passkey_not_added": conflict(N_("The passkey was not added. Please begin again.")),
-    "unknown_passkey": conflict(N_("This passkey is removed already.")),
+    "passkey_not_added": conflict(N_("The passkey was not added. Please start again.")),
+    "unknown_passkey": conflict(N_("This passkey has already been removed.")),
     "access_changed": conflict(
         N_("Somebody's access changed since you were shown this. Look at the list as it is now.")
     ),

@@ -265,7 +265,7 @@ function fillReview(asked) {
     addChild(link, 'span', ' ' + numberedHeading(section)).className = 'vh';
   });
   byId('blanks').hidden = !blanks.length;
-  byId('blanks').textContent = label('blanks').replace('#', blanks.length) + ' · ';
+  byId('blanks').textContent = label('blanks').split('|')[+(blanks.length > 1)].replace('#', blanks.length) + ' · ';
   if (blanks.length) {
     addChild(byId('blanks'), 'a', numberedHeading(blanks[0])).href = '#' + blanks[0].id;
   }

@@ -1,0 +1,145 @@
+"""The two pictures of README.md: `.venv/bin/python .tools/take_pictures.py` writes docs/pictures/.
+
+A demonstration is made in a folder of its own and served; a participant opens a form on a phone, and a nurse
+her list for today. Nobody in either picture exists.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyotp
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+from app.cli.screens.chromium import find_camera
+from tests.servers import free_socket
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURES = ROOT / "docs" / "pictures"
+PHONE: ViewportSize = {"width": 360, "height": 740}
+DESK: ViewportSize = {"width": 1280, "height": 1000}
+QUALITY = 80
+PATIENCE_SECONDS = 600.0
+"""Only against hanging."""
+
+
+def main() -> int:
+    """Write both, and say how large they are."""
+    PICTURES.mkdir(exist_ok=True)
+    with demonstration() as told, browser() as opened:
+        for name, picture in ("phone", take_phone(opened, told)), ("desk", take_desk(opened, told)):
+            path = PICTURES / f"{name}.webp"
+            path.write_bytes(picture)
+            print(f"{path.relative_to(ROOT)}: {len(picture):,} bytes")
+    return 0
+
+
+@contextmanager
+def demonstration() -> Iterator[Mapping[str, Any]]:
+    """A new demonstration, served until this is left; yields how to sign in to it."""
+    with tempfile.TemporaryDirectory(prefix="daybook-pictures-") as name:
+        database = f"sqlite:///{Path(name) / 'demo.sqlite3'}"
+        with free_socket() as held:
+            port = held.getsockname()[1]
+        told = Path(name) / "told.json"
+        command = [sys.executable, "-m", "app", "demo", "--port", str(port), "--json", str(told)]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("DAYBOOK_")}
+        environment |= {"DAYBOOK_DATABASE_URL": database, "PYTHONPATH": str(ROOT)}
+        with (Path(name) / "log").open("w") as log:
+            server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+            try:
+                wait_for(server, f"http://127.0.0.1:{port}/readyz")
+                yield json.loads(told.read_text("utf-8"))
+            finally:
+                server.terminate()
+                server.wait(PATIENCE_SECONDS)
+
+
+def wait_for(server: subprocess.Popen[bytes], url: str) -> None:
+    """Until the program answers there."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        if server.poll() is not None:
+            raise RuntimeError("the demonstration ended")
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except urllib.error.URLError:
+            time.sleep(0.2)
+    raise TimeoutError(url)
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """The Chromium of this machine."""
+    with sync_playwright() as driver:
+        # No sandbox: root may run this, and it opens our own pages only.
+        opened = driver.chromium.launch(
+            executable_path=find_camera(**PHONE).program, args=["--no-sandbox", "--hide-scrollbars"]
+        )
+        yield opened
+        opened.close()
+
+
+def take_phone(opened: Browser, told: Mapping[str, Any]) -> bytes:
+    """A question as a participant meets it, with an answer tapped."""
+    page = opened.new_context(viewport=PHONE, has_touch=True).new_page()
+    page.goto(next(each for each in told["participants"] if each["subject"] == "0571-002")["activation_url"])
+    page.locator("main button[type=submit]").last.click()
+    page.locator("[name=pin]").fill("246802")
+    page.locator("[name=pin_again]").fill("246802")
+    page.locator("main button[type=submit]").last.click()
+    for step in ("welcome", "practice"):
+        page.wait_for_url(f"**/{step}")
+        page.locator("footer a").click()
+    page.wait_for_url("**/home**")
+    in_english(page)
+    page.locator("main a[href^='/f/']").first.click()
+    page.locator("[name=who][value=self]").check()
+    page.locator("footer button").click()
+    page.locator("#f .q.on .o").nth(1).click()
+    return as_webp(page, 2)
+
+
+def take_desk(opened: Browser, told: Mapping[str, Any]) -> bytes:
+    """Today, as a nurse meets it."""
+    nurse = next(each for each in told["staff"] if each["role"] == "nurse")
+    page = opened.new_context(viewport=DESK).new_page()
+    page.goto(f"{told['base_url']}/desk/sign-in")
+    page.locator("[name=email]").fill(nurse["email"])
+    page.locator("[name=password]").fill(nurse["password"])
+    page.locator("main button[type=submit]").last.click()
+    page.locator("[name=code]").fill(pyotp.TOTP(nurse["totp_secret"]).now())
+    page.locator("main button[type=submit]").last.click()
+    page.wait_for_url("**/desk")
+    in_english(page)
+    return as_webp(page, 1)
+
+
+def in_english(page: Page) -> None:
+    """Those of the demonstration read Chinese."""
+    page.get_by_text("English", exact=True).first.click()
+    page.locator("html[lang=en]").wait_for(state="attached")
+
+
+def as_webp(page: Page, scale: int) -> bytes:
+    """What the page shows. The browser's own protocol knows WebP, which is a third of a PNG."""
+    page.wait_for_load_state("networkidle")
+    view = page.evaluate("({x: scrollX, y: scrollY, width: innerWidth, height: innerHeight})")
+    wire = page.context.new_cdp_session(page)
+    asked = {"format": "webp", "quality": QUALITY, "clip": {**view, "scale": scale}}
+    return base64.b64decode(wire.send("Page.captureScreenshot", asked)["data"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
