@@ -28,7 +28,7 @@ from app.storage.tables.studies import Site
 from tests.refusals import refusal_of
 from tests.services.correcting import APPROVED, SENT, TODAY, entry, events_of, propose, versions
 from tests.services.paper_forms import enter, paper
-from tests.services.people import START, Person, asking_by_list, days, enrolled
+from tests.services.people import START, Person, asking_by_list, colleague, days, enrolled
 from tests.services.sending import response, rows
 from tests.services.signer import Signer
 
@@ -216,12 +216,13 @@ def test_a_correction_ticks_and_takes_back(
     installation: Installation, person: Person, lone_site: Site
 ) -> None:
     investigator = Signer(installation, lone_site, "zhang", Role.INVESTIGATOR)
+    other = colleague(Role.INVESTIGATOR, lone_site)
     person.begin("D0", START)
     person.save("D0", START, *given(("pain", OPEN), ("pain", 4)))
     person.submit("D0", SENT, day(person, pain=4))
-    only = refusal_of(lambda: propose(person, entry(tick("pain", NOT_TICKED)), visit="D0"))
+    only = refusal_of(lambda: propose(person, entry(tick("pain", NOT_TICKED)), by=other, visit="D0"))
     assert (only.code, only.details["item"]) == ("nothing_ticked", "any_symptom")
-    swap = propose(person, entry(tick("pain", NOT_TICKED), tick("cough", 6)), visit="D0")
+    swap = propose(person, entry(tick("pain", NOT_TICKED), tick("cough", 6)), by=other, visit="D0")
     investigator.decide(person, swap, SENT, APPROVED)
     (told,) = events_of(installation, "diary.amended")
     assert (told["data"]["answers"], told["changed"]) == (
@@ -239,5 +240,22 @@ def test_a_correction_ticks_and_takes_back(
     none = propose(person, entry(tick("any_symptom", 0), version=2), visit="D0")
     investigator.decide(person, none, SENT + days(1), APPROVED)
     assert versions(installation)[-1].answers == day(person, any_symptom=0)
-    back = refusal_of(lambda: propose(person, entry(tick("pain", 3), version=3), visit="D0"))
+    back = refusal_of(lambda: propose(person, entry(tick("pain", 3), version=3), by=other, visit="D0"))
     assert (back.code, back.details["items"]) == ("unanswered", ("any_symptom",))
+
+
+@pytest.mark.req("COR-01", "IAM-02")
+def test_a_list_asks_a_nurse_the_same_whatever_was_ticked(person: Person) -> None:
+    """She sees no answers: that nothing else, or nothing at all, was ticked would be one."""
+    said = {"D0": day(person, any_symptom=0), "D1": day(person, pain=4), "D2": day(person, pain=4, cough=2)}
+    asked = set()
+    for visit, answers in said.items():
+        at = SENT + days(int(visit[1:]))
+        person.begin(visit, at)
+        person.submit(visit, at, answers)
+        for change in (tick("pain", NOT_TICKED), tick("pain", 3)):
+            proposal = replace(entry(change), told_on=at.date())
+            missing = refusal_of(lambda: propose(person, proposal, at, visit=visit))  # noqa: B023
+            asked.add((missing.code, missing.details["items"]))
+    rest = tuple(code for code in ("any_symptom", *codes(person)) if code != "pain")
+    assert asked == {("unanswered", rest)}

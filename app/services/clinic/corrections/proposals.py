@@ -212,16 +212,21 @@ def _check_dependents(
 ) -> None:
     """Ask who may not see answers for every question that the new ones lead to, answered before or not.
 
-    Which of them is missing would tell what the participant had answered.
+    Which of them is missing would tell what the participant had answered; so would, of a list, that nothing
+    else is ticked in it: whoever changes it goes through it as a whole.
     """
     if _sees_answers(context, form):
         return
     new = {each.item: each.value for each in corrections}
     asked = [item for item in form.definition.instrument.items if item.code not in form.definition.leave_out]
+    over = form.definition.instrument.list_item
+    in_list = {item.code for item in asked if item.listed or item is over}
+    whole = over is not None and new.get(over.code) != 0 and not in_list.isdisjoint(new)
     missing = tuple(
         item.code
         for item in asked
-        if item.code not in new and item.condition is not None and condition_holds(item.condition, new)
+        if item.code not in new
+        and ((whole and item.code in in_list) or (item.condition and condition_holds(item.condition, new)))
     )
     if missing:
         raise Refused("unanswered", items=missing)
