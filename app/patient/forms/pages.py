@@ -134,7 +134,10 @@ class FormPage:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """One line of the check before sending; `value`, `blank` and `ticks` (boxes) are sent again unchanged."""
+    """One line of the check before sending; `value`, `blank` and `ticks` (boxes) are sent again unchanged.
+
+    `most` is the highest number of the row in which `answer` is one without words, else "".
+    """
 
     code: str
     number: int
@@ -143,6 +146,7 @@ class ReviewRow:
     value: str
     blank: bool
     change_url: str
+    most: str = ""
     ticks: tuple[str, ...] = ()
 
 
