@@ -82,6 +82,7 @@ def form_page(
         helper=helper_of(form),
         missing=tuple(missing),
         invalid=tuple(invalid),
+        aloud=form.plan.reads_aloud and form.text.read_aloud,
     )
 
 

@@ -130,6 +130,7 @@ class FormPage:
     invalid: tuple[str, ...] = ()
     helper: str = ""  # who fills in a form that begins with a list: "self", or who types
     blank: bool = False  # opened without a connection, so that answers sent before are not shown
+    aloud: bool = False  # a question can be read out, where the phone has a voice of its own for it
 
 
 @dataclass(frozen=True, slots=True)
