@@ -1,4 +1,4 @@
-"""An address of a participant's own, which a mailed code verifies; the browser from which a form was sent."""
+"""Who entered where a participant is reached, and an address of their own that a mailed code is to verify."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,6 @@ down_revision = "0025"
 
 def upgrade() -> None:
     op.add_column("contact", sa.Column("entered_by", sa.String(length=20), nullable=True))
-    op.add_column("response", sa.Column("device_id", sa.Integer(), nullable=True))
     op.create_table(
         "address_claim",
         sa.Column("participant_id", sa.Integer(), nullable=False),
