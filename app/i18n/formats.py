@@ -81,6 +81,13 @@ def name_weekdays(language: Language) -> tuple[str, ...]:
     return tuple(names[day] for day in range(7))
 
 
+def format_receipt(number: str) -> str:
+    """A receipt in groups of four that stay on one line; one of letters, as they were before, as it is."""
+    if not number.isdecimal():
+        return number
+    return "\u00a0".join(number[start : start + 4] for start in range(0, len(number), 4))
+
+
 def format_number(value: int | float | Decimal, language: Language) -> str:
     """A number with the language's separators."""
     return format_decimal(value, locale=language.formats)

@@ -21,7 +21,7 @@ from app.patient.request import ParticipantRequest
 from app.patient.second_check_form import CHECK_FIELDS
 from app.services.capture.forms import get_form_definition
 from app.services.patient.home import get_home
-from app.services.patient.submitted_forms import get_submitted_form
+from app.services.patient.submitted_forms import find_sending_device, get_submitted_form
 from app.web.cookies import other_tokens
 from app.web.dependencies import get_installation, get_now
 from app.web.errors import ask_to_retry, refusal_response
@@ -62,6 +62,8 @@ class NoticePage:
     when: str = ""
     next_on: str = ""
     receipt: str = ""
+    means: str = ""  # of a form that was sent: "here" | "other" | "site_device" | "paper"; "" where not known
+    label: str = ""  # of the other browser from which it was sent
     call_url: str = CALL
     code_url: str = CODE
 
@@ -173,11 +175,12 @@ def _notice(request: Request, current: ParticipantRequest | None, refused: Refus
 
 def _about(current: ParticipantRequest, slot: str, code: str, refused: Refused) -> NoticePage:
     """A notice about one form: what it was, what became of it, and what comes next; without blame."""
-    spoken, receipt = current.language, ""
+    spoken, receipt, means, label = current.language, "", "", ""
     if refused.code == "already_submitted":
         submitted = get_submitted_form(current.context, slot)
         name, receipt = name_form(current, submitted.name, submitted.occasion), submitted.receipt
         when = formats.format_local_time(submitted.sent_at, current.participant.zone, spoken)
+        means, label = find_sending_device(current.context, submitted)
     else:
         form = get_form_definition(current.context, slot)
         name = name_form(current, form.name, form.occasion)
@@ -187,7 +190,7 @@ def _about(current: ParticipantRequest, slot: str, code: str, refused: Refused) 
             when = formats.format_opening(opens_at, current.participant.zone, spoken)
     next_at = get_home(current.context).next_at if code != "not_open" else None
     next_on = formats.format_opening(next_at, current.participant.zone, spoken)
-    return NoticePage(code, name, when, next_on, receipt)
+    return NoticePage(code, name, when, next_on, receipt, means, label)
 
 
 def _locked(current: ParticipantRequest, refused: Refused, form: Mapping[str, object]) -> LockedPage:

@@ -137,3 +137,4 @@ class ResponseRecord(NamedTuple):
     clock_untrusted: bool
     begun_at: datetime
     submitted_at: datetime
+    device_id: int | None

@@ -27,6 +27,8 @@ def test_a_whole_pack_is_read_as_it_stands(lang: str) -> None:
     assert list(pack.text.items) == [f"m{number}" for number in range(1, 7)]
     assert pack.text.copyright.startswith("© 2026")
     assert len(pack.text.sha256) == 64
+    assert not pack.text.read_aloud  # only a licence that says so lets a phone read its words out
+    assert parsed(pack_of(lang).replace("\n\n", "\nread_aloud = true\n\n", 1)).text.read_aloud
 
 
 @pytest.mark.req("CAP-01")

@@ -24,6 +24,7 @@ from app.patient.forms.submitted import (
     CorrectionRequestedPage,
     MistakePage,
     MistakeWithdrawalPage,
+    SentAnswer,
     SubmittedLine,
     SubmittedPage,
 )
@@ -138,6 +139,7 @@ def review(call: UrgentCall | None = None) -> p.ReviewPage:
     rows = (
         p.ReviewRow("q1", 1, "Pain", "Some", "2", False, "/f/1#s-q1"),
         p.ReviewRow("q2", 2, "Sleep", "", "", True, "/f/1#s-q2"),
+        p.ReviewRow("q3", 3, "Cough", "7", "7", False, "/f/1#s-q3", "10"),
     )
     return p.ReviewPage("Quality of life", "en", rows, "/submit", "x", 2, "/f/1", True, call=call)
 
@@ -188,12 +190,17 @@ def settings_pages() -> tuple[Page, ...]:
 
 def person_pages() -> tuple[Page, ...]:
     """Those about the participant rather than a form."""
-    answers = ((1, "Pain", "2: Some"), (2, "Sleep", ""))
+    answers = (
+        SentAnswer(1, "Pain", "2: Some"),
+        SentAnswer(2, "Sleep", ""),
+        SentAnswer(3, "Cough", "7", "10"),
+    )
+    receipt = "482913057316"
     return (
         SubmittedPage(()),
         SubmittedPage((sent(), sent(DAY))),
-        AnswersPage(sent(DAY), "en", answers, "/sent", demonstration=True),
-        AnswersPage(sent(), "en", answers, "/sent", demonstration=False, copyright_line="(c)"),
+        AnswersPage(sent(DAY), "en", answers, receipt, "/sent", demonstration=True),
+        AnswersPage(sent(), "en", answers, receipt, "/sent", demonstration=False, copyright_line="(c)"),
         SubmittedPage((sent(),), withdrawn=True),
         CorrectionRequestedPage("Diary", DAY, "08:00–17:00", "/sent", "/sent/1/correction/withdrawal"),
         *(MistakePage("Diary", DAY, hours, "/sent/1/correction", "/sent") for hours in ("", "08:00–17:00")),
@@ -324,7 +331,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         replace(SubmittedPage((sent(),)), call=CALL_EMERGENCY),
         p.DonePage("Diary", DAY, "4F7K", DAY, call=CALL_SITE),
         p.DonePage("Diary", DAY, "4F7K", DAY, call=UrgentCall("", "", is_site=True, words="")),
-        p.DonePage("Diary", DAY, "4F7K", DAY),
+        p.DonePage("Diary", DAY, "482913057316", DAY),
         p.DonePage("Diary", DAY, "4F7K", more=2, late=True),
         p.DonePage("Diary", DAY, "4F7K", handed_back=True),
         p.DonePage("Diary", DAY, "4F7K", more=1, start_url="/f/2", start_name="Diary · Monday"),
@@ -335,6 +342,10 @@ def every_page(code: str) -> tuple[Page, ...]:
         ActivatePage("/a", handed_over=True),
         replace(home(), give_back_url="/settings/leave"),
         *(NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
+        *(
+            NoticePage("already_sent", "Diary", DAY, "", "482913057316", means, "Chrome")
+            for means in ("here", "other", "site_device", "paper")
+        ),
         *person_pages(),
         OfflinePage(assets().css),
         replace(home("due"), opens_offline=True),

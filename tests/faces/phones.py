@@ -55,6 +55,7 @@ class Desk:
                 Route("/f/x/submit", self._submit, methods=["POST"]),
                 Route("/f/x/late", self._late, methods=["POST"]),
                 Route("/f/x/done", self._done),
+                Route("/static/1/js/aloud.js", self._aloud),
             ]
         )
 
@@ -66,7 +67,8 @@ class Desk:
         inlined = samples.assets()
         policy = (
             f"default-src 'none'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-            f"script-src {' '.join(inlined.script_sources)}; style-src {' '.join(inlined.style_sources)}"
+            f"script-src 'self' {' '.join(inlined.script_sources)}; "
+            f"style-src {' '.join(inlined.style_sources)}"
         )
         html = _pages().text(self.page, samples.frame("en"))
         return HTMLResponse(html, headers={"Content-Security-Policy": policy})
@@ -99,6 +101,10 @@ class Desk:
     async def _submit(self, request: Request) -> Response:
         self.sent.append(dict(parse_qsl((await request.body()).decode())))
         return HTMLResponse('<h1 tabindex="-1">Thanks</h1>', self.submit)
+
+    def _aloud(self, _request: Request) -> Response:
+        script = (samples.STATIC / "js" / "aloud.js").read_text(encoding="utf-8")
+        return Response(script, media_type="text/javascript")
 
     def _done(self, _request: Request) -> Response:
         return HTMLResponse("<!doctype html><html lang=en><title>Thanks</title><h1>Thanks</h1>")

@@ -36,6 +36,15 @@ def test_a_copy_says_what_the_page_prints_and_is_in_the_trail(
     assert doctor.get(f"{url}/copy.pdf").status_code == 409  # nothing was sent yet
     phone.send(phone.begin())
     shown = page(doctor, url)
+    (receipt,) = [
+        each.text for each in shown.one("main").all("bdi") if re.fullmatch(r"[\d\s]{14}", each.text)
+    ]
+    for typed in (
+        receipt,
+        receipt.replace("\u00a0", "-"),
+        receipt.translate({48 + n: 0xFF10 + n for n in range(10)}),
+    ):
+        assert doctor.get("/desk/find", params={"q": typed}).headers["location"] == url
     (link,) = [each["href"] for each in shown.all("a") if "copy.pdf" in each["href"]]
     assert doctor.head(link).status_code == 405
     answer = doctor.get(link)

@@ -101,6 +101,7 @@ def test_a_filled_document_is_the_rendered_page(
         (form, CALL),
         (replace(form, key=""), CALL),
         (dark, CALL),
+        (replace(form, plan=replace(form.plan, reads_aloud=True)), CALL),
         (form, ward),
         (form, CALL),
     ):

@@ -88,7 +88,7 @@ def _tick_again(phone: Phone) -> None:
     phone.next()
     assert [each.inner_text() for each in phone.page.locator("#rows dd:nth-of-type(1)").all()] == [
         "Cough",
-        "3",
+        "3 of 10",
     ]
     phone.page.click("#rows a >> nth=0")
     tick(phone, "Pain")

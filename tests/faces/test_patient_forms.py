@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from httpx2 import Response as HttpResponse
 from sqlmodel import select
 
+from app.i18n.formats import format_receipt
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from tests.applications import Clock
 from tests.faces.visitors import ANSWERS, Phone, event, heading, invited, newcomer
@@ -219,7 +220,7 @@ def test_the_runner_sends_once_and_learns_of_its_receipt(phone: Phone) -> None:
     assert (sent.status_code, heading(sent)) == (200, "Thank you. Your answers are saved.")
     assert "<html" not in sent.text
     kept = response(phone)
-    assert kept.public_id in sent.text
+    assert format_receipt(kept.public_id) in sent.text
     assert kept.presentation == {"layout": "single", "width": 360, "text_size": "standard"}
     assert phone.send(slot).headers["location"] == f"/f/{slot}/done"
     other = phone.client.post(
@@ -267,7 +268,7 @@ def test_without_the_runner_a_form_is_saved_reviewed_and_sent(phone: Phone) -> N
     sent = phone.send(slot, fields)
     assert sent.headers["location"] == f"/f/{slot}/done"
     done = phone.client.get(f"/f/{slot}/done")
-    assert (heading(done), response(phone).public_id in done.text) == (
+    assert (heading(done), format_receipt(response(phone).public_id) in done.text) == (
         "Thank you. Your answers are saved.",
         True,
     )
@@ -285,8 +286,8 @@ def test_what_is_over_is_said_kindly(phone: Phone, clock: Clock) -> None:
     assert phone.send(slot).status_code == 303
     again = phone.client.get(f"/f/{slot}")
     assert (again.status_code, heading(again)) == (409, "This form was already sent")
-    assert response(phone).public_id in again.text
-    assert "2 March 2026, 09:30" in again.text
+    assert format_receipt(response(phone).public_id) in again.text
+    assert "Sent on 2 March 2026, 09:30 from this phone" in again.text
     other = phone.send(slot, {**ANSWERS, "q1": "1"})
     assert (other.status_code, heading(other)) == (409, "This form was already sent")
     assert "Quality of life" in phone.client.get("/sent").text

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.i18n.formats import format_receipt
 from tests.applications import Clock
 from tests.faces.kept_answers import CODES, SHOWN, box, bring
 from tests.faces.visitors import Phone
@@ -17,7 +18,7 @@ def test_what_was_kept_is_saved_and_then_sent(phone: Phone) -> None:
     }
     sent = bring(phone, slot, box(phone, slot, *CODES), reviewed=SHOWN)
     assert (sent.status_code, sent.json()["state"], sent.json()["late"]) == (200, "submitted", False)
-    assert sent.json()["receipt"] in phone.client.get(f"/f/{slot}/done").text
+    assert format_receipt(sent.json()["receipt"]) in phone.client.get(f"/f/{slot}/done").text
 
 
 @pytest.mark.req("OFF-02")

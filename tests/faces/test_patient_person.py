@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from httpx2 import Response
+from sqlmodel import select
 
 from app.domain.people.week_hours import WEEKDAYS
 from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM
 from app.domain.records.dispositions import DispositionKind
+from app.i18n.formats import format_receipt
 from app.services.accounts.contacts import ContactChannel
 from app.services.clinic.open_requests import OpenRequest, close_request, list_open_requests
 from app.services.core.context import StaffContext
@@ -21,6 +23,7 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol_participant
 from app.settings import ROOT
 from app.storage.queries.participants import get_site_by_code, get_study
+from app.storage.tables import capture
 from tests.applications import Clock, application, visitor
 from tests.faces.visitors import Phone, event, founded, heading, invited, newcomer
 from tests.markup import Element, parsed
@@ -225,7 +228,11 @@ def test_answers_are_read_only_where_the_plan_shows_them(open_book: Phone) -> No
     assert page(open_book, "/sent").all("a", href=f"/sent/{slot}")
     shown = page(open_book, f"/sent/{slot}")
     answers = [each.one("dd").text for each in shown.one("dl", id="rows").all("div")]
-    assert (len(answers), answers[1], answers[29]) == (30, "未作答（留空）", "2")
+    assert (len(answers), answers[1], answers[29]) == (30, "未作答（留空）", "2（最高 7）")
+    assert shown.one("button", id="print").get("hidden") is not None
+    with open_book.person.installation.read() as session:
+        receipt = session.exec(select(capture.Response.public_id)).one()
+    assert format_receipt(receipt) in shown.text.replace(" ", "\u00a0")
     assert shown.one("dl", id="rows").all("dt")[0]["lang"] == "en"  # in the words that were answered
     typed = [each for each in shown.walk() if each.tag in ("input", "textarea", "select")]
     assert [each for each in typed if each["type"] != "hidden"] == []

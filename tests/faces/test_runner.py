@@ -1,6 +1,7 @@
 """The question runner in a real browser against a small real server: steps, review, sending."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -203,3 +204,42 @@ def test_how_the_form_was_shown_goes_along(diary: Phone) -> None:
         "theme": "light",
     }
     assert "offline" not in sent
+
+
+VOICES = """
+window.said = [];
+Object.defineProperty(window, 'speechSynthesis', { value: {
+  getVoices: function () {
+    var all = [['cloud', 'en-US', false], ['Chinese', 'zh-CN', true], ['own', 'en_GB', true]];
+    return all.map(function (each) {
+      return { name: each[0], lang: each[1], localService: each[2] };
+    });
+  },
+  speak: function (words) { said.push([words.voice.name, words.text]); },
+  cancel: function () { said.push('quiet'); }
+} });
+window.SpeechSynthesisUtterance = function (text) { this.text = text; };
+"""
+"""Headless Chromium has no voice: one is put where a browser would ask the phone for it."""
+
+
+def test_a_question_is_read_out_only_by_a_voice_of_the_phone_itself(chromium: Browser) -> None:
+    for phone in phone_with(chromium, replace(samples.form(), aloud=True)):
+        phone.page.wait_for_load_state()
+        button = phone.page.locator(".q.on .lang button")
+        assert button.count() == 0  # the real browser, which has none
+        phone.context.add_init_script(VOICES)
+        phone.page.reload()
+        expect(button).to_have_text("Read aloud")
+        button.click()
+        (_, (voice, said)) = phone.page.evaluate("said")
+        assert (voice, said.split("\n")[0]) == ("own", phone.question)
+        assert said.split("\n")[1:] == phone.page.locator(".q.on .o:not(.no-js)").all_inner_texts()
+        assert button.inner_text() == "Stop reading"
+        button.click()
+        assert (phone.page.evaluate("said.pop()"), button.inner_text()) == ("quiet", "Read aloud")
+        button.click()
+        phone.choose(1)
+        phone.next()
+        assert phone.page.evaluate("said.pop()") == "quiet"
+        assert phone.page.locator("button", has_text="Stop reading").count() == 0

@@ -43,7 +43,8 @@ SCREEN = """() => {
     warned: seen(net) && !!net.textContent.trim() || seen(left) && /^Answers not sent/.test(left.textContent),
     login: seen(one('#login')),
     login_beside: !!one('#login a[target=_blank]'),
-    receipt: (/Receipt (\\w+)/.exec((document.body || {}).innerText) || ['', ''])[1],
+    receipt: (/Receipt ([\\w\u00a0]+)/.exec((document.body || {}).innerText) || ['', ''])[1]
+      .replace(/\u00a0/g, ''),
     blank: /opened without a connection/.test((one('#main > .info') || {}).textContent),
     outbox: outbox, clicks: window.clicks || 0, born: performance.timeOrigin,
   };

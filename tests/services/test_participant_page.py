@@ -1,5 +1,6 @@
 """What site staff see and do on a participant's page: bounded, of their own sites, and recorded."""
 
+import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -15,7 +16,13 @@ from app.domain.records.dispositions import DispositionKind
 from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.contacts import mask_address, reveal_contact
 from app.services.accounts.devices import revoke_device
-from app.services.clinic.participant_list import find_by_code, find_participant, list_participants
+from app.services.clinic.participant_list import (
+    ReceiptHit,
+    find_by_code,
+    find_by_receipt,
+    find_participant,
+    list_participants,
+)
 from app.services.clinic.participant_overview import (
     ParticipantOverview,
     get_form_state,
@@ -140,6 +147,11 @@ def test_a_stranger_finds_nobody(installation: Installation, person: Person) -> 
     assert find_participant(own, "0571-001") == person.row().public_id
     assert [each.public_id for each in find_by_code(own, "0571-001")] == [person.row().public_id]
     assert find_by_code(StaffContext(installation, stranger, START), "0571-001") == ()
+    person.begin("BL", START)
+    receipt, form = person.submit("BL", START).number, person.slot("BL").public_id
+    assert re.fullmatch(r"\d{12}", receipt)
+    assert find_by_receipt(own, receipt) == ReceiptHit(person.row().public_id, form)
+    assert find_by_receipt(StaffContext(installation, stranger, START), receipt) is None
     assert list_participants(own, "%", "") == ()
     assert list_participants(own, "", "0571-001") == ()
 

@@ -6,7 +6,7 @@ from datetime import date, time, timedelta
 
 import pytest
 
-from app.domain.capture.answers import SubmittedAnswer
+from app.domain.capture.answers import CollectionMode, SubmittedAnswer
 from app.domain.instruments.duration import estimate_minutes
 from app.domain.plans.occasions import FormOccasion
 from app.domain.plans.plan import Owner
@@ -19,6 +19,7 @@ from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.home import NextForms, get_home, get_next_forms
 from app.services.patient.submitted_forms import (
+    find_sending_device,
     get_submitted_answers,
     get_submitted_form,
     list_submitted_forms,
@@ -28,7 +29,7 @@ from app.storage.engine import autocommit_engine
 from app.storage.tables.studies import Site
 from tests.heard import heard, verbs
 from tests.refusals import expect_refusal
-from tests.services.people import START, Person, days, enrolled
+from tests.services.people import START, Person, bound, days, enrolled
 
 TODAY = date(2026, 3, 2)
 
@@ -108,6 +109,13 @@ def test_what_was_sent_is_listed_without_its_answers(person: Person, people: Cal
         ParticipantContext(person.installation, visitor, visitor.seen_at), person.slot("BL").public_id
     )
     assert one == listed[0]
+    here = ParticipantContext(person.installation, visitor, at)
+    there = ParticipantContext(
+        person.installation, replace(person, cookie=bound(person, at)).participant(at), at
+    )
+    assert [find_sending_device(each, one) for each in (here, there)] == [("here", ""), ("other", "phone")]
+    assert find_sending_device(here, replace(one, device_id=None)) == ("", "")
+    assert find_sending_device(here, replace(one, mode=CollectionMode.paper)) == ("paper", "")
     stranger = people(2)
     assert (
         list_submitted_forms(

@@ -1,4 +1,4 @@
-"""The search box of every desk page: from a typed code to the participant."""
+"""The search box of every desk page: from a typed code to the participant, from a receipt to its form."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse, Response
 
 from app.clinic.request import SignedInRequest, url_of_participant
 from app.domain.typed_text import narrow_text
-from app.services.clinic.participant_list import find_by_code
-from app.web.urls import FIND, PARTICIPANTS
+from app.services.clinic.participant_list import find_by_code, find_by_receipt
+from app.services.core.identifiers import normalise_receipt
+from app.web.urls import FIND, PARTICIPANT_FORM, PARTICIPANTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,10 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(FIND)
 def find_code(desk: SignedInRequest, q: Annotated[str, Query(max_length=40)] = "") -> Response:
-    """To the participant of this code in the chosen study; else where it is, else to those like it."""
+    """To the participant of this code in the chosen study; else where it is, else to those like it.
+
+    A receipt, as a participant reads it out on the telephone, leads to its form.
+    """
     subject = narrow_text(q)
     whole = replace(desk.context, actor=desk.staff.actor)
     hits = {each.study_id: each for each in find_by_code(whole, subject)} if subject else {}
@@ -41,4 +45,6 @@ def find_code(desk: SignedInRequest, q: Annotated[str, Query(max_length=40)] = "
     if elsewhere:
         desk = replace(desk, frame=replace(desk.frame, search=subject))
         return desk.show(CodeElsewherePage(subject, elsewhere))
+    if subject and (form := find_by_receipt(whole, normalise_receipt(q))) is not None:
+        return RedirectResponse(PARTICIPANT_FORM.format(participant=form.participant, slot=form.slot), 303)
     return RedirectResponse(desk.frame.within(f"{PARTICIPANTS}?{urlencode({'q': subject})}"), 303)

@@ -28,6 +28,7 @@ PARTS: Mapping[str, str] = {
     "outbox": N_("Answers wait on the phone without a connection"),
     "opens_offline": N_("Forms open without a connection"),
     "shows_answers": N_("Participants can read what they sent"),
+    "reads_aloud": N_("The phone can read questions out"),
     "appearance": N_("Look of the form"),
     "missed_reasons": N_("Reasons for missed forms"),
     "exemptions": N_("Exemptions"),

@@ -141,7 +141,7 @@ _TECHNICAL = frozenset(
     " code_hash secret_hash next_secret_hash acknowledged_at acknowledged_by entered_at entered_by wake_at"
     " alert_id lease_until edc_record.version as_of claimed_as_of resource contact.address_sealed"
     " slot.correction slot.paper export.size export.removed settled_by settlement.ref licence_decision.ref"
-    " feed_hash made_by began_by".split()
+    " feed_hash made_by began_by device_id".split()
 )
 """Fields that stand in the downloads alone."""
 

@@ -26,6 +26,7 @@ class InstrumentText:
 
     `labels` goes from label set to value to words; `copyright` is "" when nobody claims one. `ticks` are the
     items of a list by the short names under which they stand there, `codes` words for being ticked or not.
+    `read_aloud`: whether a phone may read them out; a licensed instrument's official words must say so.
     """
 
     instrument: str
@@ -40,6 +41,7 @@ class InstrumentText:
     labels: Mapping[str, Mapping[int, str]]
     ticks: Mapping[str, str]
     codes: Mapping[int, str]
+    read_aloud: bool
     sha256: str
 
     def name_of(self, item: Item) -> str:
@@ -73,11 +75,12 @@ def print_answer(item: Item, text: InstrumentText, value: int | str) -> str:
 
 def read_text(root: TomlSection, toml: str, instrument: Instrument) -> InstrumentText:
     """The words in a table that may hold more; the caller says when it is done with the table."""
+    wording = Wording(root.choice("wording", list(Wording)))
     return InstrumentText(
         instrument=root.choice("instrument", [instrument.id]),
         version=root.choice("version", [instrument.version]),
         lang=root.code("lang", *LANGUAGE),
-        wording=Wording(root.choice("wording", list(Wording))),
+        wording=wording,
         name=root.line("name"),
         instruction=root.text("instruction"),
         copyright=root.text("copyright", ""),
@@ -86,6 +89,7 @@ def read_text(root: TomlSection, toml: str, instrument: Instrument) -> Instrumen
         labels=_labels(root, instrument),
         ticks=_words(root, "ticks", [item.code for item in instrument.items if item.listed]),
         codes=_codes(root, instrument),
+        read_aloud=root.flag("read_aloud", wording is Wording.DEMONSTRATION or not instrument.licensed),
         sha256=hashlib.sha256(toml.encode()).hexdigest(),
     )
 

@@ -91,6 +91,7 @@ def parse_plan(toml: str, file: str) -> Plan:
         outbox=root.flag("outbox", True),
         opens_offline=root.flag("opens_offline", False),
         shows_answers=root.flag("shows_answers", False),
+        reads_aloud=root.flag("reads_aloud", False),
         appearance=Appearance(root.choice("appearance", tuple(Appearance), Appearance.light)),
         missed_reasons=tuple(map(MissedReason, _listed(root, "missed_reasons", tuple(MissedReason)))),
         exemptions=exemptions,

@@ -241,8 +241,8 @@ class Plan:
     say which answers call for whom, and `out_of_hours` what happens at night and on holidays.
 
     The phone: `outbox` lets it keep answers that could not be sent (opaque codes only),
-    `opens_offline` lets it open a form again without a connection, and `shows_answers` lets
-    people read what they sent.
+    `opens_offline` lets it open a form again without a connection, `shows_answers` lets people read
+    what they sent, and `reads_aloud` lets the phone read a question out, where its words may be.
 
     No fact is earlier than `first_date` or later than `last_date`, where there is one. With
     `confirms_contradictions` staff may record dates against their order, with a reason; otherwise not.
@@ -294,6 +294,7 @@ class Plan:
     alert_rules: tuple[AlertRule, ...] = ()
     out_of_hours: Mapping[str, str] = field(default_factory=dict, hash=False)
     emergency_phone: str = ""
+    reads_aloud: bool = False
 
     @property
     def alert_hours(self) -> int:

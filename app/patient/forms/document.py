@@ -100,6 +100,7 @@ class FormDocuments:
             form.leave_out,
             form.marks,
             form.plan.appearance,
+            form.plan.reads_aloud,
             call,
             form.slot.for_day is None,
             helper_of(form),

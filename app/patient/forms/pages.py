@@ -132,11 +132,15 @@ class FormPage:
     invalid: tuple[str, ...] = ()
     helper: str = ""  # who fills in a form that begins with a list: "self", or who types
     blank: bool = False  # opened without a connection, so that answers sent before are not shown
+    aloud: bool = False  # a question can be read out, where the phone has a voice of its own for it
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """One line of the check before sending; `value`, `blank` and `ticks` (boxes) are sent again unchanged."""
+    """One line of the check before sending; `value`, `blank` and `ticks` (boxes) are sent again unchanged.
+
+    `most` is the highest number of the row in which `answer` is one without words, else "".
+    """
 
     code: str
     number: int
@@ -145,6 +149,7 @@ class ReviewRow:
     value: str
     blank: bool
     change_url: str
+    most: str = ""
     ticks: tuple[str, ...] = ()
 
 

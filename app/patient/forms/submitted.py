@@ -15,7 +15,7 @@ from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.i18n import formats
 from app.i18n.languages import find_language
-from app.patient.forms.page_builders import call_because_of, name_form
+from app.patient.forms.page_builders import call_because_of, highest_of, name_form
 from app.patient.forms.questions import name_ticks
 from app.patient.refusals import PatientRoute
 from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
@@ -67,13 +67,24 @@ class SubmittedPage:
 
 
 @dataclass(frozen=True, slots=True)
+class SentAnswer:
+    """One answer as it was sent, "" for one left blank; `most` as of `ReviewRow`."""
+
+    number: int
+    question: str
+    answer: str
+    most: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswersPage:
-    """What was answered in one form, to read only; never scores. `rows`: number, question, answer."""
+    """What was answered in one form, to read and to print, never to change; never scores."""
 
     template: ClassVar[str] = "patient/answers.html"
     form: SubmittedLine
     lang: str
-    rows: tuple[tuple[int, str, str], ...]
+    rows: tuple[SentAnswer, ...]
+    receipt: str
     back_url: str
     demonstration: bool
     copyright_line: str = ""
@@ -235,12 +246,14 @@ def _answers(current: ParticipantRequest, submitted: SubmittedAnswers, said: _Sa
         value = answers[item.code]
         answer = "" if value is None else print_answer(item, submitted.text, value)
         names = " · ".join(ticked.values()) if item.lists else ""
-        rows.append((item.number, submitted.text.items[item.code], names or answer))
+        most = highest_of(item, submitted.text, value)
+        rows.append(SentAnswer(item.number, submitted.text.items[item.code], names or answer, most))
     spoken = find_language(submitted.text.lang)
     return AnswersPage(
         form=_line(current, submitted.form, said),
         lang=spoken.tag if spoken else submitted.text.lang,
         rows=tuple(rows),
+        receipt=submitted.form.receipt,
         back_url=HISTORY_URL,
         demonstration=submitted.text.wording == "demonstration",
         copyright_line=submitted.text.copyright,

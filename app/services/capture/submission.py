@@ -65,7 +65,11 @@ def submission_context(context: ParticipantContext, rows: FormRows) -> Submissio
     return SubmissionContext(
         rows,
         definition,
-        by_participant(context.participant.public_id, handed_over=context.participant.handed_over),
+        by_participant(
+            context.participant.public_id,
+            context.participant.device_id,
+            handed_over=context.participant.handed_over,
+        ),
         installation.app_version,
         device_to_keep_alive(context),
         installation.fact_key,

@@ -23,7 +23,7 @@ from app.services.capture.alerting import build_alert_rows, link_alerts
 from app.services.capture.answer_events import answer_change, answer_row, clock_changes
 from app.services.capture.forms import FormDefinition
 from app.services.core.context import participant_actor
-from app.services.core.identifiers import new_public_id
+from app.services.core.identifiers import new_receipt
 from app.services.feed.feed_events import slot_event
 from app.storage.audit import build_entry
 from app.storage.plain_rows import ResponseRecord, SlotRecord
@@ -62,18 +62,19 @@ class SubmittedForm:
 
 @dataclass(frozen=True, slots=True)
 class Submitter:
-    """Who submits a form, by which means, and the event that tells it."""
+    """Who submits a form, by which means, from which browser, and the event that tells it."""
 
     actor: Actor
     originator: str
     mode: CollectionMode
     event: AuditEvent
+    device_id: int | None = None
 
 
-def by_participant(public_id: str, *, handed_over: bool) -> Submitter:
+def by_participant(public_id: str, device_id: int, *, handed_over: bool) -> Submitter:
     """The participant, on a device of their own or on the clinic's, which was handed over to them."""
     actor, event = participant_actor(public_id), AuditEvent.FORM_SUBMITTED
-    return Submitter(actor, actor.role, participant_mode(handed_over=handed_over), event)
+    return Submitter(actor, actor.role, participant_mode(handed_over=handed_over), event, device_id)
 
 
 def participant_mode(*, handed_over: bool) -> CollectionMode:
@@ -133,6 +134,7 @@ class ResponseOrigin:
     skew: int | None = None
     offline: bool = False
     clock_untrusted: bool = False
+    device_id: int | None = None
 
 
 def check_submission(context: SubmissionContext, form: SubmittedForm, at: datetime) -> CheckedSubmission:
@@ -193,7 +195,7 @@ def _describe_origin(
     """Who gave the answers, how, and when they came."""
     form, by, person = checked.form, context.submitter, context.rows.person.participant
     return ResponseOrigin(
-        public_id=new_public_id(),
+        public_id=new_receipt(),
         submission=form.submission,
         language=person.language,
         presentation={**form.presentation, "text_size": person.text_size.value},
@@ -208,6 +210,7 @@ def _describe_origin(
         skew=form.skew,
         offline=form.offline,
         clock_untrusted=context.clock_untrusted,
+        device_id=by.device_id,
     )
 
 
@@ -258,6 +261,7 @@ def build_response(
         clock_untrusted=origin.clock_untrusted,
         begun_at=slot.begun_at or origin.submitted_at,
         submitted_at=origin.submitted_at,
+        device_id=origin.device_id,
     )
 
 

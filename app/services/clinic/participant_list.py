@@ -1,4 +1,4 @@
-"""All participants of a member of staff, by code."""
+"""All participants of a member of staff, by code, and a form by its receipt."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -9,8 +9,10 @@ from app.domain.records.dispositions import DispositionKind
 from app.services.clinic.staff_sites import list_staff_sites
 from app.services.core.context import StaffContext
 from app.storage.queries.participants import find_deceased, find_enrolment_days, select_readable
+from app.storage.tables.capture import Response
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Device, Participant
+from app.storage.tables.schedule import Slot
 
 PAGE_SIZE = 50
 
@@ -80,6 +82,28 @@ def find_by_code(context: StaffContext, subject: str) -> tuple[CodeHit, ...]:
     with context.read() as session:
         rows = session.exec(select_readable(context.actor).where(col(Participant.subject) == subject))
         return tuple(CodeHit(row.study_id, row.public_id) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptHit:
+    """A form that was sent, by the public ids of participant and slot."""
+
+    participant: str
+    slot: str
+
+
+def find_by_receipt(context: StaffContext, receipt: str) -> ReceiptHit | None:
+    """The form of exactly this receipt, for those who may see its participant."""
+    statement = (
+        select_readable(context.actor)
+        .join(Slot, col(Slot.participant_id) == col(Participant.id))
+        .join(Response, col(Response.slot_id) == col(Slot.id))
+        .where(col(Response.public_id) == receipt)
+        .with_only_columns(col(Participant.public_id), col(Slot.public_id))
+    )
+    with context.read() as session:
+        found = session.connection().execute(statement).first()
+    return ReceiptHit(*found) if found else None
 
 
 def _list_rows(session: Session, context: StaffContext, search: str, after: str) -> tuple[Participant, ...]:

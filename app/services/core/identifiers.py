@@ -3,9 +3,13 @@
 import hashlib
 import secrets
 
+from app.domain.typed_text import narrow_text
+
 _CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 """What a short code is made of: no 0/O, 1/I/L, which are misread on paper."""
 
+
+RECEIPT_DIGITS = 12
 
 CODE_LENGTH = 8
 """Characters of a short code; every other secret is longer."""
@@ -14,6 +18,20 @@ CODE_LENGTH = 8
 def new_public_id() -> str:
     """A name for a record that tells nothing and cannot be guessed (96 bits)."""
     return secrets.token_urlsafe(12).replace("-", "x").replace("_", "y")
+
+
+def new_receipt() -> str:
+    """The number of a form that was sent: digits alone, which can be read out on the telephone.
+
+    So many that the forms of an installation hardly ever draw the same; where two do, the database refuses
+    the second, and sending it again draws anew.
+    """
+    return f"{secrets.randbelow(10**RECEIPT_DIGITS):0{RECEIPT_DIGITS}}"
+
+
+def normalise_receipt(text: str) -> str:
+    """A receipt as it is stored, from what was typed: without the gaps between its groups."""
+    return "".join(narrow_text(text).split()).replace("-", "")
 
 
 def new_token() -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
+from app.domain.capture.answers import CollectionMode
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.responses import AnswerValue, urgent_items
 from app.domain.instruments.text import InstrumentText
@@ -20,6 +21,7 @@ from app.services.capture.submission_builder import SubmissionContext
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.storage.tables.capture import Response
 from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Device
 from app.storage.tables.schedule import Slot
 
 
@@ -27,7 +29,8 @@ from app.storage.tables.schedule import Slot
 class SubmittedFormSummary:
     """A form that was sent: which, when, how its receipt reads, and whether its answers may be read.
 
-    `urgent`: what was sent holds an answer of that day which means "call now".
+    `urgent`: what was sent holds an answer of that day which means "call now". `mode` is by which means it
+    was filled in, `device_id` the browser from which it was sent, where that is known.
     """
 
     slot: str
@@ -39,6 +42,21 @@ class SubmittedFormSummary:
     late: bool
     readable: bool
     urgent: bool
+    mode: str
+    device_id: int | None
+
+
+def find_sending_device(context: ParticipantContext, form: SubmittedFormSummary) -> tuple[str, str]:
+    """From where a form was sent: "here", "other" with the browser's label, else by which means; or "".
+
+    Of a form that was sent before the browser was noted it is not known.
+    """
+    if form.mode != CollectionMode.own_device:
+        return form.mode, ""
+    if form.device_id is None or form.device_id == context.participant.device_id:
+        return ("here" if form.device_id else ""), ""
+    with context.read() as session:
+        return "other", session.get_one(Device, form.device_id).label
 
 
 def list_submitted_forms(context: ParticipantContext) -> tuple[SubmittedFormSummary, ...]:
@@ -74,6 +92,8 @@ def summarise_submission(
         late=receipt.out_of_window,
         readable=definition.plan.shows_answers,
         urgent=has_urgent_answers(definition, answers),
+        mode=known.submitter.mode,
+        device_id=known.submitter.device_id,
     )
 
 
@@ -132,6 +152,8 @@ def _summarise(context: ParticipantContext, slot: Slot, response: Response) -> S
         late=response.out_of_window,
         readable=definition.plan.shows_answers,
         urgent=is_of_its_day(context, response) and has_urgent_answers(definition, response.answers),
+        mode=response.mode,
+        device_id=response.device_id,
     )
 
 

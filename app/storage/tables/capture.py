@@ -64,7 +64,8 @@ class AnswerEvent(SQLModel, table=True):
 class Response(SQLModel, table=True):
     """The one answer document of a slot; corrections add versions, nothing is replaced.
 
-    `collected_on`: the day on which the participant filled it in, where that was on paper.
+    `collected_on`: the day on which the participant filled it in, where that was on paper. `device_id`: the
+    browser from which they sent it; None of paper, and of what was sent before that was noted.
     """
 
     __table_args__ = (
@@ -100,6 +101,7 @@ class Response(SQLModel, table=True):
     clock_untrusted: bool = False
     begun_at: datetime
     submitted_at: datetime
+    device_id: int | None = None
 
 
 class Quarantine(SQLModel, table=True):

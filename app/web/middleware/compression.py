@@ -16,7 +16,7 @@ def compress_body(body: bytes, chosen: str) -> bytes:
     """A page's bytes; these levels cost less time than they save on any network."""
     if chosen == "br":
         return bytes(brotli.compress(body, mode=brotli.MODE_TEXT, quality=7))
-    return gzip.compress(body, 6, mtime=0)
+    return gzip.compress(body, 8, mtime=0)
 
 
 class Compression:

@@ -105,5 +105,6 @@ def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> E
     environment.filters["moment"] = partial(formats.format_moment, language=spoken)
     environment.filters["local_time"] = partial(formats.format_local_time, language=spoken)
     environment.filters["clock"] = partial(formats.format_clock, language=spoken)
+    environment.filters["receipt"] = formats.format_receipt
     environment.filters["number"] = partial(formats.format_number, language=spoken)
     return environment

@@ -209,6 +209,7 @@ def _next_version(
         skew=before.device_skew,
         offline=before.captured_offline,
         clock_untrusted=before.clock_untrusted,
+        device_id=before.device_id,
     )
     slot = SlotRecord(**{name: getattr(form.slot, name) for name in SlotRecord._fields})
     return build_response(form.definition, slot, origin, version=before.version + 1, answers=document)

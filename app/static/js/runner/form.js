@@ -61,6 +61,7 @@ var state = {
 // The document.
 function listen(target, type, listener) { target.addEventListener(type, listener); }
 function label(name) { return form.dataset[name]; }
+function filled(name, number, total) { return label(name).replace('##', total).replace('#', number); }
 function byId(id) { return document.getElementById(id); }
 function findAll(selector, parent) { return [].slice.call((parent || form).querySelectorAll(selector)); }
 function toggleOn(element, on) { element.className = element.className.replace(/( on)?$/, on ? ' on' : ''); }
@@ -135,7 +136,7 @@ function showSection(section) {
   showPrompt('');
   var asked = askedSections(), index = asked.indexOf(section);
   var total = state.sections.filter(function (each) { return askedState(each) !== NOT_ASKED; }).length;
-  var position = label('of').replace('##', total).replace('#', index + 1);
+  var position = filled('of', index + 1, total);
   byId('bar').parentNode.hidden = index < 0;
   byId('pos').textContent = position;
   byId('bar').max = total;
@@ -248,10 +249,12 @@ function leaveBlank() {
 function numberedHeading(section) {
   return askedSections().indexOf(section) + 1 + '. ' + heading(section).textContent;
 }
+// A number of a row is told with the highest one, unless it has words.
 function answerText(section) {
-  var option = checkedOption(section);
+  var option = checkedOption(section), words = option && option.nextElementSibling.textContent;
   return readAnswer(section) === null ? label('blank')
-    : option ? option.nextElementSibling.textContent : textField(section).value;
+    : !option ? textField(section).value
+    : words === option.value ? filled('most', words, findAll('[type=radio]', section).pop().value) : words;
 }
 function fillReview(asked) {
   var rows = byId('rows'), blanks = asked.filter(function (section) { return readAnswer(section) === null; });
