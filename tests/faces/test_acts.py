@@ -15,10 +15,11 @@ from fastapi import FastAPI
 from httpx2 import Response
 
 from app.domain.records.acts import EPOCHS_KEPT
-from app.domain.records.audit import COVERS, AuditEvent
+from app.domain.records.audit import AuditEvent
 from app.jobs.ticker import process_slots
 from app.services.core.acts import purge_acts
 from app.services.core.context import ClockContext
+from app.storage.proof.event_tables import COVERS
 from app.web import urls
 from app.web.acts import ACTS, EXEMPT, ActRule, check_acts
 from app.web.pages.rendering import TEMPLATES
