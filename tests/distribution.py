@@ -8,7 +8,7 @@ tests share was made once more on the other worker. The hook that chooses a sche
 
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -19,16 +19,44 @@ from xdist.scheduler import LoadScopeScheduling
 SHARING = ("tests/journeys/test_demo.py", "tests/services/test_demo.py")
 """The modules whose tests share something dear."""
 
+STAGED: Mapping[str, Sequence[str]] = {
+    "golden case": (
+        "tests/services/test_report.py",
+        "tests/services/test_report_of_corrections.py",
+        "tests/faces/test_report_pages.py",
+    ),
+    "trial of the datasets": (
+        "tests/services/test_amendments.py",
+        "tests/services/test_cuts.py",
+        "tests/services/test_datasets.py",
+        "tests/services/test_exports.py",
+        "tests/program/test_datasets_cli.py",
+        "tests/faces/test_edc_datasets.py",
+        "tests/faces/test_exports_page.py",
+    ),
+    "full course": (
+        "tests/services/test_external_heads.py",
+        "tests/services/test_participant_history.py",
+        "tests/services/test_records_replayed.py",
+        "tests/services/test_trail_reading.py",
+        "tests/services/test_unprovable.py",
+        "tests/faces/test_trail_words.py",
+    ),
+    "two studies": ("tests/faces/test_study_law.py",),
+}
+"""The modules of a stage that takes seconds to grow on each database, and is grown once by each worker."""
+
 _KINDS = ("sqlite", "postgresql")
+_STAGE_OF = {module: stage for stage, modules in STAGED.items() for module in modules}
 
 
 def scope_of(nodeid: str) -> str:
     """The tests of one scope run on one worker, one after the other; most tests are free."""
     module, _, rest = nodeid.partition("::")
-    if module not in SHARING:
-        return nodeid
     kind = next((kind for kind in _KINDS if f"[{kind}" in rest), "")
-    return f"{module}@{kind}"
+    if module in _STAGE_OF:
+        return f"{_STAGE_OF[module]}@{kind or 'sqlite'}"
+    return f"{module}@{kind}" if module in SHARING else nodeid
 
 
 def scheduler(config: object, log: object) -> LoadScopeScheduling:

@@ -1,6 +1,7 @@
 """Tests that share something dear stay together; the rest are free."""
 
 import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,31 @@ def test_tests_of_one_demonstration_share_a_scope() -> None:
     assert distribution.scope_of(DEMO) == "tests/services/test_demo.py@"
     free = "tests/services/test_entry.py::test_a[sqlite]"
     assert distribution.scope_of(free) == free
+
+
+def test_tests_of_one_stage_share_a_scope_on_each_database() -> None:
+    report, pages = distribution.STAGED["golden case"][0], distribution.STAGED["golden case"][-1]
+    assert distribution.scope_of(f"{report}::test_a[postgresql]") == "golden case@postgresql"
+    assert distribution.scope_of(f"{report}::test_a[sqlite-1]") == "golden case@sqlite"
+    assert distribution.scope_of(f"{pages}::test_b") == "golden case@sqlite"
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        ("golden case", r"return GOLDEN$"),
+        ("trial of the datasets", r"return TRIAL$"),
+        ("full course", r"return COURSE$|\bcourse: Installation"),
+        ("two studies", r"return TWO_STAGE$"),
+    ],
+)
+def test_every_module_of_a_dear_stage_is_listed(stage: str, words: str) -> None:
+    using = {
+        str(path.relative_to(ROOT))
+        for path in ROOT.glob("tests/*/test_*.py")
+        if re.search(words, path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert using == set(distribution.STAGED[stage])
 
 
 @pytest.mark.parametrize("module", distribution.SHARING)
