@@ -12,6 +12,7 @@ from pathlib import Path
 from app.definitions.library import Library
 from app.definitions.reading import read_definition
 from app.domain.instruments.definition import Instrument
+from app.domain.instruments.responses import AnswerValue, parse_answer
 from app.domain.instruments.scoring.registry import find_algorithm, score_answers
 from app.domain.instruments.scoring.score import Score, format_score
 from app.domain.refusal import BadDefinition, Refused
@@ -54,7 +55,7 @@ def _agreed(instrument: Instrument, path: Path) -> GoldenResult:
     for rows, row in enumerate(_rows(path, file, instrument), 1):
         try:
             scores = score_answers(instrument, _answers(instrument, row))
-        except (Refused, ValueError) as wrong:
+        except Refused as wrong:
             raise BadDefinition(
                 file, f"row {rows}", str(wrong), "answers that the instrument allows"
             ) from wrong
@@ -79,8 +80,8 @@ def _rows(path: Path, file: str, instrument: Instrument) -> Iterator[Mapping[str
         raise BadDefinition(file, f"line {reader.line_num}", str(error), "a CSV file") from error
 
 
-def _answers(instrument: Instrument, row: Mapping[str, str]) -> dict[str, int | str | None]:
-    return {item.code: int(row[item.code]) if row[item.code] else None for item in instrument.items}
+def _answers(instrument: Instrument, row: Mapping[str, str]) -> dict[str, AnswerValue]:
+    return {item.code: parse_answer(item, row[item.code]) for item in instrument.items}
 
 
 def _compare(score: Score, expected: str, reach: tuple[int, int], place: str, file: str) -> None:

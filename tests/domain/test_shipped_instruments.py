@@ -7,10 +7,12 @@ import pytest
 
 from app.definitions.library import load_library
 from app.domain.instruments.definition import Instrument, ItemKind
+from app.domain.instruments.parsing import parse_instrument
 from app.domain.instruments.responses import AnswerValue, applicable_items, without_unasked
 from app.domain.instruments.scoring.registry import find_algorithm, score_answers
 from app.domain.instruments.scoring.rows import compile_row_scorer
 from app.domain.instruments.scoring.score import ScoreStatus
+from app.domain.refusal import BadDefinition
 from app.i18n.languages import LANGUAGE_CODES
 from tests.domain.questionnaires import QUESTIONNAIRES, REFERENCE, shipped
 from tests.reference import health_five, pro_ctcae, qlq_lc13
@@ -44,6 +46,18 @@ def test_lc13_goes_on_from_the_core_questionnaire_and_its_parts_share_a_number()
     assert asked(LC13, {"q42": 2, "q43": 2})[-3:] == ["q42a", "q43", "q43a"]
     assert "q42a" not in asked(LC13, {"q42": 1})
     assert without_unasked(LC13, {"q43": 1, "q43a": 4, "q42": 1, "q42a": "hip"}) == {"q42": 1, "q43": 1}
+
+
+def test_a_part_repeats_its_number_only_on_a_condition_and_with_a_code_of_its_own() -> None:
+    toml = (QUESTIONNAIRES / "qlq-lc13/1.0/instrument.toml").read_text("utf-8")
+    for line in (
+        'condition = { item = "q43", op = "==", value = 2 }\n',
+        'cdisc = { testcd = "EOR1843A", ncit = "C172417" }\n',
+    ):
+        assert line in toml
+        with pytest.raises(BadDefinition, match="more than 43; only a part") as refused:
+            parse_instrument(toml.replace(line, ""), "f")
+        assert refused.value.key == "items[14].number"
 
 
 def test_lc13_scores_dyspnoea_from_all_three_and_the_question_of_painkillers_never() -> None:

@@ -54,7 +54,7 @@ def plan() -> Plan:
     return load_library(samples.ROOT / "questionnaires", LANGUAGE_CODES).plan("sbrt-nsclc", "1.0")
 
 
-@pytest.mark.parametrize("named", [samples.QLQ, samples.DIARY])
+@pytest.mark.parametrize("named", [samples.QLQ, samples.DIARY, ("qlq-lc13", "1.0"), ("pro-ctcae", "1.0")])
 def test_the_answers_lead_to_each_item_asked_or_not(named: tuple[str, str]) -> None:
     instrument, _ = samples.instrument(named, "en")
     first = {

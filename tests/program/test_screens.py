@@ -87,6 +87,11 @@ def test_every_screen_is_shown_unless_some_are_named() -> None:
     ]
     assert all('class="' in html and "extra_large" in html for _, _, html in documents)
     assert all("Demonstration. Do not enter" not in html for _, _, html in documents)
+    lung = library.instrument("qlq-lc13", "1.0")  # no plan asks it: another lends its settings
+    (text,) = select_texts(library, lung, ["zh_CN"])
+    ((name, _, html),) = make_studio(settings, library, lung, "standard").documents(text, ["q43a"])
+    assert name == "zh_CN/015-q43a.png"
+    assert text.items["q43a"] in html
 
 
 @pytest.mark.parametrize(

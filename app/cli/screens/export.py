@@ -7,14 +7,14 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from app.cli.screens.chromium import Camera, find_camera
 from app.definitions.library import Library, load_library
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.text import InstrumentText
-from app.domain.plans.plan import Plan
+from app.domain.plans.plan import Plan, PlannedInstrument
 from app.domain.refusal import Refused
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import ENGLISH, LANGUAGE_CODES, find_language
@@ -179,7 +179,9 @@ def _plan(library: Library, instrument: Instrument) -> Plan:
         library.plans.values(),
         key=lambda plan: named in {(used.id, used.version) for used in plan.instruments},
     )
-    return plans[-1] if plans else library.plan("", "")
+    lender = plans[-1] if plans else library.plan("", "")
+    used = PlannedInstrument(*named, leave_out=frozenset())
+    return replace(lender, instruments=(*lender.instruments, used))
 
 
 def _check_names(instrument: Instrument, wanted: Iterable[str]) -> None:
