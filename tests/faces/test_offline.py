@@ -57,7 +57,7 @@ def test_a_blank_form_holds_nothing_of_anybody(taking_part: Phone) -> None:
     assert page.all("input", checked="") == []
     assert page.one("input", name="revision")["value"] == "0"
     assert len(page.all("section", class_="q")) == 30
-    assert "Answers that you sent before are safe" in page.one("main").text
+    assert "Answers you sent earlier are safe" in page.one("main").text
     told = answer.text + str(answer.headers)
     assert taking_part.person.subject not in told
     assert taking_part.person.row().public_id not in told

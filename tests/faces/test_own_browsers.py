@@ -82,7 +82,7 @@ def test_another_browser_is_removed_and_dead_at_once(app: FastAPI, phone: Phone)
     ]
     gone = phone.client.post(str(remove))
     assert gone.headers["location"] == "/settings/devices?removed=1"
-    assert "It is removed." in phone.client.get(gone.headers["location"]).text
+    assert "Removed." in phone.client.get(gone.headers["location"]).text
     assert other.get("/home").status_code == 401
 
 

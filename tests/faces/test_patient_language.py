@@ -25,7 +25,7 @@ def test_a_language_is_changed_in_the_middle_only_after_a_word(phone: Phone) -> 
     again = phone.client.post("/language", data={"lang": "zh_CN"}, headers=from_review)
     assert again.headers["location"] == asking
     shown = parsed(phone.client.get(asking).text)
-    assert "Your answers are kept. The questions will be shown in 中文." in shown.text
+    assert "Your answers are kept. The questions will be shown in Chinese." in shown.text
     assert "您已填写的回答会保留" in shown.text
     assert phone.person.row().language == "en"
     done = phone.client.post(asking)
