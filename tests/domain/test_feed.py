@@ -1,6 +1,7 @@
 """The feed's pure half: numbering, what each client sees, and that a stub still verifies."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -36,8 +37,8 @@ def draft(needs: str | None = None) -> FeedEventDraft:
         needs=needs,
         sections={
             "slot": EventSection({"visit": "W6"}, "s1"),
-            "answers": EventSection({"q1": 3}, "s2", "answers:read"),
-            "scores": EventSection([{"scale": "QL", "value": "50"}], "s3", "scores:read"),
+            "answers": EventSection({"q1": 3}, "s2"),
+            "scores": EventSection([{"scale": "QL", "value": "50"}], "s3"),
         },
     )
 
@@ -103,6 +104,17 @@ def test_a_digest_without_its_salt_tells_nothing() -> None:
     assert EventSection(arm, "s1").digest(arm) != EventSection(arm, "s2").digest(arm)
 
 
+def test_the_words_of_a_correction_take_the_scope_of_answers() -> None:
+    words = EventSection({"text": "I meant 3"}, "s4")
+    told = replace(draft(), type="diary.amended", sections={"reason": words}, needs="diary:read")
+    line, current = finalise_event(told, 1, GENESIS, AT)
+    assert json.loads(line)["scopes"] == {"reason": "answers:read"}
+    row = FeedRow(1, line, current, "diary.amended", "slot1", 2, "0571", AT)
+    assert list(find_feed_faults([row], (1, current), "feed")) == []
+    bare = row._replace(line=line.replace('"needs":"diary:read"', '"needs":null'))
+    assert list(find_feed_faults([bare], (1, current), "feed"))
+
+
 @pytest.mark.req("AUD-04", "EDC-04")
 def test_whatever_of_a_stored_event_changes_is_found() -> None:
     line, current = finalise_event(draft(), 1, GENESIS, AT)
@@ -117,8 +129,10 @@ def test_whatever_of_a_stored_event_changes_is_found() -> None:
         whole._replace(recorded_at=AT.replace(year=2027)),
         *(
             whole._replace(line=canonical_json(json.loads(line) | {name: "x"}))
-            for name in ("hash", "envelope_sha256", "prev_hash")
+            for name in ("hash", "envelope_sha256", "prev_hash", "needs", "scopes")
         ),
+        whole._replace(line=line.replace('"answers":"answers:read",', "")),  # anybody could read them
     ]
+    assert altered[-1].line != line
     assert list(find_feed_faults([whole], (1, current), "feed")) == []
     assert all(list(find_feed_faults([event], (1, current), "feed")) for event in altered)
