@@ -207,7 +207,7 @@ class EverybodyActs(RuleBasedStateMachine):
         who=st.sampled_from([Role.NURSE, Role.INVESTIGATOR]),
     )
     def staff_enter_paper(self, place: int, back: int, who: Role) -> None:
-        """In the second version two have to, and whoever follows the third meanwhile may wait for the second."""
+        """In the second version two have to; a form of it may still wait when the third is followed."""
         self.ticked = False
         if not (slots := [slot for slot in self.slots() if takes_paper(slot, self.now)]):
             return
