@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.domain.datasets.redaction import redact_event
 from app.domain.records.audit import GENESIS, canonical_json, link_hash, sha256_hex
 from app.domain.records.feed import (
     EventSection,
@@ -113,6 +114,16 @@ def test_the_words_of_a_correction_take_the_scope_of_answers() -> None:
     assert list(find_feed_faults([row], (1, current), "feed")) == []
     bare = row._replace(line=line.replace('"needs":"diary:read"', '"needs":null'))
     assert list(find_feed_faults([bare], (1, current), "feed"))
+
+
+@pytest.mark.req("EDC-04", "IAM-02")
+def test_a_diary_that_tells_the_arm_takes_both_scopes() -> None:
+    told = replace(draft(), type="diary.missed", sections={}, needs="arm:read")
+    line, _ = finalise_event(told, 1, GENESIS, AT)
+    shown = [{"arm:read"}, {"diary:read"}, {"arm:read", "diary:read"}]
+    types = [json.loads(redact_line(line, scopes, True))["type"] for scopes in shown]
+    assert types == ["withheld", "withheld", "diary.missed"]
+    assert [redact_event(json.loads(line), scopes) is not None for scopes in shown] == [False, False, True]
 
 
 @pytest.mark.req("AUD-04", "EDC-04")

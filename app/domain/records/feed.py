@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.domain.records.audit import (
     GENESIS,
@@ -149,10 +149,17 @@ def finalise_event(draft: FeedEventDraft, seq: int, prev_hash: str, recorded_at:
     return spell_event(draft, recorded_at).numbered(seq, prev_hash)
 
 
+def may_know_event(event: Mapping[str, Any], scopes: Collection[str]) -> bool:
+    """Whether a client with these scopes may know of an event: of a diary, its own scope beside any other."""
+    if event["type"].startswith("diary.") and "diary:read" not in scopes:
+        return False
+    return event["needs"] is None or event["needs"] in scopes
+
+
 def redact_line(line: str, scopes: Collection[str], in_reach: bool) -> str:
     """The line as a client with these scopes may read it: whole, without some sections, or a stub."""
     event = json.loads(line)
-    if not in_reach or (event["needs"] is not None and event["needs"] not in scopes):
+    if not in_reach or not may_know_event(event, scopes):
         shown = {key: event[key] for key in ("seq", "envelope_sha256", "prev_hash", "hash")}
         return canonical_json(shown | {"type": "withheld"})
     withheld = {name for name, scope in event["scopes"].items() if scope not in scopes}
