@@ -1,10 +1,12 @@
 """The feed's pure half: numbering, what each client sees, and that a stub still verifies."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from app.domain.datasets.redaction import redact_event
 from app.domain.records.audit import GENESIS, canonical_json, link_hash, sha256_hex
 from app.domain.records.feed import (
     EventSection,
@@ -36,8 +38,8 @@ def draft(needs: str | None = None) -> FeedEventDraft:
         needs=needs,
         sections={
             "slot": EventSection({"visit": "W6"}, "s1"),
-            "answers": EventSection({"q1": 3}, "s2", "answers:read"),
-            "scores": EventSection([{"scale": "QL", "value": "50"}], "s3", "scores:read"),
+            "answers": EventSection({"q1": 3}, "s2"),
+            "scores": EventSection([{"scale": "QL", "value": "50"}], "s3"),
         },
     )
 
@@ -103,6 +105,27 @@ def test_a_digest_without_its_salt_tells_nothing() -> None:
     assert EventSection(arm, "s1").digest(arm) != EventSection(arm, "s2").digest(arm)
 
 
+def test_the_words_of_a_correction_take_the_scope_of_answers() -> None:
+    words = EventSection({"text": "I meant 3"}, "s4")
+    told = replace(draft(), type="diary.amended", sections={"reason": words}, needs="diary:read")
+    line, current = finalise_event(told, 1, GENESIS, AT)
+    assert json.loads(line)["scopes"] == {"reason": "answers:read"}
+    row = FeedRow(1, line, current, "diary.amended", "slot1", 2, "0571", AT)
+    assert list(find_feed_faults([row], (1, current), "feed")) == []
+    bare = row._replace(line=line.replace('"needs":"diary:read"', '"needs":null'))
+    assert list(find_feed_faults([bare], (1, current), "feed"))
+
+
+@pytest.mark.req("EDC-04", "IAM-02")
+def test_a_diary_that_tells_the_arm_takes_both_scopes() -> None:
+    told = replace(draft(), type="diary.missed", sections={}, needs="arm:read")
+    line, _ = finalise_event(told, 1, GENESIS, AT)
+    shown = [{"arm:read"}, {"diary:read"}, {"arm:read", "diary:read"}]
+    types = [json.loads(redact_line(line, scopes, True))["type"] for scopes in shown]
+    assert types == ["withheld", "withheld", "diary.missed"]
+    assert [redact_event(json.loads(line), scopes) is not None for scopes in shown] == [False, False, True]
+
+
 @pytest.mark.req("AUD-04", "EDC-04")
 def test_whatever_of_a_stored_event_changes_is_found() -> None:
     line, current = finalise_event(draft(), 1, GENESIS, AT)
@@ -117,8 +140,10 @@ def test_whatever_of_a_stored_event_changes_is_found() -> None:
         whole._replace(recorded_at=AT.replace(year=2027)),
         *(
             whole._replace(line=canonical_json(json.loads(line) | {name: "x"}))
-            for name in ("hash", "envelope_sha256", "prev_hash")
+            for name in ("hash", "envelope_sha256", "prev_hash", "needs", "scopes")
         ),
+        whole._replace(line=line.replace('"answers":"answers:read",', "")),  # anybody could read them
     ]
+    assert altered[-1].line != line
     assert list(find_feed_faults([whole], (1, current), "feed")) == []
     assert all(list(find_feed_faults([event], (1, current), "feed")) for event in altered)

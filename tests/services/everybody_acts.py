@@ -14,9 +14,10 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from sqlmodel import select
 
 from app.domain.desk.matters import DECISIONS
-from app.domain.plans.plan import Owner
+from app.domain.plans.plan import Owner, Plan
 from app.domain.plans.publication import FeedState, feed_state
 from app.domain.plans.windows import local_day
 from app.domain.records.access import SYSTEM, Role
@@ -54,6 +55,7 @@ from app.services.schedule.requested_visits import cancel_visit, request_visit
 from app.services.schedule.schedule_check import MENDABLE, list_schedule_faults
 from app.storage.queries.feed_pages import read_feed_head, read_feed_page, read_latest_events
 from app.storage.queries.slots import list_slots, slot_status
+from app.storage.tables.capture import PaperEntry
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.services.amending import longer_diary, weekly_diary, with_versions
@@ -199,14 +201,19 @@ class EverybodyActs(RuleBasedStateMachine):
             if sends:
                 self.person.submit(visit, self.now, {"any_symptom": 0} if visit.startswith("D") else None)
 
-    @rule(place=st.integers(0, 300), back=st.integers(0, 20))
-    def nurse_enters_paper(self, place: int, back: int) -> None:
+    @rule(
+        place=st.integers(0, 300),
+        back=st.integers(0, 20),
+        who=st.sampled_from([Role.NURSE, Role.INVESTIGATOR]),
+    )
+    def staff_enter_paper(self, place: int, back: int, who: Role) -> None:
+        """In the second version two have to; a form of it may still wait when the third is followed."""
         self.ticked = False
         if not (slots := [slot for slot in self.slots() if takes_paper(slot, self.now)]):
             return
         slot, day = slots[place % len(slots)], self.today() - timedelta(days=back)
         with suppress(Refused):
-            enter_paper(self.staff(), slot.participant_id, slot.public_id, whole_sheet(slot, day))
+            enter_paper(self.staff(who), slot.participant_id, slot.public_id, whole_sheet(slot, day))
 
     @rule(place=st.integers(0, 300), meant=st.integers(1, 4))
     def a_sent_form_is_corrected(self, place: int, meant: int) -> None:
@@ -258,14 +265,14 @@ class EverybodyActs(RuleBasedStateMachine):
         if row.plan_version >= version:
             return
         self.ticked = False
-        before = {slot.id: slot for slot in self.slots()}
+        before, entered = {slot.id: slot for slot in self.slots()}, self._entered()
         plan = self.installation.library.plan("sbrt-nsclc", version)
         amendment = Amendment(self.site.study_id, plan, version, begun=True, waiting=(row.id or 0,))
         operator = StaffContext(self.installation, SYSTEM, self.now)
         follow_amendment(operator, amendment, row.id or 0, "amendment", confirmed=True)
         for after in self.slots():
             slot = before.get(after.id)
-            touched = slot is not None and bool(slot.begun_at or slot.submitted_at)
+            touched = slot is not None and bool(slot.begun_at or slot.submitted_at or slot.id in entered)
             over = slot is not None and slot.closes_at and slot.closes_at <= self.now and not slot.out_of_plan
             if slot is not None and (touched or over):
                 again = (
@@ -312,6 +319,12 @@ class EverybodyActs(RuleBasedStateMachine):
             check_facts(session, self.person.row(), told)
             assert list(find_stale_slots(clock, session, self.person.row().id or 0)) == []
 
+    def _entered(self) -> frozenset[int]:
+        """The forms that somebody entered from paper, once or twice."""
+        with self.installation.read() as session:
+            mine = PaperEntry.participant_id == self.person.row().id
+            return frozenset(session.exec(select(PaperEntry.slot_id).where(mine)))
+
     def _feed_head(self) -> int:
         with self.installation.read() as session:
             return read_feed_head(session, self.site.study_id)
@@ -345,7 +358,10 @@ def acting_on(installation: Installation, site: Site, people: Callable[[int], Pe
     class Here(EverybodyActs):
         pass
 
-    Here.installation = with_versions(installation, longer_diary, weekly_diary)
+    def entered_twice(plan: Plan) -> Plan:
+        return replace(longer_diary(plan), double_paper_entry=True)
+
+    Here.installation = with_versions(installation, entered_twice, weekly_diary)
 
     def enrol(number: int) -> Person:
         return replace(people(number), installation=Here.installation)

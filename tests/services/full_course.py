@@ -44,13 +44,15 @@ from app.services.patient.team_requests import request_call, request_correction
 from app.services.people.access_review import digest_access, record_review
 from app.services.people.managed_people import list_study_people
 from app.services.people.staff_links import InvitationEntry, invite_person, read_link, use_link
+from app.services.reminders.own_address import mail_address_code
 from app.services.reminders.reminder_delivery import claim_messages, deliver_message
 from app.services.schedule.amendment.amendments import begin_amendment, follow_amendment, open_amendment
 from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
 from app.services.setup.site_words import set_urgent_words
 from app.services.setup.studies import create_client, create_staff, grant_role
-from app.storage.row_changes import study_chain
+from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
 from app.storage.tables.packs import InstrumentPack, LicenceDecision
+from app.storage.tables.staff import Passkey
 from tests.services.alerted import PAIN, raised, run_clock, watched
 from tests.services.beginnings import SITE, grown, site_of
 from tests.services.people import START, Person, asking_everything, bound, colleague, days, qlq
@@ -69,6 +71,7 @@ def _course(installation: Installation) -> Sequence[str]:
     _correct(person)
     _enter_paper(person)
     _let_staff_in(installation)
+    _keep_keys(person)
     _deal_with_alert(person)
     _let_the_edc_in(person)
     _import_pack(person)
@@ -145,6 +148,20 @@ def _enter_paper(person: Person) -> None:
     nurse, day = StaffContext(person.installation, person.nurse, LATER), RANDOMISED + timedelta(days=1)
     well = TypedPaper((TypedAnswer("any_symptom", "0"),), day, "sheet 1", "prefers_paper")
     enter_paper(nurse, person.row().id or 0, person.slot("D1").public_id, well)
+
+
+def _keep_keys(person: Person) -> None:
+    """A passkey of the nurse, and an address of the participant's own that waits for its code."""
+    with person.installation.work(SYSTEM, LATER) as work:
+        work.session.add(
+            Passkey(
+                staff_id=1, credential_id="c", public_key="k", sign_count=1, transports="usb", name="key",
+                made_at=LATER,
+            )
+        )  # fmt: skip
+        work.record(AuditEvent.PASSKEY_ADDED, INSTALLATION_CHAIN)
+    context = ParticipantContext(person.installation, person.participant(LATER), LATER)
+    mail_address_code(context, outbox(MailServer()), "own@example.org")
 
 
 def _deal_with_alert(person: Person) -> None:

@@ -3,13 +3,15 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from app.domain.records.feed import may_know_event
+
 Event = Mapping[str, Any]
 """One event of the feed as it is served, read from its line."""
 
 
 def redact_event(event: Event, scopes: Collection[str]) -> Event | None:
     """The event without the sections that these scopes do not open; None where it may not be known at all."""
-    if event["needs"] is not None and event["needs"] not in scopes:
+    if not may_know_event(event, scopes):
         return None
     withheld = {name for name, scope in event["scopes"].items() if scope not in scopes}
     if not withheld:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.domain.records.audit import (
     GENESIS,
@@ -26,15 +26,45 @@ _GAP = "\0"
 
 @dataclass(frozen=True, slots=True)
 class EventSection:
-    """A part of an event's data, with the scope that it takes to read it (None: any client)."""
+    """A part of an event's data; its name says which scope it takes to read it."""
 
     data: object
     salt: str
-    scope: str | None = None
 
     def digest(self, spelled: str) -> str:
         """The digest of the data's canonical text."""
         return sha256_hex(f"{self.salt}:{spelled}")
+
+
+_SCOPES: Mapping[str, str] = {
+    "arm": "arm:read",
+    "answers": "answers:read",
+    "item_status": "answers:read",
+    "scores": "scores:read",
+}
+"""The scope that it takes to read a section; any client reads the others."""
+_NEEDS: Mapping[str, frozenset[str | None]] = {
+    "diary": frozenset({"diary:read", "arm:read"}),
+    "assessment": frozenset({None, "arm:read"}),
+    "anchor": frozenset({None, "arm:read"}),
+}
+"""What the events of a kind may need as a whole; others need nothing."""
+
+
+def find_section_scope(type_: str, section: str) -> str | None:
+    """The scope that it takes to read a section of an event; None for any client.
+
+    Words with which a correction was told may tell answers.
+    """
+    if section == "reason" and type_.endswith(".amended"):
+        return _SCOPES["answers"]
+    return _SCOPES.get(section)
+
+
+def list_scopes(type_: str, sections: Iterable[str]) -> dict[str, str]:
+    """The scopes of those sections that take one: they stand outside the hash, and follow from names."""
+    found = ((name, find_section_scope(type_, name)) for name in sections)
+    return {name: scope for name, scope in found if scope is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +125,7 @@ def spell_event(draft: FeedEventDraft, recorded_at: datetime) -> UnnumberedEvent
     }
     line = envelope | {
         "salts": {name: section.salt for name, section in draft.sections.items()},
-        "scopes": {name: section.scope for name, section in draft.sections.items() if section.scope},
+        "scopes": list_scopes(draft.type, draft.sections),
         "needs": draft.needs,
     }
     first, last = _spelled(envelope, {"seq": _GAP}).split(_GAP)
@@ -119,10 +149,17 @@ def finalise_event(draft: FeedEventDraft, seq: int, prev_hash: str, recorded_at:
     return spell_event(draft, recorded_at).numbered(seq, prev_hash)
 
 
+def may_know_event(event: Mapping[str, Any], scopes: Collection[str]) -> bool:
+    """Whether a client with these scopes may know of an event: of a diary, its own scope beside any other."""
+    if event["type"].startswith("diary.") and "diary:read" not in scopes:
+        return False
+    return event["needs"] is None or event["needs"] in scopes
+
+
 def redact_line(line: str, scopes: Collection[str], in_reach: bool) -> str:
     """The line as a client with these scopes may read it: whole, without some sections, or a stub."""
     event = json.loads(line)
-    if not in_reach or (event["needs"] is not None and event["needs"] not in scopes):
+    if not in_reach or not may_know_event(event, scopes):
         shown = {key: event[key] for key in ("seq", "envelope_sha256", "prev_hash", "hash")}
         return canonical_json(shown | {"type": "withheld"})
     withheld = {name for name, scope in event["scopes"].items() if scope not in scopes}
@@ -184,8 +221,12 @@ def _holds(stored: FeedRow, prev: str) -> bool:
         envelope = sha256_hex(canonical_json(event_envelope(event)))
         told = tuple(event[name] for name in ("seq", "hash", "type", "ref", "version", "site", "recorded_at"))
         links = event["prev_hash"], event["envelope_sha256"], link_hash(prev, envelope)
+        withheld = event["scopes"] == list_scopes(stored.type, digests) and event["needs"] in _NEEDS.get(
+            stored.type.partition(".")[0], (None,)
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         return False
     _, _, *beside, recorded_at = stored
     shown = stored.seq, *beside, format_instant(recorded_at)
-    return (told, links, event["digests"]) == (shown, (prev, envelope, stored.hash), digests)
+    whole = (told, links, event["digests"]) == (shown, (prev, envelope, stored.hash), digests)
+    return whole and withheld

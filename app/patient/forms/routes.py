@@ -109,7 +109,7 @@ def begin_form_post(post: ParticipantPost, slot: str) -> Response:
         return _begin_again(post, slot, lacks, who if lacks == "scribe" else "")
     try:
         if who == "confirmed":
-            begin_as_confirmed(post.current.context, slot)
+            begin_as_confirmed(post.current.context, slot, scribe)
         else:
             reason = LateReason(late) if late in tuple(LateReason) else None
             begin_form(post.current.context, slot, _helped_by(who, scribe), reason)

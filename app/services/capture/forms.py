@@ -211,13 +211,14 @@ def find_confirmed_helper(participant: ParticipantSession, at: datetime) -> str:
     return participant.helper if timedelta(0) <= passed < CONFIRMED_FOR else ""
 
 
-def begin_as_confirmed(context: ParticipantContext, slot_id: str) -> None:
-    """Begin one's own form by whoever was confirmed to fill in diaries on this browser.
+def begin_as_confirmed(context: ParticipantContext, slot_id: str, shown: str) -> None:
+    """Begin one's own form by whoever was confirmed to fill in diaries on this browser, and was `shown`.
 
-    Raises Refused("who_needed") where that is to be asked first, and as `begin_form`.
+    Raises Refused("who_needed") where that is to be asked first, or is somebody else by now, and as
+    `begin_form`.
     """
     helper = find_confirmed_helper(context.participant, context.at)
-    if not helper:
+    if not helper or helper != shown:
         raise Refused("who_needed", field="who")
     helped_by = None if helper == BY_ONESELF else HelpedBy(helper)
     begin_form(context, slot_id, helped_by, None, confirmed_on=context.participant.helper_on)

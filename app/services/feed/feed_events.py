@@ -46,8 +46,8 @@ def _by(actor: Actor) -> dict[str, str]:
     return {"kind": actor.kind.value, "id": actor.id}
 
 
-def _section(data: object, scope: str | None = None) -> EventSection:
-    return EventSection(data, new_public_id(), scope)
+def _section(data: object) -> EventSection:
+    return EventSection(data, new_public_id())
 
 
 def _why(reason: str | None) -> Mapping[str, str] | None:
@@ -89,7 +89,7 @@ def participant_event(
         version=version,
         actor=_by(actor),
         changed=changed,
-        sections={"participant": _section(data), "arm": _section({"arm": participant.arm}, "arm:read")},
+        sections={"participant": _section(data), "arm": _section({"arm": participant.arm})},
     )
 
 
@@ -225,10 +225,10 @@ def slot_event(
         sections = _with_words(sections, slot.missed_note)
     if response is not None:
         sections["response"] = _section(response_payload(response))
-        sections["answers"] = _section(dict(without_codes(response.answers)), "answers:read")
+        sections["answers"] = _section(dict(without_codes(response.answers)))
         if unticked := list_unticked(response.answers):
-            sections["item_status"] = _section(dict.fromkeys(unticked, NOT_TICKED_STATUS), "answers:read")
-        sections["scores"] = _section(response.scores, "scores:read")
+            sections["item_status"] = _section(dict.fromkeys(unticked, NOT_TICKED_STATUS))
+        sections["scores"] = _section(response.scores)
     return FeedEventDraft(
         type=f"{kind}.{change.value}",
         subject=subject,
@@ -269,7 +269,7 @@ def amended_event(
         form,
         reason={"code": PATIENT_CORRECTION},
         changed=changed,
-        sections={**form.sections, "reason": _section(stated, "answers:read")},
+        sections={**form.sections, "reason": _section(stated)},
     )
 
 

@@ -79,7 +79,7 @@ def mail_address_code(context: ParticipantContext, outbox: MessageSender, addres
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
     with context.unit_of_work() as work:
         letter = _write(context, outbox, work.session, kept, code)
-        _lock(work, who)
+        check_reachable(_lock(work, who))
         _keep_claim(context, work, kept, code)
         work.record(AuditEvent.ADDRESS_CODE_ISSUED, participant_chain(who))
     try:
