@@ -15,6 +15,7 @@ _MOMENTS = {"zh_CN": "y年M月d日 HH:mm", "en": "d MMMM y, HH:mm"}
 _MONTHS = {"zh_CN": "y年M月", "en": "MMMM y"}
 _LAST_DAYS = {"zh_CN": "M月d日（EEEE）", "en": "EEEE, d MMMM y"}
 _CLOCKS = {"zh_CN": "M月d日 HH:mm", "en": "d MMM, HH:mm"}
+_DATED_CLOCKS = {"zh_CN": "y年M月d日 HH:mm", "en": "d MMM y, HH:mm"}
 
 
 @lru_cache(maxsize=4096)
@@ -72,6 +73,13 @@ def format_clock(at: datetime, zone: str, language: Language) -> str:
     """An instant in a zone's local time, without its year: for things of today."""
     local = at.astimezone(ZoneInfo(zone))
     return format_datetime(local, _CLOCKS[language.code], tzinfo=local.tzinfo, locale=language.formats)
+
+
+@lru_cache(maxsize=4096)
+def format_dated_clock(at: datetime, zone: str, language: Language) -> str:
+    """The same with its year, for tables of what happened at any time, e.g. `27 Nov 2026, 10:03`."""
+    local = at.astimezone(ZoneInfo(zone))
+    return format_datetime(local, _DATED_CLOCKS[language.code], tzinfo=local.tzinfo, locale=language.formats)
 
 
 @lru_cache(maxsize=8)

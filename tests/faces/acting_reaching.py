@@ -14,6 +14,7 @@ def _new_contact(sites: SiteFixture) -> Press:
 
 
 def _no_contact(sites: SiteFixture) -> Press:
+    assert (before := _new_contact(sites)).post(before.key()).status_code == 303
     typed = {"reason": "does not want to be written to"}
     return press_as_staff(sites, urls.REMOVED_CONTACT, body=typed, other={"reason": "moved"})
 

@@ -43,7 +43,7 @@ def test_a_language_is_known_by_its_code_and_its_tag() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoken", "day", "short", "moment", "clock"),
+    ("spoken", "day", "short", "moment", "clock", "dated"),
     [
         (
             ENGLISH,
@@ -51,6 +51,7 @@ def test_a_language_is_known_by_its_code_and_its_tag() -> None:
             "27 Nov 2026",
             "28 November 2026, 04:03 (UTC+08:00)",
             "28 Nov, 04:03",
+            "28 Nov 2026, 04:03",
         ),
         (
             CHINESE,
@@ -58,11 +59,12 @@ def test_a_language_is_known_by_its_code_and_its_tag() -> None:
             "2026年11月27日",
             "2026年11月28日 04:03 (UTC+08:00)",
             "11月28日 04:03",
+            "2026年11月28日 04:03",
         ),
     ],
 )
 def test_days_and_moments_read_as_people_write_them(
-    spoken: Language, day: str, short: str, moment: str, clock: str
+    spoken: Language, day: str, short: str, moment: str, clock: str, dated: str
 ) -> None:
     on = date(2026, 11, 27)
     assert formats.format_day(on, spoken) == day
@@ -70,6 +72,7 @@ def test_days_and_moments_read_as_people_write_them(
     assert formats.format_short_day(on, spoken) == short
     assert formats.format_moment(AT, "Asia/Shanghai", spoken) == moment
     assert formats.format_clock(AT, "Asia/Shanghai", spoken) == clock
+    assert formats.format_dated_clock(AT, "Asia/Shanghai", spoken) == dated
     assert formats.format_number(1234.5, spoken) == "1,234.5"
     midnight = datetime(2026, 11, 26, 16, tzinfo=UTC)
     assert formats.format_opening(midnight, "Asia/Shanghai", spoken) == day

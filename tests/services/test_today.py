@@ -11,6 +11,7 @@ from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Actor, ActorKind, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
+from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import DiaryFacts, Reason, TodayCursor
 from app.services.accounts.participant_session import unlock_device
 from app.services.clinic.today.contact_log import log_contact
@@ -28,6 +29,7 @@ from app.storage.queries.today.branches import SOURCES
 from app.storage.queries.today.rows import TodaySearch
 from app.storage.row_changes import participant_chain
 from app.storage.tables.messages import Message
+from app.storage.tables.participants import TeamRequest
 from app.storage.tables.studies import Site
 from tests.heard import heard
 from tests.services.alerted import watched
@@ -165,6 +167,28 @@ def test_every_reason_comes_and_goes_in_a_whole_course(
             assert counts.every == len({person for people in rule.values() for person in people})
             seen |= {reason for reason, people in found.items() if people}
     assert seen == set(SOURCES)
+
+
+def test_a_count_that_stops_early_says_so_also_where_few_people_have_many_entries(
+    lone: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, key = lone.site, lone.row().id or 0
+    with lone.installation.work(SYSTEM, START) as work:
+        calls = (
+            TeamRequest(participant_id=key, kind=TeamRequestKind.call, asked_at=START, slot_key=number)
+            for number in range(3)
+        )
+        work.session.add_all(calls)
+        work.record(AuditEvent.CALL_REQUESTED, participant_chain(key))
+    search = TodaySearch(site.study_id, library().plan("sbrt-nsclc", "1.0"), (site.id or 0,), START)
+    with lone.installation.read() as session:
+        exact = statements.count_reasons(session.connection(), search)
+        monkeypatch.setattr(statements, "COUNTED", 3)
+        monkeypatch.setattr(statements, "_COUNTED", statements._number(3))
+        monkeypatch.setattr(statements, "_counts", statements._counts.__wrapped__)
+        cut = statements.count_reasons(session.connection(), search)
+    assert (exact.by_reason[Reason.call], exact.every, exact.cut) == (1, 1, frozenset())
+    assert (cut.by_reason[Reason.call], cut.every, cut.cut) == (1, 1, {Reason.call})
 
 
 def test_rows_name_the_most_urgent_form_with_its_window(

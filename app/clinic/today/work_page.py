@@ -212,14 +212,14 @@ def _tabs(desk: StaffRequest, query: TodayQuery, today: Today) -> Iterator[Reaso
     counts = today.counts.by_reason
     shown = query.filter()
     every = DESK if not counts else query.url(reason="", view="")
-    more = any(count >= today.most for count in counts.values())
+    more = bool(today.counts.cut)
     yield ReasonTab(
         "", desk.frame.within(every), not (shown.reason or shown.resting), today.counts.every, more
     )
     for reason, count in counts.items():
         if count or shown.reason is reason:
             url = desk.frame.within(query.url(reason=reason.value, view=""))
-            yield ReasonTab(reason.value, url, shown.reason is reason, count, count >= today.most)
+            yield ReasonTab(reason.value, url, shown.reason is reason, count, reason in today.counts.cut)
 
 
 def _languages(desk: StaffRequest) -> Iterator[tuple[str, str]]:

@@ -106,5 +106,6 @@ def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> E
     environment.filters["local_time"] = partial(formats.format_local_time, language=spoken)
     environment.filters["clock"] = partial(formats.format_clock, language=spoken)
     environment.filters["receipt"] = formats.format_receipt
+    environment.filters["dated_clock"] = partial(formats.format_dated_clock, language=spoken)
     environment.filters["number"] = partial(formats.format_number, language=spoken)
     return environment

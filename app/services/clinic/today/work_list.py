@@ -86,8 +86,7 @@ class TodayFilter:
 class Today:
     """A page of the list, counts of every reason, and where the next page begins.
 
-    A count of `most` means that many or more. `criteria` are the filters in force. `next_opening` is looked
-    up where nothing is to be done.
+    `criteria` are the filters in force. `next_opening` is looked up where nothing is to be done.
     """
 
     rows: tuple[TodayRow, ...]
@@ -96,7 +95,6 @@ class Today:
     criteria: TodayFilter
     next: TodayCursor | None = None
     next_opening: datetime | None = None
-    most: int = COUNTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from app.storage.tables.participants import Participant, Snooze, TeamRequest
 from app.storage.tables.schedule import Slot
 
 COUNTED = 200
-"""Nobody reads an exact count beyond this, and counting stops there."""
+"""Entries of one reason, beyond which nobody reads an exact count; counting stops there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,12 @@ class TodaySearch:
 
 @dataclass(frozen=True, slots=True)
 class TodayCounts:
-    """How many participants there are for each reason, in all, and resting; `COUNTED` is so many or more.
+    """How many participants there are for each reason, in all, and resting.
 
-    `corrections` are requests of participants to have a form corrected, and `left_alerts` open alerts of
-    participants who left; both are dealt with elsewhere. `first` are the first `COUNTED` entries of the list.
+    Of the reasons in `cut` only the first `COUNTED` entries were counted, several of one participant among
+    them perhaps: there are so many or more, and in all too. `corrections` are requests of participants to
+    have a form corrected, and `left_alerts` open alerts of participants who left; both are dealt with
+    elsewhere. `first` are the first `COUNTED` entries of the list.
     """
 
     by_reason: Mapping[Reason, int]
@@ -79,6 +81,7 @@ class TodayCounts:
     corrections: int
     left_alerts: int = 0
     first: tuple[TodayCursor, ...] = ()
+    cut: frozenset[Reason] = frozenset()
 
 
 _LANGUAGE = sa.bindparam("language", type_=sa.String)
@@ -117,15 +120,17 @@ def _counts(shape: TodayShape) -> sa.CompoundSelect[Any]:
         parts.append(sa.select(some))
     found = sa.union_all(*parts).cte("found")
     in_order = sa.select(found).order_by(found.c.rank, found.c.at, found.c.person).limit(_COUNTED).subquery()
-    each = sa.select(found.c.rank, *_tally(sa.func.count(sa.distinct(found.c.person)))).group_by(found.c.rank)
+    people, listed = sa.func.count(sa.distinct(found.c.person)), sa.func.count()
+    each = sa.select(found.c.rank, *_tally(people, listed)).group_by(found.c.rank)
     others = {
         _EVERY: sa.select(sa.func.count(sa.distinct(found.c.person))).scalar_subquery(),
         _RESTING: sa.select(sa.func.count()).select_from(_resting(shape).subquery()).scalar_subquery(),
         _CORRECTIONS: _count_corrections(),
         _LEFT_ALERTS: count_alerts_of_leavers(),
     }
-    lines = [sa.select(_number(kind), *_tally(count)) for kind, count in others.items()]
-    return sa.union_all(sa.select(in_order, _number(0).label("number")), each, *lines)
+    lines = [sa.select(_number(kind), *_tally(count, _number(0))) for kind, count in others.items()]
+    uncounted = _number(0).label("number"), _number(0).label("listed")
+    return sa.union_all(sa.select(in_order, *uncounted), each, *lines)
 
 
 _EVERY, _RESTING, _CORRECTIONS, _LEFT_ALERTS = -1, -2, -3, -4
@@ -143,9 +148,9 @@ def _rank(reason: Reason) -> sa.ColumnElement[int]:
     return _number(RANKS[reason]).label("rank")
 
 
-def _tally(count: sa.ColumnElement[int]) -> tuple[sa.ColumnElement[Any], ...]:
-    """The columns of a line that counts: no entry, and the count."""
-    return sa.null().label("at"), sa.null().label("person"), count.label("number")
+def _tally(count: sa.ColumnElement[int], listed: sa.ColumnElement[int]) -> tuple[sa.ColumnElement[Any], ...]:
+    """The columns of a line that counts: no entry, the count, and of how many entries."""
+    return sa.null().label("at"), sa.null().label("person"), count.label("number"), listed.label("listed")
 
 
 def _count_corrections() -> sa.ScalarSelect[int]:
@@ -181,9 +186,11 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
     """How many participants stand on the list for each reason, and with whom it begins."""
     numbers: dict[int, int] = {}
     first: list[TodayCursor] = []
-    for rank, at, person, number in connection.execute(_counts(search.shape), search.values()).all():
+    full: set[int] = set()
+    for rank, at, person, number, listed in connection.execute(_counts(search.shape), search.values()).all():
         if person is None:
             numbers[rank] = number
+            full |= {rank} if listed >= COUNTED else set()
         else:
             first.append(TodayCursor(rank, at, person))
     return TodayCounts(
@@ -193,6 +200,7 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
         corrections=numbers[_CORRECTIONS],
         left_alerts=numbers[_LEFT_ALERTS],
         first=tuple(sorted(first, key=lambda entry: (entry.rank, entry.at, entry.person))),
+        cut=frozenset(reason for reason in SOURCES if RANKS[reason] in full),
     )
 
 
