@@ -30,7 +30,7 @@ from app.patient.forms import form_language, offline, submitted
 from app.patient.forms import routes as patient
 from app.patient.forms.assets import load_form_assets
 from app.patient.forms.document import FormDocuments
-from app.patient.person import mark_page, own_address, shared_device
+from app.patient.person import home_screen, mark_page, own_address, shared_device
 from app.services.core.clock_watch import ClockWatch
 from app.services.core.hashing import HashCost
 from app.services.people.staff_mail import StaffMail
@@ -74,6 +74,7 @@ ROUTERS = (
     own_diary.router,
     settings.router,
     own_address.router,
+    home_screen.router,
     form_language.router,
     webmanifest.router,
 )

@@ -41,7 +41,7 @@ from app.web.dependencies import At, CurrentInstallation, get_language
 from app.web.errors import ShownInstead
 from app.web.form_fields import read_posted_fields
 from app.web.pages.page_frame import PageFrame, base_frame
-from app.web.pages.rendering import Page, Pages, render, render_block
+from app.web.pages.rendering import Page, Pages, render, render_blocks
 from app.web.permissions import CallerKind, guards, required_access
 from app.web.refusal_messages import COMMA, fill_message, message_of
 from app.web.urls import DESK, PARTICIPANT, SESSION_COOKIE, SETTLE, SIGN_IN
@@ -128,7 +128,7 @@ class StaffRequest:
         return response
 
     def show_block(self, page: Page, block: str) -> Response:
-        return render_block(self.request, page, block, self.frame)
+        return render_blocks(self.request, page, block, frame=self.frame)
 
     def word(self, sentence: str) -> str:
         """A marked sentence in the reader's language."""

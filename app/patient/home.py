@@ -9,6 +9,7 @@ from starlette.responses import Response
 from app.domain.plans.windows import local_day
 from app.i18n import formats
 from app.patient.forms.page_builders import name_form, url_of_form
+from app.patient.person.home_screen import hint_url
 from app.patient.refusals import PatientRoute
 from app.patient.request import (
     ParticipantRequest,
@@ -56,6 +57,7 @@ class HomePage:
     opens_offline: bool = False
     call: UrgentCall | None = None
     give_back_url: str = ""  # on the clinic's tablet: where it is given back
+    hint_url: str = ""  # how to put the pages on the home screen, where nothing else is to be done
 
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
@@ -101,4 +103,5 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
         opens_offline=current.opens_offline,
         call=get_urgent_call(current.context) if home.urgent else None,
         give_back_url=LEAVE if current.participant.handed_over else "",
+        hint_url="" if home.due or home.finished else hint_url(current),
     )

@@ -221,6 +221,7 @@ EXEMPT: Mapping[tuple[str, str], str] = {
     ("POST", urls.PEOPLE): _SEEN,
     ("POST", urls.MARK): _NOTHING,  # and no digest of a nickname either
     ("POST", "/language"): _SET,
+    ("POST", urls.HOME_SCREEN): _NOTHING,
     ("POST", urls.PRACTICE): _NOTHING,
     ("PUT", f"{urls.EDC}/participants/{{subject}}"): _AS_OF,
     ("PUT", f"{urls.EDC}/participants/{{subject}}/status"): _AS_OF,

@@ -32,6 +32,7 @@ from app.patient.hand_over import HandedBackPage
 from app.patient.help_page import CallPage, CallWithdrawalPage, HelpPage
 from app.patient.home import FormCard, HomePage
 from app.patient.own_diary import CalendarDay, CalendarPage, CalendarWeek
+from app.patient.person.home_screen import PLATFORMS, HomeScreenPage
 from app.patient.person.mark_page import MarkPage
 from app.patient.person.own_address import AddressCodePage, AddressPage
 from app.patient.person.shared_device import BoundPeoplePage, LogOutPage
@@ -209,6 +210,7 @@ def person_pages() -> tuple[Page, ...]:
         *(CallWithdrawalPage("/help/call/withdrawal", "/help#call", asked, "x") for asked in ("", DAY)),
         *(LogOutPage("/leave", "/settings", "Chrome", DAY, shared) for shared in (True, False)),
         *settings_pages(),
+        HomeScreenPage(PLATFORMS, "/settings/devices", "/settings"),
         HelpPage(),
         HelpPage(REACHED, "/help/call", DAY, withdraw_url="/help/call/withdrawal"),
         HelpPage(REACHED, "/help/call", withdrawn=True),
@@ -341,6 +343,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         HandedBackPage("/desk/sign-in"),
         ActivatePage("/a", handed_over=True),
         replace(home(), give_back_url="/settings/leave"),
+        replace(home(), hint_url="/settings/home-screen"),
         *(NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
         *(
             NoticePage("already_sent", "Diary", DAY, "", "482913057316", means, "Chrome")

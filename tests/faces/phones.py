@@ -100,7 +100,7 @@ class Desk:
 
     async def _submit(self, request: Request) -> Response:
         self.sent.append(dict(parse_qsl((await request.body()).decode())))
-        return HTMLResponse('<h1 tabindex="-1">Thanks</h1>', self.submit)
+        return HTMLResponse('<h1 tabindex="-1">Thanks</h1><footer class="bar"></footer>', self.submit)
 
     def _aloud(self, _request: Request) -> Response:
         script = (samples.STATIC / "js" / "aloud.js").read_text(encoding="utf-8")

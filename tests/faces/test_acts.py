@@ -68,8 +68,10 @@ KEYLESS_FORMS = {
     "clinic/sign_in.html",
     "clinic/signed_out.html",  # carries the key of the page on which the act was pressed
     "patient/activate.html",
+    "patient/address_code.html",
     "patient/check.html",
     "patient/form.html",
+    "patient/home.html",  # puts a hint away, which the phone alone remembers
     "patient/locked.html",
     "patient/mark.html",
     "patient/new_pin.html",

@@ -66,3 +66,25 @@ def test_pages_of_a_phone_name_it_and_forms_and_the_desk_do_not(phone: Phone) ->
     home = phone.client.get("/home").text
     assert parsed(home).one("meta", name="theme-color")["content"] == "#00615b"
     assert "beforeinstallprompt" not in home
+
+
+def test_the_way_to_the_home_screen_is_told_and_can_be_put_away(phone: Phone) -> None:
+    url = "/settings/home-screen"
+    assert url not in phone.client.get("/home").text  # a form is to be filled in
+    assert url in phone.client.get("/settings").text
+    phone.send(phone.begin())
+    assert parsed(phone.client.get("/home").text).all("form", action=url)
+    for agent, first in (
+        ("MicroMessenger/8.0 iPhone", "In WeChat"),
+        ("iPhone Safari", "iPhone or iPad, in Safari"),
+        ("Linux; Android 14", "Android, in Chrome"),
+        ("Firefox", "Another browser"),
+    ):
+        shown = parsed(phone.client.get(url, headers={"User-Agent": agent}).text)
+        steps = [each.text for each in shown.one("main").all("h2")]
+        assert (steps[0], "In WeChat" in steps[1:]) == (first, False)
+    for _ in range(2):
+        assert phone.client.post(url).headers["location"] == "/home"
+    assert url not in phone.client.get("/home").text
+    assert phone.client.get("/home").status_code == 200  # the phone is still known
+    assert url in phone.client.get("/settings").text

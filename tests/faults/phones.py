@@ -300,7 +300,7 @@ class Phone:
         assert self.page
         self.page.fill("main [name=pin]", PIN)
         with self.page.expect_navigation():
-            self.tap(self.page.locator("main form:has([name=pin]) button"))
+            self.tap(self.page.locator("footer button"))
 
     def begin(self) -> None:
         """Say who is answering, and begin."""

@@ -160,5 +160,5 @@ def speak_chinese(tab: Page) -> None:
     with tab.expect_navigation():
         tab.locator("header button[value=zh_CN]").tap()
     if "/language/" in tab.url:
-        tab.locator("form button.btn").tap()
+        tab.locator("footer button.btn").tap()
     tab.wait_for_selector("html[lang=zh-Hans]")

@@ -220,10 +220,10 @@ def test_a_participant_comes_in_by_the_printed_link(demonstration: Demonstration
         page = context.new_page()
         page.goto(demonstration.participant("0571-003")["activation_url"])
         expect_demonstration(page)
-        page.locator("main button[type=submit]").last.click()
+        page.locator("footer button[type=submit]").last.click()
         page.locator("[name=pin]").fill("246802")
         page.locator("[name=pin_again]").fill("246802")
-        page.locator("main button[type=submit]").last.click()
+        page.locator("footer button[type=submit]").last.click()
         for step in ("welcome", "practice"):
             page.wait_for_url(f"**/{step}")
             expect_demonstration(page)

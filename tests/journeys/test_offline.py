@@ -106,7 +106,7 @@ def answer(tab: Page, number: int) -> None:
 def log_out(tab: Page, world: Remote) -> None:
     """Afterwards nothing of the participant is left on the phone."""
     tab.goto(f"{world.url}/settings/leave")
-    tab.click("main form button")
+    tab.click("footer button")
     waits_for(tab)
     until(lambda: gone(tab), tab)
 
@@ -160,7 +160,7 @@ def test_a_form_that_was_sent_opens_no_more_without_a_connection(
     tab.goto(form)
     waits_for(tab)
     tab.fill("[name=pin]", PIN)
-    tab.click("main form:has([name=pin]) button")
+    tab.click("footer button")
     tab.goto(f"{world.url}/home")
     waits_for(tab, "/offline")
     log_out(tab, world)

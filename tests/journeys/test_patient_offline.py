@@ -19,7 +19,7 @@ def waiting(tab: Page) -> int:
 def unlock(tab: Page) -> None:
     tab.fill("[name=pin]", PIN)
     with tab.expect_navigation():
-        tab.locator("main form button").click()
+        tab.locator("footer button").click()
 
 
 def sent_in_vain(tab: Page) -> None:

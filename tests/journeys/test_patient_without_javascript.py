@@ -142,9 +142,9 @@ def test_a_second_browser_comes_in_by_a_code_and_is_removed(
         other.tab.goto(served.url)
         other.tab.fill("[name=code]", code)
         other.lang = reader.lang  # who was invited is known now, and how they read
-        other.press("main form[action='/code'] button")
+        other.press("footer button")
         other.tab.fill("[name=pin]", PIN)
-        other.press("main form[action='/code'] button")
+        other.press("footer button")
         for _ in ("text size", "practice"):
             other.press("footer a")
         expect(other.tab).to_have_url(f"{served.url}/home/ready")
@@ -172,11 +172,11 @@ def test_a_call_is_asked_for_once(reader: Reader) -> None:
     expect(reader.tab.locator("main a.tel").first).to_have_attribute("href", "tel:05715550000")
     reader.go("/help/call")
     assert _asked(reader) == []
-    reader.press("form[action='/help/call'] button", "called")
+    reader.press("footer button", "called")
     expect(reader.tab.locator("a[href='/help/call']")).to_have_count(0)
     assert _asked(reader) == ["call"]
     reader.press("a[href='/help/call/withdrawal']")
-    reader.press("form[action='/help/call/withdrawal'] button", "withdrawn")
+    reader.press("footer button", "withdrawn")
     assert _asked(reader) == []
 
 
@@ -188,8 +188,8 @@ def test_a_correction_is_asked_for_in_what_was_sent(reader: Reader) -> None:
     reader.go("/sent")
     reader.press("main li a.btn")
     assert _asked(reader) == []
-    reader.press("main form button", "thanks")
-    reader.press("main a.btn", "told")
+    reader.press("footer button", "thanks")
+    reader.press("footer a.btn", "told")
     expect(reader.tab.locator("main li a.btn")).to_have_count(0)
     assert _asked(reader) == ["correction"]
 
@@ -197,7 +197,7 @@ def test_a_correction_is_asked_for_in_what_was_sent(reader: Reader) -> None:
 @pytest.mark.req("CAP-20")
 def test_logging_out_leaves_no_way_back_without_a_link(reader: Reader) -> None:
     reader.go("/settings", "/settings/leave")
-    reader.press("form[action='/settings/leave'] button", "welcome")
+    reader.press("footer button", "welcome")
     assert [each["name"] for each in reader.context.cookies() if "device" in each["name"]] == []
     for path in ("/home", "/sent", "/settings"):
         reader.tab.goto(reader.patient.url + path)

@@ -65,7 +65,7 @@ from app.services.patient.submitted_forms import (
 from app.services.patient.urgent_call import get_urgent_call
 from app.web.cookies import get_cookie
 from app.web.dependencies import get_installation, get_now
-from app.web.pages.rendering import render, render_block
+from app.web.pages.rendering import render, render_blocks
 from app.web.permissions import CallerKind, guards
 from app.web.urls import DEVICE_COOKIE, PATIENT_HOME
 
@@ -292,7 +292,7 @@ def _received(current: ParticipantRequest, form: SubmittedFormSummary, *, ends: 
         ended, thanks = take_back(current, HandOverEnd.sent), replace(thanks, handed_back=True)
     if not wants_json(current.request):
         return ended or RedirectResponse(f"{url_of_form(form.slot)}/done", 303)
-    return render_block(current.request, thanks, "main", current.frame)
+    return render_blocks(current.request, thanks, "main", "bar", frame=current.frame)
 
 
 def _drafted(

@@ -127,16 +127,16 @@ def address_limits(participant_id: int) -> Sequence[TryLimit]:
     return (TryLimit(f"address:{participant_id}", TRIES, SPAN, cleared=True),)
 
 
-def count_letter(installation: Installation, participant_id: int, address: str, at: datetime) -> None:
+def count_letter(work: UnitOfWork, participant_id: int, address: str) -> None:
     """Count a letter to an address that nobody verified yet, so that nobody is flooded with them.
 
-    Raises Refused("throttled").
+    It is counted in the transaction of the act, and forgotten with it. Raises Refused("throttled").
     """
     limits = (
         TryLimit(f"letter:{participant_id}", LETTERS, SPAN),
         TryLimit(f"letter-to:{token_digest(address.lower())}", ADDRESS_LETTERS, BRAKE_SPAN),
     )
-    counted = count_try(installation.engine, limits, at)
+    counted = count_try(work.session.connection(), limits, work.at)
     if isinstance(counted, FullCounter):
         raise Refused("throttled", until=counted.until)
 

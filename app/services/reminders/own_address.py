@@ -75,9 +75,9 @@ def mail_address_code(context: ParticipantContext, outbox: MessageSender, addres
         _check_new(context, session, kept)
     if _WAY.value not in outbox.channels:
         raise Refused("unknown_channel", field="address", allowed=tuple(outbox.channels))
-    count_letter(context.installation, who, kept, context.at)
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
     with context.unit_of_work() as work:
+        count_letter(work, who, kept)
         letter = _write(context, outbox, work.session, kept, code)
         check_reachable(_lock(work, who))
         _keep_claim(context, work, kept, code)

@@ -73,10 +73,11 @@ def render(
     return HTMLResponse(pages.text(page, frame or frame_for(request)), status, headers)
 
 
-def render_block(request: Request, page: Page, block: str, frame: PageFrame | None = None) -> HTMLResponse:
-    """A fragment of the page for htmx: one named block of its template."""
+def render_blocks(request: Request, page: Page, *blocks: str, frame: PageFrame | None = None) -> HTMLResponse:
+    """A fragment of the page for a script: some named blocks of its template."""
     pages: Pages = request.app.state.pages
-    return HTMLResponse(pages.block(page, frame or frame_for(request), block))
+    shown = frame or frame_for(request)
+    return HTMLResponse("".join(pages.block(page, shown, block) for block in blocks))
 
 
 def frame_for(request: Request, stored: str | None = None) -> PageFrame:

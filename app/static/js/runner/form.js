@@ -273,9 +273,10 @@ function fillReview(asked) {
     addChild(byId('blanks'), 'a', numberedHeading(blanks[0])).href = '#' + blanks[0].id;
   }
 }
+// The page ends with a bar of its own, which takes the place of the runner's.
 function showThanks(html) {
-  state.footer.hidden = true;
   byId('main').innerHTML = html;
+  form.replaceChild(byId('main').lastElementChild, state.footer);
   document.title = heading(byId('main')).textContent + ' - ' + state.title;
   window.history.replaceState(null, '', formUrl + 'done');
   focusHeading(byId('main'));
