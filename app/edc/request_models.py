@@ -151,13 +151,16 @@ class ArmIn(StatedIn):
     arm: Code | None
 
 
+Purpose = Annotated[
+    str, Field(min_length=1, max_length=400, description="What it is for; stands in the audit trail")
+]
+
+
 class CutIn(_Closed):
     """A named cut to be made."""
 
     name: CutName
-    purpose: str = Field(
-        min_length=1, max_length=400, description="What it is for; stands in the audit trail"
-    )
+    purpose: Purpose
 
 
 class CutChangesQuery(_Closed):
@@ -167,9 +170,10 @@ class CutChangesQuery(_Closed):
 
 
 class DatasetQuery(_Closed):
-    """Of which cut, and in which format; without one the format that the client takes."""
+    """Of which cut, what for, and in which format; without one the format that the client takes."""
 
     cut: CutName
+    purpose: Purpose
     format: StreamedFormat | None = None
     bom: Switch = Field(default=False, description="Begin CSV with the mark by which spreadsheets know UTF-8")
 
@@ -178,9 +182,7 @@ class ExportIn(_Closed):
     """An export to be made."""
 
     cut: CutName
-    purpose: str = Field(
-        min_length=1, max_length=400, description="What it is for; stands in the audit trail"
-    )
+    purpose: Purpose
     formats: Annotated[list[ExportFormat], Field(min_length=1, max_length=5)]
     dataset: DatasetName | None = Field(default=None, description="One dataset alone; without it all")
     without: Annotated[list[Content], Field(max_length=4)] = []

@@ -8,12 +8,14 @@ from base64 import b64encode
 
 import pytest
 from fastapi import FastAPI
-from sqlmodel import select
+from sqlmodel import col, select
 
 from app.domain.records.access import Scope
+from app.domain.records.audit import AuditEvent
 from app.jobs.export_rounds import make_exports
 from app.services.datasets.export import ExportEntry, export_cut
 from app.services.datasets.export_requests import KEPT
+from app.storage.tables.audit import AuditEntry
 from app.storage.tables.edc import Transfer
 from tests.applications import Clock
 from tests.faces.edc_caller import BASE, Edc, signed_in
@@ -21,6 +23,7 @@ from tests.services.dataset_stage import FINAL, STUDY, TRIAL, client_of
 from tests.services.people import days
 from tests.stages import Stage
 
+WHY = "figures for the board"
 ASKED = {"cut": "FINAL", "purpose": "final analysis", "formats": ["csv", "xpt"]}
 
 
@@ -49,36 +52,48 @@ def test_a_dataset_is_streamed_in_each_format_as_it_is_exported(
     export_cut(context, STUDY, ExportEntry("FINAL", "to compare"), folder)
     for name in ("csv", "ndjson", "json", "xpt"):
         for dataset in ("ADQS", "compl", "qs"):
-            read = reader.get(f"/datasets/{dataset}", cut="FINAL", format=name)
+            read = reader.get(f"/datasets/{dataset}", cut="FINAL", purpose=WHY, format=name)
             assert read.content == (folder / f"{dataset.lower()}.{name}").read_bytes()
-    by_type = reader.get("/datasets/dm", {"Accept": "application/x-ndjson"}, cut="FINAL")
+    by_type = reader.get("/datasets/dm", {"Accept": "application/x-ndjson"}, cut="FINAL", purpose=WHY)
     assert by_type.headers["content-type"] == "application/x-ndjson"
-    assert reader.get("/datasets/dm", cut="FINAL").headers["content-type"].startswith("text/csv")
-    marked = reader.get("/datasets/dm", cut="FINAL", bom="true")
+    assert reader.get("/datasets/dm", cut="FINAL", purpose=WHY).headers["content-type"].startswith("text/csv")
+    marked = reader.get("/datasets/dm", cut="FINAL", purpose=WHY, bom="true")
     assert marked.content.startswith(b"\xef\xbb\xbfSTUDYID")
     tag = {"If-None-Match": marked.headers["etag"]}
-    assert reader.get("/datasets/dm", tag, cut="FINAL", bom="true").status_code == 304
-    assert reader.get("/datasets/dm", tag, cut="IA1", bom="true").status_code == 200
-    assert reader.get("/datasets/vs", cut="FINAL").json()["type"] == "/problems/unknown-dataset"
-    assert reader.get("/datasets/dm", cut="IA9").json()["type"] == "/problems/unknown-cut"
-    assert reader.get("/datasets/dm", cut="FINAL", format="parquet").status_code == 422
+    assert reader.get("/datasets/dm", tag, cut="FINAL", purpose=WHY, bom="true").status_code == 304
+    assert reader.get("/datasets/dm", tag, cut="IA1", purpose=WHY, bom="true").status_code == 200
+    assert reader.get("/datasets/vs", cut="FINAL", purpose=WHY).json()["type"] == "/problems/unknown-dataset"
+    assert reader.get("/datasets/dm", cut="IA9", purpose=WHY).json()["type"] == "/problems/unknown-cut"
+    assert reader.get("/datasets/dm", cut="FINAL", purpose=WHY, format="parquet").status_code == 422
+    assert reader.get("/datasets/dm", cut="FINAL").status_code == 422
+    assert reader.get("/datasets/dm", cut="FINAL", purpose=" \u202e").status_code == 422
+    asked = "/datasets/dm?cut=FINAL&purpose=figures"
+    assert reader.http.head(f"{BASE}{asked}", headers=reader._headers(None)).status_code == 200
     with app.state.installation.read() as session:
         noted = session.exec(select(Transfer).where(Transfer.resource == "dataset dm")).all()
+        pulled = col(AuditEntry.event) == AuditEvent.DATA_EXPORTED
+        trail = session.exec(select(AuditEntry).where(pulled).order_by(col(AuditEntry.id))).all()
     assert [each.rows for each in noted] == [3] * len(noted)
     assert len(noted) == 4  # 304 hands nothing over
+    assert [entry.reason for entry in trail] == ["to compare", *[WHY] * (3 * 4 + len(noted))]
+    told = {change["field"]: change["new"] for change in json.loads(trail[-1].changes)}
+    assert (told["cut"], told["dataset"], told["file"]) == ("IA1", "DM", "csv")
+    assert {entry.actor_id for entry in trail} == {reader.client.client_id, context.client.client_id}
 
 
 @pytest.mark.req("IAM-02", "REP-08")
 def test_a_dataset_holds_what_the_scopes_open(app: FastAPI, reader: Edc, clock: Clock) -> None:
     without = signed_in(app, clock.at, [Scope.SCORES_READ])
-    refused = without.get("/datasets/dm", cut="FINAL")
+    refused = without.get("/datasets/dm", cut="FINAL", purpose=WHY)
     assert (refused.status_code, refused.json()["scope"]) == (403, "exports:run")
     scores = signed_in(app, clock.at, [Scope.SCORES_READ, Scope.EXPORTS_RUN])
-    tests = {row["QSTESTCD"][:5] for row in rows(scores.get("/datasets/qs", cut="FINAL").text)}
+    tests = {row["QSTESTCD"][:5] for row in rows(scores.get("/datasets/qs", cut="FINAL", purpose=WHY).text)}
     assert tests == {"EOR01", "QSALL"}
-    assert "ARMCD" not in rows(scores.get("/datasets/dm", cut="FINAL").text)[0]
-    assert rows(scores.get("/datasets/diary", cut="FINAL").text) == []
-    tags = {each.get("/datasets/compl", cut="FINAL").headers["etag"] for each in (scores, reader)}
+    assert "ARMCD" not in rows(scores.get("/datasets/dm", cut="FINAL", purpose=WHY).text)[0]
+    assert rows(scores.get("/datasets/diary", cut="FINAL", purpose=WHY).text) == []
+    tags = {
+        each.get("/datasets/compl", cut="FINAL", purpose=WHY).headers["etag"] for each in (scores, reader)
+    }
     assert len(tags) == 2
 
 

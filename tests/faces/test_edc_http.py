@@ -54,7 +54,7 @@ def resources(edc: Edc) -> dict[str, str]:
         for path in declared
     }
     filled[f"{BASE}/cuts/{{cut}}/changes"] += "?since=IA1"
-    filled[f"{BASE}/datasets/{{dataset}}"] += "?cut=IA1"
+    filled[f"{BASE}/datasets/{{dataset}}"] += "?cut=IA1&purpose=interim"
     return {path: address.removeprefix(BASE) for path, address in filled.items()}
 
 

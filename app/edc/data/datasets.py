@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -16,7 +17,15 @@ from app.edc.openapi import DATASET_STREAM, GET
 from app.edc.strict_route import EdcRoute, accepted_types
 from app.services.core.context import EdcContext
 from app.services.datasets.archive import MEDIA_TYPES
-from app.services.datasets.export import FORMATS, ExportEntry, OpenedExport, open_export, spell_dataset
+from app.services.datasets.export import (
+    FORMATS,
+    ExportEntry,
+    OpenedExport,
+    check_export,
+    open_export,
+    record_export,
+    spell_dataset,
+)
 from app.services.edc.entity_tags import digest_text, spell_representation
 from app.services.edc.transfers import TransferRange, log_transfer
 from app.web.dependencies import get_now
@@ -38,18 +47,22 @@ def get_dataset(
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
-    """One dataset of a cut, as the client's scopes and sites open it; every pull is noted."""
+    """One dataset of a cut, as the client's scopes and sites open it; every pull is an entry of the trail."""
     table = find_table(dataset)
     if table is None:
         raise Refused("unknown_dataset_here", dataset=dataset)
     format_ = query.format or STREAMED[select_type(accepted_types(request), tuple(STREAMED)) or "text/csv"]
-    entry = ExportEntry(query.cut, "", (format_,), with_mark=query.bom, dataset=table.name)
+    entry = ExportEntry(query.cut, query.purpose, (format_,), with_mark=query.bom, dataset=table.name)
+    purpose = check_export(entry)
     opened = open_export(context, context.client.study, entry)
     digest = digest_text(spell_representation(_identity(context, opened, entry)))
     parts = _streamed(request, context, opened, table, format_)
-    return responses.bulk_response(
+    answer = responses.bulk_response(
         request, parts, MEDIA_TYPES[format_], digest, {}, conditions, in_thread=True
     )
+    if answer.status_code == HTTPStatus.OK and not is_bodiless(request):
+        record_export(context, opened, entry, purpose)
+    return answer
 
 
 def _identity(context: EdcContext, opened: OpenedExport, entry: ExportEntry) -> list[object]:
