@@ -188,7 +188,7 @@ def test_a_count_that_stops_early_says_so_also_where_few_people_have_many_entrie
         monkeypatch.setattr(statements, "_counts", statements._counts.__wrapped__)
         cut = statements.count_reasons(session.connection(), search)
     assert (exact.by_reason[Reason.call], exact.every, exact.cut) == (1, 1, frozenset())
-    assert (cut.by_reason[Reason.call], cut.every, cut.cut) == (1, 1, {Reason.call})
+    assert (cut.by_reason[Reason.call], cut.every, cut.cut) == (1, 1, frozenset({Reason.call}))
 
 
 def test_rows_name_the_most_urgent_form_with_its_window(
