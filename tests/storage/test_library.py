@@ -33,7 +33,7 @@ def library() -> Library:
 def test_what_ships_loads_and_is_locked(library: Library) -> None:
     assert {("qlq-c30", "3.0"), ("symptom-diary", "1.0")} <= set(library.instruments)
     drafted = {name: plan.draft for name, plan in library.plans.items()}
-    assert drafted.items() >= {("sbrt-nsclc", "1.0"): False, ("sbrt-nsclc", "1.1"): True}.items()
+    assert drafted.items() >= {("sbrt-nsclc", "1.0"): False, ("sbrt-nsclc", "1.1"): False}.items()
     assert library.plan("sbrt-nsclc", "1.0").languages == ("zh_CN", "en")
     digests, drafts = file_digests(SHIPPED), list_drafts(library)
     assert read_lock(SHIPPED) == {name: sha256 for name, sha256 in digests.items() if name not in drafts}
@@ -41,13 +41,19 @@ def test_what_ships_loads_and_is_locked(library: Library) -> None:
 
 PUBLISHED = {
     "plans/sbrt-nsclc/1.0.toml": "b29337445897dc11067df6d0aa11116cb3840b8d7cd4393340a649fd682909bb",
+    "plans/sbrt-nsclc/1.1.toml": "b922642c9d5125738bded222618f3e14ab944510cbb4c9d8584942bac98cc51d",
     "qlq-c30/3.0/golden.csv": "4869f1a7f3eb5ee892e53615e4e596eda12fc5f18b6c5fb884de180d0685ed41",
     "qlq-c30/3.0/instrument.toml": "19e22fc07e4adf2e576c340133ea053644615191663cf4606dafaef584c574a2",
+    "qlq-c30/3.0/text.en.2.toml": "570756b8192d92761ceaf729c7ed342e5e01df1533750cf9ee1b4fac6d6a0679",
     "qlq-c30/3.0/text.en.toml": "8d62d431b416c8b49e100c002b20ea0711c40f23671afb42773c350bf0c494f9",
+    "qlq-c30/3.0/text.zh_CN.2.toml": "c23a074b6c28a134507fb8e76ad268d87c0fec450876f795dad9980ace0a5989",
     "qlq-c30/3.0/text.zh_CN.toml": "ecc84a0cd2632941c7b1bc14439ac0277d5b0bac1833eb55049ed6ed27801c16",
     "symptom-diary/1.0/instrument.toml": "9d2386a746bd26087238d85a7c248cc90ef006d5e4bbaece14794f678f55d1c7",
     "symptom-diary/1.0/text.en.toml": "46c1a72fa30ecff3e6a268ac7ae0a52e06c6b88ac2293cfa4f771d8880ddc498",
     "symptom-diary/1.0/text.zh_CN.toml": "6b125e47794e14c3d810fe219d340eaa622b6e305ff115b0243d4ec2b2e2561a",
+    "symptom-diary/1.1/instrument.toml": "b5ee1171b74c4714a05e894d26494e974f40a0eb347d8585aaf7f08f2486d85e",
+    "symptom-diary/1.1/text.en.toml": "d99ad1b2e5cfcf94dece3921428b9abbc5079758f0068e43c42378a3bea2bd02",
+    "symptom-diary/1.1/text.zh_CN.toml": "2eadc00bb5b97337a6c56e289b631a60542506c7dbdbfe74cac425d9faf78015",
 }
 
 
@@ -250,22 +256,18 @@ def test_two_files_of_terms_for_one_instrument_are_refused(root: Path) -> None:
 
 def test_a_published_plan_uses_no_draft(root: Path) -> None:
     unlock(root)
-    replaced(root / "plans/sbrt-nsclc/1.1.toml", "draft = true\n", "")
+    replaced(
+        root / "symptom-diary/1.1/instrument.toml", "licensed = false\n", "licensed = false\ndraft = true\n"
+    )
     with pytest.raises(BadDefinition, match=r"symptom-diary 1\.1': no draft"):
         load(root)
 
 
-def test_the_draft_plan_asks_what_the_published_one_asks(library: Library) -> None:
-    published, draft = library.plan("sbrt-nsclc", "1.0"), library.plan("sbrt-nsclc", "1.1")
-    unnamed = tuple(replace(rule, occasion={}) for rule in draft.visits)
-    assert (unnamed, draft.diary, draft.reminders) == (
-        published.visits,
-        published.diary,
-        published.reminders,
-    )
-    assert [used.leave_out for used in draft.instruments] == [
-        used.leave_out for used in published.instruments
-    ]
+def test_the_newer_plan_asks_what_the_first_one_asks(library: Library) -> None:
+    first, newer = library.plan("sbrt-nsclc", "1.0"), library.plan("sbrt-nsclc", "1.1")
+    unnamed = tuple(replace(rule, occasion={}) for rule in newer.visits)
+    assert (unnamed, newer.diary, newer.reminders) == (first.visits, first.diary, first.reminders)
+    assert [used.leave_out for used in newer.instruments] == [used.leave_out for used in first.instruments]
     old, new = (library.instrument("symptom-diary", version) for version in ("1.0", "1.1"))
     pairs = list(zip(old.items, new.items, strict=True))
     assert [one for one, _ in pairs] == [  # 1.1 asks the same items by one list
@@ -282,4 +284,4 @@ def test_the_draft_plan_asks_what_the_published_one_asks(library: Library) -> No
     ]
     assert {one.code for one, other in pairs if one.skippable != other.skippable} == {"fever"}
     assert [one.code for one, other in pairs if one.urgent != other.urgent] == ["blood_in_sputum"]
-    assert (old.draft, new.draft) == (False, True)
+    assert (old.draft, new.draft) == (False, False)
