@@ -63,7 +63,7 @@ def test_a_blank_form_holds_nothing_of_anybody(taking_part: Phone) -> None:
     assert taking_part.person.row().public_id not in told
     form = taking_part.client.get(f"/f/{slot}")
     assert form.headers["content-security-policy"] == answer.headers["content-security-policy"]
-    assert "Answers that you sent before" not in form.text
+    assert "Answers you sent earlier" not in form.text
 
 
 def test_only_a_begun_form_that_can_be_answered_is_kept(offline: FastAPI, taking_part: Phone) -> None:

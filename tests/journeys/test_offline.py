@@ -124,7 +124,7 @@ def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: B
 
     tab = context.new_page()
     tab.goto(form)
-    assert "Answers that you sent before are safe" in tab.inner_text("main")
+    assert "Answers you sent earlier are safe" in tab.inner_text("main")
     nobodys = str(kept(tab))
     assert world.phone.person.subject not in nobodys
     assert re.findall(r"<input[^>]* checked", nobodys) == []

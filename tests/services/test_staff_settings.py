@@ -105,7 +105,7 @@ def test_a_new_address_is_tried_first_and_the_old_one_gets_nothing_more(
     assert [letter.to for letter in server.letters] == [NEW, NEW]  # the test, and what had waited
     test = server.letters[0]
     assert "test message" in test.subject
-    assert "There is nothing for you to do." in test.text
+    assert "You don't need to do anything." in test.text
     with installation.read() as session:
         trail = " ".join(row.changes + (row.facts or "") for row in session.exec(select(AuditEntry)))
     assert NEW not in trail
