@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -176,16 +177,18 @@ def test_an_export_that_breaks_every_worker_ends_as_failed(
         assert claim_export(ClockContext(lone_trial, at)) is not None
         at += LEASE
     (tmp_path / "exports" / f".{public_id}.3").mkdir(parents=True)
-    for left in (public_id, "ofArestoredTrial", ".ofArestoredTrial.2"):
+    for left in (public_id, "ofArestoredTrial", ".ofArestoredTrial.2", "ofAnotherProgram", "not of Daybook"):
         (tmp_path / "exports" / left).mkdir()
-    (tmp_path / "exports" / "of somebody else").mkdir()
+        made_at = (at if left == "ofAnotherProgram" else at - KEPT).timestamp()
+        os.utime(tmp_path / "exports" / left, (made_at, made_at))
     nowhere = replace(lone_trial, export_folder=None)
     assert claim_export(ClockContext(lone_trial, at)) is None
     failed = get_export(edc, STUDY, public_id)
     assert (failed.state, failed.fault, failed.kept_until) == (ExportState.failed, "export_broken", None)
     remove_old_exports(ClockContext(lone_trial, at))
-    (other_folder,) = (tmp_path / "exports").iterdir()
-    other_folder.rmdir()
+    assert {path.name for path in (tmp_path / "exports").iterdir()} == {"ofAnotherProgram", "not of Daybook"}
+    for other_folder in (tmp_path / "exports").iterdir():
+        other_folder.rmdir()
     other = request_export(edc, STUDY, replace(ENTRY, purpose="again")).export.public_id
     rounds(replace(lone_trial, export_room=1), at)
     assert get_export(edc, STUDY, other).fault == "export_room"

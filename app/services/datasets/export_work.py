@@ -10,8 +10,9 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,10 @@ from app.storage.queries.datasets.exports import (
     EXPORT_TABLE,
     NOT_ENDED,
     find_claimed_export,
+    find_kept_exports,
     find_next_export,
     get_export_work,
     list_expired_exports,
-    list_kept_exports,
     sum_stored_bytes,
 )
 from app.storage.queries.staff import last_day_of, list_grants
@@ -280,8 +281,9 @@ def remove_old_exports(context: ClockContext) -> int:
 def _sweep(context: ClockContext) -> None:
     """Remove every folder of an export that is neither being made nor kept.
 
-    Such are left by a worker that died after it had named a folder, by a file that could not be removed at
-    first, and by a restored database, which knows nothing of later exports.
+    Such are left by a worker that died after it had named a folder, and by a file that could not be removed
+    at first. Of one that the database does not know, since it was restored, its age alone is known: it stays
+    as long as any other.
     """
     root = context.installation.export_folder
     if root is None or not root.is_dir():
@@ -290,7 +292,9 @@ def _sweep(context: ClockContext) -> None:
     if not named:
         return
     with context.read() as session:
-        kept = list_kept_exports(session, frozenset(named.values()), context.at)
+        kept = find_kept_exports(session, frozenset(named.values()), context.at)
     for path, public_id in named.items():
-        if public_id not in kept:
-            shutil.rmtree(path, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another worker was faster
+            made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            if not kept.get(public_id, context.at < made_at + KEPT):
+                shutil.rmtree(path, ignore_errors=True)

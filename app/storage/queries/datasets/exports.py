@@ -80,11 +80,12 @@ def find_claimed_export(session: Session, key: int, tries: int) -> DataExport | 
     return session.exec(statement.with_for_update()).one_or_none()
 
 
-def list_kept_exports(session: Session, public_ids: Collection[str], at: datetime) -> frozenset[str]:
-    """Those of these exports that are still to be made, or whose files are kept."""
-    kept = sa.or_(NOT_ENDED, sa.and_(col(DataExport.kept_until) > at, col(DataExport.removed_at).is_(None)))
-    named = select(DataExport.public_id).where(col(DataExport.public_id).in_(public_ids), kept)
-    return frozenset(session.exec(named))
+def find_kept_exports(session: Session, public_ids: Collection[str], at: datetime) -> dict[str, bool]:
+    """Of those exports that there are, whether they are still to be made or their files are kept."""
+    kept = sa.and_(col(DataExport.kept_until).is_not(None), col(DataExport.kept_until) > at)
+    keeps = sa.or_(NOT_ENDED, sa.and_(kept, col(DataExport.removed_at).is_(None)))
+    named = sa.select(col(DataExport.public_id), keeps).where(col(DataExport.public_id).in_(public_ids))
+    return {public_id: bool(kept) for public_id, kept in session.execute(named)}
 
 
 def list_expired_exports(session: Session, at: datetime) -> Sequence[DataExport]:
