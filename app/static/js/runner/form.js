@@ -15,7 +15,7 @@ var NOT_ASKED = 0, ASKED = 1, UNDECIDED = 2;
 
 // A browser without one of these shows the long form.
 if (!window.fetch || !window.URLSearchParams || !form || !form.closest) {
-  root.className = root.className.replace(' js', '');
+  root.classList.remove('js');
   return;
 }
 
@@ -61,10 +61,9 @@ var state = {
 // The document.
 function listen(target, type, listener) { target.addEventListener(type, listener); }
 function label(name) { return form.dataset[name]; }
-function filled(name, number, total) { return label(name).replace('##', total).replace('#', number); }
 function byId(id) { return document.getElementById(id); }
 function findAll(selector, parent) { return [].slice.call((parent || form).querySelectorAll(selector)); }
-function toggleOn(element, on) { element.className = element.className.replace(/( on)?$/, on ? ' on' : ''); }
+function toggleOn(element, on) { element.classList.toggle('on', !!on); }
 function addChild(parent, tag, text) {
   var child = document.createElement(tag);
   child.textContent = text;
@@ -136,7 +135,7 @@ function showSection(section) {
   showPrompt('');
   var asked = askedSections(), index = asked.indexOf(section);
   var total = state.sections.filter(function (each) { return askedState(each) !== NOT_ASKED; }).length;
-  var position = filled('of', index + 1, total);
+  var position = label('of').replace('##', total).replace('#', index + 1);
   byId('bar').parentNode.hidden = index < 0;
   byId('pos').textContent = position;
   byId('bar').max = total;
@@ -164,7 +163,7 @@ function updateUrgent() {
     });
   });
   toggleOn(byId('urgent'), urgent);
-  state.footer.className = urgent ? 'bar loud' : 'bar';
+  state.footer.classList.toggle('loud', urgent);
   byId('urgent').firstElementChild.hidden = !urgent;
   // The footer grows over the page; what was just chosen stays in sight above it.
   if (urgent && state.current.contains(document.activeElement)) {
@@ -249,12 +248,12 @@ function leaveBlank() {
 function numberedHeading(section) {
   return askedSections().indexOf(section) + 1 + '. ' + heading(section).textContent;
 }
-// A number of a row is told with the highest one, unless it has words.
+// A number of a row is told with the highest one, unless it has words; it stands first in every language of ours.
 function answerText(section) {
   var option = checkedOption(section), words = option && option.nextElementSibling.textContent;
   return readAnswer(section) === null ? label('blank')
     : !option ? textField(section).value
-    : words === option.value ? filled('most', words, findAll('[type=radio]', section).pop().value) : words;
+    : words === option.value ? words + label('most').replace('#', findAll('[type=radio]', section).pop().value) : words;
 }
 function fillReview(asked) {
   var rows = byId('rows'), blanks = asked.filter(function (section) { return readAnswer(section) === null; });
