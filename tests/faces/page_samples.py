@@ -222,13 +222,7 @@ def person_pages() -> tuple[Page, ...]:
             for error in ("", "who", "scribe")
         ),
         LanguagePage(
-            "Diary",
-            "中文",
-            "zh-Hans",
-            "Answers are kept.",
-            "已答的内容会保留。",
-            "/f/1/language/zh_CN",
-            "/f/1",
+            "Diary", "中文", "zh-Hans", "Kept.", "已答的内容会保留。", "/f/1/language/zh_CN", "/f/1"
         ),
     )
 

@@ -32,7 +32,9 @@ _STIFF = re.compile(
 )
 _OF_THE_DESK = re.compile(r"\b(?:type (?:your|the)|overdue|missed|PIN code)\b", re.IGNORECASE)
 _STIFF_CHINESE = re.compile("漏填|未能成功|此题留空|由他人(?:记录|替)|极重|索取|账户|许可|研究计划")
-_CHINESE_OF_THE_DESK = re.compile("逾期|日志|PIN 码|致电|无需|请勿|此问卷|为您提供|发送(?!消息|验证码|提醒)")
+_CHINESE_OF_THE_DESK = re.compile(
+    "逾期|日志|PIN 码|致电|无需|请勿|此问卷|为您提供|发送(?!消息|验证码|提醒|到桌面)"
+)
 
 
 @pytest.mark.parametrize("code", [known.code for known in LANGUAGES if known is not ENGLISH])
