@@ -12,14 +12,23 @@ from app.storage.tables.studies import Site
 from tests.applications import Clock, application, visitor
 from tests.faces.callers import SiteFixture
 from tests.faces.clinics import CLINIC, ClinicFixture, restore_clinic
-from tests.faces.edc_caller import Edc, begun, signed_in
+from tests.faces.edc_caller import Edc
+from tests.faces.edc_stages import EDC_CLIENT, HOSPITALS, both_sites, restore_edc
 from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
 from tests.faces.visitors import Phone
 from tests.services.beginnings import INVITED, SITE, site_of
 from tests.services.people import START, Person
 from tests.stages import Stage
 
-_BEGUN = {"here": SITES_STAGE, "hospitals": SITES_STAGE, "guest": INVITED, "founder": SITE, "clinic": CLINIC}
+_BEGUN = {
+    "here": SITES_STAGE,
+    "hospitals": SITES_STAGE,
+    "guest": INVITED,
+    "founder": SITE,
+    "clinic": CLINIC,
+    "edc": EDC_CLIENT,
+    "sites": HOSPITALS,
+}
 
 
 @pytest.fixture
@@ -44,16 +53,17 @@ def client(app: FastAPI) -> TestClient:
 
 
 @pytest.fixture
-def sites(app: FastAPI, clock: Clock) -> tuple[Site, Site]:
+def sites(app: FastAPI) -> tuple[Site, Site]:
     """The study with two hospitals."""
-    return begun(app, clock.at)
+    return both_sites(app)
 
 
 @pytest.fixture
-def edc(app: FastAPI, sites: tuple[Site, Site], clock: Clock) -> Edc:
+def edc(app: FastAPI, secrets: dict[str, tuple[str, ...]], request: pytest.FixtureRequest) -> Edc:
     """An EDC client of the whole study with every scope."""
-    assert len(sites) == 2
-    return signed_in(app, clock.at)
+    either = "migrated_url" in request.fixturenames
+    url = request.getfixturevalue("migrated_url" if either else "migrated_sqlite_url")
+    return restore_edc(app, secrets[url])
 
 
 @pytest.fixture

@@ -18,20 +18,33 @@ from app.storage.tables.edc import Transfer
 from app.storage.tables.studies import Site
 from tests.applications import Clock
 from tests.faces.edc_caller import AS_OF, REGISTER, STUDY, Edc, answered, later, signed_in
+from tests.faces.edc_stages import both_sites, edc_stage
+from tests.stages import Stage
 
 READS = (Scope.ANSWERS_READ, Scope.SCORES_READ, Scope.DIARY_READ, Scope.ARM_READ)
 
 
-@pytest.fixture
-def filled(app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock) -> Edc:
-    """A feed with people of both sites, arms, anchors and two answered forms."""
-    answered(app, sites[0], "0571-001", clock.at)
-    answered(app, sites[1], "0512-001", clock.at)
+def _fill(app: FastAPI, edc: Edc) -> None:
+    for site, subject in zip(both_sites(app), ("0571-001", "0512-001"), strict=True):
+        answered(app, site, subject, app.state.clock())
     edc.put("/participants/0571-101", REGISTER)
     for subject in ("0571-101", "0571-001"):
         edc.put(f"/participants/{subject}/arm", {"arm": "SBRT", "as_of": AS_OF})
         edc.put(f"/participants/{subject}/anchors/randomisation", {"date": "2026-03-02", "as_of": AS_OF})
     edc.put("/participants/0571-101", REGISTER | {"language": "en", "as_of": later(hours=1)})
+
+
+FILLED = edc_stage(_fill)
+
+
+@pytest.fixture
+def stage(stage: Stage | None, request: pytest.FixtureRequest) -> Stage | None:
+    return FILLED if "filled" in request.fixturenames else stage
+
+
+@pytest.fixture
+def filled(edc: Edc) -> Edc:
+    """A feed with people of both sites, arms, anchors and two answered forms."""
     return edc
 
 

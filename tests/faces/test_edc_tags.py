@@ -16,7 +16,9 @@ from app.storage.tables.edc import Transfer
 from app.storage.tables.studies import Site
 from tests.applications import Clock, application
 from tests.faces.edc_caller import AS_OF, BODIES, CODINGS, REGISTER, Edc, answered, later, signed_in, trail
+from tests.faces.edc_stages import edc_stage
 from tests.services.people import enrolled
+from tests.stages import Stage
 
 PARTS = ("", "/status", "/arm", "/anchors/randomisation", "/visits/W6")
 """What the EDC writes to, below a participant."""
@@ -32,11 +34,23 @@ def app(migrated_url: str, clock: Clock) -> Iterator[FastAPI]:
     made.state.installation.engine.dispose()
 
 
-@pytest.fixture
-def filled(edc: Edc) -> Edc:
+def _fill(_app: FastAPI, edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
     for part, body in BODIES.items():
         assert edc.put(f"/participants/0571-101{part}", {**body, "as_of": AS_OF}).status_code == 201
+
+
+FILLED = edc_stage(_fill)
+
+
+@pytest.fixture
+def stage(stage: Stage | None, request: pytest.FixtureRequest) -> Stage | None:
+    return FILLED if "filled" in request.fixturenames else stage
+
+
+@pytest.fixture
+def filled(edc: Edc) -> Edc:
+    """A participant of whom the EDC has told everything."""
     return edc
 
 
