@@ -74,11 +74,13 @@ _SAFEGUARDS = frozenset(
 _SWITCHING = "daybook_switching"
 """In a connection's info: set while the engine itself switches `query_only`."""
 
-_READS = frozenset({"SELECT", "BEGIN", "PRAGMA", "EXPLAIN", "SHOW"})
+_READS = frozenset({"SELECT", "BEGIN", "PRAGMA", "SHOW"})
+_CARRIERS = frozenset({"WITH", "EXPLAIN"})
+"""What begins with these reads, unless a change stands inside: PostgreSQL explains by doing it."""
 _MODE_WORDS = frozenset({"SET", "RESET", "START", "COMMIT", "END", "ROLLBACK", "ABORT"})
 """Statements that could end a read-only transaction of PostgreSQL or make it another."""
 
-_CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
+_CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 
 
 class WriteRefused(RuntimeError):
@@ -249,9 +251,11 @@ def _refuse_unaudited(
     word = statement.lstrip().split(None, 1)[0].upper()
     if word in _MODE_WORDS or not word.isalpha():  # a word behind a comment or a semicolon would not be seen
         raise WriteRefused(f"{word} is the engine's own")
+    if ";" in statement:
+        raise WriteRefused("several statements at once")
     if connection.info.get(_ALLOWED) or not connection.get_execution_options().get(WRITES):
         return
-    if word not in _READS and not (word == "WITH" and not _CHANGES.search(statement)):
+    if word not in _READS and not (word in _CARRIERS and not _CHANGES.search(statement)):
         raise WriteRefused(f"{word} outside a unit of work")
 
 
