@@ -70,13 +70,13 @@ class ServedDesk:
 
 
 @contextmanager
-def serve_desk(database: str) -> Iterator[ServedDesk]:
+def serve_desk(database: str, plan: str = "1.0") -> Iterator[ServedDesk]:
     """The study without sites, on a migrated database."""
     clock, listener = Clock(START), servers.free_socket()
     address = servers.address(listener).replace("127.0.0.1", "localhost")  # a name, for passkeys
     app = application(database, clock, DAYBOOK_PUBLIC_URL=address)
     desk = ServedDesk(address, clock, app.state.installation)
-    load_study(StaffContext(desk.installation, SYSTEM, START), STUDY, "1.0", StudyMode.DEMO)
+    load_study(StaffContext(desk.installation, SYSTEM, START), STUDY, plan, StudyMode.DEMO)
     with servers.serving(app, listener):
         yield desk
 

@@ -7,14 +7,20 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from app.domain.instruments.responses import NOT_TICKED
 from app.domain.records.access import Role
 from app.services.core.context import ParticipantContext
 from app.services.patient.team_requests import request_call
 from tests.axe import audit
 from tests.journeys.desk import A4_WIDTH, ServedDesk, check_fits, check_sound, serve_desk
+from tests.journeys.keyboard import Keyboard
 from tests.services.people import START, days, enrolled
 
 EMAIL = "li.na@example.org"
+SYMPTOMS = (
+    "any_symptom fatigue pain chest_pain cough breathlessness blood_in_sputum trouble_swallowing appetite "
+    "nausea vomiting diarrhoea constipation fever skin_reaction rash numbness mouth_sores sleep low_mood"
+).split()
 WIDTHS = (1280, 360)
 """The narrow one is the last to be looked at, so that everything is pressed there."""
 
@@ -297,4 +303,48 @@ def test_a_fault_is_shown_beside_its_words_and_the_summary_leads_to_the_field(
     assert box["height"] <= 24
     page.click(".sum a")
     expect(circle).to_be_focused()
+    context.close()
+
+
+@pytest.fixture
+def alarmed(migrated_sqlite_url: str) -> Iterator[ServedDesk]:
+    """A nurse, and two participants whose diaries told of much chest pain, which the plan watches."""
+    with serve_desk(migrated_sqlite_url, "1.1") as desk:
+        site, at = desk.open_site("0571"), START + days(2)
+        desk.hire(EMAIL, "Li Na", Role.NURSE, "0571")
+        for number in (1, 2):
+            person = enrolled(desk.installation, site, f"0571-{number:03}")
+            person.randomise(at.date(), at)
+            person.begin("D0", at)
+            person.submit("D0", at, dict.fromkeys(SYMPTOMS, NOT_TICKED) | {"any_symptom": 1, "chest_pain": 9})
+        desk.clock.at = at
+        yield desk
+
+
+@pytest.mark.slow
+@pytest.mark.req("ALR-03")
+def test_alerts_are_dealt_with_by_keys_alone_in_each_language(chromium: Browser, alarmed: ServedDesk) -> None:
+    context = chromium.new_context(locale="en-GB", viewport={"width": 360, "height": 800})
+    page = alarmed.sign_in(context, EMAIL)
+    hand, list_url = Keyboard(page), f"{alarmed.address}/desk/alerts"
+    for check, said, typed in (
+        (check_sound, "The alert has been closed.", "feels better"),
+        (check_fits, "预警已关闭。", "好多了"),
+    ):
+        hand.enter(page.locator("header nav a[href='/desk/alerts']"), list_url)
+        check(page)
+        hand.enter(page.locator("main tbody a[href*='/alerts/'] >> nth=0"), "**/alerts/*")
+        check(page)
+        hand.enter(page.locator("[action$='/acknowledgement'] button"), "**?done=acknowledged")
+        hand.pick("[name=kind]", downs=1)
+        hand.type_into(page.locator("#action-note"), typed)
+        hand.enter(page.locator("[action$='/actions'] button"), "**?done=acted")
+        check(page)
+        hand.type_into(page.locator("#closing-note"), typed)
+        hand.enter(page.locator("[action$='/closing'] button"), "**?done=closed")
+        expect(page.locator("[role=status]")).to_contain_text(said)
+        assert typed in page.inner_text("main dl")
+        hand.enter(page.locator("[action='/desk/language'] button"), "**/alerts/*")
+    page.goto(list_url)
+    assert "No alerts are open." in page.inner_text("main")
     context.close()
