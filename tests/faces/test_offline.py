@@ -8,6 +8,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.definitions.library import load_library
+from app.i18n.languages import LANGUAGE_CODES
 from tests.applications import Clock, visitor
 from tests.faces.offline import enrolled, offline_app, questionnaires
 from tests.faces.visitors import Phone, event
@@ -88,9 +90,13 @@ def test_the_page_for_no_connection_brings_its_look_along(taking_part: Phone) ->
     assert taking_part.person.subject not in answer.text
 
 
-def test_a_phone_gets_the_worker_only_where_the_study_wants_it(
-    app: FastAPI, taking_part: Phone, phone: Phone
+def test_a_phone_gets_the_worker_unless_the_study_does_not_want_it(
+    app: FastAPI, phone: Phone, sqlite_template: Path, tmp_path: Path
 ) -> None:
+    taking_part = phone  # the plan that ships says nothing of it
+    own, folder = tmp_path / "own.sqlite3", questionnaires(tmp_path, "opens_offline = false")
+    phone = enrolled(offline_app(f"sqlite:///{shutil.copyfile(sqlite_template, own)}", Clock(START), folder))
+    phone.activate()
     wanted = (STATIC / "sw.js").read_text("utf-8")
     removing = (STATIC / "sw-off.js").read_text("utf-8")
     assert worker(taking_part.client) == wanted
@@ -104,8 +110,11 @@ def test_a_phone_gets_the_worker_only_where_the_study_wants_it(
 
 
 def test_without_an_outbox_nothing_opens_offline(migrated_sqlite_url: str, tmp_path: Path) -> None:
-    folder = questionnaires(tmp_path, "opens_offline = true\noutbox = false")
-    phone = enrolled(offline_app(migrated_sqlite_url, Clock(START), folder))
+    without = ("outbox = false", "opens_offline = true\noutbox = false")
+    plans = [questionnaires(tmp_path / str(place), settings) for place, settings in enumerate(without)]
+    read = [load_library(folder, LANGUAGE_CODES).plan("sbrt-nsclc", "1.1") for folder in plans]
+    assert [plan.opens_offline for plan in read] == [False, True]
+    phone = enrolled(offline_app(migrated_sqlite_url, Clock(START), plans[1]))
     phone.activate()
     assert worker(phone.client) == (STATIC / "sw-off.js").read_text("utf-8")
 

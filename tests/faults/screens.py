@@ -45,7 +45,7 @@ SCREEN = """() => {
     login_beside: !!one('#login a[target=_blank]'),
     receipt: (/Receipt ([\\w\u00a0]+)/.exec((document.body || {}).innerText) || ['', ''])[1]
       .replace(/\u00a0/g, ''),
-    blank: /opened without a connection/.test((one('#main > .info') || {}).textContent),
+    blank: /without a connection/.test((one('#main > .info') || {}).textContent),
     outbox: outbox, clicks: window.clicks || 0, born: performance.timeOrigin,
   };
 }"""

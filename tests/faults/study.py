@@ -21,7 +21,11 @@ from tests.faults.forms import AMOUNTS, FORMS, Form, Kind
 from tests.services.people import QUESTIONNAIRES, Person, bound, enrolment, site_entry
 
 VERSION, VISIT = "1.0", "BL"
-_SETTINGS = {Keeping.nothing: "outbox = false", Keeping.outbox: "", Keeping.forms: "opens_offline = true"}
+_SETTINGS = {
+    Keeping.nothing: "outbox = false",
+    Keeping.outbox: "opens_offline = false",
+    Keeping.forms: "opens_offline = true",
+}
 _PLAN = """
 id = "$study"
 version = "1.0"

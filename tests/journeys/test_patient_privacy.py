@@ -47,7 +47,7 @@ def test_a_whole_visit_leaves_nothing_asks_nobody_else_and_tells_nothing(
         titles.add(tab.title())
     local, session, caches, bases = json.loads(tab.evaluate(REMAINS))
     assert (local, session, bases) == ({}, {}, [])
-    assert caches == []
+    assert caches in ([], ["blank"])  # forms and a page of nobody, once home was opened (OFF-06)
     assert {re.sub(r"(//[^/]+).*", r"\1", each.url) for each in answers} == {patient.url}
     assert [title for title in titles for word in TELLING if word in title.lower()] == []
     for answer in answers:

@@ -1,6 +1,6 @@
 """Opening a begun form again without a connection: the worker in the browser, and what it may keep.
 
-A study switches it on (`opens_offline`). What the worker keeps is of nobody: forms without any answer,
+A study that lets the phone keep an outbox has it, unless its plan says no (`opens_offline`). What the worker keeps is of nobody: forms without any answer,
 and a page that says that there is no connection (OFF-03, OFF-06).
 """
 
