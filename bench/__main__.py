@@ -12,7 +12,20 @@ from playwright.sync_api import Error as BrowserError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.refusal import Refused
-from bench import capture, clockwork, datasets, demo, desk, feed, phone, scoring, sqlite, start, verifying
+from bench import (
+    capture,
+    clockwork,
+    datasets,
+    demo,
+    desk,
+    feed,
+    phone,
+    pulling,
+    scoring,
+    sqlite,
+    start,
+    verifying,
+)
 from bench.figures import Figure, cores, headline, row
 from bench.machine import Strangers
 from bench.run import Pass, Run, Scale
@@ -26,6 +39,7 @@ PASSES: dict[str, Pass] = {
     "sqlite": sqlite.sqlite,
     "desk": desk.desk,
     "feed": feed.feed,
+    "pull": pulling.pull,
     "clock": clockwork.clockwork,
     "verify": verifying.verify,
     "scoring": scoring.scoring,

@@ -69,7 +69,7 @@ def form(run: Run) -> Iterator[Figure]:
         begun.made.execute(_DRAFTS.format(first=201, last=400))
         with begun.served() as served:
             document = fetch(served, _opening(empty[0]))
-            measured = [run.driven(served, _reopening(empty)), run.driven(served, _reopening(filled))]
+            measured = [run.driven(served, reopening(empty)), run.driven(served, reopening(filled))]
             begun.made.execute(_SEEN_TWO_MINUTES_AGO)
             measured.append(run.driven(served, lambda client: map(_opening, _own(idle, client))))
     html = gzip.decompress(document.body).decode()
@@ -151,7 +151,7 @@ def _opening(form: Begun) -> bytes:
     return request("GET", f"/f/{form.slot}", _cookie(form))
 
 
-def _reopening(forms: Sequence[Begun]) -> Requests:
+def reopening(forms: Sequence[Begun]) -> Requests:
     return lambda client: cycle(map(_opening, _own(forms, client)))
 
 

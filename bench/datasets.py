@@ -62,7 +62,7 @@ def datasets(run: Run) -> Iterator[Figure]:
     """CPU of one process for all five formats, and its memory, which must not depend on the trial's size."""
     people = run.scale.of(PEOPLE, 3)
     with sqlite_trial(1) as made, tempfile.TemporaryDirectory() as name:
-        _fill(made, people)
+        fill_whole_trial(made, people)
         make_cut(StaffContext(made.installation, SYSTEM, made.at), STUDY, CUT, "bench")
         file, folder = made.url.removeprefix("sqlite:///"), Path(name) / "out"
         bare = _spend([sys.executable, "-c", _BARE, file, str(Path(name) / "bare.csv")], made)
@@ -93,7 +93,7 @@ def _spend(command: list[str], made: Trial) -> _Spent:
     return _Spent(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def _fill(made: Trial, people: int) -> None:
+def fill_whole_trial(made: Trial, people: int) -> None:
     """A feed in which everybody sent every form of 36 months, as our own code tells it of one of them."""
     model = _model(made)
     slots = [f"{number}s{place}" for number in range(people) for place in range(FORMS)]

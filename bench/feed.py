@@ -29,7 +29,7 @@ LENGTH = 200_000
 PAGE = 1000
 SHARES = 8
 """EDC clients that each connection speaks for in turn; every worker grants each of them 600 requests."""
-_ROWS = "study_id,seq,type,ref,version,site_id,recorded_at,line,hash"
+ROWS = "study_id,seq,type,ref,version,site_id,recorded_at,line,hash"
 
 
 def feed(run: Run) -> Iterator[Figure]:
@@ -37,7 +37,7 @@ def feed(run: Run) -> Iterator[Figure]:
     length = run.scale.of(LENGTH, 2000)
     with trial(run.cluster, 1) as made:
         _fill(made, length)
-        clients = [_bearer(made, number) for number in range(CLIENTS * (1 if run.scale.tiny else SHARES))]
+        clients = [bearer_of(made, number) for number in range(CLIENTS * (1 if run.scale.tiny else SHARES))]
         with daybook(made.url, workers=run.scale.workers) as served:
             for name, after in (("at the beginning", 0), (f"after {length - PAGE:,}", length - PAGE)):
                 path = f"/api/edc/v1/changes?after={after}&limit={PAGE}"
@@ -48,7 +48,7 @@ def feed(run: Run) -> Iterator[Figure]:
                 yield at_most_hellos(row, measured.load.cpu_each, measured.hello, 80)
 
 
-def _bearer(made: Trial, number: int) -> dict[str, str]:
+def bearer_of(made: Trial, number: int) -> dict[str, str]:
     """A client of its own: one alone would run into the limit of requests that the program grants it."""
     context = StaffContext(made.installation, SYSTEM, made.at)
     client = create_client(context, STUDY, f"bench {number}", tuple(Scope), None)
@@ -59,7 +59,7 @@ def _bearer(made: Trial, number: int) -> dict[str, str]:
 def _fill(made: Trial, length: int) -> None:
     """A feed in which every other event is a form with its answers and scores, as our own code tells it."""
     form = add_begun(made, 1)[0]
-    lines = [_completed(made, form), _opened(made, form)]
+    lines = [spell_completed(made, form), _opened(made, form)]
     first = made.study.id
     site, moment = made.sites[0].id, made.at.isoformat()
 
@@ -69,12 +69,12 @@ def _fill(made: Trial, length: int) -> None:
             kind = "assessment.opened" if seq % 2 else "assessment.completed"
             yield f"{first}\t{seq}\t{kind}\tR{seq}\t1\t{site}\t{moment}\t{line}\t{'0' * 64}\n"
 
-    made.copy("feed_event", _ROWS, rows())
+    made.copy("feed_event", ROWS, rows())
     made.execute(f"UPDATE feed_head SET seq = {length}")
     made.execute("ANALYZE feed_event")
 
 
-def _completed(made: Trial, form: Begun) -> str:
+def spell_completed(made: Trial, form: Begun) -> str:
     """The line of a form that was really sent."""
     answers = {f"q{number}": number % 4 + 1 for number in range(1, 31)}
     with made.installation.read() as session:

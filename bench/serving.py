@@ -48,7 +48,9 @@ def hello(workers: int = WORKERS) -> Iterator[Served]:
 
 
 @contextmanager
-def daybook(url: str, scheme: str = "https", workers: int = WORKERS) -> Iterator[Served]:
+def daybook(
+    url: str, scheme: str = "https", workers: int = WORKERS, settings: Mapping[str, str] | None = None
+) -> Iterator[Served]:
     """Daybook on this database, started by its own command.
 
     As behind a proxy with https, so that cookies carry the prefix that a trial has; a real browser
@@ -57,6 +59,7 @@ def daybook(url: str, scheme: str = "https", workers: int = WORKERS) -> Iterator
     port = _free_port()
     command = [sys.executable, "-m", "app", "serve", "--workers", str(workers), "--port", str(port)]
     environ = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": f"{scheme}://127.0.0.1:{port}"}
+    environ |= settings or {}
     with _running(command, environ, port, workers) as served:
         yield served
 

@@ -46,6 +46,11 @@ ROWS = (
     "report of 200 participants, diary, SQL",
     "page of 1,000 changes at the beginning",
     "page of 1,000 changes after 1,000",
+    "pull of 2,000 scored responses, of COPY",
+    "... CPU of each",
+    "... memory of a worker above that before",
+    "form document beside it, p99 of that at rest",
+    "form document beside an export of",
     "idle tick beside 6,000 slots, SQL",
     "claim 500 reminders",
     "verify",
@@ -106,6 +111,6 @@ def test_an_unknown_pass_is_refused_with_the_known_ones() -> None:
     done = bench("--only", "nothing")
     assert done.returncode == 2
     assert (
-        "known: form, save, submit, sqlite, desk, feed, clock, verify, scoring, datasets, start, demo, phone"
-        in done.stderr
+        "known: form, save, submit, sqlite, desk, feed, pull, clock, verify, scoring, datasets, start, demo,"
+        " phone" in done.stderr
     )
