@@ -26,6 +26,7 @@ STAGED: Mapping[str, Sequence[str]] = {
         "tests/faces/test_report_pages.py",
     ),
     "trial of the datasets": (
+        "tests/analysis/test_starters.py",
         "tests/services/test_amendments.py",
         "tests/services/test_cuts.py",
         "tests/services/test_datasets.py",

@@ -24,7 +24,7 @@ from app.patient.forms.submitted import (
     CorrectionRequestedPage,
     MistakePage,
     MistakeWithdrawalPage,
-    SentAnswer,
+    SubmittedAnswerRow,
     SubmittedLine,
     SubmittedPage,
 )
@@ -192,9 +192,9 @@ def settings_pages() -> tuple[Page, ...]:
 def person_pages() -> tuple[Page, ...]:
     """Those about the participant rather than a form."""
     answers = (
-        SentAnswer(1, "Pain", "2: Some"),
-        SentAnswer(2, "Sleep", ""),
-        SentAnswer(3, "Cough", "7", "10"),
+        SubmittedAnswerRow(1, "Pain", "2: Some"),
+        SubmittedAnswerRow(2, "Sleep", ""),
+        SubmittedAnswerRow(3, "Cough", "7", "10"),
     )
     receipt = "482913057316"
     return (
@@ -304,6 +304,18 @@ def forms(code: str) -> tuple[Page, ...]:
     )
 
 
+def thanks() -> tuple[Page, ...]:
+    """The page after a form was sent."""
+    return (
+        p.DonePage("Diary", DAY, "4F7K", DAY, call=CALL_SITE),
+        p.DonePage("Diary", DAY, "4F7K", DAY, call=UrgentCall("", "", is_site=True, words="")),
+        p.DonePage("Diary", DAY, "482913057316", DAY),
+        p.DonePage("Diary", DAY, "4F7K", more=2, late=True),
+        p.DonePage("Diary", DAY, "4F7K", handed_back=True),
+        p.DonePage("Diary", DAY, "4F7K", more=1, start_url="/f/2", start_name="Diary · Monday"),
+    )
+
+
 def every_page(code: str) -> tuple[Page, ...]:
     """Every page and every state of it that its template tells apart."""
     return (
@@ -325,12 +337,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         review(CALL_EMERGENCY),
         replace(home("due"), call=CALL_SITE),
         replace(SubmittedPage((sent(),)), call=CALL_EMERGENCY),
-        p.DonePage("Diary", DAY, "4F7K", DAY, call=CALL_SITE),
-        p.DonePage("Diary", DAY, "4F7K", DAY, call=UrgentCall("", "", is_site=True, words="")),
-        p.DonePage("Diary", DAY, "482913057316", DAY),
-        p.DonePage("Diary", DAY, "4F7K", more=2, late=True),
-        p.DonePage("Diary", DAY, "4F7K", handed_back=True),
-        p.DonePage("Diary", DAY, "4F7K", more=1, start_url="/f/2", start_name="Diary · Monday"),
+        *thanks(),
         *calendars(),
         replace(begin(), dark=True),
         replace(review(), dark=True),

@@ -160,12 +160,8 @@ def test_who_fills_in_is_asked_weekly_and_when_the_phone_changes_hands(
         sent = phone.client.post(begin, data={"who": "confirmed", "scribe": "family"})
         assert sent.status_code == (303 if days[day] else 422)
     assert days == {**dict.fromkeys(range(1, 7), True), 7: False}
-    third = phone.person.slot("D3")
-    assert (third.helped_by, third.helper_on, phone.person.slot("D7").begun_at) == (
-        "family",
-        START.date(),
-        None,
-    )
+    third, seventh = phone.person.slot("D3"), phone.person.slot("D7")
+    assert (third.helped_by, third.helper_on, seventh.begun_at) == ("family", START.date(), None)
     phone.begin("D7")
     at = clinic.clock.at
     with phone.person.installation.read() as session:

@@ -4,8 +4,10 @@ import pytest
 
 from app.i18n.formats import format_receipt
 from tests.applications import Clock
+from tests.faces.desk_pages import page
 from tests.faces.kept_answers import CODES, SHOWN, box, bring
-from tests.faces.visitors import Phone
+from tests.faces.visitors import Phone, heading
+from tests.services.people import START, days
 
 
 @pytest.mark.req("OFF-00", "OFF-01")
@@ -73,3 +75,24 @@ def test_how_it_was_shown_is_read_strictly(phone: Phone, fields: dict[str, str],
     slot = phone.begin()
     shown = {"width": "360", "scale": "row", "theme": "dark", **fields}
     assert field in phone.send(slot, None, **shown).text
+
+
+def test_a_notice_says_what_it_was_when_and_what_comes_next(phone: Phone, clock: Clock) -> None:
+    phone.person.randomise(START.date(), START)
+    slot, next_slot = phone.slot("D0"), phone.slot("W6")
+    ahead = phone.client.get(f"/f/{next_slot}")
+    assert (ahead.status_code, heading(ahead)) == (409, "This form is not open yet")
+    assert "opens on" in ahead.text
+    phone.send(phone.begin())
+    sent = page(phone.client, f"/f/{phone.slot()}", 409)
+    assert "Next form: Tuesday, 3 March 2026." in sent.text
+    assert sent.all("a", href="/sent")
+    clock.at = START + days(4)
+    phone.client.post("/unlock", data={"pin": "135790"})
+    closed = page(phone.client, f"/f/{slot}", 409)
+    assert closed.one("h1").text == "This form is closed"
+    for words in ("Symptom diary", "closed on", "That's all right.", "Next form: Saturday, 7 March 2026."):
+        assert words in closed.text
+    assert closed.all("a", href="tel:05715550000")
+    proxy = phone.client.post(f"/f/{phone.slot('D4')}/begin", data={"who": "proxy"})
+    assert "tel:05715550000" in proxy.text

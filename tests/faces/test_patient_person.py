@@ -28,7 +28,7 @@ from tests.applications import Clock, application, visitor
 from tests.faces.visitors import Phone, event, founded, heading, invited, newcomer
 from tests.markup import Element, parsed
 from tests.services.after_baseline import propose
-from tests.services.people import START, Person, days
+from tests.services.people import START, Person
 
 TODAY = date(2026, 3, 2)
 
@@ -380,24 +380,3 @@ def test_what_cannot_be_set_is_said(phone: Phone, path: str, fields: dict[str, s
     refused = phone.client.post(path, data=fields)
     assert refused.status_code == status
     assert refused.text.count("<h1") == 1
-
-
-def test_a_notice_says_what_it_was_when_and_what_comes_next(phone: Phone, clock: Clock) -> None:
-    phone.person.randomise(TODAY, START)
-    slot, next_slot = phone.slot("D0"), phone.slot("W6")
-    ahead = phone.client.get(f"/f/{next_slot}")
-    assert (ahead.status_code, heading(ahead)) == (409, "This form is not open yet")
-    assert "opens on" in ahead.text
-    phone.send(phone.begin())
-    sent = page(phone, f"/f/{phone.slot()}", 409)
-    assert "Next form: Tuesday, 3 March 2026." in sent.text
-    assert sent.all("a", href="/sent")
-    clock.at = START + days(4)
-    phone.client.post("/unlock", data={"pin": "135790"})
-    closed = page(phone, f"/f/{slot}", 409)
-    assert closed.one("h1").text == "This form is closed"
-    for words in ("Symptom diary", "closed on", "That's all right.", "Next form: Saturday, 7 March 2026."):
-        assert words in closed.text
-    assert closed.all("a", href="tel:05715550000")
-    proxy = phone.client.post(f"/f/{phone.slot('D4')}/begin", data={"who": "proxy"})
-    assert "tel:05715550000" in proxy.text

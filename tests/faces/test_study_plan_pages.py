@@ -123,7 +123,7 @@ def test_the_simulator_shows_dates_states_and_messages(admin: TestClient) -> Non
     assert visits["BL"][4] == "✕ Missed"
     assert visits["W6"][1:5] == ["14 Apr 2026", "21 Apr 2026", "28 Apr 2026", "○ Open, not due yet"]
     assert visits["W6"][5] == (
-        "✓ sent 14 April 2026, 09:00 ◌ to come 21 April 2026, 09:00 ◌ to come 27 April 2026, 09:00"
+        "✓ message sent 14 April 2026, 09:00 ◌ to come 21 April 2026, 09:00 ◌ to come 27 April 2026, 09:00"
     )
     assert "20 Apr 2026" in rows(shown, 1)["D41"]
     assert "20 April 2026, 19:00 · D41 · Symptom diary · its own day" in shown.all("ul")[-1].text

@@ -221,7 +221,7 @@ def test_a_stray_quote_ends_in_a_line_and_no_scores(
     answers.write_text("\n".join(lines), "utf-8")
     assert daybook(*score, answers, target) == 2
     assert capsys.readouterr().err.startswith(
-        "daybook: Line 501 opens a quotation that goes on in the next line."
+        "daybook: Line 501 opens a quotation that continues on the next line."
     )
     assert daybook(*score, "--allow-line-breaks", answers, target) == 2
     assert capsys.readouterr().err.startswith("daybook: Line 501 opens a quotation that does not end.")

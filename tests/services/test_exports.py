@@ -21,6 +21,7 @@ from app.domain.refusal import Refused
 from app.jobs.export_rounds import make_exports
 from app.services.accounts.edc_clients import disable_client
 from app.services.audit.audit_verification import verify_trail
+from app.services.audit.clock_confirmation import confirm_clock
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.datasets import export_work
@@ -45,9 +46,11 @@ from app.services.datasets.export_work import (
 )
 from app.services.setup.studies import create_staff, disable_staff, grant_role
 from app.storage.queries.staff import list_grants
+from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.audit import AuditEntry
 from tests.services.beginnings import installed_at
 from tests.services.dataset_stage import FINAL, STUDY, TRIAL, client_of
+from tests.services.machines import BOOT_ID, machine_at
 from tests.services.people import days
 from tests.stages import Stage
 
@@ -227,6 +230,19 @@ def test_exports_end_and_go_where_there_is_no_folder_any_more(lone_trial: Instal
         end_export(ClockContext(lone_trial, at), last, ExportResult("export_room"))
     assert get_export(edc, STUDY, other).fault == "export_broken"
     assert len(entries(lone_trial, AuditEvent.EXPORT_ENDED)) == 2
+
+
+@pytest.mark.req("TIM-04")
+def test_an_export_that_was_taken_up_in_a_wrong_future_is_made_now(lone_trial: Installation) -> None:
+    edc, ahead = client_of(lone_trial, AT), AT + days(90)
+    request_export(edc, STUDY, ENTRY)
+    assert claim_export(ClockContext(lone_trial, ahead)) is not None
+    assert claim_export(ClockContext(lone_trial, AT)) is None
+    with lone_trial.work(SYSTEM, ahead) as work:
+        work.record(AuditEvent.FEED_PULLED, INSTALLATION_CHAIN)
+    reading = machine_at(AT).read()
+    confirm_clock(StaffContext(lone_trial, SYSTEM, AT), reading, BOOT_ID, "the clock was wrong")
+    assert claim_export(ClockContext(lone_trial, AT)) is not None
 
 
 @pytest.mark.req("AUD-07", "REP-09")

@@ -67,7 +67,7 @@ class SubmittedPage:
 
 
 @dataclass(frozen=True, slots=True)
-class SentAnswer:
+class SubmittedAnswerRow:
     """One answer as it was sent, "" for one left blank; `most` as of `ReviewRow`."""
 
     number: int
@@ -83,7 +83,7 @@ class AnswersPage:
     template: ClassVar[str] = "patient/answers.html"
     form: SubmittedLine
     lang: str
-    rows: tuple[SentAnswer, ...]
+    rows: tuple[SubmittedAnswerRow, ...]
     receipt: str
     back_url: str
     demonstration: bool
@@ -247,7 +247,7 @@ def _answers(current: ParticipantRequest, submitted: SubmittedAnswers, said: _Sa
         answer = "" if value is None else print_answer(item, submitted.text, value)
         names = " · ".join(ticked.values()) if item.lists else ""
         most = highest_of(item, submitted.text, value)
-        rows.append(SentAnswer(item.number, submitted.text.items[item.code], names or answer, most))
+        rows.append(SubmittedAnswerRow(item.number, submitted.text.items[item.code], names or answer, most))
     spoken = find_language(submitted.text.lang)
     return AnswersPage(
         form=_line(current, submitted.form, said),

@@ -15,6 +15,7 @@ from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
 from app.storage.tables.audit import AuditEntry, ClockConfirmation
 from app.storage.tables.capture import Alert
 from app.storage.tables.columns import table_of
+from app.storage.tables.feed import DataExport
 from app.storage.tables.messages import MESSAGE_WAITING, AlertMessage, Message
 from app.storage.tables.schedule import Slot
 
@@ -22,7 +23,7 @@ _LONGEST_REASON = 400
 _LONGEST_WAIT = timedelta(hours=1)
 """No message waits for longer before it is tried again."""
 _SLOT, _ALERT = table_of(Slot), table_of(Alert)
-_MESSAGES = (table_of(Message), table_of(AlertMessage))
+_MESSAGES, _EXPORT = (table_of(Message), table_of(AlertMessage)), table_of(DataExport)
 
 
 def update_clock_trust(installation: Installation) -> None:
@@ -55,8 +56,8 @@ def confirm_clock(context: StaffContext, reading: ClockReading, boot_id: str, re
     """Record that the wall clock is right as it reads now, and why it was in doubt (audited).
 
     Where it was ahead before, what then was put off into a future that never was falls due now: slots and
-    alerts are judged anew, and messages wait no longer. What was written in that future stays as it was
-    written.
+    alerts are judged anew, and messages and exports wait no longer. What was written in that future stays
+    as it was written.
     Raises Refused: "reason_needed", "words_too_long".
     """
     if not reason.strip():
@@ -90,12 +91,16 @@ def list_put_off(at: datetime) -> Mapping[sa.Column[datetime], sa.ColumnElement[
         each.c.lease_until: sa.and_(MESSAGE_WAITING, each.c.lease_until > at + _LONGEST_WAIT)
         for each in _MESSAGES
     }
-    return {_SLOT.c.wake_at: unfinished, _ALERT.c.wake_at: owed, **leased}
+    claimed = _EXPORT.c.ended_at.is_(None) & (_EXPORT.c.lease_until > at + _LONGEST_WAIT)
+    return {_SLOT.c.wake_at: unfinished, _ALERT.c.wake_at: owed, **leased, _EXPORT.c.lease_until: claimed}
 
 
 def _wake_what_was_put_off(context: StaffContext) -> None:
     """Before the confirmation, while nothing ticks; each participant under their own chain, as always."""
-    put_off = list_put_off(context.at)
+    put_off = dict(list_put_off(context.at))
+    claimed = put_off.pop(_EXPORT.c.lease_until)
+    with context.unit_of_work() as work:
+        work.update_bookkeeping(_EXPORT, claimed, {"lease_until": context.at})
     whose = [sa.select(column.table.c.participant_id).where(rows) for column, rows in put_off.items()]
     with context.read() as session:
         participants = sorted(session.execute(sa.union(*whose)).scalars())

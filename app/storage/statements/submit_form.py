@@ -184,7 +184,10 @@ def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
     Locking only then keeps the order of locks (participant, slot, feed) and the lock short.
     """
     head = table_of(FeedHead)
-    counts = [sa.select(sa.func.count().label("rows")).select_from(each).subquery() for each in written]
+    counts = [
+        sa.select(sa.func.count().label("rows")).select_from(each).subquery(f"c{place}")
+        for place, each in enumerate(written)
+    ]
     source: sa.FromClause = head
     for count, least in zip(counts, (1, 0, 0, 0), strict=True):
         source = sa.join(source, count, count.c.rows >= sa.literal_column(str(least)))
