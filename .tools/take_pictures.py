@@ -27,7 +27,7 @@ from tests.servers import free_socket
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 PHONE: ViewportSize = {"width": 360, "height": 740}
-DESK: ViewportSize = {"width": 1280, "height": 1000}
+DESK: ViewportSize = {"width": 1280, "height": 800}
 QUALITY = 80
 PATIENCE_SECONDS = 600.0
 """Only against hanging."""
