@@ -40,7 +40,8 @@ LEFT = {"kind": "withdrew_study", "date": "2026-04-30", "effective_on": "2026-04
 
 def event(ref: str, seq: int, **data: object) -> Event:
     return {
-        "ref": ref, "seq": seq, "version": 1, "subject": "0571-001", "site": "0571", "needs": None,
+        "type": "assessment.submitted", "ref": ref, "seq": seq, "version": 1, "subject": "0571-001",
+        "site": "0571", "needs": None,
         "scopes": {}, "recorded_at": "2026-03-10T00:00:00.000Z", "data": data,
     }  # fmt: skip
 

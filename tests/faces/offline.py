@@ -16,14 +16,15 @@ from tests.meta.sources import ROOT
 from tests.services.people import START, Person, site_entry
 
 PLAN = "plans/sbrt-nsclc/1.0.toml"
+VERSION = "9.0"
 
 
 def questionnaires(folder: Path, settings: str = "opens_offline = true") -> Path:
     """The shipped definitions with one more version of the plan."""
     copy = Path(shutil.copytree(ROOT / "questionnaires", folder / "questionnaires"))
     shipped = (copy / PLAN).read_text("utf-8")
-    changed = shipped.replace('version = "1.0"', f'version = "1.1"\n{settings}', 1)
-    (copy / PLAN.replace("1.0", "1.1")).write_text(changed, "utf-8")
+    changed = shipped.replace('version = "1.0"', f'version = "{VERSION}"\n{settings}', 1)
+    (copy / PLAN.replace("1.0", VERSION)).write_text(changed, "utf-8")
     return copy
 
 
@@ -35,7 +36,7 @@ def offline_app(url: str, clock: Clock, folder: Path, **environ: str) -> FastAPI
 def enrolled(app: FastAPI) -> Phone:
     """Somebody of such a study who holds a link."""
     installation = app.state.installation
-    load_study(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "1.1", StudyMode.DEMO)
+    load_study(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", VERSION, StudyMode.DEMO)
     open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
     with installation.read() as session:
         site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id or 0, "0571")

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from app.definitions.library import load_library
 from app.i18n.languages import LANGUAGE_CODES
 from tests.applications import Clock, visitor
-from tests.faces.offline import enrolled, offline_app, questionnaires
+from tests.faces.offline import VERSION, enrolled, offline_app, questionnaires
 from tests.faces.visitors import Phone, event
 from tests.markup import parsed
 from tests.meta.sources import ROOT
@@ -112,7 +112,7 @@ def test_a_phone_gets_the_worker_unless_the_study_does_not_want_it(
 def test_without_an_outbox_nothing_opens_offline(migrated_sqlite_url: str, tmp_path: Path) -> None:
     without = ("outbox = false", "opens_offline = true\noutbox = false")
     plans = [questionnaires(tmp_path / str(place), settings) for place, settings in enumerate(without)]
-    read = [load_library(folder, LANGUAGE_CODES).plan("sbrt-nsclc", "1.1") for folder in plans]
+    read = [load_library(folder, LANGUAGE_CODES).plan("sbrt-nsclc", VERSION) for folder in plans]
     assert [plan.opens_offline for plan in read] == [False, True]
     phone = enrolled(offline_app(migrated_sqlite_url, Clock(START), plans[1]))
     phone.activate()

@@ -117,22 +117,11 @@ def test_what_was_sent_is_listed_without_its_answers(person: Person, people: Cal
     assert find_sending_device(here, replace(one, device_id=None)) == ("", "")
     assert find_sending_device(here, replace(one, mode=CollectionMode.paper)) == ("paper", "")
     stranger = people(2)
-    assert (
-        list_submitted_forms(
-            ParticipantContext(
-                person.installation, stranger.participant(at), stranger.participant(at).seen_at
-            )
-        )
-        == ()
-    )
+    theirs = ParticipantContext(person.installation, stranger.participant(at), at)
+    assert list_submitted_forms(theirs) == ()
     for slot in (person.slot("BL").public_id, stranger.slot("BL").public_id):
         with pytest.raises(Refused, match="unknown_slot"):
-            get_submitted_form(
-                ParticipantContext(
-                    person.installation, stranger.participant(at), stranger.participant(at).seen_at
-                ),
-                slot,
-            )
+            get_submitted_form(theirs, slot)
 
 
 @pytest.mark.req("CAP-15")

@@ -1,7 +1,8 @@
 """Opening a begun form again without a connection: the worker in the browser, and what it may keep.
 
 A study that lets the phone keep an outbox has it, unless its plan says no (`opens_offline`). What the worker
-keeps is of nobody: forms without any answer, and a page that says that there is no connection (OFF-03, OFF-06).
+keeps is of nobody: forms without any answer, and a page that says that there is no connection (OFF-03,
+OFF-06).
 """
 
 from dataclasses import dataclass, replace
