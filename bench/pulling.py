@@ -9,10 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import psycopg
+import sqlalchemy as sa
+from sqlmodel import col
 
 from app.domain.records.access import SYSTEM
 from app.services.core.context import StaffContext
 from app.services.datasets.cuts import make_cut
+from app.storage.tables.feed import FeedEvent
 from bench.capture import reopening
 from bench.datasets import CUT, FORMATS, PEOPLE, fill_whole_trial
 from bench.feed import ROWS, bearer_of, spell_completed
@@ -62,27 +65,35 @@ class _Pull:
 
 def pull(run: Run) -> Iterator[Figure]:
     """All scored responses in one stream; then a participant's page beside it, and beside an export."""
-    yield from _pulled(run)
-    yield from _exported(run)
-
-
-def _pulled(run: Run) -> Iterator[Figure]:
-    count = run.scale.of(RESPONSES, 200)
-    with trial(run.cluster, 1) as made:
+    count, people = run.scale.of(RESPONSES, 200), run.scale.of(PEOPLE, 3)
+    with trial(run.cluster, 1) as made, tempfile.TemporaryDirectory() as folder:
         forms = add_begun(made, 201)
-        _fill(made, forms[0], count)
-        with daybook(made.url, workers=run.scale.workers) as served:
-            client = bearer_of(made, 0)
-            copied = _copy_seconds(made)
-            memory, cpu = served.memory().pss, served.cpu()
-            seconds = _pull(served, client).end(count)
-            spent, grown = served.cpu() - cpu, max(0.0, served.memory().pss - memory)
-            copied = (copied + _copy_seconds(made)) / 2
+        line = spell_completed(made, forms[0])
+        made.execute(_NEXT_KEY)
+        fill_whole_trial(made, people)
+        make_cut(StaffContext(made.installation, SYSTEM, made.at), STUDY, CUT, "bench")
+        records = _fill(made, line, count)
+        settings = {"DAYBOOK_EXPORTS": folder}
+        with daybook(made.url, workers=run.scale.workers, settings=settings) as served:
+            yield from _pulled(run, made, served, forms[1:], records)
+            client = bearer_of(made, 1)
             rest = drive(served, _opening(forms[1:]), run.scale.seconds, READERS)
-            beside = _beside_pulls(run, served, client, forms[1:], count)
-    row = f"pull of {count:,} scored responses, of COPY"
-    yield at_least_share(row, count / seconds, count / copied, 60, "/s")
-    row, micro = "... CPU of each", 1e6 * spent / count
+            beside, share = _beside_export(run, served, client, forms[1:])
+    yield _times(f"form document beside an export of {people} people", beside, rest)
+    yield Figure("... of that time, the export was being made", f"{share:.0%}")
+
+
+def _pulled(run: Run, made: Trial, served: Served, forms: Sequence[Begun], records: int) -> Iterator[Figure]:
+    client = bearer_of(made, 0)
+    copied = _copy_rate(made)
+    memory, cpu = served.memory().pss, served.cpu()
+    rate = records / _pull(served, client).end(records)
+    spent, grown = served.cpu() - cpu, max(0.0, served.memory().pss - memory)
+    copied = (copied + _copy_rate(made)) / 2
+    rest = drive(served, _opening(forms), run.scale.seconds, READERS)
+    beside = _beside_pulls(run, served, client, forms, records)
+    yield at_least_share(f"pull of {records:,} scored responses, of COPY", rate, copied, 60, "/s")
+    row, micro = "... CPU of each", 1e6 * spent / records
     yield at_most(row, micro, _MOST_MICROSECONDS, lambda value: f"{value:.1f} us")
     row = "... memory of a worker above that before"
     yield at_most(row, grown, _MOST_MEGABYTES, lambda value: f"{value:.0f} MB")
@@ -95,30 +106,35 @@ def _times(name: str, beside: Load, rest: Load) -> Figure:
     return Figure(name, ours, limit, f"{times:.1f} x", f"<= {_MOST_TIMES} x", times <= _MOST_TIMES)
 
 
-def _fill(made: Trial, form: Begun, count: int) -> None:
-    """A feed of answered forms alone; the line is that of one that was really sent."""
-    line, site, moment = spell_completed(made, form), made.sites[0].id, made.at.isoformat()
+def _fill(made: Trial, line: str, count: int) -> int:
+    """Add so many answered forms with the line of one that was really sent; returns the records of all."""
+    site, moment = made.sites[0].id, made.at.isoformat()
+    with made.installation.read() as session:
+        told, records = session.execute(
+            sa.select(sa.func.max(col(FeedEvent.seq)), sa.func.count(sa.distinct(col(FeedEvent.ref))))
+        ).one()
 
     def rows() -> Iterator[str]:
-        for seq in range(2, count + 1):
+        for seq in range(told + 1, told + count + 1):
             own = line.replace('"seq":1,', f'"seq":{seq},', 1)
             name = f"{made.study.id}\t{seq}\tassessment.completed\tR{seq}\t1\t{site}"
             yield f"{name}\t{moment}\t{own}\t{'0' * 64}\n"
 
     made.copy("feed_event", ROWS, rows())
-    made.execute(f"UPDATE feed_head SET seq = {count}")
+    made.execute(f"UPDATE feed_head SET seq = {told + count}")
     made.execute("ANALYZE feed_event")
+    return int(records) + count
 
 
-def _copy_seconds(made: Trial) -> float:
-    """How long the database alone takes to hand the same lines to a client."""
+def _copy_rate(made: Trial) -> float:
+    """How many such lines a second the database alone hands to a client."""
     conninfo = made.url.replace("postgresql+psycopg", "postgresql")
-    began = time.perf_counter()
+    began, lines = time.perf_counter(), 0
     statement = "COPY (SELECT line FROM feed_event) TO STDOUT (FORMAT csv)"
-    with psycopg.connect(conninfo) as connection, connection.cursor().copy(statement) as lines:
-        for _block in lines:
-            pass
-    return time.perf_counter() - began
+    with psycopg.connect(conninfo) as connection, connection.cursor().copy(statement) as copied:
+        for block in copied:
+            lines += bytes(block).count(b"\n")
+    return lines / (time.perf_counter() - began)
 
 
 def _pull(served: Served, client: dict[str, str]) -> _Pull:
@@ -155,23 +171,6 @@ def _beside_pulls(
     load = drive(served, until_drained, run.scale.seconds, READERS)
     pulling.end(count)
     return load
-
-
-def _exported(run: Run) -> Iterator[Figure]:
-    people = run.scale.of(PEOPLE, 3)
-    with trial(run.cluster, 1) as made, tempfile.TemporaryDirectory() as folder:
-        forms = add_begun(made, 200)
-        made.execute(_NEXT_KEY)
-        fill_whole_trial(made, people)
-        make_cut(StaffContext(made.installation, SYSTEM, made.at), STUDY, CUT, "bench")
-        settings = {"DAYBOOK_EXPORTS": folder}
-        with daybook(made.url, workers=run.scale.workers, settings=settings) as served:
-            rest = drive(served, _opening(forms), run.scale.seconds, READERS)
-            client = bearer_of(made, 0)
-            beside, share = _beside_export(run, served, client, forms)
-    row = f"form document beside an export of {people} people"
-    yield _times(row, beside, rest)
-    yield Figure("... of that time, the export was being made", f"{share:.0%}")
 
 
 def _beside_export(

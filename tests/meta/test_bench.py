@@ -46,7 +46,7 @@ ROWS = (
     "report of 200 participants, diary, SQL",
     "page of 1,000 changes at the beginning",
     "page of 1,000 changes after 1,000",
-    "pull of 2,000 scored responses, of COPY",
+    "pull of ",
     "... CPU of each",
     "... memory of a worker above that before",
     "form document beside it, p99 of that at rest",
