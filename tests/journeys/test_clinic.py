@@ -316,7 +316,9 @@ def alarmed(migrated_sqlite_url: str) -> Iterator[ServedDesk]:
             person = enrolled(desk.installation, site, f"0571-{number:03}")
             person.randomise(at.date(), at)
             person.begin("D0", at)
-            person.submit("D0", at, {**dict.fromkeys(SYMPTOMS, NOT_TICKED), "any_symptom": 1, "chest_pain": 9})
+            person.submit(
+                "D0", at, {**dict.fromkeys(SYMPTOMS, NOT_TICKED), "any_symptom": 1, "chest_pain": 9}
+            )
         desk.clock.at = at
         yield desk
 
