@@ -44,9 +44,9 @@ from app.storage.queries.datasets.exports import (
     NOT_ENDED,
     find_claimed_export,
     find_next_export,
+    find_stored_exports,
     get_export_work,
     list_expired_exports,
-    list_unexpired_exports,
     sum_stored_bytes,
 )
 from app.storage.queries.staff import last_day_of, list_grants
@@ -292,7 +292,7 @@ def _sweep(context: ClockContext) -> None:
     if not named:
         return
     with context.read() as session:
-        kept = list_unexpired_exports(session, frozenset(named.values()), context.at)
+        kept = find_stored_exports(session, frozenset(named.values()), context.at)
     for path, public_id in named.items():
         with suppress(FileNotFoundError):  # another worker was faster
             made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)

@@ -80,7 +80,7 @@ def find_claimed_export(session: Session, key: int, tries: int) -> DataExport | 
     return session.exec(statement.with_for_update()).one_or_none()
 
 
-def list_unexpired_exports(session: Session, public_ids: Collection[str], at: datetime) -> dict[str, bool]:
+def find_stored_exports(session: Session, public_ids: Collection[str], at: datetime) -> dict[str, bool]:
     """Of those exports that there are, whether they are still to be made or their files are kept."""
     kept = sa.and_(col(DataExport.kept_until).is_not(None), col(DataExport.kept_until) > at)
     keeps = sa.or_(NOT_ENDED, sa.and_(kept, col(DataExport.removed_at).is_(None)))
