@@ -75,6 +75,9 @@ def pull(run: Run) -> Iterator[Figure]:
         records = _fill(made, line, count)
         settings = {"DAYBOOK_EXPORTS": folder}
         with daybook(made.url, workers=run.scale.workers, settings=settings) as served:
+            drive(
+                served, _opening(forms[1:]), run.scale.seconds, READERS
+            )  # the first form of a worker is slow
             yield from _pulled(run, made, served, forms[1:], records)
             client = bearer_of(made, 1)
             rest = drive(served, _opening(forms[1:]), run.scale.seconds, READERS)

@@ -43,8 +43,9 @@ def compute_figures(installation: Installation) -> OwnFigures:
         randomised = history.anchors.get("randomisation")
         if history.arm is None or randomised is None:
             continue
+        scored = _score(history, instrument)
         for scale in instrument.scales:
-            course = list(_course(history, instrument, scale.code, randomised.on))
+            course = list(_course(scored, scale.code, randomised.on))
             if not course or course[0][0].visit != "BL":
                 continue
             parameter, first = parameters[scale.code], course[0][1]
@@ -62,16 +63,23 @@ def compute_figures(installation: Installation) -> OwnFigures:
     return OwnFigures(changes, events)
 
 
-def _course(
-    history: SubjectHistory, instrument: Instrument, scale: str, randomised_on: date
-) -> Iterator[tuple[FormFact, Score]]:
-    """The scored forms of one scale in their windows, of the visits that all have, in their order."""
+def _score(history: SubjectHistory, instrument: Instrument) -> list[tuple[FormFact, dict[str, Score]]]:
+    """The forms in their windows, of the visits that all have, in their order, with their scores."""
     forms = (form for form in history.forms if form.visit in VISITS and form.is_in_window and form.answers)
-    for form in sorted(forms, key=lambda each: VISITS.index(each.visit)):
+    return [
+        (form, {score.scale: score for score in score_answers(instrument, form.answers or {})})
+        for form in sorted(forms, key=lambda each: VISITS.index(each.visit))
+    ]
+
+
+def _course(
+    scored: list[tuple[FormFact, dict[str, Score]]], scale: str, randomised_on: date
+) -> Iterator[tuple[FormFact, Score]]:
+    """Of one scale what can be scored, the baseline if it came in time."""
+    for form, scores in scored:
         in_time = form.visit != "BL" or (form.completed_on or randomised_on) <= randomised_on
-        score = next(each for each in score_answers(instrument, form.answers or {}) if each.scale == scale)
-        if in_time and score.value is not None:
-            yield form, score
+        if in_time and scores[scale].value is not None:
+            yield form, scores[scale]
 
 
 def _event(history: SubjectHistory, later: list[tuple[int, Fraction]], start: date) -> tuple[int, int]:
