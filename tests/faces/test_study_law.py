@@ -37,8 +37,8 @@ from tests.stages import Stage
 
 BOTH = {HERE: Role.INVESTIGATOR, OTHER: Role.INVESTIGATOR}
 OF_STAFF = [row for row, access in ROUTES.items() if access.caller is CallerKind.STAFF]
-OF_NONE = (urls.ACCOUNT_SESSION,)
-"""One's own browsers are of no study."""
+OF_NONE = (urls.ACCOUNT_SESSION, urls.ACCOUNT_PASSKEY)
+"""One's own browsers and passkeys are of no study."""
 FORMS = {
     *(urls.FIND, urls.PARTICIPANTS, urls.DESK, urls.ENROL, urls.REPORT, urls.MATRIX, urls.TRAIL, urls.SETTLE),
     *(urls.STUDY_PLAN, urls.PLAN_VERSIONS, urls.SIMULATION),

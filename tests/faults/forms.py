@@ -45,7 +45,7 @@ class Asked:
         if self.kind is Kind.celsius:
             return round(float(shown.replace(",", ".")) * 10)
         if self.kind is Kind.severity:
-            return int(shown.split(":")[0])
+            return int(shown.split(":")[0].split(" ")[0])
         return {words: value for value, words in AMOUNTS.items()}[shown]
 
 
