@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.records.offered_acts import find_lost_words, list_cancellable_visits
 from app.clinic.records.participant_rows import RecordRows, build_records, participant_url
@@ -52,11 +53,11 @@ class ParticipantPage:
     cancellable: tuple[str, ...]
     visit_on: TypedDay
     notice: str
-    error: str
     asks_birth_date: bool = False
     alerts: tuple[AlertRow, ...] = ()
     contacts: tuple[LoggedContact, ...] = ()
     snoozed: str = ""  # why their row of the work list rests
+    faults: FormFaults = NO_FAULTS  # of the form whose name is under `form` in `typed`
     typed: Mapping[str, str] = field(default_factory=dict)  # by field, and under `form` where it was typed
     lost: str = ""  # what was typed into a form that is not offered any more
 
@@ -72,7 +73,7 @@ def build_participant_page(
     code: str,
     at: datetime,
     notice: str = "",
-    error: str = "",
+    faults: FormFaults = NO_FAULTS,
     revealed: ContactDetails | None = None,
     typed: Mapping[str, str] | None = None,
 ) -> ParticipantPage:
@@ -101,7 +102,7 @@ def build_participant_page(
         cancellable=list_cancellable_visits(view),
         visit_on=read_typed_day(typed or {}, "on") or TypedDay.of(today),
         notice=notice,
-        error=error,
+        faults=faults,
         asks_birth_date=view.plan.second_check is SecondCheck.birth_date,
         alerts=tuple(build_alert_row(installation, each, code) for each in view.alerts),
         contacts=view.contacts,

@@ -92,13 +92,18 @@ def list_diary_gaps(plans: Sequence[Plan], slots: Iterable[tuple[Slot, Status]])
     )
 
 
-def _record(
-    context: StaffContext, work: UnitOfWork, plan: Plan, slots: Sequence[Slot], reason: str, note: str
-) -> None:
+def check_missed_reason(plan: Plan, reason: str, note: str) -> None:
+    """Raises Refused: "unknown_reason", "note_needed" for a reason that says nothing by itself."""
     if reason not in plan.missed_reasons:
         raise Refused("unknown_reason", field="reason", allowed=tuple(plan.missed_reasons))
     if reason == MissedReason.other and not note.strip():
         raise Refused("note_needed", field="note")
+
+
+def _record(
+    context: StaffContext, work: UnitOfWork, plan: Plan, slots: Sequence[Slot], reason: str, note: str
+) -> None:
+    check_missed_reason(plan, reason, note)
     said, chain = note.strip() or None, participant_chain(slots[0].participant_id)
     # The entry names each form and its reason, also where only the note is another one.
     kept = [record_name(slot) for slot in slots if slot.missed_reason == reason]
