@@ -296,8 +296,8 @@ def _refused(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refuse
 
 
 def _find_field(refused: Refused) -> str:
-    named = _FIELD_OF.get(str(refused.details.get("field", refused.code)))
-    field = named or _FIELD_OF.get(refused.code) or find_field(refused, ENROLMENT_LABELS)
+    named = str(refused.details.get("field", refused.code))
+    field = _FIELD_OF.get(named) or find_field(refused, ENROLMENT_LABELS)
     return "subject" if field == "main" else field
 
 

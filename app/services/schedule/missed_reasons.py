@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from app.domain.capture.slot_view import SlotView
 from app.domain.desk.diary_gaps import DiaryEntry, DiaryGap, find_diary_gaps, is_unexplained
 from app.domain.plans.plan import MissedReason, Plan, weekly_codes
 from app.domain.plans.publication import FORM_MISSED
@@ -74,7 +75,7 @@ def record_gap_reason(
         _record(context, work, plan, [slot for slot in slots if slot.public_id in missed], reason, note)
 
 
-def list_diary_gaps(plans: Sequence[Plan], slots: Iterable[tuple[Slot, Status]]) -> tuple[DiaryGap, ...]:
+def list_diary_gaps(plans: Sequence[Plan], slots: Iterable[tuple[SlotView, Status]]) -> tuple[DiaryGap, ...]:
     """The gaps in a participant's diary, of these forms as they stand; an entry's key is its public id.
 
     `plans` are the version of the plan that the participant follows and, behind it, those of other forms.

@@ -11,6 +11,7 @@ from app.domain.capture.arrival import Arrival
 from app.domain.capture.corrections import names_somebody
 from app.domain.capture.document import complete_document
 from app.domain.capture.paper import PaperOutcome, PaperReason, classify_paper
+from app.domain.capture.slot_view import SlotDates
 from app.domain.instruments.definition import Item
 from app.domain.instruments.responses import (
     NOT_TICKED,
@@ -81,7 +82,7 @@ class TypedPaper:
     late_reason: str = ""
 
 
-def takes_paper(slot: Slot, at: datetime) -> bool:
+def takes_paper(slot: SlotDates, at: datetime) -> bool:
     """Whether a form may be entered from paper: open or missed, or its participant died in its window."""
     status = slot_status(slot, at)
     if status is Status.not_expected:
