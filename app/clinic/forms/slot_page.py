@@ -42,6 +42,19 @@ from app.web.urls import EXEMPTION, FORM_CORRECTION, PAPER_ENTRY, PARTICIPANT_FO
 
 
 @dataclass(frozen=True, slots=True)
+class FormFacts:
+    """Between which days a form is expected, when it was begun and sent, and who wrote its answers down."""
+
+    opens_on: date | None
+    target_on: date | None
+    closes_on: date | None
+    begun_at: datetime | None
+    submitted_at: datetime | None
+    helped_by: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
 class SlotPage:
     """One expected form: its window and status, why it was missed or excused, and what was sent.
 
@@ -56,14 +69,8 @@ class SlotPage:
     name: str
     visit: str
     cell: Cell
-    opens_on: date | None
-    target_on: date | None
-    closes_on: date | None
-    begun_at: datetime | None
-    submitted_at: datetime | None
-    helped_by: str
+    facts: FormFacts
     note: str
-    zone: str
     reasons: tuple[str, ...]
     excused: str
     exemptions: Mapping[str, str]  # the plan's by code, in words, while the form may be excused
@@ -186,14 +193,8 @@ def build_slot_page(desk: ParticipantStaffRequest, slot_id: str, version: int | 
         name=instrument_name(desk.installation, view, slot.instrument, desk.frame.code),
         visit=slot.visit,
         cell=cell,
-        opens_on=slot.opens_on,
-        target_on=slot.target_on,
-        closes_on=slot.closes_on,
-        begun_at=slot.begun_at,
-        submitted_at=slot.submitted_at,
-        helped_by=slot.helped_by or "",
+        facts=_build_facts(state),
         note=slot.missed_note or "",
-        zone=slot.zone,
         reasons=_missed_reasons(view, cell) if may else (),
         excused=view.plan.exemption_label(slot.excused, desk.frame.code) if slot.excused else "",
         exemptions=_exemptions(view.plan, desk.frame.code) if excuses else {},
@@ -208,6 +209,19 @@ def build_slot_page(desk: ParticipantStaffRequest, slot_id: str, version: int | 
         unreminded=_why_unreminded(desk, state) if reminds else "",
         paper_url=f"{cell.url}/paper" if enters and takes_paper(slot, desk.at) else "",
         papers=get_paper_entries(desk.context, slot),
+    )
+
+
+def _build_facts(state: FormState) -> FormFacts:
+    slot = state.slot
+    return FormFacts(
+        opens_on=slot.opens_on,
+        target_on=slot.target_on,
+        closes_on=slot.closes_on,
+        begun_at=slot.begun_at,
+        submitted_at=slot.submitted_at,
+        helped_by=slot.helped_by or "",
+        zone=slot.zone,
     )
 
 

@@ -98,9 +98,7 @@ def settle_paper(
     """
     with context.unit_of_work() as work:
         work.lock(participant_chain(participant_id))
-        found = _read(context, work.session, participant_id, slot_id)
-        if found.second.public_id != choices.second:
-            raise Refused("state_changed")
+        found = _read_shown(context, work.session, participant_id, slot_id, choices)
         if found.own:
             raise Refused("own_entry")
         if found.form.slot.submitted_at is None and not choices.discard:
@@ -124,11 +122,18 @@ def settle_paper(
 
 
 def check_choices(context: StaffContext, participant_id: int, slot_id: str, choices: PaperChoices) -> None:
-    """Raises Refused: "choice_needed" for each difference without a choice, or as `check_reason`."""
+    """Raises Refused: "state_changed", "choice_needed" for each difference without one, or as `check_reason`."""
     with context.read() as session:
-        found = _read(context, session, participant_id, slot_id)
-        if found.second.public_id == choices.second:
-            _check_choices(found, choices)
+        _check_choices(_read_shown(context, session, participant_id, slot_id, choices), choices)
+
+
+def _read_shown(
+    context: StaffContext, session: Session, participant_id: int, slot_id: str, choices: PaperChoices
+) -> PaperDifference:
+    found = _read(context, session, participant_id, slot_id)
+    if found.second.public_id != choices.second:
+        raise Refused("state_changed")
+    return found
 
 
 def _check_choices(found: PaperDifference, choices: PaperChoices) -> None:
