@@ -54,6 +54,7 @@ WRONG: Mapping[str, Mapping[str, str]] = {
         "address": "x",
     },
     urls.NEW_CONTACT: {"channel": "pigeon", "address": "x", "reason": ""},
+    urls.REMOVED_CONTACT: _WHY,
     urls.STAFF_PAUSE: {"until": DAY, "reason": ""},
     urls.PARTICIPANT_DEVICE: _WHY,
     urls.BIRTH_DATE: {"birth": DAY, "reason": ""},

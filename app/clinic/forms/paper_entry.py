@@ -56,7 +56,7 @@ LABELS = {
     "reason": N_("Why on paper"),
     "helped_by": N_("Who wrote the answers down"),
     "late_reason": N_("Why the entry was late"),
-    "note": N_("Why outside of the window"),
+    "note": N_("Why outside the window"),
 }
 
 

@@ -122,7 +122,7 @@ def settle_paper(
 
 
 def check_choices(context: StaffContext, participant_id: int, slot_id: str, choices: PaperChoices) -> None:
-    """Raises Refused: "state_changed", "choice_needed" for each difference without one, or as `check_reason`."""
+    """Raises Refused: "state_changed", "choice_needed" for each open difference, or as `check_reason`."""
     with context.read() as session:
         _check_choices(_read_shown(context, session, participant_id, slot_id, choices), choices)
 
