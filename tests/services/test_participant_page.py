@@ -125,7 +125,7 @@ def test_without_a_diary_there_is_no_worst_answer(lone_installation: Installatio
     plan = lone_installation.library.plan("sbrt-nsclc", "1.0")
     with lone_installation.read() as session:
         for studied in (plan, replace(plan, diary=None)):
-            assert read_worst_severities(context, session, studied, []) == {}
+            assert read_worst_severities(context, session, studied, 0, []) == {}
 
 
 @pytest.mark.req("CAP-14")
