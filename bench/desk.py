@@ -76,7 +76,7 @@ def _statements(run: Run, made: Trial, closed: int, young: "_Looks") -> Iterator
         milliseconds(young.median),
         ratio=f"{every.median / young.median:.1f} x",
     )
-    page = _looks(run, made, site, lambda context: get_participant_overview(context, person), 3)
+    page = _looks(run, made, site, lambda context: get_participant_overview(context, person))
     yield from page.figures("participant page")
 
 

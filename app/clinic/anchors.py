@@ -7,6 +7,8 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from app.clinic.frame.field_names import find_field, words_by_label
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.records.participant_rows import instrument_name, participant_url
 from app.clinic.request import (
@@ -20,7 +22,8 @@ from app.domain.plans.plan import TREATMENT_WITHDRAWAL, Owner
 from app.domain.plans.rescheduling import WindowMove
 from app.domain.plans.windows import Window
 from app.domain.records.acts import fingerprint_consequences
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
+from app.i18n.marking import N_
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.previews import preview_anchor_entry, record_shown_anchor
 from app.services.schedule.anchors import AnchorEntry
@@ -60,12 +63,13 @@ class AnchorPage:
     dated_on: date | None = None
     missed: bool = False
     stays: date | None = None
-    error: str = ""
-    field: str = "on"
+    faults: FormFaults = NO_FAULTS
     shown: str = ""  # the fingerprint of what is listed
     contradicts: bool = False  # the plan lets staff confirm it
     against: str = ""  # "yes" once they did
 
+
+LABELS = {"kind": N_("What"), "on": N_("Date"), "reason": N_("Reason")}
 
 router = APIRouter(include_in_schema=False)
 
@@ -89,8 +93,8 @@ def take_anchor(
     view = get_overview(desk)
     page = replace(_dates_page(desk, view, kind, on, reason), against=against)
     try:
-        desk.require_writable()
-        entry = _entry(view, page)
+        check_all(desk.act.check_texts, lambda: _check_kind(view, kind), lambda: on.parse("on"))
+        entry = _entry(page)
         if step != CONFIRM:
             return desk.show(_preview(desk, view, page, entry))
         if _stays(view, entry):
@@ -105,17 +109,17 @@ def _show_refused(
     desk: ParticipantStaffRequest, view: ParticipantOverview, page: AnchorPage, refused: Refused
 ) -> Response:
     """Why nothing was recorded, with what was typed; and what would change now, where that has changed."""
-    field = str(refused.details.get("field", "on"))
     page = replace(
         page,
-        error=_words(desk, view, refused),
-        field=field if field in ("kind", "on", "reason") else "on",
+        faults=list_faults(
+            desk, refused, LABELS, find=_find_field, tell=lambda each: _words(desk, view, each)
+        ),
         contradicts=refused.code == "dates_contradict" and view.plan.confirms_contradictions,
     )
     if refused.code not in STALE:
         return desk.show(page, refused)
     try:
-        entry = _entry(view, page)
+        entry = _entry(page)
         return desk.show(_preview(desk, view, page, entry), refused)
     except Refused:
         return desk.show(page, refused)
@@ -124,14 +128,22 @@ def _show_refused(
 def _words(desk: ParticipantStaffRequest, view: ParticipantOverview, refused: Refused) -> str:
     """A refusal in words, in which a kind of date is called by its label."""
     if refused.code != "dates_contradict":
-        return desk.words(refused)
+        return words_by_label(desk, refused, LABELS)
     label = view.plan.anchor_label(str(refused.details["kind"]), desk.frame.code)
     return desk.words(Refused(refused.code, **{**refused.details, "kind": label}))
 
 
-def _entry(view: ParticipantOverview, page: AnchorPage) -> AnchorEntry:
-    if page.kind not in [dated.kind.kind for dated in view.dates] or page.kind == TREATMENT_WITHDRAWAL:
-        raise Refused("unknown_anchor", kind=page.kind, allowed=_kinds(view))
+def _find_field(refused: Refused) -> str:
+    field = find_field(refused, LABELS)
+    return "on" if field == "main" else field
+
+
+def _check_kind(view: ParticipantOverview, kind: str) -> None:
+    if kind not in _kinds(view):
+        raise Refused("unknown_anchor", field="kind", kind=kind, allowed=_kinds(view))
+
+
+def _entry(page: AnchorPage) -> AnchorEntry:
     day, reason = page.on.parse("on"), page.reason.strip() or None
     return AnchorEntry(page.kind, day, Owner.site, reason, against_order=page.against == "yes")
 

@@ -7,6 +7,8 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from app.clinic.frame.field_names import find_field
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.records.participant_rows import participant_url
 from app.clinic.request import (
@@ -19,9 +21,10 @@ from app.clinic.request import (
 from app.domain.plans.plan import Owner
 from app.domain.plans.windows import local_day
 from app.domain.records.acts import fingerprint_consequences
-from app.domain.records.dispositions import DispositionKind
-from app.domain.refusal import Refused
+from app.domain.records.dispositions import DispositionKind, check_disposition_reason
+from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import narrow_text
+from app.i18n.marking import N_
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.previews import preview_disposition_entry, record_shown_disposition
 from app.services.schedule.dispositions import DispositionEntry
@@ -48,10 +51,15 @@ class DispositionPage:
     forms: tuple[str, ...] = ()
     diary_days: int = 0
     opens_early_termination: bool = False
-    error: str = ""
-    field: str = "stated"
+    faults: FormFaults = NO_FAULTS
     shown: str = ""  # the fingerprint of what is listed
 
+
+LABELS = {
+    "kind": N_("What happened"),
+    "stated": N_("Date of withdrawal, death or completion"),
+    "reason": N_("Reason"),
+}
 
 router = APIRouter(include_in_schema=False)
 
@@ -73,7 +81,12 @@ def take_disposition(
     """Lists what stops; records it once exactly that was confirmed."""
     page = _disposition_page(desk, get_overview(desk), kind, stated, reason)
     try:
-        desk.require_writable()
+        check_all(
+            desk.act.check_texts,
+            lambda: _read_kind(kind),
+            lambda: _read_stated(kind, stated),
+            lambda: _check_reason(kind, reason),
+        )
         entry = _entry(kind, stated, reason)
         if step != CONFIRM:
             return desk.show(_preview(desk, page, entry))
@@ -84,15 +97,24 @@ def take_disposition(
 
 
 def _entry(kind: str, stated: TypedDay, reason: str) -> DispositionEntry:
+    return DispositionEntry(_read_kind(kind), _read_stated(kind, stated), Owner.site, reason.strip() or None)
+
+
+def _read_kind(kind: str) -> DispositionKind:
     if kind not in set(DispositionKind):
         raise Refused("unknown_disposition", field="kind", allowed=tuple(DispositionKind))
-    chosen = DispositionKind(kind)
-    return DispositionEntry(chosen, _read_stated(chosen, stated), Owner.site, reason.strip() or None)
+    return DispositionKind(kind)
 
 
-def _read_stated(kind: DispositionKind, typed: TypedDay) -> str:
+def _check_reason(kind: str, reason: str) -> None:
+    """Refuse one that has to say why and does not; of no kind nobody knows whether it has to."""
+    if kind in set(DispositionKind):
+        check_disposition_reason(DispositionKind(kind), reason.strip())
+
+
+def _read_stated(kind: str, typed: TypedDay) -> str:
     """The date as it is stated: a day, or of a death a month alone. Raises as `TypedDay.parse`."""
-    if kind is DispositionKind.death and not narrow_text(typed.day):
+    if kind == DispositionKind.death and not narrow_text(typed.day):
         return f"{replace(typed, day='1').parse('stated'):%Y-%m}"
     return typed.parse("stated").isoformat()
 
@@ -116,15 +138,18 @@ def _preview(
 
 def _show_refused(desk: ParticipantStaffRequest, page: DispositionPage, refused: Refused) -> Response:
     """Why nothing was recorded, with what was typed; and what would stop now, where that has changed."""
-    field = str(refused.details.get("field", "stated"))
-    field = field if field in ("kind", "stated", "reason") else "stated"
-    page = replace(page, error=desk.words(refused), field=field)
+    page = replace(page, faults=list_faults(desk, refused, LABELS, find=_find_field))
     if refused.code not in STALE:
         return desk.show(page, refused)
     try:
         return desk.show(_preview(desk, page, _entry(page.kind, page.stated, page.reason)), refused)
     except Refused:
         return desk.show(page, refused)
+
+
+def _find_field(refused: Refused) -> str:
+    field = find_field(refused, LABELS)
+    return "stated" if field == "main" else field
 
 
 def _disposition_page(

@@ -2,8 +2,8 @@
 
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, ClassVar
 from urllib.parse import urlencode
@@ -15,11 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.clinic.frame.field_names import find_field
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
+from app.clinic.frame.refusal_words import LABELS
 from app.clinic.frame.studies import STUDY
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.records.participant_acts import show_refused
 from app.clinic.request import (
-    ParticipantStaffRequest,
     PermittedRequest,
     SignedInRequest,
     StaffRequest,
@@ -27,10 +29,12 @@ from app.clinic.request import (
 )
 from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.i18n.languages import ENGLISH, find_language
 from app.i18n.marking import N_
-from app.services.accounts.birth_dates import asks_birth_date, check_birth_date, record_birth_date
+from app.services.accounts.birth_dates import (
+    check_birth_date,
+)
 from app.services.accounts.contacts import ContactChannel, check_contact_address
 from app.services.clinic.invitation_sheets import (
     InvitationSheet,
@@ -43,20 +47,22 @@ from app.services.schedule.enrolment import (
     EnrolmentEntry,
     IdentityCheck,
     check_consent_version,
+    check_form_language,
+    check_past_day,
     check_subject,
 )
 from app.web.acts import FIELD
 from app.web.form_fields import NarrowedAct, VerbatimAct, read_birth_date
 from app.web.pages.rendering import Pages, render
-from app.web.urls import BIRTH_DATE, CODE, ENROL, INVITATION
+from app.web.urls import CODE, ENROL, INVITATION
 
 
 @dataclass(frozen=True, slots=True)
 class EnrolPage:
     """The enrolment form, with what was typed when something was refused.
 
-    `errors` has every field that is wrong. `asks_birth_date`: the study confirms people by it. `would_miss`
-    is the fingerprint of what a past day does, by which it is accepted as it is shown.
+    `asks_birth_date`: the study confirms people by it. `would_miss` is the fingerprint of what a past day
+    does, by which it is accepted as it is shown.
     """
 
     template: ClassVar[str] = "clinic/enrol.html"
@@ -67,7 +73,7 @@ class EnrolPage:
     enrolled_on: TypedDay
     consented_on: TypedDay
     born_on: TypedDay
-    errors: Mapping[str, str] = field(default_factory=dict)
+    faults: FormFaults = NO_FAULTS
     existing_url: str = ""
     asks_birth_date: bool = False
     would_miss: str = ""
@@ -92,20 +98,6 @@ class SheetPage:
     back_url: str
     desk_words: tuple[str, str]
     desk_lang: str
-
-
-@dataclass(frozen=True, slots=True)
-class BirthDatePage:
-    """Record a participant's birth date, or correct it; the stored digest is never shown."""
-
-    template: ClassVar[str] = "clinic/birth_date.html"
-    subject: str
-    url: str
-    back_url: str
-    born_on: TypedDay
-    reason: str = ""
-    field: str = ""
-    error: str = ""
 
 
 PRINT, BACK = N_("Print this sheet"), N_("Back to the participant")
@@ -157,6 +149,7 @@ def take_enrolment(desk: SignedInRequest, typed: Annotated[EnrolmentForm, Form()
     who = urlencode({"q": values["subject"]})
     desk = desk.acting(result=f"{desk.act.result}&{who}")
     try:
+        check_all(desk.act.check_texts, *_list_checks(desk, values))
         sheet = enrol_with_invitation(desk.context, values["site"], _entry(values))
     except Refused as refused:
         return desk.show(_refused(desk, form, values, refused), refused)
@@ -211,19 +204,25 @@ def _read_identity_check(values: dict[str, str]) -> IdentityCheck:
     return IdentityCheck(values["identity_check"])
 
 
-def _check_contact(values: dict[str, str]) -> None:
-    channel = values["channel"]
+def _check_site(sites: Sequence[StaffSite], name: str) -> None:
+    if name not in map(_name, sites):
+        raise Refused("unknown_site", field="site", allowed=tuple(site.code for site in sites))
+
+
+def _check_channel(channel: str) -> None:
     if channel and channel not in set(ContactChannel):
         raise Refused("unknown_channel", field="channel", allowed=tuple(ContactChannel))
-    if values["address"] and not channel:
+
+
+def _check_address(channel: str, address: str) -> None:
+    if address and not channel:
         raise Refused("address_without_channel", field="address")
     if channel:
-        check_contact_address(values["address"])
+        check_contact_address(address)
 
 
 def _entry(values: dict[str, str]) -> EnrolmentEntry:
     check, channel = _read_identity_check(values), values["channel"]
-    _check_contact(values)
     return EnrolmentEntry(
         subject=values["subject"],
         language=values["language"],
@@ -263,11 +262,6 @@ def _choose_site(sites: tuple[StaffSite, ...], values: Mapping[str, str]) -> Sta
     return next((site for site in sites if _name(site) == values.get("site")), sites[0])
 
 
-def _plan_of(desk: StaffRequest, values: Mapping[str, str]) -> Plan:
-    named = _choose_site(list_enrolment_sites(desk.context), values)
-    return desk.installation.library.plan(named.study, named.plan_version)
-
-
 def _name(site: StaffSite) -> str:
     """A site's name in the form: its code means nothing without its study."""
     return f"{site.study}:{site.code}"
@@ -279,6 +273,7 @@ def _shape(plan: Plan) -> str:
     return shape if plan.names_subject(shape) else plan.subject_pattern
 
 
+ENROLMENT_LABELS = {**LABELS, "born_on": N_("Date of birth")}
 _FIELD_OF = {
     "subject_exists": "subject",
     "date_in_future": "enrolled_on",
@@ -290,42 +285,44 @@ _FIELD_OF = {
 
 
 def _refused(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refused: Refused) -> EnrolPage:
-    """The form with what was refused first, and with all else that is wrong in it."""
-    errors: dict[str, str] = {}
-    for each in (refused, *_list_problems(desk, values)):
-        errors.setdefault(_field_of(each), desk.words(each))
+    """The form with all that is wrong in it."""
     existing = _existing(desk, values["subject"]) if refused.code == "subject_exists" else ""
     return replace(
         form,
-        errors=errors,
+        faults=list_faults(desk, refused, ENROLMENT_LABELS, find=_find_field),
         existing_url=existing,
         would_miss=str(refused.details.get("shown", "")),
     )
 
 
-def _field_of(refused: Refused) -> str:
-    named = str(refused.details.get("field", _FIELD_OF.get(refused.code, "subject")))
-    return _FIELD_OF.get(named, named)
+def _find_field(refused: Refused) -> str:
+    named = str(refused.details.get("field", refused.code))
+    field = _FIELD_OF.get(named) or find_field(refused, ENROLMENT_LABELS)
+    return "subject" if field == "main" else field
 
 
-def _list_problems(desk: StaffRequest, values: dict[str, str]) -> Iterator[Refused]:
-    """What is wrong with each field by itself, in the order of the form."""
-    plan = _plan_of(desk, values)
-    today = local_day(desk.at, plan.zone)
-    checks: tuple[Callable[[], object], ...] = (
+def _list_checks(desk: StaffRequest, values: dict[str, str]) -> tuple[Callable[[], object], ...]:
+    """What each field has to be by itself, in the order of the form."""
+    sites = list_enrolment_sites(desk.context)
+    named = _choose_site(sites, values)
+    plan = desk.installation.library.plan(named.study, named.plan_version)
+    today = local_day(desk.at, named.zone)
+
+    def check_day(name: str) -> None:
+        check_past_day(name, read_typed_day(values, name).parse(name), today)
+
+    return (
+        lambda: _check_site(sites, values["site"]),
         lambda: check_subject(plan, values["subject"]),
-        lambda: read_typed_day(values, "enrolled_on").parse("enrolled_on"),
+        lambda: check_form_language(plan, values["language"]),
+        lambda: check_day("enrolled_on"),
         lambda: check_consent_version(values["consent_version"]),
-        lambda: read_typed_day(values, "consented_on").parse("consented_on"),
+        lambda: check_day("consented_on"),
         lambda: _read_identity_check(values),
         lambda: check_birth_date(read_birth_date(values), today) if _asks_birth(plan) else None,
-        lambda: _check_contact(values),
+        lambda: _check_channel(values["channel"]),
+        lambda: _check_address(values["channel"], values["address"]),
     )
-    for check in checks:
-        try:
-            check()
-        except Refused as refused:
-            yield refused
 
 
 def _asks_birth(plan: Plan) -> bool:
@@ -336,49 +333,3 @@ def _existing(desk: StaffRequest, subject: str) -> str:
     """Where the participant of this code is, for those who may see them (a form sent twice)."""
     public_id = find_participant(desk.context, subject)
     return url_of_participant(public_id) if public_id else ""
-
-
-class BirthDateForm(BaseModel):
-    """The form as it is typed; nothing else is taken."""
-
-    model_config = ConfigDict(extra="forbid")
-    birth_year: Box = ""
-    birth_month: Box = ""
-    birth_day: Box = ""
-    reason: Annotated[str, Field(max_length=400), VerbatimAct] = ""
-    act: Text = ""
-
-
-@router.get(BIRTH_DATE)
-def show_birth_date_form(desk: PermittedRequest) -> Response:
-    return desk.show(_birth_date_page(desk, {}))
-
-
-@router.post(BIRTH_DATE)
-def take_birth_date(desk: PermittedRequest, typed: Annotated[BirthDateForm, Form()]) -> Response:
-    fields = typed.model_dump(exclude={FIELD})
-    page = _birth_date_page(desk, fields)
-    try:
-        born_on = read_birth_date(fields)
-        record_birth_date(desk.context, desk.participant.participant_id, born_on, page.reason)
-    except Refused as refused:
-        return desk.show(_birth_date_page(desk, fields, refused), refused)
-    return desk.finish()
-
-
-def _birth_date_page(
-    desk: ParticipantStaffRequest, fields: dict[str, str], refused: Refused | None = None
-) -> BirthDatePage:
-    """The form; raises Refused("birth_date_not_asked") in a study that confirms people otherwise."""
-    participant = desk.participant
-    if not asks_birth_date(desk.context, participant.study_id):
-        raise Refused("birth_date_not_asked")
-    return BirthDatePage(
-        subject=participant.subject,
-        url=BIRTH_DATE.format(participant=participant.public_id),
-        back_url=url_of_participant(participant.public_id),
-        born_on=read_typed_day(fields, "birth"),
-        reason=fields.get("reason", ""),
-        field=str(refused.details.get("field", "")) if refused else "",
-        error=desk.words(refused) if refused else "",
-    )

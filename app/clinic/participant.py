@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.records.offered_acts import find_lost_words, list_cancellable_visits
 from app.clinic.records.participant_rows import RecordRows, build_records, participant_url
@@ -23,6 +24,27 @@ from app.services.clinic.today.contact_log import LoggedContact
 from app.services.core.installation import Installation
 from app.services.schedule.reminder_preference import lasting_pause
 from app.web.urls import PARTICIPANT
+
+
+@dataclass(frozen=True, slots=True)
+class ReachView:
+    """How they are reached, masked unless it was `revealed`, and until when their reminders rest."""
+
+    channel: str
+    address: str
+    entered_by: str  # the kind of actor, "" where it is not known
+    entered_on: date | None
+    revealed: bool
+    paused_until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitForms:
+    """The visits that can be added, from which day, and those that can be taken back."""
+
+    on_request: tuple[str, ...]
+    on: TypedDay
+    cancellable: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +63,15 @@ class ParticipantPage:
     exit: str
     schedule: ScheduleView
     records: RecordRows
-    channel: str
-    address: str
-    entered_by: str  # the kind of actor, "" where it is not known
-    entered_on: date | None
-    revealed: bool
-    paused_until: date | None
+    reach: ReachView
     may: frozenset[str]
-    on_request: tuple[str, ...]
-    cancellable: tuple[str, ...]
-    visit_on: TypedDay
+    visits: VisitForms
     notice: str
-    error: str
     asks_birth_date: bool = False
     alerts: tuple[AlertRow, ...] = ()
     contacts: tuple[LoggedContact, ...] = ()
     snoozed: str = ""  # why their row of the work list rests
+    faults: FormFaults = NO_FAULTS  # of the form whose name is under `form` in `typed`
     typed: Mapping[str, str] = field(default_factory=dict)  # by field, and under `form` where it was typed
     lost: str = ""  # what was typed into a form that is not offered any more
 
@@ -72,11 +87,11 @@ def build_participant_page(
     code: str,
     at: datetime,
     notice: str = "",
-    error: str = "",
+    faults: FormFaults = NO_FAULTS,
     revealed: ContactDetails | None = None,
     typed: Mapping[str, str] | None = None,
 ) -> ParticipantPage:
-    who, contact = view.participant, revealed or view.contact
+    who = view.participant
     today = local_day(at, who.zone)
     return ParticipantPage(
         subject=who.subject,
@@ -90,24 +105,37 @@ def build_participant_page(
         exit=view.exit,
         schedule=build_schedule(installation, view, code, today),
         records=build_records(installation, view, code, at),
-        channel=contact.channel if contact else "",
-        address=contact.address if contact else "",
-        entered_by=contact.entered_by if contact else "",
-        entered_on=local_day(contact.recorded_at, who.zone) if contact else None,
-        revealed=revealed is not None,
-        paused_until=lasting_pause(who.paused_until, today),
+        reach=_build_reach(view, revealed, today),
         may=frozenset(each.value for each in view.may),
-        on_request=tuple(rule.code_of(0) for rule in view.plan.visits if rule.on_request or rule.repeatable),
-        cancellable=list_cancellable_visits(view),
-        visit_on=read_typed_day(typed or {}, "on") or TypedDay.of(today),
+        visits=_build_visit_forms(view, typed or {}, today),
         notice=notice,
-        error=error,
+        faults=faults,
         asks_birth_date=view.plan.second_check is SecondCheck.birth_date,
         alerts=tuple(build_alert_row(installation, each, code) for each in view.alerts),
         contacts=view.contacts,
         snoozed=view.work.snooze.reason if view.work.snooze else "",
         typed=typed or {},
         lost=find_lost_words(view, typed or {}),
+    )
+
+
+def _build_reach(view: ParticipantOverview, revealed: ContactDetails | None, today: date) -> ReachView:
+    contact = revealed or view.contact
+    return ReachView(
+        channel=contact.channel if contact else "",
+        address=contact.address if contact else "",
+        entered_by=contact.entered_by if contact else "",
+        entered_on=local_day(contact.recorded_at, view.participant.zone) if contact else None,
+        revealed=revealed is not None,
+        paused_until=lasting_pause(view.participant.paused_until, today),
+    )
+
+
+def _build_visit_forms(view: ParticipantOverview, typed: Mapping[str, str], today: date) -> VisitForms:
+    return VisitForms(
+        on_request=tuple(rule.code_of(0) for rule in view.plan.visits if rule.on_request or rule.repeatable),
+        on=read_typed_day(typed, "on") or TypedDay.of(today),
+        cancellable=list_cancellable_visits(view),
     )
 
 

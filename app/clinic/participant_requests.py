@@ -7,9 +7,12 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.domain.refusal import Refused
+from app.i18n.marking import N_
 from app.services.clinic.open_requests import LISTED, OpenRequest, close_request, list_open_requests
+from app.web.acts import STALE
 from app.web.form_fields import ActWords, RowNumber
 from app.web.urls import REQUEST, REQUESTS
 
@@ -44,8 +47,10 @@ class RequestsPage:
     failed: int = 0
     outcome: str = ""
     lost: str = ""  # what was typed for a request that is not open any more
-    error: str = ""
+    faults: FormFaults = NO_FAULTS
 
+
+LABELS = {"outcome": N_("Outcome")}
 
 router = APIRouter(include_in_schema=False)
 
@@ -64,9 +69,17 @@ def close_participant_request(desk: SignedInRequest, request: RowNumber, outcome
             raise
         page = _page(desk)
         lost = "" if any(row.key == request for row in page.rows) else outcome
-        page = replace(page, failed=request, outcome=outcome, lost=lost, error=desk.words(refused))
+        faults = list_faults(
+            desk, refused, LABELS, form=str(request), prefix=f"request-{request}-", find=_find_field
+        )
+        page = replace(page, failed=request, outcome=outcome, lost=lost, faults=faults)
         return desk.show(page, refused)
     return desk.finish()
+
+
+def _find_field(refused: Refused) -> str:
+    """The one box of the form, whatever is refused of it."""
+    return "main" if refused.code in STALE else "outcome"
 
 
 def _page(desk: StaffRequest) -> RequestsPage:

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from app.clinic import (
     anchors,
+    birth_date,
     dispositions,
     enrolment,
     participant,
@@ -41,6 +42,7 @@ for part in (
     participants,
     sign_in_problems,
     participant_requests,
+    birth_date,
     enrolment,
     anchors,
     dispositions,

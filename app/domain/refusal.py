@@ -1,6 +1,6 @@
 """The three ways in which the core says no."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from reprlib import Repr
 
@@ -13,8 +13,11 @@ class Refused(Exception):
     """A request that the rules do not allow.
 
     `code` names the rule; `details` name the field and what is allowed. Faces turn
-    both into words and a status; neither ever holds an answer's text.
+    both into words and a status; neither ever holds an answer's text. `also` is what else is wrong with the
+    same request, so that one press names every field.
     """
+
+    also: tuple["Refused", ...] = ()
 
     def __init__(self, code: str, **details: object) -> None:
         super().__init__(code)
@@ -24,6 +27,26 @@ class Refused(Exception):
     def __str__(self) -> str:
         named = ", ".join(f"{name}={value}" for name, value in self.details.items())
         return f"{self.code} ({named})" if named else self.code
+
+
+def raise_all(refusals: Iterable[Refused]) -> None:
+    """Raise the first of these, which carries the others; return where there is none."""
+    every = [each for refused in refusals for each in (refused, *refused.also)]
+    if every:
+        first, *others = every
+        first.also = tuple(others)
+        raise first
+
+
+def check_all(*checks: Callable[[], object]) -> None:
+    """Run every check, also after one that refuses. Raises as `raise_all` what they refused together."""
+    refusals = []
+    for check in checks:
+        try:
+            check()
+        except Refused as refused:
+            refusals.append(refused)
+    raise_all(refusals)
 
 
 class BadDefinition(Exception):

@@ -18,7 +18,7 @@ from app.domain.records.audit import AuditEvent
 from app.services.core.acts import check_repeated
 from app.services.core.installation import Installation
 from app.web import urls
-from app.web.form_fields import find_long_field, find_unwritable_field
+from app.web.form_fields import find_long_fields, find_unwritable_fields
 from app.web.permissions import RouteMismatch
 
 FIELD = "act"
@@ -274,8 +274,8 @@ def read_act(
         seen=key.seen if key else None,
         epoch=key.epoch if key else 0,
         spoiled_by=rule.spoiled_by,
-        unwritable=find_unwritable_field(dict(typed)),
-        too_long=find_long_field(dict(typed)),
+        unwritable=find_unwritable_fields(dict(typed)),
+        too_long=find_long_fields(dict(typed)),
     )
     check_repeated(installation, act)
     return act

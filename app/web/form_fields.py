@@ -39,16 +39,14 @@ def narrow_act_code(typed: str) -> str:
     return narrow_text(_LINES.sub(" ", drop_unwritable(typed)))
 
 
-def find_unwritable_field(fields: Mapping[str, str]) -> str:
-    """The first of these fields whose text cannot be stored; "" for none."""
-    return next((name for name, typed in fields.items() if not is_writable(typed)), "")
+def find_unwritable_fields(fields: Mapping[str, str]) -> tuple[str, ...]:
+    """Those of these fields whose text cannot be stored."""
+    return tuple(name for name, typed in fields.items() if not is_writable(typed))
 
 
-def find_long_field(fields: Mapping[str, str]) -> str:
-    """The first of these fields whose text is longer than may be stored; "" for none."""
-    return next(
-        (name for name, typed in fields.items() if len(typed.replace("\r\n", "\n")) > LONGEST_TEXT), ""
-    )
+def find_long_fields(fields: Mapping[str, str]) -> tuple[str, ...]:
+    """Those of these fields whose text is longer than may be stored."""
+    return tuple(name for name, typed in fields.items() if len(typed.replace("\r\n", "\n")) > LONGEST_TEXT)
 
 
 def strict_digits(value: object) -> object:

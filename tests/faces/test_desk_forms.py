@@ -31,6 +31,84 @@ IMPOSSIBLE = {"_year": "二〇二六", "_month": "31", "_day": " ２x"}
 """What stands in the boxes of a day that is none."""
 SIGN = "\x0b"
 """What no text can hold."""
+DAY = "DAY"
+"""Stands for a day that is none, in its three boxes."""
+_WHY = {"reason": ""}
+_LEFT = {"outcome": "shouted", "note": SIGN, "next_try": DAY}
+_SITE = {"name": "", "phone": "x", "hours": "x" * 50}
+_ROLE = {"role": "", "site": "nowhere", "ends_on": DAY, "reason": ""}
+WRONG: Mapping[str, Mapping[str, str]] = {
+    urls.REQUEST: {"outcome": SIGN},
+    urls.CONTACT_LOG: _LEFT,
+    urls.CONTACT_ENTRY: _LEFT | _WHY,
+    urls.SNOOZE: {"reason": "", "until": DAY},
+    urls.ENROL: {
+        "site": "nowhere",
+        "subject": "Li",
+        "language": "xx",
+        "enrolled_on": DAY,
+        "consent_version": "",
+        "consented_on": DAY,
+        "identity_check": "",
+        "channel": "pigeon",
+        "address": "x",
+    },
+    urls.NEW_CONTACT: {"channel": "pigeon", "address": "x", "reason": ""},
+    urls.REMOVED_CONTACT: _WHY,
+    urls.STAFF_PAUSE: {"until": DAY, "reason": ""},
+    urls.PARTICIPANT_DEVICE: _WHY,
+    urls.BIRTH_DATE: {"birth": DAY, "reason": ""},
+    urls.VISITS: {"visit": "NEVER", "on": DAY},
+    urls.CANCELLED_VISIT: {"visit": "NEVER", "reason": ""},
+    urls.DATES: {"kind": "never", "on": DAY, "reason": SIGN},
+    urls.DISPOSITION: {"stated": DAY, "reason": ""},
+    urls.UNDO_DISPOSITION: _WHY,
+    urls.PARTICIPANT_FORM: {"reason": "", "note": SIGN},
+    urls.DIARY_GAPS: {"reason": "", "note": SIGN},
+    urls.EXEMPTION: {"exemption": "tired"},
+    urls.FORM_CORRECTION: {"new_q6": "", "reason_q6": "", "words": "", "told_on": DAY, "evidence": ""},
+    urls.CORRECTION: {"outcome": "", "note": SIGN, "password": "", "one_time_code": ""},
+    urls.ALERT_ACTIONS: {"kind": "", "note": SIGN},
+    urls.ALERT_CLOSING: {"note": SIGN},
+    urls.EXPORTS: {"name": "!", "purpose": ""},
+    urls.EXPORT_REQUESTS: {"cut": "never", "dataset": "all too", "format": "clay", "purpose": ""},
+    urls.EXPORT_CHECKS: {"cut": "never", "purpose": ""},
+    urls.MATTER: {"decision": "", "reason": ""},
+    urls.LICENCE: {"decision": "", "reason": ""},
+    urls.PAPER_ENTRY: {
+        "collected_on": DAY,
+        "paper": "",
+        "reason": "",
+        "helped_by": "nobody",
+        "note": SIGN,
+        "a_q1": "",
+        "a_q2": "9",
+    },
+    urls.PAPER_DIFFERENCES: {"c_q1": "", "reason": ""},
+    urls.STAFF_INVITATION: {
+        "name": "",
+        "email": "x",
+        "language": "xx",
+        "role_nurse": "",
+        "ends_on": DAY,
+        "reason": "",
+    },
+    urls.STAFF_EXISTING: {"email": "nobody@example.org"} | _ROLE,
+    urls.STAFF_GRANTS: _ROLE,
+    urls.STAFF_GRANT: _WHY,
+    urls.STAFF_RESET: _WHY,
+    urls.STAFF_DISABLING: _WHY,
+    urls.STAFF_ENABLING: _WHY,
+    urls.STAFF_SESSION: _WHY,
+    urls.ACCESS_REVIEW: {"notes": ""},
+    urls.CLIENTS: {"name": "", "scope_visits:write": "", "site": "nowhere"},
+    urls.CLIENT_END: _WHY,
+    urls.SITES: _SITE | {"code": "!", "zone": "Mars"},
+    urls.SITE: _SITE | {"emergency_phone": "x", "hours_mon": "late", "hours_tue": "later", "reason": ""},
+    urls.SITE_CLOSING: _WHY,
+    urls.SITE_REOPENING: _WHY,
+}
+"""Of each act every field by which it can be refused, wrong; an act that is not here asks nothing."""
 
 
 def fields_of(form: Element) -> dict[str, str]:
@@ -68,6 +146,7 @@ def test_whatever_was_typed_stands_in_the_form_that_is_refused(here: SiteFixture
     body = press.body | (
         {"step": "", "reason": SIGN} if press.body.get("step") and row[1] not in UNTYPED else {}
     )
+    check_every_fault(press, row[1])
     names = shown(press.post("" if body == press.body else press.key(), body).text, press)
     assert (not names) is (row[1] in UNTYPED), names
     if not names:
@@ -90,6 +169,50 @@ def test_whatever_was_typed_stands_in_the_form_that_is_refused(here: SiteFixture
             }
     check_signed_out(here, press, {**body, **tries[0]})
     assert all_rows(here.installation) == before
+
+
+def check_every_fault(press: Press, path: str) -> None:
+    """One press names every field that is wrong: marked, described by its words, and listed with a link."""
+    if path not in WRONG:
+        assert path in UNTYPED
+        return
+    wrong = {
+        f"{name}{part}": each
+        for name, typed in WRONG[path].items()
+        for part, each in (IMPOSSIBLE if typed == DAY else {"": typed}).items()
+    }
+    before = all_rows(press.sites.installation)
+    anew = {"step": ""} if "step" in press.body else {}
+    refused = press.post(press.key(), {**press.body, **anew, **wrong})
+    page = parsed(refused.text)
+    assert refused.status_code in (403, 404, 409, 422), refused.text[:2000]
+    form = [each for each in page.all("form") if each["action"] == press.address][-1]
+    faults, ids = marked(form, page), {each.get("id") for each in page.walk()}
+    missing = {name for name in WRONG[path] if not faults.keys() & {name, f"{name}_year"}}
+    assert not missing, (missing, faults)
+    listed = {each.text: each["href"] for each in page.one("div", role="alert").all("a")}
+    assert set(faults.values()) == set(listed)
+    assert all(href[1:] in ids for href in listed.values()), listed
+    assert all_rows(press.sites.installation) == before
+
+
+def marked(form: Element, page: Element) -> dict[str, str]:
+    """What each control that is marked as wrong is described by, by its name: of choices by that of each."""
+    words = {each["id"]: each.text for each in page.walk() if (each.get("id") or "").endswith("-error")}
+    found: dict[str, str] = {}
+
+    def describe(element: Element, around: str) -> None:
+        described = element.get("aria-describedby") or ""
+        about = next((words[each] for each in described.split() if each in words), around)
+        names = [element.get("name"), *(each.get("name") for each in element.all("input"))]
+        if element.get("aria-invalid") == "true":
+            found.update({name: about for name in names if name and about})
+        for each in element.children:
+            if isinstance(each, Element):
+                describe(each, about if element.tag == "fieldset" else around)
+
+    describe(form, "")
+    return found
 
 
 def check_signed_out(here: SiteFixture, press: Press, typed: Mapping[str, str]) -> None:

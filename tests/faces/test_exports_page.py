@@ -98,16 +98,16 @@ def test_a_refusal_says_what_is_missing_and_keeps_what_was_typed(clinic: ClinicF
     statistician = clinic.browser(Role.STATISTICIAN, None)
     for changed, status, field in (
         ({"purpose": ""}, 422, "requesting-purpose"),
-        ({"cut": "IA9"}, 422, "cut"),
-        ({"dataset": "vs"}, 422, "dataset"),
-        ({"format": "sas"}, 422, "format"),
+        ({"cut": "IA9"}, 422, "requesting-cut"),
+        ({"dataset": "vs"}, 422, "requesting-dataset"),
+        ({"format": "sas"}, 422, "requesting-format"),
     ):
         answer = statistician.post(urls.EXPORT_REQUESTS, data=ADQS | changed)
         assert (answer.status_code, f'href="#{field}"' in answer.text) == (status, True), changed
         assert changed.get("purpose", "final analysis") in answer.text
     typed = {"act": act_of(statistician), "name": "IA1", "purpose": "another one"}
     refused = statistician.post(urls.EXPORTS, data=typed)
-    assert (refused.status_code, 'href="#name"' in refused.text) == (409, True)
+    assert (refused.status_code, 'href="#making-name"' in refused.text) == (409, True)
     assert 'value="another one"' in refused.text
     nameless = statistician.post(
         urls.EXPORTS, data={"act": act_of(statistician), "name": "IA3", "purpose": ""}

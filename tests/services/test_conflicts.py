@@ -7,20 +7,18 @@ import pytest
 from app.domain.capture.answers import SubmittedAnswer
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
-from app.services.clinic.conflicts import list_conflicts
-from app.services.core.context import ParticipantContext
-from app.storage.queries.slots import list_slots
+from app.services.clinic.participant_overview import get_participant_overview
+from app.services.core.context import ParticipantContext, StaffContext
 from tests.services.people import START, Person, qlq
 
 SOON = START + timedelta(minutes=1)
 
 
 def listed(person: Person) -> list[tuple[str, str]]:
-    with person.installation.read() as session:
-        key = person.row().id or 0
-        found = list_conflicts(session, key, list_slots(session, key))
-        assert all(each.earlier_at <= each.later_at for each in found)
-        return [(each.slot.visit, each.item) for each in found]
+    context = StaffContext(person.installation, person.nurse, SOON)
+    found = get_participant_overview(context, person.row().id or 0).conflicts
+    assert all(each.earlier_at <= each.later_at for each in found)
+    return [(each.slot.visit, each.item) for each in found]
 
 
 @pytest.mark.req("OFF-05")

@@ -20,10 +20,10 @@ from app.services.capture.offline_sync import OfflineBatch, SyncOutcome, accept_
 from app.services.clinic.corrections.proposals import ProposedAnswer
 from app.services.clinic.corrections.submitted_form import view_submitted_form
 from app.services.clinic.paper.entries import TypedAnswer
+from app.services.clinic.participant_overview import get_participant_overview
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.home import get_home
-from app.storage.queries.matters.answers import list_conflicting_items
 from app.storage.tables.capture import Quarantine
 from app.storage.tables.studies import Site
 from tests.refusals import refusal_of
@@ -115,8 +115,10 @@ def test_two_phones_that_tick_apart_are_both_kept_and_listed(person: Person) -> 
     person.begin("D0", START)
     person.save("D0", START, *given(*day(person, pain=OPEN).items()))
     person.save("D0", START, *given(*day(person, cough=OPEN).items()), client="other")
-    with person.installation.read() as session:
-        listed = list_conflicting_items(session, person.row().id or 0)
+    overview = get_participant_overview(
+        StaffContext(person.installation, person.nurse, SENT), person.row().id or 0
+    )
+    listed = overview.conflicts
     assert {each.item for each in listed} == {"pain", "cough"}
     person.submit("D0", SENT, day(person, pain=4))
     assert response(person).answers == day(person, pain=4)

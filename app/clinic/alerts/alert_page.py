@@ -1,16 +1,16 @@
 """One alert, and the three acts by which staff deal with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
-from app.clinic.frame.field_names import words_by_label
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest
-from app.domain.alerts.handling import AlertActionKind
-from app.domain.refusal import Refused
+from app.domain.alerts.handling import AlertActionKind, check_alert_note, check_alert_words
+from app.domain.refusal import Refused, check_all
 from app.i18n.marking import N_
 from app.services.clinic.alerts.alert_acts import acknowledge_alert, close_alert, record_alert_action
 from app.services.clinic.alerts.alert_list import get_alert
@@ -20,7 +20,7 @@ from app.web.urls import ALERT, ALERT_ACKNOWLEDGEMENT, ALERT_ACTIONS, ALERT_CLOS
 
 @dataclass(frozen=True, slots=True)
 class AlertPage:
-    """An alert with what may be done next. `form` names that in which `error` arose; what was typed stays."""
+    """An alert with what may be done next. `faults` name their form; what was typed stays."""
 
     template: ClassVar[str] = "clinic/alert.html"
     alert: AlertRow
@@ -28,11 +28,9 @@ class AlertPage:
     call_url: str
     kinds: tuple[str, ...]
     done: str = ""
-    form: str = ""
     kind: str = ""
     note: str = ""
-    error: str = ""
-    field: str = ""
+    faults: FormFaults = NO_FAULTS
 
 
 LABELS = {"kind": N_("What was done"), "note": N_("Note")}
@@ -59,6 +57,7 @@ def acknowledge(desk: PermittedRequest, alert: str) -> Response:
 @router.post(ALERT_ACTIONS)
 def add_action(desk: PermittedRequest, alert: str, kind: ActCode = "", note: ActWords = "") -> Response:
     try:
+        check_all(desk.act.check_texts, lambda: check_alert_words(kind, note))
         record_alert_action(desk.context, desk.participant.participant_id, alert, kind, note)
     except Refused as refused:
         return _show_refused(desk, alert, refused, _ACTION, kind, note)
@@ -68,6 +67,7 @@ def add_action(desk: PermittedRequest, alert: str, kind: ActCode = "", note: Act
 @router.post(ALERT_CLOSING)
 def close(desk: PermittedRequest, alert: str, note: ActWords = "") -> Response:
     try:
+        check_all(desk.act.check_texts, lambda: check_alert_note(note))
         close_alert(desk.context, desk.participant.participant_id, alert, note)
     except Refused as refused:
         return _show_refused(desk, alert, refused, _CLOSING, note=note)
@@ -85,17 +85,20 @@ def _show_refused(
     """The alert as it is now, why nothing was done, and what was typed."""
     if refused.code == "unknown_alert":
         raise refused
-    words, field = words_by_label(desk, refused, LABELS), str(refused.details.get("field", ""))
-    page = _page(desk, alert, form=form, kind=kind, note=note, error=words, field=field)
-    return desk.show(page, refused)
+    faults = list_faults(desk, refused, LABELS, form=form, prefix=f"{form}-")
+    return desk.show(replace(_page(desk, alert, kind=kind, note=note), faults=faults), refused)
 
 
-def _page(desk: ParticipantStaffRequest, alert: str, **shown: str) -> AlertPage:
+def _page(
+    desk: ParticipantStaffRequest, alert: str, done: str = "", kind: str = "", note: str = ""
+) -> AlertPage:
     found = get_alert(desk.context, desk.participant.participant_id, alert)
     return AlertPage(
         alert=build_alert_row(desk.installation, found, desk.frame.code),
         list_url=desk.frame.within(ALERTS),
         call_url=CONTACT_LOG.format(participant=found.participant),
         kinds=tuple(AlertActionKind),
-        **shown,
+        done=done,
+        kind=kind,
+        note=note,
     )

@@ -7,13 +7,14 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.clinic.frame.field_names import words_by_label
+from app.clinic.exports.exports_page import check_cut
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.records.exports import ExportKind, ExportState
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.i18n.marking import N_
 from app.services.datasets.cuts import list_cuts
-from app.services.datasets.export import ExportEntry
+from app.services.datasets.export import ExportEntry, check_export
 from app.services.datasets.export_requests import list_exports, request_export
 from app.web.form_fields import ActCode, ActWords
 from app.web.urls import EXPORT_CHECKS, EXPORTS
@@ -60,8 +61,7 @@ class ChecksPage:
     back_url: str
     cut: str = ""
     purpose: str = ""
-    field: str = ""
-    error: str = ""
+    faults: FormFaults = NO_FAULTS
     done: str = ""
 
     @property
@@ -81,20 +81,15 @@ def show_checks(desk: SignedInRequest, done: str = "") -> Response:
 @router.post(EXPORT_CHECKS)
 def request_check(desk: SignedInRequest, cut: ActCode = "", purpose: ActWords = "") -> Response:
     entry = ExportEntry(cut, purpose, ("csv",))
+    page = replace(_page(desk), cut=cut, purpose=purpose)
     try:
+        check_all(desk.act.check_texts, lambda: check_cut(cut, page.cuts), lambda: check_export(entry))
         request_export(desk.context, desk.study_code, entry, kind=ExportKind.recheck)
     except Refused as refused:
         if refused.code == "unknown_study":
             raise
-        page = replace(_page(desk), cut=cut, purpose=purpose)
-        return _refused(desk, page, refused)
+        return desk.show(replace(page, faults=list_faults(desk, refused, LABELS)), refused)
     return desk.finish()
-
-
-def _refused(desk: StaffRequest, page: ChecksPage, refused: Refused) -> Response:
-    field = str(refused.details.get("field", "cut" if refused.code == "unknown_cut" else "main"))
-    told = Refused("bad_field", field="cut", allowed=list(page.cuts)) if field == "cut" else refused
-    return desk.show(replace(page, field=field, error=words_by_label(desk, told, LABELS)), told)
 
 
 def _page(desk: StaffRequest) -> ChecksPage:

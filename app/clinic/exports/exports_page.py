@@ -1,5 +1,6 @@
 """Exports: the data cuts of a study, making one, and having datasets of one made as files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, ClassVar
@@ -7,16 +8,16 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Query
 from starlette.responses import FileResponse, Response
 
-from app.clinic.frame.field_names import words_by_label
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.datasets.builder import DATASETS
 from app.domain.records.access import Permission
 from app.domain.records.exports import ExportKind, ExportState
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import narrow_text
 from app.i18n.marking import N_
-from app.services.datasets.cuts import NamedCut, find_cut_makers, list_cuts, make_cut
-from app.services.datasets.export import LEFT_OUT, ExportEntry, list_contents, list_formats
+from app.services.datasets.cuts import NamedCut, check_cut_words, find_cut_makers, list_cuts, make_cut
+from app.services.datasets.export import LEFT_OUT, ExportEntry, check_export, list_contents, list_formats
 from app.services.datasets.export_requests import (
     RequestedExport,
     find_export_file,
@@ -72,7 +73,7 @@ class ExportRow:
 class ExportsPage:
     """The cuts, what may be done with them, what this reader requested, and what their files leave out.
 
-    `failed` names the form that was refused; the other one is as it was opened.
+    `faults` name the form that was refused; the other one is as it was opened.
     """
 
     template: ClassVar[str] = "clinic/exports/exports.html"
@@ -90,15 +91,8 @@ class ExportsPage:
     dataset: str = EVERYTHING
     format: str = "csv"
     purpose: str = ""
-    failed: str = ""
-    field: str = ""
-    error: str = ""
+    faults: FormFaults = NO_FAULTS
     done: str = ""
-
-    @property
-    def anchor(self) -> str:
-        """Where the fault is on the page."""
-        return f"{self.failed}-{self.field}" if self.field == "purpose" else self.field
 
     @property
     def is_waiting(self) -> bool:
@@ -119,6 +113,7 @@ def show_exports(
 @router.post(EXPORTS)
 def make_data_cut(desk: SignedInRequest, name: ActCode = "", purpose: ActWords = "") -> Response:
     try:
+        check_all(desk.act.check_texts, lambda: check_cut_words(name, purpose))
         make_cut(desk.context, desk.study_code, name, purpose)
     except Refused as refused:
         page = replace(_page(desk), name=name, purpose=purpose)
@@ -136,7 +131,9 @@ def request_datasets(
 ) -> Response:
     named = "" if dataset == EVERYTHING else dataset.upper()
     entry = ExportEntry(cut, purpose, (format,), dataset=named)
+    cuts = [each.name for each in list_cuts(desk.context, desk.study_code)]
     try:
+        check_all(desk.act.check_texts, lambda: check_cut(cut, cuts), lambda: check_export(entry))
         request_export(desk.context, desk.study_code, entry, packed=not named)
     except Refused as refused:
         if refused.code == "unknown_study":
@@ -156,14 +153,14 @@ def save_file(desk: SignedInRequest, export: str) -> Response:
 
 
 def _refused(desk: StaffRequest, page: ExportsPage, refused: Refused, form: str) -> Response:
-    field = str(refused.details.get("field", "cut" if refused.code == "unknown_cut" else "main"))
-    told = (
-        Refused("bad_field", field="cut", allowed=[each.name for each in page.cuts])
-        if field == "cut"
-        else refused
-    )
-    error = words_by_label(desk, told, LABELS)
-    return desk.show(replace(page, failed=form, field=field, error=error), told)
+    faults = list_faults(desk, refused, LABELS, form=form, prefix=f"{form}-")
+    return desk.show(replace(page, faults=faults), refused)
+
+
+def check_cut(cut: str, cuts: Sequence[str]) -> None:
+    """Refuse what is none of the study's cuts: "bad_field"."""
+    if cut not in cuts:
+        raise Refused("bad_field", field="cut", allowed=tuple(cuts))
 
 
 def _page(desk: StaffRequest) -> ExportsPage:

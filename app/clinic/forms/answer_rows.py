@@ -151,10 +151,23 @@ def name_questions(refused: Refused, definition: FormDefinition) -> Refused:
     return Refused(refused.code, **details)
 
 
-def find_item_field(refused: Refused, part: str) -> str:
-    """Where on the page the first question that is refused stands; "" where none is."""
+def split_questions(refused: Refused) -> Refused:
+    """The same refusal once for each question that it names, so that each is marked."""
+    first, *others = [part for each in (refused, *refused.also) for part in _split(each)]
+    first.also = tuple(others)
+    return first
+
+
+def _split(refused: Refused) -> list[Refused]:
     items = refused.details.get("items")
-    item = refused.details.get("item") or (items[0] if isinstance(items, tuple) and items else "")
+    if not isinstance(items, tuple) or not items:
+        return [Refused(refused.code, **refused.details)]
+    return [Refused(refused.code, **{**refused.details, "item": item}) for item in items]
+
+
+def find_item_field(refused: Refused, part: str) -> str:
+    """Where on the page the question that is refused stands; "" where none is."""
+    item = refused.details.get("item")
     return f"{part}_{item}" if item else ""
 
 

@@ -8,17 +8,20 @@ from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import answer_words, name_form
+from app.clinic.frame.field_names import words_by_label
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.second_factor import PasskeyAnswer, read_factor
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all, raise_all
 from app.i18n.languages import find_language
+from app.i18n.marking import N_
 from app.services.clinic.corrections.correction_list import (
     CorrectedItem,
     CorrectionDetails,
     CorrectionSummary,
     get_correction,
 )
-from app.services.clinic.corrections.decisions import DecisionEntry, decide_correction
+from app.services.clinic.corrections.decisions import DecisionEntry, check_decision, decide_correction
 from app.services.clinic.corrections.signatures import SigningStaff
 from app.services.core.second_factor.passkeys import has_passkeys
 from app.web.cookies import get_cookie
@@ -85,9 +88,16 @@ class CorrectionPage:
     outcome: str = ""
     note: str = ""
     late_reason: str = ""
-    error: str = ""
-    error_field: str = ""
+    faults: FormFaults = NO_FAULTS
 
+
+LABELS = {
+    "outcome": N_("Your decision"),
+    "note": N_("Note"),
+    "late_reason": N_("Why so late"),
+    "password": N_("Your password"),
+    "one_time_code": N_("Code from your authenticator app"),
+}
 
 Secret = Annotated[str, Form(max_length=200)]
 """Any characters that a keyboard makes, and as it makes them."""
@@ -116,14 +126,29 @@ def sign_correction(
     signer = SigningStaff(desk.staff.staff_id, password, shown, source, proofs)
     entry = DecisionEntry(outcome, note, late_reason)
     try:
+        check_all(
+            desk.act.check_texts,
+            lambda: check_decision(entry),
+            lambda: _check_signer(password, one_time_code or passkey),
+        )
         decide_correction(desk.context, desk.participant.participant_id, correction, entry, signer)
     except Refused as refused:
         details = get_correction(desk.context, desk.participant.participant_id, correction)
         page = replace(_build(desk, details), outcome=outcome, note=note, late_reason=late_reason)
-        named = _name_questions(refused, details)
-        page = replace(page, error=desk.words(named), error_field=str(refused.details.get("field", "main")))
-        return ask_to_retry(desk.request, desk.show(page, named), refused)
+        faults = list_faults(
+            desk,
+            refused,
+            LABELS,
+            tell=lambda each: words_by_label(desk, _name_questions(each, details), LABELS),
+        )
+        return ask_to_retry(desk.request, desk.show(replace(page, faults=faults), refused), refused)
     return desk.finish()
+
+
+def _check_signer(password: str, code: str) -> None:
+    """Refuse a signature that lacks something, before any of it is tried."""
+    lacking = {"password": password, "one_time_code": code}
+    raise_all(Refused("signature_needed", field=name) for name, typed in lacking.items() if not typed)
 
 
 def _name_questions(refused: Refused, details: CorrectionDetails) -> Refused:

@@ -14,24 +14,28 @@ from app.clinic.forms.answer_rows import (
     list_choices,
     name_form,
     name_questions,
+    split_questions,
 )
+from app.clinic.frame.field_names import find_field, words_by_label
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, PostedFields, url_of_participant
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionReason
 from app.domain.instruments.definition import Item
 from app.domain.records.access import Permission
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import drop_unwritable
 from app.i18n.languages import find_language
+from app.i18n.marking import N_
 from app.services.clinic.corrections.proposals import (
     CorrectableForm,
     ProposalEntry,
     ProposedAnswer,
+    check_proposal,
     get_correctable_form,
     propose_correction,
     view_correctable_form,
 )
-from app.web.acts import STALE
 from app.web.form_fields import ActCode, ActWords, parse_number
 from app.web.urls import FORM_CORRECTION
 
@@ -77,9 +81,16 @@ class ProposalPage:
     words: str = ""
     told_on: TypedDay = NOTHING_TYPED
     evidence: str = ""
-    error: str = ""
-    error_field: str = ""
+    faults: FormFaults = NO_FAULTS
 
+
+LABELS = {
+    "new": N_("New answer"),
+    "reason": N_("Why the answer is wrong"),
+    "words": N_("What the participant said, in their own words"),
+    "told_on": N_("The day on which they said it"),
+    "evidence": N_("How they confirmed it"),
+}
 
 ItemCodes = Annotated[list[str], Query(max_length=200)]
 
@@ -105,23 +116,38 @@ def propose_form_correction(
     evidence: ActCode = "",
 ) -> Response:
     codes = [code for code in items.split(",") if code]
+    participant = desk.participant.participant_id
+    form = get_correctable_form(desk.context, participant, slot)
     try:
         entry = ProposalEntry(
             response_version=parse_number(version, "version"),
             answers=[_read_answer(code, fields) for code in codes],
             words=words,
-            told_on=told_on.parse("told_on"),
+            told_on=told_on.on or form.last_day,
             evidence=evidence,
         )
-        propose_correction(desk.context, desk.participant.participant_id, slot, entry)
+        check_all(
+            desk.act.check_texts,
+            lambda: told_on.parse("told_on"),
+            lambda: check_proposal(form, entry),
+        )
+        propose_correction(desk.context, participant, slot, entry)
     except Refused as refused:
-        form = view_correctable_form(desk.context, desk.participant.participant_id, slot)
+        form = view_correctable_form(desk.context, participant, slot)
         page = _page(desk, form, _chosen(desk, form, [*codes, *_missing(refused)], fields))
         page = replace(page, words=words, told_on=told_on, evidence=evidence)
-        named = name_questions(refused, form.definition)
-        page = replace(page, error=desk.words(named), error_field=_field_of(refused))
-        return desk.show(page, named)
+        return desk.show(replace(page, faults=_list_faults(desk, refused, form)), refused)
     return desk.finish()
+
+
+def _list_faults(desk: ParticipantStaffRequest, refused: Refused, form: CorrectableForm) -> FormFaults:
+    return list_faults(
+        desk,
+        split_questions(refused),
+        LABELS,
+        find=_find_field,
+        tell=lambda each: words_by_label(desk, name_questions(each, form.definition), LABELS),
+    )
 
 
 def _read_answer(code: str, fields: Mapping[str, str]) -> ProposedAnswer:
@@ -139,12 +165,10 @@ def _missing(refused: Refused) -> Sequence[str]:
     return [str(each) for each in items] if isinstance(items, tuple) and refused.code == "unanswered" else []
 
 
-def _field_of(refused: Refused) -> str:
+def _find_field(refused: Refused) -> str:
     """Where the fault stands on the page."""
     part = "reason" if refused.code == "correction_reason_needed" else "new"
-    if of_item := find_item_field(refused, part):
-        return of_item
-    return "main" if refused.code in STALE else str(refused.details.get("field", "main"))
+    return find_item_field(refused, part) or find_field(refused, LABELS)
 
 
 def _chosen(

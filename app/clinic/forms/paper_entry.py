@@ -8,7 +8,15 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.clinic.forms.answer_rows import find_item_field, list_choices, name_form, name_questions
+from app.clinic.forms.answer_rows import (
+    find_item_field,
+    list_choices,
+    name_form,
+    name_questions,
+    split_questions,
+)
+from app.clinic.frame.field_names import find_field, words_by_label
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.records.participant_rows import Cell, build_cell, instrument_name, participant_url
 from app.clinic.request import (
@@ -21,14 +29,16 @@ from app.clinic.request import (
 from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.capture.paper import PaperReason
 from app.domain.instruments.definition import Condition, Item
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import drop_unwritable
 from app.i18n.languages import find_language
+from app.i18n.marking import N_
 from app.services.clinic.paper.entries import (
     BLANK,
     LONGEST_PAPER,
     TypedAnswer,
     TypedPaper,
+    check_typed_paper,
     enter_paper,
     get_paper_form,
     get_typed_paper_form,
@@ -36,11 +46,18 @@ from app.services.clinic.paper.entries import (
 )
 from app.services.clinic.paper.storing import PaperForm
 from app.services.clinic.participant_overview import FormState
-from app.web.acts import STALE
 from app.web.form_fields import ActCode, ActWords
 from app.web.urls import PAPER_ENTRY, PAPER_FORMS
 
 COLLECTED_ON = "collected_on"
+LABELS = {
+    COLLECTED_ON: N_("Day on which the participant filled it in"),
+    "paper": N_("Which sheet of paper"),
+    "reason": N_("Why on paper"),
+    "helped_by": N_("Who wrote the answers down"),
+    "late_reason": N_("Why the entry was late"),
+    "note": N_("Why outside the window"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +78,11 @@ class PaperItem:
     follows: int
     typed: str = ""
     blank: bool = False
-    wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PaperPage:
-    """A paper form to enter; `lang` is that of its questions, `errors` pairs of a field and what is wrong."""
+    """A paper form to enter; `lang` is that of its questions."""
 
     template: ClassVar[str] = "clinic/paper.html"
     subject: str
@@ -88,8 +104,7 @@ class PaperPage:
     twice: bool = False  # two people enter it
     again: bool = False  # somebody else has entered it once
     listed: bool = False  # it has a list
-    error: str = ""
-    error_field: str = ""
+    faults: FormFaults = NO_FAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +164,24 @@ def take_paper(
     note: ActWords = "",
     late_reason: ActCode = "",
 ) -> Response:
+    day, participant = read_typed_day(fields, COLLECTED_ON), desk.participant.participant_id
+    typed = TypedPaper(
+        answers=_read_answers(fields),
+        collected_on=day.on or date.min,
+        paper=paper,
+        reason=reason,
+        helped_by=helped_by,
+        note=note,
+        late_reason=late_reason,
+    )
+    dated = day.on is not None
     try:
-        desk.require_writable()
-        typed = TypedPaper(
-            answers=_read_answers(fields),
-            collected_on=read_typed_day(fields, COLLECTED_ON).parse(COLLECTED_ON),
-            paper=paper,
-            reason=reason,
-            helped_by=helped_by,
-            note=note,
-            late_reason=late_reason,
+        check_all(
+            desk.act.check_texts,
+            lambda: day.parse(COLLECTED_ON),
+            lambda: check_typed_paper(desk.context, participant, slot, typed, dated=dated),
         )
-        enter_paper(desk.context, desk.participant.participant_id, slot, typed)
+        enter_paper(desk.context, participant, slot, typed)
     except Refused as refused:
         return _show_refused(desk, slot, fields, refused)
     return desk.finish()
@@ -171,17 +192,14 @@ def _show_refused(
 ) -> Response:
     """The form with everything that was typed, and what is wrong with it."""
     form = get_typed_paper_form(desk.context, desk.participant.participant_id, slot)
-    named = name_questions(refused, form.definition)
-    page = _page(desk, form, fields, _wrong_items(refused))
-    field = "main" if refused.code in STALE else find_item_field(refused, "item")
-    field = field or str(refused.details.get("field", "main"))
-    return desk.show(replace(page, error=desk.words(named), error_field=field), named)
-
-
-def _wrong_items(refused: Refused) -> frozenset[str]:
-    items = refused.details.get("items", ())
-    several = items if isinstance(items, tuple) else ()
-    return frozenset(map(str, (*several, *([refused.details["item"]] if "item" in refused.details else []))))
+    faults = list_faults(
+        desk,
+        split_questions(refused),
+        LABELS,
+        find=lambda each: find_item_field(each, "item") or find_field(each, LABELS),
+        tell=lambda each: words_by_label(desk, name_questions(each, form.definition), LABELS),
+    )
+    return desk.show(replace(_page(desk, form, fields), faults=faults), refused)
 
 
 def _read_answers(fields: Mapping[str, str]) -> Sequence[TypedAnswer]:
@@ -196,12 +214,7 @@ def _read_answer(code: str, fields: Mapping[str, str]) -> TypedAnswer:
     return TypedAnswer(code, typed, blank=f"blank_{code}" in fields)
 
 
-def _page(
-    desk: ParticipantStaffRequest,
-    form: PaperForm,
-    fields: Mapping[str, str],
-    wrong: frozenset[str] = frozenset(),
-) -> PaperPage:
+def _page(desk: ParticipantStaffRequest, form: PaperForm, fields: Mapping[str, str]) -> PaperPage:
     definition, slot = form.definition, form.slot
     back = f"{url_of_participant(form.participant.public_id)}/forms/{slot.public_id}"
     spoken = find_language(definition.text.lang)
@@ -215,7 +228,7 @@ def _page(
         lang=spoken.tag if spoken else definition.text.lang,
         opens_on=form.window.opens_on,
         closes_on=form.window.closes_on,
-        items=tuple(_item(form, item, fields, item.code in wrong) for item in definition.items),
+        items=tuple(_item(form, item, fields) for item in definition.items),
         reasons=tuple(each.value for each in PaperReason),
         helpers=tuple(each.value for each in HelpedBy),
         late_reasons=tuple(each.value for each in LateReason) if form.asks_late_reason else (),
@@ -228,7 +241,7 @@ def _page(
     )
 
 
-def _item(form: PaperForm, item: Item, fields: Mapping[str, str], wrong: bool) -> PaperItem:
+def _item(form: PaperForm, item: Item, fields: Mapping[str, str]) -> PaperItem:
     text, instrument = form.definition.text, form.definition.instrument
     choices, typed = list_choices(item, text), _read_answer(item.code, fields)
     return PaperItem(
@@ -242,7 +255,6 @@ def _item(form: PaperForm, item: Item, fields: Mapping[str, str], wrong: bool) -
         follows=instrument.item(item.condition.item).number if item.condition else 0,
         typed=typed.typed,
         blank=typed.blank or bool(choices and typed.typed == BLANK),
-        wrong=wrong,
     )
 
 

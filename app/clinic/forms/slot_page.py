@@ -10,6 +10,8 @@ from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import AnswersCard, build_answers_card
 from app.clinic.forms.pdf_sheet import can_make_pdf
+from app.clinic.frame.field_names import find_field
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.records.participant_rows import Cell, build_cell, instrument_name, participant_url
 from app.clinic.request import (
     CONFIRM,
@@ -21,7 +23,8 @@ from app.clinic.trail.address import TrailQuery
 from app.domain.plans.plan import Plan
 from app.domain.plans.status import ANSWERABLE
 from app.domain.records.access import Permission
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
+from app.i18n.marking import N_
 from app.services.clinic.corrections.submitted_form import (
     FormEvent,
     list_form_events,
@@ -32,10 +35,23 @@ from app.services.clinic.paper.recorded import RecordedPaper, get_paper_entries
 from app.services.clinic.participant_overview import FormState, ParticipantOverview, get_form_state
 from app.services.reminders.staff_reminder import find_staff_reminder_refusal, queue_staff_reminder
 from app.services.schedule.exemptions import excuse_form, is_excusable
-from app.services.schedule.missed_reasons import record_missed_reason
+from app.services.schedule.missed_reasons import check_missed_reason, record_missed_reason
 from app.web.form_fields import ActCode, ActWords
 from app.web.permissions import ROUTES
 from app.web.urls import EXEMPTION, FORM_CORRECTION, PAPER_ENTRY, PARTICIPANT_FORM, STAFF_REMINDER
+
+
+@dataclass(frozen=True, slots=True)
+class FormFacts:
+    """Between which days a form is expected, when it was begun and sent, and who wrote its answers down."""
+
+    opens_on: date | None
+    target_on: date | None
+    closes_on: date | None
+    begun_at: datetime | None
+    submitted_at: datetime | None
+    helped_by: str
+    zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +69,11 @@ class SlotPage:
     name: str
     visit: str
     cell: Cell
-    opens_on: date | None
-    target_on: date | None
-    closes_on: date | None
-    begun_at: datetime | None
-    submitted_at: datetime | None
-    helped_by: str
+    facts: FormFacts
     note: str
-    zone: str
     reasons: tuple[str, ...]
     excused: str
     exemptions: Mapping[str, str]  # the plan's by code, in words, while the form may be excused
-    error: str
     answers: AnswersCard | None
     events: tuple[FormEvent, ...]
     trail_url: str  # the trail of this visit's forms; "" for who may not read it
@@ -77,7 +86,7 @@ class SlotPage:
     exempting: str = ""  # the exemption that was chosen
     remindable: bool = False  # a reminder may be sent, unless `unreminded` says why not
     unreminded: str = ""
-    error_at: str = ""  # the part of the page that was refused
+    faults: FormFaults = NO_FAULTS  # of the form `reason`, `exemption` or `reminder`
     paper_url: str = ""  # where it is entered from paper; "" where that cannot be
     papers: tuple[RecordedPaper, ...] = ()
 
@@ -90,6 +99,8 @@ class SlotPage:
 
 
 VersionNumber = Annotated[int | None, Query(ge=1, le=10_000)]
+
+LABELS = {"reason": N_("Why was it missed?"), "note": N_("Note"), "exemption": N_("Excuse this form")}
 
 NOTICES = ("proposed", "paper")
 
@@ -105,11 +116,13 @@ def show_slot(desk: PermittedRequest, slot: str, version: VersionNumber = None, 
 @router.post(PARTICIPANT_FORM)
 def record_reason(desk: PermittedRequest, slot: str, reason: ActCode = "", note: ActWords = "") -> Response:
     desk = desk.acting(about=_record_name(desk, slot))
+    plan = get_overview(desk).plan
     try:
+        check_all(desk.act.check_texts, lambda: check_missed_reason(plan, reason, note))
         record_missed_reason(desk.context, desk.participant.participant_id, slot, reason, note)
     except Refused as refused:
-        page = build_slot_page(desk, slot, desk.words(refused))
-        return desk.show(replace(page, chosen=reason, note=note, error_at="reason"), refused)
+        page = replace(build_slot_page(desk, slot), chosen=reason, note=note)
+        return _show_refused(desk, page, refused, "reason")
     return desk.finish()
 
 
@@ -122,8 +135,8 @@ def excuse_slot(desk: PermittedRequest, slot: str, exemption: ActCode = "", step
             return desk.show(_confirmation_page(build_slot_page(desk, slot), exemption))
         excuse_form(desk.context, desk.participant.participant_id, slot, exemption)
     except Refused as refused:
-        page = build_slot_page(desk, slot, desk.words(refused))
-        return desk.show(replace(page, exempting=exemption, error_at="exemption"), refused)
+        page = replace(build_slot_page(desk, slot), exempting=exemption)
+        return _show_refused(desk, page, refused, "exemption")
     return desk.finish()
 
 
@@ -132,9 +145,19 @@ def send_reminder(desk: PermittedRequest, slot: str) -> Response:
     try:
         queue_staff_reminder(desk.context, desk.participant.participant_id, slot)
     except Refused as refused:
-        page = build_slot_page(desk, slot, desk.words(refused))
-        return desk.show(replace(page, error_at="reminder"), refused)
+        return _show_refused(desk, build_slot_page(desk, slot), refused, "reminder")
     return desk.finish()
+
+
+def _show_refused(desk: ParticipantStaffRequest, page: SlotPage, refused: Refused, form: str) -> Response:
+    """The page with what was refused; what is about no field of the form is about the form itself."""
+    faults = list_faults(desk, refused, LABELS, form=form, find=lambda each: _find_field(each, form))
+    return desk.show(replace(page, faults=faults), refused)
+
+
+def _find_field(refused: Refused, form: str) -> str:
+    field = find_field(refused, LABELS)
+    return form if field == "main" else field
 
 
 def _record_name(desk: ParticipantStaffRequest, slot_id: str) -> str:
@@ -152,9 +175,7 @@ def _confirmation_page(page: SlotPage, exemption: str) -> SlotPage:
     return replace(page, excusing=exemption)
 
 
-def build_slot_page(
-    desk: ParticipantStaffRequest, slot_id: str, error: str = "", version: int | None = None
-) -> SlotPage:
+def build_slot_page(desk: ParticipantStaffRequest, slot_id: str, version: int | None = None) -> SlotPage:
     """The page of one form, with the answers of this version (None: the newest), an audited look."""
     view = get_overview(desk)
     state = get_form_state(view, slot_id)
@@ -172,18 +193,11 @@ def build_slot_page(
         name=instrument_name(desk.installation, view, slot.instrument, desk.frame.code),
         visit=slot.visit,
         cell=cell,
-        opens_on=slot.opens_on,
-        target_on=slot.target_on,
-        closes_on=slot.closes_on,
-        begun_at=slot.begun_at,
-        submitted_at=slot.submitted_at,
-        helped_by=slot.helped_by or "",
+        facts=_build_facts(state),
         note=slot.missed_note or "",
-        zone=slot.zone,
         reasons=_missed_reasons(view, cell) if may else (),
         excused=view.plan.exemption_label(slot.excused, desk.frame.code) if slot.excused else "",
         exemptions=_exemptions(view.plan, desk.frame.code) if excuses else {},
-        error=error,
         answers=_answers(desk, view, slot_id, version),
         events=list_form_events(desk.context, desk.participant.participant_id, slot_id),
         trail_url=_trail_url(desk, view, slot.visit),
@@ -195,6 +209,19 @@ def build_slot_page(
         unreminded=_why_unreminded(desk, state) if reminds else "",
         paper_url=f"{cell.url}/paper" if enters and takes_paper(slot, desk.at) else "",
         papers=get_paper_entries(desk.context, slot),
+    )
+
+
+def _build_facts(state: FormState) -> FormFacts:
+    slot = state.slot
+    return FormFacts(
+        opens_on=slot.opens_on,
+        target_on=slot.target_on,
+        closes_on=slot.closes_on,
+        begun_at=slot.begun_at,
+        submitted_at=slot.submitted_at,
+        helped_by=slot.helped_by or "",
+        zone=slot.zone,
     )
 
 

@@ -55,6 +55,10 @@ class TypedDay:
             raise Refused("impossible_day", field=field, earliest=EARLIEST_DAY, latest=LATEST_DAY)
         return day
 
+    def parse_optional(self, field: str) -> date | None:
+        """The day, None where nothing is typed. Raises as `parse`."""
+        return self.parse(field) if self else None
+
     def boxes(self, name: str) -> Mapping[str, str]:
         """The boxes by the names that they have in a form."""
         return {f"{name}_year": self.year, f"{name}_month": self.month, f"{name}_day": self.day}

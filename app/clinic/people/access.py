@@ -1,13 +1,14 @@
 """Who has access to a study: the review and its record, the report, and what each role may do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.permission_words import name_permission
-from app.clinic.people.field_words import explain
+from app.clinic.people.field_words import FIELD_WORDS
 from app.clinic.people.people_list import StaffRow, person_address
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.people.duties import ENDING_ROLES
@@ -43,7 +44,7 @@ class AccessReviewPage:
     only_sites: bool
     done: str = ""
     notes: str = ""
-    error: str = ""
+    faults: FormFaults = NO_FAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ def record_access_review(desk: SignedInRequest, listed: ActCode = "", notes: Act
     try:
         record_review(desk.context, desk.study_code, listed, notes)
     except Refused as refused:
-        return desk.show(_page(desk, notes=notes, error=explain(desk, refused)), refused)
+        faults = list_faults(desk, refused, FIELD_WORDS)
+        return desk.show(replace(_page(desk, notes=notes), faults=faults), refused)
     return desk.finish()
 
 
@@ -96,7 +98,7 @@ def show_role_matrix(desk: SignedInRequest) -> Response:
     return desk.show(RoleMatrixPage(tuple(role.value for role in roles), rows, ending))
 
 
-def _page(desk: StaffRequest, done: str = "", notes: str = "", error: str = "") -> AccessReviewPage:
+def _page(desk: StaffRequest, done: str = "", notes: str = "") -> AccessReviewPage:
     people = list_study_people(desk.context, desk.study_code, Permission.ACCESS_SEE)
     manages = bool(desk.actor.reach(Permission.STAFF_MANAGE))
     whole = desk.study is not None and desk.actor.may(Permission.STAFF_MANAGE, desk.study.id, None)
@@ -113,5 +115,4 @@ def _page(desk: StaffRequest, done: str = "", notes: str = "", error: str = "") 
         only_sites=manages and not whole,
         done=done,
         notes=notes,
-        error=error,
     )

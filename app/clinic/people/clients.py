@@ -6,14 +6,17 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.clinic.people.field_words import explain
-from app.clinic.people.people_list import Typed, read_typed
+from app.clinic.frame.field_names import find_field
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
+from app.clinic.people.field_words import FIELD_WORDS
+from app.clinic.people.people_list import Typed, check_site_choice, read_typed
 from app.clinic.request import PostedFields, SignedInRequest, StaffRequest
 from app.clinic.trail.value_words import VALUE_WORDS
 from app.domain.records.access import Scope
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.services.people.client_desk import (
     ManagedClient,
+    check_client,
     create_managed_client,
     end_client,
     list_clients,
@@ -34,7 +37,7 @@ class ClientRow:
 
 @dataclass(frozen=True, slots=True)
 class ClientsPage:
-    """The clients of a study; `failed` names the form that was refused: "new", or the client's."""
+    """The clients of a study; `faults` name the form that was refused: "new", or the client's."""
 
     template: ClassVar[str] = "clinic/people/clients.html"
     study: str
@@ -44,9 +47,7 @@ class ClientsPage:
     zone: str
     values: Typed
     done: str = ""
-    failed: str = ""
-    field: str = ""
-    error: str = ""
+    faults: FormFaults = NO_FAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ def create_edc_client(desk: SignedInRequest, fields: PostedFields) -> Response:
     values = read_typed(fields)
     scopes = [scope for scope in Scope if values[f"scope_{scope}"]]
     try:
+        check_all(
+            desk.act.check_texts,
+            lambda: check_client(values["name"], scopes),
+            lambda: check_site_choice(_list_sites(desk), values["site"]),
+        )
         made = create_managed_client(desk.context, desk.study_code, values["name"], scopes, values["site"])
     except Refused as refused:
         return _refuse(desk, "new", values, refused)
@@ -92,10 +98,19 @@ def revoke_client(desk: SignedInRequest, client: str, reason: ActWords = "") -> 
 
 
 def _refuse(desk: StaffRequest, form: str, values: Typed, refused: Refused) -> Response:
-    field = str(refused.details.get("field", ""))
-    target = {"scope": f"scope_{next(iter(Scope))}", "reason": f"{form}-reason"}.get(field, field or "main")
-    page = replace(_page(desk, values), failed=form, field=target, error=explain(desk, refused))
-    return desk.show(page, refused)
+    prefix = "" if form == "new" else f"{form}-"
+    faults = list_faults(desk, refused, FIELD_WORDS, form=form, prefix=prefix, find=_find_field)
+    return desk.show(replace(_page(desk, values), faults=faults), refused)
+
+
+def _find_field(refused: Refused) -> str:
+    field = find_field(refused, FIELD_WORDS)
+    return f"scope_{next(iter(Scope))}" if refused.code == "scopes_needed" else field
+
+
+def _list_sites(desk: StaffRequest) -> tuple[tuple[str, str], ...]:
+    sites = list_sites(desk.context, desk.study_code)
+    return tuple((site.code, f"{site.code} {site.details.name}") for site in sites)
 
 
 def _page(desk: StaffRequest, values: Typed) -> ClientsPage:
@@ -112,9 +127,7 @@ def _page(desk: StaffRequest, values: Typed) -> ClientsPage:
             for each in list_clients(desk.context, study)
         ),
         scopes=tuple(words.items()),
-        sites=tuple(
-            (site.code, f"{site.code} {site.details.name}") for site in list_sites(desk.context, study)
-        ),
+        sites=_list_sites(desk),
         zone=desk.zone,
         values=values,
     )

@@ -1,11 +1,8 @@
-"""Refusals of what is typed into forms about people and sites, which name a field as its label does."""
+"""The labels of fields of forms about people and sites, by which refusals name them."""
 
 from collections.abc import Mapping
 
-from app.clinic.request import StaffRequest
-from app.domain.refusal import Refused
 from app.i18n.marking import N_
-from app.web.pages.rendering import Pages
 
 FIELD_WORDS: Mapping[str, str] = {
     "code": N_("Code"),
@@ -24,13 +21,3 @@ FIELD_WORDS: Mapping[str, str] = {
     "zone": N_("Time zone"),
 }
 """The label of each field by its name in the form; of `hours_mon` and `role_nurse` that of all their kind."""
-
-
-def explain(desk: StaffRequest, refused: Refused) -> str:
-    """A refusal in the words of the page's language, the field's name too."""
-    field = str(refused.details.get("field", ""))
-    label = FIELD_WORDS.get(field) or FIELD_WORDS.get(field.partition("_")[0])
-    if label is None:
-        return desk.words(refused)
-    pages: Pages = desk.request.app.state.pages
-    return desk.words(Refused(refused.code, **{**refused.details, "field": pages.word(label, desk.frame)}))

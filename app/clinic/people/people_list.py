@@ -1,7 +1,8 @@
 """Everybody who has or had a role in a study; inviting, and giving a role to who has an account already."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import ClassVar
 
 from fastapi import APIRouter
@@ -9,19 +10,26 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from app.clinic.enrolment import draw_qr
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
-from app.clinic.people.field_words import explain
+from app.clinic.people.field_words import FIELD_WORDS
 from app.clinic.request import PostedFields, SignedInRequest, StaffRequest
 from app.domain.records.access import Role
 from app.domain.records.staff_links import LinkPurpose, MailOutcome
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import drop_unwritable
 from app.i18n.languages import ENGLISH, LANGUAGES
 from app.services.core.context import StaffContext
 from app.services.people.managed_people import StaffPerson, list_study_people
-from app.services.people.role_grants import grant_to_address
+from app.services.people.role_grants import check_grant, find_account, grant_to_address
 from app.services.people.site_desk import list_sites
-from app.services.people.staff_links import InvitationEntry, IssuedLink, invite_person, record_mail
+from app.services.people.staff_links import (
+    InvitationEntry,
+    IssuedLink,
+    check_invitation,
+    invite_person,
+    record_mail,
+)
 from app.services.people.staff_mail import StaffMail
 from app.web.form_fields import narrow_act_code
 from app.web.urls import STAFF, STAFF_EXISTING, STAFF_INVITATION, STAFF_PERSON
@@ -79,9 +87,7 @@ class InvitationPage:
     back_url: str
     new: Typed
     existing: Typed
-    failed: str = ""  # "" | "new" | "existing"
-    field: str = ""
-    error: str = ""
+    faults: FormFaults = NO_FAULTS  # of the form `new` or `existing`
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,24 +123,29 @@ def ask_whom_to_invite(desk: SignedInRequest) -> Response:
 
 @router.post(STAFF_INVITATION)
 def invite_staff(desk: SignedInRequest, fields: PostedFields) -> Response:
-    values = read_typed(fields)
+    values, day = read_typed(fields), read_typed(fields).day("ends_on")
+    entry = InvitationEntry(
+        email=values["email"],
+        name=values["name"],
+        language=values["language"],
+        study=desk.study_code,
+        roles=tuple(role for role in Role if values[f"role_{role}"]),
+        sites=tuple(
+            name.removeprefix("site_") for name, value in values.items() if name[:5] == "site_" and value
+        ),
+        ends_on=day.on,
+        reason=values["reason"],
+    )
     try:
-        entry = InvitationEntry(
-            email=values["email"],
-            name=values["name"],
-            language=values["language"],
-            study=desk.study_code,
-            roles=tuple(role for role in Role if values[f"role_{role}"]),
-            sites=tuple(
-                name.removeprefix("site_") for name, value in values.items() if name[:5] == "site_" and value
-            ),
-            ends_on=values.day("ends_on").parse("ends_on") if values.day("ends_on") else None,
-            reason=values["reason"],
+        check_all(
+            desk.act.check_texts,
+            lambda: day.parse_optional("ends_on"),
+            lambda: check_invitation(desk.context, entry),
         )
         issued = invite_person(desk.context, entry)
     except Refused as refused:
-        page = _invitation_page(desk, values, Typed())
-        return desk.show(_refused(desk, page, "new", refused), refused)
+        page, faults = _invitation_page(desk, values, Typed()), _list_faults(desk, refused, "new")
+        return desk.show(replace(page, faults=faults), refused)
     return show_link(desk, issued)
 
 
@@ -142,20 +153,23 @@ def invite_staff(desk: SignedInRequest, fields: PostedFields) -> Response:
 def grant_to_existing(desk: SignedInRequest, fields: PostedFields) -> Response:
     values = read_typed(fields)
     try:
-        role, ends_on = read_role(values)
-        site = values["site"] or None
+        form = role_form(desk.context, desk.study_code)
+        check_all(
+            lambda: find_account(desk.context, values["email"]),
+            lambda: check_role_form(desk, form, values),
+        )
         grant_to_address(
             desk.context,
             values["email"],
-            role,
+            Role(values["role"]),
             desk.study_code,
-            site,
-            ends_on,
+            values["site"] or None,
+            values.day("ends_on").on,
             values["reason"],
         )
     except Refused as refused:
         page = _invitation_page(desk, Typed(language=desk.frame.code), values)
-        return desk.show(_refused(desk, page, "existing", refused), refused)
+        return desk.show(replace(page, faults=_list_faults(desk, refused, "existing")), refused)
     return desk.finish()
 
 
@@ -197,13 +211,25 @@ def read_typed(fields: PostedFields) -> Typed:
     )
 
 
-def read_role(values: Typed) -> tuple[Role, date | None]:
-    """The role and the last day that a form names. Raises Refused: "role_needed", as `TypedDay.parse`."""
-    role = values["role"]
-    if role not in set(Role):
-        raise Refused("role_needed", field="role")
-    ends_on = values.day("ends_on").parse("ends_on") if values.day("ends_on") else None
-    return Role(role), ends_on
+def check_role_form(desk: StaffRequest, form: RoleForm, values: Typed) -> None:
+    """The role, its site, the last day and the reason that a form names.
+
+    Raises Refused: "unknown_site", or as `check_grant`.
+    """
+    day = values.day("ends_on")
+    check_all(
+        desk.act.check_texts,
+        lambda: check_site_choice(form.sites, values["site"]),
+        lambda: day.parse_optional("ends_on"),
+        lambda: check_grant(desk.context, values["role"], day.on, values["reason"]),
+    )
+
+
+def check_site_choice(sites: Sequence[tuple[str, str]], site: str) -> None:
+    """Refuse what is none of these sites; none chosen is all of them. Raises Refused("unknown_site")."""
+    codes = tuple(code for code, _name in sites)
+    if site and site not in codes:
+        raise Refused("unknown_site", field="site", allowed=codes)
 
 
 def role_form(context: StaffContext, study: str) -> RoleForm:
@@ -222,6 +248,6 @@ def _invitation_page(desk: StaffRequest, new: Typed, existing: Typed) -> Invitat
     )
 
 
-def _refused(desk: StaffRequest, page: InvitationPage, form: str, refused: Refused) -> InvitationPage:
-    field_name = str(refused.details.get("field", "email"))
-    return replace(page, failed=form, field=field_name, error=explain(desk, refused))
+def _list_faults(desk: StaffRequest, refused: Refused, form: str) -> FormFaults:
+    prefix = "known-" if form == "existing" else ""
+    return list_faults(desk, refused, FIELD_WORDS, form=form, prefix=prefix)

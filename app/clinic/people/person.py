@@ -7,17 +7,18 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.clinic.people.field_words import explain
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
+from app.clinic.people.field_words import FIELD_WORDS
 from app.clinic.people.people_list import (
     RoleForm,
     Typed,
-    read_role,
+    check_role_form,
     read_typed,
     role_form,
     show_link,
 )
 from app.clinic.request import PostedFields, SignedInRequest, StaffRequest
-from app.domain.records.access import Permission
+from app.domain.records.access import Permission, Role
 from app.domain.records.staff_links import LinkPurpose
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
@@ -45,10 +46,7 @@ from app.web.urls import (
 
 @dataclass(frozen=True, slots=True)
 class StaffPersonPage:
-    """An account; `failed` names the form that was refused, with what was typed into it.
-
-    `target` is where the error leads: the field that is wrong, or the page.
-    """
+    """An account; `faults` name the form that was refused, `values` are what was typed into it."""
 
     template: ClassVar[str] = "clinic/people/person.html"
     person: StaffPerson
@@ -61,10 +59,7 @@ class StaffPersonPage:
     values: Typed
     untyped: Typed
     done: str = ""
-    failed: str = ""
-    field: str = ""
-    target: str = "main"
-    error: str = ""
+    faults: FormFaults = NO_FAULTS
 
 
 router = APIRouter(include_in_schema=False)
@@ -81,8 +76,8 @@ def give_role(desk: SignedInRequest, staff: RowNumber, fields: PostedFields) -> 
     study = values["study"]
 
     def act() -> None:
-        role, ends_on = read_role(values)
-        site = values["site"] or None
+        check_role_form(desk, role_form(in_every_study(desk), study), values)
+        role, site, ends_on = Role(values["role"]), values["site"] or None, values.day("ends_on").on
         grant_to_person(in_every_study(desk), staff, role, study, site, ends_on, values["reason"])
 
     return _do(desk, staff, f"grant-{study}", values, act)
@@ -148,16 +143,8 @@ def _refuse(desk: StaffRequest, staff: int, form: str, values: Typed, refused: R
     """The account as it is now, why nothing was done, and what was typed."""
     if refused.code in ("unknown_staff", "unknown_grant", "unknown_study"):
         raise refused
-    field = str(refused.details.get("field", ""))
-    page = replace(
-        _page(desk, staff),
-        failed=form,
-        field=field,
-        target=f"{form}-{field}" if field == "reason" or (field and form.startswith("grant-")) else "main",
-        error=explain(desk, refused),
-        values=values,
-    )
-    return desk.show(page, refused)
+    faults = list_faults(desk, refused, FIELD_WORDS, form=form, prefix=f"{form}-")
+    return desk.show(replace(_page(desk, staff), faults=faults, values=values), refused)
 
 
 def _page(desk: StaffRequest, staff: int, done: str = "") -> StaffPersonPage:

@@ -1,20 +1,22 @@
 """The sites of a study: opened, with their telephones and hours, and closed to enrolment."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.clinic.people.field_words import explain
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
+from app.clinic.people.field_words import FIELD_WORDS
 from app.clinic.people.people_list import Typed, read_typed
 from app.clinic.request import PostedFields, SignedInRequest, StaffRequest
 from app.domain.people.week_hours import WEEKDAYS
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.services.people.site_desk import (
     ManagedSite,
     SiteDetails,
+    check_site_details,
     close_site,
     digest_details,
     get_site_details,
@@ -23,7 +25,7 @@ from app.services.people.site_desk import (
     reopen_site,
     update_site,
 )
-from app.services.setup.studies import SiteEntry
+from app.services.setup.studies import SiteEntry, check_site_entry
 from app.web.form_fields import ActWords, RowNumber
 from app.web.urls import SITE, SITE_CLOSING, SITE_REOPENING, SITES
 
@@ -48,13 +50,12 @@ class SitesPage:
     rows: tuple[SiteRow, ...]
     values: Typed
     done: str = ""
-    field: str = ""
-    error: str = ""
+    faults: FormFaults = NO_FAULTS
 
 
 @dataclass(frozen=True, slots=True)
 class SitePage:
-    """One site with all that may be changed; `failed` names the form that was refused.
+    """One site with all that may be changed; `faults` name the form that was refused.
 
     `shown` is the digest of what is stored, on which a change rests; `stored` is that, by field, where
     `values` are what was typed.
@@ -68,9 +69,7 @@ class SitePage:
     values: dict[str, str]
     stored: dict[str, str]
     done: str = ""
-    failed: str = ""
-    field: str = ""
-    error: str = ""
+    faults: FormFaults = NO_FAULTS
 
 
 router = APIRouter(include_in_schema=False)
@@ -86,10 +85,11 @@ def open_new_site(desk: SignedInRequest, fields: PostedFields) -> Response:
     values = read_typed(fields)
     entry = SiteEntry(*(values[name] for name in ("code", "name", "phone", "hours", "zone")))
     try:
+        check_all(desk.act.check_texts, lambda: check_site_entry(entry))
         open_managed_site(desk.context, desk.study_code, entry)
     except Refused as refused:
-        named = "zone" if refused.code == "unknown_zone" else str(refused.details.get("field", "code"))
-        return desk.show(_list(desk, values, field=named, error=explain(desk, refused)), refused)
+        faults = list_faults(desk, refused, FIELD_WORDS)
+        return desk.show(replace(_list(desk, values), faults=faults), refused)
     return desk.finish()
 
 
@@ -109,7 +109,12 @@ def change_site(desk: SignedInRequest, site: RowNumber, fields: PostedFields) ->
         week_hours={day: values[f"hours_{day}"] for day in WEEKDAYS},
     )
     shown, reason = values.pop("shown", ""), values["reason"]
-    return _do(desk, site, "change", values, lambda: update_site(desk.context, site, details, shown, reason))
+
+    def act() -> None:
+        check_all(desk.act.check_texts, lambda: check_site_details(details, reason))
+        update_site(desk.context, site, details, shown, reason)
+
+    return _do(desk, site, "change", values, act)
 
 
 @router.post(SITE_CLOSING)
@@ -128,35 +133,20 @@ def _do(desk: StaffRequest, site: int, form: str, values: Typed, act: Callable[[
     except Refused as refused:
         if refused.code == "unknown_site_number":
             raise
-        named = str(refused.details.get("field", "" if form == "change" else "reason"))
-        page = _page(desk, site, values, failed=form, field=named, error=explain(desk, refused))
-        return desk.show(page, refused)
+        faults = list_faults(desk, refused, FIELD_WORDS, form=form, prefix="" if form == "change" else "why-")
+        return desk.show(replace(_page(desk, site, values), faults=faults), refused)
     return desk.finish()
 
 
-def _list(
-    desk: StaffRequest,
-    values: Typed,
-    done: str = "",
-    field: str = "",
-    error: str = "",
-) -> SitesPage:
+def _list(desk: StaffRequest, values: Typed, done: str = "") -> SitesPage:
     rows = tuple(
         SiteRow(each, desk.frame.within(SITE.format(site=each.site_id)))
         for each in list_sites(desk.context, desk.study_code)
     )
-    return SitesPage(desk.study_code, rows, values, done, field, error)
+    return SitesPage(desk.study_code, rows, values, done)
 
 
-def _page(
-    desk: StaffRequest,
-    site: int,
-    values: Typed | None = None,
-    done: str = "",
-    failed: str = "",
-    field: str = "",
-    error: str = "",
-) -> SitePage:
+def _page(desk: StaffRequest, site: int, values: Typed | None = None, done: str = "") -> SitePage:
     stored = get_site_details(desk.context, site)
     details = stored.details
     fields = {
@@ -174,7 +164,4 @@ def _page(
         values={"reason": "", "why": "", **fields, **(values or {})},
         stored=fields,
         done=done,
-        failed=failed,
-        field=field,
-        error=error,
     )

@@ -8,13 +8,13 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.clinic.frame.field_names import find_field, words_by_label
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, get_overview, url_of_participant
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import parse_day
 from app.i18n.marking import N_
 from app.services.clinic.participant_overview import ParticipantOverview
-from app.services.schedule.missed_reasons import ShownGap, record_gap_reason
+from app.services.schedule.missed_reasons import ShownGap, check_missed_reason, record_gap_reason
 from app.web.form_fields import ActCode, ActWords, parse_number
 from app.web.urls import DIARY_GAPS
 
@@ -47,13 +47,7 @@ class DiaryGapPage:
     reasons: tuple[str, ...]
     reason: str = ""
     note: str = ""
-    error: str = ""
-    field: str = ""
-
-    @property
-    def target(self) -> str:
-        """Where the summary of the error leads."""
-        return self.field if self.chosen else "main"
+    faults: FormFaults = NO_FAULTS
 
 
 LABELS = {"reason": N_("Why was it missed?"), "note": N_("Note")}
@@ -76,13 +70,14 @@ def explain_diary_gap(
     reason: ActCode = "",
     note: ActWords = "",
 ) -> Response:
+    plan = get_overview(desk).plan
     try:
+        check_all(desk.act.check_texts, lambda: check_missed_reason(plan, reason, note))
         shown = ShownGap(parse_day(first, "first"), parse_day(last, "last"), parse_number(entries, "entries"))
         record_gap_reason(desk.context, desk.participant.participant_id, shown, reason, note)
     except Refused as refused:
-        words, field = words_by_label(desk, refused, LABELS), find_field(refused, LABELS)
         page = replace(_page(desk, first, last), reason=reason, note=note)
-        return desk.show(replace(page, error=words, field=field), refused)
+        return desk.show(replace(page, faults=list_faults(desk, refused, LABELS)), refused)
     return desk.finish()
 
 

@@ -9,16 +9,28 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from app.clinic.frame.field_names import find_field
+from app.clinic.frame.form_faults import list_faults
 from app.clinic.frame.typed_day import TypedDay, day_of_form
 from app.clinic.participant import build_participant_page
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, get_overview
-from app.domain.refusal import Refused
+from app.domain.plans.schedule import check_requestable
+from app.domain.refusal import Refused, check_all
+from app.i18n.marking import N_
 from app.services.accounts.contacts import reveal_contact
 from app.services.accounts.devices import revoke_device
 from app.services.schedule.dispositions import undo_disposition
 from app.services.schedule.requested_visits import cancel_visit, request_visit
 from app.web.form_fields import ActCode, ActWords, RowNumber, parse_number
 from app.web.urls import CANCELLED_VISIT, CONTACT, PARTICIPANT_DEVICE, UNDO_DISPOSITION, VISITS
+
+LABELS = {"visit": N_("Visit"), "on": N_("Open from"), "reason": N_("Why")}
+_FIELD_OF = {
+    "unknown_visit": "visit",
+    "date_out_of_range": "on",
+    "outside_window": "on",
+    "visit_exists": "on",
+}
 
 router = APIRouter(include_in_schema=False)
 
@@ -61,9 +73,10 @@ def undo_named_disposition(desk: PermittedRequest, entry: ActCode = "", reason: 
 def add_visit(
     desk: PermittedRequest, on: Annotated[TypedDay, Depends(day_of_form("on"))], visit: ActCode = ""
 ) -> Response:
+    participant, plan = desk.participant, get_overview(desk).plan
     try:
-        day = on.parse("on")
-        request_visit(desk.context, desk.participant.study_id, desk.participant.subject, visit, day)
+        check_all(desk.act.check_texts, lambda: check_requestable(plan, visit), lambda: on.parse("on"))
+        request_visit(desk.context, participant.study_id, participant.subject, visit, on.parse("on"))
     except Refused as refused:
         return show_refused(desk, refused, {"form": "visit", "visit": visit, **on.boxes("on")})
     return desk.finish()
@@ -85,12 +98,14 @@ def show_refused(
     """The participant as they are now, why nothing was done, and what was typed."""
     if refused.code == "unknown_device":
         raise refused
+    form = (typed or {}).get("form", "")
+    faults = list_faults(desk, refused, LABELS, form=form, prefix=f"{form}-", find=_find_field)
+    view = get_overview(desk)
     page = build_participant_page(
-        desk.installation,
-        get_overview(desk),
-        desk.frame.code,
-        desk.at,
-        error=desk.words(refused),
-        typed=typed,
+        desk.installation, view, desk.frame.code, desk.at, faults=faults, typed=typed
     )
     return desk.show(page, refused)
+
+
+def _find_field(refused: Refused) -> str:
+    return _FIELD_OF.get(refused.code) or find_field(refused, LABELS)

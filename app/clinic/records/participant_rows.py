@@ -8,10 +8,10 @@ from app.clinic.request import url_of_participant
 from app.domain.plans.status import Status
 from app.domain.refusal import Refused
 from app.services.accounts.devices import BoundDevice
-from app.services.clinic.conflicts import AnswerConflict
 from app.services.clinic.participant_overview import FormState, ParticipantOverview, get_form_state
 from app.services.clinic.participants.facts import (
     AnchorHistory,
+    AnswerConflict,
     DispositionHistory,
     IssuedInvitation,
     QuarantinedAnswers,

@@ -8,17 +8,19 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Depends
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.frame.field_names import find_field, words_by_label
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
 from app.domain.records.access import Permission
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.i18n.marking import N_
 from app.services.accounts.contacts import ContactChannel
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.staff_settings import (
     LONGEST_STAFF_PAUSE_DAYS,
     change_contact,
+    check_new_contact,
+    check_pause,
     end_pause,
     get_participant_reach,
     pause_for_participant,
@@ -30,7 +32,7 @@ from app.web.urls import NEW_CONTACT, REACHING, REMOVED_CONTACT, STAFF_PAUSE, ST
 
 @dataclass(frozen=True, slots=True)
 class ReachingPage:
-    """The contact and the pause, each with a form; `failed` is the form that was refused."""
+    """The contact and the pause, with the forms `contact`, `removal` and `pause`."""
 
     template: ClassVar[str] = "clinic/reaching.html"
     subject: str
@@ -48,16 +50,7 @@ class ReachingPage:
     may_change: bool
     typed: Mapping[str, str]
     until: TypedDay = NOTHING_TYPED
-    failed: str = ""  # "" | "contact" | "removal" | "pause"
-    field: str = ""
-    error: str = ""
-
-    @property
-    def target(self) -> str:
-        """Where the summary of the error leads."""
-        if self.field in ("main", "channel"):
-            return self.field
-        return f"{self.failed}-{self.field}"
+    faults: FormFaults = NO_FAULTS
 
 
 CONTACT_LABELS = {
@@ -82,6 +75,7 @@ def change_participant_contact(
 ) -> Response:
     outbox: MessageSender = desk.request.app.state.outbox
     try:
+        check_all(desk.act.check_texts, lambda: check_new_contact(channel, address, reason))
         change_contact(desk.context, outbox, desk.participant.participant_id, channel, address, reason)
     except Refused as refused:
         typed = {"channel": channel, "address": address, "reason": reason}
@@ -105,11 +99,15 @@ def pause_participant(
     until: Annotated[TypedDay, Depends(day_of_form("until"))],
     reason: ActWords = "",
 ) -> Response:
+    page = replace(_page(desk), typed={"reason": reason}, until=until)
     try:
-        day = until.parse("until") if until else None
-        pause_for_participant(desk.context, desk.participant.participant_id, day, reason)
+        check_all(
+            desk.act.check_texts,
+            lambda: until.parse_optional("until"),
+            lambda: check_pause(until.on, reason, page.first_day),
+        )
+        pause_for_participant(desk.context, desk.participant.participant_id, until.on, reason)
     except Refused as refused:
-        page = replace(_page(desk), typed={"reason": reason}, until=until)
         return _refuse(desk, "pause", page, refused, PAUSE_LABELS)
     return desk.finish()
 
@@ -133,8 +131,8 @@ def _refuse(
     refused: Refused,
     labels: Mapping[str, str],
 ) -> Response:
-    error = words_by_label(desk, refused, labels)
-    return desk.show(replace(page, failed=form, field=find_field(refused, labels), error=error), refused)
+    faults = list_faults(desk, refused, labels, form=form, prefix=f"{form}-")
+    return desk.show(replace(page, faults=faults), refused)
 
 
 def _page(desk: ParticipantStaffRequest) -> ReachingPage:

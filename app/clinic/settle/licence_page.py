@@ -6,14 +6,14 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.clinic.frame.field_names import find_field, words_by_label
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.clinic.settle.matter_lines import MatterLine, build_line
 from app.clinic.settle.matter_page import LABELS
 from app.domain.desk.matters import DECISIONS, MatterKind
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.services.clinic.matters.matter_details import get_licence
-from app.services.clinic.matters.settlement import SettlementEntry, settle_licence
+from app.services.clinic.matters.settlement import SettlementEntry, check_settlement, settle_licence
 from app.web.form_fields import ActCode, ActWords
 from app.web.urls import LICENCE, SETTLE
 
@@ -30,8 +30,7 @@ class LicencePage:
     decisions: tuple[str, ...]
     decision: str = ""
     reason: str = ""
-    error: str = ""
-    field: str = ""
+    faults: FormFaults = NO_FAULTS
 
 
 router = APIRouter(include_in_schema=False)
@@ -46,12 +45,13 @@ def show_licence(desk: SignedInRequest, licence: Annotated[str, Query(max_length
 def take_licence_decision(
     desk: SignedInRequest, licence: ActCode = "", decision: ActCode = "", reason: ActWords = ""
 ) -> Response:
+    entry = SettlementEntry(decision, reason)
     try:
-        settle_licence(desk.context, licence, SettlementEntry(decision, reason))
+        check_all(desk.act.check_texts, lambda: check_settlement(MatterKind.licence, entry))
+        settle_licence(desk.context, licence, entry)
     except Refused as refused:
         page = replace(_page(desk, licence), decision=decision, reason=reason)
-        words, field = words_by_label(desk, refused, LABELS), find_field(refused, LABELS)
-        return desk.show(replace(page, error=words, field=field), refused)
+        return desk.show(replace(page, faults=list_faults(desk, refused, LABELS)), refused)
     return desk.finish()
 
 

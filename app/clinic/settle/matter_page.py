@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import answer_words
-from app.clinic.frame.field_names import find_field, words_by_label
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import (
     ParticipantStaffRequest,
     PermittedRequest,
@@ -19,7 +19,7 @@ from app.clinic.request import (
 from app.clinic.settle.matter_lines import MatterLine, build_line
 from app.domain.desk.matters import MatterName, parse_matter_name
 from app.domain.instruments.responses import AnswerValue
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.i18n.languages import find_language
 from app.i18n.marking import N_
 from app.services.capture.forms import FormDefinition
@@ -30,7 +30,7 @@ from app.services.clinic.matters.matter_details import (
     SettledMatter,
     get_matter,
 )
-from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
+from app.services.clinic.matters.settlement import SettlementEntry, check_settlement, settle_matter
 from app.web.form_fields import ActCode, ActWords
 from app.web.urls import MATTER, SETTLE
 
@@ -78,8 +78,7 @@ class MatterPage:
     correction_url: str
     decision: str = ""
     reason: str = ""
-    error: str = ""
-    field: str = ""
+    faults: FormFaults = NO_FAULTS
 
 
 LABELS = {"decision": N_("Your decision"), "reason": N_("Reason")}
@@ -105,13 +104,13 @@ def take_decision(
 ) -> Response:
     name = _read_name(matter)
     desk = desk.acting(result=desk.frame.within(f"{SETTLE}?done=settled"))
+    entry = SettlementEntry(decision, reason, shown)
     try:
-        entry = SettlementEntry(decision, reason, shown)
+        check_all(desk.act.check_texts, lambda: check_settlement(name.kind, entry))
         settle_matter(desk.context, desk.participant.participant_id, name, entry)
     except Refused as refused:
         page = replace(_page(desk, name), decision=decision, reason=reason)
-        words, field = words_by_label(desk, refused, LABELS), find_field(refused, LABELS)
-        return desk.show(replace(page, error=words, field=field), refused)
+        return desk.show(replace(page, faults=list_faults(desk, refused, LABELS)), refused)
     return desk.finish()
 
 

@@ -9,23 +9,27 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import answer_words, name_form
+from app.clinic.frame.field_names import find_field
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, PostedFields, url_of_participant
 from app.domain.capture.corrections import find_changed_items
 from app.domain.instruments.responses import AnswerValue
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.i18n.languages import find_language
+from app.i18n.marking import N_
 from app.services.clinic.paper.comparison import (
     COLLECTED_ON,
     PaperChoices,
     PaperDifference,
+    check_choices,
     settle_paper,
     view_paper_difference,
 )
-from app.web.acts import STALE
 from app.web.form_fields import ActCode, ActWords
 from app.web.urls import PAPER_DIFFERENCES, SETTLE
 
 DISCARD = "discard"
+LABELS = {"reason": N_("Reason")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,7 @@ class PaperDifferencePage:
     hidden: bool = False
     reason: str = ""
     discard: bool = False
-    error: str = ""
-    error_field: str = ""
+    faults: FormFaults = NO_FAULTS
 
 
 router = APIRouter(include_in_schema=False)
@@ -89,13 +92,17 @@ def settle_paper_difference(
     decision: ActCode = "",
 ) -> Response:
     chosen = {name.removeprefix("c_"): value for name, value in fields.items() if name.startswith("c_")}
-    choices = PaperChoices(second, chosen, reason, decision == DISCARD)
+    choices, participant = (
+        PaperChoices(second, chosen, reason, decision == DISCARD),
+        desk.participant.participant_id,
+    )
     try:
-        desk.require_writable()
-        settle_paper(desk.context, desk.participant.participant_id, slot, choices)
+        check_all(desk.act.check_texts, lambda: check_choices(desk.context, participant, slot, choices))
+        settle_paper(desk.context, participant, slot, choices)
     except Refused as refused:
         page = replace(_shown_again(desk, slot, chosen), reason=reason, discard=choices.discard)
-        return desk.show(replace(page, error=desk.words(refused), error_field=_field_of(refused)), refused)
+        faults = list_faults(desk, refused, LABELS, find=_find_field, tell=desk.words)
+        return desk.show(replace(page, faults=faults), refused)
     return desk.finish()
 
 
@@ -123,11 +130,10 @@ def _shown_again(desk: ParticipantStaffRequest, slot: str, chosen: Mapping[str, 
     )
 
 
-def _field_of(refused: Refused) -> str:
-    if refused.code in STALE:
-        return "main"
-    field = str(refused.details.get("field", "main"))
-    return f"choice_{field}" if refused.code == "choice_needed" else field
+def _find_field(refused: Refused) -> str:
+    if refused.code == "choice_needed":
+        return f"choice_{refused.details['field']}"
+    return find_field(refused, LABELS)
 
 
 def _page(desk: ParticipantStaffRequest, slot: str, chosen: Mapping[str, str]) -> PaperDifferencePage:

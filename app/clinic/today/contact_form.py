@@ -7,14 +7,16 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from app.clinic.frame.field_names import words_by_label
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
-from app.domain.refusal import Refused
-from app.domain.today.contacts import ContactOutcome
+from app.domain.plans.windows import local_day
+from app.domain.refusal import Refused, check_all
+from app.domain.today.contacts import ContactOutcome, check_contact
 from app.i18n.marking import N_
 from app.services.clinic.today.contact_log import (
     LoggedContact,
+    check_contact_correction,
     correct_contact,
     get_contact_context,
     log_contact,
@@ -49,13 +51,7 @@ class ContactFormPage:
     next_try: TypedDay = NOTHING_TYPED
     reason: str = ""
     answers_call: bool = False
-    error: str = ""
-    field: str = ""
-
-    @property
-    def target(self) -> str:
-        """Where the summary of the error leads."""
-        return f"{self.key}-{self.field}" if self.field in LABELS else "main"
+    faults: FormFaults = NO_FAULTS
 
 
 LABELS = {
@@ -92,16 +88,20 @@ def add_contact(
     back: ActCode = "",
 ) -> Response:
     """Record a contact, and lead back to where it was logged."""
-    participant = desk.participant.participant_id
+    acting, answers = _towards(desk, back), bool(answers_call)
+    page = replace(_new_page(desk, back), outcome=outcome, note=note, next_try=next_try, answers_call=answers)
+    today = local_day(desk.at, page.zone)
     try:
-        day = next_try.parse("next_try") if next_try else None
-        log_contact(
-            _towards(desk, back).context, participant, outcome, note, day, answers_call=bool(answers_call)
+        check_all(
+            desk.act.check_texts,
+            lambda: next_try.parse_optional("next_try"),
+            lambda: check_contact(outcome, note, next_try.on, today, answers_call=answers),
         )
+        participant = desk.participant.participant_id
+        log_contact(acting.context, participant, outcome, note, next_try.on, answers_call=answers)
     except Refused as refused:
-        page = replace(_new_page(desk, back), outcome=outcome, note=note, next_try=next_try)
-        return _show_refused(desk, replace(page, answers_call=bool(answers_call)), refused)
-    return _towards(desk, back).finish()
+        return _show_refused(desk, page, refused)
+    return acting.finish()
 
 
 @router.get(CONTACT_ENTRY)
@@ -119,15 +119,17 @@ def add_contact_correction(
     reason: ActWords = "",
 ) -> Response:
     """Record how an entry should have read; what it said stays in the log."""
-    participant = desk.participant.participant_id
+    page, day = _correction_page(desk, entry), next_try.on
+    today = local_day(page.entry.contacted_at if page.entry else desk.at, page.zone)
+    page = replace(page, outcome=outcome, note=note, next_try=next_try, reason=reason)
     try:
-        day = next_try.parse("next_try") if next_try else None
-        correct_contact(desk.context, participant, entry, outcome, note, day, reason)
+        check_all(
+            desk.act.check_texts,
+            lambda: next_try.parse_optional("next_try"),
+            lambda: check_contact_correction(outcome, note, day, today, reason),
+        )
+        correct_contact(desk.context, desk.participant.participant_id, entry, outcome, note, day, reason)
     except Refused as refused:
-        if refused.code == "unknown_contact":
-            raise
-        page = _correction_page(desk, entry)
-        page = replace(page, outcome=outcome, note=note, next_try=next_try, reason=reason)
         return _show_refused(desk, page, refused)
     return desk.finish()
 
@@ -140,8 +142,8 @@ def _towards(desk: ParticipantStaffRequest, back: str) -> ParticipantStaffReques
 
 
 def _show_refused(desk: ParticipantStaffRequest, page: ContactFormPage, refused: Refused) -> Response:
-    field = str(refused.details.get("field", "main"))
-    return desk.show(replace(page, error=words_by_label(desk, refused, LABELS), field=field), refused)
+    faults = list_faults(desk, refused, LABELS, prefix=f"{page.key}-")
+    return desk.show(replace(page, faults=faults), refused)
 
 
 def _new_page(desk: ParticipantStaffRequest, back: str) -> ContactFormPage:

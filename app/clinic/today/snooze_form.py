@@ -7,12 +7,12 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Depends
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.frame.field_names import words_by_label
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
 from app.domain.plans.windows import local_day
-from app.domain.refusal import Refused
-from app.domain.today.contacts import LONGEST_SNOOZE_DAYS, split_reasons
+from app.domain.refusal import Refused, check_all
+from app.domain.today.contacts import LONGEST_SNOOZE_DAYS, check_snooze, split_reasons
 from app.i18n.marking import N_
 from app.services.clinic.today.contact_log import get_contact_context
 from app.services.clinic.today.snoozing import resume_participant, snooze_participant
@@ -36,13 +36,7 @@ class SnoozePage:
     rests: bool
     reason: str = ""
     until: TypedDay = NOTHING_TYPED
-    error: str = ""
-    field: str = ""
-
-    @property
-    def target(self) -> str:
-        """Where the summary of the error leads."""
-        return f"{self.key}-{self.field}" if self.field in LABELS else "main"
+    faults: FormFaults = NO_FAULTS
 
 
 LABELS = {"reason": N_("Why it can wait"), "until": N_("Snooze until")}
@@ -66,16 +60,19 @@ def snooze_row(
     reason: ActWords = "",
 ) -> Response:
     """Let the row rest for the reasons that the page showed."""
+    page = replace(_page(desk), reason=reason, until=until)
+    acting = desk.acting(result=desk.frame.within(f"{DESK}?done=snoozed"))
     try:
-        day = until.parse("until") if until else None
+        check_all(
+            desk.act.check_texts,
+            lambda: until.parse_optional("until"),
+            lambda: check_snooze(reason, until.on, page.first_day - timedelta(days=1)),
+        )
         shown = split_reasons(reasons)
-        acting = desk.acting(result=desk.frame.within(f"{DESK}?done=snoozed"))
-        snooze_participant(acting.context, desk.participant.participant_id, shown, reason, day)
+        snooze_participant(acting.context, desk.participant.participant_id, shown, reason, until.on)
     except Refused as refused:
-        field = str(refused.details.get("field", "main"))
-        error = words_by_label(desk, refused, LABELS)
-        page = replace(_page(desk), reason=reason, until=until, error=error, field=field)
-        return desk.show(page, refused)
+        faults = list_faults(desk, refused, LABELS, prefix=f"{page.key}-")
+        return desk.show(replace(page, faults=faults), refused)
     return acting.finish()
 
 

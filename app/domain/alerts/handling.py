@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from app.domain.alerts.rules import AlertRule
 from app.domain.capture.corrections import names_somebody
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, raise_all
 from app.domain.typed_text import trim_text
 
 
@@ -71,12 +71,23 @@ def check_alert_act(state: AlertState, kind: str, note: str) -> AlertAct:
         raise Refused("alert_not_acknowledged")
     if state is AlertState.closed:
         raise Refused("alert_closed")
+    return check_alert_words(kind, note)
+
+
+def check_alert_words(kind: str, note: str) -> AlertAct:
+    """The same whatever the alert's state.
+
+    Raises Refused: "alert_action", "alert_note", "identifying_words".
+    """
+    refusals = []
     if kind not in tuple(AlertActionKind):
-        raise Refused("alert_action", field="kind", allowed=tuple(AlertActionKind))
-    act = AlertAct(AlertActionKind(kind), check_alert_note(note))
-    if act.kind in _EXPLAINED and not act.note:
-        raise Refused("alert_note", field="note")
-    return act
+        refusals.append(Refused("alert_action", field="kind", allowed=tuple(AlertActionKind)))
+    if kind in _EXPLAINED and not trim_text(note):
+        refusals.append(Refused("alert_note", field="note"))
+    if names_somebody(note):
+        refusals.append(Refused("identifying_words", field="note"))
+    raise_all(refusals)
+    return AlertAct(AlertActionKind(kind), trim_text(note))
 
 
 def check_closing(state: AlertState, note: str) -> str:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import narrow_text
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -24,10 +25,12 @@ class DaySpan:
 def check_week_hours(typed: Mapping[str, str]) -> dict[str, str]:
     """The days on which somebody answers, as `08:00-17:00`; a day without hours is left out.
 
-    Raises Refused("bad_hours") naming the field of the day, `hours_mon` to `hours_sun`.
+    Raises Refused("bad_hours") naming the field of each day that is wrong, `hours_mon` to `hours_sun`.
     """
     spans = {day: narrow_text(typed.get(day, "")) for day in WEEKDAYS}
-    return {day: _check_span(span, f"hours_{day}") for day, span in spans.items() if span}
+    answered = {day: span for day, span in spans.items() if span}
+    check_all(*(partial(_check_span, span, f"hours_{day}") for day, span in answered.items()))
+    return {day: _check_span(span, f"hours_{day}") for day, span in answered.items()}
 
 
 def group_days(week: Mapping[str, str]) -> tuple[DaySpan, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, raise_all
 
 _KEY = re.compile(r"([0-9a-f]{16})\.([0-9a-f]{32})\.([0-9]{0,9})\.([0-9]{1,9})")
 EPOCH_LENGTH = timedelta(days=1)
@@ -45,8 +45,8 @@ class KeyedAct:
     `key` and `body` are its idempotency key and the digest of what was typed ("" and False for `own`
     where the page has no key, or another person's). `result` is the address of its first result. Entries of
     `spoiled_by` that are newer than `seen` spoil it; `about` narrows them to those that change one record.
-    `unwritable` names a field with text that cannot be stored, `too_long` one whose text is too long. `epoch`
-    is that of the page.
+    `unwritable` names the fields with text that cannot be stored, `too_long` those whose text is too long.
+    `epoch` is that of the page.
     """
 
     key: str
@@ -58,16 +58,15 @@ class KeyedAct:
     seen: int | None = None
     spoiled_by: frozenset[AuditEvent] = frozenset()
     about: str = ""
-    unwritable: str = ""
-    too_long: str = ""
+    unwritable: tuple[str, ...] = ()
+    too_long: tuple[str, ...] = ()
     epoch: int = 0
 
     def check_texts(self) -> None:
-        """Refuse what cannot be stored. Raises Refused: "control_characters", "words_too_long"."""
-        if self.unwritable:
-            raise Refused("control_characters", field=self.unwritable)
-        if self.too_long:
-            raise Refused("words_too_long", field=self.too_long, most=LONGEST_TEXT)
+        """Refuse each field that cannot be stored. Raises Refused: "control_characters", "words_too_long"."""
+        unwritable = [Refused("control_characters", field=each) for each in self.unwritable]
+        too_long = [Refused("words_too_long", field=each, most=LONGEST_TEXT) for each in self.too_long]
+        raise_all([*unwritable, *too_long])
 
     def part(self, name: str, body: str) -> "KeyedAct":
         """The act upon one of several records that this act is about: done once, like the whole.

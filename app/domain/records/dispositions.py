@@ -48,6 +48,12 @@ class StatedDate:
         return min(self.last, reported_on)
 
 
+def check_disposition_reason(kind: DispositionKind, reason: str | None) -> None:
+    """Refuse a withdrawal or a death of which nobody says why: Refused("reason_needed")."""
+    if kind in NEEDS_REASON and not reason:
+        raise Refused("reason_needed", field="reason")
+
+
 def parse_stated_date(kind: DispositionKind, stated: str) -> StatedDate:
     """Read a date as it was stated, `2026-03-05` or, for a death, `2026-03`. Raises Refused("bad_date")."""
     matched = _FORM.fullmatch(stated)

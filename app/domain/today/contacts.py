@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, raise_all
 from app.domain.today.reasons import Reason
 
 LONGEST_SNOOZE_DAYS = 28
@@ -38,31 +38,37 @@ class ContactNote:
     next_try_on: date | None
 
 
-def check_contact(outcome: str, note: str, next_try: date | None, today: date) -> ContactNote:
-    """The try as it may be recorded. Raises Refused: "contact_outcome", "contact_note", "next_try"."""
+def check_contact(
+    outcome: str, note: str, next_try: date | None, today: date, *, answers_call: bool = False
+) -> ContactNote:
+    """The try as it may be recorded; `answers_call`: it settles the participant's request for a call.
+
+    Raises Refused: "contact_outcome", "contact_note", "next_try", and "call_not_settled" for an outcome that
+    reached nobody.
+    """
+    refusals, note = [], note.strip()
     if outcome not in tuple(ContactOutcome):
-        raise Refused("contact_outcome", field="outcome", allowed=tuple(ContactOutcome))
-    note = note.strip()
+        refusals.append(Refused("contact_outcome", field="outcome", allowed=tuple(ContactOutcome)))
+    elif answers_call and outcome not in SETTLING:
+        settling = tuple(sorted(SETTLING))
+        refusals.append(Refused("call_not_settled", field="answers_call", allowed=settling))
     if outcome == ContactOutcome.other and not note:
-        raise Refused("contact_note", field="note")
+        refusals.append(Refused("contact_note", field="note"))
     if next_try is not None and not 0 <= (next_try - today).days <= LONGEST_WAIT_DAYS:
-        raise Refused("next_try", field="next_try", most=LONGEST_WAIT_DAYS)
+        refusals.append(Refused("next_try", field="next_try", most=LONGEST_WAIT_DAYS))
+    raise_all(refusals)
     return ContactNote(ContactOutcome(outcome), note, next_try)
-
-
-def check_settled(outcome: ContactOutcome) -> None:
-    """Refuse to settle a request for a call that reached nobody. Raises Refused("call_not_settled")."""
-    if outcome not in SETTLING:
-        raise Refused("call_not_settled", field="answers_call", allowed=tuple(sorted(SETTLING)))
 
 
 def check_snooze(reason: str, until: date | None, today: date) -> tuple[str, date]:
     """Why and until which day a row rests. Raises Refused: "snooze_reason", "snooze_until"."""
+    refusals, day = [], until or date.min
     if not reason.strip():
-        raise Refused("snooze_reason", field="reason")
-    if until is None or not 1 <= (until - today).days <= LONGEST_SNOOZE_DAYS:
-        raise Refused("snooze_until", field="until", most=LONGEST_SNOOZE_DAYS)
-    return reason.strip(), until
+        refusals.append(Refused("snooze_reason", field="reason"))
+    if not 1 <= (day - today).days <= LONGEST_SNOOZE_DAYS:
+        refusals.append(Refused("snooze_until", field="until", most=LONGEST_SNOOZE_DAYS))
+    raise_all(refusals)
+    return reason.strip(), day
 
 
 def join_reasons(reasons: frozenset[Reason]) -> str:

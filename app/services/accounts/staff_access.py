@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from app.domain.records.access import Actor, Permission
 from app.services.accounts.staff_session import (
@@ -13,10 +13,7 @@ from app.services.accounts.staff_session import (
     pending_second_factor,
 )
 from app.services.core.installation import Installation
-from app.storage.act_keys import read_newest_entry
-from app.storage.queries.participants import select_readable
-from app.storage.tables.columns import key_of
-from app.storage.tables.participants import Participant
+from app.storage.queries.participants import find_readable_with_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +67,5 @@ def _find_participant(
 ) -> PermittedParticipant | None:
     if permission is None or public_id is None:
         return None
-    statement = select_readable(actor, permission).where(col(Participant.public_id) == public_id)
-    row = session.exec(statement).one_or_none()
-    if row is None:
-        return None
-    newest = read_newest_entry(session.connection(), key_of(row))
-    return PermittedParticipant(key_of(row), row.public_id, row.study_id, row.subject, newest)
+    row = find_readable_with_head(session.connection(), actor, permission, public_id)
+    return PermittedParticipant(row.id, row.public_id, row.study_id, row.subject, row.seq) if row else None

@@ -9,17 +9,17 @@ from sqlmodel import Session, col, select
 from app.domain.desk.diary_gaps import DiaryGap
 from app.domain.instruments.severity import Severity
 from app.domain.plans.plan import ENROLMENT, Plan
-from app.domain.plans.status import ExitKind, Status, died_in_window
+from app.domain.plans.status import ExitKind, Status, derive_status, died_in_window
 from app.domain.records.access import Actor, Permission
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.accounts.contacts import ContactDetails, mask_contact
 from app.services.accounts.devices import BoundDevice
 from app.services.clinic.alerts.alert_list import AlertRecord, read_own_alerts
-from app.services.clinic.conflicts import AnswerConflict, list_conflicts
 from app.services.clinic.participants.diary_severity import read_worst_severities
 from app.services.clinic.participants.facts import (
     AnchorHistory,
+    AnswerConflict,
     DispositionHistory,
     IssuedInvitation,
     QuarantinedAnswers,
@@ -32,12 +32,10 @@ from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, list_plans_of_forms
 from app.services.schedule.missed_reasons import list_diary_gaps
 from app.services.schedule.reminder_preference import wants_reminders
-from app.services.schedule.slots import find_waiting_paper
+from app.storage.plain_rows import SlotRecord
 from app.storage.queries.contradictions import Contradiction
-from app.storage.queries.slots import is_diary_slot, list_slots, slot_facts, slot_status, window_of_slot
-from app.storage.tables.columns import key_of
+from app.storage.queries.slots import is_diary_slot, list_slot_records, slot_facts, window_of_slot
 from app.storage.tables.participants import Contact, Participant
-from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site, Study
 
 
@@ -45,7 +43,7 @@ from app.storage.tables.studies import Site, Study
 class FormState:
     """One expected form at this moment; `answered` of `asked` questions while it is begun."""
 
-    slot: Slot
+    slot: SlotRecord
     status: Status
     answered: int
     asked: int
@@ -74,6 +72,7 @@ class ParticipantOverview:
 
     `plans` are the version of the plan that they follow and those of their other forms. `work` is where they
     stand on the work list.
+    `gaps` are the stretches of the diary that nobody has explained.
     `worst` is the worst answer of each diary entry by its form, for roles that see scores, and else empty;
     `waiting_paper` are the forms of which one of two paper entries was made.
     """
@@ -97,6 +96,7 @@ class ParticipantOverview:
     alerts: tuple[AlertRecord, ...]
     work: ParticipantWork
     may: frozenset[Permission]
+    gaps: tuple[DiaryGap, ...]
     worst: Mapping[str, Severity] = field(default_factory=dict)
     waiting_paper: frozenset[int] = frozenset()
 
@@ -112,11 +112,6 @@ class ParticipantOverview:
     def instruments(self) -> tuple[str, ...]:
         """The instruments of their visits, each once."""
         return tuple(dict.fromkeys(state.slot.instrument for state in self.forms))
-
-    @property
-    def gaps(self) -> tuple[DiaryGap, ...]:
-        """The stretches of the diary that nobody has explained; they are found anew at each look."""
-        return list_diary_gaps(self.plans, ((state.slot, state.status) for state in self.diary))
 
     @property
     def enrolled_on(self) -> date:
@@ -135,10 +130,11 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
         may = _permissions(context.actor, participant)
         plan = context.installation.library.plan(study.code, participant.plan_version)
         hides = plan.blinded and Permission.ARM_SEE not in may
-        slots = [slot for slot in list_slots(session, participant_id) if not (hides and slot.arm_revealing)]
+        every = list_slot_records(session, participant_id)
+        slots = [slot for slot in every if not (hides and slot.arm_revealing)]
         plans = list_plans_of_forms(context.installation.library, plan, slots)
-        facts = read_recorded_facts(session, participant, plan, slots, hides)
-        states = [_form_state(context, plan, slot, facts.answered) for slot in slots]
+        facts = read_recorded_facts(session, participant, plan, slots, hides, context.at)
+        states = _list_states(context, plan, slots, facts.answered)
         diary = tuple(state for state in states if is_diary_slot(plan, state.slot))
         return ParticipantOverview(
             participant=_details(participant),
@@ -148,7 +144,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
             forms=tuple(state for state in states if not is_diary_slot(plan, state.slot)),
             diary=diary,
             kept_apart=facts.kept_apart,
-            conflicts=list_conflicts(session, participant_id, slots),
+            conflicts=facts.conflicts,
             dates=facts.dates,
             dispositions=facts.dispositions,
             contradictions=facts.contradictions,
@@ -158,12 +154,15 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
             requests=facts.requests,
             contacts=facts.contacts,
             alerts=read_own_alerts(context, session, participant, study.code),
-            work=read_participant_work(context, session, participant, plans, hides),
+            work=read_participant_work(context, session, participant, plans, hides, facts.locked),
             may=may,
-            worst=read_worst_severities(context, session, plan, [state.slot for state in diary])
+            gaps=list_diary_gaps(plans, ((state.slot, state.status) for state in diary)),
+            worst=read_worst_severities(
+                context, session, plan, participant_id, [state.slot for state in diary]
+            )
             if Permission.SCORES_SEE in may
             else {},
-            waiting_paper=find_waiting_paper(session, participant_id),
+            waiting_paper=facts.waiting_paper,
         )
 
 
@@ -219,14 +218,32 @@ def _details(row: Participant) -> ParticipantDetails:
     )
 
 
-def _form_state(context: StaffContext, plan: Plan, slot: Slot, counts: Mapping[int, int]) -> FormState:
+def _list_states(
+    context: StaffContext, plan: Plan, slots: Sequence[SlotRecord], counts: Mapping[int, int]
+) -> list[FormState]:
+    asked: dict[tuple[str, str, str], int] = {}
+    states = []
+    for slot in slots:
+        version = slot.instrument, slot.instrument_version, slot.plan_version
+        if version not in asked:
+            asked[version] = _count_asked(context, plan, *version)
+        window, facts = window_of_slot(slot), slot_facts(slot)
+        states.append(
+            FormState(
+                slot=slot,
+                status=derive_status(window, facts, context.at),
+                answered=counts.get(slot.id, 0),
+                asked=asked[version],
+                died_in_window=died_in_window(window, facts),
+            )
+        )
+    return states
+
+
+def _count_asked(
+    context: StaffContext, plan: Plan, instrument: str, instrument_version: str, plan_version: str
+) -> int:
+    """How many questions of an instrument a version of the plan asks."""
     library = context.installation.library
-    instrument = library.instrument(slot.instrument, slot.instrument_version)
-    leave_out = excluded_items(library.plan(plan.id, slot.plan_version), slot.instrument)
-    return FormState(
-        slot=slot,
-        status=slot_status(slot, context.at),
-        answered=counts.get(key_of(slot), 0),
-        asked=len(instrument.items) - len(leave_out),
-        died_in_window=died_in_window(window_of_slot(slot), slot_facts(slot)),
-    )
+    leave_out = excluded_items(library.plan(plan.id, plan_version), instrument)
+    return len(library.instrument(instrument, instrument_version).items) - len(leave_out)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from app.domain.records.acts import fingerprint_consequences
-from app.domain.records.dispositions import NEEDS_REASON, DispositionKind
-from app.domain.refusal import Refused
+from app.domain.records.dispositions import DispositionKind, check_disposition_reason
+from app.domain.refusal import Refused, check_all
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
 from app.services.schedule.anchors import AnchorEntry, enter_anchor, preview_anchor
@@ -12,6 +12,7 @@ from app.services.schedule.disposition_preview import DispositionPreview, previe
 from app.services.schedule.dispositions import (
     DispositionEntry,
     dispositions_in_force,
+    effective_date,
     enter_disposition,
 )
 from app.services.schedule.slots import ScheduleProposal
@@ -46,10 +47,12 @@ def preview_disposition_entry(
     context: StaffContext, participant_id: int, entry: DispositionEntry
 ) -> DispositionPreview:
     """What a disposition would end. Raises as `preview_disposition`, and Refused("reason_needed")."""
-    if entry.kind in NEEDS_REASON and not entry.reason:
-        raise Refused("reason_needed", field="reason")
     with context.read() as session:
         participant = session.get_one(Participant, participant_id)
+        check_all(
+            lambda: check_disposition_reason(entry.kind, entry.reason),
+            lambda: effective_date(session, entry, participant, context.at),
+        )
         plan = get_plan_of(context.installation, session, participant)
         return preview_disposition(session, plan, participant, entry, context.at)
 

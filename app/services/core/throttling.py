@@ -4,7 +4,7 @@ Whoever checks a secret does it through `check_guess`: the try is counted before
 hashed, by one statement that counts and decides, in the database that all processes share.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -164,8 +164,23 @@ _FULL: sa.Select[*tuple[Any, ...]] = sa.select(
 
 def find_throttled_participants(session: Session, at: datetime) -> dict[int, datetime]:
     """Until when whose second check is refused, on the way in or on a bound browser."""
+    full = session.connection().execute(_FULL, {"since": at - BRAKE_SPAN})
+    return judge_counters(((row.subject, row.failures, row.since_at) for row in full), at)
+
+
+def name_participant_counters(participant_id: int) -> tuple[str, str, str]:
+    """Patterns, as LIKE takes them, of the names of all counters of one participant."""
+    return (
+        f"{_DEVICE}:{participant_id}:%",
+        f"{_INVITATION}:{participant_id}:%",
+        f"{_INVITED}:{participant_id}",
+    )
+
+
+def judge_counters(counters: Iterable[tuple[str, int, datetime]], at: datetime) -> dict[int, datetime]:
+    """Until when whose second check is refused, by counters: their names, failures, and since when."""
     until: dict[int, datetime] = {}
-    for subject, failures, since_at in session.connection().execute(_FULL, {"since": at - BRAKE_SPAN}):
+    for subject, failures, since_at in counters:
         kind, who = subject.split(":")[:2]
         tries, span = _PARTICIPANT_LIMITS[kind]
         ends = min(since_at, at) + span  # one from the future runs out as if it began now

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from app.domain.people.names import check_code, check_purpose
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.services.core.clock_watch import ClockUntrusted
 from app.services.core.context import ClockContext
 from app.services.datasets.readers import DataContext, is_anywhere_within_reach, is_within_reach
@@ -60,6 +60,7 @@ def make_cut(context: DataContext, study: str, name: str, purpose: str) -> CutOu
     of some sites alone, "cut_exists" for a name that was taken for something else, "clock_in_doubt", or as
     `check_code` and `check_purpose`.
     """
+    check_cut_words(name, purpose)
     name, purpose = check_code(name, "name"), check_purpose(purpose)
     with context.read() as session:
         row = _get_permitted_study(session, context, study, (Permission.CUT_MAKE,))
@@ -76,6 +77,11 @@ def make_cut(context: DataContext, study: str, name: str, purpose: str) -> CutOu
         work.session.add(made)
         work.record(AuditEvent.CUT_MADE, chain, row.id, reason=purpose)
         return CutOutcome(_shown(row, made), known=False)
+
+
+def check_cut_words(name: str, purpose: str) -> None:
+    """Raises Refused as `check_code` and `check_purpose`."""
+    check_all(lambda: check_code(name, "name"), lambda: check_purpose(purpose))
 
 
 def list_cuts(context: DataContext, study: str) -> tuple[NamedCut, ...]:

@@ -23,7 +23,7 @@ from app.domain.datasets.tables import Column, DatasetTable, Row
 from app.domain.people.names import check_purpose
 from app.domain.records.access import Permission, Scope
 from app.domain.records.audit import AuditEvent, FieldChange, format_instant
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.services.datasets.cuts import NamedCut, get_named_cut
 from app.services.datasets.dataset_stream import (
     DataSelection,
@@ -125,14 +125,25 @@ def check_export(entry: ExportEntry) -> str:
     """The purpose as it is recorded. Raises Refused: "unknown_format", "parquet_missing",
     "unknown_dataset", or as `check_purpose`.
     """
-    if unknown := sorted(set(entry.formats) - FORMATS.keys() - {PARQUET}):
+    check_all(
+        lambda: _check_formats(entry.formats),
+        lambda: _check_dataset(entry.dataset),
+        lambda: check_purpose(entry.purpose),
+    )
+    return check_purpose(entry.purpose)
+
+
+def _check_formats(formats: Collection[str]) -> None:
+    if unknown := sorted(set(formats) - FORMATS.keys() - {PARQUET}):
         raise Refused("unknown_format", field="format", format=unknown[0], allowed=list_formats())
-    if PARQUET in entry.formats:
+    if PARQUET in formats:
         load_parquet_engine()
-    if entry.dataset and find_table(entry.dataset) is None:
+
+
+def _check_dataset(dataset: str) -> None:
+    if dataset and find_table(dataset) is None:
         allowed = tuple(table.name for table in DATASETS)
         raise Refused("unknown_dataset", field="dataset", allowed=allowed)
-    return check_purpose(entry.purpose)
 
 
 def _check_folder(folder: Path) -> None:

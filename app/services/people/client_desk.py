@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from app.domain.people.names import check_name, check_reason
 from app.domain.records.access import Permission, Scope
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.services.accounts.edc_clients import TOKEN_LIFE, disable_client
 from app.services.core.context import StaffContext
 from app.services.people.managed_people import get_permitted_study
@@ -62,13 +62,22 @@ def create_managed_client(
 
     Raises Refused: "unknown_study", "beyond_your_sites", "scopes_needed", "unknown_site", or as `check_name`.
     """
+    check_client(name, scopes)
     called, allowed = check_name(name, "name"), [scope for scope in Scope if scope in scopes]
-    if not allowed:
-        raise Refused("scopes_needed", field="scope")
     with context.read() as session:
         if _find_study(session, context, study) is None:
             raise Refused("beyond_your_sites", field="site")
     return create_client(context, study, called, allowed, [site] if site else None)
+
+
+def check_client(name: str, scopes: Collection[str]) -> None:
+    """Raises Refused: "scopes_needed", or as `check_name`."""
+    check_all(lambda: check_name(name, "name"), lambda: _check_scopes(scopes))
+
+
+def _check_scopes(scopes: Collection[str]) -> None:
+    if not set(Scope) & set(scopes):
+        raise Refused("scopes_needed", field="scope")
 
 
 def end_client(context: StaffContext, study: str, client_id: str, reason: str) -> None:

@@ -4,10 +4,11 @@ from datetime import date
 
 from sqlmodel import select
 
+from app.domain.people.duties import choose_last_day
 from app.domain.people.names import check_reason
 from app.domain.records.access import Permission, Role
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import narrow_address
 from app.services.core.context import StaffContext
 from app.services.people.managed_people import (
@@ -56,12 +57,29 @@ def grant_to_address(
     """
     reason = check_reason(reason)
     _require_study(context, study)
+    staff_id = find_account(context, email)
+    grant_role(context, staff_id, role, study, site, ends_on, reason)
+    return staff_id
+
+
+def find_account(context: StaffContext, email: str) -> int:
+    """The number of the account that has this address. Raises Refused("no_account")."""
     with context.read() as session:
-        staff = session.exec(select(Staff).where(Staff.email == narrow_address(email))).one_or_none()
-    if staff is None or staff.id is None:
+        found = session.exec(select(Staff.id).where(Staff.email == narrow_address(email))).one_or_none()
+    if found is None:
         raise Refused("no_account", field="email")
-    grant_role(context, staff.id, role, study, site, ends_on, reason)
-    return staff.id
+    return found
+
+
+def check_grant(context: StaffContext, role: str, ends_on: date | None, reason: str) -> None:
+    """Every field of a new role by itself: "role_needed", or as `choose_last_day` and `check_reason`."""
+    check_all(lambda: _check_role(context, role, ends_on), lambda: check_reason(reason))
+
+
+def _check_role(context: StaffContext, role: str, ends_on: date | None) -> None:
+    if role not in tuple(Role):
+        raise Refused("role_needed", field="role")
+    choose_last_day(Role(role), ends_on, last_day_of(context.at))
 
 
 def revoke_grant(context: StaffContext, staff_id: int, grant_id: int, reason: str) -> None:

@@ -7,14 +7,20 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.domain.people.names import check_optional_phone, check_reason
+from app.domain.people.names import (
+    check_hours,
+    check_name,
+    check_optional_phone,
+    check_phone,
+    check_reason,
+)
 from app.domain.people.week_hours import check_week_hours
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, canonical_json, sha256_hex
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.services.core.context import StaffContext
 from app.services.people.managed_people import get_permitted_study
-from app.services.setup.studies import SiteEntry, check_site_entry, open_site
+from app.services.setup.studies import SiteEntry, open_site
 from app.storage.row_changes import study_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
@@ -103,23 +109,41 @@ def update_site(context: StaffContext, site_id: int, details: SiteDetails, shown
 
     `shown` is the digest of the details that the person saw. Where nothing differs nothing is written.
     Raises Refused: "unknown_site_number", "state_changed" when the site is another by now, or as
-    `check_site_entry`, `check_week_hours` and `check_reason`.
+    `check_name`, `check_phone`, `check_hours`, `check_week_hours` and `check_reason`.
     """
-    reason, week = check_reason(reason), check_week_hours(details.week_hours)
-    emergency = check_optional_phone(details.emergency_phone, "emergency_phone")
+    checked = check_site_details(details, reason)
     with context.unit_of_work() as work:
         site = _find_locked(work, context, site_id)
         stored = _details(site)
         if digest_details(stored) != shown:
             raise Refused("state_changed")
-        entry = check_site_entry(SiteEntry(site.code, details.name, details.phone, details.hours, site.zone))
-        if stored == SiteDetails(entry.name, entry.phone, entry.hours, emergency or "", week):
+        if stored == checked:
             return
-        site.name, site.phone, site.hours = entry.name, entry.phone, entry.hours
-        site.emergency_phone = emergency
-        if week != stored.week_hours:
-            site.week_hours = week or None
-        work.record(AuditEvent.SITE_UPDATED, study_chain(site.study_id), site.study_id, reason=reason)
+        site.name, site.phone, site.hours = checked.name, checked.phone, checked.hours
+        site.emergency_phone = checked.emergency_phone or None
+        if checked.week_hours != stored.week_hours:
+            site.week_hours = dict(checked.week_hours) or None
+        why = check_reason(reason)
+        work.record(AuditEvent.SITE_UPDATED, study_chain(site.study_id), site.study_id, reason=why)
+
+
+def check_site_details(details: SiteDetails, reason: str) -> SiteDetails:
+    """The details as they are stored. Raises Refused as `update_site` says, of every field that is wrong."""
+    check_all(
+        lambda: check_name(details.name, "name"),
+        lambda: check_phone(details.phone, "phone"),
+        lambda: check_optional_phone(details.emergency_phone, "emergency_phone"),
+        lambda: check_hours(details.hours, "hours"),
+        lambda: check_week_hours(details.week_hours),
+        lambda: check_reason(reason),
+    )
+    return SiteDetails(
+        check_name(details.name, "name"),
+        check_phone(details.phone, "phone"),
+        check_hours(details.hours, "hours"),
+        check_optional_phone(details.emergency_phone, "emergency_phone") or "",
+        check_week_hours(details.week_hours),
+    )
 
 
 def close_site(context: StaffContext, site_id: int, reason: str) -> None:

@@ -1,17 +1,19 @@
 """Single-use links: inviting, resetting what somebody signs in with, and what the person chooses with it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import pyotp
 from sqlmodel import Session, select
 
+from app.domain.people.duties import choose_last_day
 from app.domain.people.names import check_address, check_name, check_reason
 from app.domain.records.access import Role, staff_actor
 from app.domain.records.audit import AuditEvent
 from app.domain.records.staff_links import LinkPurpose, MailOutcome
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import password_spellings
 from app.i18n.languages import LANGUAGE_CODES
 from app.services.core.context import StaffContext
@@ -31,6 +33,7 @@ from app.services.people.managed_people import require_whole_account
 from app.services.setup.passwords import check_new_password
 from app.services.setup.staff_duties import end_sessions, require_remaining_admin, revoke_links
 from app.services.setup.studies import grant_role
+from app.storage.queries.staff import last_day_of
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.columns import key_of
 from app.storage.tables.staff import Staff, StaffLink
@@ -95,12 +98,9 @@ def invite_person(context: StaffContext, entry: InvitationEntry) -> IssuedLink:
     Raises Refused: "staff_exists" for an address that any account has or had (IAM-01), "role_needed",
     "unknown_language", or as `grant_role`, `check_name`, `check_address` and `check_reason`.
     """
+    check_invitation(context, entry)
     name, address = check_name(entry.name, "name"), check_address(entry.email, "email")
     reason = check_reason(entry.reason)
-    if entry.language not in LANGUAGE_CODES:
-        raise Refused("unknown_language", field="language", allowed=LANGUAGE_CODES)
-    if not entry.roles:
-        raise Refused("role_needed", field="role")
     with context.unit_of_work() as work:
         work.lock(INSTALLATION_CHAIN)
         if work.session.exec(select(Staff.id).where(Staff.email == address)).first() is not None:
@@ -122,6 +122,29 @@ def invite_person(context: StaffContext, entry: InvitationEntry) -> IssuedLink:
             for site in entry.sites or (None,):
                 grant_role(inside, key_of(staff), role, entry.study, site, entry.ends_on, reason)
     return issued
+
+
+def check_invitation(context: StaffContext, entry: InvitationEntry) -> None:
+    """Raises Refused as `invite_person`, of every field that is wrong by itself."""
+    today = last_day_of(context.at)
+    check_all(
+        lambda: check_name(entry.name, "name"),
+        lambda: check_address(entry.email, "email"),
+        lambda: _check_language(entry.language),
+        lambda: _check_roles(entry.roles),
+        *(partial(choose_last_day, role, entry.ends_on, today) for role in entry.roles),
+        lambda: check_reason(entry.reason),
+    )
+
+
+def _check_language(language: str) -> None:
+    if language not in LANGUAGE_CODES:
+        raise Refused("unknown_language", field="language", allowed=LANGUAGE_CODES)
+
+
+def _check_roles(roles: Collection[Role]) -> None:
+    if not roles:
+        raise Refused("role_needed", field="role")
 
 
 def reset_person(context: StaffContext, staff_id: int, purpose: LinkPurpose, reason: str) -> IssuedLink:

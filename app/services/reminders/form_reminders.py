@@ -8,10 +8,9 @@ from sqlmodel import Session, col
 from app.domain.plans.reminders import FormReminders, plan_reminders
 from app.domain.records.messages import MessageState
 from app.services.core.installation import Installation
-from app.storage.queries.slots import planned_slot
+from app.storage.queries.slots import StoredSlot, planned_slot
 from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
-from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
 
 LEFT = (MessageState.sending, MessageState.sent, MessageState.unconfirmed)
@@ -21,7 +20,7 @@ LEFT = (MessageState.sending, MessageState.sent, MessageState.unconfirmed)
 def count_form_reminders(
     installation: Installation,
     session: Session,
-    slot: Slot,
+    slot: StoredSlot,
     states: Collection[MessageState] = (MessageState.queued, *LEFT),
 ) -> FormReminders:
     """The form's messages in these states, and how many its plan has; what was dropped or failed is none."""

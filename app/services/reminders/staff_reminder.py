@@ -14,12 +14,11 @@ from app.services.reminders.form_reminders import count_form_reminders
 from app.services.schedule.reminder_preference import reminder_preference
 from app.services.schedule.slots import lock_form
 from app.services.setup.packs import check_form_wording
-from app.storage.queries.slots import slot_status
+from app.storage.queries.slots import StoredSlot, slot_status
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact, Participant
-from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
 
 
@@ -38,7 +37,9 @@ def queue_staff_reminder(context: StaffContext, participant_id: int, slot_id: st
         work.record(AuditEvent.STAFF_REMINDER_QUEUED, participant_chain(participant_id))
 
 
-def find_staff_reminder_refusal(context: StaffContext, participant_id: int, slot: Slot) -> Refused | None:
+def find_staff_reminder_refusal(
+    context: StaffContext, participant_id: int, slot: StoredSlot
+) -> Refused | None:
     """Why no reminder of this form may be sent now; None if one may."""
     with context.read() as session:
         try:
@@ -48,7 +49,7 @@ def find_staff_reminder_refusal(context: StaffContext, participant_id: int, slot
     return None
 
 
-def _check(context: StaffContext, session: Session, participant: Participant, slot: Slot) -> Contact:
+def _check(context: StaffContext, session: Session, participant: Participant, slot: StoredSlot) -> Contact:
     """The address to which a reminder of this form may go now; raises Refused."""
     contact = find_contact(session, key_of(participant))
     if contact is None or contact.channel not in tuple(ContactChannel):

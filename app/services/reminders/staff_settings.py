@@ -6,7 +6,7 @@ from datetime import date
 from app.domain.people.names import check_reason
 from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.accounts.contacts import (
     ContactChannel,
@@ -72,13 +72,8 @@ def change_contact(
     "bad_address", "reason_needed", "same_contact", "address_not_reached", "consent_needed",
     "participation_ended".
     """
-    if channel not in tuple(ContactChannel):
-        raise Refused("unknown_channel", field="channel", allowed=tuple(ContactChannel))
-    way, kept, why = (
-        ContactChannel(channel),
-        check_contact_address(address),
-        check_reason(reason),
-    )
+    check_new_contact(channel, address, reason)
+    way, kept, why = ContactChannel(channel), check_contact_address(address), check_reason(reason)
     check_act(context)
     _send_test(context, outbox, participant_id, way, kept)
     with context.unit_of_work() as work:
@@ -117,17 +112,39 @@ def pause_for_participant(
 
     Raises Refused: "pause_until", "reason_needed", "participation_ended".
     """
-    why = check_reason(reason)
     with context.unit_of_work() as work:
         participant = _lock(work, participant_id)
-        today = local_day(context.at, participant.zone)
-        if until is None or not 0 <= (until - today).days <= LONGEST_STAFF_PAUSE_DAYS:
-            raise Refused("pause_until", field="until", most=LONGEST_STAFF_PAUSE_DAYS)
+        check_pause(until, reason, local_day(context.at, participant.zone))
         if participant.exit_kind is not None:
             raise Refused("participation_ended")
         participant.reminders_paused_until = until
         _wake(context, work, participant)
-        work.record(AuditEvent.REMINDERS_PAUSED, participant_chain(participant_id), reason=why)
+        chain = participant_chain(participant_id)
+        work.record(AuditEvent.REMINDERS_PAUSED, chain, reason=check_reason(reason))
+
+
+def check_new_contact(channel: str, address: str, reason: str) -> None:
+    """Raises Refused: "unknown_channel", "address_needed", "bad_address", or as `check_reason`."""
+    check_all(
+        lambda: _check_channel(channel),
+        lambda: check_contact_address(address),
+        lambda: check_reason(reason),
+    )
+
+
+def _check_channel(channel: str) -> None:
+    if channel not in tuple(ContactChannel):
+        raise Refused("unknown_channel", field="channel", allowed=tuple(ContactChannel))
+
+
+def check_pause(until: date | None, reason: str, today: date) -> None:
+    """Raises Refused: "pause_until", or as `check_reason`."""
+    check_all(lambda: _check_until(until, today), lambda: check_reason(reason))
+
+
+def _check_until(until: date | None, today: date) -> None:
+    if until is None or not 0 <= (until - today).days <= LONGEST_STAFF_PAUSE_DAYS:
+        raise Refused("pause_until", field="until", most=LONGEST_STAFF_PAUSE_DAYS)
 
 
 def end_pause(context: StaffContext, participant_id: int) -> None:

@@ -13,7 +13,7 @@ from app.domain.plans.schedule import AnchorDate
 from app.domain.plans.windows import local_day
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan_of
@@ -156,10 +156,11 @@ def _stands(
     """
     if entry.kind not in plan.anchor_kinds:
         raise Refused("unknown_anchor", kind=entry.kind, allowed=plan.anchor_kinds)
-    check_date_range(plan, entry.kind, entry.on, local_day(at, participant.zone))
     current = anchors.get(entry.kind)
-    if current is not None and current.on != entry.on and not entry.reason:
-        raise Refused("reason_needed", field="reason")
+    check_all(
+        lambda: check_date_range(plan, entry.kind, entry.on, local_day(at, participant.zone)),
+        lambda: _check_reason(entry, current),
+    )
     after = {**anchors, entry.kind: AnchorDate(entry.kind, entry.on, entry.at)}
     against = [each for each in find_contradictions(plan, after) if entry.kind in _kinds(each)]
     if not against:
@@ -171,6 +172,11 @@ def _stands(
     if not entry.reason:
         raise Refused("reason_needed", field="reason")
     return True
+
+
+def _check_reason(entry: AnchorEntry, current: AnchorDate | None) -> None:
+    if current is not None and current.on != entry.on and not entry.reason:
+        raise Refused("reason_needed", field="reason")
 
 
 def _kinds(contradiction: DateContradiction) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from app.domain.plans.plan import ENROLMENT, Owner, Plan, SecondCheck
 from app.domain.plans.windows import local_day
 from app.domain.records.acts import fingerprint_consequences
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
 from app.services.accounts.birth_dates import birth_date_hash, check_birth_date
 from app.services.accounts.contacts import ContactChannel, check_contact_address, keep_contact
@@ -178,6 +178,18 @@ def check_subject(plan: Plan, subject: str) -> None:
         raise Refused("bad_subject", field="subject", allowed=plan.subject_pattern)
 
 
+def check_form_language(plan: Plan, language: str) -> None:
+    """Refuse a language in which the plan has no forms. Raises Refused("no_language")."""
+    if language not in plan.languages:
+        raise Refused("no_language", field="language", allowed=plan.languages)
+
+
+def check_past_day(field: str, day: date, today: date) -> None:
+    """Refuse a day that is still to come. Raises Refused("date_in_future")."""
+    if day > today:
+        raise Refused("date_in_future", field=field, date=day, latest=today)
+
+
 def check_consent_version(version: str) -> None:
     """Refuse a consent without the version of its form. Raises Refused("consent_needed")."""
     if not version.strip():
@@ -194,20 +206,18 @@ def _check_site_of_subject(plan: Plan, site: Site, subject: str) -> None:
 
 
 def _check(plan: Plan, site: Site, entry: EnrolmentEntry, at: datetime) -> None:
-    check_subject(plan, entry.subject)
-    if entry.language not in plan.languages:
-        raise Refused("no_language", field="language", allowed=plan.languages)
-    today = local_day(at, site.zone)
-    for name, day in (("enrolled_on", entry.enrolled_on), ("consented_on", entry.consented_on)):
-        if day > today:
-            raise Refused("date_in_future", field=name, date=day, latest=today)
-    if plan.second_check is SecondCheck.birth_date:
-        check_birth_date(entry.born_on, today)
-    check_consent_version(entry.consent_version)
+    today, asks_birth = local_day(at, site.zone), plan.second_check is SecondCheck.birth_date
+    check_all(
+        lambda: check_subject(plan, entry.subject),
+        lambda: check_form_language(plan, entry.language),
+        lambda: check_past_day("enrolled_on", entry.enrolled_on, today),
+        lambda: check_past_day("consented_on", entry.consented_on, today),
+        lambda: check_birth_date(entry.born_on, today) if asks_birth else None,
+        lambda: check_consent_version(entry.consent_version),
+        lambda: check_contact_address(entry.address) if entry.channel is not None else None,
+    )
     if entry.consented_on > entry.enrolled_on:
         raise Refused("consent_needed", field="consent")
-    if entry.channel is not None:
-        check_contact_address(entry.address)
 
 
 def issue_invitation(context: StaffContext, study_id: int, subject: str) -> Invitation:

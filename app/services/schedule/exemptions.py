@@ -12,7 +12,7 @@ from app.services.core.plans import get_plan_of
 from app.services.schedule.slot_publication import publish_acts_of
 from app.services.schedule.slots import find_waiting_paper, is_slot_touched, lock_form
 from app.storage.queries.participants import get_participant
-from app.storage.queries.slots import list_slots, slot_status
+from app.storage.queries.slots import StoredSlot, list_slots, slot_status
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
@@ -64,7 +64,7 @@ def excuse_form(context: StaffContext, participant_id: int, slot_id: str, exempt
         _excuse(context, work, form.participant, [form.slot], exemption)
 
 
-def is_excusable(slot: Slot, at: datetime, waiting_paper: Collection[int]) -> bool:
+def is_excusable(slot: StoredSlot, at: datetime, waiting_paper: Collection[int]) -> bool:
     """Whether staff may excuse this form at this moment: it is expected, or was, and holds no answers.
 
     `waiting_paper` as `find_waiting_paper` gives it.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from app.domain.capture.slot_view import SlotView
 from app.domain.desk.diary_gaps import DiaryEntry, DiaryGap, find_diary_gaps, is_unexplained
 from app.domain.plans.plan import MissedReason, Plan, weekly_codes
 from app.domain.plans.publication import FORM_MISSED
@@ -74,7 +75,7 @@ def record_gap_reason(
         _record(context, work, plan, [slot for slot in slots if slot.public_id in missed], reason, note)
 
 
-def list_diary_gaps(plans: Sequence[Plan], slots: Iterable[tuple[Slot, Status]]) -> tuple[DiaryGap, ...]:
+def list_diary_gaps(plans: Sequence[Plan], slots: Iterable[tuple[SlotView, Status]]) -> tuple[DiaryGap, ...]:
     """The gaps in a participant's diary, of these forms as they stand; an entry's key is its public id.
 
     `plans` are the version of the plan that the participant follows and, behind it, those of other forms.
@@ -92,13 +93,18 @@ def list_diary_gaps(plans: Sequence[Plan], slots: Iterable[tuple[Slot, Status]])
     )
 
 
-def _record(
-    context: StaffContext, work: UnitOfWork, plan: Plan, slots: Sequence[Slot], reason: str, note: str
-) -> None:
+def check_missed_reason(plan: Plan, reason: str, note: str) -> None:
+    """Raises Refused: "unknown_reason", "note_needed" for a reason that says nothing by itself."""
     if reason not in plan.missed_reasons:
         raise Refused("unknown_reason", field="reason", allowed=tuple(plan.missed_reasons))
     if reason == MissedReason.other and not note.strip():
         raise Refused("note_needed", field="note")
+
+
+def _record(
+    context: StaffContext, work: UnitOfWork, plan: Plan, slots: Sequence[Slot], reason: str, note: str
+) -> None:
+    check_missed_reason(plan, reason, note)
     said, chain = note.strip() or None, participant_chain(slots[0].participant_id)
     # The entry names each form and its reason, also where only the note is another one.
     kept = [record_name(slot) for slot in slots if slot.missed_reason == reason]

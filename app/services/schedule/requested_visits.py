@@ -8,7 +8,7 @@ from app.domain.plans.plan import ENROLMENT
 from app.domain.plans.schedule import AnchorDate, plan_requested_visit
 from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
 from app.services.schedule.slot_publication import publish_acts_of
@@ -72,8 +72,6 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
 
     Raises Refused: "reason_needed", "unknown_visit" naming those that can be cancelled, "visit_begun".
     """
-    if not reason.strip():
-        raise Refused("reason_needed", field="reason")
     with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
         chain = participant_chain(key_of(participant))
@@ -84,8 +82,7 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
             if is_on_request(slot) and not slot.out_of_plan
         ]
         slots = [slot for slot in asked if slot.visit == visit]
-        if not slots:
-            raise Refused("unknown_visit", visit=visit, allowed=tuple(slot.visit for slot in asked))
+        check_all(lambda: _check_reason(reason), lambda: _check_cancellable(visit, asked))
         waiting = find_waiting_paper(work.session, key_of(participant))
         if any(is_slot_touched(slot, waiting) for slot in slots):
             raise Refused("visit_begun", visit=visit)
@@ -94,6 +91,17 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
         for slot in slots:
             leave_plan(slot, touched=False)
             slot.wake_at = None
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip():
+        raise Refused("reason_needed", field="reason")
+
+
+def _check_cancellable(visit: str, asked: Sequence[Slot]) -> None:
+    allowed = tuple(slot.visit for slot in asked)
+    if visit not in allowed:
+        raise Refused("unknown_visit", visit=visit, allowed=allowed)
 
 
 def _check_day(

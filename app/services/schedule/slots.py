@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel import Session, select
 
 from app.definitions.library import Library
+from app.domain.capture.slot_view import FormSlot
 from app.domain.plans.plan import Plan
 from app.domain.plans.reminders import next_due_moment, plan_reminders
 from app.domain.plans.rescheduling import (
@@ -45,6 +46,7 @@ from app.services.schedule.reminder_preference import reminder_preference
 from app.services.schedule.slot_publication import ADMINISTRATIVE, publish_acts_of
 from app.storage.queries.participants import get_readable_slot
 from app.storage.queries.slots import (
+    StoredSlot,
     is_diary_slot,
     list_slots,
     paper_waits,
@@ -140,7 +142,7 @@ def find_waiting_paper(session: Session, participant_id: int) -> frozenset[int]:
     return frozenset(session.exec(waiting))
 
 
-def is_slot_touched(slot: Slot, waiting_paper: Collection[int]) -> bool:
+def is_slot_touched(slot: StoredSlot, waiting_paper: Collection[int]) -> bool:
     """Whether somebody began or answered this form; `waiting_paper` as `find_waiting_paper` gives it."""
     return is_touched(slot_facts(slot), paper_waits=key_of(slot) in waiting_paper)
 
@@ -231,7 +233,7 @@ def _exit_of(participant: Participant) -> Exit | None:
     return Exit(participant.exit_kind, participant.exit_at)
 
 
-def is_on_request(slot: Slot) -> bool:
+def is_on_request(slot: FormSlot) -> bool:
     """Whether staff asked for this form beside the schedule."""
     return "-" in slot.visit  # `UNS-1`, `BL-2`: no code of the schedule holds a hyphen
 

@@ -20,7 +20,7 @@ from app.domain.plans.windows import load_zone
 from app.domain.records.access import Role, Scope
 from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import narrow_address, password_spellings
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id, new_token, token_digest
@@ -97,7 +97,13 @@ def check_site_entry(entry: SiteEntry) -> SiteEntry:
 
     Raises Refused: "unknown_zone", and those of `app.domain.people.names`.
     """
-    load_zone(entry.zone)
+    check_all(
+        lambda: check_code(entry.code, "code"),
+        lambda: check_name(entry.name, "name"),
+        lambda: check_phone(entry.phone, "phone"),
+        lambda: check_hours(entry.hours, "hours"),
+        lambda: _check_zone(entry.zone),
+    )
     return SiteEntry(
         code=check_code(entry.code, "code"),
         name=check_name(entry.name, "name"),
@@ -105,6 +111,13 @@ def check_site_entry(entry: SiteEntry) -> SiteEntry:
         hours=check_hours(entry.hours, "hours"),
         zone=entry.zone,
     )
+
+
+def _check_zone(zone: str) -> None:
+    try:
+        load_zone(zone)
+    except Refused as unknown:
+        raise Refused(unknown.code, field="zone", **unknown.details) from unknown
 
 
 def open_site(context: StaffContext, study: str, entry: SiteEntry) -> Site:

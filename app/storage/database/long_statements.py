@@ -1,30 +1,54 @@
-"""A cursor of the driver that takes a long statement apart once, not at each execution.
+"""A cursor of the driver that takes a statement apart once, and not at each execution.
 
 The driver remembers how it turned a statement's placeholders into the server's only up to 4,096 characters,
 because longer ones are seldom the same twice. Ours are few and the same all day: to take the work list's
-apart anew cost more than to run it.
+apart anew cost more than to run it. So they are numbered here, for the driver's cursor that takes the
+server's own placeholders.
 """
 
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Self, cast
 
-from psycopg import Cursor
-from psycopg._queries import PostgresQuery, _query2pg
+from psycopg import RawCursor
 from psycopg.abc import Params, Query
 
-
-class _ConvertedOnce(PostgresQuery):
-    __slots__ = ()
-
-    def convert(self, query: Query, vars: Params | None) -> None:  # noqa: A002 - the driver's name
-        if vars is None or not isinstance(query, str):
-            super().convert(query, vars)
-            return
-        converted = _query2pg(query.encode(self._tx.encoding), self._tx.encoding)
-        self.query, self._want_formats, self._order, self._parts = converted
-        self.dump(vars)
+_KEPT = 1024
+"""Statements that are remembered: more than the program has, each in the few forms that it is asked in."""
+_PLACE = re.compile(r"%(?:%|\((\w+)\)s)")
 
 
-class LongStatementCursor(Cursor[Any]):
-    """The driver's cursor with a memory for statements of any length."""
+class LongStatementCursor(RawCursor[Any]):
+    """The driver's cursor with a memory for statements of any length; values are given by their names."""
 
-    _query_cls = _ConvertedOnce
+    def execute(
+        self,
+        query: Query,
+        params: Params | None = None,
+        *,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> Self:
+        """Execute a statement with values by name, or one without values as it stands."""
+        if isinstance(query, str) and isinstance(params, Mapping):
+            numbered, names = _number_places(query)
+            return super().execute(numbered, [params[name] for name in names], prepare=prepare, binary=binary)
+        return super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[arg-type, misc]  # as it came
+
+    def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
+        """Execute a statement once for each of these values by name."""
+        numbered, names = _number_places(cast(str, query))
+        every = cast(Iterable[Mapping[str, Any]], params_seq)
+        super().executemany(numbered, [[each[name] for name in names] for each in every], returning=returning)
+
+
+@lru_cache(maxsize=_KEPT)
+def _number_places(query: str) -> tuple[str, tuple[str, ...]]:
+    """The statement with `$1` for `%(name)s`, and the names by their numbers; `%%` is a percent sign."""
+    numbers: dict[str, int] = {}
+
+    def number(place: re.Match[str]) -> str:
+        return "%" if place[1] is None else f"${numbers.setdefault(place[1], len(numbers) + 1)}"
+
+    return _PLACE.sub(number, query), tuple(numbers)

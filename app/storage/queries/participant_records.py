@@ -9,18 +9,21 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.domain.records.audit import AuditEvent
+from app.storage.queries.matters.branches import EARLIER, LATER, UNAWARE
+from app.storage.queries.slots import paper_waits
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import AnswerEvent, Quarantine
+from app.storage.tables.capture import AnswerEvent, PaperEntry, Quarantine
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Activation, ContactEntry, Device, TeamRequest
 from app.storage.tables.schedule import Anchor, Disposition, Slot
-from app.storage.tables.staff import Staff
+from app.storage.tables.staff import Staff, Throttle
 
 _AT = table_of(Anchor).c.recorded_at.type
 _WORDS = dict.fromkeys(("kind", "note", "source", "detail", "by", "who"), "")
 """Columns of text, where nothing is as good as an empty text."""
 _WHO = sa.bindparam("participant", type_=sa.Integer)
+_COUNTERS = ("counter_1", "counter_2", "counter_3")
 _TYPES: dict[str, Any] = {
     "number": sa.BigInteger(),
     "slot_id": sa.BigInteger(),
@@ -161,6 +164,32 @@ _PARTS: Sequence[sa.Select[Any]] = (
         note=col(AuditEntry.changes),
         at=col(AuditEntry.at),
     ),
+    _part(
+        "conflict",
+        sa.and_(UNAWARE, _SLOT.c.id == LATER.c.slot_id, _SLOT.c.participant_id == _WHO),
+        number=LATER.c.id,
+        slot_id=LATER.c.slot_id,
+        kind=LATER.c.item,
+        at=EARLIER.c.received_at,
+        other_at=LATER.c.received_at,
+        refers_to=EARLIER.c.id,
+    ),
+    _part(
+        "paper",
+        sa.and_(col(PaperEntry.participant_id) == _WHO, *paper_waits()),
+        number=col(PaperEntry.id),
+        slot_id=col(PaperEntry.slot_id),
+    ),
+    _part(
+        "throttle",
+        sa.and_(
+            col(Throttle.failures) > sa.literal_column("0"),
+            sa.or_(*(col(Throttle.subject).like(sa.bindparam(name, type_=sa.String)) for name in _COUNTERS)),
+        ),
+        number=col(Throttle.failures),
+        kind=col(Throttle.subject),
+        at=col(Throttle.since_at),
+    ),
     _DRAFTS.select_from(_SLOT.join(_EVENT, _EVENT.c.slot_id == _SLOT.c.id)).group_by(_SLOT.c.id),
 )
 
@@ -171,16 +200,22 @@ def _statement() -> sa.Select[Any]:
     return (
         sa.select(lines, col(Staff.name).label("who"))
         .join_from(lines, Staff, lines.c.by == named, isouter=True)
-        .order_by(lines.c.table, lines.c.number)
+        .order_by(lines.c.table, lines.c.number, lines.c.refers_to)
     )
 
 
 _LINES = _statement()
 
 
-def read_participant_records(session: Session, participant_id: int) -> Sequence[RecordLine]:
-    """Everything recorded of a participant, by table and in the order in which it came."""
+def read_participant_records(
+    session: Session, participant_id: int, counters: tuple[str, str, str]
+) -> Sequence[RecordLine]:
+    """Everything recorded of a participant, by table and in the order in which it came.
+
+    `counters` are the patterns of the names of what counts wrong answers to their second check.
+    """
     values = {"participant": participant_id, "chain": participant_chain(participant_id)}
+    values |= dict(zip(_COUNTERS, counters, strict=True))
     rows = session.execute(_LINES, values)
     return [_line(dict(row)) for row in rows.mappings()]
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -13,6 +15,8 @@ from app.domain.records.anchors import AnchorStanding
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.storage.queries.slots import list_slots
+from app.storage.row_changes import PARTICIPANT_CHAIN
+from app.storage.tables.audit import AuditChain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Disposition, Slot
@@ -23,11 +27,34 @@ def select_readable(
     actor: Actor, permission: Permission = Permission.PARTICIPANT_SEE
 ) -> SelectOfScalar[Participant]:
     """The participants whom this permission of a member of staff reaches."""
+    return select(Participant).where(_is_reached(actor, permission))
+
+
+def _is_reached(actor: Actor, permission: Permission) -> sa.ColumnElement[bool]:
     reached = [
         col(Participant.study_id) == study if site is None else col(Participant.site_id) == site
         for study, site in actor.reach(permission)
     ]
-    return select(Participant).where(sa.or_(sa.false(), *reached))
+    return sa.or_(sa.false(), *reached)
+
+
+def find_readable_with_head(
+    connection: Connection, actor: Actor, permission: Permission, public_id: str
+) -> sa.Row[Any] | None:
+    """Key, public id, study, code and newest entry of the chain of one whom this permission reaches."""
+    chain = sa.literal(PARTICIPANT_CHAIN).concat(sa.cast(col(Participant.id), sa.String))
+    statement: sa.Select[*tuple[Any, ...]] = (
+        sa.select(
+            col(Participant.id),
+            col(Participant.public_id),
+            col(Participant.study_id),
+            col(Participant.subject),
+            col(AuditChain.seq),
+        )
+        .join_from(Participant, AuditChain, col(AuditChain.chain) == chain)
+        .where(_is_reached(actor, permission), col(Participant.public_id) == public_id)
+    )
+    return connection.execute(statement).one_or_none()
 
 
 def get_participant(session: Session, study_id: int, subject: str) -> Participant:

@@ -5,7 +5,7 @@ values into sentences as much again: a sentence that is shown at once is its pie
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from gettext import NullTranslations
 
@@ -17,6 +17,7 @@ from markupsafe import Markup, _escape_inner, escape  # type: ignore[attr-define
 POLICY = "daybook.words"
 """Where an environment keeps its catalogue for its compiler."""
 _VALUE = re.compile(r"%\((\w+)\)s")
+_OF_CONTEXT = frozenset({"_", "gettext", "ngettext"})
 _TRIED = 101
 """Numbers for which a sentence with a number is looked up, to see on what its form depends."""
 
@@ -26,8 +27,11 @@ class CompiledTranslations(CodeGenerator):
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - jinja2's name
         words: NullTranslations = self.environment.policies[POLICY]
-        self.writeline(f"from {__name__} import escape_value")
+        self._tables: dict[str, str] = {}
+        self.writeline(f"from {__name__} import call_plainly, escape_value")
         super().visit_Template(_Folding(words).visit(node), frame)
+        for table, name in self._tables.items():
+            self.writeline(f"{name} = {table}")
 
     def blockvisit(self, body: Iterable[nodes.Node], frame: Frame) -> None:
         """A block's text in one piece: each piece would go through the generators of all blocks around it."""
@@ -52,6 +56,23 @@ class CompiledTranslations(CodeGenerator):
         self.visit(node.node, frame)
         self.write(f".{node.attr}")
 
+    def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: N802 - jinja2's name
+        """A macro or a method, of which none asks for the context, as forms of words by number do."""
+        if isinstance(node.node, nodes.Name) and node.node.name in _OF_CONTEXT:
+            super().visit_Call(node, frame, forward_caller)
+            return
+        self.write("call_plainly(")
+        self.visit(node.node, frame)
+        self.signature(node, frame, {"caller": "caller"} if forward_caller else None)
+        self.write(")")
+
+    def visit_Const(self, node: nodes.Const, frame: Frame) -> None:  # noqa: N802 - jinja2's name
+        """A table of codes and their words is made once for the module, and not at each look into it."""
+        if isinstance(node.value, dict) and node.value:
+            self.write(self._tables.setdefault(repr(node.value), f"table_{len(self._tables)}"))
+        else:
+            super().visit_Const(node, frame)
+
     def _output_child_pre(
         self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo
     ) -> None:
@@ -59,6 +80,11 @@ class CompiledTranslations(CodeGenerator):
             self.write("escape_value(")
         else:
             super()._output_child_pre(node, frame, finalize)
+
+
+def call_plainly(what: Callable[..., object], *values: object, **named: object) -> object:
+    """What a macro or method of a page says, without looking at each call whether it takes more than that."""
+    return what(*values, **named)
 
 
 def escape_value(value: object) -> str:

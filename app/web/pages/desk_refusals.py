@@ -44,6 +44,7 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
             " You can decline it; if it is still wrong, propose a new correction."
         )
     ),
+    "signature_needed": invalid(N_("%(field)s: please fill this in to sign.")),
     "wrong_password": RefusalMessage(403, N_("This password is wrong."), "forbidden"),
     "unknown_exemption": invalid(N_("The plan has no such exemption. Allowed: %(allowed)s.")),
     "not_excusable": conflict(N_("Only an expected form that no one has started can be excused.")),

@@ -18,7 +18,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.records.participants import TeamRequestKind
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, raise_all
 from app.domain.typed_text import trim_text
 from app.services.capture.alerting import raise_alerts
 from app.services.capture.answer_events import spell_answer
@@ -55,7 +55,7 @@ class DecisionEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class _CheckedEntry:
+class CheckedDecision:
     outcome: CorrectionOutcome
     note: str | None
     late_reason: str | None
@@ -71,7 +71,7 @@ def decide_correction(
     "decline_reason_needed", "second_reason_needed", "answer_changed" when an item has another answer than
     the proposal rested on, "nothing_to_correct", and as `sign_act`.
     """
-    chain, decided = participant_chain(participant_id), _check_entry(entry)
+    chain, decided = participant_chain(participant_id), check_decision(entry)
     sign_act(context, signer, chain, lambda work: _decide(context, work, participant_id, correction, decided))
 
 
@@ -83,7 +83,7 @@ def is_overtaken(session: Session, rows: CorrectionRows) -> bool:
 
 
 def _decide(
-    context: StaffContext, work: UnitOfWork, participant_id: int, correction: str, entry: _CheckedEntry
+    context: StaffContext, work: UnitOfWork, participant_id: int, correction: str, entry: CheckedDecision
 ) -> None:
     chain = participant_chain(participant_id)
     rows = find_correction(work.session, participant_id, correction)
@@ -116,17 +116,22 @@ def _may_decide(context: StaffContext, rows: CorrectionRows) -> bool:
     return context.actor.may(Permission.CORRECTION_DECIDE, who.study_id, who.site_id)
 
 
-def _check_entry(entry: DecisionEntry) -> _CheckedEntry:
-    """What was typed, before anybody's password is tried on it."""
+def check_decision(entry: DecisionEntry) -> CheckedDecision:
+    """What was typed, before anybody's password is tried on it.
+
+    Raises Refused: "unknown_outcome", "decline_reason_needed", "identifying_words".
+    """
+    refusals, note = [], trim_text(entry.note) or None
     if entry.outcome not in tuple(CorrectionOutcome):
-        raise Refused("unknown_outcome", field="outcome", allowed=tuple(CorrectionOutcome))
-    outcome, note = CorrectionOutcome(entry.outcome), trim_text(entry.note) or None
-    if outcome is CorrectionOutcome.declined and note is None:
-        raise Refused("decline_reason_needed", field="note")
-    for field, words in (("note", entry.note), ("late_reason", entry.late_reason)):
-        if names_somebody(words):
-            raise Refused("identifying_words", field=field)
-    return _CheckedEntry(outcome, note, trim_text(entry.late_reason) or None)
+        refusals.append(Refused("unknown_outcome", field="outcome", allowed=tuple(CorrectionOutcome)))
+    if entry.outcome == CorrectionOutcome.declined and note is None:
+        refusals.append(Refused("decline_reason_needed", field="note"))
+    typed = {"note": entry.note, "late_reason": entry.late_reason}
+    refusals += [
+        Refused("identifying_words", field=each) for each, words in typed.items() if names_somebody(words)
+    ]
+    raise_all(refusals)
+    return CheckedDecision(CorrectionOutcome(entry.outcome), note, trim_text(entry.late_reason) or None)
 
 
 def _approve(

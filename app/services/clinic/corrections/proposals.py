@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
 from sqlmodel import Session
 
@@ -14,7 +15,7 @@ from app.domain.capture.corrections import (
     names_somebody,
 )
 from app.domain.capture.document import complete_document
-from app.domain.instruments.definition import Instrument
+from app.domain.instruments.definition import Item
 from app.domain.instruments.responses import (
     NOT_TICKED,
     AnswerValue,
@@ -27,7 +28,7 @@ from app.domain.instruments.responses import (
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all, raise_all
 from app.domain.typed_text import trim_text
 from app.services.capture.answer_events import spell_answer
 from app.services.capture.forms import FormDefinition, define_form
@@ -134,8 +135,8 @@ def propose_correction(context: StaffContext, participant_id: int, slot_id: str,
             raise Refused("unknown_slot")
         if form.response.version != entry.response_version:
             raise Refused("state_changed")
-        _check_evidence(form, entry)
-        corrections = _read_corrections(form.definition.instrument, entry.answers)
+        check_proposal(form, entry)
+        corrections = [read_correction(form, each) for each in entry.answers]
         _check_dependents(context, form, corrections)
         document = corrected_document(form.definition, form.response.answers, corrections)
         _check_changes(context, form, document)
@@ -182,21 +183,31 @@ def corrected_document(
     return complete_document(instrument, applicable, leave_out, reviewed=True)
 
 
-def _read_corrections(instrument: Instrument, typed: Sequence[ProposedAnswer]) -> list[ItemCorrection]:
-    if not typed:
+def check_proposal(form: CorrectableForm, entry: ProposalEntry) -> None:
+    """Every field by itself; raises Refused as `propose_correction` says, of each question that is wrong."""
+    if not entry.answers:
         raise Refused("nothing_to_correct")
-    return [_read_correction(instrument, each) for each in typed]
+    answers = [partial(read_correction, form, each) for each in entry.answers]
+    check_all(lambda: _check_evidence(form, entry), *answers)
 
 
-def _read_correction(instrument: Instrument, proposed: ProposedAnswer) -> ItemCorrection:
-    item = instrument.item(proposed.item)
+def read_correction(form: CorrectableForm, proposed: ProposedAnswer) -> ItemCorrection:
+    """One answer of a proposal. Raises Refused, naming the item."""
+    item = form.definition.instrument.item(proposed.item)
+    check_all(lambda: _read_answer(item, proposed), lambda: _check_reason(item, proposed.reason))
+    return ItemCorrection(item.code, _read_answer(item, proposed), CorrectionReason(proposed.reason))
+
+
+def _read_answer(item: Item, proposed: ProposedAnswer) -> AnswerValue:
     if not proposed.blank and not trim_text(proposed.typed):
         raise Refused("new_answer_needed", item=item.code)
     # A skip is judged like any other answer: where none is allowed it is refused.
-    value = validate_answer(item, None) if proposed.blank else parse_typed_answer(item, proposed.typed)
-    if proposed.reason not in tuple(CorrectionReason):
+    return validate_answer(item, None) if proposed.blank else parse_typed_answer(item, proposed.typed)
+
+
+def _check_reason(item: Item, reason: str) -> None:
+    if reason not in tuple(CorrectionReason):
         raise Refused("correction_reason_needed", item=item.code, allowed=tuple(CorrectionReason))
-    return ItemCorrection(item.code, value, CorrectionReason(proposed.reason))
 
 
 def _check_changes(context: StaffContext, form: CorrectableForm, document: ValidAnswers) -> None:
@@ -238,11 +249,14 @@ def _sees_answers(context: StaffContext, form: CorrectableForm) -> bool:
 
 
 def _check_evidence(form: CorrectableForm, entry: ProposalEntry) -> None:
+    refusals = []
     if not trim_text(entry.words):
-        raise Refused("words_needed", field="words")
+        refusals.append(Refused("words_needed", field="words"))
     if names_somebody(entry.words):
-        raise Refused("identifying_words", field="words")
+        refusals.append(Refused("identifying_words", field="words"))
     if entry.evidence not in tuple(CorrectionEvidence):
-        raise Refused("evidence_needed", field="evidence", allowed=tuple(CorrectionEvidence))
+        refusals.append(Refused("evidence_needed", field="evidence", allowed=tuple(CorrectionEvidence)))
     if not form.first_day <= entry.told_on <= form.last_day:
-        raise Refused("date_out_of_range", field="told_on", low=form.first_day, high=form.last_day)
+        days = {"low": form.first_day, "high": form.last_day}
+        refusals.append(Refused("date_out_of_range", field="told_on", **days))
+    raise_all(refusals)

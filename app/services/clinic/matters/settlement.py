@@ -9,7 +9,7 @@ from app.domain.desk.matters import DECISIONS, MatterDecision, MatterKind, Matte
 from app.domain.people.names import check_reason
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.services.clinic.matters.late_answers import (
     accept_late_answers,
     fingerprint_answers,
@@ -60,7 +60,7 @@ def settle_matter(
         row = find_open_row(context, work.session, participant_id, name)
         if row is None:
             raise Refused("matter_closed")
-        decision, reason = _check_entry(name.kind, entry)
+        decision, reason = check_settlement(name.kind, entry)
         if decision is MatterDecision.accepted:
             if not may_accept(context, participant):
                 raise Refused("accepted_by_investigators", field="decision")
@@ -100,7 +100,7 @@ def settle_licence(context: StaffContext, ref: str, entry: SettlementEntry) -> N
         matter = find_open_licence(context, work.session, scope, ref)
         if matter is None:
             raise Refused("matter_closed")
-        decision, reason = _check_entry(MatterKind.licence, entry)
+        decision, reason = check_settlement(MatterKind.licence, entry)
         work.record(AuditEvent.MATTER_SETTLED, chain, scope.study_id, reason=reason)
         decided = LicenceDecision(
             study_id=scope.study_id,
@@ -157,11 +157,16 @@ def find_open_licence(
     return next(named, None)
 
 
-def _check_entry(kind: MatterKind, entry: SettlementEntry) -> tuple[MatterDecision, str]:
-    allowed = DECISIONS[kind]
-    if entry.decision not in allowed:
-        raise Refused("unknown_decision", field="decision", allowed=allowed)
+def check_settlement(kind: MatterKind, entry: SettlementEntry) -> tuple[MatterDecision, str]:
+    """What was decided and why. Raises Refused: "unknown_decision", or as `check_reason`."""
+    check_all(lambda: _check_decision(kind, entry.decision), lambda: check_reason(entry.reason))
     return MatterDecision(entry.decision), check_reason(entry.reason)
+
+
+def _check_decision(kind: MatterKind, decision: str) -> None:
+    allowed = DECISIONS.get(kind, ())
+    if decision not in allowed:
+        raise Refused("unknown_decision", field="decision", allowed=allowed)
 
 
 def _list_records(row: MatterRow) -> list[str]:

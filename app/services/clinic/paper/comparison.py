@@ -13,7 +13,7 @@ from app.domain.instruments.responses import AnswerValue, ValidAnswers, without_
 from app.domain.people.names import check_reason
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all, raise_all
 from app.services.capture.submission import get_first_response
 from app.services.clinic.paper.entries import check_takes_paper, read_paper_form
 from app.services.clinic.paper.storing import (
@@ -98,21 +98,17 @@ def settle_paper(
     """
     with context.unit_of_work() as work:
         work.lock(participant_chain(participant_id))
-        found = _read(context, work.session, participant_id, slot_id)
-        if found.second.public_id != choices.second:
-            raise Refused("state_changed")
+        found = _read_shown(context, work.session, participant_id, slot_id, choices)
         if found.own:
             raise Refused("own_entry")
+        if found.form.slot.submitted_at is None and not choices.discard:
+            check_takes_paper(found.form.slot, context.at)
+        _check_choices(found, choices)
         reason = check_reason(choices.reason)
         if choices.discard:
             second = _checked(found, found.second, ValidAnswers(found.second.answers), reason)
             record_entry(context, work, found.form, second, PaperOutcome.discarded)
             return PaperOutcome.discarded
-        if found.form.slot.submitted_at is None:
-            check_takes_paper(found.form.slot, context.at)
-        for name in found.differing:
-            if choices.chosen.get(name) not in CHOICES:
-                raise Refused("choice_needed", field=name)
         dated = found.second if choices.chosen.get(COLLECTED_ON) == "second" else found.first
         document = _chosen_document(found, choices.chosen)
         checked = _checked(found, dated, document, reason)
@@ -123,6 +119,27 @@ def settle_paper(
         if became is PaperOutcome.kept_apart:  # the two entries wait no more all the same
             record_entry(context, work, found.form, checked, PaperOutcome.discarded)
         return became
+
+
+def check_choices(context: StaffContext, participant_id: int, slot_id: str, choices: PaperChoices) -> None:
+    """Raises Refused: "state_changed", "choice_needed" for each open difference, or as `check_reason`."""
+    with context.read() as session:
+        _check_choices(_read_shown(context, session, participant_id, slot_id, choices), choices)
+
+
+def _read_shown(
+    context: StaffContext, session: Session, participant_id: int, slot_id: str, choices: PaperChoices
+) -> PaperDifference:
+    found = _read(context, session, participant_id, slot_id)
+    if found.second.public_id != choices.second:
+        raise Refused("state_changed")
+    return found
+
+
+def _check_choices(found: PaperDifference, choices: PaperChoices) -> None:
+    open_ones = [name for name in found.differing if choices.chosen.get(name) not in CHOICES]
+    needed = [] if choices.discard else [Refused("choice_needed", field=name) for name in open_ones]
+    check_all(lambda: raise_all(needed), lambda: check_reason(choices.reason))
 
 
 def _read(context: StaffContext, session: Session, participant_id: int, slot_id: str) -> PaperDifference:

@@ -1,6 +1,6 @@
 """Entering a form that the participant filled in on paper: judged, kept, and submitted like any other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,6 +11,8 @@ from app.domain.capture.arrival import Arrival
 from app.domain.capture.corrections import names_somebody
 from app.domain.capture.document import complete_document
 from app.domain.capture.paper import PaperOutcome, PaperReason, classify_paper
+from app.domain.capture.slot_view import SlotDates
+from app.domain.instruments.definition import Item
 from app.domain.instruments.responses import (
     NOT_TICKED,
     AnswerValue,
@@ -22,7 +24,7 @@ from app.domain.instruments.responses import (
 from app.domain.plans.schedule import needs_late_reason
 from app.domain.plans.status import ANSWERABLE, Status, died_in_window
 from app.domain.plans.windows import Window, local_day, start_of_day
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all, raise_all
 from app.domain.typed_text import trim_text
 from app.services.capture.forms import FormDefinition, define_form
 from app.services.clinic.paper.storing import (
@@ -80,7 +82,7 @@ class TypedPaper:
     late_reason: str = ""
 
 
-def takes_paper(slot: Slot, at: datetime) -> bool:
+def takes_paper(slot: SlotDates, at: datetime) -> bool:
     """Whether a form may be entered from paper: open or missed, or its participant died in its window."""
     status = slot_status(slot, at)
     if status is Status.not_expected:
@@ -175,23 +177,54 @@ def check_takes_paper(slot: Slot, at: datetime) -> None:
 
 
 def _check_paper(context: StaffContext, session: Session, form: PaperForm, typed: TypedPaper) -> CheckedPaper:
-    slot, window = form.slot, form.window
-    _check_day(context, session, form, typed.collected_on)
-    if typed.reason not in tuple(PaperReason):
-        raise Refused("paper_reason_needed", field="reason", allowed=tuple(PaperReason))
-    if typed.helped_by not in ("", *HelpedBy):
-        raise Refused("unknown_choice", field="helped_by", allowed=tuple(HelpedBy))
-    arrival = classify_paper(window, slot_facts(slot), typed.collected_on)
+    check_all(
+        lambda: _check_day(context, session, form, typed.collected_on),
+        lambda: _check_sheet(typed.paper),
+        lambda: _check_choices(typed),
+        lambda: _check_late_reason(form, typed),
+        lambda: _find_note(form, typed),
+        lambda: _read_document(form.definition, typed.answers),
+    )
     return CheckedPaper(
         collected_on=typed.collected_on,
-        arrival=arrival,
+        arrival=classify_paper(form.window, slot_facts(form.slot), typed.collected_on),
         paper=_check_sheet(typed.paper),
         reason=PaperReason(typed.reason),
         helped_by=HelpedBy(typed.helped_by) if typed.helped_by else None,
-        note=_check_note(window, typed.note) if arrival is Arrival.out_of_window else None,
+        note=_find_note(form, typed),
         late_reason=_check_late_reason(form, typed),
         document=_read_document(form.definition, typed.answers),
     )
+
+
+def check_typed_paper(
+    context: StaffContext, participant_id: int, slot_id: str, typed: TypedPaper, *, dated: bool
+) -> None:
+    """Every field by itself, as `enter_paper` refuses it; without what rests on the day if not `dated`."""
+    with context.read() as session:
+        form = read_paper_form(context, session, participant_id, slot_id)
+        if dated:
+            _check_paper(context, session, form, typed)
+        check_all(
+            lambda: _check_sheet(typed.paper),
+            lambda: _check_choices(typed),
+            lambda: _read_document(form.definition, typed.answers),
+        )
+
+
+def _check_choices(typed: TypedPaper) -> None:
+    refusals = []
+    if typed.reason not in tuple(PaperReason):
+        refusals.append(Refused("paper_reason_needed", field="reason", allowed=tuple(PaperReason)))
+    if typed.helped_by not in ("", *HelpedBy):
+        refusals.append(Refused("unknown_choice", field="helped_by", allowed=tuple(HelpedBy)))
+    raise_all(refusals)
+
+
+def _find_note(form: PaperForm, typed: TypedPaper) -> str | None:
+    """Why it was filled in outside of the window; None where it was not."""
+    arrival = classify_paper(form.window, slot_facts(form.slot), typed.collected_on)
+    return _check_note(form.window, typed.note) if arrival is Arrival.out_of_window else None
 
 
 def _check_day(context: StaffContext, session: Session, form: PaperForm, collected_on: date) -> None:
@@ -234,18 +267,28 @@ def _check_late_reason(form: PaperForm, typed: TypedPaper) -> LateReason | None:
 def _read_document(definition: FormDefinition, typed: Sequence[TypedAnswer]) -> ValidAnswers:
     """The complete answer document; an answer to a question that the others leave unasked is left out."""
     answers: dict[str, AnswerValue] = {}
+    instrument, leave_out, refusals = definition.instrument, definition.leave_out, []
     for each in typed:
-        item = definition.instrument.item(each.item)
-        left_blank = item.has_choices and each.typed == BLANK
-        given = bool(trim_text(each.typed)) and not left_blank
-        if given and each.blank:
-            raise Refused("blank_and_typed", item=item.code)
-        if each.blank or left_blank:
-            answers[item.code] = validate_answer(item, None)
-        elif given:
-            answers[item.code] = parse_typed_answer(item, each.typed)
-        elif item.listed and not item.has_choices:
-            answers[item.code] = NOT_TICKED  # an empty line beside the box of a list
-    instrument, leave_out = definition.instrument, definition.leave_out
+        try:
+            answers.update(_read_answer(instrument.item(each.item), each))
+        except Refused as refused:
+            refusals.append(refused)
     asked = ValidAnswers(without_unasked(instrument, answers, leave_out))
+    check_all(
+        lambda: raise_all(refusals), lambda: complete_document(instrument, asked, leave_out, reviewed=True)
+    )
     return complete_document(instrument, asked, leave_out, reviewed=True)
+
+
+def _read_answer(item: Item, typed: TypedAnswer) -> Mapping[str, AnswerValue]:
+    """The answer by its item; none where nothing stands on the paper."""
+    left_blank = item.has_choices and typed.typed == BLANK
+    given = bool(trim_text(typed.typed)) and not left_blank
+    if given and typed.blank:
+        raise Refused("blank_and_typed", item=item.code)
+    if typed.blank or left_blank:
+        return {item.code: validate_answer(item, None)}
+    if given:
+        return {item.code: parse_typed_answer(item, typed.typed)}
+    # an empty line beside the box of a list
+    return {item.code: NOT_TICKED} if item.listed and not item.has_choices else {}

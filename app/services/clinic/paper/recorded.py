@@ -7,9 +7,9 @@ from sqlmodel import Session, col, select
 
 from app.domain.capture.paper import PaperOutcome, PaperReason
 from app.services.core.context import StaffContext
+from app.storage.queries.slots import StoredSlot
 from app.storage.queries.staff import find_staff_names
 from app.storage.tables.capture import PaperEntry
-from app.storage.tables.schedule import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class RecordedPaper:
         return self.outcome in (PaperOutcome.submitted, PaperOutcome.settled)
 
 
-def list_paper_entries(session: Session, slot: Slot) -> tuple[RecordedPaper, ...]:
+def list_paper_entries(session: Session, slot: StoredSlot) -> tuple[RecordedPaper, ...]:
     """What was entered from paper for a form that this reader may see, oldest first."""
     found = select(PaperEntry).where(PaperEntry.slot_id == slot.id).order_by(col(PaperEntry.id))
     rows = session.exec(found).all()
@@ -49,7 +49,7 @@ def list_paper_entries(session: Session, slot: Slot) -> tuple[RecordedPaper, ...
     )
 
 
-def get_paper_entries(context: StaffContext, slot: Slot) -> tuple[RecordedPaper, ...]:
+def get_paper_entries(context: StaffContext, slot: StoredSlot) -> tuple[RecordedPaper, ...]:
     """The same for a page of its own."""
     with context.read() as session:
         return list_paper_entries(session, slot)

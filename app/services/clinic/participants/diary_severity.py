@@ -9,23 +9,22 @@ from app.domain.instruments.severity import Severity, find_worst, list_severitie
 from app.domain.plans.plan import Plan
 from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items
+from app.storage.plain_rows import SlotRecord
 from app.storage.queries.participant_answers import read_newest_answers
-from app.storage.tables.columns import key_of
-from app.storage.tables.schedule import Slot
 
 
 def read_worst_severities(
-    context: StaffContext, session: Session, plan: Plan, diary: Sequence[Slot]
+    context: StaffContext, session: Session, plan: Plan, participant_id: int, diary: Sequence[SlotRecord]
 ) -> Mapping[str, Severity]:
     """By the form's public id; an entry in which every symptom was left blank is not there."""
     if plan.diary is None or not diary:
         return {}
-    answers = read_newest_answers(session, diary[0].participant_id, plan.diary.instrument)
+    answers = read_newest_answers(session, participant_id, plan.diary.instrument)
     library, worst = context.installation.library, {}
     for slot in diary:
-        if key_of(slot) in answers:
+        if slot.id in answers:
             instrument = library.instrument(slot.instrument, slot.instrument_version)
             leave_out = excluded_items(library.plan(plan.id, slot.plan_version), slot.instrument)
-            said = list_severities(instrument, ValidAnswers(answers[key_of(slot)]), leave_out)
+            said = list_severities(instrument, ValidAnswers(answers[slot.id]), leave_out)
             worst[slot.public_id] = find_worst(said.values())
     return {slot: each for slot, each in worst.items() if each is not None}

@@ -13,11 +13,12 @@ from app.domain.records.participants import TeamRequestKind
 from app.services.accounts.devices import BoundDevice
 from app.services.clinic.today.contact_log import LoggedContact, fold_contacts
 from app.services.core.context import participant_actor
+from app.services.core.throttling import judge_counters, name_participant_counters
+from app.storage.plain_rows import SlotRecord
 from app.storage.queries.contradictions import Contradiction, read_contradiction
 from app.storage.queries.participant_records import RecordLine, read_participant_records
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
-from app.storage.tables.schedule import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,22 @@ class DispositionHistory:
 class QuarantinedAnswers:
     """That answers came which the form could not take, and why; never the answers."""
 
-    slot: Slot
+    slot: SlotRecord
     reason: str
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerConflict:
+    """Two answers to one item of a form from two phones, neither of which knew of the other's (OFF-05).
+
+    Both are kept and the later one is current; when each was received, and never the answers themselves.
+    """
+
+    slot: SlotRecord
+    item: str
+    earlier_at: datetime
+    later_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,7 @@ class RequestHistory:
     """
 
     kind: TeamRequestKind
-    slot: Slot | None
+    slot: SlotRecord | None
     asked_at: datetime
     closed_at: datetime | None
     outcome: str
@@ -100,7 +114,11 @@ class IssuedInvitation:
 
 @dataclass(frozen=True, slots=True)
 class RecordedFacts:
-    """All of it; `answered` is the number of answers in each draft, by the slot's key."""
+    """All of it; `answered` is the number of answers in each draft, by the slot's key.
+
+    `waiting_paper` are the forms of which one of two paper entries waits, as `find_waiting_paper` gives them.
+    `locked`: their second check is refused for now, after wrong tries.
+    """
 
     dates: tuple[AnchorHistory, ...]
     dispositions: tuple[DispositionHistory, ...]
@@ -110,17 +128,26 @@ class RecordedFacts:
     kept_apart: tuple[QuarantinedAnswers, ...]
     contradictions: tuple[Contradiction, ...]
     contacts: tuple[LoggedContact, ...]
+    conflicts: tuple[AnswerConflict, ...]
     answered: Mapping[int, int]
+    waiting_paper: frozenset[int]
+    locked: bool
 
 
 def read_recorded_facts(
-    session: Session, participant: Participant, plan: Plan, slots: Sequence[Slot], hides: bool
+    session: Session,
+    participant: Participant,
+    plan: Plan,
+    slots: Sequence[SlotRecord],
+    hides: bool,
+    at: datetime,
 ) -> RecordedFacts:
     """Read all facts of a participant at once; with `hides` without the dates that reveal the arm."""
     lines: dict[str, list[RecordLine]] = {}
-    for line in read_participant_records(session, key_of(participant)):
+    counters = name_participant_counters(key_of(participant))
+    for line in read_participant_records(session, key_of(participant), counters):
         lines.setdefault(line.table, []).append(line)
-    shown = {key_of(slot): slot for slot in slots}
+    shown = {slot.id: slot for slot in slots}
     kinds = [kind for kind in plan.anchors if not (hides and kind.arm_revealing)]
     return RecordedFacts(
         dates=tuple(_anchor_history(kind, lines.get("anchor", ())) for kind in kinds),
@@ -147,7 +174,16 @@ def read_recorded_facts(
             for change in json.loads(row.note)
         ),
         contacts=fold_contacts((_contact(row), row.refers_to) for row in lines.get("contact_entry", ())),
+        conflicts=tuple(
+            AnswerConflict(shown[row.slot_id], row.kind, row.at, row.other_at or row.at)
+            for row in lines.get("conflict", ())
+            if row.slot_id in shown
+        ),
         answered={row.slot_id: row.number for row in lines.get("draft", ())},
+        waiting_paper=frozenset(row.slot_id for row in lines.get("paper", ())),
+        locked=bool(
+            judge_counters(((row.kind, row.number, row.at) for row in lines.get("throttle", ())), at)
+        ),
     )
 
 
@@ -178,7 +214,7 @@ def _disposition(row: RecordLine) -> DispositionValue:
     return DispositionValue(row.number, row.kind, row.detail, row.source, row.note, row.at, row.who)
 
 
-def _request(participant: Participant, row: RecordLine, shown: Mapping[int, Slot]) -> RequestHistory:
+def _request(participant: Participant, row: RecordLine, shown: Mapping[int, SlotRecord]) -> RequestHistory:
     kind, slot = TeamRequestKind(row.kind), shown.get(row.slot_id)
     withdrawn = row.by == participant_actor(participant.public_id).id
     return RequestHistory(kind, slot, row.at, row.ended_at, row.note, row.who, withdrawn)

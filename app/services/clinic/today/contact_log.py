@@ -9,8 +9,8 @@ from sqlmodel import Session, col, select
 from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
-from app.domain.refusal import Refused
-from app.domain.today.contacts import ContactNote, check_contact, check_settled
+from app.domain.refusal import Refused, check_all
+from app.domain.today.contacts import ContactNote, check_contact
 from app.services.accounts.contacts import ContactDetails, get_masked_contact
 from app.services.core.context import StaffContext
 from app.storage.queries.staff import find_staff_names
@@ -66,9 +66,8 @@ def log_contact(
         chain = participant_chain(participant_id)
         work.lock(chain)
         participant = work.session.get_one(Participant, participant_id)
-        checked = check_contact(outcome, note, next_try, local_day(context.at, participant.zone))
-        if answers_call:
-            check_settled(checked.outcome)
+        today = local_day(context.at, participant.zone)
+        checked = check_contact(outcome, note, next_try, today, answers_call=answers_call)
         work.session.add(_entry(context, participant_id, checked, context.at))
         work.record(AuditEvent.CONTACT_LOGGED, chain, reason=checked.note or None)
         request = _open_call(work.session, participant_id) if answers_call else None
@@ -102,13 +101,27 @@ def correct_contact(
             raise Refused("contact_corrected")
         participant = work.session.get_one(Participant, participant_id)
         today = local_day(entry.contacted_at, participant.zone)
-        checked = check_contact(outcome, note, next_try, today)
-        if not reason.strip():
-            raise Refused("correction_reason", field="reason")
+        checked = check_contact_correction(outcome, note, next_try, today, reason)
         row = _entry(context, participant_id, checked, entry.contacted_at)
         row.corrects_id, row.reason = entry_id, reason.strip()
         work.session.add(row)
         work.record(AuditEvent.CONTACT_CORRECTED, chain, reason=row.reason)
+
+
+def check_contact_correction(
+    outcome: str, note: str, next_try: date | None, today: date, reason: str
+) -> ContactNote:
+    """How the entry should have read; `today` is the day on which somebody tried.
+
+    Raises Refused: "correction_reason", or as `check_contact`.
+    """
+    check_all(lambda: check_contact(outcome, note, next_try, today), lambda: _check_correction_reason(reason))
+    return check_contact(outcome, note, next_try, today)
+
+
+def _check_correction_reason(reason: str) -> None:
+    if not reason.strip():
+        raise Refused("correction_reason", field="reason")
 
 
 def get_contact_context(context: StaffContext, participant_id: int) -> ContactContext:

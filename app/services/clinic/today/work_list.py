@@ -200,7 +200,8 @@ def find_participant_reasons(
     sees_arm = context.actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
     hides_arm = plan.blinded and not sees_arm
     plans = (plan, *list_plans(context.installation, session, participant.study_id))
-    return read_participant_work(context, session, participant, plans, hides_arm).reasons
+    locked = key_of(participant) in find_throttled_participants(session, context.at)
+    return read_participant_work(context, session, participant, plans, hides_arm, locked).reasons
 
 
 def read_participant_work(
@@ -209,10 +210,12 @@ def read_participant_work(
     participant: Participant,
     plans: Sequence[Plan],
     hides_arm: bool,
+    locked: bool,
 ) -> ParticipantWork:
-    """Where one participant stands on the list, in three queries; `hides_arm`: no forms that tell the arm.
+    """Where one participant stands on the list, in two queries; `hides_arm`: no forms that tell the arm.
 
-    The first of the plans is the version that they follow, behind it stand those of which forms exist.
+    `locked`: their second check is refused for now. The first of the plans is the version that they follow,
+    behind it stand those of which forms exist.
     """
     if participant.exit_kind is not None:
         return ParticipantWork((), None)
@@ -224,11 +227,10 @@ def read_participant_work(
         sites=(participant.site_id,),
         at=context.at,
         hides_arm=hides_arm,
-        locked=tuple(find_throttled_participants(session, context.at)),
     )
     person = read_people(session.connection(), search, [key])[key]
     forms = list_forms(session.connection(), search, [key])[key]
-    facts = participant_facts(person, forms, key in search.locked)
+    facts = participant_facts(person, forms, locked)
     return ParticipantWork(find_reasons(facts, plans[0].worklist, context.at), find_snooze(person))
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from app.domain.instruments.responses import AnswerValue
 from app.storage.queries.matters.branches import EARLIER, LATER, UNAWARE
-from app.storage.tables.schedule import Slot
 
 _CONFLICTS = (
     sa.select(
@@ -27,9 +26,6 @@ _OF_FORM = _CONFLICTS.add_columns(
     LATER.c.value.label("later_value"),
     LATER.c.words.label("later_words"),
 ).where(LATER.c.slot_id == sa.bindparam("slot", type_=sa.BigInteger))
-_OF_PARTICIPANT: sa.Select[*tuple[Any, ...]] = _CONFLICTS.join(Slot, col(Slot.id) == LATER.c.slot_id).where(
-    col(Slot.participant_id) == sa.bindparam("participant", type_=sa.Integer)
-)
 
 
 class ConflictingAnswers(NamedTuple):
@@ -40,11 +36,6 @@ class ConflictingAnswers(NamedTuple):
     earlier_at: datetime
     later: AnswerValue
     later_at: datetime
-
-
-def list_conflicting_items(session: Session, participant_id: int) -> Sequence[sa.Row[Any]]:
-    """Every pair of a participant: which form and question, and when each was received; not the answers."""
-    return session.connection().execute(_OF_PARTICIPANT, {"participant": participant_id}).all()
 
 
 def read_conflicting_answers(session: Session, slot_id: int) -> Sequence[ConflictingAnswers]:

@@ -1,0 +1,80 @@
+"""What is wrong with a form of the desk: every field that one press refuses, with its words and its place."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from app.clinic.frame.field_names import find_field, words_by_label
+from app.clinic.request import StaffRequest
+from app.domain.refusal import Refused
+from app.web.acts import STALE
+
+PAGE = "main"
+"""Stands for the page itself, where a refusal is about no field of the form."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """One field that is wrong: its name in the form, its id on the page, and why in words."""
+
+    field: str
+    target: str
+    words: str
+    listed: bool = True  # not the second question of which the summary would say the same
+
+
+@dataclass(frozen=True, slots=True)
+class FormFaults:
+    """The faults of one form, by field; `form` tells it from others of the page. False: nothing is wrong."""
+
+    faults: tuple[FieldFault, ...] = ()
+    form: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.faults)
+
+    def __getitem__(self, field: str) -> str:
+        """What is wrong with this field, in words; "" for nothing."""
+        return next((each.words for each in self.faults if each.field == field), "")
+
+    def within(self, form: str) -> "FormFaults":
+        """These faults if they are those of this form; none for any other."""
+        return self if form == self.form else NO_FAULTS
+
+    @property
+    def lines(self) -> tuple[tuple[str, str], ...]:
+        """Where each fault is and what it is, as the summary of the page lists them."""
+        return tuple((each.target, each.words) for each in self.faults if each.listed)
+
+    @property
+    def adrift(self) -> tuple[tuple[str, str], ...]:
+        """The same where the form stands on the page no more."""
+        return tuple((PAGE, words) for _target, words in self.lines)
+
+
+NO_FAULTS = FormFaults()
+
+
+def list_faults(
+    desk: StaffRequest,
+    refused: Refused,
+    labels: Mapping[str, str],
+    *,
+    form: str = "",
+    prefix: str = "",
+    find: Callable[[Refused], str] | None = None,
+    tell: Callable[[Refused], str] | None = None,
+) -> FormFaults:
+    """Every fault of a refused form, one a field; `labels` are those of its fields by their names.
+
+    `prefix` begins the ids of the form on its page. `find` names the field of a refusal and `tell` words it
+    where its own details do not.
+    """
+    faults: dict[tuple[str, str], FieldFault] = {}
+    for each in (refused, *refused.also):
+        field = find(each) if find else find_field(each, labels)
+        field = PAGE if each.code in STALE else field
+        words = tell(each) if tell else words_by_label(desk, each, labels)
+        target = PAGE if field == PAGE else f"{prefix}{field}"
+        listed = "items" not in each.details or all(words != told.words for told in faults.values())
+        faults.setdefault((field, words if field == PAGE else ""), FieldFault(field, target, words, listed))
+    return FormFaults(tuple(faults.values()), form)
