@@ -7,8 +7,7 @@ from fastapi import APIRouter, Form
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from app.clinic.frame.field_names import find_field
-from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
 from app.domain.refusal import Refused, check_all

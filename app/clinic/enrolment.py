@@ -15,8 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.clinic.frame.field_names import find_field
-from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults
 from app.clinic.frame.refusal_words import LABELS
 from app.clinic.frame.studies import STUDY
 from app.clinic.frame.typed_day import TypedDay, read_typed_day

@@ -161,7 +161,8 @@ def test_cells_stand_in_their_rows_and_are_links() -> None:
     assert last.y + grid.cell <= grid.height
     words = (
         "{% from 'ui/charts.html' import heat_grid %}"
-        "{% call(about) heat_grid(chart=chart, label='Words.') %}{{ about }}.{% endcall %}"
+        "{% macro cell(about) %}{{ about }}.{% endmacro %}"
+        "{{ heat_grid(chart=chart, label='Words.', sentence=cell) }}"
     )
     text = PAGES.environments["en"].from_string(words).render(chart=grid)
     assert '<a href="/b"><title>Missed.</title>' in text

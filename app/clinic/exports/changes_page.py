@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.clinic.frame.field_names import words_by_label
+from app.clinic.frame.form_faults import words_by_label
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.clinic.trail.field_words import FIELD_WORDS
 from app.clinic.trail.value_words import ACTOR_WORDS, REASON_WORDS, find_value_words

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import answer_words, name_form
-from app.clinic.frame.field_names import words_by_label
-from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults, words_by_label
 from app.clinic.frame.second_factor import PasskeyAnswer, read_factor
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
 from app.domain.refusal import Refused, check_all, raise_all

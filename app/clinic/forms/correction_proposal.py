@@ -16,8 +16,7 @@ from app.clinic.forms.answer_rows import (
     name_questions,
     split_questions,
 )
-from app.clinic.frame.field_names import find_field, words_by_label
-from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults, words_by_label
 from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, PostedFields, url_of_participant
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionReason

@@ -15,8 +15,7 @@ from app.clinic.forms.answer_rows import (
     name_questions,
     split_questions,
 )
-from app.clinic.frame.field_names import find_field, words_by_label
-from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults, words_by_label
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.records.participant_rows import Cell, build_cell, instrument_name, participant_url
 from app.clinic.request import (

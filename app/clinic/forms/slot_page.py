@@ -10,8 +10,7 @@ from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import AnswersCard, build_answers_card
 from app.clinic.forms.pdf_sheet import can_make_pdf
-from app.clinic.frame.field_names import find_field
-from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults
 from app.clinic.records.participant_rows import Cell, build_cell, instrument_name, participant_url
 from app.clinic.request import (
     CONFIRM,
@@ -42,7 +41,7 @@ from app.web.urls import EXEMPTION, FORM_CORRECTION, PAPER_ENTRY, PARTICIPANT_FO
 
 
 @dataclass(frozen=True, slots=True)
-class FormFacts:
+class FormPageFacts:
     """Between which days a form is expected, when it was begun and sent, and who wrote its answers down."""
 
     opens_on: date | None
@@ -69,7 +68,7 @@ class SlotPage:
     name: str
     visit: str
     cell: Cell
-    facts: FormFacts
+    facts: FormPageFacts
     note: str
     reasons: tuple[str, ...]
     excused: str
@@ -212,9 +211,9 @@ def build_slot_page(desk: ParticipantStaffRequest, slot_id: str, version: int | 
     )
 
 
-def _build_facts(state: FormState) -> FormFacts:
+def _build_facts(state: FormState) -> FormPageFacts:
     slot = state.slot
-    return FormFacts(
+    return FormPageFacts(
         opens_on=slot.opens_on,
         target_on=slot.target_on,
         closes_on=slot.closes_on,

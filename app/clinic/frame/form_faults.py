@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from app.clinic.frame.field_names import find_field, words_by_label
+from app.clinic.frame.refusal_words import HIDDEN, LABELS
 from app.clinic.request import StaffRequest
 from app.domain.refusal import Refused
 from app.web.acts import STALE
 
+_PARTS = ("_year", "_month", "_day")
 PAGE = "main"
 """Stands for the page itself, where a refusal is about no field of the form."""
 
@@ -78,3 +79,24 @@ def list_faults(
         listed = "items" not in each.details or all(words != told.words for told in faults.values())
         faults.setdefault((field, words if field == PAGE else ""), FieldFault(field, target, words, listed))
     return FormFaults(tuple(faults.values()), form)
+
+
+def find_field(refused: Refused, labels: Mapping[str, str]) -> str:
+    """The name of the form's field that a refusal is about; "main", the page itself, for none of them.
+
+    A box of a day is a part of the day's field; a label of `hours` is that of `hours_mon` too.
+    """
+    named = str(refused.details.get("field", ""))
+    if named not in labels and named.endswith(_PARTS):
+        named = named[: named.rfind("_")]
+    return named if named in labels or named.partition("_")[0] in labels else PAGE
+
+
+def words_by_label(desk: StaffRequest, refused: Refused, labels: Mapping[str, str]) -> str:
+    """The refusal in words; `labels` are the labels of the form's fields by their names."""
+    if "field" not in refused.details:
+        return desk.words(refused)
+    named = find_field(refused, labels)
+    label = labels.get(named) or labels.get(named.partition("_")[0])
+    label = label or LABELS.get(str(refused.details["field"]), HIDDEN)
+    return desk.words(Refused(refused.code, **{**refused.details, "field": desk.word(label)}))

@@ -6,8 +6,7 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.clinic.frame.field_names import find_field
-from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults
 from app.clinic.people.field_words import FIELD_WORDS
 from app.clinic.people.people_list import Typed, check_site_choice, read_typed
 from app.clinic.request import PostedFields, SignedInRequest, StaffRequest

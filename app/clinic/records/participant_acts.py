@@ -9,8 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from app.clinic.frame.field_names import find_field
-from app.clinic.frame.form_faults import list_faults
+from app.clinic.frame.form_faults import find_field, list_faults
 from app.clinic.frame.typed_day import TypedDay, day_of_form
 from app.clinic.participant import build_participant_page
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, get_overview

@@ -9,8 +9,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import answer_words, name_form
-from app.clinic.frame.field_names import find_field
-from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, PostedFields, url_of_participant
 from app.domain.capture.corrections import find_changed_items
 from app.domain.instruments.responses import AnswerValue

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import RedirectResponse, Response
 
 from app.clinic.frame.desk_counts import get_desk_counts
-from app.clinic.frame.field_names import words_by_label
+from app.clinic.frame.form_faults import words_by_label
 from app.clinic.frame.navigation import list_menu
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.clinic.today.address import (

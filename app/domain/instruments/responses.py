@@ -69,9 +69,10 @@ def parse_answer(item: Item, text: str) -> AnswerValue:
     decimals, rest = part[: item.decimals], part[item.decimals :]
     if rest.strip("0"):
         raise Refused("wrong_kind", item=item.code, allowed=f"number with at most {item.decimals} decimals")
-    if sign and item.decimals:  # nothing that is measured is below 0, and -0.2 would be a code
+    value = int(sign + whole + decimals.ljust(item.decimals, "0"))
+    if value < 0 and item.decimals:  # nothing that is measured is below 0, and -0.2 would be a code
         raise Refused("out_of_range", item=item.code, low=item.low, high=item.high)
-    return validate_answer(item, int(sign + whole + decimals.ljust(item.decimals, "0")))
+    return validate_answer(item, value)
 
 
 def parse_typed_answer(item: Item, typed: str) -> AnswerValue:

@@ -134,6 +134,10 @@ class RecordedFacts:
     locked: bool
 
 
+def _device(row: RecordLine) -> BoundDevice:
+    return BoundDevice(row.number, row.kind, row.at, row.seen_at, row.ended_at, bool(row.by))
+
+
 def read_recorded_facts(
     session: Session,
     participant: Participant,
@@ -152,10 +156,7 @@ def read_recorded_facts(
     return RecordedFacts(
         dates=tuple(_anchor_history(kind, lines.get("anchor", ())) for kind in kinds),
         dispositions=_dispositions(lines.get("disposition", ())),
-        devices=tuple(
-            BoundDevice(row.number, row.kind, row.at, row.seen_at, row.ended_at, bool(row.by))
-            for row in lines.get("device", ())
-        ),
+        devices=tuple(map(_device, lines.get("device", ()))),
         invitations=tuple(
             IssuedInvitation(row.at, row.seen_at, row.other_at, row.ended_at, row.who)
             for row in lines.get("activation", ())
