@@ -30,6 +30,8 @@ STAFF = {Who(role.value): role for role in Role}
 _EXPORT = f"{urls.EDC}/exports/{{export}}"
 NOT_THEIRS = {("GET", urls.EXPORT_FILE), ("GET", _EXPORT), ("GET", f"{_EXPORT}/files/{{file}}")}
 """Exports are for whoever requested them alone: see `test_exports_page` and `test_edc_datasets`."""
+NEVER_WITHOUT_A_CODE = {("POST", urls.ADDRESS_CODE)}
+"""Nobody knows the code before it was mailed: see `test_own_address`."""
 READERS = (Who.monitor, Who.admin, Who.statistician, Who.sponsor_viewer)
 """Roles that change nothing of the trial (IAM-04, INV-06)."""
 STILL_OPEN_WHEN_LOCKED = {
@@ -41,13 +43,13 @@ STILL_OPEN_WHEN_LOCKED = {
     ("GET", "/help/call"),
     ("POST", "/help/call"),
 }
-CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/offline"), ("GET", "/f/{slot}/blank")}
-"""The shipped plan shows nobody what they answered, and opens no form without a connection."""
+CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}")}
+"""The shipped plan shows nobody what they answered."""
 
 
 def expected(who: Who, method: str, path: str, access: Access) -> bool:
     """Whether the table of permissions lets them in."""
-    if (method, path) in CLOSED_BY_THE_PLAN | NOT_THEIRS:
+    if (method, path) in CLOSED_BY_THE_PLAN | NOT_THEIRS | NEVER_WITHOUT_A_CODE:
         return False
     if access.caller is Kind.PUBLIC:
         return True

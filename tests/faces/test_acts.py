@@ -65,6 +65,7 @@ KEYLESS_FORMS = {
     "clinic/desk.html",
     "clinic/people/account.html",
     "clinic/people/join.html",
+    "clinic/people/passkey.html",  # its challenge is its key
     "clinic/sign_in.html",
     "clinic/signed_out.html",  # carries the key of the page on which the act was pressed
     "patient/activate.html",

@@ -3,6 +3,7 @@
 On both databases what stores rows of its own; the rest, which changes at most a row or a cookie, on SQLite.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from app.cli.operator import OPERATOR
 from app.domain.records.access import Role
 from app.services.core.context import StaffContext
 from app.services.people.staff_links import InvitationEntry, invite_person, read_link
+from app.services.reminders.reminder_delivery import MessageSender
 from app.web import urls
 from app.web.acts import EXEMPT
 from tests.applications import visitor
@@ -26,6 +28,7 @@ from tests.faces.rights import Who
 from tests.faces.visitors import event
 from tests.markup import parsed
 from tests.services.people import PIN
+from tests.services.reminded import WORDS, MailServer
 from tests.services.soft_key import SoftKey
 
 SECOND = "a second correct horse"
@@ -87,6 +90,14 @@ def _activated(sites: SiteFixture) -> Sent:
 def _typed_code(sites: SiteFixture) -> Sent:
     body = {"code": sites.waiting.code, "pin": PIN, "pin_again": PIN}
     return Sent(posted(visitor(sites.app), sites, urls.CODE, body), 303, 404, TRIED)
+
+
+def _own_address_code(sites: SiteFixture) -> Sent:
+    server = MailServer()
+    sites.app.state.outbox = MessageSender({"email": server}, WORDS)
+    posted(sites.phone.client, sites, urls.OWN_ADDRESS, {"address": "li@example.org"})()
+    code = "".join(re.findall(r"\b\d{3} \d{3}\b", server.letters[0].text)[:1])
+    return Sent(posted(sites.phone.client, sites, urls.ADDRESS_CODE, {"code": code}), 303, 303)
 
 
 def _unlocked(sites: SiteFixture) -> Sent:
@@ -268,6 +279,8 @@ SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {
     ("POST", f"{urls.EDC}/exports"): _export,
     ("POST", urls.PEOPLE): _of_participant(urls.PEOPLE, person="1"),
     ("POST", urls.MARK): _mark_of_one,
+    ("POST", urls.HOME_SCREEN): _of_participant(urls.HOME_SCREEN),
+    ("POST", urls.ADDRESS_CODE): _own_address_code,
     ("POST", "/language"): _of_participant("/language", lang="en"),
     ("POST", urls.PRACTICE): _of_participant(urls.PRACTICE),
     ("PUT", f"{urls.EDC}/participants/{{subject}}"): _registered,
