@@ -195,7 +195,7 @@ def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
         sa.select(
             head.c.study_id,
             (head.c.seq + sa.literal_column("1")).label("seq"),
-            head.c.hash.label("prev_hash"),
+            head.c.hash.label("was"),
         )
         .select_from(source)
         .where(head.c.study_id == sa.bindparam("sent_study"))
@@ -204,7 +204,7 @@ def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
     )
     envelope = _sha256(_joined(_text("e0"), locked.c.seq, _text("e1"))).label("envelope")
     known = sa.select(locked, envelope).cte("known")
-    linked = _sha256(_joined(known.c.prev_hash, sa.literal_column("':'"), known.c.envelope))
+    linked = _sha256(_joined(known.c.was, sa.literal_column("':'"), known.c.envelope))
     return sa.select(known, linked.label("hash")).cte("link")
 
 
@@ -232,7 +232,7 @@ def _one_statement(*, seen: bool) -> sa.Insert:
 
 def _event(linked: sa.CTE) -> sa.Insert:
     """The feed event, its line put together from the pieces and what stands between them."""
-    gaps = (linked.c.envelope, linked.c.hash, linked.c.prev_hash, linked.c.seq)
+    gaps = (linked.c.envelope, linked.c.hash, linked.c.was, linked.c.seq)
     filled = [part for place, gap in enumerate(gaps) for part in (_text(f"l{place}"), gap)]
     event, late = table_of(FeedEvent), ("seq", "line", "hash")
     names = [name for name in _names(event) if name not in late]
