@@ -32,7 +32,6 @@ STAGED: Mapping[str, Sequence[str]] = {
         "tests/services/test_datasets.py",
         "tests/services/test_exports.py",
         "tests/program/test_datasets_cli.py",
-        "tests/analysis/test_starters.py",
         "tests/faces/test_edc_datasets.py",
         "tests/faces/test_exports_page.py",
     ),

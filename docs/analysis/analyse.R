@@ -27,6 +27,14 @@ points <- 10
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 dir.create(to, showWarnings = FALSE, recursive = TRUE)
 
+stop_with <- function(...) {
+  message(...)
+  quit(status = 1)
+}
+if (!file.exists(file.path(from, "adqs.xpt"))) {
+  stop_with(from, ": no adqs.xpt there; `daybook export` writes one with `--format xpt`.")
+}
+
 # An empty text of a transport file is "", which is missing.
 read_data <- function(name) {
   data <- as.data.frame(haven::read_xpt(file.path(from, paste0(name, ".xpt"))))
@@ -41,10 +49,10 @@ write_table <- function(table, name) {
 dm <- read_data("dm")
 adqs <- read_data("adqs")
 compl <- subset(read_data("compl"), RULESET == "1" & LATEFL == "N")
-if (!"ARMCD" %in% names(dm)) {
-  message("This export holds no arms: ask for one with them.")
-  quit(status = 1)
-}
+if (!"ARMCD" %in% names(dm)) stop_with("This export holds no arms: ask for one with them.")
+if (all(is.na(adqs$AVAL))) stop_with("This export holds no scores: ask for one with them.")
+unknown <- setdiff(modelled, adqs$PARAMCD)
+if (length(unknown)) stop_with(unknown[1], " is no scale of it.")
 people <- subset(dm, !is.na(RFSTDTC) & !is.na(RFICDTC))
 arms <- unique(na.omit(people$ARMCD))
 arms <- c(sort(setdiff(arms, control)), intersect(control, arms))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 from deterioration import estimate_curves, estimate_hazards, list_events
-from export_folder import CONTROL, ExportFolder
+from export_folder import CONTROL, open_export
 from repeated_measures import estimate_changes
 from tables import compare_with_compl, score_again, tabulate_change, tabulate_completeness
 
@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--to", type=Path, required=True, help="a folder for the tables")
     parser.add_argument("--model", nargs="+", default=MODELLED, metavar="PARAMCD", help="scales to model")
     asked = parser.parse_args()
-    export = ExportFolder(asked.export)
+    export = open_export(asked.export, asked.model)
     asked.to.mkdir(parents=True, exist_ok=True)
     completeness = tabulate_completeness(export)
     events = pd.concat([list_events(export, parameter) for parameter in export.parameters.index])

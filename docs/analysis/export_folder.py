@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,21 @@ import pandas as pd
 
 CONTROL, POINTS = "SOC", 10.0
 """The arm that others are compared with, and the points of a change that count as deterioration."""
+
+
+def open_export(path: Path, parameters: Sequence[str]) -> "ExportFolder":
+    """An export that has what an analysis of these scales needs; ends the program where it has not."""
+    for name in ("manifest.json", "codebook.csv", "adqs.csv"):
+        if not (path / name).is_file():
+            raise SystemExit(f"{path}: no {name} there; `daybook export` writes one with `--format csv`.")
+    export = ExportFolder(path)
+    if "TRTP" not in export.adqs:
+        raise SystemExit("This export holds no arms: ask for one with them.")
+    if export.adqs.AVAL.isna().all():
+        raise SystemExit("This export holds no scores: ask for one with them.")
+    if unknown := sorted(set(parameters) - set(export.parameters.index)):
+        raise SystemExit(f"{unknown[0]} is no scale of it: {', '.join(export.parameters.index)} are.")
+    return export
 
 
 @dataclass(frozen=True)
@@ -51,8 +67,6 @@ class ExportFolder:
     def population(self) -> pd.DataFrame:
         """Who is randomised and consented, with their arm: one record each."""
         people = self.read("dm")
-        if "ARMCD" not in people:
-            raise SystemExit("This export holds no arms: ask for one with them.")
         counted = people[people.RFSTDTC.notna() & people.RFICDTC.notna()]
         return counted[["USUBJID", "ARMCD"]].rename(columns={"ARMCD": "TRTP"})
 

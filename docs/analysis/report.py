@@ -13,7 +13,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 from deterioration import estimate_curves, estimate_hazards, list_events
-from export_folder import CONTROL, POINTS, ExportFolder
+from export_folder import CONTROL, POINTS, ExportFolder, open_export
 from figures import STYLE, Tables, draw_change, draw_completeness, draw_deterioration, draw_distribution
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure, FigureBase
@@ -40,7 +40,7 @@ def main() -> None:
     asked = parser.parse_args()
     asked.to.mkdir(parents=True, exist_ok=True)
     mpl.rcParams.update(STYLE)
-    write_report(ExportFolder(asked.export), asked.to, list(asked.scales), asked.note)
+    write_report(open_export(asked.export, asked.scales), asked.to, list(asked.scales), asked.note)
 
 
 def write_report(export: ExportFolder, folder: Path, chosen: list[str], note: str = "") -> None:

@@ -70,6 +70,8 @@ def test_the_starter_gives_the_figures_of_the_program_and_of_r(
     assert len(pages) == 4
     assert "Population: 43 participants randomised and consented (SBRT: 21, SOC: 21)" in pages[0]
     assert "Physical Functioning: adjusted mean change" in pages[3]
+    with pytest.raises(SystemExit, match=r"^C30XX is no scale of it: C30QL2, C30PF2, "):
+        importlib.import_module("export_folder").open_export(export, ["C30QL2", "C30XX"])
     _alter_a_score(export / "adqs.csv")
     altered_folder = importlib.import_module("export_folder").ExportFolder(export)
     equal, total = importlib.import_module("tables").score_again(altered_folder)
