@@ -254,6 +254,7 @@ def valid_body(sites: SiteFixture, method: str, path: str) -> dict[str, Any]:
         "/settings/reminders": {"wanted": "no"},
         "/settings/reminders/hour": {"hour": "10:00"},
         "/settings/address": {"address": "li@example.org"},
+        urls.STAFF_GRANTS: {"study": "sbrt-nsclc"},
         "/desk/sign-in": {"email": HALF, "password": PASSWORD},
         "/api/edc/v1/oauth/token": {
             "grant_type": "client_credentials",

@@ -43,8 +43,8 @@ STILL_OPEN_WHEN_LOCKED = {
     ("GET", "/help/call"),
     ("POST", "/help/call"),
 }
-CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}")}
-"""The shipped plan shows nobody what they answered."""
+CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/f/{slot}/blank")}
+"""The shipped plan shows nobody what they answered; a form that is not begun does not open again."""
 
 
 def expected(who: Who, method: str, path: str, access: Access) -> bool:
