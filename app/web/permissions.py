@@ -238,6 +238,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", urls.STAFF_SESSION): staff_access(Permission.STAFF_MANAGE),
     ("GET", urls.JOIN): PUBLIC,
     ("POST", urls.JOIN): PUBLIC,
+    ("GET", urls.JOIN_PASSKEY): PUBLIC,
     ("GET", urls.ACCOUNT): staff_access(),
     ("POST", urls.ACCOUNT_PASSWORD): staff_access(),
     ("POST", urls.ACCOUNT_CODES): staff_access(),

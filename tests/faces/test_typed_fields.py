@@ -48,6 +48,7 @@ AS_TYPED = {
     ("/desk/account/recovery-codes", "passkey"),
     (urls.ACCOUNT_PASSKEYS, "passkey"),
     (urls.ACCOUNT_NEW_PASSKEY, "passkey"),
+    (urls.JOIN, "passkey"),
     (urls.CORRECTION, "passkey"),
 }
 """Any characters are good in a password; its use case composes them. An address is of the desk or none, and a

@@ -1,6 +1,7 @@
 """Passkeys of staff: added by their owner, shown instead of a code, and worth nothing twice or elsewhere."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -33,13 +34,13 @@ from app.services.people.own_passkeys import (
 )
 from app.services.people.own_proof import OwnProof
 from app.services.people.role_grants import disable_person
-from app.services.people.staff_links import reset_person
+from app.services.people.staff_links import read_link, reset_person, use_link
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.staff import Passkey, Staff
 from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.services.soft_key import SoftKey
-from tests.services.staff_desk import EMAIL, HERE, PASSWORD, Desk, code, open_desk
+from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, Desk, code, open_desk
 
 COOKIE = "the token of a whole session"
 
@@ -265,6 +266,23 @@ def test_a_removed_passkey_and_those_of_a_reset_account_are_worth_nothing(owner:
     assert refused(lambda: add_passkey(own, owner.staff_id, "Late", late, COOKIE)) == "not_signed_in"
     disable_person(desk.context(), owner.staff_id, "left")
     assert refused(lambda: add_passkey(own, owner.staff_id, "Late", late, COOKIE)) == "not_signed_in"
+
+
+@pytest.mark.req("IAM-06", "IAM-11")
+def test_a_passkey_proves_who_uses_a_link_for_a_new_password(owner: Owner) -> None:
+    desk = owner.desk
+    issued = reset_person(desk.context(), owner.staff_id, LinkPurpose.PASSWORD, "forgotten")
+    token = issued.url.rpartition("/")[2]
+    assert read_link(desk.installation, token, desk.at).staff_id == owner.staff_id
+
+    def use(answer: str) -> Sequence[str]:
+        return use_link(desk.installation, token, SECOND, SignedChallenge(answer, token), HERE, desk.at)
+
+    assert refused(lambda: use(owner.key.sign(owner.ask(COOKIE)))) == "wrong_passkey"
+    right = owner.key.sign(owner.ask(token))
+    assert use(right) == ()
+    assert refused(lambda: use(right)) == "link_used"
+    assert owner.row().last_used_at == desk.at
 
 
 @pytest.mark.req("IAM-11")

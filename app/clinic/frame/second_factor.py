@@ -15,9 +15,12 @@ PasskeyAnswer = Annotated[str, Form(max_length=4_000)]
 """The browser's answer as JSON; "" where no passkey was used."""
 
 
-def read_factor(request: Request, code: str, passkey: str) -> ShownFactor:
-    """What was shown: the passkey's answer if there is one, and the code otherwise."""
-    return SignedChallenge(passkey, session_token(request)) if passkey else code
+def read_factor(request: Request, code: str, passkey: str, bound_to: str = "") -> ShownFactor:
+    """What was shown: the passkey's answer if there is one, and the code otherwise.
+
+    `bound_to`: a link's token, where no session was asked.
+    """
+    return SignedChallenge(passkey, bound_to or session_token(request)) if passkey else code
 
 
 def session_token(request: Request) -> str:

@@ -8,8 +8,11 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from app.clinic.enrolment import draw_qr
+from app.clinic.frame.second_factor import PasskeyAnswer, answer_with_request, read_factor
 from app.clinic.request import translate_refusal
 from app.domain.refusal import Refused
+from app.services.core.installation import Installation
+from app.services.core.second_factor.passkeys import has_passkeys, write_passkey_request
 from app.services.people.staff_links import OpenLink, read_link, use_link
 from app.services.setup.passwords import LEAST_PASSWORD
 from app.web.dependencies import At, CurrentInstallation
@@ -18,12 +21,15 @@ from app.web.form_fields import Narrowed
 from app.web.middleware.forwarding import find_source
 from app.web.pages.rendering import frame_for, render
 from app.web.refusal_messages import message_of
-from app.web.urls import JOIN, SIGN_IN
+from app.web.urls import JOIN, JOIN_PASSKEY, SIGN_IN
 
 
 @dataclass(frozen=True, slots=True)
 class JoinPage:
-    """Choose a password, set up a second factor, or both."""
+    """Choose a password, set up a second factor, or both.
+
+    `passkey_url`: where a script is told what to ask a passkey that proves who this is; "" without one.
+    """
 
     template: ClassVar[str] = "clinic/people/join.html"
     action_url: str
@@ -36,6 +42,7 @@ class JoinPage:
     secret: str
     field: str = ""
     error: str = ""
+    passkey_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,17 @@ router = APIRouter(include_in_schema=False)
 @router.get(JOIN)
 def show_link_form(request: Request, installation: CurrentInstallation, at: At, link: str) -> Response:
     opened = read_link(installation, link, at)
-    return _show(request, link, opened)
+    return _show(request, installation, link, opened)
+
+
+@router.get(JOIN_PASSKEY)
+def ask_passkey_of_link(installation: CurrentInstallation, at: At, link: str) -> Response:
+    """What to ask a passkey that proves who uses the link; none where the second factor is chosen anew."""
+    opened = read_link(installation, link, at)
+    asks = not opened.purpose.asks_second_factor
+    return answer_with_request(
+        write_passkey_request(installation, opened.staff_id, link, at) if asks else None
+    )
 
 
 @router.post(JOIN)
@@ -68,23 +85,32 @@ def take_link_form(
     password: Password = "",
     password_again: Password = "",
     one_time_code: Code = "",
+    passkey: PasskeyAnswer = "",
 ) -> Response:
     opened = read_link(installation, link, at)
     try:
         if opened.purpose.asks_password and password != password_again:
             raise Refused("passwords_differ", field="password_again")
-        codes = use_link(installation, link, password, one_time_code, find_source(request), at)
+        shown = read_factor(request, one_time_code, passkey, link)
+        codes = use_link(installation, link, password, shown, find_source(request), at)
     except Refused as refused:
         if message_of(refused).status == 410:
             raise
-        return ask_to_retry(request, _show(request, link, opened, refused), refused)
+        return ask_to_retry(request, _show(request, installation, link, opened, refused), refused)
     page = JoinedPage(tuple(codes), SIGN_IN)
     return render(request, page, frame=frame_for(request, opened.language))
 
 
-def _show(request: Request, link: str, opened: OpenLink, refused: Refused | None = None) -> Response:
+def _show(
+    request: Request,
+    installation: Installation,
+    link: str,
+    opened: OpenLink,
+    refused: Refused | None = None,
+) -> Response:
+    asks = not opened.purpose.asks_second_factor and has_passkeys(installation, opened.staff_id)
     frame = frame_for(request, opened.language)
-    named = {"wrong_code": "one_time_code", "throttled": "password"}
+    named = {"wrong_code": "one_time_code", "wrong_passkey": "one_time_code", "throttled": "password"}
     where = {"weak_password": "password", "common_password": "password"} | named
     page = JoinPage(
         action_url=JOIN.format(link=link),
@@ -97,5 +123,6 @@ def _show(request: Request, link: str, opened: OpenLink, refused: Refused | None
         secret=" ".join(opened.totp_secret[at : at + 4] for at in range(0, len(opened.totp_secret), 4)),
         field=where.get(refused.code, str(refused.details.get("field", "password"))) if refused else "",
         error=translate_refusal(request, refused, frame) if refused else "",
+        passkey_url=JOIN_PASSKEY.format(link=link) if asks else "",
     )
     return render(request, page, message_of(refused).status if refused else 200, frame)

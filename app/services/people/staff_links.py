@@ -23,11 +23,16 @@ from app.services.core.second_factor.one_time_codes import (
     RecognisedCode,
     find_step,
     make_recovery_codes,
-    recognise_code,
-    spend_code,
     void_recovery_codes,
 )
 from app.services.core.second_factor.passkeys import void_passkeys
+from app.services.core.second_factor.shown_factor import (
+    RecognisedFactor,
+    ShownFactor,
+    recognise_factor,
+    refuse_factor,
+    spend_factor,
+)
 from app.services.core.throttling import check_guess, staff_limits
 from app.services.people.managed_people import require_whole_account
 from app.services.setup.passwords import check_new_password
@@ -79,6 +84,7 @@ class IssuedLink:
 class OpenLink:
     """A link that works: whose it is, and the second factor that it offers."""
 
+    staff_id: int
     purpose: LinkPurpose
     email: str
     name: str
@@ -184,6 +190,7 @@ def read_link(installation: Installation, token: str, at: datetime) -> OpenLink:
     with installation.read() as session:
         link, staff = _find_link(session, token, at)
         return OpenLink(
+            staff_id=key_of(staff),
             purpose=link.purpose,
             email=staff.email,
             name=staff.name,
@@ -194,12 +201,12 @@ def read_link(installation: Installation, token: str, at: datetime) -> OpenLink:
 
 
 def use_link(
-    installation: Installation, token: str, password: str, code: str, source: str, at: datetime
+    installation: Installation, token: str, password: str, shown: ShownFactor, source: str, at: datetime
 ) -> Sequence[str]:
     """Set the chosen password, the second factor or both; returns new recovery codes, shown this once.
 
-    What is not chosen anew is asked: the password in force, or a code of the app or a recovery code. Raises
-    Refused: as `read_link` and `check_new_password`, "wrong_password_now", "wrong_code", "throttled".
+    What is not chosen anew is asked: the password in force, or the second factor in force. Raises Refused: as
+    `read_link` and `check_new_password`, "wrong_password_now", "wrong_code", "wrong_passkey", "throttled".
     """
     with installation.read() as session:
         link, staff = _find_link(session, token, at)
@@ -210,15 +217,15 @@ def use_link(
         hashed = box.passwords.hash(composed)
     limits = staff_limits("link", staff.email, source, None)
 
-    def find_proof() -> RecognisedCode | Refused:
+    def find_proof() -> RecognisedFactor | Refused:
         fits = link.purpose.asks_password or any(
             box.passwords.matches(staff.password_hash, each) for each in password_spellings(password)
         )
         if not fits:
             return Refused("wrong_password_now", field="password")
         if not link.purpose.asks_second_factor:
-            return recognise_code(installation, staff, code, at) or Refused("wrong_code", field="code")
-        step = find_step(box.decrypt(link.totp_sealed), code, at)
+            return recognise_factor(installation, staff, shown, at) or refuse_factor(shown, "code")
+        step = find_step(box.decrypt(link.totp_sealed), shown if isinstance(shown, str) else "", at)
         return RecognisedCode(step=step) if step is not None else Refused("wrong_code", field="code")
 
     proof = check_guess(installation, limits, at, find_proof)
@@ -227,8 +234,8 @@ def use_link(
     with installation.work(staff_actor(staff.id), at) as work:
         work.lock(INSTALLATION_CHAIN)
         link, staff = _find_link(work.session, token, at)
-        if not spend_code(work, key_of(staff), proof):
-            raise Refused("wrong_code", field="code")
+        if not spend_factor(work, key_of(staff), proof):
+            raise refuse_factor(shown, "code")
         link.used_at = at
         staff.password_hash = hashed or staff.password_hash
         codes: Sequence[str] = ()
