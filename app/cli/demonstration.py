@@ -204,6 +204,14 @@ def describe_as_json(settings: Settings, demonstration: Demonstration) -> dict[s
     }
 
 
+def _both_studies(demonstration: Demonstration) -> list[str]:
+    """Who sees both studies; nobody in a demonstration that was made with one."""
+    if not demonstration.both:
+        return []
+    names = (address.partition("@")[0] for address in demonstration.both)
+    return [f"  both studies   {', '.join(names)}; all others see {demonstration.study} alone"]
+
+
 def describe_for_people(settings: Settings, demonstration: Demonstration) -> list[str]:
     """How to sign in, for people."""
     staff = [
@@ -225,6 +233,7 @@ def describe_for_people(settings: Settings, demonstration: Demonstration) -> lis
         f"Site staff       {settings.public_url}/desk  password: {demonstration.staff[0].password}",
         "  e-mail                       role          site  authenticator secret",
         *staff,
+        *_both_studies(demonstration),
         "\nParticipants: a link binds a browser once, with a PIN of your choice",
         *people,
         f"\nEDC client       {demonstration.kept.client_id}  secret {demonstration.kept.client_secret}",

@@ -71,7 +71,8 @@ _BEGUN_ITEMS = 12
 class DemoStage:
     """Where the acts happen: the installation, who acts for each site, and the browsers bound so far.
 
-    `opened` is the transaction that an act joins; without it each command opens its own.
+    `opened` is the transaction that an act joins; without it each command opens its own. `others` are the
+    stages of further studies, by code.
     """
 
     installation: Installation
@@ -85,6 +86,7 @@ class DemoStage:
     outbox: MessageSender
     cookies: dict[str, str] = field(default_factory=dict)
     slots: dict[str, dict[str, str]] = field(default_factory=dict)
+    others: dict[str, "DemoStage"] = field(default_factory=dict)
     opened: UnitOfWork | None = None
 
     def read(self) -> AbstractContextManager[Session]:

@@ -13,6 +13,8 @@ _BLANKS = 60
 """One item in so many is left blank."""
 _SELDOM = {"blood_in_sputum": 12, "fever": 15, "rash": 3, "vomiting": 3, "mouth_sores": 3, "numbness": 2}
 """Diary items that are zero unless drawn once in so many entries."""
+_MORE_IS_BETTER = (7, 100)
+"""The highest values of questions on health as a whole."""
 
 
 def draw_number(*of: str) -> int:
@@ -79,7 +81,7 @@ def _level(item: Item, subject: str, visit: str, burden: float) -> AnswerValue:
     # Each person has their own complaints, and each day its own luck.
     own = draw_number(subject, item.code) / 10_000 - 0.5
     level = min(1.0, max(0.0, burden + 0.35 * own + 0.2 * (chance / 10_000 - 0.5)))
-    if item.high == 7:  # global health: more is better
+    if item.high in _MORE_IS_BETTER:
         level = 1.0 - level
     return item.low + round(level * (item.high - item.low))
 

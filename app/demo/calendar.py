@@ -1,15 +1,17 @@
 """From the stories to the days of the demonstration: every act with its moment, in order of time."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from itertools import chain
 
+from app.definitions.library import Library
 from app.demo import acts, alert_acts, correction_acts, paper_acts
 from app.demo.acts import DemoStage, Filling
 from app.demo.answers import draw_number, symptom_burden
-from app.demo.sites import ZONE
+from app.demo.home_study import HOME_OPENED, HOME_PEOPLE, act_at_home, open_home_study
+from app.demo.sites import HOME_PLAN, HOME_STUDY, PLAN, STUDY, ZONE
 from app.demo.stories import PEOPLE, FormStory, Story
 from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import AnchorDate, PlannedSlot, plan_slots
@@ -53,11 +55,19 @@ class Calendar:
         return min(local_moment(day, clock, ZONE) or self.now, self.now)
 
 
-def list_acts(plan: Plan, now: datetime) -> list[Act]:
+def list_acts(library: Library, now: datetime) -> list[Act]:
     """Every act of every story in order of time; a story's own order stands where moments are equal."""
-    calendar = Calendar(now)
+    calendar, plan = Calendar(now), library.plan(STUDY, PLAN)
     acts_of_people = chain.from_iterable(_acts_of(plan, story, calendar) for story in PEOPLE)
-    return sorted(chain(acts_of_people, _clock(calendar)), key=lambda act: act.at)
+    at_home = _acts_at_home(library.plan(HOME_STUDY, HOME_PLAN), calendar)
+    return sorted(chain(acts_of_people, at_home, _clock(calendar)), key=lambda act: act.at)
+
+
+def _acts_at_home(plan: Plan, calendar: Calendar) -> Iterator[Act]:
+    """The second study: how it is opened, and its stories."""
+    yield Act(calendar.moment(calendar.back(HOME_OPENED), _MORNING), open_home_study)
+    for act in chain.from_iterable(_acts_of(plan, story, calendar) for story in HOME_PEOPLE):
+        yield replace(act, do=partial(act_at_home, do=act.do))
 
 
 def _clock(calendar: Calendar) -> Iterator[Act]:

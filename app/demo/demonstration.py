@@ -1,4 +1,4 @@
-"""The demonstration: a study in full swing, made through the real use cases, and how to sign in to it."""
+"""The demonstration: two studies, made through the real use cases, and how to sign in to them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from app.demo import acts, calendar
 from app.demo.acts import DemoStage
+from app.demo.home_study import HOME_PEOPLE
 from app.demo.sites import (
     ADMINISTRATOR,
+    HOME_STUDY,
     PASSWORD,
     PLAN,
     SITES,
@@ -37,18 +39,18 @@ from app.services.people.site_desk import digest_details, get_site_details, upda
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.schedule.enrolment import issue_invitation
 from app.services.setup.studies import create_client, create_staff, grant_role, load_study, open_site
-from app.storage.queries.participants import get_study
 from app.storage.queries.slots import list_slots, slot_status
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
-from app.storage.tables.staff import Staff
+from app.storage.tables.staff import RoleGrant, Staff
 from app.storage.tables.studies import Site, Study
 
 _EDC = "Demonstration EDC"
 _BEFORE_FIRST = timedelta(days=3)
 _EDC_SPEAKS = timedelta(days=2000)
 _DIARY = "diary"
+_STORIES = (*PEOPLE, *HOME_PEOPLE)
 _PRESSING = (Status.overdue, Status.in_progress, Status.due, Status.open, Status.not_expected)
 
 
@@ -87,9 +89,11 @@ class ParticipantSignIn:
 
 @dataclass(frozen=True, slots=True)
 class Demonstration:
-    """Everything that is printed."""
+    """Everything that is printed. `both` are the addresses of those who work in the `second` study too."""
 
     study: str
+    second: str
+    both: tuple[str, ...]
     kept: DemoSecrets
     staff: tuple[StaffSignIn, ...]
     participants: tuple[ParticipantSignIn, ...]
@@ -119,7 +123,7 @@ def make_demonstration(
 
     The letters of that past leave through `outbox`.
     """
-    acts = calendar.list_acts(installation.library.plan(STUDY, PLAN), at)
+    acts = calendar.list_acts(installation.library, at)
     stage, secrets = _set_up(installation, outbox, acts[0].at - _BEFORE_FIRST)
     numbered = enumerate(acts, start=1)
     for joins, together in groupby(numbered, key=lambda each: each[1].joins):
@@ -215,6 +219,7 @@ def list_sign_ins(installation: Installation, kept: DemoSecrets | None, at: date
             for subject, each in people.items()
         }
         staff = _staff(installation, session)
+        both = _working_in_both(session)
     invitations = {
         subject: usable.get(subject) or _invite(installation, each, at)
         for subject, each in people.items()
@@ -223,19 +228,32 @@ def list_sign_ins(installation: Installation, kept: DemoSecrets | None, at: date
     links = {subject: f"{installation.public_url}/a/{secret}" for subject, secret in invitations.items()}
     participants = tuple(
         _participant(story, people[story.subject], links.get(story.subject), states[story.subject])
-        for story in PEOPLE
+        for story in _STORIES
+        if story.subject in people
     )
-    return Demonstration(STUDY, replace(secrets, invitations=invitations), staff, participants)
+    kept = replace(secrets, invitations=invitations)
+    return Demonstration(STUDY, HOME_STUDY, both, kept, staff, participants)
 
 
 def _people(session: Session) -> dict[str, Participant]:
-    """The participants of the stories, by subject; others may have been enrolled since."""
-    study = get_study(session, STUDY)
-    rows = session.exec(select(Participant).where(Participant.study_id == study.id))
-    people = {each.subject: each for each in rows}
-    if any(story.subject not in people for story in PEOPLE):
+    """The participants of the stories, by subject; others may have been enrolled since.
+
+    A demonstration that was made when there was no second study goes on without it.
+    """
+    second = session.exec(select(Study).where(Study.code == HOME_STUDY)).first() is not None
+    told = [story.subject for story in (_STORIES if second else PEOPLE)]
+    people = {each.subject: each for each in session.exec(select(Participant))}
+    if any(subject not in people for subject in told):
         raise Refused("demonstration_incomplete")
-    return {story.subject: people[story.subject] for story in PEOPLE}
+    return {subject: people[subject] for subject in told}
+
+
+def _working_in_both(session: Session) -> tuple[str, ...]:
+    """The addresses of the demonstration's staff with a role in the second study, as they are listed."""
+    joined = select(Staff.email).join(RoleGrant, col(RoleGrant.staff_id) == col(Staff.id))
+    second = joined.join(Study, col(RoleGrant.study_id) == col(Study.id)).where(Study.code == HOME_STUDY)
+    granted = set(session.exec(second))
+    return tuple(each.email for each in STAFF if each.email in granted)
 
 
 def _new_client(installation: Installation, at: datetime) -> tuple[str, str]:

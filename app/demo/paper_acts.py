@@ -10,8 +10,6 @@ from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import list_slots
 from app.storage.tables.columns import key_of
 
-_SHEET = "W48, 2"
-
 
 def enter_paper_of(stage: DemoStage, at: datetime, story: Story, visit: str, on: date) -> None:
     """The site's nurse enters what came on paper: every question answered alike, the last one left blank."""
@@ -23,5 +21,5 @@ def enter_paper_of(stage: DemoStage, at: datetime, story: Story, visit: str, on:
     items = get_paper_form(context, participant_id, slot).definition.items
     answers = [TypedAnswer(item.code, str(item.low + 1)) for item in items[:-1]]
     blank = TypedAnswer(items[-1].code, "", blank=True)
-    typed = TypedPaper((*answers, blank), on, _SHEET, PaperReason.prefers_paper.value)
+    typed = TypedPaper((*answers, blank), on, f"{visit}, 2", PaperReason.prefers_paper.value)
     enter_paper(context, participant_id, slot, typed)

@@ -1,4 +1,4 @@
-"""Where the demonstration takes place: the study, three hospitals that do not exist, and their staff."""
+"""Where the demonstration takes place: two studies, three hospitals that do not exist, and their staff."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from app.services.setup.studies import SiteEntry
 
 PASSWORD = "demonstration-only"  # noqa: S105 - everybody may know it: it opens nothing but a demonstration
 STUDY, PLAN = "sbrt-nsclc", "1.1"
+HOME_STUDY, HOME_PLAN = "symptoms-at-home", "1.0"
 ZONE = "Asia/Shanghai"
 _HOURS = "08:00-17:00"
 WEEK_HOURS = dict.fromkeys(WEEKDAYS[:5], _HOURS) | {"sat": "09:00-12:00"}
@@ -19,6 +20,8 @@ SITES = (
     SiteEntry("0512", "金鸡湖演示医院 · Jinji Lake Demonstration Hospital", "0512-00000002", _HOURS, ZONE),
     SiteEntry("0755", "莲花山演示医院 · Lotus Hill Demonstration Hospital", "0755-00000003", _HOURS, ZONE),
 )
+HOME_SITE = SITES[1]
+"""The only hospital of the second study."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +48,14 @@ STAFF = (
     DemoStaff("statistician@daybook.example", "Statistician (demo)", Role.STATISTICIAN, None, "en"),
     DemoStaff("sponsor@daybook.example", "Sponsor's viewer (demo)", Role.SPONSOR_VIEWER, None, "en"),
 )
+
+BOTH_STUDIES = frozenset(
+    {
+        "nurse.0512@daybook.example",
+        "doctor.0512@daybook.example",
+        "data@daybook.example",
+        ADMINISTRATOR,
+        "statistician@daybook.example",
+    }
+)
+"""Who works in the second study too; everybody else knows the first alone."""

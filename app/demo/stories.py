@@ -1,4 +1,4 @@
-"""Who takes part in the demonstration: 26 people who do not exist, and what each of them shows."""
+"""Who takes part in the first study of the demonstration: 26 people who do not exist, and what each shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -109,11 +109,12 @@ class Story:
     alerted: DemoAlert | None = None
     paper: DemoPaper | None = None
     address: str | None = None
+    hospital: str | None = None
 
     @property
     def site(self) -> str:
-        """The code of the site, with which a subject's code begins."""
-        return self.subject.split("-")[0]
+        """The code of the site: its `hospital`, or what the subject's code begins with."""
+        return self.hospital or self.subject.split("-")[0]
 
 
 def _radiotherapy(start: int, end: int) -> tuple[DatedFact, ...]:

@@ -12,12 +12,15 @@ import pytest
 from sqlmodel import SQLModel, select
 
 from app.demo import answers, calendar, demonstration
-from app.demo.sites import PLAN, SITES, STAFF, STUDY, ZONE
+from app.demo.home_study import HOME_PEOPLE
+from app.demo.sites import BOTH_STUDIES, HOME_STUDY, PLAN, SITES, STAFF, STUDY, ZONE
 from app.demo.stories import PEOPLE
 from app.domain.alerts.handling import AlertState, derive_alert_state
 from app.domain.capture.corrections import CorrectionOutcome
+from app.domain.capture.paper import PaperOutcome
+from app.domain.desk.matters import MatterKind
 from app.domain.plans.status import Status, died_in_window
-from app.domain.records.access import SYSTEM
+from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
@@ -28,6 +31,7 @@ from app.i18n.catalogues import Catalogues
 from app.notify.console import ConsoleChannel
 from app.services.accounts.activation import activate_device
 from app.services.audit.audit_verification import verify_trail
+from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
@@ -47,6 +51,7 @@ from app.storage.tables.capture import (
     AnswerEvent,
     Correction,
     CorrectionDecision,
+    PaperEntry,
     Quarantine,
     Response,
 )
@@ -54,7 +59,7 @@ from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.messages import AlertMessage, Message
 from app.storage.tables.participants import Participant, TeamRequest
 from app.storage.tables.schedule import Anchor, Disposition, Slot
-from app.storage.tables.staff import RoleGrant
+from app.storage.tables.staff import RoleGrant, Staff
 from app.storage.tables.studies import Study
 from tests import postgres
 from tests.services.people import library
@@ -158,7 +163,31 @@ def test_each_person_shows_what_their_story_says(made: Made) -> None:
         "0755-006": Status.due,
         "0755-007": Status.overdue,
         "0755-008": Status.missed,
+        "SH-001": Status.submitted,
+        "SH-002": Status.due,
+        "SH-003": Status.overdue,
+        "SH-004": Status.submitted,
     }
+
+
+def test_the_second_study_is_of_another_shape_and_settles_a_paper_form(made: Made) -> None:
+    second = next(study for study in made.rows(Study) if study.code == HOME_STUDY)
+    plan = library().plan(HOME_STUDY, second.plan_version)
+    assert (plan.draft, plan.diary, plan.monitoring, plan.double_paper_entry) == (True, None, "none", True)
+    people = [each for each in made.rows(Participant) if each.study_id == second.id]
+    assert {each.subject for each in people} == {story.subject for story in HOME_PEOPLE}
+    assert {each.arm for each in people} == {None}
+    assert {slot.instrument for slot in made.slots("SH-001").values()} == {"health-five"}
+    entries = [(each.slot_id, each.outcome) for each in made.rows(PaperEntry) if each.study_id == second.id]
+    assert entries == [(made.slots("SH-004")["H3"].id, PaperOutcome.first)]
+    told = demonstration.list_sign_ins(made.installation, made.kept, made.at)
+    assert set(told.both) == BOTH_STUDIES
+    assert not {each.email for each in STAFF if each.site == "0571"} & set(told.both)
+    manager = next(row for row in made.rows(Staff) if row.email == "data@daybook.example")
+    grants = (Grant(Role.DATA_MANAGER, second.id or 0, None),)
+    actor = Actor(ActorKind.STAFF, f"staff:{manager.id}", "data_manager", grants)
+    matters = get_open_matters(StaffContext(made.installation, actor, made.at), MatterFilter())
+    assert [matter.name.kind for matter in matters.rows] == [MatterKind.paper]
 
 
 def test_every_way_out_is_taken_and_one_is_taken_back(made: Made) -> None:
@@ -234,11 +263,14 @@ def test_the_trail_holds_and_every_chain_is_in_order_of_time(made: Made) -> None
 
 
 def test_the_feed_has_no_gap_and_tells_a_form_as_opened_first(made: Made) -> None:
-    events = sorted(made.rows(FeedEvent), key=lambda event: event.seq)
-    assert [event.seq for event in events] == list(range(1, made.rows(FeedHead)[0].seq + 1))
-    assert [event.recorded_at for event in events] == sorted(event.recorded_at for event in events)
-    types = [event.type for event in events]
-    assert types.count("assessment.opened") >= types.count("assessment.completed")
+    assert len(made.rows(FeedHead)) == 2
+    for head in made.rows(FeedHead):
+        of_study = [event for event in made.rows(FeedEvent) if event.study_id == head.study_id]
+        events = sorted(of_study, key=lambda event: event.seq)
+        assert [event.seq for event in events] == list(range(1, head.seq + 1))
+        assert [event.recorded_at for event in events] == sorted(event.recorded_at for event in events)
+        types = [event.type for event in events]
+        assert types.count("assessment.opened") >= types.count("assessment.completed") > 0
 
 
 def test_nothing_is_owed_that_time_alone_brings(made: Made) -> None:
@@ -338,7 +370,7 @@ def test_a_trials_database_is_never_taken_for_a_demonstration(migrated_url: str)
 @pytest.mark.parametrize("minute", range(0, 24 * 60, 97))
 def test_nothing_happens_after_now_at_whatever_time_it_is_made(minute: int) -> None:
     now = datetime(2027, 3, 28, tzinfo=UTC) + timedelta(minutes=minute)
-    acts = calendar.list_acts(library().plan(STUDY, PLAN), now)
+    acts = calendar.list_acts(library(), now)
     assert [act.at for act in acts] == sorted(act.at for act in acts)
     assert acts[-1].at == now
 
