@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 from sqlmodel import SQLModel, select
 
-from app.demo import answers, calendar, demonstration
+from app.demo import calendar, demonstration
 from app.demo.home_study import HOME_PEOPLE
 from app.demo.sites import BOTH_STUDIES, HOME_STUDY, PLAN, SITES, STAFF, STUDY, ZONE
 from app.demo.stories import PEOPLE
@@ -393,17 +393,3 @@ def test_somebody_of_whom_nothing_is_expected_yet_is_planned_or_waits() -> None:
     )
     assert demonstration.most_pressing_status([slot], NOON) is Status.waiting
     assert demonstration.most_pressing_status([], NOON) is Status.submitted
-
-
-def test_chance_is_the_same_every_time_and_differs_between_people() -> None:
-    instrument = library().instrument("qlq-c30", "3.0")
-    first = answers.draw_answers(instrument, (), "0571-001", "W6", 0.4)
-    assert first == answers.draw_answers(instrument, (), "0571-001", "W6", 0.4)
-    assert first != answers.draw_answers(instrument, (), "0571-002", "W6", 0.4)
-    assert list(first) == [item.code for item in instrument.items]
-
-
-def test_people_feel_worst_under_treatment() -> None:
-    weeks = [answers.symptom_burden("0571-001", each) for each in (-1, 4, 8, 40, 100)]
-    assert max(weeks) == weeks[2]
-    assert weeks[0] == weeks[4] < weeks[3] < weeks[2]
