@@ -10,7 +10,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser, expect
 
 from app.storage.migrations import migrate
-from tests import distribution, measuring, postgres, servers, spare_databases, stages, statements
+from tests import distribution, measuring, postgres, servers, stages, statements
 from tests.event_loop import close_portal
 
 # Shared machines stall: a slow example is no finding, a wrong one is. The gates draw the same examples each
@@ -134,27 +134,19 @@ def migrated_sqlite_url(
     return f"sqlite:///{path}"
 
 
-@pytest.fixture(scope="session")
-def postgres_spares(postgres_cluster: postgres.Cluster) -> Iterator[spare_databases.Spares]:
-    """PostgreSQL databases that one test after the other may have."""
-    spares = spare_databases.Spares(postgres_cluster)
-    yield spares
-    spares.close()
-
-
 @pytest.fixture
 def migrated_postgres(
-    postgres_spares: spare_databases.Spares,
+    postgres_cluster: postgres.Cluster,
     postgres_shelf: stages.Shelf,
     stage: stages.Stage | None,
     secrets: dict[str, tuple[str, ...]],
 ) -> Iterator[str]:
     """The name of a PostgreSQL database in the current shape, at this test's stage."""
     grown = postgres_shelf.grown(stage)
-    spare = postgres_spares.take(grown.place)
-    secrets[postgres_spares.cluster.url(spare.name, postgres.APP)] = grown.secrets
-    yield spare.name
-    postgres_spares.give_back(spare)
+    name = postgres_cluster.create(grown.place)
+    secrets[postgres_cluster.url(name, postgres.APP)] = grown.secrets
+    yield name
+    postgres_cluster.drop(name)
 
 
 @pytest.fixture

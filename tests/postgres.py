@@ -16,8 +16,9 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import psycopg
@@ -56,10 +57,14 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One running server: makes databases, and says how to reach them."""
+    """One running server: makes databases, and says how to reach them.
+
+    A process of the server costs as much as half a database: all are made and dropped by one.
+    """
 
     admin: str
     _supervisor: "subprocess.Popen[bytes] | None" = None
+    _connected: "list[psycopg.Connection[tuple[Any, ...]]]" = field(default_factory=list, compare=False)
 
     def create(self, template: str | None = None) -> str:
         """Make a database owned by the owner role, empty or copied from `template`; return its name."""
@@ -89,6 +94,7 @@ class Cluster:
         assert self._supervisor is not None
         assert self._supervisor.stdin is not None
         before = self._started_at()
+        self._disconnect()
         self._supervisor.stdin.write(f"{signal}\n".encode())
         self._supervisor.stdin.flush()
         until = time.monotonic() + _START_SECONDS
@@ -107,13 +113,19 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop a server that was started here; a given one is left alone."""
+        self._disconnect()
         if self._supervisor is not None and self._supervisor.stdin is not None:
             self._supervisor.stdin.close()
             self._supervisor.wait(timeout=_START_SECONDS)
 
     def _execute(self, statement: sql.Composed) -> None:
-        with psycopg.connect(self.admin, autocommit=True) as connection:
-            connection.execute(statement)
+        if not self._connected or self._connected[0].closed:
+            self._connected[:] = [psycopg.connect(self.admin, autocommit=True)]
+        self._connected[0].execute(statement)
+
+    def _disconnect(self) -> None:
+        while self._connected:
+            self._connected.pop().close()
 
 
 def start(*, fsync: bool = False, settings: Mapping[str, str] | None = None, own: bool = False) -> Cluster:
