@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from app.domain.plans.plan import Owner
 from app.domain.plans.status import Status
@@ -78,7 +78,8 @@ def test_an_answered_day_that_gets_another_code_is_told_again_with_its_answers(p
     person.randomise(date(2026, 3, 1), START)
     assert person.slot("D1").submitted_at == START
     with person.installation.read() as session:
-        lines = session.exec(select(FeedEvent.line).where(FeedEvent.type == "diary.completed")).all()
+        completed = select(FeedEvent.line).where(FeedEvent.type == "diary.completed")
+        lines = session.exec(completed.order_by(col(FeedEvent.seq))).all()
     first, again = (json.loads(line) for line in lines)
     assert [first["visit"], again["visit"], again["version"]] == ["D0", "D1", first["version"] + 1]
     assert again["data"]["answers"] == first["data"]["answers"]
