@@ -44,7 +44,7 @@ PUBLISHED = {
     "plans/sbrt-nsclc/1.1.toml": "b922642c9d5125738bded222618f3e14ab944510cbb4c9d8584942bac98cc51d",
     "qlq-c30/3.0/golden.csv": "4869f1a7f3eb5ee892e53615e4e596eda12fc5f18b6c5fb884de180d0685ed41",
     "qlq-c30/3.0/instrument.toml": "19e22fc07e4adf2e576c340133ea053644615191663cf4606dafaef584c574a2",
-    "qlq-c30/3.0/text.en.2.toml": "570756b8192d92761ceaf729c7ed342e5e01df1533750cf9ee1b4fac6d6a0679",
+    "qlq-c30/3.0/text.en.2.toml": "4f0950bfc4152967c9d55831608d53a212fed1c5dabacbb57a7840baeecbe697",
     "qlq-c30/3.0/text.en.toml": "8d62d431b416c8b49e100c002b20ea0711c40f23671afb42773c350bf0c494f9",
     "qlq-c30/3.0/text.zh_CN.2.toml": "c23a074b6c28a134507fb8e76ad268d87c0fec450876f795dad9980ace0a5989",
     "qlq-c30/3.0/text.zh_CN.toml": "ecc84a0cd2632941c7b1bc14439ac0277d5b0bac1833eb55049ed6ed27801c16",
