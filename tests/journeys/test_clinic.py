@@ -302,6 +302,8 @@ def test_a_fault_is_shown_beside_its_words_and_the_summary_leads_to_the_field(
     assert box["width"] <= 24
     assert box["height"] <= 24
     page.click(".sum a")
+    expect(page.get_by_role("radiogroup")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(circle).to_be_focused()
     context.close()
 

@@ -10,6 +10,7 @@ from app.domain.plans.status import ExitKind
 from app.domain.records.audit import AuditEvent
 from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
 from app.services.accounts.contacts import ContactChannel
+from app.services.clinic.invitation_sheets import enrol_with_invitation
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
@@ -87,6 +88,12 @@ def test_what_does_not_hold_is_refused_and_nothing_is_kept(
     entry = replace(enrolment("0571-003"), **change)  # type: ignore[arg-type]  # fields by name
     assert refused(lambda: admit(newcomer, entry)) == code
     assert refused(newcomer.row) == "unknown_participant"
+
+
+def test_a_site_that_is_not_ones_own_is_refused_with_those_that_are(newcomer: Person) -> None:
+    context = StaffContext(newcomer.installation, newcomer.nurse, START)
+    unknown = refusal_of(lambda: enrol_with_invitation(context, "sbrt-nsclc:9999", enrolment("0571-001")))
+    assert (unknown.code, unknown.details["allowed"]) == ("unknown_site", ("0571",))
 
 
 def test_a_code_is_given_once(newcomer: Person) -> None:

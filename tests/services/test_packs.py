@@ -12,18 +12,24 @@ from app.definitions.library import Library, load_library
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.pack import PackValidity
-from app.domain.records.access import SYSTEM
+from app.domain.records.access import SYSTEM, Role, Scope
 from app.domain.records.audit import AuditEvent
 from app.domain.records.messages import MessageState
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import BadDefinition
 from app.i18n.languages import LANGUAGE_CODES
 from app.jobs.ticker import tick
-from app.services.core.context import ParticipantContext, StaffContext
+from app.services.clinic.study.overviews import list_instruments
+from app.services.core.context import EdcClientSession, EdcContext, ParticipantContext, StaffContext
 from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
 from app.services.core.pack_registry import PackRegistry
 from app.services.core.secrets import SecretBox
+from app.services.datasets.cuts import make_cut
+from app.services.datasets.recheck import recheck_cut
+from app.services.edc.entity_tags import Preconditions
+from app.services.edc.participants import ParticipantBody, receive_participant
+from app.services.edc.requests import EdcRequest
 from app.services.patient.home import get_home
 from app.services.patient.submitted_forms import get_submitted_form
 from app.services.reminders.staff_reminder import queue_staff_reminder
@@ -33,6 +39,7 @@ from app.services.setup.packs import (
     import_pack,
     list_all_pack_statuses,
     list_pack_statuses,
+    packs_needing_attention,
     refresh_packs,
 )
 from app.services.setup.readiness import find_readiness_warnings
@@ -47,7 +54,7 @@ from app.storage.tables.studies import Site
 from tests.heard import heard
 from tests.refusals import expect_refusal
 from tests.services.licensed_trial import ENDS, OTHER, STUDY, open_trial, pack_of, questionnaires, supply
-from tests.services.people import START, Person, bound, days, enrolled, enrolment, site_entry
+from tests.services.people import START, Person, bound, colleague, days, enrolled, enrolment, site_entry
 from tests.services.reminded import MailServer, outbox, reminded, shanghai
 
 SOON = date(2026, 3, 10)
@@ -319,3 +326,54 @@ def test_a_stored_pack_that_was_altered_is_not_shown(
     assert "pack_altered" in find_readiness_warnings(trial, START)
     if "content" in change:
         assert trial.text(study, licensed, "en").items["m1"] == "How bright 1?"
+
+
+def test_what_must_be_seen_to_is_told_before_it_is_too_late(trial: Installation) -> None:
+    supply(trial, START, date(2026, 5, 31), "", "en")
+    for at, told, left in (
+        (datetime(2026, 3, 31, 15, 59, tzinfo=UTC), ["pack_missing"], 61),
+        (datetime(2026, 3, 31, 16, 1, tzinfo=UTC), ["pack_ends_soon", "pack_missing"], 60),
+        (datetime(2026, 5, 31, 15, 59, tzinfo=UTC), ["pack_ends_soon", "pack_missing"], 0),
+        (datetime(2026, 5, 31, 16, 1, tzinfo=UTC), ["pack_expired", "pack_missing"], -1),
+    ):
+        assert find_readiness_warnings(trial, at) == told
+        by_language = {each.language: each for each in list_all_pack_statuses(trial, at)}
+        assert by_language["en"].days_left == left
+        assert by_language["zh_CN"].valid_until is None
+    supply(trial, at := datetime(2026, 6, 1, tzinfo=UTC), ENDS, " *")
+    assert (
+        find_readiness_warnings(trial, at),
+        packs_needing_attention(list_pack_statuses(trial, STUDY, "1.0", at)),
+    ) == ([], [])
+
+
+def test_an_administrator_reads_how_each_study_stands_with_a_licence(trial: Installation, site: Site) -> None:
+    supply(trial, START, ENDS, "", "en")
+    reader = StaffContext(trial, colleague(Role.ADMIN, site, everywhere=True), START)
+    moon, diary, later = list_instruments(reader)
+    assert [each.licensed for each in (moon, diary, later)] == [True, False, False]
+    assert [each.studies for each in (moon, diary, later)] == [(STUDY,), (STUDY,), ()]
+    assert diary.packs == later.packs == ()
+    assert {each.language: each.valid_until for each in moon.packs} == {"en": ENDS, "zh_CN": None}
+
+
+@pytest.mark.req("VAL-07")
+def test_a_cut_of_forms_without_scales_has_no_rates_to_compute_again(trial: Installation, site: Site) -> None:
+    supply(trial, START)
+    enrolled(trial, site, "0571-001").randomise(START.date(), START)
+    context = StaffContext(trial, SYSTEM, START + days(90))
+    make_cut(context, STUDY, "FINAL", "final analysis")
+    rates = recheck_cut(context, STUDY, "FINAL")[-1]
+    assert (rates.kind, rates.total) == ("rates", 0)
+
+
+@pytest.mark.req("CAP-01")
+def test_the_edc_registers_nobody_before_the_words_are_there(trial: Installation, site: Site) -> None:
+    scopes, sites = frozenset(scope.value for scope in Scope), frozenset({site.id or 0})
+    caller = EdcClientSession("c", "EDC", site.study_id, STUDY, "f", scopes, None, sites, START + days(1))
+    request = EdcRequest(EdcContext(trial, caller, START), "0571-001", START, Preconditions())
+    body = ParticipantBody("0571", "en", START.date())
+    with expect_refusal("pack_missing"):
+        receive_participant(request, body)
+    supply(trial, START)
+    assert receive_participant(request, body).acts
