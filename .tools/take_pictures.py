@@ -95,10 +95,10 @@ def take_phone(opened: Browser, told: Mapping[str, Any]) -> bytes:
     """A question as a participant meets it, with an answer tapped."""
     page = opened.new_context(viewport=PHONE, has_touch=True).new_page()
     page.goto(next(each for each in told["participants"] if each["subject"] == "0571-002")["activation_url"])
-    page.locator("main button[type=submit]").last.click()
+    page.locator(".bar button:visible").last.click()
     page.locator("[name=pin]").fill("246802")
     page.locator("[name=pin_again]").fill("246802")
-    page.locator("main button[type=submit]").last.click()
+    page.locator(".bar button:visible").last.click()
     for step in ("welcome", "practice"):
         page.wait_for_url(f"**/{step}")
         page.locator("footer a").click()
@@ -106,7 +106,7 @@ def take_phone(opened: Browser, told: Mapping[str, Any]) -> bytes:
     in_english(page)
     page.locator("main a[href^='/f/']").first.click()
     page.locator("[name=who][value=self]").check()
-    page.locator("footer button").click()
+    page.locator(".bar button:visible").click()
     page.locator("#f .q.on .o").nth(1).click()
     return as_webp(page, 2)
 
