@@ -128,7 +128,7 @@ def sign_in_by_passkey(served: ServedDesk, page: Page) -> None:
     check_sound(page)
     page.route("**/sign-in/passkey", lambda route: route.abort())
     page.click("text=Use a passkey instead of a code")
-    expect(page.locator("main [role=alert]")).to_contain_text("The passkey was not confirmed.")
+    expect(page.get_by_text("The passkey was not confirmed.")).to_be_visible()
     assert page.evaluate("document.querySelector('#code').required")
     page.unroute("**/sign-in/passkey")
     page.click("text=Use a passkey instead of a code")
