@@ -38,14 +38,14 @@ def all_rows(installation: Installation) -> Rows:
     with installation.read() as session:
         quote = session.connection().dialect.identifier_preparer.quote
         cursor = session.connection().connection.cursor()
-        rows = {}
+        rows: dict[str, list[tuple[Any, ...]]] = {}
         for table, columns in _TOLD.items():
             cursor.execute(
                 f"SELECT {', '.join(map(quote, columns))} FROM {quote(table.name)}"
                 f"{f' WHERE event <> {LOOKS}' if table.name == 'audit_entry' else ''}"
                 f" ORDER BY {', '.join(quote(column.name) for column in table.primary_key)}"
             )
-            rows[table.name] = cursor.fetchall()
+            rows[table.name] = list(cursor.fetchall())
         cursor.close()
         return rows
 
