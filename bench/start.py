@@ -22,7 +22,7 @@ BARE = "import argparse"
 FRAMEWORKS = "import fastapi, sqlmodel, jinja2, babel, apscheduler, uvicorn"
 LIBRARIES = (
     f"{FRAMEWORKS}\nimport psycopg, sqlalchemy.dialects.postgresql, structlog, cryptography.fernet"
-    "\nimport argon2, pyotp, segno, orjson, brotli, python_multipart, babel.messages.pofile"
+    "\nimport argon2, pyotp, segno, orjson, brotli, python_multipart, babel.messages.pofile, webauthn"
     "\nimport apscheduler.schedulers.background, uvloop, httptools"
 )
 """What pyproject.toml fixes and a serving process uses; not Alembic, which only migrating needs."""
