@@ -1,6 +1,7 @@
 """What staff change of how a participant is reminded: the contact, after a test message, and a pause."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from app.domain.plans.status import ExitKind
 from app.domain.records.acts import KeyedAct
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
-from app.notify.channel import SendFailed, Unconfirmed
+from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.accounts.contacts import reveal_contact
 from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.participant_overview import get_participant_overview
@@ -55,6 +56,17 @@ REMINDERS = ACTS["POST", NEW_CONTACT].spoiled_by
 
 def desk(person: Person, at: datetime = EVENING) -> tuple[StaffContext, int]:
     return StaffContext(person.installation, person.nurse, at), person.row().id or 0
+
+
+@dataclass
+class SlowServer(MailServer):
+    """A mail server that is still sending when somebody presses once more."""
+
+    press: Callable[[], object] = bool
+
+    def send(self, letter: MessageText) -> None:
+        super().send(letter)
+        self.press()
 
 
 def reasons(installation: Installation, event: AuditEvent) -> list[tuple[str, str | None]]:
@@ -102,11 +114,19 @@ def test_a_new_address_is_tried_first_and_the_old_one_gets_nothing_more(
     assert recorded(installation, AuditEvent.CONTACT_CHANGED) == 0
     server.fails = None
     _press_outdated(context, server, who)
+    presses: list[str] = []
+    slow = SlowServer(press=lambda: presses.append(change()), fails=None)
+    other = replace(context, actor=replace(context.actor, id="staff:999"))
+    change_contact(other, outbox(slow), who, "email", "slow@example.org", "moved")
+    assert (presses, len(slow.letters), server.letters) == (["test_under_way"], 1, [])
     change_contact(context, outbox(server), who, "email", " ｎｅｗ＠example．org ", " moved ")
     reach = get_participant_reach(context, who)
     assert reach.contact is not None
     assert (reach.contact.address, reach.wanted) == ("n***@example.org", True)
-    assert reasons(installation, AuditEvent.CONTACT_CHANGED) == [(person.nurse.id, "moved")]
+    assert reasons(installation, AuditEvent.CONTACT_CHANGED) == [
+        ("staff:999", "moved"),
+        (person.nurse.id, "moved"),
+    ]
     clock = ClockContext(installation, EVENING)
     for each in claim_messages(clock):
         deliver_message(clock, outbox(server), each)

@@ -4,8 +4,8 @@ Whoever checks a secret does it through `check_guess`: the try is counted before
 hashed, by one statement that counts and decides, in the database that all processes share.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -43,6 +43,8 @@ LETTERS = 5
 """Codes in an hour that one participant may have mailed, to addresses that are not theirs yet."""
 ADDRESS_LETTERS = 10
 """The same in a day to one address, from all participants together."""
+TEST_PATIENCE = timedelta(minutes=2)
+"""How long a test message to an address may be under way; one of which nothing is heard holds up no other."""
 SPAN = timedelta(hours=1)
 BRAKE_SPAN = timedelta(days=1)
 
@@ -139,6 +141,22 @@ def count_letter(work: UnitOfWork, participant_id: int, address: str) -> None:
     counted = count_try(work.session.connection(), limits, work.at)
     if isinstance(counted, FullCounter):
         raise Refused("throttled", until=counted.until)
+
+
+@contextmanager
+def send_alone(installation: Installation, participant_id: int, at: datetime) -> Iterator[None]:
+    """Let one test message at a time leave for a participant, of all processes together.
+
+    Raises Refused("test_under_way").
+    """
+    limit = TryLimit(f"test:{participant_id}", 1, TEST_PATIENCE)
+    counted = count_try(installation.engine, (limit,), at)
+    if isinstance(counted, FullCounter):
+        raise Refused("test_under_way")
+    try:
+        yield
+    finally:
+        take_back_try(installation.engine, counted)
 
 
 def forget_invitation_failures(session: Session, participant_id: int) -> None:

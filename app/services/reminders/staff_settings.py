@@ -21,6 +21,7 @@ from app.services.core.acts import check_act
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.plans import get_plan_of
+from app.services.core.throttling import send_alone
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ContactCheck
 from app.services.schedule.next_due import refresh_next_due
@@ -68,21 +69,23 @@ def change_contact(
     """Replace a participant's contact by one to which a test message could be sent; the old one is forgotten.
 
     Messages that wait are sent to the new one, because each is addressed when it leaves. Somebody who had no
-    address before is reminded from now on. Raises Refused: "unknown_channel", "address_needed",
-    "bad_address", "reason_needed", "same_contact", "address_not_reached", "consent_needed",
+    address before is reminded from now on. Two presses at once send one test message: the later one finds
+    the first under way, or done. Raises Refused: "unknown_channel", "address_needed", "bad_address",
+    "reason_needed", "test_under_way", "same_contact", "address_not_reached", "consent_needed",
     "participation_ended".
     """
     check_new_contact(channel, address, reason)
     way, kept, why = ContactChannel(channel), check_contact_address(address), check_reason(reason)
-    check_act(context)
-    _send_test(context, outbox, participant_id, way, kept)
-    with context.unit_of_work() as work:
-        participant = _lock(work, participant_id)
-        check_reachable(participant)
-        participant.reminders_wanted |= find_contact(work.session, participant_id) is None
-        keep_contact(context.installation, work, participant_id, way, kept)
-        _wake(context, work, participant)
-        work.record(AuditEvent.CONTACT_CHANGED, participant_chain(participant_id), reason=why)
+    with send_alone(context.installation, participant_id, context.at):
+        check_act(context)
+        _send_test(context, outbox, participant_id, way, kept)
+        with context.unit_of_work() as work:
+            participant = _lock(work, participant_id)
+            check_reachable(participant)
+            participant.reminders_wanted |= find_contact(work.session, participant_id) is None
+            keep_contact(context.installation, work, participant_id, way, kept)
+            _wake(context, work, participant)
+            work.record(AuditEvent.CONTACT_CHANGED, participant_chain(participant_id), reason=why)
 
 
 def remove_contact(context: StaffContext, participant_id: int, reason: str) -> None:

@@ -121,6 +121,9 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     "address_not_reached": conflict(
         N_("The test message to this address could not be sent. Nothing was changed. Please check it.")
     ),
+    "test_under_way": conflict(
+        N_("A test message to a new address is on its way. Please look again in a minute.")
+    ),
     "pause_until": invalid(N_("Please choose a last day from today on, at most %(most)s days ahead.")),
     "not_paused": conflict(N_("Reminders aren't paused.")),
     "identity_needed": invalid(N_("Please say how identity was checked.")),
