@@ -158,4 +158,5 @@ def test_a_form_that_is_not_open_is_not_handed_over(clinic: ClinicFixture) -> No
     waits = clinic.person.slot("W6").public_id
     refused = tablet.client.post(f"{clinic.url}/hand-over", data={"slot": waits})
     assert (refused.status_code, heading(refused)) == (409, "Hand over the tablet")
+    assert parsed(refused.text).one("fieldset", id="slot")["aria-invalid"] == "true"
     assert tablet.reaches_staff()

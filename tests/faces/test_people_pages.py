@@ -3,6 +3,7 @@
 import pyotp
 import pytest
 from fastapi.testclient import TestClient
+from httpx2 import Response
 
 from app.clinic.frame.navigation import NAVIGATION, list_menu
 from app.domain.records.access import ROLE_PERMISSIONS, SYSTEM, Grant, Permission, Role, staff_actor
@@ -14,6 +15,7 @@ from app.web.permissions import ROUTES
 from tests.applications import visitor
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
+from tests.markup import parsed
 from tests.services.beginnings import PERSON
 from tests.services.people import START
 from tests.stages import Stage
@@ -58,7 +60,9 @@ def test_a_person_is_invited_and_sets_up_their_sign_in(clinic: ClinicFixture, ad
     assert "<svg" in form.text
     secret = form.text.partition('<b dir="ltr">')[2].partition("<")[0].replace(" ", "")
     typed = {"password": PASSWORD, "password_again": PASSWORD, "one_time_code": "000000"}
-    assert newcomer.post(path, data=typed | {"password_again": "x"}).status_code == 422
+    assert wrong(newcomer.post(path, data=typed | {"password_again": "x"})) == {"password_again"}
+    every = {"password": "short", "password_again": "x"}
+    assert wrong(newcomer.post(path, data=every)) == {"password", "password_again", "one_time_code"}
     assert newcomer.post(path, data=typed).status_code == 403
     typed["one_time_code"] = pyotp.TOTP(secret).generate_otp(int(clinic.clock.at.timestamp()) // 30)
     done = newcomer.post(path, data=typed)
@@ -244,7 +248,14 @@ def test_everybody_keeps_their_own_account(clinic: ClinicFixture, admin: TestCli
         "password_now": PASSWORD, "password_new": "another horse battery",
         "password_again": "another horse battery", "one_time_code": now(new.totp_secret, clinic),
     }  # fmt: skip
-    assert two.post("/desk/account/password", data=typed | {"password_again": "x"}).status_code == 422
+    assert wrong(two.post("/desk/account/password", data=typed | {"password_again": "x"})) == {
+        "password_again"
+    }
+    every = {"password_new": "short", "password_again": "x"}
+    assert wrong(two.post("/desk/account/password", data=every)) == {*typed}
+    assert wrong(two.post("/desk/account/recovery-codes", data={})) == {"password_now", "one_time_code"}
+    unnamed = two.post("/desk/account/passkeys", data={})
+    assert wrong(unnamed) == {"name", "password_now", "one_time_code"}
     assert two.post("/desk/account/password", data=typed).headers["location"] == "/desk/account?done=password"
     clinic.clock.forward(minutes=1)
     asked = {"password_now": "another horse battery", "one_time_code": now(new.totp_secret, clinic)}
@@ -252,6 +263,17 @@ def test_everybody_keeps_their_own_account(clinic: ClinicFixture, admin: TestCli
     assert two.post("/desk/account/recovery-codes", data=asked).status_code == 403
     assert "Password changed" in page(two, "/desk/account?done=password").text
     assert admin.get("/desk/account").status_code == 200
+
+
+def wrong(answer: Response) -> set[str]:
+    """The fields that a refused form marks as wrong; each is described, and listed with a link."""
+    form = parsed(answer.text)
+    assert answer.status_code == 422
+    marked = form.all("input", **{"aria-invalid": "true"})
+    ids = {str(each["id"]) for each in marked}
+    assert {each["href"] for each in form.one("div", role="alert").all("a")} == {f"#{each}" for each in ids}
+    assert all(form.one("p", id=f"{each}-error").text for each in ids)
+    return {str(each["name"]) for each in marked}
 
 
 def now(secret: str, clinic: ClinicFixture) -> str:

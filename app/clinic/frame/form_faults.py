@@ -70,11 +70,24 @@ def list_faults(
     `prefix` begins the ids of the form on its page. `find` names the field of a refusal and `tell` words it
     where its own details do not.
     """
+    find = find or (lambda each: find_field(each, labels))
+    tell = tell or (lambda each: words_by_label(desk, each, labels))
+    return collect_faults(refused, find, tell, form=form, prefix=prefix)
+
+
+def collect_faults(
+    refused: Refused,
+    find: Callable[[Refused], str],
+    tell: Callable[[Refused], str],
+    *,
+    form: str = "",
+    prefix: str = "",
+) -> FormFaults:
+    """The same for a form that somebody fills in who is not signed in."""
     faults: dict[tuple[str, str], FieldFault] = {}
     for each in (refused, *refused.also):
-        field = find(each) if find else find_field(each, labels)
-        field = PAGE if each.code in STALE else field
-        words = tell(each) if tell else words_by_label(desk, each, labels)
+        field = PAGE if each.code in STALE else find(each)
+        words = tell(each)
         target = PAGE if field == PAGE else f"{prefix}{field}"
         listed = "items" not in each.details or all(words != told.words for told in faults.values())
         faults.setdefault((field, words if field == PAGE else ""), FieldFault(field, target, words, listed))

@@ -8,18 +8,21 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from app.clinic.enrolment import draw_qr
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, collect_faults
 from app.clinic.frame.second_factor import PasskeyAnswer, answer_with_request, read_factor
 from app.clinic.request import translate_refusal
 from app.domain.refusal import Refused
+from app.i18n.marking import N_
 from app.services.core.installation import Installation
 from app.services.core.second_factor.passkeys import has_passkeys, write_passkey_request
-from app.services.people.staff_links import OpenLink, read_link, use_link
+from app.services.people.staff_links import OpenLink, check_choice, read_link, use_link
 from app.services.setup.passwords import LEAST_PASSWORD
 from app.web.dependencies import At, CurrentInstallation
 from app.web.errors import ask_to_retry
 from app.web.form_fields import Narrowed
 from app.web.middleware.forwarding import find_source
-from app.web.pages.rendering import frame_for, render
+from app.web.pages.page_frame import PageFrame
+from app.web.pages.rendering import Pages, frame_for, render
 from app.web.refusal_messages import message_of
 from app.web.urls import JOIN, JOIN_PASSKEY, SIGN_IN
 
@@ -40,8 +43,7 @@ class JoinPage:
     least: int
     qr: Markup
     secret: str
-    field: str = ""
-    error: str = ""
+    faults: FormFaults = NO_FAULTS
     passkey_url: str = ""
 
 
@@ -56,6 +58,11 @@ class JoinedPage:
 
 Password = Annotated[str, Form(max_length=200)]
 Code = Annotated[str, Form(max_length=40), Narrowed]
+
+LABELS = {
+    "password": N_("Your password"),
+    "one_time_code": N_("Code from your authenticator app, or a recovery code"),
+}
 
 router = APIRouter(include_in_schema=False)
 
@@ -88,10 +95,9 @@ def take_link_form(
     passkey: PasskeyAnswer = "",
 ) -> Response:
     opened = read_link(installation, link, at)
+    shown = read_factor(request, one_time_code, passkey, link)
     try:
-        if opened.purpose.asks_password and password != password_again:
-            raise Refused("passwords_differ", field="password_again")
-        shown = read_factor(request, one_time_code, passkey, link)
+        check_choice(opened, password, password_again, shown)
         codes = use_link(installation, link, password, shown, find_source(request), at)
     except Refused as refused:
         if message_of(refused).status == 410:
@@ -110,8 +116,6 @@ def _show(
 ) -> Response:
     asks = not opened.purpose.asks_second_factor and has_passkeys(installation, opened.staff_id)
     frame = frame_for(request, opened.language)
-    named = {"wrong_code": "one_time_code", "wrong_passkey": "one_time_code", "throttled": "password"}
-    where = {"weak_password": "password", "common_password": "password"} | named
     page = JoinPage(
         action_url=JOIN.format(link=link),
         name=opened.name,
@@ -121,8 +125,25 @@ def _show(
         least=LEAST_PASSWORD,
         qr=draw_qr(opened.totp_uri),
         secret=" ".join(opened.totp_secret[at : at + 4] for at in range(0, len(opened.totp_secret), 4)),
-        field=where.get(refused.code, str(refused.details.get("field", "password"))) if refused else "",
-        error=translate_refusal(request, refused, frame) if refused else "",
+        faults=_list_faults(request, refused, frame) if refused else NO_FAULTS,
         passkey_url=JOIN_PASSKEY.format(link=link) if asks else "",
     )
     return render(request, page, message_of(refused).status if refused else 200, frame)
+
+
+def _list_faults(request: Request, refused: Refused, frame: PageFrame) -> FormFaults:
+    pages: Pages = request.app.state.pages
+
+    def tell(each: Refused) -> str:
+        label = LABELS.get(str(each.details.get("field")))
+        details = dict(each.details) | ({"field": pages.word(label, frame)} if label else {})
+        return translate_refusal(request, Refused(each.code, **details), frame)
+
+    return collect_faults(refused, _find_field, tell)
+
+
+def _find_field(refused: Refused) -> str:
+    if refused.code in ("wrong_code", "wrong_passkey"):
+        return "one_time_code"
+    named = str(refused.details.get("field"))
+    return named if named in ("password_again", "one_time_code") else "password"

@@ -6,19 +6,22 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults
 from app.clinic.frame.second_factor import PasskeyAnswer, read_factor, session_token
 from app.clinic.people.joining import Code, Password
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.refusal import Refused
+from app.i18n.marking import N_
 from app.services.core.second_factor.challenges import find_passkey_site
 from app.services.people.own_account import (
     OwnAccount,
     change_own_password,
+    check_own_password,
     get_own_account,
     renew_recovery_codes,
 )
 from app.services.people.own_passkeys import OwnPasskey, list_own_passkeys
-from app.services.people.own_proof import OwnProof
+from app.services.people.own_proof import OwnProof, check_proof
 from app.services.people.staff_sessions import OpenSession, end_session, list_sessions
 from app.services.setup.passwords import LEAST_PASSWORD
 from app.web.errors import ask_to_retry
@@ -28,7 +31,7 @@ from app.web.urls import ACCOUNT, ACCOUNT_ASKED_PASSKEY, ACCOUNT_CODES, ACCOUNT_
 
 @dataclass(frozen=True, slots=True)
 class OwnAccountPage:
-    """One's own account; `failed` names the form that was refused.
+    """One's own account, with the forms `password`, `codes` and `passkeys`.
 
     `passkey_url` is where a script is told what to ask a passkey; "" without one. `passkeys_work` says
     whether browsers allow passkeys at the address of this system.
@@ -43,9 +46,7 @@ class OwnAccountPage:
     zone: str
     least: int
     done: str = ""
-    failed: str = ""
-    field: str = ""
-    error: str = ""
+    faults: FormFaults = NO_FAULTS
     passkey_name: str = ""
 
 
@@ -57,6 +58,14 @@ class RecoveryCodesPage:
     codes: tuple[str, ...]
     back_url: str
 
+
+LABELS = {
+    "name": N_("Name of the passkey"),
+    "password_now": N_("Current password"),
+    "password_new": N_("New password"),
+    "password_again": N_("New password again"),
+    "one_time_code": N_("Code from your authenticator app, or a recovery code"),
+}
 
 router = APIRouter(include_in_schema=False)
 
@@ -75,10 +84,9 @@ def change_password(
     one_time_code: Code = "",
     passkey: PasskeyAnswer = "",
 ) -> Response:
+    proof = read_proof(desk, password_now, one_time_code, passkey)
     try:
-        if password_new != password_again:
-            raise Refused("passwords_differ", field="password_again")
-        proof = read_proof(desk, password_now, one_time_code, passkey)
+        check_own_password(desk.context, desk.staff.staff_id, proof, password_new, password_again)
         token = session_token(desk.request)
         change_own_password(desk.context, desk.staff.staff_id, proof, password_new, token)
     except Refused as refused:
@@ -90,8 +98,9 @@ def change_password(
 def make_codes(
     desk: SignedInRequest, password_now: Password = "", one_time_code: Code = "", passkey: PasskeyAnswer = ""
 ) -> Response:
+    proof = read_proof(desk, password_now, one_time_code, passkey)
     try:
-        proof = read_proof(desk, password_now, one_time_code, passkey)
+        check_proof(proof)
         codes = renew_recovery_codes(desk.context, desk.staff.staff_id, proof)
     except Refused as refused:
         return refuse_on_account(desk, "codes", refused)
@@ -114,21 +123,18 @@ def read_proof(desk: StaffRequest, password: str, code: str, passkey: str) -> Ow
 
 def refuse_on_account(desk: StaffRequest, form: str, refused: Refused, name: str = "") -> Response:
     """One's own account with what was refused; `name` is that of a passkey that was typed."""
-    where = {
-        "weak_password": "password_new",
-        "common_password": "password_new",
-        "wrong_code": "one_time_code",
-        "wrong_passkey": "one_time_code",
-        "throttled": "password_now",
-    }
-    field = where.get(refused.code, str(refused.details.get("field", "main")))
-    page = replace(_page(desk, failed=form, field=field, error=desk.words(refused)), passkey_name=name)
+    faults = list_faults(desk, refused, LABELS, form=form, prefix=f"{form}-", find=_find_field)
+    page = replace(_page(desk), faults=faults, passkey_name=name)
     return ask_to_retry(desk.request, desk.show(page, refused), refused)
 
 
-def _page(
-    desk: StaffRequest, done: str = "", failed: str = "", field: str = "", error: str = ""
-) -> OwnAccountPage:
+def _find_field(refused: Refused) -> str:
+    if refused.code in ("wrong_code", "wrong_passkey"):
+        return "one_time_code"
+    return "password_now" if refused.code == "throttled" else find_field(refused, LABELS)
+
+
+def _page(desk: StaffRequest, done: str = "") -> OwnAccountPage:
     staff_id = desk.staff.staff_id
     passkeys = list_own_passkeys(desk.context, staff_id)
     works = find_passkey_site(desk.installation.public_url) is not None
@@ -142,7 +148,4 @@ def _page(
         zone=desk.zone,
         least=LEAST_PASSWORD,
         done=done,
-        failed=failed,
-        field=field,
-        error=error,
     )

@@ -12,7 +12,7 @@ from app.clinic.people.own_account import read_proof, refuse_on_account
 from app.clinic.request import SignedInRequest
 from app.domain.refusal import Refused
 from app.services.core.second_factor.passkeys import write_passkey_request
-from app.services.people.own_passkeys import add_passkey, begin_passkey, remove_passkey
+from app.services.people.own_passkeys import add_passkey, begin_passkey, check_new_passkey, remove_passkey
 from app.web.form_fields import Narrowed, RowNumber
 from app.web.urls import (
     ACCOUNT,
@@ -54,8 +54,9 @@ def begin_own_passkey(
     one_time_code: Code = "",
     passkey: PasskeyAnswer = "",
 ) -> Response:
+    proof = read_proof(desk, password_now, one_time_code, passkey)
     try:
-        proof = read_proof(desk, password_now, one_time_code, passkey)
+        check_new_passkey(desk.context, name, proof)
         token = session_token(desk.request)
         options = begin_passkey(desk.context, desk.staff.staff_id, name, proof, token)
     except Refused as refused:

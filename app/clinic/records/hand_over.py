@@ -1,16 +1,18 @@
 """Handing the clinic's tablet over: the session of staff ends, and the participant confirms who they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import ClassVar
 
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.records.participant_rows import instrument_name, participant_url
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, get_overview
 from app.domain.plans.status import ANSWERABLE
 from app.domain.refusal import Refused
+from app.i18n.marking import N_
 from app.services.accounts.shared_device import lock_bound_participants
 from app.services.accounts.staff_session import sign_out_staff
 from app.services.clinic.hand_over import begin_hand_over
@@ -40,7 +42,10 @@ class HandOverPage:
     action_url: str
     forms: tuple[HandOverForm, ...]
     chosen: str = ""
-    error: str = ""
+    faults: FormFaults = NO_FAULTS
+
+
+LABELS = {"slot": N_("For which form?")}
 
 
 router = APIRouter(include_in_schema=False)
@@ -60,7 +65,8 @@ def hand_over(desk: PermittedRequest, slot: ActCode = "") -> Response:
     try:
         token = begin_hand_over(desk.context, desk.participant.participant_id, slot)
     except Refused as refused:
-        return desk.show(_page(desk, slot, desk.words(refused)), refused)
+        page = replace(_page(desk, slot), faults=list_faults(desk, refused, LABELS))
+        return desk.show(page, refused)
     bound = lock_bound_participants(desk.installation, bound_tokens(desk.request), desk.at)
     sign_out_staff(desk.installation, desk.staff, get_cookie(desk.request, SESSION_COOKIE), desk.at)
     response = RedirectResponse(f"{WAY_IN}{token}", 303)
@@ -70,7 +76,7 @@ def hand_over(desk: PermittedRequest, slot: ActCode = "") -> Response:
     return response
 
 
-def _page(desk: ParticipantStaffRequest, chosen: str, error: str = "") -> HandOverPage:
+def _page(desk: ParticipantStaffRequest, chosen: str) -> HandOverPage:
     view = get_overview(desk)
     forms = [state.slot for state in (*view.forms, *view.diary) if state.status in ANSWERABLE]
 
@@ -85,5 +91,4 @@ def _page(desk: ParticipantStaffRequest, chosen: str, error: str = "") -> HandOv
             HandOverForm(slot.public_id, name(slot.instrument), slot.visit, slot.for_day) for slot in forms
         ),
         chosen=chosen,
-        error=error,
     )

@@ -7,13 +7,13 @@ from datetime import datetime
 from sqlmodel import col, select
 
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import password_spellings
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import token_digest
 from app.services.core.second_factor.one_time_codes import count_recovery_codes, make_recovery_codes
-from app.services.people.own_proof import OwnProof, prove_oneself, spend_proof
-from app.services.setup.passwords import check_new_password
+from app.services.people.own_proof import OwnProof, check_proof, prove_oneself, spend_proof
+from app.services.setup.passwords import check_chosen_password, check_new_password
 from app.services.setup.staff_duties import end_sessions
 from app.storage.queries.staff import last_day_of, list_grant_rows
 from app.storage.row_changes import INSTALLATION_CHAIN
@@ -58,6 +58,25 @@ def get_own_account(context: StaffContext, staff_id: int) -> OwnAccount:
         return OwnAccount(staff.email, staff.name, staff.created_at, left, grants)
 
 
+def check_own_password(context: StaffContext, staff_id: int, proof: OwnProof, new: str, again: str) -> None:
+    """Every field of the form by itself, before anything is tried.
+
+    Raises Refused: "same_password", or as `check_proof` and `check_chosen_password`.
+    """
+    with context.read() as session:
+        email = session.get_one(Staff, staff_id).email
+    check_all(
+        lambda: check_proof(proof),
+        lambda: check_chosen_password(new, again, email),
+        lambda: _check_other(proof, new),
+    )
+
+
+def _check_other(proof: OwnProof, new: str) -> None:
+    if password_spellings(new)[0] in password_spellings(proof.password):
+        raise Refused("same_password", field="password_new")
+
+
 def change_own_password(
     context: StaffContext, staff_id: int, proof: OwnProof, new: str, cookie: str | None
 ) -> None:
@@ -69,8 +88,7 @@ def change_own_password(
     with context.read() as session:
         staff = session.get_one(Staff, staff_id)
     check_new_password(composed, staff.email)
-    if composed in password_spellings(proof.password):
-        raise Refused("same_password", field="password_new")
+    _check_other(proof, new)
     box = context.installation.secret_box
     factor = prove_oneself(context, staff, proof)
     hashed = box.passwords.hash(composed)

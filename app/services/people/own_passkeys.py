@@ -20,7 +20,7 @@ from webauthn.registration.verify_registration_response import VerifiedRegistrat
 
 from app.domain.people.names import check_name
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
 from app.services.core.context import StaffContext
 from app.services.core.second_factor.challenges import (
     ChallengePurpose,
@@ -37,7 +37,7 @@ from app.services.core.second_factor.passkeys import (
     list_passkeys,
     make_user_handle,
 )
-from app.services.people.own_proof import OwnProof, prove_oneself, spend_proof
+from app.services.people.own_proof import OwnProof, check_proof, prove_oneself, spend_proof
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.columns import key_of
 from app.storage.tables.staff import Passkey, Staff
@@ -66,6 +66,15 @@ def list_own_passkeys(context: StaffContext, staff_id: int) -> tuple[OwnPasskey,
             OwnPasskey(key_of(row), row.name, row.made_at, row.last_used_at, row.stopped_at)
             for row in list_passkeys(session, staff_id)
         )
+
+
+def check_new_passkey(context: StaffContext, name: str, proof: OwnProof) -> None:
+    """Every field of the form by itself, before anything is tried.
+
+    Raises Refused: "passkeys_unavailable", or as `check_name` and `check_proof`.
+    """
+    _require_site(context)
+    check_all(lambda: check_name(name, "name"), lambda: check_proof(proof))
 
 
 def begin_passkey(context: StaffContext, staff_id: int, name: str, proof: OwnProof, cookie: str) -> str:

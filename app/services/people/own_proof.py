@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, raise_all
 from app.domain.typed_text import password_spellings
 from app.services.accounts.staff_session import stands_unchanged
 from app.services.core.context import StaffContext
@@ -26,6 +26,12 @@ class OwnProof:
     password: str
     shown: ShownFactor
     source: str
+
+
+def check_proof(proof: OwnProof) -> None:
+    """Refuse a proof that lacks something, before any of it is tried. Raises Refused("proof_needed")."""
+    lacking = {"password_now": proof.password, "one_time_code": proof.shown}
+    raise_all(Refused("proof_needed", field=name) for name, shown in lacking.items() if not shown)
 
 
 def prove_oneself(context: StaffContext, staff: Staff, proof: OwnProof) -> RecognisedFactor:

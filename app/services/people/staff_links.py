@@ -13,7 +13,7 @@ from app.domain.people.names import check_address, check_name, check_reason
 from app.domain.records.access import Role, staff_actor
 from app.domain.records.audit import AuditEvent
 from app.domain.records.staff_links import LinkPurpose, MailOutcome
-from app.domain.refusal import Refused, check_all
+from app.domain.refusal import Refused, check_all, raise_all
 from app.domain.typed_text import password_spellings
 from app.i18n.languages import LANGUAGE_CODES
 from app.services.core.context import StaffContext
@@ -35,7 +35,7 @@ from app.services.core.second_factor.shown_factor import (
 )
 from app.services.core.throttling import check_guess, staff_limits
 from app.services.people.managed_people import require_whole_account
-from app.services.setup.passwords import check_new_password
+from app.services.setup.passwords import check_chosen_password, check_new_password
 from app.services.setup.staff_duties import end_sessions, require_remaining_admin, revoke_links
 from app.services.setup.studies import grant_role
 from app.storage.queries.staff import last_day_of
@@ -198,6 +198,21 @@ def read_link(installation: Installation, token: str, at: datetime) -> OpenLink:
             totp_secret=installation.secret_box.decrypt(link.totp_sealed),
             expires_at=link.expires_at,
         )
+
+
+def check_choice(opened: OpenLink, password: str, again: str, shown: ShownFactor) -> None:
+    """Every field of the link's form by itself, before anything is tried.
+
+    Raises Refused: "proof_needed", or as `check_chosen_password` where a password is chosen.
+    """
+    chooses = opened.purpose.asks_password
+    lacking = {"password": password or chooses, "one_time_code": shown}
+    check_all(
+        lambda: check_chosen_password(password, again, opened.email) if chooses else None,
+        lambda: raise_all(
+            Refused("proof_needed", field=name) for name, typed in lacking.items() if not typed
+        ),
+    )
 
 
 def use_link(

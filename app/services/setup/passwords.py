@@ -5,7 +5,8 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-from app.domain.refusal import Refused
+from app.domain.refusal import Refused, check_all
+from app.domain.typed_text import password_spellings
 
 LEAST_PASSWORD = 12
 """Characters of a staff password; any characters, no composition rules (SEC-06)."""
@@ -29,16 +30,29 @@ _STEPS = frozenset(pair for line in _SEQUENCES for way in (line, line[::-1]) for
 """Which character may follow which in the alphabet, in numbers and on a keyboard, forwards and backwards."""
 
 
+def check_chosen_password(password: str, again: str, email: str) -> None:
+    """Refuse a new password that was typed twice, naming both fields.
+
+    Raises Refused: "passwords_differ", or as `check_new_password`.
+    """
+
+    def check_again() -> None:
+        if password_spellings(password)[0] != password_spellings(again)[0]:
+            raise Refused("passwords_differ", field="password_again")
+
+    check_all(lambda: check_new_password(password_spellings(password)[0], email), check_again)
+
+
 def check_new_password(password: str, email: str) -> None:
     """Refuse a password that is short ("weak_password") or easy to guess ("common_password")."""
     if len(password) < LEAST_PASSWORD:
-        raise Refused("weak_password", least=LEAST_PASSWORD)
+        raise Refused("weak_password", field="password_new", least=LEAST_PASSWORD)
     typed = password.casefold()
     rest = typed
     for name in (email.partition("@")[0].casefold(), "daybook"):
         rest = rest.replace(name, "") if len(name) >= _SHORTEST_NAME else rest
     if _is_common(typed) or any(_is_repetition(each) or _is_sequence(each) for each in {typed, rest}):
-        raise Refused("common_password")
+        raise Refused("common_password", field="password_new")
 
 
 @cache

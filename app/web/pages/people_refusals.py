@@ -34,6 +34,7 @@ PEOPLE_REFUSALS: Mapping[str, RefusalMessage] = {
     "role_needed": invalid(N_("Choose a role.")),
     "passwords_differ": invalid(N_("The two passwords are not the same.")),
     "same_password": invalid(N_("Choose a password that you don't use now.")),
+    "proof_needed": invalid(N_("%(field)s: please fill this in.")),
     "wrong_password_now": invalid(N_("The password is wrong.")),
     # accounts and roles
     "admin_has_no_end": invalid(
