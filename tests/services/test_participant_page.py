@@ -84,6 +84,7 @@ def test_the_page_has_everything_of_the_participant(installation: Installation, 
     baseline = view.forms[0]
     assert (baseline.slot.visit, baseline.status) == ("BL", Status.in_progress)
     assert (baseline.answered, baseline.asked) == (2, 30)
+    assert {state.asked for state in view.diary} == {0}, "its answers decide how many questions it has"
     assert {state.slot.for_day is None for state in view.forms} == {True}
     assert view.diary[0].slot.visit == "D0"
     assert view.contact is None

@@ -1,4 +1,4 @@
-"""How long a form is said to take."""
+"""How many questions a form has, and how long it is said to take."""
 
 from collections.abc import Collection
 
@@ -11,6 +11,12 @@ _SECONDS_A_QUESTION = 20
 def count_questions(instrument: Instrument, leave_out: Collection[str] = frozenset()) -> int:
     """How many questions a form has; of one with a list, those that everybody is asked."""
     return sum(item.code not in leave_out and not item.box for item in instrument.items)
+
+
+def count_certain(instrument: Instrument, leave_out: Collection[str] = frozenset()) -> int:
+    """How many questions a form asks whatever is answered; 0 where that depends on the answers."""
+    items = [item for item in instrument.items if item.code not in leave_out]
+    return 0 if any(item.condition for item in items) else len(items)
 
 
 def estimate_minutes(questions: int) -> int:

@@ -7,6 +7,7 @@ from datetime import date
 from sqlmodel import Session, col, select
 
 from app.domain.desk.diary_gaps import DiaryGap
+from app.domain.instruments.duration import count_certain
 from app.domain.instruments.severity import Severity
 from app.domain.plans.plan import ENROLMENT, Plan
 from app.domain.plans.status import ExitKind, Status, derive_status, died_in_window
@@ -41,7 +42,11 @@ from app.storage.tables.studies import Site, Study
 
 @dataclass(frozen=True, slots=True)
 class FormState:
-    """One expected form at this moment; `answered` of `asked` questions while it is begun."""
+    """One expected form at this moment; `answered` of `asked` questions while it is begun.
+
+    `asked` is 0 where the answers decide how many questions there are: how many were given would then tell
+    of them, as how much of a list was ticked.
+    """
 
     slot: SlotRecord
     status: Status
@@ -243,7 +248,7 @@ def _list_states(
 def _count_asked(
     context: StaffContext, plan: Plan, instrument: str, instrument_version: str, plan_version: str
 ) -> int:
-    """How many questions of an instrument a version of the plan asks."""
+    """How many questions of an instrument a version of the plan asks; 0 where answers decide."""
     library = context.installation.library
     leave_out = excluded_items(library.plan(plan.id, plan_version), instrument)
-    return len(library.instrument(instrument, instrument_version).items) - len(leave_out)
+    return count_certain(library.instrument(instrument, instrument_version), leave_out)

@@ -18,7 +18,10 @@ from app.services.schedule.reminder_preference import ReminderWishes, reminder_p
 
 @dataclass(frozen=True, slots=True)
 class TodayForm:
-    """The form that a row is about: progress, window and reminders; `day` counts from 1, at most `days`."""
+    """The form that a row is about: progress, window and reminders; `day` counts from 1, at most `days`.
+
+    `asked` is 0 where the answers decide how many questions there are.
+    """
 
     key: str
     visit: str

@@ -15,6 +15,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
+from app.domain.instruments.duration import count_certain
 from app.domain.plans.plan import Plan
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
@@ -358,8 +359,8 @@ class _RowReader:
         name, version = form["instrument"], form["instrument_version"]
         key = (name, version, plan.version)
         if key not in self.asked:
-            items = library.instrument(name, version).items
-            self.asked[key] = len(items) - len(excluded_items(plan, name))
+            instrument = library.instrument(name, version)
+            self.asked[key] = count_certain(instrument, excluded_items(plan, name))
         return build_form(form, plan, self.asked[key], today, self.search.at)
 
 
