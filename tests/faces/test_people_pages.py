@@ -159,6 +159,9 @@ def test_the_menu_and_its_pages_ask_the_same() -> None:
         actor = staff_actor(1, (Grant(role, 1, None),))
         shown = [each.address for each in list_menu(actor)]
         assert urls.DESK not in shown or Permission.PARTICIPANT_SEE in ROLE_PERMISSIONS[role]
+        named = {each.address: each.label for each in list_menu(actor)}
+        signs = {Role.INVESTIGATOR: "To sign", Role.NURSE: "Corrections"}
+        assert (named.get(urls.CORRECTIONS), len(named)) == (signs.get(role), len(shown))
         if role in (Role.MONITOR, Role.DATA_MANAGER):
             first = [urls.SETTLE] if role is Role.DATA_MANAGER else []
             exports = [urls.EXPORTS] if role is Role.DATA_MANAGER else []

@@ -1,4 +1,4 @@
-"""The list "To sign": corrections of a study that wait for a signature, and those that were decided."""
+"""The list "To sign", for others "Corrections": those that wait for a signature, and those decided."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app.clinic.forms.answer_rows import name_form
 from app.clinic.forms.correction_decision import url_of_correction
 from app.clinic.request import SignedInRequest, StaffRequest
+from app.domain.records.access import Permission
 from app.services.clinic.corrections.correction_list import (
     LISTED,
     CorrectionSummary,
@@ -42,9 +43,13 @@ class CorrectionRow:
 
 @dataclass(frozen=True, slots=True)
 class ToSignPage:
-    """Corrections that wait (or, with `decided`, those that were decided), at most `most` of them."""
+    """Corrections that wait (or, with `decided`, those that were decided), at most `most` of them.
+
+    `signs`: this reader decides them, and does not only see what became of them.
+    """
 
     template: ClassVar[str] = "clinic/to_sign.html"
+    signs: bool
     decided: bool
     waiting_url: str
     decided_url: str
@@ -61,6 +66,7 @@ def show_corrections(desk: SignedInRequest, decided: str = "") -> Response:
         raise HTTPException(404)
     listed = list_corrections(desk.context, desk.study.id, waiting=decided != "1")
     page = ToSignPage(
+        signs=bool(desk.actor.reach(Permission.CORRECTION_DECIDE)),
         decided=decided == "1",
         waiting_url=desk.frame.within(CORRECTIONS),
         decided_url=desk.frame.within(f"{CORRECTIONS}?decided=1"),

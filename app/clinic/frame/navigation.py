@@ -38,7 +38,8 @@ class MenuEntry:
     """One entry of the menu: its address, and its name before translation.
 
     It is shown to whom the table of permissions lets in. `permission` keeps it to those who work with it:
-    whoever only reads finds participants by their codes, and by the matrix, the report and the trail.
+    whoever only reads finds participants by their codes, and by the matrix, the report and the trail. Of two
+    entries with one address the first that is shown stands for both.
     """
 
     address: str
@@ -49,6 +50,8 @@ class MenuEntry:
 NAVIGATION: tuple[MenuEntry, ...] = (
     MenuEntry(DESK, N_("Today"), Permission.CONTACT_LOG),
     MenuEntry(ALERTS, N_("Alerts"), Permission.ALERT_HANDLE),
+    MenuEntry(CORRECTIONS, N_("To sign"), Permission.CORRECTION_DECIDE),
+    MenuEntry(SCORE_LIST, N_("Scores"), Permission.CORRECTION_DECIDE),
     MenuEntry(SETTLE, N_("To settle")),
     MenuEntry(PARTICIPANTS, N_("Participants"), Permission.CONTACT_LOG),
     MenuEntry(ACCESS, N_("Sign-in problems"), Permission.CONTACT_LOG),
@@ -57,7 +60,7 @@ NAVIGATION: tuple[MenuEntry, ...] = (
     MenuEntry(EXPORTS, N_("Exports")),
     MenuEntry(TRAIL, N_("Trail")),
     MenuEntry(REQUESTS, N_("Requests")),
-    MenuEntry(CORRECTIONS, N_("To sign"), Permission.CORRECTION_PROPOSE),
+    MenuEntry(CORRECTIONS, N_("Corrections"), Permission.CORRECTION_PROPOSE),
     MenuEntry(SCORE_LIST, N_("Scores")),
     MenuEntry(ENROL, N_("Enrol")),
     MenuEntry(STAFF, N_("People")),
@@ -73,14 +76,12 @@ NAVIGATION: tuple[MenuEntry, ...] = (
 
 def list_menu(actor: Actor) -> tuple[MenuEntry, ...]:
     """The entries that these grants show."""
-    return tuple(
-        entry
-        for entry in NAVIGATION
-        if all(
-            permission is None or actor.reach(permission)
-            for permission in (entry.permission, ROUTES["GET", entry.address].permission)
-        )
-    )
+    shown: dict[str, MenuEntry] = {}
+    for entry in NAVIGATION:
+        asked = (entry.permission, ROUTES["GET", entry.address].permission)
+        if all(permission is None or actor.reach(permission) for permission in asked):
+            shown.setdefault(entry.address, entry)
+    return tuple(shown.values())
 
 
 def find_current(entry: MenuEntry, path: str) -> str:
