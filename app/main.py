@@ -51,6 +51,7 @@ from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages
 from app.web.permissions import check_routes
 from app.web.statics import StaticFiles
+from app.web.urls import DESK
 
 BODY_LIMIT = 1024 * 1024
 """Bytes; the longest thing anybody sends is a batch of the EDC."""
@@ -185,7 +186,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(TrustedProxies, trusted=settings.trusted_proxies),
         Middleware(HeadRequests),
         Middleware(SecurityHeaders),
-        Middleware(Compression),
+        Middleware(Compression, swift=DESK),
         Middleware(TrustedHostMiddleware, allowed_hosts=list(settings.trusted_hosts), www_redirect=False),
         Middleware(ReadableRequest),
         Middleware(SameOrigin, public_url=settings.public_url),

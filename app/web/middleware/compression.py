@@ -1,6 +1,7 @@
 """Compresses pages and JSON that are sent in one piece; streams and statics bring their own coding."""
 
 import gzip
+from dataclasses import dataclass
 
 import brotli
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,18 +13,34 @@ WORTH_CODING = 500
 _TEXT = (b"text/", b"application/json", b"application/problem+json", b"application/fhir+json")
 
 
-def compress_body(body: bytes, chosen: str) -> bytes:
-    """A page's bytes; these levels cost less time than they save on any network."""
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard a body is compressed, by coding."""
+
+    gzip: int
+    brotli: int
+
+
+THOROUGH = Effort(8, 7)
+"""For participants: a few bytes of a page count on the worst network."""
+SWIFT = Effort(5, 5)
+"""For the desk: the same long tables by brotli in an eighth of the time, by gzip in a fifth and up to a
+quarter larger."""
+
+
+def compress_body(body: bytes, chosen: str, effort: Effort = THOROUGH) -> bytes:
+    """A page's bytes in this coding."""
     if chosen == "br":
-        return bytes(brotli.compress(body, mode=brotli.MODE_TEXT, quality=7))
-    return gzip.compress(body, 8, mtime=0)
+        return bytes(brotli.compress(body, mode=brotli.MODE_TEXT, quality=effort.brotli))
+    return gzip.compress(body, effort.gzip, mtime=0)
 
 
 class Compression:
-    """Holds the response's start until its body is known."""
+    """Holds the response's start until its body is known; swiftly below the address `swift`."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, swift: str) -> None:
         self.app = app
+        self.swift = swift
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         chosen = (
@@ -34,6 +51,7 @@ class Compression:
         if chosen is None:
             await self.app(scope, receive, send)
             return
+        effort = SWIFT if scope["path"].startswith(self.swift) else THOROUGH
         start_message: Message | None = None
 
         async def send_compressed(message: Message) -> None:
@@ -44,14 +62,14 @@ class Compression:
             if start_message is not None:
                 start, start_message = start_message, None
                 if not message.get("more_body"):
-                    start, message = _packed(start, message, chosen)
+                    start, message = _packed(start, message, chosen, effort)
                 await send(start)
             await send(message)
 
         await self.app(scope, receive, send_compressed)
 
 
-def _packed(start: Message, message: Message, chosen: str) -> tuple[Message, Message]:
+def _packed(start: Message, message: Message, chosen: str, effort: Effort) -> tuple[Message, Message]:
     headers = dict(start["headers"])
     body = message.get("body", b"")
     text = headers.get(b"content-type", b"").startswith(_TEXT)
@@ -59,7 +77,7 @@ def _packed(start: Message, message: Message, chosen: str) -> tuple[Message, Mes
     kept_as_is = b"content-encoding" in headers or b"no-transform" in headers.get(b"cache-control", b"")
     if len(body) < WORTH_CODING or not text or kept_as_is:
         return start, message
-    packed = compress_body(body, chosen)
+    packed = compress_body(body, chosen, effort)
     repacked = [pair for pair in start["headers"] if pair[0] not in (b"content-length", b"etag")]
     repacked += [
         (b"content-length", str(len(packed)).encode()),
