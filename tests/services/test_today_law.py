@@ -92,7 +92,7 @@ def _undelivered(drawn: DrawnPerson, search: TodaySearch) -> datetime | None:
 def _diary(drawn: DrawnPerson, search: TodaySearch) -> DiaryFacts:
     """Closed entries: daily ones opened in the last days, weekly ones closed in the last weeks."""
     rule, now = search.plan.worklist, search.at
-    counts: dict[str, int] = dict.fromkeys(DiaryFacts.__slots__, 0)
+    counts: dict[str, int] = dict.fromkeys(DiaryFacts._fields, 0)
     for form in drawn.forms:
         window = form.expected
         if not form.phase or window is None or window.closes_at > now:

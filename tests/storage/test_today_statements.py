@@ -31,5 +31,5 @@ def test_no_subquery_reads_a_table_of_the_statement_around_it_anew(reason: Reaso
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_only_where_there_is_a_diary_are_its_entries_counted(shape: str) -> None:
-    statement = text_of(people.people_statement.__wrapped__(SHAPES[shape]))
+    statement = text_of(people.people_statement(SHAPES[shape]))
     assert bool(DIARY_COUNT.search(statement)) is (shape == "diary")

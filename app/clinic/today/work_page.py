@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import RedirectResponse, Response
@@ -43,8 +43,7 @@ class ReasonTab:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TodayLine:
+class TodayLine(NamedTuple):
     """One participant of the list; `remind` is the form of which a reminder can be asked for, "" for none."""
 
     key: str

@@ -1,12 +1,15 @@
 """Why a participant stands on the work list: a pure rule over the facts of one participant.
 
+A page judges fifty people by it, so that what it reads and says are tuples: other objects take several times
+as long to make.
 `app.storage.queries.today` finds with the same conditions whom to show; a test proves the two equal.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from app.domain.plans.plan import WorklistRule
 
@@ -39,8 +42,7 @@ class TodayCursor:
     person: int
 
 
-@dataclass(frozen=True, slots=True)
-class UnsubmittedForm:
+class UnsubmittedForm(NamedTuple):
     """An expected form that was not submitted, of a participant who has not left; all moments are UTC.
 
     `visit`: a form of a visit, not an entry of the diary. `explained`: missed with a reason on record.
@@ -61,8 +63,7 @@ class UnsubmittedForm:
         return self.grace_until if self.begun_at else self.closes_at
 
 
-@dataclass(frozen=True, slots=True)
-class DiaryFacts:
+class DiaryFacts(NamedTuple):
     """Closed entries of the diary: those of the last days, and those of the last weeks of a weekly phase."""
 
     daily_missed: int = 0
@@ -71,8 +72,7 @@ class DiaryFacts:
     weekly_submitted: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ParticipantFacts:
+class ParticipantFacts(NamedTuple):
     """What the rule reads of a participant who takes part.
 
     `alerted_at`, `called_at`, `undelivered_at`: since when an alert or a request for a call is open, or the
@@ -88,13 +88,12 @@ class ParticipantFacts:
     called_at: datetime | None = None
     undelivered_at: datetime | None = None
     forms: tuple[UnsubmittedForm, ...] = ()
-    diary: DiaryFacts = field(default_factory=DiaryFacts)
+    diary: DiaryFacts = DiaryFacts()
     snoozed: frozenset[Reason] = frozenset()
     snoozed_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WorkReason:
+class WorkReason(NamedTuple):
     """One reason, its moment (the earlier the more urgent) and the forms concerned, the most urgent first.
 
     A reason stands twice where some of its forms rest and others do not.
@@ -120,17 +119,19 @@ def find_reasons(facts: ParticipantFacts, rule: WorklistRule, now: datetime) -> 
         WorkReason(reason, at, snoozed=_rests(facts, reason, at)) for reason, at in people if at is not None
     ]
     possible = [form for form in facts.forms if form.opens_at < form.closes_at]
+    bounds = _Bounds.at(rule, now)
     for reason, (applies, moment) in _FORM_RULES.items():
-        forms = [form for form in possible if applies(form, rule, now)]
+        forms = [form for form in possible if applies(form, bounds)]
         if not forms:
             continue
         then = facts.snoozed_at if reason in facts.snoozed else None
-        resting = [form for form in forms if then is not None and applies(form, rule, then)]
+        known = _Bounds.at(rule, then) if then is not None else None
+        resting = [form for form in forms if known is not None and applies(form, known)]
         awake = [form for form in forms if form not in resting] if resting else forms
         for snoozed, some in ((False, awake), (True, resting)):
             if some:
-                in_order = sorted((moment(form), form.key) for form in some)
-                keys = tuple(key for _at, key in in_order)
+                in_order = sorted([(moment(form), form.key) for form in some])
+                keys = tuple([key for _at, key in in_order])
                 reasons.append(WorkReason(reason, in_order[0][0], keys, snoozed))
     return tuple(sorted(reasons, key=lambda each: (each.snoozed, RANKS[each.reason])))
 
@@ -159,39 +160,57 @@ def is_diary_neglected(diary: DiaryFacts, rule: WorklistRule) -> bool:
 
 
 def _is_unused(facts: ParticipantFacts, rule: WorklistRule, now: datetime) -> bool:
-    waited = now - facts.enrolled_at >= timedelta(days=rule.unused_days)
-    return facts.consented and not facts.activated and waited
-
-
-def _is_closing(form: UnsubmittedForm, rule: WorklistRule, now: datetime) -> bool:
-    return form.visit and form.opens_at <= now < form.closes_at <= now + timedelta(days=rule.closing_days)
-
-
-def _is_half_gone(form: UnsubmittedForm, rule: WorklistRule, now: datetime) -> bool:
-    later = form.closes_at > now + timedelta(days=rule.closing_days)
-    untouched = form.visit and form.begun_at is None and form.opens_at <= now
-    if not (untouched and later):
+    if facts.activated or not facts.consented:
         return False
-    second = now.replace(microsecond=0)  # windows begin and end on whole seconds, and databases count them so
-    return second - form.opens_at >= form.closes_at - second
+    return now - facts.enrolled_at >= timedelta(days=rule.unused_days)
 
 
-def _is_idle(form: UnsubmittedForm, rule: WorklistRule, now: datetime) -> bool:
-    if form.begun_at is None or now >= form.grace_until:
+class _Bounds(NamedTuple):
+    """The moments that a rule makes of one moment: until when a form closes soon, and the like."""
+
+    now: datetime
+    second: datetime
+    closing: datetime
+    idle: datetime
+    opening: datetime
+
+    @classmethod
+    def at(cls, rule: WorklistRule, now: datetime) -> "_Bounds":
+        """The moments around this one."""
+        return cls(
+            now,
+            now.replace(microsecond=0),  # windows begin and end on whole seconds, and databases count them so
+            now + timedelta(days=rule.closing_days),
+            now - timedelta(days=rule.idle_days),
+            now + timedelta(days=rule.opens_days),
+        )
+
+
+def _is_closing(form: UnsubmittedForm, at: _Bounds) -> bool:
+    return form.visit and form.opens_at <= at.now < form.closes_at <= at.closing
+
+
+def _is_half_gone(form: UnsubmittedForm, at: _Bounds) -> bool:
+    if not form.visit or form.begun_at is not None or form.opens_at > at.now or form.closes_at <= at.closing:
         return False
-    last = max(form.begun_at, form.answered_at or form.begun_at)
-    return last <= now - timedelta(days=rule.idle_days)
+    return at.second - form.opens_at >= form.closes_at - at.second
 
 
-def _is_unexplained(form: UnsubmittedForm, _rule: WorklistRule, now: datetime) -> bool:
-    return form.visit and not form.explained and now >= form.ends_at
+def _is_idle(form: UnsubmittedForm, at: _Bounds) -> bool:
+    if form.begun_at is None or at.now >= form.grace_until:
+        return False
+    return max(form.begun_at, form.answered_at or form.begun_at) <= at.idle
 
 
-def _opens_soon(form: UnsubmittedForm, rule: WorklistRule, now: datetime) -> bool:
-    return form.visit and now < form.opens_at <= now + timedelta(days=rule.opens_days)
+def _is_unexplained(form: UnsubmittedForm, at: _Bounds) -> bool:
+    return form.visit and not form.explained and at.now >= form.ends_at
 
 
-_FormTest = Callable[[UnsubmittedForm, WorklistRule, datetime], bool]
+def _opens_soon(form: UnsubmittedForm, at: _Bounds) -> bool:
+    return form.visit and at.now < form.opens_at <= at.opening
+
+
+_FormTest = Callable[[UnsubmittedForm, _Bounds], bool]
 _FormMoment = Callable[[UnsubmittedForm], datetime]
 
 _FORM_RULES: Mapping[Reason, tuple[_FormTest, _FormMoment]] = {

@@ -1,26 +1,30 @@
 """When a participant may be reminded: consent, wish, pause and hour, as one value."""
 
-from dataclasses import dataclass
 from datetime import date, datetime, time
+from typing import Protocol
 
 from app.domain.plans.reminders import NEVER, ReminderPreference
 from app.domain.plans.windows import ONE_DAY, start_of_day
-from app.storage.tables.participants import Participant
 
 
-@dataclass(frozen=True, slots=True)
-class ReminderWishes:
-    """When somebody may be reminded, as a query reads it."""
+class ReminderWishes(Protocol):
+    """A participant, as far as it says when they may be reminded."""
 
-    zone: str
-    enrolled_at: datetime
-    consent_version: str | None
-    reminders_wanted: bool
-    remind_at: str | None
-    reminders_paused_until: date | None
+    @property
+    def zone(self) -> str: ...
+    @property
+    def enrolled_at(self) -> datetime: ...
+    @property
+    def consent_version(self) -> str | None: ...
+    @property
+    def reminders_wanted(self) -> bool: ...
+    @property
+    def remind_at(self) -> str | None: ...
+    @property
+    def reminders_paused_until(self) -> date | None: ...
 
 
-def reminder_preference(participant: Participant | ReminderWishes) -> ReminderPreference:
+def reminder_preference(participant: ReminderWishes) -> ReminderPreference:
     """When this participant may be reminded; without wish or consent never (PRI-03).
 
     A pause lasts through its last local day. What falls into it is dropped and not made up for.
@@ -33,7 +37,7 @@ def reminder_preference(participant: Participant | ReminderWishes) -> ReminderPr
     return ReminderPreference(max(ends_at, participant.enrolled_at), clock)
 
 
-def wants_reminders(participant: Participant | ReminderWishes) -> bool:
+def wants_reminders(participant: ReminderWishes) -> bool:
     """Whether they consented to the study and want to be reminded."""
     return participant.reminders_wanted and participant.consent_version is not None
 

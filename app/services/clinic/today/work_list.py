@@ -11,7 +11,6 @@ from datetime import date, datetime
 from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode
 
-from sqlalchemy import RowMapping
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
@@ -47,7 +46,7 @@ from app.services.core.plans import excluded_items, get_plan_of, list_plans
 from app.services.core.throttling import find_throttled_participants
 from app.services.schedule.reminder_preference import lasting_pause
 from app.storage.database.query_plans import reuse_query_plans
-from app.storage.queries.today.people import list_forms, read_people
+from app.storage.queries.today.people import FormRow, PersonRow, list_forms, read_people
 from app.storage.queries.today.rows import (
     COUNTED,
     TodayCounts,
@@ -311,25 +310,25 @@ class _RowReader:
 
     def _row(
         self,
-        person: RowMapping,
-        forms: Sequence[RowMapping],
+        person: PersonRow,
+        forms: Sequence[FormRow],
         reasons: Sequence[WorkReason],
         facts: ParticipantFacts,
     ) -> TodayRow:
-        site, zone = self.sites[person["site_id"]], person["zone"]
+        site, zone = self.sites[person.site_id], person.zone
         today = _local_day(self.search.at, zone)
-        by_key = {form["key"]: form for form in forms}
+        by_key = {form.key: form for form in forms}
         shown = choose_form(by_key, reasons, self.search.at)
         others = {key for each in reasons for key in each.forms}
         if shown:
-            others.discard(shown["key"])
+            others.discard(shown.key)
         may_log, may_remind = self._allowed(site)
         form = self._form(shown, today) if shown else None
         reminds = may_remind and form is not None and may_be_reminded(person, form, self.search.at)
         return TodayRow(
-            participant=person["public_id"],
-            subject=person["subject"],
-            language=person["language"],
+            participant=person.public_id,
+            subject=person.subject,
+            language=person.language,
             site=site,
             zone=zone,
             reasons=tuple([describe_reason(each, by_key, facts, today, zone) for each in reasons]),
@@ -337,7 +336,7 @@ class _RowReader:
             more_forms=len(others),
             contact=latest_contact(person),
             snooze=find_snooze(person),
-            paused_until=lasting_pause(person["reminders_paused_until"], today),
+            paused_until=lasting_pause(person.reminders_paused_until, today),
             may_log=may_log,
             may_remind=reminds,
         )
@@ -352,11 +351,11 @@ class _RowReader:
             )
         return self.permissions[site.site_id]
 
-    def _form(self, form: RowMapping, today: date) -> TodayForm:
+    def _form(self, form: FormRow, today: date) -> TodayForm:
         """A form as the version of the plan has it that the form follows."""
         library = self.context.installation.library
-        plan = library.plan(self.search.plan.id, form["plan_version"])
-        name, version = form["instrument"], form["instrument_version"]
+        plan = library.plan(self.search.plan.id, form.plan_version)
+        name, version = form.instrument, form.instrument_version
         key = (name, version, plan.version)
         if key not in self.asked:
             instrument = library.instrument(name, version)

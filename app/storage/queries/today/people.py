@@ -1,8 +1,9 @@
 """What is known of participants of the work list, and the forms that matter of theirs."""
 
 from collections.abc import Collection, Mapping
+from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -11,6 +12,8 @@ from sqlmodel import col
 from app.domain.plans.reminders import BY_STAFF
 from app.domain.records.messages import WINDOW_MOVED, MessageState
 from app.domain.records.participants import TeamRequestKind
+from app.domain.today.contacts import ContactOutcome
+from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.key_lists import is_among
 from app.storage.queries.slots import code_literal
 from app.storage.queries.today.branches import (
@@ -29,6 +32,62 @@ from app.storage.tables.schedule import Slot
 
 _PERSON = col(Participant.id)
 _NOW = moment("now")
+
+
+class PersonRow(NamedTuple):
+    """What is known of a participant beside their forms, by the columns that are read."""
+
+    person: int
+    public_id: str
+    subject: str
+    site_id: int
+    language: str
+    zone: str
+    enrolled_at: datetime
+    consent_version: str | None
+    activated_at: datetime | None
+    reminders_wanted: bool
+    remind_at: str | None
+    reminders_paused_until: date | None
+    reachable: bool
+    staff_reminder: str | None
+    alerted_at: datetime | None
+    called_at: datetime | None
+    undelivered_at: datetime | None
+    snoozed: str | None
+    snoozed_at: datetime | None
+    until_at: datetime | None
+    snooze_reason: str | None
+    outcome: ContactOutcome | None
+    next_try_on: date | None
+    contacted_at: datetime | None
+    daily_missed: int = 0
+    daily_submitted: int = 0
+    weekly_missed: int = 0
+    weekly_submitted: int = 0
+
+
+class FormRow(NamedTuple):
+    """A form that matters, by the columns that are read."""
+
+    person: int
+    key: str
+    visit: str
+    instrument: str
+    instrument_version: str
+    plan_version: str
+    for_day: date | None
+    target_on: date
+    opens_on: date
+    closes_on: date
+    opens_at: datetime
+    closes_at: datetime
+    grace_until: datetime
+    begun_at: datetime | None
+    missed_reason: str | None
+    answered: int
+    answered_at: datetime | None
+    reminded: int
 
 
 def _newest_contact() -> sa.ScalarSelect[Any]:
@@ -80,7 +139,7 @@ _REACHABLE = sa.exists().where(
     col(Contact.participant_id) == _PERSON, col(Contact.address_sealed) != sa.literal_column("''")
 )
 _KNOWN: tuple[Any, ...] = (
-    _PERSON.label("person"),
+    _PERSON,
     col(Participant.public_id),
     col(Participant.subject),
     col(Participant.site_id),
@@ -92,22 +151,21 @@ _KNOWN: tuple[Any, ...] = (
     col(Participant.reminders_wanted),
     col(Participant.remind_at),
     col(Participant.reminders_paused_until),
-    _REACHABLE.label("reachable"),
-    _newest_staff_reminder().label("staff_reminder"),
-    _open_alert().label("alerted_at"),
-    _open_call().label("called_at"),
-    _lost_message().label("undelivered_at"),
-    col(Snooze.reasons).label("snoozed"),
-    col(Snooze.recorded_at).label("snoozed_at"),
+    _REACHABLE,
+    _newest_staff_reminder(),
+    _open_alert(),
+    _open_call(),
+    _lost_message(),
+    col(Snooze.reasons),
+    col(Snooze.recorded_at),
     col(Snooze.until_at),
-    col(Snooze.reason).label("snooze_reason"),
+    col(Snooze.reason),
     col(ContactEntry.outcome),
     col(ContactEntry.next_try_on),
     col(ContactEntry.contacted_at),
 )
 
 
-@lru_cache(maxsize=64)
 def people_statement(shape: TodayShape) -> sa.Select[Any]:
     """What is known of these participants beside their forms."""
     resting = sa.and_(col(Snooze.participant_id) == _PERSON, col(Snooze.until_at) > _NOW)
@@ -120,24 +178,29 @@ def people_statement(shape: TodayShape) -> sa.Select[Any]:
     if not shape.phases:
         return statement
     whose = (col(Slot.participant_id) == _PERSON, *closed_diary())
+    counts = diary_counts(shape)
     sums = [
-        sa.select(sum_).where(*whose).scalar_subquery().label(name)
-        for name, sum_ in diary_counts(shape).items()
+        sa.select(counts[name]).where(*whose).scalar_subquery().label(name)
+        for name in PersonRow._fields[-len(counts) :]
     ]
     return statement.add_columns(*sums)
 
 
+@lru_cache(maxsize=64)
+def _people(shape: TodayShape) -> PlainRead:
+    return PlainRead(people_statement(shape))
+
+
 def read_people(
     connection: Connection, search: TodaySearch, people: Collection[int]
-) -> Mapping[int, sa.RowMapping]:
+) -> Mapping[int, PersonRow]:
     """What is known of these participants, by their keys."""
     values = search.values() | {"people": list(people)}
-    rows = connection.execute(people_statement(search.shape), values).mappings().all()
-    return {row["person"]: row for row in rows}
+    return {row[0]: PersonRow(*row) for row in _people(search.shape).fetch(connection, values)}
 
 
 @lru_cache(maxsize=2)
-def _forms(hides_arm: bool) -> sa.Select[Any]:
+def _forms(hides_arm: bool) -> PlainRead:
     """The forms of these participants that are wanted, were missed without a reason, or open soon."""
     answers = col(AnswerEvent.slot_id) == col(Slot.id)
     begun = col(Slot.begun_at).is_not(None)
@@ -152,8 +215,8 @@ def _forms(hides_arm: bool) -> sa.Select[Any]:
         sa.and_(col(Slot.for_day).is_(None), col(Slot.missed_reason).is_(None)),
     )
     columns: list[Any] = [
-        col(Slot.participant_id).label("person"),
-        col(Slot.public_id).label("key"),
+        col(Slot.participant_id),
+        col(Slot.public_id),
         col(Slot.visit),
         col(Slot.instrument),
         col(Slot.instrument_version),
@@ -163,28 +226,26 @@ def _forms(hides_arm: bool) -> sa.Select[Any]:
         col(Slot.opens_on),
         col(Slot.closes_on),
         col(Slot.opens_at),
-        col(Slot.due_at),
         col(Slot.closes_at),
         col(Slot.grace_until),
         col(Slot.begun_at),
         col(Slot.missed_reason),
-        answered.scalar_subquery().label("answered"),
-        last.scalar_subquery().label("answered_at"),
-        sent.scalar_subquery().label("reminded"),
+        answered.scalar_subquery(),
+        last.scalar_subquery(),
+        sent.scalar_subquery(),
     ]
     shown = (col(Slot.arm_revealing).is_(sa.false()),) if hides_arm else ()
     statement = sa.select(*columns).where(is_among(col(Slot.participant_id), "people"), *LIVE, *shown)
-    return statement.where(wanted, col(Slot.opens_at) <= moment("opening")).order_by(
-        col(Slot.participant_id), col(Slot.closes_at), col(Slot.id)
-    )
+    listed = statement.where(wanted, col(Slot.opens_at) <= moment("opening"))
+    return PlainRead(listed.order_by(col(Slot.participant_id), col(Slot.closes_at), col(Slot.id)))
 
 
 def list_forms(
     connection: Connection, search: TodaySearch, people: Collection[int]
-) -> Mapping[int, list[sa.RowMapping]]:
+) -> Mapping[int, list[FormRow]]:
     """The forms that matter of these participants, by their keys, those that close first first."""
-    forms: dict[int, list[sa.RowMapping]] = {person: [] for person in people}
+    forms: dict[int, list[FormRow]] = {person: [] for person in people}
     values = search.values() | {"people": list(people)}
-    for row in connection.execute(_forms(search.hides_arm), values).mappings().all():
-        forms[row["person"]].append(row)
+    for row in _forms(search.hides_arm).fetch(connection, values):
+        forms[row[0]].append(FormRow(*row))
     return forms

@@ -13,6 +13,7 @@ from sqlmodel import col
 from app.domain.plans.plan import Plan
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import RANKS, Reason, TodayCursor
+from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.slots import code_literal
 from app.storage.queries.today.alerts import count_alerts_of_leavers
 from app.storage.queries.today.branches import (
@@ -106,7 +107,7 @@ def _wanted(source: sa.Subquery, shape: TodayShape) -> tuple[sa.ColumnElement[bo
 
 
 @lru_cache(maxsize=64)
-def _counts(shape: TodayShape) -> sa.CompoundSelect[Any]:
+def _counts(shape: TodayShape) -> PlainRead:
     """The first entries of the list, and below them how many there are of each kind.
 
     Each reason counts at most `COUNTED` rows; a participant counts once for each, and once in all.
@@ -130,7 +131,7 @@ def _counts(shape: TodayShape) -> sa.CompoundSelect[Any]:
     }
     lines = [sa.select(_number(kind), *_tally(count, _number(0))) for kind, count in others.items()]
     uncounted = _number(0).label("number"), _number(0).label("listed")
-    return sa.union_all(sa.select(in_order, *uncounted), each, *lines)
+    return PlainRead(sa.union_all(sa.select(in_order, *uncounted), each, *lines))
 
 
 _EVERY, _RESTING, _CORRECTIONS, _LEFT_ALERTS = -1, -2, -3, -4
@@ -187,7 +188,7 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
     numbers: dict[int, int] = {}
     first: list[TodayCursor] = []
     full: set[int] = set()
-    for rank, at, person, number, listed in connection.execute(_counts(search.shape), search.values()).all():
+    for rank, at, person, number, listed in _counts(search.shape).fetch(connection, search.values()):
         if person is None:
             numbers[rank] = number
             full |= {rank} if listed >= COUNTED else set()

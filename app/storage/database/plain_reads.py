@@ -1,0 +1,135 @@
+"""Reads of the busiest pages: compiled once for each database, and run by its driver for plain tuples.
+
+SQLAlchemy finds a compiled statement by all of its parts, and makes an object of each row, at each execution.
+Of a long statement that is most of what a page costs, and several times what the driver needs to run it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from app.storage.database.faults import raise_if_unavailable
+
+Values = Mapping[str, Any]
+_Processor = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A statement as a driver takes it.
+
+    `single` and `listed` are its parameters by the values that they take, `listed` with a place in a list;
+    `constants` those that stand in the statement. `order` is None where they are named. `results` are the
+    columns whose values are not what they are read as.
+    """
+
+    text: str
+    constants: Values
+    single: tuple[tuple[str, str, _Processor | None], ...]
+    listed: tuple[tuple[str, str, int, _Processor | None], ...]
+    order: tuple[str, ...] | None
+    results: tuple[tuple[int, _Processor], ...]
+
+    def bind(self, values: Values) -> Values | tuple[Any, ...]:
+        """The parameters of one execution."""
+        bound = dict(self.constants)
+        for name, source, process in self.single:
+            bound[name] = values[source] if process is None else process(values[source])
+        for name, source, place, process in self.listed:
+            value = values[source][place]
+            bound[name] = value if process is None else process(value)
+        return bound if self.order is None else tuple([bound[name] for name in self.order])
+
+    def read(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+        """The rows as the columns' types have them."""
+        if not self.results:
+            return rows
+        lists = [list(row) for row in rows]
+        for place, process in self.results:
+            for row in lists:
+                row[place] = process(row[place])
+        return list(map(tuple, lists))
+
+
+class PlainRead:
+    """A statement that reads, with all of its values under their names."""
+
+    def __init__(self, statement: sa.SelectBase) -> None:
+        self._statement = statement
+        found = visitors.iterate(statement)
+        lists = {part.key for part in found if isinstance(part, sa.BindParameter) and part.expanding}
+        self._lists = tuple(sorted(lists))
+        self._texts: dict[tuple[object, ...], _Text] = {}
+
+    def fetch(self, connection: Connection, values: Values) -> Sequence[tuple[Any, ...]]:
+        """All rows, in the transaction of this connection. Whoever listens to statements hears this one too.
+
+        Raises DatabaseUnavailable, and otherwise what the driver raises.
+        """
+        text = self._text(connection.dialect, values)
+        bound, driver = text.bind(values), connection.connection
+        try:
+            with closing(driver.cursor()) as cursor:
+                connection.dispatch.before_cursor_execute(connection, cursor, text.text, bound, None, False)
+                cursor.execute(text.text, bound)
+                rows = cursor.fetchall()
+                connection.dispatch.after_cursor_execute(connection, cursor, text.text, bound, None, False)
+        except connection.dialect.loaded_dbapi.Error as error:
+            if connection.dialect.is_disconnect(error, driver, None):
+                connection.invalidate(error)
+            raise_if_unavailable(error)
+            raise
+        return text.read(rows)
+
+    def _text(self, dialect: Dialect, values: Values) -> _Text:
+        """The text for this database and lists as long as these."""
+        key: tuple[object, ...] = (
+            dialect.name,
+            *[len(values[name]) for name in self._lists if name in values],
+        )
+        text = self._texts.get(key)
+        if text is None:
+            text = self._texts[key] = _compile(self._statement, dialect, values)
+        return text
+
+
+def _compile(statement: sa.SelectBase, dialect: Dialect, values: Values) -> _Text:
+    compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
+    state = compiled.construct_expanded_state(values, escape_names=False)
+    processors = {
+        name: bound.type.dialect_impl(dialect).bind_processor(dialect)
+        for name, bound in compiled.binds.items()
+    }
+    places = {
+        name: (source, place)
+        for source, names in state.parameter_expansion.items()
+        for place, name in enumerate(names)
+    }
+    constants, single, listed = {}, [], []
+    for name, value in state.parameters.items():
+        source, place = places.get(name, (name, None))
+        process = processors[source]
+        if source not in values:
+            constants[name] = value if process is None else process(value)
+        elif place is None:
+            single.append((name, source, process))
+        else:
+            listed.append((name, source, place, process))
+    columns = enumerate(statement.selected_columns)
+    results = [
+        (place, each.type.dialect_impl(dialect).result_processor(dialect, None)) for place, each in columns
+    ]
+    return _Text(
+        state.statement,
+        constants,
+        tuple(single),
+        tuple(listed),
+        tuple(state.positiontup) if state.positiontup is not None else None,
+        tuple((place, process) for place, process in results if process is not None),
+    )
