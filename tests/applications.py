@@ -139,7 +139,7 @@ def fresh_page_key(app: FastAPI, cookies: Mapping[str, str], participant: str | 
                 about = select(Participant).where(Participant.public_id == participant)
                 row = session.exec(about).one_or_none()
                 seen = read_newest_entry(session.connection(), key_of(row)) if row else None
-                actor_id = authenticate_staff(session, staff, at).actor.id
+                actor_id = authenticate_staff(session.connection(), staff, at).actor.id
                 return str(new_page_key(installation, actor_id, at, seen))
             person = authenticate(installation, session, device, at)
         except Refused:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlalchemy.engine import Connection
 
 from app.domain.records.access import Actor, Permission
 from app.services.accounts.staff_session import (
@@ -49,9 +49,9 @@ def admit_staff(
 
     Raises Refused("not_signed_in"); keeps the session of everybody else alive.
     """
-    with installation.read() as session:
-        staff = authenticate_staff(session, cookie, at)
-        participant = _find_participant(session, staff.actor, permission, public_id)
+    with installation.read_plainly() as connection:
+        staff = authenticate_staff(connection, cookie, at)
+        participant = _find_participant(connection, staff.actor, permission, public_id)
     keep_staff_session_alive(installation, staff, cookie, at)
     return StaffAdmission(staff, participant)
 
@@ -63,9 +63,9 @@ def require_pending_sign_in(installation: Installation, cookie: str | None, at: 
 
 
 def _find_participant(
-    session: Session, actor: Actor, permission: Permission | None, public_id: str | None
+    connection: Connection, actor: Actor, permission: Permission | None, public_id: str | None
 ) -> PermittedParticipant | None:
     if permission is None or public_id is None:
         return None
-    row = find_readable_with_head(session.connection(), actor, permission, public_id)
-    return PermittedParticipant(row.id, row.public_id, row.study_id, row.subject, row.seq) if row else None
+    row = find_readable_with_head(connection, actor, permission, public_id)
+    return PermittedParticipant(*row) if row else None

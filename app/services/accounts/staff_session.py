@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlmodel import Session, col, select
 
 from app.domain.clock_trust import is_over
-from app.domain.records.access import Actor, ActorKind, Grant, staff_actor
+from app.domain.records.access import Actor, ActorKind, Grant, Role, staff_actor
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.domain.typed_text import narrow_address, password_spellings
@@ -26,6 +27,7 @@ from app.services.core.second_factor.shown_factor import (
     spend_factor,
 )
 from app.services.core.throttling import check_guess, staff_limits
+from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.staff import grant_in_force, last_day_of, list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.columns import key_of
@@ -204,7 +206,22 @@ def _opened(
 
 
 # Every request of the desk begins with this, so it is prepared once and makes no objects of the rows.
-_SIGNED_IN: sa.Select[*tuple[Any, ...]] = (
+class _SignedInRow(NamedTuple):
+    """A session with its account and one of its grants, if it has any."""
+
+    opened_at: datetime
+    seen_at: datetime
+    id: int
+    name: str
+    language: str
+    role: Role | None
+    study_id: int
+    site_id: int | None
+    code: str | None
+    plan_version: str
+
+
+_SIGNED_IN = PlainRead(
     sa.select(
         col(StaffSession.opened_at),
         col(StaffSession.seen_at),
@@ -224,7 +241,7 @@ _SIGNED_IN: sa.Select[*tuple[Any, ...]] = (
     )
     .outerjoin(Study, col(Study.id) == col(RoleGrant.study_id))
     .where(
-        col(StaffSession.token_hash) == sa.bindparam("token_hash"),
+        col(StaffSession.token_hash) == sa.bindparam("token_hash", type_=sa.String),
         col(StaffSession.closed_at).is_(None),
         col(StaffSession.second_factor_at).is_not(None),
         col(Staff.disabled_at).is_(None),
@@ -233,14 +250,14 @@ _SIGNED_IN: sa.Select[*tuple[Any, ...]] = (
 )
 
 
-def authenticate_staff(session: Session, cookie: str | None, at: datetime) -> SignedInStaff:
+def authenticate_staff(connection: Connection, cookie: str | None, at: datetime) -> SignedInStaff:
     """The member of staff behind this cookie, with the grants of this moment.
 
     Raises Refused("not_signed_in") for none, half, closed, idle or outlived sessions and disabled accounts,
     and for one that a wrong clock dated in the future.
     """
     asked = {"token_hash": token_digest(cookie or ""), "today": last_day_of(at)}
-    rows = session.connection().execute(_SIGNED_IN, asked).all()
+    rows = [_SignedInRow._make(row) for row in _SIGNED_IN.fetch(connection, asked)]
     if not rows or is_over(rows[0].seen_at, at, IDLE) or is_over(rows[0].opened_at, at, ABSOLUTE):
         raise Refused("not_signed_in")
     first = rows[0]

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -11,6 +10,7 @@ from app.definitions.library import Library
 from app.domain.plans.plan import Plan
 from app.domain.records.access import Actor, Permission
 from app.services.core.context import StaffContext
+from app.storage.database.plain_reads import PlainRead
 from app.storage.tables.studies import PlanAmendment, Site, Study
 
 
@@ -35,7 +35,7 @@ class StaffSite:
         return tuple(library.plan(self.study, version) for version in (self.plan_version, *self.earlier))
 
 
-_SITES: sa.Select[*tuple[Any, ...]] = (
+_SITES = PlainRead(
     sa.select(
         col(Site.id),
         col(Site.code),
@@ -68,7 +68,7 @@ def list_staff_sites(
         return ()
     studies = [study for study, site in reach if site is None]
     sites = [site for _study, site in reach if site is not None]
-    rows = session.connection().execute(_SITES, {"studies": studies, "sites": sites})
+    rows = _SITES.fetch(session.connection(), {"studies": studies, "sites": sites})
     found: dict[int, StaffSite] = {}
     for *columns, earlier in rows:
         site = found.setdefault(columns[0], StaffSite(*columns))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlmodel import Session
 
 from app.definitions.library import Library
@@ -53,6 +53,14 @@ class Installation:
             session.expunge_all()
             # Not a rollback, at which the driver would forget every prepared statement.
             session.commit()
+
+    @contextmanager
+    def read_plainly(self) -> Iterator[Connection]:
+        """A connection that can only read, for plain statements: a session costs as much as one of them."""
+        with self.engine.connect() as connection:
+            connection.begin()
+            yield connection
+            connection.commit()
 
     def work(self, actor: Actor, at: datetime, act: KeyedAct | None = None) -> UnitOfWork:
         """One audited transaction by this actor at this moment; a context manager that commits.

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, or_, select
 from app.domain.refusal import Refused
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
+from app.storage.database.plain_reads import PlainRead
 from app.storage.statements.throttle import (
     FullCounter,
     TryLimit,
@@ -171,19 +172,18 @@ def forget_invitation_failures(session: Session, participant_id: int) -> None:
         counter.failures = 0
 
 
-_FULL: sa.Select[*tuple[Any, ...]] = sa.select(
-    col(Throttle.subject), col(Throttle.failures), col(Throttle.since_at)
-).where(
-    col(Throttle.failures) >= TRIES,
-    col(Throttle.since_at) > sa.bindparam("since", type_=table_of(Throttle).c.since_at.type),
-    sa.or_(*(col(Throttle.subject).startswith(f"{kind}:") for kind in _PARTICIPANT_LIMITS)),
+_FULL = PlainRead(
+    sa.select(col(Throttle.subject), col(Throttle.failures), col(Throttle.since_at)).where(
+        col(Throttle.failures) >= TRIES,
+        col(Throttle.since_at) > sa.bindparam("since", type_=table_of(Throttle).c.since_at.type),
+        sa.or_(*(col(Throttle.subject).startswith(f"{kind}:") for kind in _PARTICIPANT_LIMITS)),
+    )
 )
 
 
 def find_throttled_participants(session: Session, at: datetime) -> dict[int, datetime]:
     """Until when whose second check is refused, on the way in or on a bound browser."""
-    full = session.connection().execute(_FULL, {"since": at - BRAKE_SPAN})
-    return judge_counters(((row.subject, row.failures, row.since_at) for row in full), at)
+    return judge_counters(_FULL.fetch(session.connection(), {"since": at - BRAKE_SPAN}), at)
 
 
 def name_participant_counters(participant_id: int) -> tuple[str, str, str]:
@@ -195,7 +195,7 @@ def name_participant_counters(participant_id: int) -> tuple[str, str, str]:
     )
 
 
-def judge_counters(counters: Iterable[tuple[str, int, datetime]], at: datetime) -> dict[int, datetime]:
+def judge_counters(counters: Iterable[tuple[Any, ...]], at: datetime) -> dict[int, datetime]:
     """Until when whose second check is refused, by counters: their names, failures, and since when."""
     until: dict[int, datetime] = {}
     for subject, failures, since_at in counters:

@@ -7,12 +7,11 @@ Of a long statement that is most of what a page costs, and several times what th
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from app.storage.database.faults import raise_if_unavailable
 
@@ -100,7 +99,7 @@ class PlainRead:
 
 
 def _compile(statement: sa.SelectBase, dialect: Dialect, values: Values) -> _Text:
-    compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
+    compiled = statement.compile(dialect=dialect)
     state = compiled.construct_expanded_state(values, escape_names=False)
     processors = {
         name: bound.type.dialect_impl(dialect).bind_processor(dialect)

@@ -3,11 +3,15 @@
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.storage.database.plain_reads import PlainRead
+
 _SETTINGS = {"plan_cache_mode": "force_generic_plan", "max_parallel_workers_per_gather": "0", "jit": "off"}
-_REUSE = sa.select(
-    *(
-        sa.func.set_config(sa.literal_column(f"'{name}'"), sa.literal_column(f"'{value}'"), sa.true())
-        for name, value in _SETTINGS.items()
+_REUSE = PlainRead(
+    sa.select(
+        *(
+            sa.func.set_config(sa.literal_column(f"'{name}'"), sa.literal_column(f"'{value}'"), sa.true())
+            for name, value in _SETTINGS.items()
+        )
     )
 )
 
@@ -20,4 +24,4 @@ def reuse_query_plans(connection: Connection) -> None:
     reason it would start more processes, or compile code, for longer than a page takes.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(_REUSE)
+        _REUSE.fetch(connection, {})

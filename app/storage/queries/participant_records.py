@@ -1,7 +1,7 @@
 """All that is recorded of one participant beside their forms: of many tables, in one statement."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.domain.records.audit import AuditEvent
+from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.matters.branches import EARLIER, LATER, UNAWARE
 from app.storage.queries.slots import paper_waits
 from app.storage.row_changes import participant_chain
@@ -204,7 +205,7 @@ def _statement() -> sa.Select[Any]:
     )
 
 
-_LINES = _statement()
+_LINES = PlainRead(_statement())
 
 
 def read_participant_records(
@@ -216,12 +217,12 @@ def read_participant_records(
     """
     values = {"participant": participant_id, "chain": participant_chain(participant_id)}
     values |= dict(zip(_COUNTERS, counters, strict=True))
-    rows = session.execute(_LINES, values)
-    return [_line(dict(row)) for row in rows.mappings()]
+    return [RecordLine(*map(_fill, row, _EMPTY)) for row in _LINES.fetch(session.connection(), values)]
 
 
-def _line(row: Mapping[Any, Any]) -> RecordLine:
-    values: dict[str, Any] = {
-        name: _WORDS.get(name) if value is None else value for name, value in row.items()
-    }
-    return RecordLine(**values)
+def _fill(value: object, empty: object) -> Any:  # noqa: ANN401 - of any column
+    return empty if value is None else value
+
+
+_EMPTY = tuple(_WORDS.get(field.name) for field in fields(RecordLine))
+"""What stands in a line where a table has nothing, by column."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -14,6 +14,7 @@ from app.domain.records.access import Actor, Permission
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.slots import list_slots
 from app.storage.row_changes import PARTICIPANT_CHAIN
 from app.storage.tables.audit import AuditChain
@@ -38,23 +39,54 @@ def _is_reached(actor: Actor, permission: Permission) -> sa.ColumnElement[bool]:
     return sa.or_(sa.false(), *reached)
 
 
+class ReadableParticipant(NamedTuple):
+    """A participant whom a permission reaches, and the newest entry of their chain."""
+
+    id: int
+    public_id: str
+    study_id: int
+    subject: str
+    newest_entry: int
+
+
+_READABLE = PlainRead(
+    sa.select(
+        col(Participant.id),
+        col(Participant.public_id),
+        col(Participant.study_id),
+        col(Participant.subject),
+        col(AuditChain.seq),
+    )
+    .join_from(
+        Participant,
+        AuditChain,
+        col(AuditChain.chain)
+        == sa.literal(PARTICIPANT_CHAIN).concat(sa.cast(col(Participant.id), sa.String)),
+    )
+    .where(
+        col(Participant.public_id) == sa.bindparam("public_id", type_=sa.String),
+        sa.or_(
+            col(Participant.study_id).in_(sa.bindparam("studies", expanding=True)),
+            col(Participant.site_id).in_(sa.bindparam("sites", expanding=True)),
+        ),
+    )
+)
+
+
 def find_readable_with_head(
     connection: Connection, actor: Actor, permission: Permission, public_id: str
-) -> sa.Row[Any] | None:
-    """Key, public id, study, code and newest entry of the chain of one whom this permission reaches."""
-    chain = sa.literal(PARTICIPANT_CHAIN).concat(sa.cast(col(Participant.id), sa.String))
-    statement: sa.Select[*tuple[Any, ...]] = (
-        sa.select(
-            col(Participant.id),
-            col(Participant.public_id),
-            col(Participant.study_id),
-            col(Participant.subject),
-            col(AuditChain.seq),
-        )
-        .join_from(Participant, AuditChain, col(AuditChain.chain) == chain)
-        .where(_is_reached(actor, permission), col(Participant.public_id) == public_id)
+) -> ReadableParticipant | None:
+    """The participant of this public id, if this permission reaches them."""
+    reach = actor.reach(permission)
+    rows = _READABLE.fetch(
+        connection,
+        {
+            "public_id": public_id,
+            "studies": [study for study, site in reach if site is None],
+            "sites": [site for _study, site in reach if site is not None],
+        },
     )
-    return connection.execute(statement).one_or_none()
+    return ReadableParticipant._make(rows[0]) if rows else None
 
 
 def get_participant(session: Session, study_id: int, subject: str) -> Participant:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -14,13 +13,14 @@ from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import PlannedSlot
 from app.domain.plans.status import Exit, ExitKind, SlotFacts, Status, derive_status
 from app.domain.plans.windows import Window
+from app.storage.database.plain_reads import PlainRead
 from app.storage.plain_rows import SlotRecord
 from app.storage.tables.capture import PaperEntry
 from app.storage.tables.schedule import Slot
 
 StoredSlot = Slot | SlotRecord
 """A slot that has its key, whether as a row of a session or as a plain record."""
-_RECORDS: sa.Select[*tuple[Any, ...]] = (
+_RECORDS = PlainRead(
     sa.select(*(getattr(Slot, name) for name in SlotRecord._fields))
     .where(col(Slot.participant_id) == sa.bindparam("participant", type_=sa.Integer))
     .order_by(col(Slot.position), col(Slot.id))
@@ -94,8 +94,8 @@ def list_slots(session: Session, participant_id: int) -> Sequence[Slot]:
 
 def list_slot_records(session: Session, participant_id: int) -> Sequence[SlotRecord]:
     """The same as plain records, for pages that read a hundred of them and change none."""
-    rows = session.connection().execute(_RECORDS, {"participant": participant_id})
-    return [SlotRecord._make(row) for row in rows.all()]
+    rows = _RECORDS.fetch(session.connection(), {"participant": participant_id})
+    return [SlotRecord._make(row) for row in rows]
 
 
 def code_literal(code: StrEnum) -> sa.ColumnElement[str]:

@@ -4,21 +4,24 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.services.core.installation import Installation
+from app.storage.database.plain_reads import PlainRead
 from app.storage.statements.staff_views import keep_staff_view
 from app.storage.tables.staff import StaffView
 
 TODAY = "today"
 LONGEST = 400
-_QUERY = sa.select(col(StaffView.query)).where(
-    col(StaffView.staff_id) == sa.bindparam("staff"), col(StaffView.page) == sa.bindparam("page")
+_QUERY = PlainRead(
+    sa.select(col(StaffView.query)).where(
+        col(StaffView.staff_id) == sa.bindparam("staff", type_=sa.Integer),
+        col(StaffView.page) == sa.bindparam("page", type_=sa.String),
+    )
 )
 
 
 def find_view(session: Session, staff_id: int, page: str) -> str:
     """How this person last filtered a page; "" where nothing is remembered."""
-    asked = {"staff": staff_id, "page": page}
-    query: str | None = session.connection().execute(_QUERY, asked).scalar_one_or_none()
-    return query or ""
+    rows = _QUERY.fetch(session.connection(), {"staff": staff_id, "page": page})
+    return str(rows[0][0]) if rows else ""
 
 
 def remember_view(installation: Installation, staff_id: int, page: str, query: str) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.domain.report.ledger import MatrixCell
+from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.key_lists import is_among
 from app.storage.queries.report.form_figures import FormSelection
 from app.storage.queries.report.people_figures import PeopleSelection
@@ -32,45 +33,46 @@ def read_participants(
 ) -> Sequence[MatrixPerson]:
     """The next participants of a study after this code, at these sites."""
     values = {"study": chosen.study_id, "after": after, "limit": limit, "sites": list(chosen.sites or ())}
-    rows = connection.execute(_people(chosen.sites is None), values)
-    return [MatrixPerson._make(row) for row in rows.all()]
+    return [MatrixPerson._make(row) for row in _people(chosen.sites is None).fetch(connection, values)]
 
 
 def read_cells(connection: Connection, chosen: FormSelection, people: Sequence[int]) -> Sequence[MatrixCell]:
     """Every form in the plan of these participants, but for the diary and, where hidden, of one arm."""
     values = {"people": list(people), "now": chosen.at, "diary": chosen.diary}
-    return [MatrixCell._make(row) for row in connection.execute(_cells(chosen.shows_arm), values).all()]
+    return [MatrixCell._make(row) for row in _cells(chosen.shows_arm).fetch(connection, values)]
 
 
 @cache
-def _people(everywhere: bool) -> sa.Select[Any]:
+def _people(everywhere: bool) -> PlainRead:
     there = () if everywhere else (col(Participant.site_id).in_(sa.bindparam("sites", expanding=True)),)
     columns: tuple[Any, ...] = (
         col(Participant.id), col(Participant.public_id), col(Participant.subject), col(Participant.site_id),
     )  # fmt: skip
-    return (
+    return PlainRead(
         sa.select(*columns)
         .where(
-            col(Participant.study_id) == sa.bindparam("study"),
-            col(Participant.subject) > sa.bindparam("after"),
+            col(Participant.study_id) == sa.bindparam("study", type_=sa.Integer),
+            col(Participant.subject) > sa.bindparam("after", type_=sa.String),
             *there,
         )
         .order_by(col(Participant.subject))
-        .limit(sa.bindparam("limit"))
+        .limit(sa.bindparam("limit", type_=sa.Integer))
     )
 
 
 @cache
-def _cells(shows_arm: bool) -> sa.Select[Any]:
+def _cells(shows_arm: bool) -> PlainRead:
     now: sa.ColumnElement[datetime] = sa.bindparam("now", type_=sa.inspect(Slot).columns.closes_at.type)
     columns: tuple[Any, ...] = (
         col(Slot.participant_id), col(Slot.visit), col(Slot.instrument), col(Slot.position),
         col(Slot.public_id), status_expression(now), col(Slot.out_of_window),
     )  # fmt: skip
-    return sa.select(*columns).where(
-        is_among(col(Slot.participant_id), "people"),
-        col(Slot.for_day).is_(None),
-        col(Slot.out_of_plan).is_(False),
-        col(Slot.series) != sa.bindparam("diary"),
-        *(() if shows_arm else (col(Slot.arm_revealing).is_(False),)),
+    return PlainRead(
+        sa.select(*columns).where(
+            is_among(col(Slot.participant_id), "people"),
+            col(Slot.for_day).is_(None),
+            col(Slot.out_of_plan).is_(False),
+            col(Slot.series) != sa.bindparam("diary", type_=sa.String),
+            *(() if shows_arm else (col(Slot.arm_revealing).is_(False),)),
+        )
     )
