@@ -141,7 +141,7 @@ def activate_phone(stage: DemoStage, at: datetime, story: Story) -> None:
     """The person binds a phone and chooses a PIN."""
     secret, pin = invite_person(stage, at, story).rsplit("/", 1)[1], demo_pin(story.subject)
     stage.cookies[story.subject] = activate_device(
-        stage.installation, secret, pin, pin, "phone", "192.0.2.1", at
+        stage.installation, secret, pin, pin, "Android", "192.0.2.1", at
     )
 
 

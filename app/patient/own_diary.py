@@ -43,7 +43,10 @@ class CalendarWeek:
 
 @dataclass(frozen=True, slots=True)
 class CalendarPage:
-    """Own days by weeks, newest first, and the forms of visits. `reads`: the plan shows their numbers."""
+    """Own days by weeks, newest first, and the forms of visits. `reads`: the plan shows their numbers.
+
+    `keeps_diary`: the study has a diary at all.
+    """
 
     template: ClassVar[str] = "patient/calendar.html"
     home_url: str
@@ -52,6 +55,7 @@ class CalendarPage:
     sent: int
     expected: int
     next_on: str
+    keeps_diary: bool = True
     reads: bool = False
 
 
@@ -68,6 +72,7 @@ def show_calendar(current: UnlockedRequest) -> Response:
         sent=course.sent,
         expected=course.expected,
         next_on=format_optional_day(course.next_on, current.language),
+        keeps_diary=current.plan.diary is not None,
         reads=current.plan.shows_answers,
     )
     return current.show(page)

@@ -281,6 +281,7 @@ def calendars() -> tuple[Page, ...]:
     page = CalendarPage("/home", names, (CalendarWeek("November 2026", days),), 3, 15, DAY)
     return (
         CalendarPage("/home", names, (), 0, 0, ""),
+        CalendarPage("/home", names, (), 4, 4, "", keeps_diary=False),
         page,
         replace(page, weeks=(*page.weeks, CalendarWeek("October 2026", rated)), reads=True),
     )

@@ -5,18 +5,20 @@ On PostgreSQL the lists alone, which each database sorts and searches in its own
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from httpx2 import Response
 from sqlmodel import select
 
 from app.clinic.frame.permission_words import PERMISSION_WORDS
+from app.domain.datasets.study import RANDOMISATION
 from app.domain.records.access import Permission, Role
 from app.storage.tables.participants import TeamRequest
 from app.web import urls
 from app.web.permissions import ROUTES, CallerKind
 from tests.applications import Browser
-from tests.faces.desk_pages import day_in
+from tests.faces.desk_pages import day_in, page
 from tests.faces.two_studies import (
     CODE,
     HERE,
@@ -350,6 +352,25 @@ def test_what_is_not_there_is_said_in_the_frame_of_the_desk(two: TwoStudies) -> 
         answer = desk.get(url)
         assert answer.status_code == 404
         assert "Li Na" in parsed(answer.text).one("header").text
+
+
+def test_pages_of_a_study_without_diary_and_arms_speak_of_neither(two: TwoStudies) -> None:
+    made = two.installation
+    plan = made.library.plan(OTHER, "1.0")
+    anchors = tuple(each for each in plan.anchors if each.kind != RANDOMISATION)
+    visits = tuple(each for each in plan.visits if each.anchor == "enrolment")
+    bare = replace(plan, diary=None, arms=(), anchors=anchors, visits=visits, alert_rules=())
+    plans = {**made.library.plans, (OTHER, "1.0"): bare}
+    two.app.state.installation = replace(made, library=replace(made.library, plans=plans))
+    browser = two.browser({OTHER: Role.INVESTIGATOR})
+    report = page(browser, urls.REPORT)
+    assert "diary" not in report.one("main").text.lower()
+    assert "participants who consented" in report.text
+    assert not {"randomised", "arms"} & set(report.text.split())
+    assert "No form was missed." in report.text
+    assert "diary" not in page(browser, urls.STUDY_PLAN).one("main").text.lower()
+    person = page(browser, two.address_of(OTHER))
+    assert person.one("a", href=f"{two.address_of(OTHER)}/scores").text == "Scores"
 
 
 def test_every_permission_that_guards_a_page_has_words() -> None:

@@ -54,6 +54,7 @@ class RateView:
 class ReportPage:
     """One part of the report; `completion` and `available` are the rates of all visits together.
 
+    `randomises`: the population is randomised; `pooled`: its arms are counted together, to stay hidden.
     `query` is what was typed, `counted` what the numbers are of: the usual choice where that was wrong.
     """
 
@@ -67,7 +68,8 @@ class ReportPage:
     tables: tuple[TableView, ...]
     completion: RateView | None
     available: RateView | None
-    blinded: bool
+    randomises: bool
+    pooled: bool
     sign_in_days: int
     as_of: datetime
     zone: str
@@ -178,6 +180,7 @@ def _report_page(desk: StaffRequest, query: ReportQuery, counted: ReportQuery) -
         parts=tuple(
             PartTab(part.value, desk.frame.within(counted.page_url(part)), part is query.chosen_part)
             for part in ReportPart
+            if part is not ReportPart.diary or any(plan.diary for plan in report.scope.plans)
         ),
         query=query,
         counted=counted,
@@ -186,7 +189,8 @@ def _report_page(desk: StaffRequest, query: ReportQuery, counted: ReportQuery) -
         tables=tuple(view_table(desk, counted, table, words) for table in report.tables),
         completion=headline.get("completion"),
         available=headline.get("available"),
-        blinded=not report.scope.sees_arm,
+        randomises=report.scope.randomises,
+        pooled=len(report.scope.plan.arms) > 1 and not report.scope.sees_arm,
         sign_in_days=report.scope.plan.worklist.unused_days,
         as_of=desk.at,
         zone=report.scope.plan.zone,

@@ -103,6 +103,7 @@ def view_table(desk: StaffRequest, query: ReportQuery, table: FigureTable, words
         rows=tuple(
             RowView(_head(line, table, words), _cells(desk, query, table, line, columns, words))
             for line in (*(whole if table.lines else ()), *newest)
+            if columns
         ),
         file_url=desk.frame.within(query.table_url(table.name)),
         left_out=len(table.lines) - len(newest),

@@ -58,6 +58,11 @@ class ReportScope:
         """The study week of each diary entry by its code."""
         return diary_weeks(*(plan.diary for plan in self.plans))
 
+    @property
+    def randomises(self) -> bool:
+        """Whether the population is only those who are randomised."""
+        return RANDOMISATION in self.plan.anchor_kinds
+
     def forms(
         self,
         context: StaffContext,
@@ -76,7 +81,7 @@ class ReportScope:
             arm=arm,
             first=self.filter.first,
             last=self.filter.last,
-            randomises=RANDOMISATION in self.plan.anchor_kinds,
+            randomises=self.randomises,
             shows_arm=self.sees_arm or not self.plan.blinded,
             by_arm=self.sees_arm,
             diary=self.plan.diary.series if self.plan.diary else "",
