@@ -75,8 +75,8 @@ def study_of(form: str, keeping: Keeping) -> str:
 
 def drawn(seed: int) -> Case:
     """A case of ten to twenty-five acts; the same seed draws the same."""
-    draw = random.Random(f"case {seed}")
-    form = "diary" if draw.random() < 1 / 3 else "short"
+    draw = random.Random(f"list {seed}")
+    form = draw.choice(("short", "diary", "list"))
     keeping = draw.choices(list(Keeping), (2, 7, 3))[0]
     clocks = _clock(draw), _clock(draw)
     second = draw.random() < 0.4

@@ -1,15 +1,18 @@
 """The forms that the phones fill in: what they ask, how a hand answers, and how an answer reads on a page."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.domain.instruments.responses import AnswerValue
+from app.domain.instruments.responses import NOT_TICKED, AnswerValue
 
 MARK = "brickwork"
 """Stands in every text that is typed, and nowhere else."""
 BLANK = "Left blank"
 AMOUNTS = {1: "Not at all", 2: "A little", 3: "Quite a bit", 4: "Very much"}
+NONE = "None of these"
+BETWEEN = " · "
+"""Stands between the ticks of a list where they are read again."""
 
 _SCORES = (0, 2, 3, 10)
 _DEGREES = ("36.5", "37,2", "38", "40.9")
@@ -22,6 +25,10 @@ class Kind(StrEnum):
     severity = "severity"
     celsius = "celsius"
     words = "words"
+    list = "list"
+    """What was there is ticked; asked how much is only what is ticked."""
+    tick = "tick"
+    """In the list, and asked nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,12 @@ class Asked:
     code: str
     kind: Kind = Kind.amount
     condition: str = ""
+    listed: bool = False
+
+    @property
+    def name(self) -> str:
+        """What stands beside its box in a list."""
+        return f"Some {self.code}"
 
     @property
     def words(self) -> str:
@@ -74,6 +87,24 @@ def stroke(item: Asked, drawn: int, writer: str) -> Stroke:
 Form = Mapping[str, Asked]
 
 
+def read_review(form: Form, rows: Iterable[tuple[Asked, str]]) -> dict[str, AnswerValue]:
+    """What a review shows, as it is stored; of a list everything that is not ticked stands there too."""
+    labels = {item.code: label for item, label in rows}
+    answers = {
+        code: form[code].read(label) for code, label in labels.items() if form[code].kind is not Kind.list
+    }
+    for code, item in form.items():
+        if item.kind is Kind.list and code in labels:
+            answers[code] = int(labels[code] != NONE)
+            ticked = labels[code].split(BETWEEN)
+            bare = [each for each in form.values() if each.listed and each.code not in answers]
+            answers |= {
+                each.code: 1 if each.name in ticked and each.kind is Kind.tick else NOT_TICKED
+                for each in bare
+            }
+    return answers
+
+
 def _form(*items: Asked) -> Form:
     return {item.code: item for item in items}
 
@@ -91,5 +122,13 @@ FORMS: Mapping[str, Form] = {
         Asked("painkiller", condition="pain"),
         Asked("mood"),
     ),
+    "list": _form(
+        Asked("symptoms", Kind.list),
+        Asked("pain", Kind.severity, listed=True),
+        Asked("cough", listed=True),
+        Asked("fever", Kind.tick, listed=True),
+        Asked("temperature", Kind.celsius, condition="fever"),
+        Asked("other", Kind.words, listed=True),
+    ),
 }
-"""A condition is met by 3 or more."""
+"""A condition is met by 3 or more, in the last one by a tick."""

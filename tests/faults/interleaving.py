@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import Error
 
-from app.domain.instruments.responses import AnswerValue
+from app.domain.instruments.responses import NOT_TICKED, OPEN, AnswerValue
 from tests.faults.cases import Case, Keeping
 from tests.faults.ledger import Ledger, told
 from tests.faults.phones import GUARD_SECONDS, Phone
@@ -73,10 +73,12 @@ class Interleaving:
         if not shown and phone.screen().kind != "form":
             return  # what was kept had gone out in between, and the page has gone on with it
         arrived = [(event.item, told(event)) for event in self.ledger.events()[before:]]
-        for item in phone.form:
+        for item, asked in phone.form.items():
             value = shown.get(item, _NOTHING)
             allowed = {_NOTHING if seen.blank else held.get(item, _NOTHING)}
             allowed |= {other for code, other in (*arrived, *own.items()) if code == item}
+            if NOT_TICKED in allowed or (OPEN in allowed and not asked.listed):
+                allowed.add(_NOTHING)  # a box without its tick, or a question that is open again
             if value not in allowed:
                 self.fault(f"{phone.name}: the form opened with {item} = {value}, kept is {allowed}")
         if seen.blank and len(shown) < len(seen.signs()):
@@ -114,7 +116,8 @@ class Interleaving:
         if seen.kind != "form":
             return
         if seen.reviews and phone.page:
-            phone.tap(phone.page.locator("#rows a").nth(value - 1))
+            rows = phone.page.locator("#rows a")
+            phone.tap(rows.nth((value - 1) % max(rows.count(), 1)))
             phone.take_back()
         self.note(f"   {phone.name} answers {phone.screen().heading} {value}")
         phone.choose(value)
@@ -128,7 +131,7 @@ class Interleaving:
             if seen.kind != "form" or seen.reviews:
                 return seen
             item = phone.asked(seen.heading)
-            if item and item.code not in phone.checked():
+            if item and not phone.answered(item):
                 phone.choose(1 + (value + number) % 4)
             phone.next()
         self.fault(f"{phone.name}: no way to the review")

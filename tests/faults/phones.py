@@ -11,8 +11,8 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, StorageState
 from playwright.sync_api import TimeoutError as TookTooLong
 
-from app.domain.instruments.responses import AnswerValue
-from tests.faults.forms import Asked, Form, Kind, stroke
+from app.domain.instruments.responses import NOT_TICKED, OPEN, AnswerValue
+from tests.faults.forms import Asked, Form, Kind, read_review, stroke
 from tests.faults.screens import ACTIVE, AHEAD, CACHED, CHECKED, REVIEWED, SCREEN, TURN, Screen, phone_script
 from tests.faults.watch import Watch
 from tests.faults.world import World
@@ -53,12 +53,11 @@ class Phone:
     @property
     def promised(self) -> list[tuple[str, AnswerValue]]:
         """What it gave and may not lose, whatever happens: choices and numbers where the phone keeps them."""
-        spoken = {code for code, item in self.form.items() if item.kind is Kind.words}
-        return [(code, value) for code, value in self.given if self.keeps and code not in spoken]
+        return [(code, value) for code, value in self.given if self.keeps and not isinstance(value, str)]
 
     def asked(self, heading: str) -> Asked | None:
-        """The item that is asked in these words."""
-        return next((item for item in self.form.values() if item.words == heading), None)
+        """The item that is asked in these words, or has this name in a list."""
+        return next((item for item in self.form.values() if heading in (item.words, item.name)), None)
 
     def switch_on(self, stored: StorageState | None = None) -> BrowserContext:
         """A browser with what the phone had kept."""
@@ -213,6 +212,10 @@ class Phone:
         rows = [(self.asked(words), given, value) for words, given, value in self.page.evaluate(CHECKED)]
         return {item.code: item.read(value) for item, given, value in rows if item and given}
 
+    def answered(self, item: Asked) -> bool:
+        """Whether an answer to it stands on the form; that it is ticked in a list is none yet."""
+        return self.checked().get(item.code, OPEN) != OPEN
+
     def choose(self, drawn: int) -> None:
         """Answer the question on the screen: tap an option of it, or type."""
         assert self.page
@@ -220,6 +223,9 @@ class Phone:
         if item is None:
             return  # the thanks came while the finger was on its way
         before = self.checked()
+        if item.kind is Kind.list:
+            self._tick(before, drawn)
+            return
         answer = stroke(item, drawn, f"{self.name}{len(self.given)}")
         if answer.typed:
             field_of_item = self.page.locator("section.on input:not([type])")
@@ -233,6 +239,20 @@ class Phone:
             self.given.append((item.code, answer.value))
         if isinstance(answer.value, str):
             self.typed.append(answer.value)
+
+    def _tick(self, before: dict[str, AnswerValue], drawn: int) -> None:
+        """Tap one box of the list: each of them has its turn, and "none of these" takes the others away."""
+        assert self.page
+        boxes = self.page.locator("section.on label.o:not(.no-js)")
+        box = boxes.nth((drawn + len(self.given)) % max(boxes.count(), 1))
+        self._touch(
+            box, lambda: box.tap(timeout=_TRY_MS), lambda now: now.kind == "form" and self.checked() != before
+        )
+        after = self.checked() if self.screen().kind == "form" else before
+        for code, item in self.form.items():
+            gone = NOT_TICKED if item.listed else OPEN
+            if before.get(code, gone) != after.get(code, gone):
+                self.given.append((code, after.get(code, gone)))
 
     def _shows(self, item: Asked, value: AnswerValue) -> bool:
         return self.screen().kind == "form" and self.checked().get(item.code) == value
@@ -275,9 +295,13 @@ class Phone:
     def next(self) -> None:
         """Tap Next, a little later than the last time: the phone's clock tells."""
         assert self.page
+        item = self.asked(self.screen().heading)
+        asks_list = item is not None and item.kind is Kind.list and not self.answered(item)
         self.world.forward(seconds=1)
         self.set_clock()
         self.tap(self.page.locator("#next"))
+        if item and asks_list and self.screen().kind == "form" and self.checked().get(item.code) == 1:
+            self.given.append((item.code, 1))  # Next says of a list that it was gone through
 
     def send(self) -> None:
         """Tap Send on the review, and remember what it showed.
@@ -287,7 +311,7 @@ class Phone:
         assert self.page
         rows = [(self.asked(words), label) for words, label in self.page.evaluate(REVIEWED)]
         if rows:
-            self.reviewed = {item.code: item.read(label) for item, label in rows if item}
+            self.reviewed = read_review(self.form, [(item, label) for item, label in rows if item])
         self.next()
 
     def take_back(self) -> None:

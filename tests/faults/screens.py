@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.domain.instruments.responses import OPEN
 from tests.faults.forms import MARK
 
 STAY = "Your answers are not kept on this phone"
@@ -49,12 +50,21 @@ SCREEN = """() => {
     outbox: outbox, clicks: window.clicks || 0, born: performance.timeOrigin,
   };
 }"""
+# What stands in a list is told by its name there; what is not ticked counts as not answered.
 CHECKED = """() => [].slice.call(document.querySelectorAll('#f section[id^=s-]')).map((section) => {
+  const form = document.getElementById('f'), told = section.dataset, box = form.elements[told.box];
+  if (told.list) {
+    const none = form.querySelector('#none').checked, done = form.querySelector('#done').checked;
+    return [section.querySelector('h1').textContent, none || done, +done];
+  }
+  if (box && (told.tick || !box.checked)) {
+    return [box.nextElementSibling.textContent, !!told.tick && box.checked, 1];
+  }
   const on = section.querySelector('[type=radio]:checked'), blank = section.querySelector('[type=checkbox]');
   const typed = section.querySelector('input:not([type])'), words = typed ? typed.value.trim() : '';
-  return [section.querySelector('h1').textContent, !!(on || words || blank && blank.checked),
-    on ? +on.value : words || null];
-})"""
+  return [section.querySelector('h1').textContent, !!(on || words || blank && blank.checked || told.own),
+    on ? +on.value : words || (told.own && !(blank && blank.checked) ? OPEN : null)];
+})""".replace("OPEN", str(OPEN))
 TURN = "new Promise((done) => setTimeout(done, 50))"
 """A while of the page's own: what the page heard before is done when this is over."""
 REVIEWED = """() => [].slice.call(document.querySelectorAll('#rows > div')).map((row) =>
@@ -112,8 +122,9 @@ class Screen:
         return self.at == "review"
 
     def signs(self) -> set[str]:
-        """The signs of the items whose answers are in the outbox."""
-        return {event[2] for box in self.outbox.values() for event in box["q"]}
+        """The signs of the items whose answers are in the outbox; what is not ticked or open is none."""
+        last = {event[2]: event[3] for box in self.outbox.values() for event in box["q"]}
+        return {sign for sign, value in last.items() if value is None or value >= 0}
 
     def held(self) -> Iterator[tuple[str, int]]:
         """The answers in the outbox, each by its sender and number."""

@@ -17,7 +17,7 @@ from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.studies import load_study, open_site
 from app.storage.tables.studies import Site
 from tests.faults.cases import Keeping, study_of
-from tests.faults.forms import AMOUNTS, FORMS, Form, Kind
+from tests.faults.forms import AMOUNTS, FORMS, NONE, Asked, Form, Kind
 from tests.services.people import QUESTIONNAIRES, Person, bound, enrolment, site_entry
 
 VERSION, VISIT = "1.0", "BL"
@@ -70,6 +70,8 @@ _LABELS = {
     Kind.severity: 'kind = "scale"\nlow = 0\nhigh = 10\nnamed = [0, 10]\n',
     Kind.celsius: 'kind = "decimal"\nlow = 340\nhigh = 430\ndecimals = 1\n',
     Kind.words: 'kind = "text"\nlow = 1\nhigh = 200\n',
+    Kind.list: 'kind = "choice"\nlow = 0\nhigh = 1\nnamed = [0, 1]\n',
+    Kind.tick: 'kind = "choice"\nlow = 0\nhigh = 1\nnamed = [0, 1]\n',
 }
 _TEXT = """
 instrument = "$form"
@@ -82,7 +84,10 @@ instruction = "Please answer each question."
 _NAMES: Mapping[Kind, Mapping[int, str]] = {
     Kind.amount: AMOUNTS,
     Kind.severity: {0: "None", 10: "Worst imaginable"},
+    Kind.list: {0: NONE, 1: "Some of these"},
+    Kind.tick: {0: "No", 1: "Yes"},
 }
+_ROWS = {Kind.list: "skippable = false\nlist = true\n", Kind.tick: "skippable = false\ntick = 1\n"}
 
 
 def write_definitions(folder: Path) -> Path:
@@ -112,13 +117,24 @@ def _instrument(name: str, form: Form) -> str:
     parts += [f"\n[labels.{kind}]\n{_LABELS[kind]}" for kind in _kinds(form)]
     for number, item in enumerate(form.values(), start=1):
         parts.append(f'\n[[items]]\ncode = "{item.code}"\nnumber = {number}\nlabels = "{item.kind}"\n')
-        if item.condition:
-            parts.append(f'condition = {{ item = "{item.condition}", op = ">=", value = 3 }}\n')
+        parts.append(_ROWS.get(item.kind, "") + _condition(item, form))
     return "".join(parts)
 
 
+def _condition(item: Asked, form: Form) -> str:
+    """When it is asked: after 3 or more, or after a tick."""
+    over = next((each.code for each in form.values() if each.kind is Kind.list), "")
+    source = over if item.listed else item.condition
+    rule = 'op = "==", value = 1' if over else 'op = ">=", value = 3'
+    return f'condition = {{ item = "{source}", {rule} }}\n' if source else ""
+
+
 def _text(name: str, form: Form) -> str:
-    parts = [Template(_TEXT).substitute(form=name), "\n[items]\n"]
+    listed = [item for item in form.values() if item.listed]
+    parts = [Template(_TEXT).substitute(form=name)]
+    parts += ['not_ticked = "Not ticked"\nticked = "Ticked"\n'] if listed else []
+    parts += ["\n[ticks]\n", *(f'{item.code} = "{item.name}"\n' for item in listed)] if listed else []
+    parts.append("\n[items]\n")
     parts += [f'{item.code} = "{item.words}"\n' for item in form.values()]
     for kind in _kinds(form):
         if kind in _NAMES:
