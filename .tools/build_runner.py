@@ -1,12 +1,14 @@
-"""Build script of the question runner: `python .tools/build_runner.py` writes app/static/js/runner.min.js.
+"""Build script of the question runner: `python .tools/build_runner.py` writes app/static/js/runner.*.min.js.
 
-Beside it runner.list.min.js, which knows a list too. It joins the sources in one function, so that nothing
-of them is global, and minifies them. The parser knows ECMAScript 5 and no more, so a source that old
-browsers cannot read is refused here.
+There is one for each kind of form (`RUNNERS`), without what such a form has no use for. It joins the sources
+in one function, so that nothing of them is global, and minifies them. The parser knows ECMAScript 5 and no
+more, so a source that old browsers cannot read is refused here.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,10 @@ from calmjs.parse.unparsers.es5 import Unparser
 from calmjs.parse.walkers import Walker
 
 FOLDER = Path(__file__).resolve().parents[1] / "app" / "static" / "js"
-OUTPUTS = {
-    FOLDER / "runner.min.js": ("outbox", "transport", "form"),
-    FOLDER / "runner.list.min.js": ("outbox", "transport", "list", "form"),
-}
+SOURCES = ("outbox", "transport", "form", "list")
+FLAGS = ("TYPED", "RULES", "URGENT", "LIST")
+RUNNERS: dict[str, tuple[str, ...]] = {"choice": (), "full": FLAGS[:3], "list": FLAGS}
+"""What forms of each kind may have, by the words of the sources; what is not named is left out."""
 STATE = "state"
 SHORT_MEMBERS = {"records": "q", "sendPressedAt": "w"}
 """Members of a box in memory, which no other program sees under these names."""
@@ -35,19 +37,28 @@ Change = Callable[[js.Node], js.Node | None]
 
 def main() -> int:
     """Write the minified scripts."""
-    for output, names in OUTPUTS.items():
-        output.write_text(build(names), encoding="utf-8")
+    for kind in RUNNERS:
+        output_of(kind).write_text(build(kind), encoding="utf-8")
     return 0
 
 
-def build(names: Sequence[str]) -> str:
-    """The script of these sources as it travels in the page."""
+def output_of(kind: str) -> Path:
+    """Where the runner of this kind stands."""
+    return FOLDER / f"runner.{kind}.min.js"
+
+
+def build(kind: str) -> str:
+    """The script for forms of this kind as it travels in the page."""
+    names = (name for name in SOURCES if name != "list" or kind == "list")
     sources = (FOLDER / "runner" / f"{name}.js" for name in names)
-    return minified("\n".join(source.read_text(encoding="utf-8") for source in sources))
+    joined = "\n".join(source.read_text(encoding="utf-8") for source in sources)
+    return minified(joined, {flag: flag in RUNNERS[kind] for flag in FLAGS})
 
 
-def minified(source: str) -> str:
+def minified(source: str, flags: Mapping[str, bool] | None = None) -> str:
     """The statements of a source in one function, with short names and without blanks and comments.
+
+    What depends on one of `flags` is decided here, and functions that nobody calls then are left out.
 
     Raises ECMASyntaxError for anything newer than ES5, and ValueError for a use of the state that is not
     `state.member` with a declared member.
@@ -59,6 +70,8 @@ def minified(source: str) -> str:
         for each in statement
     }
     _rewrite(program, lambda node: None if _declares_constants(node) else node)
+    _rewrite(program, partial(_decided, flags or {}))
+    _drop_uncalled(program)
     _rewrite(program, lambda node: constants.get(node.value, node) if _is_name(node) else node)
     _rewrite(program, _flattened)
     _rewrite(program, _shortened)
@@ -81,6 +94,51 @@ def _rewrite(node: js.Node, change: Change) -> None:
             for child in value:
                 _rewrite(child, change)
             value[:] = [made for child in value if (made := change(child)) is not None]
+
+
+def _decided(flags: Mapping[str, bool], node: js.Node) -> js.Node | None:
+    """What remains of a condition in which a flag stands; flags are told as JavaScript's true and false."""
+    if _is_name(node) and node.value in flags:
+        return js.Boolean(str(flags[node.value]).lower())
+    if isinstance(node, js.UnaryExpr) and node.op == "!" and (known := _known(node.value)) is not None:
+        return js.Boolean(str(not known).lower())
+    if isinstance(node, js.GroupingOp) and _known(node.expr) is not None:
+        return node.expr
+    if isinstance(node, js.BinOp) and node.op in ("&&", "||"):
+        return _joined(node)
+    if isinstance(node, js.If | js.Conditional) and (known := _known(node.predicate)) is not None:
+        return node.consequent if known else node.alternative
+    return node
+
+
+def _joined(node: js.Node) -> js.Node:
+    """`true && x` and `false || x` are x, `false && x` is false; so are they the other way round."""
+    neutral = node.op == "&&"
+    for known, other in ((node.left, node.right), (node.right, node.left)):
+        if _known(known) is not None:
+            return other if _known(known) is neutral else known
+    return node
+
+
+def _known(node: js.Node) -> bool | None:
+    return node.value == "true" if isinstance(node, js.Boolean) else None
+
+
+def _drop_uncalled(program: js.Node) -> None:
+    """Remove functions that nothing but themselves names, until all are named."""
+    while uncalled := _uncalled(program):
+        _rewrite(program, lambda node, gone=tuple(uncalled): None if node in gone else node)  # type: ignore[misc]
+
+
+def _uncalled(program: js.Node) -> list[js.Node]:
+    named = Counter(node.value for node in Walker().walk(program) if _is_name(node))
+    declared = (node for node in Walker().walk(program) if isinstance(node, js.FuncDecl))
+    return [each for each in declared if _times_named(each) == named[each.identifier.value]]
+
+
+def _times_named(function: js.Node) -> int:
+    """How often a function names itself, once of which is its declaration."""
+    return sum(_is_name(node, function.identifier.value) for node in Walker().walk(function))
 
 
 def _is_name(node: js.Node, name: str | None = None) -> bool:

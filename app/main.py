@@ -28,7 +28,7 @@ from app.notify.smtp import SmtpChannel
 from app.patient import activation, devices, hand_over, help_page, home, own_diary, settings, welcome
 from app.patient.forms import form_language, offline, submitted
 from app.patient.forms import routes as patient
-from app.patient.forms.assets import load_form_assets
+from app.patient.forms.assets import read_form_assets
 from app.patient.forms.document import FormDocuments
 from app.patient.person import home_screen, mark_page, own_address, shared_device
 from app.services.core.clock_watch import ClockWatch
@@ -143,9 +143,7 @@ def create_app(
 def _connect_pages(app: FastAPI, parts: Parts, settings: Settings) -> None:
     """Give the faces their templates, the form documents and the frame of every page."""
     app.state.statics = parts.statics
-    names = ("css/daybook.css", "js/runner.min.js", "js/runner.list.min.js")
-    style, runner, list_runner = map(parts.statics.text, names)
-    app.state.form_assets = load_form_assets(style, runner, list_runner)
+    app.state.form_assets = read_form_assets(parts.statics.text)
     app.state.pages = parts.pages
     app.state.desk_counts = DeskCounts()
     app.state.form_documents = FormDocuments(parts.pages, app.state.form_assets)

@@ -15,7 +15,7 @@ from app.domain.people.week_hours import DaySpan
 from app.patient.activation import ActivatePage, CheckPage
 from app.patient.devices import DeviceLine, DevicesPage, NewPinPage, OwnCodePage
 from app.patient.forms import pages as p
-from app.patient.forms.assets import FormAssets, load_form_assets
+from app.patient.forms.assets import FormAssets, read_form_assets
 from app.patient.forms.form_language import LanguagePage
 from app.patient.forms.offline import OfflinePage
 from app.patient.forms.questions import Answer, build_questions
@@ -70,9 +70,7 @@ def frame(code: str) -> PageFrame:
 
 
 def assets() -> FormAssets:
-    css = (STATIC / "css" / "daybook.css").read_text(encoding="utf-8")
-    runners = (STATIC / "js" / name for name in ("runner.min.js", "runner.list.min.js"))
-    return load_form_assets(css, *(each.read_text(encoding="utf-8") for each in runners))
+    return read_form_assets(lambda name: (STATIC / name).read_text(encoding="utf-8"))
 
 
 def instrument(named: tuple[str, str], code: str) -> tuple[Instrument, InstrumentText]:
@@ -104,20 +102,18 @@ def form(
     invalid: tuple[str, ...] = (),
 ) -> p.FormPage:
     parsed, text = instrument(named, code)
-    inlined = assets()
+    questions = build_questions(parsed, text, answers or {})
     return p.FormPage(
         name=text.name,
         lang=TAGS[code],
         instruction=text.instruction,
-        questions=build_questions(parsed, text, answers or {}),
+        questions=questions,
         form_url="/f/x",
         submit_url="/f/x/submit",
         submission_id="0f9a3c6e-8a51-4c0e-9d5e-3f4b2a1c7788",
         revision=0,
         demonstration=True,
-        mark=inlined.mark,
-        css=inlined.css,
-        runner=inlined.list_runner if parsed.list_item else inlined.runner,
+        parts=assets().parts(questions, dark=False),
         key=item_tokens(len(parsed.items), b"x"),
         missing=missing,
         invalid=invalid,

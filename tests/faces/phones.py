@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from app.domain.instruments.responses import AnswerValue
 from app.i18n.catalogues import Catalogues
+from app.patient.forms.assets import policy_of_page
 from app.patient.forms.pages import FormPage
 from app.web.pages.rendering import Pages
 from tests.faces import page_samples as samples
@@ -64,14 +65,8 @@ class Desk:
             return HTMLResponse(
                 "<!doctype html><html lang=en><title>Closed</title><h1>This form is closed</h1>"
             )
-        inlined = samples.assets()
-        policy = (
-            f"default-src 'none'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-            f"script-src 'self' {' '.join(inlined.script_sources)}; "
-            f"style-src {' '.join(inlined.style_sources)}"
-        )
         html = _pages().text(self.page, samples.frame("en"))
-        return HTMLResponse(html, headers={"Content-Security-Policy": policy})
+        return HTMLResponse(html, headers=policy_of_page(self.page))
 
     async def _save(self, request: Request) -> Response:
         body = json.loads(await request.body())

@@ -105,10 +105,10 @@ def test_a_filled_document_is_the_rendered_page(
         (form, ward),
         (form, CALL),
     ):
-        html = documents.render(shown, frame, call).decode()
+        html = documents.render(shown, frame, call)[0].decode()
         assert html == pages.text(form_page(shown, assets, shown.answers, call), frame)
     large = replace(frame, size="large", phone="0571 1", mark=samples.MARK)
-    assert documents.render(form, large, CALL).decode() == pages.text(
+    assert documents.render(form, large, CALL)[0].decode() == pages.text(
         form_page(form, assets, answers, CALL), large
     )
 
@@ -116,24 +116,25 @@ def test_a_filled_document_is_the_rendered_page(
 def test_the_page_of_another_language_marks_the_instruments_words(library: Library, pages: Pages) -> None:
     assets, frame = samples.assets(), samples.frame("zh_CN")
     form = open_form(library, samples.QLQ, "en", QLQ_DRAFT)
-    html = FormDocuments(pages, assets).render(form, frame, CALL).decode()
+    html = FormDocuments(pages, assets).render(form, frame, CALL)[0].decode()
     assert html == pages.text(form_page(form, assets, form.answers, CALL), frame)
 
 
 def test_nobody_sees_what_another_answered(library: Library, pages: Pages) -> None:
     documents, frame = FormDocuments(pages, samples.assets()), samples.frame("en")
     empty = open_form(library, samples.DIARY, "en", {})
-    before = documents.render(empty, frame, CALL)
-    filled = documents.render(replace(empty, answers=DIARY_DRAFT, client="other", key="xyz"), frame, CALL)
+    before, _ = documents.render(empty, frame, CALL)
+    other = replace(empty, answers=DIARY_DRAFT, client="other", key="xyz")
+    filled, _ = documents.render(other, frame, CALL)
     assert b"checked" in filled
     assert b"words &#34;with&#34; &lt;marks&gt; &amp; " in filled
-    assert documents.render(empty, frame, CALL) == before
+    assert documents.render(empty, frame, CALL)[0] == before
     assert b" checked" not in before.split(b"<main", 1)[1].split(b"</main>", 1)[0]
 
 
 def test_an_answer_that_the_form_does_not_offer_is_not_shown(library: Library, pages: Pages) -> None:
     form = open_form(library, samples.QLQ, "en", {"q1": 9})
-    html = FormDocuments(pages, samples.assets()).render(form, samples.frame("en"), CALL).decode()
+    html = FormDocuments(pages, samples.assets()).render(form, samples.frame("en"), CALL)[0].decode()
     assert html == pages.text(form_page(form, samples.assets(), form.answers, CALL), samples.frame("en"))
 
 

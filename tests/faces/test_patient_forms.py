@@ -71,16 +71,16 @@ def test_a_late_diary_entry_is_asked_why(phone: Phone, clock: Clock) -> None:
 def test_the_form_document_is_one_small_request_without_any_default(phone: Phone) -> None:
     slot = phone.begin()
     form = phone.client.get(f"/f/{slot}", headers={"accept-encoding": "gzip"})
-    assert int(form.headers["content-length"]) <= 10_000
+    assert int(form.headers["content-length"]) <= 9_000
     over_https = phone.client.get(f"/f/{slot}", headers={"accept-encoding": "br"})
-    assert int(over_https.headers["content-length"]) <= 9_000
+    assert int(over_https.headers["content-length"]) <= 8_250
     assert not re.search(r"<input[^>]* checked", form.text)
     assert "<link" not in form.text
     assert "src=" not in form.text
     assert form.headers["cache-control"] == "no-store"
     policy = form.headers["content-security-policy"]
     assert "unsafe" not in policy
-    assert policy.count("'sha256-") == 5  # the styles' and the scripts', of which one runs lists alone
+    assert policy.count("'sha256-") == 3  # the style's and the two scripts' that are in it
 
 
 @pytest.mark.req("CAP-06", "AUD-05")

@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 from importlib import import_module
 from inspect import getmembers, isclass
@@ -12,9 +12,12 @@ from typing import cast
 import pytest
 
 import app.patient
+from app.definitions.library import load_library
 from app.i18n.catalogues import Catalogues
-from app.patient.forms.assets import csp_source
-from app.patient.forms.pages import DonePage
+from app.i18n.languages import LANGUAGE_CODES
+from app.patient.forms.assets import csp_source, kind_of_form, policy_of_page
+from app.patient.forms.pages import DonePage, RunnerKind
+from app.patient.forms.questions import build_questions
 from app.web.middleware.compression import compress_body
 from app.web.pages.rendering import TEMPLATES, Page, Pages
 from tests.faces import page_samples as samples
@@ -155,23 +158,48 @@ def test_an_instrument_text_is_escaped(pages: Pages) -> None:
 
 
 @pytest.mark.req("SEC-02")
-def test_hashes_allow_exactly_the_inlined_texts(pages: Pages) -> None:
-    html = shown(pages, samples.form(), "en")
-    inlined = samples.assets()
-    scripts = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
-    styles = re.findall(r"<style>(.*?)</style>", html, flags=re.DOTALL)
-    listed = csp_source(str(samples.form(samples.LISTED).runner))
-    assert (*(csp_source(text) for text in scripts), listed) == inlined.script_sources
-    assert tuple(csp_source(text) for text in styles) == inlined.style_sources[:1]
-    assert csp_source(str(inlined.css_auto)) in inlined.style_sources
-    assert "color-scheme:dark" in inlined.css_auto
-    assert "color-scheme:dark" not in inlined.css
+@pytest.mark.parametrize("named", [samples.QLQ, samples.DIARY, samples.LISTED])
+def test_hashes_allow_exactly_the_inlined_texts(pages: Pages, named: tuple[str, str]) -> None:
+    page = samples.form(named)
+    html, policy = shown(pages, page, "en"), policy_of_page(page)["Content-Security-Policy"]
+    inlined = re.findall(r"<(?:script|style)>(.*?)</", html, flags=re.DOTALL)
+    assert re.findall(r"'sha256-[^']+'", policy) == [csp_source(inlined[each]) for each in (1, 2, 0)]
+    assert "color-scheme:dark" not in inlined[0]
+    assert "color-scheme:dark" in samples.assets().parts(page.questions, dark=True).css
+
+
+def test_a_form_carries_what_it_has_a_use_for() -> None:
+    """The runner of each kind, and the parts of the stylesheet that not every form needs."""
+    library, assets, kinds = (
+        load_library(samples.ROOT / "questionnaires", LANGUAGE_CODES),
+        samples.assets(),
+        {},
+    )
+    for instrument in library.instruments.values():
+        questions = build_questions(instrument, library.text(instrument, "en"), {})
+        parts = assets.parts(questions, dark=False)
+        kinds[instrument.id, instrument.version] = parts.kind
+        assert parts.runner == assets.runners[parts.kind]
+        assert ("input:not([type])" in parts.css) is (parts.kind is not RunnerKind.choice)
+        assert (".row.long" in parts.css) is any(len(each.choices) > 7 for each in questions)
+    assert kinds[samples.QLQ] == RunnerKind.choice
+    assert kinds[samples.DIARY] == RunnerKind.full
+    assert kinds[samples.LISTED] == RunnerKind.list
+    qlq = samples.form(samples.QLQ).questions
+    first = qlq[0]
+    for other in (
+        replace(first, urgent_if="q1>=4"),
+        replace(first, ask_if="q1==1"),
+        replace(first, kind="decimal"),
+        replace(first, kind="text"),
+    ):
+        assert kind_of_form([*qlq, other]) is RunnerKind.full
 
 
 @pytest.mark.parametrize(
     ("named", "most", "most_gzipped"),
-    [(samples.QLQ, 9_000, 10_100), (samples.DIARY, 9_600, 10_600), (samples.LISTED, 10_700, 11_500)],
-    ids=["thirty items in nine kilobytes", "diary", "diary that begins with a list"],
+    [(samples.QLQ, 8_250, 9_000), (samples.DIARY, 9_600, 10_500), (samples.LISTED, 10_350, 11_350)],
+    ids=["thirty items", "diary", "diary that begins with a list"],
 )
 @pytest.mark.parametrize("code", CODES)
 def test_a_form_document_is_small(
@@ -184,9 +212,9 @@ def test_a_form_document_is_small(
 
 def test_the_runners_in_it_are_small() -> None:
     """Of 4.5 kB; what a list takes is carried by forms with a list alone."""
-    inlined = samples.assets()
-    sizes = [len(compress_body(each.encode(), "br")) for each in (inlined.runner, inlined.list_runner)]
-    assert (sizes[0] <= 4_400, sizes[1] <= 4_900) == (True, True), sizes
+    most = {RunnerKind.choice: 3_850, RunnerKind.full: 4_400, RunnerKind.list: 4_850}
+    for kind, runner in samples.assets().runners.items():
+        assert len(compress_body(runner.encode(), "br")) <= most[kind], kind
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -18,7 +18,7 @@ from app.domain.plans.plan import Plan, PlannedInstrument
 from app.domain.refusal import Refused
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import ENGLISH, LANGUAGE_CODES, find_language
-from app.patient.forms.assets import FormAssets, load_form_assets
+from app.patient.forms.assets import FormAssets, read_form_assets
 from app.patient.forms.screens import Screen, list_screens
 from app.settings import Settings
 from app.web.pages.page_frame import PageFrame
@@ -132,11 +132,7 @@ def make_studio(settings: Settings, library: Library, instrument: Instrument, si
         instrument=instrument,
         plan=_plan(library, instrument),
         pages=Pages.load(Catalogues.load(settings.locales)),
-        assets=load_form_assets(
-            statics.text("css/daybook.css"),
-            statics.text("js/runner.min.js"),
-            statics.text("js/runner.list.min.js"),
-        ),
+        assets=read_form_assets(statics.text),
         size=size,
     )
 

@@ -1,65 +1,92 @@
 """The parts of stylesheet and runner that travel inside the form document, and their CSP hashes.
 
-The stylesheet is shrunk here once at start-up; the runner comes with short names already (runner.min.js).
+A form carries what it has a use for: there is a runner for each kind of form, and parts of the stylesheet
+for what not every form has. The stylesheet is shrunk here once at start-up; the runners come with short
+names already (runner.*.min.js).
 """
 
 import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from string import ascii_lowercase
 
 from markupsafe import Markup
 
+from app.patient.forms.pages import FormPage, FormParts, Question, RunnerKind
 from app.web.middleware.headers import CSP
 
 MARK = "document.documentElement.className+=' js'"
+LONG_ROW = 7
+"""A row of more numbers than this becomes a list on a narrow screen (`ui/scale_row.html`)."""
 _PROPERTY = re.compile(r"--[a-z-]+(?=[:)])")
-APP_PART, DARK_PART, DESK_PART = "/* == app pages == */", "/* == dark == */", "/* == desk == */"
+TYPED_PART, LONG_PART, APP_PART = "/* == typed == */", "/* == long rows == */", "/* == app pages == */"
+DARK_PART, DESK_PART = "/* == dark == */", "/* == desk == */"
 
 
 @dataclass(frozen=True, slots=True)
 class FormAssets:
-    """Texts to inline and the sources that a Content-Security-Policy must allow for them.
-
-    `css` is always light; `css_auto` also knows the dark look (a plan's `appearance = "auto"`). `list_runner`
-    is the runner of a form that has a list; the others do not carry what it takes.
-    """
+    """Texts to inline: the stylesheet's part of every form and those of some, and the runner of each kind."""
 
     mark: Markup
     css: Markup
-    css_auto: Markup
-    runner: Markup
-    list_runner: Markup
-    script_sources: tuple[str, ...]
-    style_sources: tuple[str, ...]
+    typed_css: Markup
+    long_css: Markup
+    dark_css: Markup
+    runners: Mapping[RunnerKind, Markup]
+
+    def parts(self, questions: Collection[Question], *, dark: bool) -> FormParts:
+        """What a form of these questions carries; `dark`: it may be dark where the phone is."""
+        kind, css = kind_of_form(questions), self.css
+        if kind is not RunnerKind.choice:
+            css += self.typed_css
+        if any(each.kind == "scale" and len(each.choices) > LONG_ROW for each in questions):
+            css += self.long_css
+        return FormParts(self.mark, css + self.dark_css if dark else css, self.runners[kind], kind)
 
 
-def load_form_assets(stylesheet: str, runner: str, list_runner: str) -> FormAssets:
-    """Take the question part of our own stylesheet and the runners; none of them holds data of anybody."""
-    css = _small_css(stylesheet.split(APP_PART, maxsplit=1)[0])
-    dark = _small_css(stylesheet.split(DARK_PART)[1].split(DESK_PART, maxsplit=1)[0])
-    names = _short_names(css + dark)
-    css = _PROPERTY.sub(lambda found: names[found[0]], css)
-    auto = css + _PROPERTY.sub(lambda found: names[found[0]], dark)
+def kind_of_form(questions: Collection[Question]) -> RunnerKind:
+    """The smallest runner that does all that these questions need."""
+    if any(each.ticks for each in questions):
+        return RunnerKind.list
+    if any(each.kind in ("decimal", "text") or each.ask_if or each.urgent_if for each in questions):
+        return RunnerKind.full
+    return RunnerKind.choice
+
+
+def read_form_assets(read: Callable[[str], str]) -> FormAssets:
+    """Take the form's parts of our own files, which `read` gives by their names; they hold nobody's data."""
+    stylesheet = read("css/daybook.css")
+    form, dark = stylesheet.split(APP_PART, maxsplit=1)[0], stylesheet.split(DARK_PART)[1]
+    common, rest = form.split(TYPED_PART)
+    typed, long = rest.split(LONG_PART)
+    parts = [_small_css(part) for part in (common, typed, long, dark.split(DESK_PART, maxsplit=1)[0])]
+    names = _short_names("".join(parts))
+    css = [Markup(_PROPERTY.sub(lambda found: names[found[0]], part)) for part in parts]  # noqa: S704 our own file
     return FormAssets(
         mark=Markup(MARK),  # noqa: S704 our own constant
-        css=Markup(css),  # noqa: S704 our own file
-        css_auto=Markup(auto),  # noqa: S704 our own file
-        runner=Markup(runner),  # noqa: S704 our own file
-        list_runner=Markup(list_runner),  # noqa: S704 our own file
-        script_sources=(csp_source(MARK), csp_source(runner), csp_source(list_runner)),
-        style_sources=(csp_source(css), csp_source(auto)),
+        css=css[0],
+        typed_css=css[1],
+        long_css=css[2],
+        dark_css=css[3],
+        runners={kind: Markup(read(f"js/runner.{kind}.min.js")) for kind in RunnerKind},  # noqa: S704 our own files
     )
 
 
-def form_policy(assets: FormAssets) -> str:
+def form_policy(css: str, *scripts: str) -> str:
     """The Content-Security-Policy of a form document: the usual one, and these inline parts."""
-    scripts = "script-src 'self' " + " ".join(assets.script_sources)
-    styles = "style-src 'self' " + " ".join(assets.style_sources)
-    return CSP.replace("script-src 'self'", scripts).replace("style-src 'self'", styles)
+    allowed = " ".join(["script-src 'self'", *map(csp_source, scripts)])
+    return CSP.replace("script-src 'self'", allowed).replace(
+        "style-src 'self'", f"style-src 'self' {csp_source(css)}"
+    )
+
+
+def policy_of_page(page: FormPage) -> dict[str, str]:
+    """The header that allows what is inlined in this page, and nothing else."""
+    parts = page.parts
+    return {"Content-Security-Policy": form_policy(parts.css, parts.mark, parts.runner)}
 
 
 def csp_source(text: str) -> str:

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from app.domain.instruments.reserved_codes import TICK_PREFIX
 from app.domain.instruments.responses import AnswerValue, format_answer, settle_list
-from app.patient.forms.assets import FormAssets, form_policy
+from app.patient.forms.assets import FormAssets, policy_of_page
 from app.patient.forms.page_builders import form_day, form_page, helper_of, url_of_form
 from app.patient.forms.pages import Question
 from app.patient.forms.questions import is_ticked
@@ -45,6 +45,7 @@ class FormDocument:
 
     pieces: tuple[bytes, ...]
     gaps: Mapping[Gap, tuple[int, ...]]
+    headers: Mapping[str, str]
 
     def fill(self, form: OpenForm, mark: Markup) -> bytes:
         """The document with this form's own addresses, numbers and answers, and its person's mark."""
@@ -84,13 +85,12 @@ class FormDocuments:
     """The documents of one application (a bounded cache, first in first out)."""
 
     def __init__(self, pages: Pages, assets: FormAssets, most: int = MOST_DOCUMENTS) -> None:
-        self.headers = {"Content-Security-Policy": form_policy(assets)}
         self._pages, self._assets, self._most = pages, assets, most
         self._documents: dict[Hashable, FormDocument] = {}
         self._lock = Lock()
 
-    def render(self, form: OpenForm, frame: PageFrame, call: UrgentCall) -> bytes:
-        """The form's document, as its page would be rendered.
+    def render(self, form: OpenForm, frame: PageFrame, call: UrgentCall) -> tuple[bytes, Mapping[str, str]]:
+        """The form's document, as its page would be rendered, and its headers.
 
         The key holds everything that the page shows and that is no gap, or one would see another's page.
         """
@@ -113,7 +113,7 @@ class FormDocuments:
                 if len(self._documents) >= self._most:
                     del self._documents[next(iter(self._documents))]
                 self._documents[key] = document
-        return document.fill(form, frame.mark)
+        return document.fill(form, frame.mark), document.headers
 
     def _cut(self, form: OpenForm, frame: PageFrame, call: UrgentCall) -> FormDocument:
         page = form_page(replace(form, client="", revision=0, key=_KEY_MARK), self._assets, {}, call)
@@ -122,7 +122,7 @@ class FormDocuments:
         names = {"submission_id", "revision"}
         names |= {name for item in form.items for name in (item.code, f"blank_{item.code}")}
         names |= {TICK_PREFIX + item.code for item in form.items if item.listed}
-        return _cut_document(self._pages.text(page, frame), names)
+        return _cut_document(self._pages.text(page, frame), names, policy_of_page(page))
 
 
 def _mark_look(question: Question) -> Question:
@@ -132,7 +132,7 @@ def _mark_look(question: Question) -> Question:
     return replace(question, look=f"{_LOOK_MARK}{question.box.removeprefix(TICK_PREFIX)}{_LOOK_MARK}")
 
 
-def _cut_document(html: str, names: Collection[str]) -> FormDocument:
+def _cut_document(html: str, names: Collection[str], headers: Mapping[str, str]) -> FormDocument:
     """Cut a rendered document at its marks, at the values of fields, and behind what can be checked."""
     cuts: list[tuple[int, int, Gap]] = [(*mark.span(), (mark[0], "")) for mark in _MARK.finditer(html)]
     for field in _INPUT.finditer(html):
@@ -152,7 +152,7 @@ def _cut_document(html: str, names: Collection[str]) -> FormDocument:
         pieces.append(b"")
         begin = end
     pieces.append(html[begin:].encode())
-    return FormDocument(tuple(pieces), gaps)
+    return FormDocument(tuple(pieces), gaps, headers)
 
 
 def _as_html(text: str) -> bytes:

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.domain.refusal import Refused
-from app.patient.forms.assets import FormAssets, form_policy
+from app.patient.forms.assets import FormAssets, form_policy, policy_of_page
 from app.patient.forms.page_builders import form_page
 from app.patient.request import ParticipantRequest, UnlockedRequest, identify_device
 from app.services.capture.forms import open_form
@@ -65,7 +65,7 @@ def _wanted(request: Request, installation: CurrentInstallation, at: At) -> bool
 @router.get("/offline")
 def show_no_connection(current: Offline) -> Response:
     assets: FormAssets = current.request.app.state.form_assets
-    headers = {"Content-Security-Policy": form_policy(assets)}
+    headers = {"Content-Security-Policy": form_policy(assets.css)}
     return render(current.request, OfflinePage(assets.css), frame=_frame_of_nobody(current), headers=headers)
 
 
@@ -80,9 +80,8 @@ def show_blank_form(current: Offline, slot: str) -> Response:
         raise HTTPException(404)
     assets: FormAssets = current.request.app.state.form_assets
     page = form_page(replace(form, answers={}, revision=0), assets, {}, get_urgent_call(current.context))
-    headers = {"Content-Security-Policy": form_policy(assets)}
     frame = _frame_of_nobody(current)
-    return render(current.request, replace(page, blank=True), frame=frame, headers=headers)
+    return render(current.request, replace(page, blank=True), frame=frame, headers=policy_of_page(page))
 
 
 def _frame_of_nobody(current: ParticipantRequest) -> PageFrame:

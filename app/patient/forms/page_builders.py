@@ -60,22 +60,21 @@ def form_page(
 
     `call` is whom an urgent answer calls now.
     """
-    url = url_of_form(form.slot.public_id)
+    url, dark = url_of_form(form.slot.public_id), form.plan.appearance is Appearance.auto
+    questions = build_questions(form.instrument, form.text, answers, form.leave_out, form.marks)
     return FormPage(
         name=form.name,
         lang=_tag(form),
         instruction=form.text.instruction,
-        questions=build_questions(form.instrument, form.text, answers, form.leave_out, form.marks),
+        questions=questions,
         form_url=url,
         submit_url=f"{url}/submit",
         submission_id=form.client,
         revision=form.revision,
         demonstration=_demonstration(form),
         day=form_day(form),
-        mark=assets.mark,
-        css=assets.css_auto if form.plan.appearance is Appearance.auto else assets.css,
-        dark=form.plan.appearance is Appearance.auto,
-        runner=assets.list_runner if form.instrument.list_item else assets.runner,
+        parts=assets.parts(questions, dark=dark),
+        dark=dark,
         key=form.key,
         copyright_line=form.text.copyright,
         call=call,

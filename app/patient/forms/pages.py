@@ -5,6 +5,7 @@ words; codes (`status`, `error`, `code`) are turned into words by the template.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
 
 from markupsafe import Markup
@@ -99,6 +100,24 @@ class Question:
     look: str = ""
 
 
+class RunnerKind(StrEnum):
+    """What a form's runner can do: choices alone; also what is typed, conditional or urgent; also a list."""
+
+    choice = "choice"
+    full = "full"
+    list = "list"
+
+
+@dataclass(frozen=True, slots=True)
+class FormParts:
+    """What is inlined in a form's document."""
+
+    mark: Markup
+    css: Markup
+    runner: Markup
+    kind: RunnerKind
+
+
 @dataclass(frozen=True, slots=True)
 class FormPage:
     """The whole form in one document: every question, known answers, review and sending.
@@ -120,9 +139,7 @@ class FormPage:
     submission_id: str
     revision: int
     demonstration: bool
-    mark: Markup
-    css: Markup
-    runner: Markup
+    parts: FormParts
     dark: bool = False
     key: str = ""
     day: str = ""  # the day that a diary entry is about

@@ -13,7 +13,7 @@ from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.instruments.responses import AnswerValue, unanswered_items
 from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
-from app.patient.forms.assets import FormAssets, form_policy
+from app.patient.forms.assets import FormAssets, policy_of_page
 from app.patient.forms.document import FormDocuments
 from app.patient.forms.event_parser import parse_offline_batch, parse_pending_events, parse_saved_events
 from app.patient.forms.form_parser import ParsedForm, parse_form
@@ -187,8 +187,8 @@ def _show_form(request: Request, slot: str) -> Response:
     if form.slot.begun_at is None:
         return current.show(begin_page(current, form))
     documents: FormDocuments = request.app.state.form_documents
-    html = documents.render(form, current.frame_of_form(form.slot), get_urgent_call(current.context))
-    return HTMLResponse(html, headers=documents.headers)
+    html, headers = documents.render(form, current.frame_of_form(form.slot), get_urgent_call(current.context))
+    return HTMLResponse(html, headers=headers)
 
 
 def _save(request: Request, slot: str, body: bytes) -> Response:
@@ -332,6 +332,5 @@ def _form(
 ) -> Response:
     assets: FormAssets = current.request.app.state.form_assets
     page = form_page(form, assets, answers, get_urgent_call(current.context), missing, invalid)
-    headers = {"Content-Security-Policy": form_policy(assets)}
     status = 422 if missing or invalid else 200
-    return render(current.request, page, status, current.frame_of_form(form.slot), headers)
+    return render(current.request, page, status, current.frame_of_form(form.slot), policy_of_page(page))

@@ -2,10 +2,14 @@
 // Responsible for the state of the runner, for reading answers, for deciding which questions are asked, for
 // the steps and the review, and for the events of the page.
 //
-// The three sources are the body of one function: outbox.js, transport.js, and this one, which starts the
-// runner at its end. `python .tools/build_runner.py` joins and minifies them as runner.min.js, which travels
-// in the page. ECMAScript 5, for old phones. The command makes a variable of each member of `state` and a
-// number of each constant in capitals; therefore `state` is only used as `state.member`.
+// The sources are the body of one function: outbox.js, transport.js, list.js, and this one, which starts the
+// runner at its end. `python .tools/build_runner.py` joins and minifies them, and what comes out travels in
+// the page. ECMAScript 5, for old phones. The command makes a variable of each member of `state` and a number
+// of each constant in capitals; therefore `state` is only used as `state.member`.
+//
+// It makes a runner for each kind of form, and leaves out what a form of that kind has no use for. TYPED
+// (numbers or words are typed), RULES (a question depends on an earlier answer), URGENT (an answer calls at
+// once), LIST (the form begins with a list) are true or false there; they stand in conditions only.
 
 var form = document.getElementById('f'), root = document.documentElement;
 // Next and "Leave it blank" are debounced: a second tap within this time does nothing.
@@ -74,18 +78,24 @@ function addChild(parent, tag, text) {
 function sectionOf(code) { return byId('s-' + code); }
 function codeOf(section) { return section.id.slice(2); }
 function closestSection(element) { return element.closest('[id^=s-]'); }
-function blankBox(section) { return section.querySelector('[type=checkbox]'); }
+function blankBox(section) {
+  // The boxes of a list are its answers.
+  return LIST && section.dataset.list ? null : section.querySelector('[type=checkbox]');
+}
 function textField(section) { return section.querySelector('input:not([type])'); }
 function checkedOption(section) { return section.querySelector('[type=radio]:checked'); }
 function heading(section) { return section.querySelector('h1'); }
 
 // Answers: undefined is not answered, null is left blank, NaN is not readable as a possible number.
 function readAnswer(section) {
-  var blank = blankBox(section), field = textField(section), option = checkedOption(section);
+  if (LIST && isToldByTicks(section)) { return readTicks(section); }
+  var blank = blankBox(section), option = checkedOption(section);
   if (blank && blank.checked) { return null; }
-  if (!field) { return option ? +option.value : undefined; }
-  return !field.value.trim() ? undefined
-    : 'text' in section.dataset ? field.value : readDecimal(section, field.value);
+  if (TYPED && textField(section)) { return readTyped(section, textField(section).value); }
+  return option ? +option.value : undefined;
+}
+function readTyped(section, typed) {
+  return !typed.trim() ? undefined : 'text' in section.dataset ? typed : readDecimal(section, typed);
 }
 function decimalFactor(section) { return +('1e' + section.dataset.dec); }
 // In steps of the item, exactly: what lies between two steps is no possible number, and is not rounded. The
@@ -97,10 +107,10 @@ function readDecimal(section, typed) {
     && number >= section.dataset.low && number <= section.dataset.high ? number : NaN;
 }
 function showAnswer(section, value) {
-  var blank = blankBox(section), field = textField(section),
-    option = section.querySelector('[type=radio][value="' + value + '"]');
+  if (LIST && showTicks(section, value)) { return; }
+  var blank = blankBox(section), option = section.querySelector('[type=radio][value="' + value + '"]');
   if (blank) { blank.checked = value === null; }
-  if (field && value !== null) { field.value = value / decimalFactor(section); }
+  if (TYPED && textField(section) && value !== null) { textField(section).value = value / decimalFactor(section); }
   if (option) { option.checked = true; }
 }
 function isSettled(section) {
@@ -109,22 +119,24 @@ function isSettled(section) {
 }
 
 // Conditions, such as q1>=3.
-function matches(condition, value) {
-  var parts = /(.=)(\d+)$/.exec(condition), number = +parts[2];
+function sourceOf(condition) { return sectionOf(/^\w+/.exec(condition)[0]); }
+function matches(condition) {
+  var parts = /(.=)(\d+)$/.exec(condition), number = +parts[2], value = readAnswer(sourceOf(condition));
   return typeof value === 'number'
     && (parts[1] === '>=' ? value >= number : parts[1] === '<=' ? value <= number : value === number);
 }
 function askedState(section) {
   var condition = section.dataset['if'], source, sourceState;
+  if (LIST && boxOf(section)) { return askedByTick(section); }
   if (!condition) { return ASKED; }
-  source = sectionOf(/^\w+/.exec(condition)[0]);
+  source = sourceOf(condition);
   sourceState = askedState(source);
   if (sourceState !== ASKED) { return sourceState; }
-  return isSettled(source) ? (matches(condition, readAnswer(source)) ? ASKED : NOT_ASKED) : UNDECIDED;
+  return isSettled(source) ? (matches(condition) ? ASKED : NOT_ASKED) : UNDECIDED;
 }
-function askedSections() {
-  return state.sections.filter(function (section) { return askedState(section) === ASKED; });
-}
+function isAsked(section) { return askedState(section) === ASKED; }
+function askedSections() { return RULES ? state.sections.filter(isAsked) : state.sections; }
+function mayBeAsked(section) { return askedState(section) !== NOT_ASKED; }
 function firstOpen() { return askedSections().filter(function (section) { return !isSettled(section); })[0]; }
 
 // Showing one section.
@@ -134,21 +146,23 @@ function showSection(section) {
   toggleOn(section, 1);
   showPrompt('');
   var asked = askedSections(), index = asked.indexOf(section);
-  var total = state.sections.filter(function (each) { return askedState(each) !== NOT_ASKED; }).length;
+  var total = (RULES ? state.sections.filter(mayBeAsked) : state.sections).length;
   var position = label('of').replace('##', total).replace('#', index + 1);
-  byId('bar').parentNode.hidden = index < 0;
+  // How many questions follow a list is not known before it was gone through.
+  var isUncounted = index < 0 || LIST && section.dataset.list;
+  byId('bar').parentNode.hidden = isUncounted;
   byId('pos').textContent = position;
   byId('bar').max = total;
   byId('bar').value = index + 1;
   byId('next').textContent = section === state.review ? label('send') : state.nextLabel;
-  document.title = (index < 0 ? heading(section).textContent : position) + ' - ' + state.title;
+  document.title = (isUncounted ? heading(section).textContent : position) + ' - ' + state.title;
   if (section === state.review) { fillReview(asked); }
-  updateUrgent();
+  if (URGENT) { updateUrgent(); }
 }
 // Says why Next does not go on: 'none' for no answer, 'number' for one that is not possible, '' for neither.
 function showPrompt(reason) {
   byId('m-none').hidden = reason !== 'none';
-  byId('m-number').hidden = reason !== 'number';
+  if (TYPED) { byId('m-number').hidden = reason !== 'number'; }
   byId('leave').hidden = reason !== 'none' || 'must' in state.current.dataset;
   toggleOn(byId('ask'), reason);
   if (reason) {
@@ -159,7 +173,7 @@ function showPrompt(reason) {
 function updateUrgent() {
   var urgent = (state.current === state.review ? askedSections() : [state.current]).some(function (section) {
     return (section.dataset.urgent || '').split(' ').some(function (condition) {
-      return condition && matches(condition, readAnswer(section));
+      return condition && matches(condition);
     });
   });
   toggleOn(byId('urgent'), urgent);
@@ -184,7 +198,7 @@ function updateMore() {
 // Steps. An entry of the history holds the section's id (s), the depth (d) and whether it is a change (r).
 function goTo(section, push, isChange) {
   // The review comes once every answer is possible, also by the browser's Back.
-  if (section === state.review || askedState(section) !== ASKED) { section = firstOpen() || state.review; }
+  if (section === state.review || RULES && !isAsked(section)) { section = firstOpen() || state.review; }
   state.isChange = !!isChange;
   if (section !== state.review) { clearSendPressed(state.ownBox); }
   if (!state.ownBox.sendPressedAt) { noteNothingWaits(''); }
@@ -196,6 +210,7 @@ function goTo(section, push, isChange) {
   window.history[push ? 'pushState' : 'replaceState'](entry, '');
 }
 function focusHeading(parent) {
+  heading(parent).tabIndex = -1;
   heading(parent).focus();
   window.scrollTo(0, 0);
 }
@@ -212,8 +227,9 @@ function isDebounced() { return Date.now() - state.steppedAt < DEBOUNCE_MS; }
 function goOn() {
   if (isDebounced() || state.stopped) { return; }
   if (state.current === state.review) { return submitForm(); }
+  if (LIST) { closeList(); }
   if (!isSettled(state.current)) {
-    return showPrompt(readAnswer(state.current) === undefined ? 'none' : 'number');
+    return showPrompt(TYPED && readAnswer(state.current) !== undefined ? 'number' : 'none');
   }
   addRecord(state.current);
   goForward();
@@ -238,7 +254,7 @@ function goBack() {
 }
 function leaveBlank() {
   if (isDebounced()) { return; }
-  if (textField(state.current)) { textField(state.current).value = ''; }
+  if (TYPED && textField(state.current)) { textField(state.current).value = ''; }
   blankBox(state.current).checked = true;
   addRecord(state.current);
   goForward();
@@ -250,9 +266,10 @@ function numberedHeading(section) {
 }
 // A number of a row is told with the highest one, unless it has words; it stands first in every language of ours.
 function answerText(section) {
+  if (LIST && section.dataset.list) { return tickedWords(section); }
   var option = checkedOption(section), words = option && option.nextElementSibling.textContent;
   return readAnswer(section) === null ? label('blank')
-    : !option ? textField(section).value
+    : TYPED && !option ? textField(section).value
     : words === option.value ? words + label('most').replace('#', findAll('[type=radio]', section).pop().value) : words;
 }
 function fillReview(asked) {
@@ -290,14 +307,16 @@ listen(form, 'change', function (event) {
   var section = closestSection(event.target);
   if (!section) { return; }
   if (blankBox(section) && event.target !== blankBox(section)) { blankBox(section).checked = false; }
-  if (!textField(section) || isSettled(section)) { showPrompt(''); }
+  if (!TYPED || !textField(section) || isSettled(section)) { showPrompt(''); }
   addRecord(section);
-  updateUrgent();
+  if (URGENT) { updateUrgent(); }
 });
-listen(form, 'input', function (event) {
-  var section = closestSection(event.target);
-  if (section && textField(section) && blankBox(section)) { blankBox(section).checked = false; }
-});
+if (TYPED) {
+  listen(form, 'input', function (event) {
+    var section = closestSection(event.target);
+    if (section && textField(section) && blankBox(section)) { blankBox(section).checked = false; }
+  });
+}
 listen(form, 'click', function (event) {
   var link = event.target.closest('a[href^="#s-"]');
   if (!link) { return; }
@@ -347,14 +366,16 @@ try {
   window.sessionStorage.removeItem('at');
 } catch (e) { first = 0; }
 takeOverBoxes();
-state.sections.forEach(function (section) { state.recorded[section.id] = readAnswer(section); });
+state.sections.forEach(function (section) {
+  state.recorded[section.id] = LIST ? readRecorded(section) : readAnswer(section);
+});
 if (firstOpen()) { clearSendPressed(state.ownBox); }
 first = sentBack
-  || (!state.ownBox.sendPressedAt && first && askedState(first) === ASKED ? first : firstOpen())
+  || (!state.ownBox.sendPressedAt && first && (!RULES || isAsked(first)) ? first : firstOpen())
   || state.review;
 showSection(first);
 bringIntoView(first);
-if (sentBack) { showPrompt(textField(sentBack) ? 'number' : 'none'); }
+if (sentBack) { showPrompt(TYPED && textField(sentBack) ? 'number' : 'none'); }
 window.history.replaceState({ s: first.id, d: 0 }, '');
 if (!state.storage) { showNetwork('stay'); }
 deliver();

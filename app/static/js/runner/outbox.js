@@ -15,10 +15,10 @@ var CHECKSUM_MODULUS = 4294967291;
 
 // Records: made from an answer, and turned into the positional format of the phone and back.
 function addRecord(section) {
-  var value = readAnswer(section), record;
-  if (!isSettled(section)) { return; }
+  var value = LIST ? readRecorded(section) : readAnswer(section), record;
+  if (value === undefined || value !== value) { return; }
   // The field says what was read, so that nothing else can be read from it when the form is sent.
-  if (section.dataset.dec) { showAnswer(section, value); }
+  if (TYPED && section.dataset.dec) { showAnswer(section, value); }
   if (state.recorded[section.id] === value) { return; }
   state.recorded[section.id] = value;
   record = {
@@ -68,7 +68,7 @@ function localTime() {
 function isStorable(record) { return typeof record.value !== 'string'; }
 
 // Boxes on the phone.
-function isStored() { return state.storage && state.ownBox.records.every(isStorable); }
+function isStored() { return state.storage && (!TYPED || state.ownBox.records.every(isStorable)); }
 function firstFilledBox() { return state.boxes.filter(function (box) { return box.records.length; })[0]; }
 function readBox(client) {
   try {
@@ -77,9 +77,9 @@ function readBox(client) {
   } catch (e) { return null; }
 }
 function writeBox(box) {
-  var storable = box.records.filter(isStorable);
+  var storable = TYPED ? box.records.filter(isStorable) : box.records;
   // That Send was pressed is not kept while free text waits: nobody else may send the form without it.
-  var sendPressedAt = storable.length === box.records.length && box.sendPressedAt;
+  var sendPressedAt = (!TYPED || storable.length === box.records.length) && box.sendPressedAt;
   var key = state.storagePrefix + box.client;
   try {
     if (storable.length || sendPressedAt) {
