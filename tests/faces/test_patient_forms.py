@@ -219,6 +219,7 @@ def test_the_runner_sends_once_and_learns_of_its_receipt(phone: Phone) -> None:
     )
     assert (sent.status_code, heading(sent)) == (200, "Thank you. Your answers are saved.")
     assert "<html" not in sent.text
+    assert re.search(r"<b>[^<]+</b><br>Sent on [^<]+ 2026", sent.text)
     kept = response(phone)
     assert format_receipt(kept.public_id) in sent.text
     assert kept.presentation == {"layout": "single", "width": 360, "text_size": "standard"}
