@@ -24,9 +24,10 @@ BYTE_ORDER_MARK = "\ufeff"
 
 _TOO_DEEP = f"at most {DEEPEST} levels of lists and tables"
 _PLAIN_KEY = f"a key of at most {LONGEST_KEY} characters without control characters"
-# Controls, separators of lines and paragraphs, signs that turn the direction of what follows, and tags.
+# Controls, separators of lines and paragraphs, signs that turn the direction of what follows, tags, and
+# places where a line may break. Joiners (200C, 200D) are seen in what stands beside them.
 _UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+    "[\x00-\x1f\x7f-\x9f\u00ad\u200b\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
 )
 # In running text line ends may stand, and the marks (no embeddings) that right-to-left writing needs.
 _UNSEEN_IN_TEXT = re.compile(

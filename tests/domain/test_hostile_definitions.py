@@ -67,6 +67,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     [
         ('name = "Oddity"', 'name = "Odd\\nity"', "name"),
         ('name = "Oddity"', 'name = "Odd\u200fity"', "name"),
+        ('name = "Oddity"', 'name = "Odd\u200bity"', "name"),
         ('name = "Oddity"', "name = '" + "x" * 201 + "'", "name"),
         ('name = "Oddity"', 'name = "Odd\u202eity"', "name"),
     ],

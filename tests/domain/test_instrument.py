@@ -112,6 +112,12 @@ WRONG = {
         "labels.note.direction",
     ),
     "direction unheard of": ("named = [0, 10]", 'named = [0, 10]\ndirection = "up"', "labels.ten.direction"),
+    "short code twice": (
+        'number = 1\nlabels = "five"\n[[items]]\ncode = "b"\nnumber = 2',
+        'number = 1\nlabels = "five"\ncdisc = { testcd = "A1", ncit = "C1" }\n'
+        '[[items]]\ncode = "b"\nnumber = 2\ncdisc = { testcd = "A1", ncit = "C2" }',
+        "items[1].cdisc.testcd",
+    ),
     "draft": ('name = "Oddity"', 'name = "Oddity"\ndraft = 1', "draft"),
     "unused labels": ("[[items]]", '[labels.x]\nkind = "text"\nlow = 1\nhigh = 2\n[[items]]', "labels"),
     "item twice": ('code = "b"\nnumber = 2', 'code = "a"\nnumber = 2', "items[1].code"),

@@ -46,6 +46,8 @@ def parse_instrument(toml: str, file: str) -> Instrument:
     labels = _label_sets(root)
     items = _items(root, labels, recalls)
     algorithm = root.choice("algorithm", ALGORITHM_NAMES)
+    scales = _scales(root, items, algorithm)
+    _check_short_codes(root, items, scales)
     instrument = Instrument(
         id=root.code("id", r"[a-z][a-z0-9-]{1,31}", "a lower-case name such as qlq-c30"),
         version=root.code("version", r"[0-9]+(\.[0-9]+)*", "numbers with dots, such as 3.0"),
@@ -54,7 +56,7 @@ def parse_instrument(toml: str, file: str) -> Instrument:
         algorithm=algorithm,
         cdisc=_cdisc(root),
         items=items,
-        scales=_scales(root, items, algorithm),
+        scales=scales,
         recalls=recalls,
         labels=labels,
         sha256=hashlib.sha256(toml.encode()).hexdigest(),
@@ -289,6 +291,17 @@ def _items_of_scale(section: TomlSection, items: Mapping[str, Item], low: int, h
         if item.kind not in (ItemKind.CHOICE, ItemKind.SCALE) or (item.low, item.high) != (low, high):
             section.refuse("items", code, f"items that take whole numbers from {low} to {high}")
     return codes
+
+
+def _check_short_codes(root: TomlSection, items: Iterable[Item], scales: Iterable[Scale]) -> None:
+    """A code of CDISC means one item or one scale: by it alone a dataset tells them apart."""
+    known: set[str] = set()
+    named = (("items", [item.cdisc for item in items]), ("scales", [scale.cdisc for scale in scales]))
+    for key, codes in named:
+        for place, code in enumerate(codes):
+            if code and code.testcd in known:
+                root.refuse(f"{key}[{place}].cdisc.testcd", code.testcd, "each short code once")
+            known |= {code.testcd} if code else set()
 
 
 def _members(
