@@ -1,4 +1,4 @@
-"""Records of the hot paths: what prebuilt statements read and write, frozen, by the names of the columns.
+"""Records of the busiest paths: what prebuilt statements read and write, frozen, by the names of the columns.
 
 To build rows of the ORM for one submission, none of which is ever flushed, cost more than reading them did.
 """
@@ -36,6 +36,15 @@ class ParticipantRecord(NamedTuple):
     zone: str
     exit_kind: ExitKind | None
     enrolled_at: datetime
+
+
+class ContactRecord(NamedTuple):
+    """Where a participant is reached, sealed."""
+
+    channel: str
+    address_sealed: str
+    recorded_at: datetime
+    entered_by: str | None
 
 
 class SiteRecord(NamedTuple):

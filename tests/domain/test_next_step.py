@@ -80,7 +80,7 @@ def test_the_most_urgent_comes_first(step: NextStep, reasons: list[Reason], know
         (NextStep(NextAct.wait_for_opening, "W6", TODAY), [form(Status.planned, TODAY + timedelta(14))]),
         (NextStep(NextAct.wait_for_date), [form(Status.waiting, None), form(Status.submitted)]),
         (NextStep(NextAct.nothing), [form(Status.submitted), form(Status.missed)]),
-        (NextStep(NextAct.nothing), [replace(form(Status.due, visit="D3"), for_day=TODAY)]),
+        (NextStep(NextAct.nothing), [form(Status.due, visit="D3")._replace(for_day=TODAY)]),
     ],
 )
 def test_nobody_is_sent_where_an_answer_a_window_or_a_date_comes_by_itself(
@@ -101,7 +101,7 @@ def test_what_rests_on_the_work_list_asks_for_nothing() -> None:
 
 
 def test_an_entry_of_the_diary_is_named_by_its_day() -> None:
-    entry = replace(form(Status.in_progress, TODAY, "D3"), for_day=TODAY)
+    entry = form(Status.in_progress, TODAY, "D3")._replace(for_day=TODAY)
     assert told(because(Reason.idle, form="d3"), entry) == NextStep(NextAct.call_idle, "D3", TODAY, TODAY)
 
 

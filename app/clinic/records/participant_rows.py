@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from app.clinic.request import url_of_participant
 from app.domain.plans.status import Status
@@ -20,8 +21,7 @@ from app.services.clinic.participants.facts import (
 from app.services.core.installation import Installation
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """One form in the matrix."""
 
     status: str
@@ -34,8 +34,7 @@ class Cell:
     day: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class VisitRow:
+class VisitRow(NamedTuple):
     """One visit of the matrix: its window and a cell per form (None: not asked at this visit)."""
 
     visit: str

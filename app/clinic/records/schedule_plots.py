@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from app.clinic.records.diary_gaps import GapRow, build_gaps
 from app.clinic.records.participant_rows import (
@@ -37,8 +38,7 @@ _TEN = 10
 _ENTERED, _MISSED = "s3", "gone"
 
 
-@dataclass(frozen=True, slots=True)
-class DiaryCell:
+class DiaryCell(NamedTuple):
     """One diary entry: its form, and what its worst answer is, for those who may see it."""
 
     cell: Cell

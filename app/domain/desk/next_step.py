@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 from app.domain.plans.status import ANSWERABLE, ExitKind, Status
 from app.domain.plans.windows import local_day
@@ -51,8 +52,7 @@ _ACTS: Mapping[Reason, NextAct] = {
 """What each reason asks for; a form that opens soon asks for nothing yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedForm:
+class ExpectedForm(NamedTuple):
     """One form as the rule needs it; `for_day` is that of an entry of the diary, None for a visit's form."""
 
     key: str

@@ -12,6 +12,7 @@ from app.domain.refusal import Refused
 from app.domain.typed_text import narrow_text
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
+from app.storage.plain_rows import ContactRecord
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Contact, Participant
 from app.storage.unit_of_work import UnitOfWork
@@ -87,12 +88,12 @@ def get_masked_contact(
     return None if contact is None else mask_contact(installation, contact)
 
 
-def mask_contact(installation: Installation, contact: Contact) -> ContactDetails:
+def mask_contact(installation: Installation, contact: Contact | ContactRecord) -> ContactDetails:
     """A stored contact with most of its address hidden."""
     return replace(whole := read_contact(installation, contact), address=mask_address(whole.address))
 
 
-def read_contact(installation: Installation, contact: Contact) -> ContactDetails:
+def read_contact(installation: Installation, contact: Contact | ContactRecord) -> ContactDetails:
     """A stored contact with its whole address."""
     address = installation.secret_box.decrypt(contact.address_sealed)
     return ContactDetails(contact.channel, address, contact.recorded_at, contact.entered_by or "")

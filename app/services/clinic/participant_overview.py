@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-
-from sqlmodel import Session, col, select
+from typing import NamedTuple
 
 from app.domain.desk.diary_gaps import DiaryGap
 from app.domain.instruments.duration import count_certain
@@ -33,15 +32,14 @@ from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, list_plans_of_forms
 from app.services.schedule.missed_reasons import list_diary_gaps
 from app.services.schedule.reminder_preference import wants_reminders
-from app.storage.plain_rows import SlotRecord
+from app.storage.database.query_plans import reuse_query_plans
+from app.storage.plain_rows import ContactRecord, SlotRecord
 from app.storage.queries.contradictions import Contradiction
+from app.storage.queries.participants import ParticipantCard, get_card
 from app.storage.queries.slots import is_diary_slot, list_slot_records, slot_facts, window_of_slot
-from app.storage.tables.participants import Contact, Participant
-from app.storage.tables.studies import Site, Study
 
 
-@dataclass(frozen=True, slots=True)
-class FormState:
+class FormState(NamedTuple):
     """One expected form at this moment; `answered` of `asked` questions while it is begun.
 
     `asked` is 0 where the answers decide how many questions there are: how many were given would then tell
@@ -131,9 +129,10 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
     In a blinded plan what reveals the arm is left out for those without that grant.
     """
     with context.read() as session:
-        participant, site, contact, study = _read_participant(session, participant_id)
+        participant, contact = get_card(session.connection(), participant_id)
+        reuse_query_plans(session.connection())
         may = _permissions(context.actor, participant)
-        plan = context.installation.library.plan(study.code, participant.plan_version)
+        plan = context.installation.library.plan(participant.study, participant.plan_version)
         hides = plan.blinded and Permission.ARM_SEE not in may
         every = list_slot_records(session, participant_id)
         slots = [slot for slot in every if not (hides and slot.arm_revealing)]
@@ -143,7 +142,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
         diary = tuple(state for state in states if is_diary_slot(plan, state.slot))
         return ParticipantOverview(
             participant=_details(participant),
-            site=site,
+            site=participant.site,
             plan=plan,
             plans=plans,
             forms=tuple(state for state in states if not is_diary_slot(plan, state.slot)),
@@ -158,7 +157,9 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
             invitations=facts.invitations,
             requests=facts.requests,
             contacts=facts.contacts,
-            alerts=read_own_alerts(context, session, participant, study.code),
+            alerts=read_own_alerts(context, session, participant, participant.study)
+            if facts.has_alerts
+            else (),
             work=read_participant_work(context, session, participant, plans, hides, facts.locked),
             may=may,
             gaps=list_diary_gaps(plans, ((state.slot, state.status) for state in diary)),
@@ -179,36 +180,17 @@ def get_form_state(view: ParticipantOverview, slot_id: str) -> FormState:
     raise Refused("unknown_slot")
 
 
-def _read_participant(
-    session: Session, participant_id: int
-) -> tuple[Participant, str, Contact | None, Study]:
-    """The participant, the name of their site, their contact, and their study."""
-    statement = (
-        select(Participant, Site, Contact, Study)
-        .join(Site, col(Site.id) == col(Participant.site_id))
-        .join(Study, col(Study.id) == col(Participant.study_id))
-        .join(
-            Contact,
-            (col(Contact.participant_id) == col(Participant.id)) & (col(Contact.address_sealed) != ""),
-            isouter=True,
-        )
-        .where(Participant.id == participant_id)
-    )
-    participant, site, contact, study = session.exec(statement).one()
-    return participant, site.name, contact, study
-
-
-def _mask(context: StaffContext, contact: Contact | None) -> ContactDetails | None:
+def _mask(context: StaffContext, contact: ContactRecord | None) -> ContactDetails | None:
     return mask_contact(context.installation, contact) if contact else None
 
 
-def _permissions(actor: Actor, participant: Participant) -> frozenset[Permission]:
+def _permissions(actor: Actor, participant: ParticipantCard) -> frozenset[Permission]:
     return frozenset(
         each for each in Permission if actor.may(each, participant.study_id, participant.site_id)
     )
 
 
-def _details(row: Participant) -> ParticipantDetails:
+def _details(row: ParticipantCard) -> ParticipantDetails:
     return ParticipantDetails(
         public_id=row.public_id,
         subject=row.subject,

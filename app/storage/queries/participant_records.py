@@ -14,7 +14,7 @@ from app.storage.queries.matters.branches import EARLIER, LATER, UNAWARE
 from app.storage.queries.slots import paper_waits
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import AnswerEvent, PaperEntry, Quarantine
+from app.storage.tables.capture import Alert, AnswerEvent, PaperEntry, Quarantine
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Activation, ContactEntry, Device, TeamRequest
 from app.storage.tables.schedule import Anchor, Disposition, Slot
@@ -175,6 +175,7 @@ _PARTS: Sequence[sa.Select[Any]] = (
         other_at=LATER.c.received_at,
         refers_to=EARLIER.c.id,
     ),
+    _part("alert", col(Alert.participant_id) == _WHO, number=col(Alert.id)),
     _part(
         "paper",
         sa.and_(col(PaperEntry.participant_id) == _WHO, *paper_waits()),

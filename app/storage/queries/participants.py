@@ -1,7 +1,7 @@
 """Finding participants: only those whom the actor may read, and strangers never."""
 
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -10,16 +10,18 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from app.domain.plans.plan import ENROLMENT, Plan
+from app.domain.plans.status import ExitKind
 from app.domain.records.access import Actor, Permission
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.storage.database.plain_reads import PlainRead
+from app.storage.plain_rows import ContactRecord
 from app.storage.queries.slots import list_slots
 from app.storage.row_changes import PARTICIPANT_CHAIN
 from app.storage.tables.audit import AuditChain
 from app.storage.tables.columns import key_of
-from app.storage.tables.participants import Participant
+from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Anchor, Disposition, Slot
 from app.storage.tables.studies import Site, Study
 
@@ -87,6 +89,54 @@ def find_readable_with_head(
         },
     )
     return ReadableParticipant._make(rows[0]) if rows else None
+
+
+class ParticipantCard(NamedTuple):
+    """A participant as their page shows them, with the name of their site and the code of their study."""
+
+    id: int
+    public_id: str
+    study_id: int
+    site_id: int
+    subject: str
+    plan_version: str
+    language: str
+    zone: str
+    enrolled_at: datetime
+    consent_version: str | None
+    consented_on: date | None
+    identity_check: str | None
+    exit_kind: ExitKind | None
+    reminders_wanted: bool
+    remind_at: str | None
+    reminders_paused_until: date | None
+    site: str
+    study: str
+
+
+StoredParticipant = Participant | ParticipantCard
+"""A participant who has a key, whether as a row of a session or as a plain record."""
+_OWN = ParticipantCard._fields[:-2]
+_CARD = PlainRead(
+    sa.select(
+        *(getattr(Participant, name) for name in _OWN),
+        col(Site.name),
+        col(Study.code),
+        *(getattr(Contact, name) for name in ContactRecord._fields),
+    )
+    .join_from(Participant, Site, col(Site.id) == col(Participant.site_id))
+    .join(Study, col(Study.id) == col(Participant.study_id))
+    .outerjoin(Contact, col(Contact.participant_id) == col(Participant.id))
+    .where(col(Participant.id) == sa.bindparam("participant", type_=sa.Integer))
+)
+
+
+def get_card(connection: Connection, participant_id: int) -> tuple[ParticipantCard, ContactRecord | None]:
+    """The participant of this key, and where they are reached; None where no address is stored."""
+    (row,) = _CARD.fetch(connection, {"participant": participant_id})
+    size = len(ParticipantCard._fields)
+    contact = ContactRecord(*row[size:])
+    return ParticipantCard(*row[:size]), contact if contact.address_sealed else None
 
 
 def get_participant(session: Session, study_id: int, subject: str) -> Participant:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 CELL, PITCH = 26, 28
 _LEFT, _TOP = 34, 18
 
 
-@dataclass(frozen=True, slots=True)
-class HeatEntry:
+class HeatEntry(NamedTuple):
     """What a cell shows: its shade as a class (`s0` to `s3`, `gone`), a few signs, address and subject."""
 
     column: int
@@ -19,8 +19,7 @@ class HeatEntry:
     about: object = None
 
 
-@dataclass(frozen=True, slots=True)
-class HeatCell:
+class HeatCell(NamedTuple):
     """An entry at its place."""
 
     x: int
@@ -28,8 +27,7 @@ class HeatCell:
     entry: HeatEntry
 
 
-@dataclass(frozen=True, slots=True)
-class GridLabel:
+class GridLabel(NamedTuple):
     """A name beside a row or above a column."""
 
     x: int

@@ -14,6 +14,7 @@ from app.domain.records.messages import MessageState
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
+from app.storage.queries.participants import StoredParticipant
 from app.storage.queries.staff import find_staff_names
 from app.storage.queries.today.alerts import (
     AlertMessageRow,
@@ -26,7 +27,6 @@ from app.storage.queries.today.alerts import (
 )
 from app.storage.tables.capture import AlertAction
 from app.storage.tables.columns import key_of
-from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Study
 
 _UNDER_WAY = (MessageState.queued.value, MessageState.sending.value, MessageState.sent.value)
@@ -135,7 +135,7 @@ def get_alert(context: StaffContext, participant_id: int, alert: str) -> AlertRe
 
 
 def read_own_alerts(
-    context: StaffContext, session: Session, participant: Participant, study: str
+    context: StaffContext, session: Session, participant: StoredParticipant, study: str
 ) -> tuple[AlertRecord, ...]:
     """Every alert about one participant, open ones first, in one query: without who did what and was told.
 

@@ -17,8 +17,8 @@ from app.services.core.throttling import judge_counters, name_participant_counte
 from app.storage.plain_rows import SlotRecord
 from app.storage.queries.contradictions import Contradiction, read_contradiction
 from app.storage.queries.participant_records import RecordLine, read_participant_records
+from app.storage.queries.participants import StoredParticipant
 from app.storage.tables.columns import key_of
-from app.storage.tables.participants import Participant
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class RecordedFacts:
     """All of it; `answered` is the number of answers in each draft, by the slot's key.
 
     `waiting_paper` are the forms of which one of two paper entries waits, as `find_waiting_paper` gives them.
-    `locked`: their second check is refused for now, after wrong tries.
+    `locked`: their second check is refused for now, after wrong tries. `has_alerts`: a form ever raised one.
     """
 
     dates: tuple[AnchorHistory, ...]
@@ -132,6 +132,7 @@ class RecordedFacts:
     answered: Mapping[int, int]
     waiting_paper: frozenset[int]
     locked: bool
+    has_alerts: bool
 
 
 def _device(row: RecordLine) -> BoundDevice:
@@ -140,7 +141,7 @@ def _device(row: RecordLine) -> BoundDevice:
 
 def read_recorded_facts(
     session: Session,
-    participant: Participant,
+    participant: StoredParticipant,
     plan: Plan,
     slots: Sequence[SlotRecord],
     hides: bool,
@@ -151,7 +152,7 @@ def read_recorded_facts(
     counters = name_participant_counters(key_of(participant))
     for line in read_participant_records(session, key_of(participant), counters):
         lines.setdefault(line.table, []).append(line)
-    shown = {slot.id: slot for slot in slots}
+    shown, me = {slot.id: slot for slot in slots}, participant_actor(participant.public_id).id
     kinds = [kind for kind in plan.anchors if not (hides and kind.arm_revealing)]
     return RecordedFacts(
         dates=tuple(_anchor_history(kind, lines.get("anchor", ())) for kind in kinds),
@@ -161,9 +162,7 @@ def read_recorded_facts(
             IssuedInvitation(row.at, row.seen_at, row.other_at, row.ended_at, row.who)
             for row in lines.get("activation", ())
         ),
-        requests=tuple(
-            _request(participant, row, shown) for row in reversed(lines.get("participant_request", ()))
-        ),
+        requests=tuple(_request(me, row, shown) for row in reversed(lines.get("participant_request", ()))),
         kept_apart=tuple(
             QuarantinedAnswers(shown[row.slot_id], row.kind, row.at)
             for row in lines.get("quarantine", ())
@@ -185,6 +184,7 @@ def read_recorded_facts(
         locked=bool(
             judge_counters(((row.kind, row.number, row.at) for row in lines.get("throttle", ())), at)
         ),
+        has_alerts="alert" in lines,
     )
 
 
@@ -215,9 +215,9 @@ def _disposition(row: RecordLine) -> DispositionValue:
     return DispositionValue(row.number, row.kind, row.detail, row.source, row.note, row.at, row.who)
 
 
-def _request(participant: Participant, row: RecordLine, shown: Mapping[int, SlotRecord]) -> RequestHistory:
+def _request(me: str, row: RecordLine, shown: Mapping[int, SlotRecord]) -> RequestHistory:
     kind, slot = TeamRequestKind(row.kind), shown.get(row.slot_id)
-    withdrawn = row.by == participant_actor(participant.public_id).id
+    withdrawn = row.by == me
     return RequestHistory(kind, slot, row.at, row.ended_at, row.note, row.who, withdrawn)
 
 

@@ -46,6 +46,7 @@ from app.services.core.plans import excluded_items, get_plan_of, list_plans
 from app.services.core.throttling import find_throttled_participants
 from app.services.schedule.reminder_preference import lasting_pause
 from app.storage.database.query_plans import reuse_query_plans
+from app.storage.queries.participants import StoredParticipant
 from app.storage.queries.today.people import FormRow, PersonRow, list_forms, read_people
 from app.storage.queries.today.rows import (
     COUNTED,
@@ -207,7 +208,7 @@ def find_participant_reasons(
 def read_participant_work(
     context: StaffContext,
     session: Session,
-    participant: Participant,
+    participant: StoredParticipant,
     plans: Sequence[Plan],
     hides_arm: bool,
     locked: bool,
