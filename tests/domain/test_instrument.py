@@ -114,8 +114,10 @@ WRONG = {
     "direction unheard of": ("named = [0, 10]", 'named = [0, 10]\ndirection = "up"', "labels.ten.direction"),
     "short code twice": (
         'number = 1\nlabels = "five"\n[[items]]\ncode = "b"\nnumber = 2',
-        'number = 1\nlabels = "five"\ncdisc = { testcd = "A1", ncit = "C1" }\n'
-        '[[items]]\ncode = "b"\nnumber = 2\ncdisc = { testcd = "A1", ncit = "C2" }',
+        (
+            'number = 1\nlabels = "five"\ncdisc = { testcd = "A1", ncit = "C1" }\n'
+            '[[items]]\ncode = "b"\nnumber = 2\ncdisc = { testcd = "A1", ncit = "C2" }'
+        ),
         "items[1].cdisc.testcd",
     ),
     "draft": ('name = "Oddity"', 'name = "Oddity"\ndraft = 1', "draft"),
