@@ -68,6 +68,7 @@ def test_lc13_scores_dyspnoea_from_all_three_and_the_question_of_painkillers_nev
     assert (stairs["LCDY"].value, stairs["LCDY"].status) == (None, ScoreStatus.TOO_FEW)
     assert [each.value for each in stairs.values() if each.scale != "LCDY"] == [Fraction(100, 3)] * 9
     assert not {code for scale in LC13.scales for code in scale.items} & {"q42a", "q43", "q43a"}
+    assert {item.recall for item in LC13.items} == {item.recall for item in CTCAE.items} == {"week"}
     cells = [*["2"] * 12, "left hip", "1", "4"]
     assert compile_row_scorer(LC13).row(cells) == (["33.3333333333"] * 10, ())
 
@@ -120,3 +121,4 @@ def test_all_of_them_have_words_in_every_language_and_codes_for_datasets() -> No
         for language in LANGUAGE_CODES:
             text = library.text(library.instrument(instrument.id, instrument.version), language)
             assert len(set(text.items.values())) == len(text.items)
+            assert all(words.endswith(("?", "？")) for words in text.items.values())  # whole questions
