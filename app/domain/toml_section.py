@@ -163,11 +163,14 @@ class TomlSection:
             self.refuse(key, value, named)
         return value
 
-    def day(self, key: str) -> date:
-        """A date without a time, written as 2026-02-13."""
-        value = self._required(key, "a date, such as 2026-02-13")
+    def day(self, key: str, earliest: date = date.min, latest: date = date.max) -> date:
+        """A date without a time, written as 2026-02-13, in [earliest, latest]."""
+        allowed = "a date, such as 2026-02-13"
+        value = self._required(key, allowed)
         if not isinstance(value, date) or isinstance(value, datetime):
-            self.refuse(key, value, "a date, such as 2026-02-13")
+            self.refuse(key, value, allowed)
+        if not earliest <= value <= latest:
+            self.refuse(key, value, f"a date from {earliest} to {latest}")
         return value
 
     def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:

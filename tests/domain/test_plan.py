@@ -168,6 +168,8 @@ def test_contradictions_are_refused_by_key(parts: list[str], key: str, value: ob
         ("blinded = true", "blinded = true\ngrace_hours = 500", "grace_hours"),
         ("blinded = true", 'blinded = true\nexemptions = ["No translation"]', "exemptions"),
         ("blinded = true", 'blinded = true\nemergency_phone = "nine"', "emergency_phone"),
+        ("blinded = true", "blinded = true\nfirst_date = 0001-01-01", "first_date"),
+        ("blinded = true", "blinded = true\nlast_date = 9999-12-31", "last_date"),
         ("blinded = true\n", "", "blinded"),
         ("blinded = true", 'blinded = true\ndiary_opens_at = "18:00"', "diary_opens_at"),  # of no diary
     ],

@@ -35,6 +35,7 @@ from app.domain.plans.windows import Unit, load_zone
 from app.domain.records.access import ROLE_PERMISSIONS, Permission, Role
 from app.domain.refusal import Refused
 from app.domain.toml_section import TomlSection, read_toml
+from app.domain.typed_text import EARLIEST_DAY, LATEST_DAY
 
 CODE = r"[A-Z][A-Z0-9]{0,15}"
 LONGEST_WORD = 40
@@ -173,8 +174,10 @@ class _Limits(TypedDict):
 
 def _limits(root: TomlSection) -> _Limits:
     return {
-        "first_date": root.day("first_date") if root.has("first_date") else FIRST_DATE,
-        "last_date": root.day("last_date") if root.has("last_date") else None,
+        "first_date": root.day("first_date", EARLIEST_DAY, LATEST_DAY)
+        if root.has("first_date")
+        else FIRST_DATE,
+        "last_date": root.day("last_date", EARLIEST_DAY, LATEST_DAY) if root.has("last_date") else None,
         "confirms_contradictions": root.choice("contradictions", _CONTRADICTIONS, "refuse") == "confirm",
         "worklist": _worklist(root.section("worklist")) if root.has("worklist") else WorklistRule(),
         "correction_days": root.integer("correction_days", 0, 3650, 30),
