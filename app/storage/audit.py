@@ -5,7 +5,7 @@ changes it answers for: a write to any other table is refused before it reaches 
 """
 
 import secrets
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,8 @@ from app.domain.records.audit import (
     canonical_json,
     link_entry,
 )
-from app.storage.engine import WriteRefused, allow_writes
+from app.storage.database.write_guard import WriteRefused
+from app.storage.engine import allow_tables, find_write_guard
 from app.storage.proof.event_tables import COVERS
 from app.storage.proof.row_facts import RowFact, spell_facts
 from app.storage.row_changes import BOOKKEEPING, TECHNICAL_TABLES
@@ -89,16 +90,22 @@ def build_entry(
     return LinkedEntry(link_entry(body, head.hash), frozenset(fact.table for fact in facts))
 
 
+_TRAIL: Mapping[str, None] = {"audit_chain": None, "audit_entry": None}
+"""What an entry itself is stored in."""
+
+
 @contextmanager
 def covered_writes(connection: Connection, event: AuditEvent, *tables: str) -> Iterator[None]:
-    """Let a connection write these tables for this event.
+    """Let a connection write these tables for this event, and no others.
 
-    Raises UnauditedChange for a table that the event does not cover.
+    Its entry is stored inside, or owed from then on: without it nothing is committed. Raises UnauditedChange
+    for a table that the event does not cover.
     """
     missing = set(tables) - COVERS.get(event, frozenset()) - TECHNICAL_TABLES
     if missing:
         raise UnauditedChange(f"{event.value} does not cover {', '.join(sorted(missing))}")
-    with allow_writes(connection):
+    records = set(tables) - TECHNICAL_TABLES
+    with allow_tables(connection, {**_TRAIL, **dict.fromkeys(tables)}, owing=records):
         yield
 
 
@@ -124,7 +131,7 @@ def bookkeeping_writes(connection: Connection, table: str, columns: Collection[s
         for name in columns:
             if f"{table}.{name}" not in BOOKKEEPING:
                 raise UnauditedChange(f"{table}.{name} changes only with an event")
-    with allow_writes(connection):
+    with allow_tables(connection, {table: None if table in TECHNICAL_TABLES else frozenset(columns)}):
         yield
 
 
@@ -153,10 +160,11 @@ def move_head_values(audited: LinkedEntry) -> dict[str, Any]:
 
 def append_if_unmoved(connection: Connection, audited: LinkedEntry) -> bool:
     """Move the head and store the entry; False, with nothing written, if the chain has moved since."""
-    with allow_writes(connection):
+    with allow_tables(connection, _TRAIL):
         if connection.execute(MOVE_HEAD_IF_UNMOVED, move_head_values(audited)).rowcount != 1:
             return False
         connection.execute(_INSERT_ENTRY, audited.entry.as_row())
+    find_write_guard(connection).owes = False
     return True
 
 
@@ -168,5 +176,6 @@ def move_locked_head(head: AuditChain, audited: LinkedEntry) -> None:
 def insert_linked_entries(connection: Connection, entries: Collection[LinkedEntry]) -> None:
     """Store the entries of heads that were moved under their lock."""
     if entries:
-        with allow_writes(connection):
+        with allow_tables(connection, _TRAIL):
             connection.execute(_INSERT_ENTRY, [audited.entry.as_row() for audited in entries])
+        find_write_guard(connection).owes = False

@@ -2,14 +2,15 @@
 
 Every connection is read-only by the database's own means (SQLite: `query_only` and an authorizer; PostgreSQL:
 a read-only transaction) unless a unit of work or a hot statement opened it. And on a connection that may
-write, nothing writes but inside `allow_writes`, which only the unit of work and the hot statements enter.
+write, a statement writes only the tables that were allowed to it by `allow_tables`, which only the unit of
+work and the hot statements enter; its driver takes no other statement, and no commit while an entry is owed.
 """
 
-import re
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.domain.plans.windows import local_day
 from app.domain.refusal import BadDefinition
 from app.storage.database.faults import raise_if_unavailable
+from app.storage.database.guarded_connections import PostgresqlConnection, SqliteConnection
 from app.storage.database.limits import (
     OVERFLOW,
     POOL_SECONDS,
@@ -32,15 +34,14 @@ from app.storage.database.limits import (
     require_encryption,
 )
 from app.storage.database.sqlite_file import require_sqlite_file, sqlite_file
+from app.storage.database.write_guard import WriteGuard, WriteRefused
+from app.storage.database.written_tables import WrittenTables
 
 WRITES = "daybook_writes"
 """Connection option of a unit of work; without it the database itself refuses to write."""
 
 _AUTOCOMMIT = "daybook_autocommit"
 """Engine option: the pool of the hot paths, beside the one of everything else."""
-
-_ALLOWED = "daybook_allowed"
-"""In a connection's info while a write is audited."""
 
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -57,34 +58,13 @@ SQLITE_LOCAL_DAY = "daybook_local_day"
 _STATEMENTS_KEPT = 512
 """Prepared statements a SQLite connection keeps: more than the program has."""
 
-_SAFEGUARDS = frozenset(
-    {
-        "query_only",
-        "foreign_keys",
-        "ignore_check_constraints",
-        "journal_mode",
-        "recursive_triggers",
-        "synchronous",
-        "trusted_schema",
-        "writable_schema",
-    }
+_INSPECTING = frozenset(
+    "foreign_key_check foreign_key_list index_info index_list index_xinfo integrity_check quick_check"
+    " table_info table_list table_xinfo".split()
 )
-"""Pragmas of SQLite that no statement of the program may set."""
-
-_SWITCHING = "daybook_switching"
-"""In a connection's info: set while the engine itself switches `query_only`."""
-
-_READS = frozenset({"SELECT", "BEGIN", "PRAGMA", "SHOW"})
-_CARRIERS = frozenset({"WITH", "EXPLAIN"})
-"""What begins with these reads, unless a change stands inside: PostgreSQL explains by doing it."""
-_MODE_WORDS = frozenset({"SET", "RESET", "START", "COMMIT", "END", "ROLLBACK", "ABORT"})
-"""Statements that could end a read-only transaction of PostgreSQL or make it another."""
-
-_CHANGES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
-
-
-class WriteRefused(RuntimeError):
-    """Code tried to change the database outside a unit of work, or around it."""
+"""Pragmas of SQLite that only read what they are given; with a value every other sets something."""
+_ACTING = frozenset("incremental_vacuum optimize wal_checkpoint".split())
+"""Pragmas that do something without a value."""
 
 
 def open_engine(
@@ -127,6 +107,7 @@ def open_engine(
     event.listen(engine, "begin", _begin_postgresql)
     event.listen(engine, "engine_disposed", lambda _engine: beside.dispose())
     for each in (beside, engine):
+        event.listen(each, "do_connect", partial(_connect_postgresql, each is beside))
         _guard(each)
         check_connections_alive(each)
         if encrypted:
@@ -146,7 +127,11 @@ def parse_address(url: str) -> sa.URL:
 def _open_sqlite_engine(address: sa.URL, pool_size: int) -> Engine:
     engine = sa.create_engine(
         address,
-        connect_args={"timeout": BUSY_SECONDS, "cached_statements": _STATEMENTS_KEPT},
+        connect_args={
+            "timeout": BUSY_SECONDS,
+            "cached_statements": _STATEMENTS_KEPT,
+            "factory": SqliteConnection,
+        },
         hide_parameters=True,
         poolclass=DatabasePool,
         pool_size=pool_size,
@@ -176,25 +161,45 @@ def autocommit_engine(engine: Engine) -> Engine:
     return beside or write_engine(engine)
 
 
-@contextmanager
-def allow_writes(connection: Connection) -> Iterator[None]:
-    """Let this connection change rows: what is written inside is audited by whoever opens this."""
-    info = connection.info
-    before = info.get(_ALLOWED, False)
-    info[_ALLOWED] = True
-    try:
-        yield
-    finally:
-        info[_ALLOWED] = before
+def find_write_guard(connection: Connection) -> WriteGuard:
+    """The guard of a connection's driver."""
+    driver: Any = connection.connection.dbapi_connection
+    guard: WriteGuard = driver.write_guard
+    return guard
+
+
+def allow_tables(
+    connection: Connection,
+    tables: WrittenTables,
+    *,
+    owing: Collection[str] = (),
+    flushing: bool = False,
+) -> AbstractContextManager[None]:
+    """Let this connection write these tables: what is written inside is audited by whoever opens this.
+
+    `owing`: tables whose changes are committed only with an entry; `flushing`: by statements of a session's
+    flush alone.
+    """
+    return find_write_guard(connection).allow(tables, owing=owing, flushing=flushing)
 
 
 def _guard(engine: Engine) -> None:
-    event.listen(engine, "before_cursor_execute", _refuse_unaudited)
+    event.listen(engine, "before_cursor_execute", _compare_statement)
     event.listen(engine, "handle_error", _name_error)
-    event.listen(engine, "checkout", _forget_allowance)
+    event.listen(engine, "checkout", _forget_before_use)
+    event.listen(engine, "checkin", _end_use)
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+def _connect_postgresql(
+    autocommit: bool, _dialect: object, _record: object, arguments: Sequence[Any], settings: Mapping[str, Any]
+) -> PostgresqlConnection:
+    """`autocommit`: for the pool of connections that are in autocommit for good."""
+    connection = PostgresqlConnection.connect(*arguments, **settings)
+    connection.write_guard = WriteGuard(autocommit=autocommit)
+    return connection
+
+
+def _prepare_sqlite(connection: SqliteConnection, _record: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # SQLAlchemy's begin event decides the kind of BEGIN
     for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", *_PRAGMAS):
         connection.execute(f"PRAGMA {pragma}")
@@ -207,12 +212,13 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: ConnectionPoolEntry)
         """No other file is attached, and no statement of the program switches a safeguard off."""
         if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH):
             return sqlite3.SQLITE_DENY
-        setting = action == sqlite3.SQLITE_PRAGMA and value is not None
-        if setting and (name or "").lower() in _SAFEGUARDS and not record.info.get(_SWITCHING):
-            return sqlite3.SQLITE_DENY
+        if action == sqlite3.SQLITE_PRAGMA and not connection.write_guard.switching:
+            pragma = (name or "").lower()
+            if pragma in _ACTING or (value is not None and pragma not in _INSPECTING):
+                return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
 
-    connection.set_authorizer(authorize)
+    connection.authorize_by(authorize)
 
 
 def _local_day_text(moment: str | None, zone: str) -> str | None:
@@ -225,38 +231,49 @@ def _local_day_text(moment: str | None, zone: str) -> str | None:
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred BEGIN that later writes fails at once under contention; IMMEDIATE waits its turn.
     writes = bool(connection.get_execution_options().get(WRITES))
-    if connection.info.get(WRITES, False) is not writes:
-        driver: Any = connection.connection.dbapi_connection
-        connection.info[_SWITCHING] = True
-        driver.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
-        connection.info[_SWITCHING] = False
-        connection.info[WRITES] = writes
+    driver: Any = connection.connection.dbapi_connection
+    _switch_sqlite(driver, writes=writes)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _switch_sqlite(driver: SqliteConnection, *, writes: bool) -> None:
+    guard = driver.write_guard
+    if guard.writes is not writes:
+        guard.switching = True
+        driver.execute(f"PRAGMA query_only={'OFF' if writes else 'ON'}")
+        guard.switching = False
+        guard.writes = writes
 
 
 def _begin_postgresql(connection: Connection) -> None:
     """Say in BEGIN whether the transaction may write; the driver sends it with the first statement."""
     driver: Any = connection.connection.dbapi_connection
-    driver.read_only = not connection.get_execution_options().get(WRITES)
+    writes = bool(connection.get_execution_options().get(WRITES))
+    driver.read_only, driver.write_guard.writes = not writes, writes
 
 
-def _forget_allowance(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401 - the pool's own
-    record.info.pop(_ALLOWED, None)
+def _forget_before_use(driver: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 - either driver's
+    driver.write_guard.forget()
 
 
-def _refuse_unaudited(
-    connection: Connection, _cursor: object, statement: str, _values: object, _context: object, _many: bool
+def _end_use(driver: Any, _record: object) -> None:  # noqa: ANN401 - either driver's
+    """In the pool a connection is read-only: whoever takes the driver's own from there cannot write."""
+    if isinstance(driver, SqliteConnection):
+        _switch_sqlite(driver, writes=False)
+    elif driver is not None and not driver.autocommit and not driver.closed:
+        driver.read_only, driver.write_guard.writes = True, False
+
+
+def _compare_statement(
+    connection: Connection,
+    _cursor: object,
+    statement: str,
+    _values: object,
+    context: Any,  # noqa: ANN401 - the dialect's own
+    _many: bool,
 ) -> None:
-    """On a connection that may write, only what was opened by `allow_writes` does; none changes its mode."""
-    word = statement.lstrip().split(None, 1)[0].upper()
-    if word in _MODE_WORDS or not word.isalpha():  # a word behind a comment or a semicolon would not be seen
-        raise WriteRefused(f"{word} is the engine's own")
-    if ";" in statement:
-        raise WriteRefused("several statements at once")
-    if connection.info.get(_ALLOWED) or not connection.get_execution_options().get(WRITES):
-        return
-    if word not in _READS and not (word in _CARRIERS and not _CHANGES.search(statement)):
-        raise WriteRefused(f"{word} outside a unit of work")
+    """What writes must be allowed, and nothing changes the mode of a connection."""
+    find_write_guard(connection).compare(statement, context.compiled, context.execution_options)
 
 
 def _name_error(context: ExceptionContext) -> None:

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from app.domain.records.audit import GENESIS
 from app.domain.records.feed import FeedEventDraft, finalise_event
-from app.storage.engine import allow_writes
+from app.storage.engine import allow_tables
 from app.storage.tables.feed import FeedEvent, FeedHead
 
 _LOCK_HEAD = (
@@ -59,7 +59,7 @@ def append_feed_events(connection: Connection, study_id: int, pending: Sequence[
                 "hash": hash_,
             }
         )
-    with allow_writes(connection):
+    with allow_tables(connection, {"feed_event": None, "feed_head": None}):
         connection.execute(_INSERT, rows)
         connection.execute(_MOVE_HEAD, {"of_study": study_id, "to_seq": seq, "to_hash": hash_})
     return seq

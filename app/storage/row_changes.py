@@ -9,7 +9,8 @@ from sqlalchemy.orm import PassiveFlag
 from sqlalchemy.orm.attributes import History
 from sqlmodel import Session, SQLModel
 
-from app.domain.records.audit import FieldChange
+from app.domain.records.audit import GENESIS, FieldChange
+from app.storage.database.write_guard import WriteRefused
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import DataExport
 from app.storage.tables.schedule import Slot
@@ -158,6 +159,40 @@ def changes_published_fact(row: SQLModel) -> bool:
         for column in _PUBLISHED_FACTS
         if column in state.committed_state
     )
+
+
+_HEADS = frozenset({"audit_chain", "feed_head"})
+_OF_A_HEAD = ("seq", "hash")
+_OF_AN_OWNER = ("participant_id", "slot_id", "study_id")
+
+
+def check_row_change(row: SQLModel, *, deleted: bool) -> None:
+    """Raise WriteRefused for a change that no event can answer for.
+
+    Entries and events of the feed are stored by storage alone, which also moves heads; and a row keeps its
+    key, and whose it is.
+    """
+    table, state = str(row.__tablename__), _state(row)
+    if table in ("audit_entry", "feed_event") or (deleted and table in _HEADS):
+        raise WriteRefused(f"rows of {table} are storage's own")
+    if state.key is None:
+        if table in _HEADS and (row.seq, row.hash) != (0, GENESIS):  # type: ignore[attr-defined]  # a head has both
+            raise WriteRefused(f"a new {table} begins at 0")
+        return
+    fixed = (*(column.key for column in sa.inspect(type(row)).primary_key), *_OF_AN_OWNER)
+    for column in (*fixed, *(_OF_A_HEAD if table in _HEADS else ())):
+        if column in state.committed_state and _has_changed(state, column):
+            raise WriteRefused(f"{table}.{column} never changes so")
+
+
+def _state(row: SQLModel) -> sa.orm.InstanceState[Any]:
+    state: sa.orm.InstanceState[Any] = sa.inspect(row)
+    return state
+
+
+def _has_changed(state: sa.orm.InstanceState[Any], column: str) -> bool:
+    history = state.get_history(column, PassiveFlag.PASSIVE_NO_FETCH)
+    return history.has_changes() and _old(history) not in (None, _new(history))
 
 
 PARTICIPANT_CHAIN = "participant:"

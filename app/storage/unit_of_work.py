@@ -35,7 +35,8 @@ from app.storage.audit import (
     insert_linked_entries,
     move_locked_head,
 )
-from app.storage.engine import WriteRefused, allow_writes, write_engine
+from app.storage.database.write_guard import WriteRefused
+from app.storage.engine import allow_tables, find_write_guard, write_engine
 from app.storage.feed_log import PendingEvent, append_feed_events
 from app.storage.proof.event_tables import COVERS
 from app.storage.proof.row_facts import FactKey, RowFact, flushed_row_fact, new_row_fact
@@ -43,6 +44,7 @@ from app.storage.row_changes import (
     chain_of_row,
     chain_of_values,
     changes_published_fact,
+    check_row_change,
     new_row_changes,
     participant_chain,
     row_changes,
@@ -254,6 +256,7 @@ class _Transaction:
         self._assigned = 0
         self._collected: list[RowChange] = []
         self._heads: dict[str, AuditChain] = {}
+        self._moved: list[AuditChain] = []
         self._rows: list[
             object
         ] = []  # the session itself forgets rows that nobody holds, and reads them anew
@@ -282,7 +285,8 @@ class _Transaction:
             changes = list(new_row_changes(table, row))
             fact = new_row_fact(self._fact_key, table, row)
             self._collected.append(RowChange(table, chain_of_values(row), changes, fact))
-        with allow_writes(connection):
+        find_write_guard(connection).owes = True
+        with allow_tables(connection, {table: None}):
             connection.execute(sa.insert(kind), list(rows))
 
     def assign_changes(self) -> None:
@@ -322,8 +326,10 @@ class _Transaction:
                 declared.facts,
             )
             move_locked_head(head, audited)
+            self._moved.append(head)
             entries.append(audited)
         self.session.flush()
+        self._moved.clear()
         insert_linked_entries(self.session.connection(), entries)
         for study_id in sorted(self.feed_events):
             append_feed_events(self.session.connection(), study_id, self.feed_events[study_id])
@@ -364,9 +370,16 @@ class _Transaction:
             fact = flushed_row_fact(self._fact_key, row, deleted=row in gone)
             if changes or fact is not None:
                 self._collected.append(RowChange(row.__tablename__, chain, changes, fact))
+        if self._collected:
+            find_write_guard(session.connection()).owes = True
 
     def _allow_flush(self, session: Session, _context: UOWTransaction, _rows: object) -> None:
-        self._flushing.enter_context(allow_writes(session.connection()))
+        rows = [*session.new, *session.dirty, *session.deleted]
+        for row in rows:
+            if not (isinstance(row, AuditChain) and row in self._moved):
+                check_row_change(row, deleted=row in session.deleted)
+        tables = dict.fromkeys(table_of(type(row)).name for row in rows)
+        self._flushing.enter_context(allow_tables(session.connection(), tables, flushing=True))
 
     def _end_flush(self, _session: Session, _context: UOWTransaction) -> None:
         self._flushing.close()

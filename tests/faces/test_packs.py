@@ -14,12 +14,13 @@ from app.domain.records.access import SYSTEM, Role
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role, open_site
-from app.storage.engine import allow_writes, write_engine
+from app.storage.engine import write_engine
 from app.storage.tables.studies import Site
 from tests.applications import Clock, application, visitor
 from tests.faces.clinics import PASSWORD
 from tests.faces.desk_pages import enrolment, page
 from tests.faces.visitors import Phone, event, heading, invited, newcomer
+from tests.forging import allow_everything
 from tests.markup import parsed
 from tests.services.licensed_trial import ENDS, STUDY, open_trial, questionnaires, supply
 from tests.services.people import START, Person, site_entry
@@ -173,7 +174,7 @@ def test_the_desk_tells_what_became_of_a_pack(
 
 
 def run(trial: Installation, statement: str) -> None:
-    with write_engine(trial.engine).begin() as connection, allow_writes(connection):
+    with write_engine(trial.engine).begin() as connection, allow_everything(connection):
         connection.exec_driver_sql(statement)
 
 

@@ -24,9 +24,9 @@ from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import PATIENCE, MessageSender
 from app.services.setup.studies import open_site
 from app.storage.act_keys import read_page_epoch
-from app.storage.engine import allow_writes
 from app.storage.tables.acts import ActKey
 from app.storage.tables.studies import Site
+from tests.forging import allow_everything
 from tests.heard import heard
 from tests.services.alerted import send_in_pain, watched
 from tests.services.people import START, enrolled, site_entry
@@ -135,7 +135,7 @@ def test_a_bad_participant_stops_nobody_else(installation: Installation, site: S
     with installation.work(SYSTEM, START) as work:  # a plan that is not in the library
         bad = sa.text("UPDATE slot SET plan_version = '0.9' WHERE participant_id = 2")
         connection = work.session.connection()
-        with allow_writes(connection):
+        with allow_everything(connection):
             connection.execute(bad)
     with capture_logs() as logs:
         tick(installation, outbox(MailServer()), lambda: START)

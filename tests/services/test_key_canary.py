@@ -14,8 +14,9 @@ from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
 from app.services.setup.key_canary import check_key, lay_canary
 from app.services.setup.studies import create_staff
-from app.storage.engine import allow_writes, write_engine
+from app.storage.engine import write_engine
 from app.storage.tables.studies import KeyCanary
+from tests.forging import allow_everything
 from tests.services.people import START
 
 
@@ -60,7 +61,7 @@ def test_an_older_database_is_judged_by_the_secrets_that_it_holds(
 
 def test_words_of_another_kind_are_no_canary(installation: Installation) -> None:
     row = {"id": 1, "sealed": installation.secret_box.encrypt("nothing"), "laid_at": START}
-    with write_engine(installation.engine).begin() as connection, allow_writes(connection):
+    with write_engine(installation.engine).begin() as connection, allow_everything(connection):
         connection.execute(sa.insert(KeyCanary), row)
     with pytest.raises(Refused, match="wrong_key"):
         check_key(installation)

@@ -44,13 +44,14 @@ from app.services.setup.packs import (
 )
 from app.services.setup.readiness import find_readiness_warnings
 from app.services.setup.studies import load_study, open_site
-from app.storage.engine import allow_writes, open_engine, write_engine
+from app.storage.engine import open_engine, write_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Response
 from app.storage.tables.messages import Message
 from app.storage.tables.packs import InstrumentPack
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
+from tests.forging import allow_everything
 from tests.heard import heard
 from tests.refusals import expect_refusal
 from tests.services.licensed_trial import ENDS, OTHER, STUDY, open_trial, pack_of, questionnaires, supply
@@ -314,7 +315,7 @@ def test_a_stored_pack_that_was_altered_is_not_shown(
 ) -> None:
     load_study(StaffContext(trial, SYSTEM, START), OTHER, "1.0", StudyMode.LIVE)
     supply(trial, START)
-    with write_engine(trial.engine).begin() as connection, allow_writes(connection):
+    with write_engine(trial.engine).begin() as connection, allow_everything(connection):
         connection.exec_driver_sql("DROP TRIGGER instrument_pack_no_update")
         connection.exec_driver_sql(f"UPDATE instrument_pack SET {change} WHERE lang = 'zh_CN'")
     with expect_refusal("pack_altered"):

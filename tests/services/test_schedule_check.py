@@ -9,7 +9,8 @@ from app.domain.plans.schedule_faults import ScheduleFaultKind
 from app.domain.records.audit import AuditEvent
 from app.services.core.context import StaffContext
 from app.services.schedule.schedule_check import check_schedules, mend_schedule
-from app.storage.engine import allow_writes, write_engine
+from app.storage.engine import write_engine
+from tests.forging import allow_everything
 from tests.services.people import START, Person
 from tests.services.reminded import recorded
 
@@ -21,7 +22,7 @@ def test_days_without_a_form_are_named_and_made(person: Person) -> None:
     context = StaffContext(person.installation, person.nurse, START)
     person.randomise(DAY0, START)
     assert list(check_schedules(context)) == []
-    with write_engine(person.installation.engine).begin() as connection, allow_writes(connection):
+    with write_engine(person.installation.engine).begin() as connection, allow_everything(connection):
         # As an earlier version left them: the day's form went to another day.
         lost = "UPDATE slot SET for_day = NULL, visit = 'LOST' || visit WHERE visit IN ('D4', 'D5')"
         connection.execute(sa.text(lost))
@@ -43,7 +44,7 @@ def test_windows_of_a_zone_whose_rules_changed_are_named_and_moved_where_nobody_
     person.randomise(DAY0, START)
     right = {slot.visit: slot.opens_at for slot in (person.slot("W6"), person.slot("W12"), person.slot("D1"))}
     person.begin("BL", START)
-    with write_engine(person.installation.engine).begin() as connection, allow_writes(connection):
+    with write_engine(person.installation.engine).begin() as connection, allow_everything(connection):
         # As they were stored while the zone had other rules.
         for name in ("opens_at", "due_at", "overdue_at", "closes_at", "grace_until"):
             later = {"sqlite": f"datetime({name}, '+1 hour')", "postgresql": f"{name} + interval '1 hour'"}
@@ -64,10 +65,10 @@ def test_windows_of_a_zone_whose_rules_changed_are_named_and_moved_where_nobody_
 
 def test_what_nobody_can_make_anew_is_only_named(person: Person) -> None:
     context = StaffContext(person.installation, person.nurse, START)
-    with write_engine(person.installation.engine).begin() as connection, allow_writes(connection):
+    with write_engine(person.installation.engine).begin() as connection, allow_everything(connection):
         connection.execute(sa.text("UPDATE anchor SET dated_on = '2026-03-05' WHERE kind = 'enrolment'"))
     person.anchor("progression", date(2026, 3, 5), START.replace(day=6))
-    with write_engine(person.installation.engine).begin() as connection, allow_writes(connection):
+    with write_engine(person.installation.engine).begin() as connection, allow_everything(connection):
         connection.execute(sa.text("UPDATE anchor SET dated_on = '2026-03-04' WHERE kind = 'progression'"))
     found = [each for each in check_schedules(context) if each.subject == person.subject]
     assert [fault.kind for fault in found[0].faults] == [ScheduleFaultKind.contradiction]

@@ -27,11 +27,12 @@ from app.services.reminders.due_slots import (
 from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
 from app.services.schedule.requested_visits import request_visit
 from app.services.setup.studies import open_site
-from app.storage.engine import allow_writes, write_engine
+from app.storage.engine import write_engine
 from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from app.storage.unit_of_work import UnitOfWork
+from tests.forging import allow_everything
 from tests.heard import heard
 from tests.services.people import START, Person, days, enrolled, site_entry
 from tests.services.reminded import feed_types, installed, messages, push_all, recorded, reminded, shanghai
@@ -133,7 +134,7 @@ def test_after_an_upgrade_the_first_tick_tells_every_difference_once(
 ) -> None:
     push_all(installation, START)
     stale = {"published_state": "missed", "wake_at": START - days(1)}
-    with write_engine(installation.engine).begin() as connection, allow_writes(connection):
+    with write_engine(installation.engine).begin() as connection, allow_everything(connection):
         connection.execute(sa.update(Slot).where(col(Slot.visit) == "BL").values(**stale))
     push_all(installation, START + days(1))
     push_all(installation, START + days(1))

@@ -16,7 +16,8 @@ from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.domain.records.feed import FeedEventDraft
 from app.domain.today.contacts import ContactOutcome
-from app.storage.engine import WriteRefused, allow_writes, write_engine
+from app.storage.database.write_guard import WriteRefused
+from app.storage.engine import write_engine
 from app.storage.tables import APPEND_ONLY
 from app.storage.tables.audit import ClockConfirmation, DaySeal
 from app.storage.tables.capture import (
@@ -40,6 +41,7 @@ from app.storage.tables.staff import AccessReview
 from app.storage.tables.studies import KeyCanary, PlanAmendment
 from app.storage.unit_of_work import UnitOfWork
 from tests import postgres
+from tests.forging import allow_everything
 from tests.storage.trial import Trial
 
 RAISED = sa.exc.DBAPIError
@@ -192,7 +194,7 @@ def test_the_program_can_neither_change_nor_remove(engine: Engine, table: str) -
         with (
             pytest.raises(RAISED, match=r"append-only|permission denied"),
             write_engine(engine).begin() as connection,
-            allow_writes(connection),
+            allow_everything(connection),
         ):
             connection.execute(sa.text(statement))
     assert count(engine, table) == before > 0
@@ -216,14 +218,14 @@ def test_sqlite_cannot_be_told_to_replace(
         with (
             pytest.raises(RAISED, match="append-only"),
             write_engine(migrated_sqlite_engine).begin() as connection,
-            allow_writes(connection),
+            allow_everything(connection),
         ):
             connection.execute(sa.text(statement))
     upsert = f"UPDATE OR REPLACE {table} SET {a_column(table)} = NULL"
     with (
         pytest.raises(RAISED, match="append-only"),
         write_engine(migrated_sqlite_engine).begin() as connection,
-        allow_writes(connection),
+        allow_everything(connection),
     ):
         connection.execute(sa.text(upsert))
 
@@ -272,7 +274,7 @@ def test_the_programs_role_may_add_and_little_else(owner: sa.Connection) -> None
 @pytest.mark.usefixtures("postgres_trial")
 def test_the_programs_role_cannot_go_around_its_grants(postgres_engine: Engine, statement: str) -> None:
     refused = pytest.raises(RAISED, match=r"permission denied|must be owner")
-    with refused, write_engine(postgres_engine).begin() as connection, allow_writes(connection):
+    with refused, write_engine(postgres_engine).begin() as connection, allow_everything(connection):
         connection.execute(sa.text(statement))
 
 

@@ -19,9 +19,10 @@ from app.storage.database.limits import (
     require_encryption,
 )
 from app.storage.database.sqlite_file import prepare_sqlite_file, serving_lock, sqlite_file
-from app.storage.engine import allow_writes, autocommit_engine, open_engine, write_engine
+from app.storage.engine import autocommit_engine, open_engine, write_engine
 from app.storage.migrations import migrate
 from tests import postgres
+from tests.forging import allow_everything
 from tests.servers import free_socket
 
 SELECT = sa.text("SELECT 1")
@@ -29,7 +30,7 @@ WRITE = sa.text("UPDATE site SET name = 'other'")
 
 
 def write(engine: Engine) -> None:
-    with write_engine(engine).begin() as connection, allow_writes(connection):
+    with write_engine(engine).begin() as connection, allow_everything(connection):
         connection.execute(WRITE)
 
 
@@ -57,7 +58,7 @@ def test_postgresql_says_what_it_cannot_do(postgres_engine: Engine, state: str, 
     with (
         pytest.raises(DatabaseUnavailable) as unavailable,
         write_engine(postgres_engine).connect() as connection,
-        allow_writes(connection),
+        allow_everything(connection),
     ):
         connection.execute(raising)
     assert unavailable.value.fault is fault
@@ -131,7 +132,7 @@ def test_a_locked_row_of_postgresql_is_waited_for_but_not_for_ever(
     postgres_engine: Engine, migrated_postgres_url: str
 ) -> None:
     holder = open_engine(migrated_postgres_url)
-    with write_engine(holder).begin() as other, allow_writes(other):
+    with write_engine(holder).begin() as other, allow_everything(other):
         other.execute(WRITE)
         with pytest.raises(DatabaseUnavailable) as busy:
             write(postgres_engine)
@@ -224,10 +225,10 @@ def test_what_the_server_says_in_between_costs_no_connection(migrated_postgres_u
     engine = open_engine(migrated_postgres_url)
     hot = autocommit_engine(engine)
     listening = open_engine(migrated_postgres_url)
-    with hot.connect() as connection, allow_writes(connection):
+    with hot.connect() as connection, allow_everything(connection):
         pid = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
         connection.execute(sa.text("LISTEN news"))
-    with autocommit_engine(listening).connect() as other, allow_writes(other):
+    with autocommit_engine(listening).connect() as other, allow_everything(other):
         other.execute(sa.text("NOTIFY news"))
     with hot.connect() as connection:
         assert connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one() == pid

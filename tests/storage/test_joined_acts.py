@@ -14,7 +14,8 @@ from sqlmodel import Session, col, select
 from app.domain.records.access import CLOCK, SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.storage.audit import UnauditedChange, append_if_unmoved, build_entry
-from app.storage.engine import WriteRefused, write_engine
+from app.storage.database.write_guard import WriteRefused
+from app.storage.engine import write_engine
 from app.storage.statements.save_answers import write_answers
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.columns import table_of

@@ -9,12 +9,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
 
 from app.storage import database_grants
-from app.storage.engine import allow_writes, open_engine, write_engine
+from app.storage.engine import open_engine, write_engine
 from app.storage.migrations import migrate
 from app.storage.revisions import SCRIPTS, current_revision, head_revision
 from app.storage.tables import APPEND_ONLY
 from app.storage.tables.columns import metadata
 from tests import postgres
+from tests.forging import allow_everything
 
 
 def schema_drift(url: str) -> list[object]:
@@ -91,7 +92,7 @@ def test_sqlite_tables_are_strict(migrated_sqlite_url: str) -> None:
     with (
         pytest.raises(sa.exc.IntegrityError, match="cannot store TEXT"),
         write_engine(engine).begin() as connection,
-        allow_writes(connection),
+        allow_everything(connection),
     ):
         connection.execute(words)
     engine.dispose()

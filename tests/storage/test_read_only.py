@@ -12,12 +12,14 @@ from sqlmodel import Session
 from app.domain.records.access import CLOCK, SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.storage.audit import UnauditedChange
-from app.storage.engine import WriteRefused, allow_writes, write_engine
+from app.storage.database.write_guard import WriteRefused
+from app.storage.engine import write_engine
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import Throttle
 from app.storage.unit_of_work import UnitOfWork
+from tests.forging import allow_everything
 from tests.storage.trial import Trial, language
 
 PARTICIPANT = table_of(Participant)
@@ -95,7 +97,7 @@ def test_no_statement_switches_a_safeguard_of_sqlite_off(
     migrated_sqlite_engine: Engine, statement: str, writes: bool
 ) -> None:
     engine = write_engine(migrated_sqlite_engine) if writes else migrated_sqlite_engine
-    with engine.connect() as connection, allow_writes(connection):
+    with engine.connect() as connection, allow_everything(connection):
         driver = connection.connection.dbapi_connection
         assert driver is not None
         with pytest.raises(sqlite3.DatabaseError, match="not authorized"):

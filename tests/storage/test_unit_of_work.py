@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from app.domain.records.access import CLOCK, SYSTEM
 from app.domain.records.audit import AuditEvent, ChainEntry, find_chain_faults
 from app.storage.audit import UnauditedChange, UnpublishedChange
-from app.storage.engine import WriteRefused
+from app.storage.database.write_guard import WriteRefused
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.columns import table_of

@@ -9,10 +9,13 @@ server's own placeholders.
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Self, cast
+from typing import Any, NoReturn, Self, cast
 
 from psycopg import RawCursor
 from psycopg.abc import Params, Query
+
+from app.storage.database.guarded_connections import PostgresqlConnection
+from app.storage.database.write_guard import WriteRefused
 
 _KEPT = 1024
 """Statements that are remembered: more than the program has, each in the few forms that it is asked in."""
@@ -20,7 +23,10 @@ _PLACE = re.compile(r"%(?:%|\((\w+)\)s)")
 
 
 class LongStatementCursor(RawCursor[Any]):
-    """The driver's cursor with a memory for statements of any length; values are given by their names."""
+    """The driver's cursor with a memory for statements of any length; values are given by their names.
+
+    It executes what the guard of its connection lets it.
+    """
 
     def execute(
         self,
@@ -31,6 +37,7 @@ class LongStatementCursor(RawCursor[Any]):
         binary: bool | None = None,
     ) -> Self:
         """Execute a statement with values by name, or one without values as it stands."""
+        self._check(query)
         if isinstance(query, str) and isinstance(params, Mapping):
             numbered, names = _number_places(query)
             return super().execute(numbered, [params[name] for name in names], prepare=prepare, binary=binary)
@@ -38,9 +45,18 @@ class LongStatementCursor(RawCursor[Any]):
 
     def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
         """Execute a statement once for each of these values by name."""
+        self._check(query)
         numbered, names = _number_places(cast(str, query))
         every = cast(Iterable[Mapping[str, Any]], params_seq)
         super().executemany(numbered, [[each[name] for name in names] for each in every], returning=returning)
+
+    def _refuse(self, *_arguments: object, **_settings: object) -> NoReturn:
+        raise WriteRefused("not on a connection that is guarded")
+
+    stream = copy = _refuse
+
+    def _check(self, statement: object) -> None:
+        cast(PostgresqlConnection, self.connection).write_guard.check(statement)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -80,7 +80,9 @@ def write_submission(connection: Connection, submission: Submission) -> bool:
 def _write_form(connection: Connection, submission: Submission) -> bool:
     at, slot = submission.entry.entry.at, submission.slot
     answered = ("answer_event",) if submission.answers else ()
-    with audited_writes(connection, submission.entry, *answered, "response", "slot", "feed_event"):
+    with audited_writes(
+        connection, submission.entry, *answered, "response", "slot", "feed_event", "feed_head"
+    ):
         if connection.dialect.name == "postgresql":
             values = _as_one(submission, at)
             return execute_keeping_alive(connection, _ALL_IN_ONE, values, submission.seen_device, at)

@@ -1,0 +1,353 @@
+"""Ways around the audit trail that code outside storage could try: each is refused, and nothing is changed.
+
+An attack gets an open unit of work and the pieces of the trial; it imports what use cases may, and more.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.schema import DropTable
+from sqlmodel import Session, SQLModel, col
+
+from app.domain.records.access import SYSTEM
+from app.domain.records.audit import GENESIS, AuditEvent
+from app.domain.refusal import DatabaseUnavailable
+from app.storage.audit import (
+    LinkedEntry,
+    append_if_unmoved,
+    audited_writes,
+    bookkeeping_writes,
+    build_entry,
+    covered_writes,
+)
+from app.storage.database.write_guard import WriteRefused
+from app.storage.proof.row_facts import FactKey, changed_row_fact
+from app.storage.row_changes import participant_chain
+from app.storage.statements.connections import open_autocommit, open_transaction
+from app.storage.tables.audit import AuditChain, AuditEntry
+from app.storage.tables.columns import table_of
+from app.storage.tables.feed import FeedHead
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.unit_of_work import UnitOfWork
+from tests.storage.trial import Trial, a_participant
+
+PARTICIPANT, SLOT = table_of(Participant), table_of(Slot)
+UPDATE = sa.update(PARTICIPANT).values(language="en")
+WORDS = "UPDATE participant SET language = 'en'"
+HIDDEN = UPDATE.returning(PARTICIPANT.c.activated_at).cte("hidden")
+HIDDEN_MOMENT = sa.select(sa.func.max(HIDDEN.c.activated_at)).scalar_subquery()
+HIDDEN_WORDS = sa.text(f"{WORDS} RETURNING activated_at").columns(sa.column("activated_at")).cte("words")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an attack happens. `other`: a second participant's key."""
+
+    engine: Engine
+    work: UnitOfWork
+    trial: Trial
+    other: int
+    at: datetime
+
+    @property
+    def connection(self) -> Connection:
+        """That of the unit of work."""
+        return self.work.session.connection()
+
+    @property
+    def driver(self) -> Any:  # noqa: ANN401 - of either database
+        """The driver's own connection."""
+        return self.connection.connection.dbapi_connection
+
+    @property
+    def participant(self) -> Participant:
+        """The row that shall not change without an entry."""
+        return self.work.session.get_one(Participant, self.trial.participant)
+
+    def change(self) -> None:
+        """Change it as the session does, with no event."""
+        self.participant.language = "en"
+        self.work.session.flush()
+
+    def touch(self) -> None:
+        """Flush a change that needs no event."""
+        self.work.session.get_one(Slot, self.trial.slot).wake_at = self.at
+        self.work.session.flush()
+
+    def entry(self, connection: Connection, kind: AuditEvent) -> LinkedEntry:
+        """An entry for the trial's participant."""
+        head = connection.execute(sa.select(table_of(AuditChain)).filter_by(chain=self.trial.chain)).one()
+        row = {"id": self.trial.participant, "language": "en"}
+        fact = changed_row_fact(FactKey(b""), "participant", row, ["language"])
+        return build_entry(head, kind, SYSTEM, self.at, (), facts=[fact])
+
+    def conflict(self) -> sa.Insert:
+        """An upsert."""
+        insert = sqlite.insert if self.engine.dialect.name == "sqlite" else postgresql.insert
+        values = insert(PARTICIPANT).values(id=self.trial.participant, public_id="x")
+        return values.on_conflict_do_update(index_elements=["id"], set_={"language": "en"})
+
+
+Attack = Callable[[Place], object]
+
+
+def commit_hot(
+    opened: Callable[[Engine], Connection], write: Callable[[Place, Connection], object]
+) -> Attack:
+    """A hot statement of one's own."""
+
+    def attack(place: Place) -> None:
+        place.work.session.rollback()  # SQLite lets one write at a time
+        with opened(place.engine) as connection:
+            write(place, connection)
+            connection.commit()
+
+    return attack
+
+
+def covered(_place: Place, connection: Connection) -> None:
+    with covered_writes(connection, AuditEvent.LANGUAGE_CHANGED, "participant"):
+        connection.execute(UPDATE)
+
+
+def covered_and_committed_inside(_place: Place, connection: Connection) -> None:
+    with covered_writes(connection, AuditEvent.LANGUAGE_CHANGED, "participant"):
+        connection.execute(UPDATE)
+        connection.commit()
+
+
+def audited_without_entry(place: Place, connection: Connection) -> None:
+    with audited_writes(connection, place.entry(connection, AuditEvent.LANGUAGE_CHANGED), "participant"):
+        connection.execute(UPDATE)
+
+
+def other_table(statement: sa.Executable) -> Callable[[Place, Connection], None]:
+    def write(place: Place, connection: Connection) -> None:
+        entry = place.entry(connection, AuditEvent.SLOT_OPENED)
+        with audited_writes(connection, entry):
+            append_if_unmoved(connection, entry)
+            connection.execute(statement)
+
+    return write
+
+
+def bookkeeping(table: str, *columns: str) -> Callable[[Place, Connection], None]:
+    def write(_place: Place, connection: Connection) -> None:
+        with bookkeeping_writes(connection, table, columns):
+            connection.execute(UPDATE)
+
+    return write
+
+
+@contextmanager
+def listening(target: object, name: str, hear: Callable[..., object]) -> Iterator[None]:
+    event.listen(target, name, hear)
+    yield
+    event.remove(target, name, hear)
+
+
+def in_mapper_event(place: Place) -> None:
+    with listening(Slot, "before_update", lambda _mapper, connection, _row: connection.execute(UPDATE)):
+        place.touch()
+
+
+def in_flush_event(name: str) -> Attack:
+    def attack(place: Place) -> None:
+        event.listen(place.work.session, name, lambda session, *_rest: session.execute(UPDATE))
+        place.touch()
+
+    return attack
+
+
+def change_and(end: Attack) -> Attack:
+    def attack(place: Place) -> None:
+        place.change()
+        end(place)
+
+    return attack
+
+
+def same_words(place: Place) -> None:
+    """The very words by which the session has just changed the row."""
+    heard: list[str] = []
+    event.listen(place.engine, "before_cursor_execute", lambda _c, _cursor, said, *_rest: heard.append(said))
+    place.touch()
+    place.driver.cursor().execute(next(said for said in heard if said.startswith("UPDATE slot")), {})
+
+
+def from_pool(place: Place) -> None:
+    """The driver's own connection, which has just written, from the pool."""
+    place.work.session.close()
+    raw = place.engine.raw_connection()
+    try:
+        raw.cursor().execute(WORDS)
+        raw.commit()
+    finally:
+        raw.close()
+
+
+def second_session(place: Place) -> None:
+    with Session(place.connection) as session:
+        session.get_one(Participant, place.trial.participant).language = "en"
+        session.flush()
+
+
+def own_option(place: Place) -> None:
+    place.work.session.rollback()
+    with place.engine.execution_options(daybook_writes=True).begin() as connection:
+        connection.execute(UPDATE)
+
+
+def in_autocommit(place: Place) -> None:
+    place.work.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+    place.change()
+
+
+def prepared(place: Place) -> None:
+    place.work.session.rollback()
+    with place.engine.connect() as reading:
+        reading.exec_driver_sql("PREPARE evil AS " + WORDS)
+        reading.commit()
+    place.connection.exec_driver_sql("EXPLAIN ANALYZE EXECUTE evil")
+
+
+def add(row: SQLModel) -> Attack:
+    return lambda place: place.work.session.add(row)
+
+
+def set_column(kind: type[SQLModel], key: Callable[[Place], object], name: str, value: object) -> Attack:
+    def attack(place: Place) -> None:
+        row = place.work.session.get_one(kind, key(place))
+        setattr(row, name, place.other if value is None else value)
+        place.work.record(AuditEvent.VISIT_REQUESTED, participant_chain(place.other))
+        place.work.session.flush()
+
+    return attack
+
+
+def remove_head(place: Place) -> None:
+    place.work.session.delete(place.work.session.get_one(AuditChain, place.trial.chain))
+    place.work.session.flush()
+
+
+def update_bookkeeping(where: sa.ColumnElement[bool], moment: object) -> Attack:
+    return lambda place: place.work.update_bookkeeping(SLOT, where, {"wake_at": moment})
+
+
+FORGED = AuditEntry(
+    chain="x",
+    seq=1,
+    event="x",
+    at=datetime(2026, 1, 1),  # noqa: DTZ001 - it is never stored
+    actor_kind="system",
+    actor_id="x",
+    actor_role="x",
+    changes="[]",
+    prev_hash=GENESIS,
+    hash=GENESIS,
+)
+
+ATTACKS: dict[str, Attack] = {
+    "statement": lambda place: place.work.session.execute(UPDATE),
+    "upsert": lambda place: place.work.session.execute(place.conflict()),
+    "insert from select": lambda place: place.connection.execute(
+        sa.insert(PARTICIPANT).from_select(["public_id"], sa.select(PARTICIPANT.c.public_id))
+    ),
+    "bulk mappings": lambda place: place.work.session.bulk_update_mappings(
+        sa.inspect(Participant), [{"id": place.trial.participant, "language": "en"}]
+    ),
+    "second session": second_session,
+    "prepare and explain": prepared,
+    "select into": lambda place: place.connection.exec_driver_sql("SELECT * INTO mine FROM participant"),
+    "function that executes": lambda place: place.connection.execute(
+        sa.select(sa.func.query_to_xml(WORDS, sa.true(), sa.true(), ""))
+    ),
+    "nothing at all": lambda place: place.connection.exec_driver_sql(""),
+    "own option": own_option,
+    "autocommit": in_autocommit,
+    "commit of the session": change_and(lambda place: place.work.session.commit()),
+    "commit of the connection": change_and(lambda place: place.connection.commit()),
+    "commit of the transaction": change_and(lambda place: place.connection.get_transaction().commit()),  # type: ignore[union-attr]  # one is open
+    "commit of the driver": change_and(lambda place: place.driver.commit()),
+    "savepoint": change_and(lambda place: place.connection.begin_nested().rollback()),
+    "driver's cursor": lambda place: place.driver.cursor().execute(WORDS),
+    "driver's connection": lambda place: place.driver.execute(WORDS),
+    "driver's many": lambda place: place.driver.cursor().executemany(WORDS, [{}]),
+    "driver's bytes": lambda place: place.driver.cursor().execute(WORDS.encode()),
+    "driver's words again": same_words,
+    "driver from the pool": from_pool,
+    "flush event before": in_flush_event("before_flush"),
+    "flush event after": in_flush_event("after_flush"),
+    "mapper event": in_mapper_event,
+    "hot without entry": commit_hot(open_transaction, covered),
+    "hot in autocommit": commit_hot(open_autocommit, covered),
+    "hot that commits inside": commit_hot(open_transaction, covered_and_committed_inside),
+    "hot whose entry is not stored": commit_hot(open_transaction, audited_without_entry),
+    "hot on another table": commit_hot(open_transaction, other_table(UPDATE)),
+    "hot in words": commit_hot(open_transaction, other_table(sa.text(WORDS))),
+    "hot in a definition": commit_hot(open_transaction, other_table(DropTable(PARTICIPANT))),
+    "bookkeeping of another table": commit_hot(open_transaction, bookkeeping("throttle")),
+    "bookkeeping of other columns": commit_hot(open_transaction, bookkeeping("participant", "activated_at")),
+    "bookkeeping with a change in its condition": update_bookkeeping(
+        SLOT.c.participant_id.in_(sa.select(HIDDEN.c.activated_at)), None
+    ),
+    "bookkeeping with a change in its value": update_bookkeeping(SLOT.c.id == 1, HIDDEN_MOMENT),
+    "bookkeeping with a change in words": update_bookkeeping(
+        SLOT.c.id == 1, sa.select(HIDDEN_WORDS.c.activated_at).scalar_subquery()
+    ),
+    "a value that changes": set_column(Slot, lambda place: place.trial.slot, "wake_at", HIDDEN_MOMENT),
+    "a forged entry": add(FORGED),
+    "a head that begins later": add(AuditChain(chain="x", seq=7, hash=GENESIS)),
+    "a head moved": set_column(AuditChain, lambda place: place.trial.chain, "seq", 77),
+    "a head removed": remove_head,
+    "the feed's head moved": set_column(FeedHead, lambda place: place.trial.study, "hash", "x"),
+    "a row given to somebody else": set_column(Slot, lambda place: place.trial.slot, "participant_id", None),
+    "another key": set_column(Slot, lambda place: place.trial.slot, "id", 77),
+}
+ONLY = {
+    "sqlite": {
+        "driver's script": lambda place: place.driver.executescript(WORDS),
+        "driver's script by a cursor": lambda place: place.driver.cursor().executescript(WORDS),
+        "driver's many by the connection": lambda place: place.driver.executemany(WORDS, [{}]),
+        "driver's blob": lambda place: place.driver.blobopen("participant", "language", 1),
+        "driver's authorizer": lambda place: place.driver.set_authorizer(None),
+        "pragma of the file": lambda place: place.connection.exec_driver_sql("PRAGMA user_version = 7"),
+        "pragma of the connection": lambda place: place.driver.execute("PRAGMA busy_timeout = 0"),
+        "pragma that acts": lambda place: place.connection.exec_driver_sql("PRAGMA wal_checkpoint"),
+    },
+    "postgresql": {
+        "driver's copy": lambda place: place.driver.cursor().copy("COPY throttle FROM STDIN").__enter__(),
+        "driver's stream": lambda place: next(place.driver.cursor().stream(f"{WORDS} RETURNING id")),
+    },
+}
+
+
+@pytest.mark.req("AUD-01")
+def test_nothing_leads_around_the_audit_trail(engine: Engine, trial: Trial, at: datetime) -> None:
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        other = a_participant(work, trial.study, trial.site, "01-777").id or 0
+    stored = [sa.select(table_of(each)) for each in (Participant, Slot, AuditChain, FeedHead)]
+    with Session(engine) as session:
+        before = [session.execute(each).all() for each in stored]
+    refusals = (WriteRefused, sa.exc.SQLAlchemyError, DatabaseUnavailable, engine.dialect.loaded_dbapi.Error)
+    for name, attack in (ATTACKS | ONLY[engine.dialect.name]).items():
+        with pytest.raises((*refusals, TypeError)), UnitOfWork(engine, SYSTEM, at) as work:
+            attack(Place(engine, work, trial, other, at))
+        with Session(engine) as session:
+            assert [session.execute(each).all() for each in stored] == before, name
+            assert session.get_one(Participant, trial.participant).language == "zh_CN"
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        work.session.get_one(Participant, trial.participant).language = "en"
+        work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
+    with Session(engine) as session:
+        entries = session.scalar(sa.select(sa.func.max(col(AuditEntry.seq))))
+        assert (session.get_one(Participant, trial.participant).language, entries) == ("en", 3)
