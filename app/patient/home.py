@@ -18,7 +18,7 @@ from app.patient.request import (
 from app.services.patient import home
 from app.services.patient.home import get_home
 from app.services.patient.urgent_call import UrgentCall, get_urgent_call
-from app.web.urls import CALL, LEAVE, OWN_DIARY
+from app.web.urls import CALL, LEAVE, MARK, OWN_DIARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class HomePage:
     opens_offline: bool = False
     call: UrgentCall | None = None
     give_back_url: str = ""  # on the clinic's tablet: where it is given back
+    mark_url: str = ""  # where one's mark is chosen, on a phone of several people, until it is
     hint_url: str = ""  # how to put the pages on the home screen, where nothing else is to be done
 
 
@@ -103,5 +104,6 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
         opens_offline=current.opens_offline,
         call=get_urgent_call(current.context) if home.urgent else None,
         give_back_url=LEAVE if current.participant.handed_over else "",
+        mark_url=MARK if current.frame.mark and not (current.mark and current.mark.chosen) else "",
         hint_url="" if home.due or home.finished else hint_url(current),
     )

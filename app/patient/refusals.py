@@ -27,7 +27,7 @@ from app.web.dependencies import get_installation, get_now
 from app.web.errors import ask_to_retry, refusal_response
 from app.web.pages.rendering import Page, render
 from app.web.refusal_messages import message_of
-from app.web.urls import CALL, CODE, READY, UNLOCK, WELCOME
+from app.web.urls import CALL, CODE, PEOPLE, READY, UNLOCK, WELCOME
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ class NoticePage:
     """A stop with its reason and the way on.
 
     `code` is one of closed, not_open, withdrawn, wrong_link, not_known, no_cookies, already_sent, proxy,
-    throttled, not_offered, kept. With wrong_link and not_known a code can be entered at `code_url`.
+    throttled, not_offered, kept, not_yours (an old page, on a phone that somebody else uses now). With
+    wrong_link and not_known a code can be entered at `code_url`.
     """
 
     template: ClassVar[str] = "patient/notice.html"
@@ -66,6 +67,7 @@ class NoticePage:
     label: str = ""  # of the other browser from which it was sent
     call_url: str = CALL
     code_url: str = CODE
+    people_url: str = PEOPLE
 
 
 _NOTICES: Mapping[str, tuple[str, int]] = {
@@ -138,6 +140,8 @@ async def refusal_page(request: Request, refused: Refused) -> Response:
     if current is not None and (refused.code in _LOCKED or refused.code == "throttled"):
         form = await request.form() if request.method == "POST" else {}
         return current.show(_locked(current, refused, form), message_of(refused).status)
+    if current is not None and refused.code == "unknown_slot" and other_tokens(request):
+        return current.show(NoticePage("not_yours"), message_of(refused).status)
     if refused.code in _NOTICES:
         page, status = _notice(request, current, refused)
         return _shown(request, current, page, status)

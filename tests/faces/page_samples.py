@@ -285,7 +285,7 @@ def calendars() -> tuple[Page, ...]:
 
 NOTICES = (
     *"closed not_open withdrawn wrong_link not_known no_cookies".split(),
-    *"already_sent proxy throttled not_offered not_now".split(),
+    *"already_sent proxy throttled not_offered not_now not_yours".split(),
 )
 
 

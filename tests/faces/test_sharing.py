@@ -45,7 +45,10 @@ def test_both_stay_bound_and_the_second_one_is_active(phone: Phone, second: Phon
     renewed = phone.client.get("/home").headers.get_list("set-cookie")
     assert [line.partition("=")[0] for line in renewed] == ["__Host-device", OTHERS, "__Host-marks"]
     assert phone.client.get(f"/f/{second.slot()}").status_code == 200
-    assert phone.client.get(f"/f/{phone.slot()}").status_code == 404
+    for path in ("", "?confirm"):  # an old page of the first one, or its link to confirm who they are
+        old = phone.client.get(f"/f/{phone.slot()}{path}")
+        assert (old.status_code, heading(old)) == (404, "This form isn't one of yours")
+        assert 'class="btn" href="/settings/people"' in old.text
 
 
 def test_neither_sees_anything_of_the_other(phone: Phone, second: Phone) -> None:
@@ -175,7 +178,9 @@ def test_each_person_has_a_mark_on_every_page_that_no_record_holds(phone: Phone,
     assert locked.count('aria-label="Blue circle"') == 2
     assert mark in client.get("/settings/people").text
     client.post("/unlock", data=CHECK)
+    assert 'href="/settings/mark"' in client.get("/home").text  # who was here first has not chosen yet
     client.post("/settings/mark", data={"drawing": "heart", "nickname": ""})
+    assert 'href="/settings/mark"' not in client.get("/home").text
     assert 'aria-label="Red heart"' in client.get(f"/f/{phone.begin()}").text
     with phone.person.installation.read() as session:
         base = session.connection().connection.driver_connection

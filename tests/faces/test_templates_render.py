@@ -198,13 +198,14 @@ def test_a_form_carries_what_it_has_a_use_for() -> None:
 
 @pytest.mark.parametrize(
     ("named", "most", "most_gzipped"),
-    [(samples.QLQ, 8_250, 9_000), (samples.DIARY, 9_600, 10_500), (samples.LISTED, 10_350, 11_350)],
+    [(samples.QLQ, 8_250, 9_000), (samples.DIARY, 9_800, 10_500), (samples.LISTED, 10_650, 11_360)],
     ids=["thirty items", "diary", "diary that begins with a list"],
 )
 @pytest.mark.parametrize("code", CODES)
 def test_a_form_document_is_small(
     pages: Pages, code: str, named: tuple[str, str], most: int, most_gzipped: int
 ) -> None:
+    """The encoder of brotli looks at samples of a Chinese document: a letter more may cost 250 bytes."""
     html = shown(pages, samples.form(named, code), code).encode()
     assert len(compress_body(html, "br")) <= most  # what browsers are sent over https
     assert len(compress_body(html, "gzip")) <= most_gzipped  # and what the others are
@@ -212,7 +213,7 @@ def test_a_form_document_is_small(
 
 def test_the_runners_in_it_are_small() -> None:
     """Of 4.5 kB; what a list takes is carried by forms with a list alone."""
-    most = {RunnerKind.choice: 3_850, RunnerKind.full: 4_400, RunnerKind.list: 4_850}
+    most = {RunnerKind.choice: 3_850, RunnerKind.full: 4_410, RunnerKind.list: 4_850}
     for kind, runner in samples.assets().runners.items():
         assert len(compress_body(runner.encode(), "br")) <= most[kind], kind
 

@@ -115,7 +115,7 @@ function showAnswer(section, value) {
 }
 function isSettled(section) {
   var value = readAnswer(section);
-  return value !== undefined && value === value;
+  return value !== undefined && (!TYPED || value === value);
 }
 
 // Conditions, such as q1>=3.
@@ -214,12 +214,12 @@ function focusHeading(parent) {
   heading(parent).focus();
   window.scrollTo(0, 0);
 }
-// What does not fit below the head of the page is shown from its own top, below the line of the network.
+// What does not fit below the head of the page is shown from its own top, below what stands there of the connection.
 function bringIntoView(section) {
   state.endSeen = false;
   updateMore();
   if (byId('more').offsetHeight) {
-    window.scrollBy(0, section.getBoundingClientRect().top - byId('net').offsetHeight);
+    window.scrollBy(0, section.getBoundingClientRect().top - byId('top').offsetHeight);
     updateMore();
   }
 }

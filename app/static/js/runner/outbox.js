@@ -16,7 +16,7 @@ var CHECKSUM_MODULUS = 4294967291;
 // Records: made from an answer, and turned into the positional format of the phone and back.
 function addRecord(section) {
   var value = LIST ? readRecorded(section) : readAnswer(section), record;
-  if (value === undefined || value !== value) { return; }
+  if (value === undefined || TYPED && value !== value) { return; }
   // The field says what was read, so that nothing else can be read from it when the form is sent.
   if (TYPED && section.dataset.dec) { showAnswer(section, value); }
   if (state.recorded[section.id] === value) { return; }
