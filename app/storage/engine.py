@@ -273,7 +273,7 @@ def _compare_statement(
     _many: bool,
 ) -> None:
     """What writes must be allowed, and nothing changes the mode of a connection."""
-    find_write_guard(connection).compare(statement, context.compiled, context.execution_options)
+    find_write_guard(connection).compare(statement, context)
 
 
 def _name_error(context: ExceptionContext) -> None:

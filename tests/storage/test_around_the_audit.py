@@ -28,6 +28,7 @@ from app.storage.audit import (
     build_entry,
     covered_writes,
 )
+from app.storage.database.plain_reads import PlainRead
 from app.storage.database.write_guard import WriteRefused
 from app.storage.proof.row_facts import FactKey, changed_row_fact
 from app.storage.row_changes import participant_chain
@@ -271,6 +272,7 @@ ATTACKS: dict[str, Attack] = {
     "function that executes": lambda place: place.connection.execute(
         sa.select(sa.func.query_to_xml(WORDS, sa.true(), sa.true(), ""))
     ),
+    "plain read that changes": lambda place: PlainRead(sa.select(HIDDEN_MOMENT)).fetch(place.connection, {}),
     "nothing at all": lambda place: place.connection.exec_driver_sql(""),
     "own option": own_option,
     "autocommit": in_autocommit,

@@ -5,7 +5,7 @@ those that were allowed, and the driver's own cursor takes no other statement th
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
@@ -82,13 +82,14 @@ class Allowance:
         """Whether rows were written inside that need an entry, and no entry was."""
         return not self._owing.isdisjoint(self._written) and ENTRIES not in self._written
 
-    def check(self, compiled: object, options: Mapping[str, object]) -> None:
+    def check(self, context: object) -> None:
         """Raise WriteRefused for a statement that writes anything else."""
         if self._tables is None:
             return
-        tables = find_written_tables(compiled)
+        tables = find_written_tables(getattr(context, "compiled", None))
         if tables is None:
             raise WriteRefused("a change that is no statement of tables")
+        options = getattr(context, "execution_options", ())
         if self._flushing and "compiled_cache" not in options:  # the mark of the session's own statements
             raise WriteRefused("a statement beside those of a flush")
         for table, columns in tables.items():
@@ -127,8 +128,11 @@ class WriteGuard:
         finally:
             self._allowance = outer
 
-    def compare(self, statement: str, compiled: object, options: Mapping[str, object]) -> None:
-        """Let the engine execute a statement. Raises WriteRefused for what may not be written now."""
+    def compare(self, statement: str, context: object) -> None:
+        """Let the engine execute a statement in this context; a plain read has none.
+
+        Raises WriteRefused for what may not be written now.
+        """
         verdict = judge_words(statement)
         if verdict.refused:
             raise WriteRefused(verdict.refused)
@@ -136,7 +140,7 @@ class WriteGuard:
             return
         if self._allowance is None:
             raise WriteRefused(f"{verdict.word} outside a unit of work")
-        self._allowance.check(compiled, options)
+        self._allowance.check(context)
         if self._allowance.owes:
             if self._autocommit:
                 raise WriteRefused("a change that is committed without its entry")
