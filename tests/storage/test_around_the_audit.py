@@ -152,8 +152,10 @@ def bookkeeping(table: str, *columns: str) -> Callable[[Place, Connection], None
 @contextmanager
 def listening(target: object, name: str, hear: Callable[..., object]) -> Iterator[None]:
     event.listen(target, name, hear)
-    yield
-    event.remove(target, name, hear)
+    try:
+        yield
+    finally:
+        event.remove(target, name, hear)
 
 
 def in_mapper_event(place: Place) -> None:
