@@ -76,8 +76,11 @@ def change_contact(
     """
     check_new_contact(channel, address, reason)
     way, kept, why = ContactChannel(channel), check_contact_address(address), check_reason(reason)
+    check_act(context)
     with send_alone(context.installation, participant_id, context.at):
-        check_act(context)
+        check_act(
+            context
+        )  # once more: the same page may have been pressed while another message was under way
         _send_test(context, outbox, participant_id, way, kept)
         with context.unit_of_work() as work:
             participant = _lock(work, participant_id)
