@@ -164,9 +164,10 @@ class CutIn(_Closed):
 
 
 class CutChangesQuery(_Closed):
-    """From which cut on."""
+    """From which cut on, and what for."""
 
     since: CutName
+    purpose: Purpose
 
 
 class DatasetQuery(_Closed):

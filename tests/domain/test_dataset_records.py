@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.domain.datasets.analysis import build_adqs
+from app.domain.datasets.changes import list_changes
 from app.domain.datasets.completeness import CompletenessCounts
 from app.domain.datasets.events import build_ice, build_icepos
 from app.domain.datasets.history import SubjectHistory, fold_history
@@ -336,3 +337,22 @@ def test_terms_have_a_code_for_everything_that_is_scored() -> None:
 def test_a_code_that_does_not_begin_with_its_site_gets_it() -> None:
     told = replace(history(person()), site="0512")
     assert STUDY.subject_id(told) == "sbrt-nsclc-0512-0571-001"
+
+
+def test_a_section_that_went_is_told_field_by_field() -> None:
+    """Everything that was not ticked is ticked after a correction: nothing is left of its section."""
+    slot = {"instrument": "symptom-diary", "instrument_version": "1.1"}
+    head = {
+        "subject": "0571-001",
+        "site": "0571",
+        "visit": "D0",
+        "ref": "r",
+        "recorded_at": "2026-03-04T03:00:00.000Z",
+    }
+    told = {**head, "type": "diary.amended", "reason": None, "actor": {"kind": "staff", "id": "zhang"}}
+    before = {**told, "seq": 1, "version": 1, "data": {"slot": slot, "item_status": {"pain": "not_ticked"}}}
+    after = {**told, "seq": 2, "version": 2, "data": {"slot": slot, "answers": {"pain": 3}}}
+    changes = [
+        (each.field, each.old, each.new, each.instrument_version) for each in list_changes([before], [after])
+    ]
+    assert changes == [("answers", "", "1", "1.1"), ("item_status.pain", "not_ticked", "", "1.1")]

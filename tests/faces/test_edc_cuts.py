@@ -9,13 +9,16 @@ from sqlmodel import select
 
 from app.domain.datasets.changes import DataChange
 from app.domain.records.access import Scope
+from app.domain.records.audit import AuditEvent
 from app.services.core.context import EdcContext
 from app.services.datasets.cut_changes import compare_cuts
+from app.storage.tables.audit import AuditEntry
 from app.storage.tables.edc import Transfer
 from app.storage.tables.studies import Site
 from tests.applications import Clock
 from tests.faces.edc_caller import BASE, Edc, answered, signed_in
 
+WHY = "cleaning"
 CUT = {"name": "IA1", "purpose": "first interim analysis"}
 
 
@@ -34,14 +37,28 @@ def test_a_client_makes_a_cut_once_and_reads_what_changed_since(
     person.begin("D0", clock.at)
     person.submit("D0", clock.at, {"any_symptom": 0})
     edc.post("/cuts", {"name": "IA2", "purpose": "second interim analysis"})
-    read = edc.get("/cuts/IA2/changes", since="IA1")
+    read = edc.get("/cuts/IA2/changes", since="IA1", purpose=WHY)
     lines = [json.loads(line) for line in read.text.splitlines()]
     assert [line["new"] for line in lines if line["field"] == "answers"] == ["1"]
     assert {line["field"] for line in lines} >= {"anchor.date", "slot"}
-    same = edc.get("/cuts/IA2/changes", {"If-None-Match": read.headers["etag"]}, since="IA1")
+    same = edc.get("/cuts/IA2/changes", {"If-None-Match": read.headers["etag"]}, since="IA1", purpose=WHY)
     assert same.status_code == 304
-    assert edc.http.head(f"{BASE}/cuts/IA2/changes?since=IA1", headers=edc._headers(None)).text == ""
-    assert edc.get("/cuts/IA1/changes", since="IA2").json()["code"] == "cuts_reversed"
+    assert (
+        edc.http.head(f"{BASE}/cuts/IA2/changes?since=IA1&purpose=cleaning", headers=edc._headers(None)).text
+        == ""
+    )
+    assert edc.get("/cuts/IA1/changes", since="IA2", purpose=WHY).json()["code"] == "cuts_reversed"
+    for purpose in ({}, {"purpose": " \u202e"}):
+        assert edc.get("/cuts/IA2/changes", since="IA1", **purpose).status_code == 422
+    with app.state.installation.read() as session:  # once, though it was asked five times
+        entry = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.DATA_EXPORTED)).one()
+    said = {each["field"]: each["new"] for each in json.loads(entry.changes)}
+    assert (entry.reason, said["cut"], said["dataset"], said["file"]) == (
+        WHY,
+        "IA1, IA2",
+        "changes",
+        "ndjson",
+    )
     assert [cut["name"] for cut in edc.get("/cuts").json()["items"]] == ["IA2", "IA1"]
     assert edc.get("/cuts/IA1").json() == made.json()
     assert edc.get("/cuts/IA3").json()["type"] == "/problems/unknown-cut"
@@ -57,7 +74,10 @@ def test_a_cut_takes_its_scope_and_shows_what_the_scopes_open(
     edc.post("/cuts", CUT)
     answered(app, sites[0], "0571-001", clock.at)
     edc.post("/cuts", CUT | {"name": "IA2"})
-    lines = [json.loads(line) for line in reading.get("/cuts/IA2/changes", since="IA1").text.splitlines()]
+    lines = [
+        json.loads(line)
+        for line in reading.get("/cuts/IA2/changes", since="IA1", purpose=WHY).text.splitlines()
+    ]
     fields = {line["field"] for line in lines}
     assert {"response", "scores"} <= fields
     assert "answers" not in fields
@@ -77,7 +97,7 @@ def test_a_transfer_that_breaks_off_is_noted_with_what_was_handed_over(
 
     monkeypatch.setattr("app.edc.data.cuts.compare_cuts", broken)
     monkeypatch.setattr("app.edc.data.cuts.PIECE", 1)
-    edc.get("/cuts/IA2/changes", since="IA1")
+    edc.get("/cuts/IA2/changes", since="IA1", purpose=WHY)
     with app.state.installation.read() as session:
         noted = session.exec(select(Transfer).where(Transfer.resource == "cut changes")).one()
     assert noted.rows == 1

@@ -53,7 +53,7 @@ def resources(edc: Edc) -> dict[str, str]:
         path: re.sub(r"\{(\w+)\}", lambda name: {**places, "assessment": ref}[name[1]], path)
         for path in declared
     }
-    filled[f"{BASE}/cuts/{{cut}}/changes"] += "?since=IA1"
+    filled[f"{BASE}/cuts/{{cut}}/changes"] += "?since=IA1&purpose=interim"
     filled[f"{BASE}/datasets/{{dataset}}"] += "?cut=IA1&purpose=interim"
     return {path: address.removeprefix(BASE) for path, address in filled.items()}
 

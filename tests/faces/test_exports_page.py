@@ -147,6 +147,21 @@ def test_what_a_role_does_not_see_is_not_in_its_files(clinic: ClinicFixture) -> 
     assert clinic.browser(Role.NURSE, None).get(urls.EXPORTS).status_code == 403
 
 
+def _renumber(clinic: ClinicFixture) -> None:
+    """The plan asks a later version of its questionnaire, in which every question has another number."""
+    installation: Installation = clinic.app.state.installation
+    library = installation.library
+    known, plan = library.instrument("qlq-c30", "3.0"), library.plan("sbrt-nsclc", "1.0")
+    items = tuple(replace(item, number=item.number + 30) for item in known.items)
+    used = tuple(replace(each, version="3.1") if each.id == known.id else each for each in plan.instruments)
+    later = replace(
+        library,
+        instruments={**library.instruments, (known.id, "3.1"): replace(known, version="3.1", items=items)},
+        plans={**library.plans, (plan.id, plan.version): replace(plan, instruments=used)},
+    )
+    clinic.app.state.installation = replace(installation, library=later)
+
+
 @pytest.mark.req("REP-09", "COR-04")
 def test_what_changed_between_cuts_is_shown_with_reason_and_author(
     clinic: ClinicFixture, monkeypatch: pytest.MonkeyPatch
@@ -162,6 +177,8 @@ def test_what_changed_between_cuts_is_shown_with_reason_and_author(
     assert "Too ill" in missed[0]
     assert "sha256" not in shown.text
     assert [row for row in shown.all("tr") if "Form sent" in row.text and "22" not in row.all("td")[0].text]
+    _renumber(clinic)
+    assert page(statistician, urls.EXPORT_CHANGES).text == shown.text
     monkeypatch.setattr(changes_page, "MOST", 1)
     monkeypatch.setattr(changes_page, "MOST_OF_ONE", 2)
     first = page(statistician, urls.EXPORT_CHANGES)

@@ -104,6 +104,7 @@ def test_what_changed_is_told_by_field_with_reason_and_author(trial: Installatio
     changes = list(compare_cuts(operator(trial), STUDY, "IA1", "FINAL"))
     (item,) = (each for each in changes if each.field == "answers.q9")
     assert (item.subject, item.visit, item.old, item.new) == (TREATED, "W6", "1", "4")
+    assert (item.instrument, item.instrument_version) == ("qlq-c30", "3.0")
     assert (item.reason, item.words, item.actor_kind) == ("wrong_tap", "I meant the last one", "staff")
     assert {each.field for each in changes if each.subject == TREATED and each.version == item.version} >= {
         "answers.q9",
@@ -122,6 +123,7 @@ def test_what_changed_is_told_by_field_with_reason_and_author(trial: Installatio
     first, lost = (each for each in changes if each.field == "status.in_force")
     assert (first.old, first.new) == ("", "2026-04-25 2026-04-25 withdrew_treatment site")
     assert lost.new == f"{first.new}; 2026-05-04 2026-05-04 lost site"
+    assert (lost.instrument, lost.instrument_version) == ("", "")
     (later,) = (each for each in changes if each.visit == "W12" and each.field == "answers")
     assert (later.subject, later.old, later.new) == (TREATED, "", "30")
     assert not [each for each in changes if each.subject == DEAD and each.type == "status.recorded"]

@@ -15,6 +15,7 @@ from app.clinic.frame.form_faults import words_by_label
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.clinic.trail.field_words import FIELD_WORDS
 from app.clinic.trail.value_words import ACTOR_WORDS, REASON_WORDS, find_value_words
+from app.definitions.library import Library
 from app.domain.datasets.changes import DataChange
 from app.domain.refusal import Refused
 from app.domain.typed_text import narrow_text
@@ -160,7 +161,7 @@ def _participant(desk: StaffRequest, changes: list[DataChange]) -> ChangedPartic
 def _fields(
     desk: StaffRequest, changes: list[DataChange], names: Mapping[str, str]
 ) -> Iterator[ChangedField]:
-    numbers = _number_items(desk)
+    library = desk.installation.library
     language = find_language(desk.frame.code) or ENGLISH
     missed = find_value_words("slot", "missed_reason")
     for each in changes:
@@ -169,7 +170,7 @@ def _fields(
         reason = REASON_WORDS.get(each.reason) or missed.get(each.reason, "")
         yield ChangedField(
             visit=each.visit,
-            field=_name_field(desk, each, numbers),
+            field=_name_field(desk, library, each),
             is_event=is_event,
             old="" if is_event else each.old,
             new="" if is_event else each.new,
@@ -186,21 +187,19 @@ def _is_told(change: DataChange) -> bool:
     return section in ("answers", "scores") or not name or name in _DAYS or name in FIELD_WORDS
 
 
-def _name_field(desk: StaffRequest, change: DataChange, numbers: Mapping[str, str]) -> str:
+def _name_field(desk: StaffRequest, library: Library, change: DataChange) -> str:
     """A question by its number, a score by its scale, anything else by its name."""
     section, _, name = change.field.partition(".")
     if not name:
         words = {**_EVENTS, **_COUNTS, **FIELD_WORDS}
         return desk.word(words[section]) if section in words else section
     if section == "answers":
-        return desk.word(_QUESTION) % {"number": numbers.get(name, name)}
+        return desk.word(_QUESTION) % {"number": _number_item(library, change, name)}
     if section == "scores":
         return desk.word(_SCORE) % {"scale": name}
     return desk.word(_DAYS.get(name) or FIELD_WORDS[name])
 
 
-def _number_items(desk: StaffRequest) -> dict[str, str]:
-    library, version = desk.installation.library, desk.study.plan_version if desk.study else ""
-    plan = library.plan(desk.study_code, version)
-    instruments = (library.instrument(each.id, each.version) for each in plan.instruments)
-    return {item.code: str(item.number) for instrument in instruments for item in instrument.items}
+def _number_item(library: Library, change: DataChange, code: str) -> int:
+    """The number that a question has where it was answered: of the version under which the form was asked."""
+    return library.instrument(change.instrument, change.instrument_version).item(code).number

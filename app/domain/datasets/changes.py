@@ -12,7 +12,10 @@ _COUNTED = ("slot", "response", "answers", "item_status", "scores")
 
 @dataclass(frozen=True, slots=True)
 class DataChange:
-    """One field of one record: what stood there at the earlier cut, or since, and what stands there after."""
+    """One field of one record: what stood there at the earlier cut, or since, and what stands there after.
+
+    `instrument` and its version are those under which a form is asked; empty of other records.
+    """
 
     subject: str
     site: str
@@ -29,6 +32,8 @@ class DataChange:
     actor_id: str
     recorded_at: str
     seq: int
+    instrument: str
+    instrument_version: str
 
 
 def list_changes(before: Iterable[Event], since: Iterable[Event]) -> Iterator[DataChange]:
@@ -47,10 +52,11 @@ def list_changes(before: Iterable[Event], since: Iterable[Event]) -> Iterator[Da
 def _changes(before: Mapping[str, Any], event: Event) -> Iterator[DataChange]:
     stated = event["data"].get("reason") or {}
     code = (event["reason"] or {}).get("code", "")
-    for section, after in event["data"].items():
+    form = event["data"].get("slot") or {}
+    for section in dict.fromkeys((*event["data"], *before)):  # of what is whole, a section can go
         if section == "reason":
             continue
-        for name, old, new in _differences(section, before.get(section), after):
+        for name, old, new in _differences(section, before.get(section), event["data"].get(section)):
             item = name.removeprefix("answers.").removeprefix("item_status.")
             yield DataChange(
                 subject=event["subject"],
@@ -68,6 +74,8 @@ def _changes(before: Mapping[str, Any], event: Event) -> Iterator[DataChange]:
                 actor_id=event["actor"]["id"],
                 recorded_at=event["recorded_at"],
                 seq=event["seq"],
+                instrument=form.get("instrument", ""),
+                instrument_version=form.get("instrument_version", ""),
             )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from http import HTTPStatus
 from itertools import islice
 from typing import Annotated
 
@@ -10,13 +11,14 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.domain.datasets.changes import DataChange
+from app.domain.people.names import check_purpose
 from app.edc import request_models, response_models, responses
 from app.edc.authentication import AuthenticatedClient, Conditions
 from app.edc.openapi import GET, PUT, STREAM
 from app.edc.responses import json_response, representation_response
 from app.edc.strict_route import LINES, EdcRoute
 from app.services.core.context import EdcContext
-from app.services.datasets.cut_changes import compare_cuts
+from app.services.datasets.cut_changes import compare_cuts, enter_changes
 from app.services.datasets.cuts import NamedCut, get_named_cut, list_cuts, make_cut
 from app.services.edc.entity_tags import digest_text, spell_representation
 from app.services.edc.transfers import TransferRange, log_transfer
@@ -69,7 +71,11 @@ def get_cut_changes(
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
-    """Every field that changed after an older cut through this one, one change per line."""
+    """Every field that changed after an older cut through this one, one change per line.
+
+    Every pull is an entry of the trail.
+    """
+    purpose = check_purpose(query.purpose)
     client, study = context.client, context.client.study
     older, newer = (get_named_cut(context, study, name) for name in (query.since, cut))
     changes = compare_cuts(context, study, query.since, cut)
@@ -78,7 +84,10 @@ def get_cut_changes(
     parts = _streamed(
         request, context, changes, TransferRange("cut changes", older.through, newer.through, 0)
     )
-    return responses.bulk_response(request, parts, LINES, digest, {}, conditions, in_thread=True)
+    answer = responses.bulk_response(request, parts, LINES, digest, {}, conditions, in_thread=True)
+    if answer.status_code == HTTPStatus.OK and not is_bodiless(request):
+        enter_changes(context, study, (query.since, cut), "ndjson", purpose)
+    return answer
 
 
 def _streamed(

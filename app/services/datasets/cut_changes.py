@@ -52,11 +52,16 @@ def export_changes(
     """
     stated = check_purpose(purpose)
     changes = compare_cuts(context, study, older, newer)
-    study_id = get_named_cut(context, study, newer).study_id
-    contents = ", ".join(list_contents(context, study_id))
-    said = {"cut": f"{older}, {newer}", "dataset": "changes", "contents": contents, "file": "csv"}
-    enter_export(context, study_id, said, stated)
+    enter_changes(context, study, (older, newer), "csv", stated)
     return changes
+
+
+def enter_changes(context: DataContext, study: str, cuts: tuple[str, str], file: str, purpose: str) -> None:
+    """Enter in the trail that what changed between two cuts leaves, in which format and what for."""
+    study_id = get_named_cut(context, study, cuts[1]).study_id
+    contents = ", ".join(list_contents(context, study_id))
+    said = {"cut": ", ".join(cuts), "dataset": "changes", "contents": contents, "file": file}
+    enter_export(context, study_id, said, purpose)
 
 
 def _changes(
