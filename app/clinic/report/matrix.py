@@ -77,7 +77,7 @@ def show_matrix(
                 MatrixLine(
                     row.subject,
                     f"{PARTICIPANTS}/{row.participant}",
-                    tuple(_cell(row.cells.get(column)) for column in matrix.columns),
+                    tuple([_cell(row.cells.get(column)) for column in matrix.columns]),
                 )
                 for row in matrix.rows
             ),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from app.domain.plans.plan import WorklistRule
@@ -119,13 +120,13 @@ def find_reasons(facts: ParticipantFacts, rule: WorklistRule, now: datetime) -> 
         WorkReason(reason, at, snoozed=_rests(facts, reason, at)) for reason, at in people if at is not None
     ]
     possible = [form for form in facts.forms if form.opens_at < form.closes_at]
-    bounds = _Bounds.at(rule, now)
+    bounds = _bound(rule, now)
     for reason, (applies, moment) in _FORM_RULES.items():
         forms = [form for form in possible if applies(form, bounds)]
         if not forms:
             continue
         then = facts.snoozed_at if reason in facts.snoozed else None
-        known = _Bounds.at(rule, then) if then is not None else None
+        known = _bound(rule, then) if then is not None else None
         resting = [form for form in forms if known is not None and applies(form, known)]
         awake = [form for form in forms if form not in resting] if resting else forms
         for snoozed, some in ((False, awake), (True, resting)):
@@ -174,16 +175,20 @@ class _Bounds(NamedTuple):
     idle: datetime
     opening: datetime
 
-    @classmethod
-    def at(cls, rule: WorklistRule, now: datetime) -> "_Bounds":
-        """The moments around this one."""
-        return cls(
-            now,
-            now.replace(microsecond=0),  # windows begin and end on whole seconds, and databases count them so
-            now + timedelta(days=rule.closing_days),
-            now - timedelta(days=rule.idle_days),
-            now + timedelta(days=rule.opens_days),
-        )
+
+def _bound(rule: WorklistRule, now: datetime) -> _Bounds:
+    return _bound_days(rule.closing_days, rule.idle_days, rule.opens_days, now)
+
+
+@lru_cache(maxsize=64)  # a page asks about all of its people at one moment
+def _bound_days(closing: int, idle: int, opens: int, now: datetime) -> _Bounds:
+    return _Bounds(
+        now,
+        now.replace(microsecond=0),  # windows begin and end on whole seconds, and databases count them so
+        now + timedelta(days=closing),
+        now - timedelta(days=idle),
+        now + timedelta(days=opens),
+    )
 
 
 def _is_closing(form: UnsubmittedForm, at: _Bounds) -> bool:

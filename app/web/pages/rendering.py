@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -14,10 +14,13 @@ from app.i18n import formats
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import LANGUAGES, Language
 from app.web.dependencies import get_language
-from app.web.pages.compiled_translations import POLICY, CompiledTranslations
+from app.web.pages.compiled_translations import POLICY, CompiledTranslations, call_plainly
 from app.web.pages.page_frame import PageFrame, base_frame
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
+REMEMBERED = 500
+"""How many rows `remembered(macro, *values)` shows again as they were, in each language: whoever deals with
+one row of a list comes back to the others. An imported macro reads its values alone, and they are the key."""
 
 
 class Page(Protocol):
@@ -100,6 +103,7 @@ def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> E
     environment.policies[POLICY] = words
     environment.code_generator_class = CompiledTranslations
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # set by i18n
+    environment.globals["remembered"] = lru_cache(REMEMBERED)(call_plainly)
     environment.filters["day"] = partial(formats.format_day, language=spoken)
     environment.filters["short_day"] = partial(formats.format_short_day, language=spoken)
     environment.filters["stated"] = partial(formats.format_stated, language=spoken)

@@ -50,9 +50,10 @@ def get_matrix(context: StaffContext, chosen: ReportFilter, after: str) -> Matri
     by_person: dict[int, dict[Column, MatrixCell]] = {person.id: {} for person in shown}
     columns: dict[Column, int] = {}
     for cell in cells:
-        column = (cell.visit, cell.instrument)
+        column = cell.visit, cell.instrument
         by_person[cell.participant_id][column] = cell
-        columns.setdefault(column, cell.position)
+        if column not in columns:
+            columns[column] = cell.position
     return Matrix(
         scope=scope,
         columns=tuple(sorted(columns, key=lambda column: (columns[column], column))),

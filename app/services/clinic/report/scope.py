@@ -13,10 +13,8 @@ from app.domain.report.completeness import RateRules
 from app.domain.report.spreads import diary_weeks
 from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
-from app.storage.queries.participants import get_study
 from app.storage.queries.report.form_figures import RANDOMISATION, FormSelection
 from app.storage.queries.report.people_figures import PeopleSelection
-from app.storage.tables.columns import key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +123,7 @@ def open_scope(
         raise Refused("not_own_site", field="site", allowed=tuple(site.code for site in sites))
     if chosen.first and chosen.last and chosen.last < chosen.first:
         raise Refused("days_reversed", field="to")
-    study = get_study(session, code)
-    study_id = key_of(study)
+    study_id = sites[0].study_id
     plans = sites[0].list_plans(context.installation.library)
     if chosen.visit and chosen.visit not in list_visits(*plans):
         raise Refused("unknown_visit", field="visit", allowed=list_visits(*plans))

@@ -39,7 +39,7 @@ def read_participants(
 def read_cells(connection: Connection, chosen: FormSelection, people: Sequence[int]) -> Sequence[MatrixCell]:
     """Every form in the plan of these participants, but for the diary and, where hidden, of one arm."""
     values = {"people": list(people), "now": chosen.at, "diary": chosen.diary}
-    return [MatrixCell._make(row) for row in _cells(chosen.shows_arm).fetch(connection, values)]
+    return [MatrixCell(*row) for row in _cells(chosen.shows_arm).fetch(connection, values)]
 
 
 @cache
