@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
+from sqlmodel import Session
+
 from app.domain.desk.diary_gaps import DiaryGap
 from app.domain.instruments.duration import count_certain
 from app.domain.instruments.severity import Severity
@@ -163,11 +165,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
             work=read_participant_work(context, session, participant, plans, hides, facts.locked),
             may=may,
             gaps=list_diary_gaps(plans, ((state.slot, state.status) for state in diary)),
-            worst=read_worst_severities(
-                context, session, plan, participant_id, [state.slot for state in diary]
-            )
-            if Permission.SCORES_SEE in may
-            else {},
+            worst=_read_worst(context, session, plan, participant, diary),
             waiting_paper=facts.waiting_paper,
         )
 
@@ -178,6 +176,19 @@ def get_form_state(view: ParticipantOverview, slot_id: str) -> FormState:
         if state.slot.public_id == slot_id:
             return state
     raise Refused("unknown_slot")
+
+
+def _read_worst(
+    context: StaffContext,
+    session: Session,
+    plan: Plan,
+    participant: ParticipantCard,
+    diary: Sequence[FormState],
+) -> Mapping[str, Severity]:
+    """The worst answer of each entry of the diary, for who sees scores."""
+    if not context.actor.may(Permission.SCORES_SEE, participant.study_id, participant.site_id):
+        return {}
+    return read_worst_severities(context, session, plan, participant.id, [state.slot for state in diary])
 
 
 def _mask(context: StaffContext, contact: ContactRecord | None) -> ContactDetails | None:

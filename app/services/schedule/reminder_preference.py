@@ -1,27 +1,14 @@
 """When a participant may be reminded: consent, wish, pause and hour, as one value."""
 
-from datetime import date, datetime, time
-from typing import Protocol
+from datetime import date, time
 
 from app.domain.plans.reminders import NEVER, ReminderPreference
 from app.domain.plans.windows import ONE_DAY, start_of_day
+from app.storage.queries.participants import StoredParticipant
+from app.storage.queries.today.people import PersonRow
 
-
-class ReminderWishes(Protocol):
-    """A participant, as far as it says when they may be reminded."""
-
-    @property
-    def zone(self) -> str: ...
-    @property
-    def enrolled_at(self) -> datetime: ...
-    @property
-    def consent_version(self) -> str | None: ...
-    @property
-    def reminders_wanted(self) -> bool: ...
-    @property
-    def remind_at(self) -> str | None: ...
-    @property
-    def reminders_paused_until(self) -> date | None: ...
+ReminderWishes = StoredParticipant | PersonRow
+"""A participant, as far as they say when they may be reminded."""
 
 
 def reminder_preference(participant: ReminderWishes) -> ReminderPreference:
