@@ -211,12 +211,13 @@ _FIRST = (
     Story(
         "0571-008",
         "zh_CN",
-        "W6 was finished within the grace",
+        "W6 was finished within the grace, and a paper of it lies apart",
         55,
         "SOC",
         52,
         forms={"W6": FormStory.IN_GRACE},
         diary=13,
+        paper=DemoPaper("W6", 9, 1),
         alerted=DemoAlert(1, "chest_pain", 9),
     ),
     Story(
