@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.notify.channel import SendFailed, Unconfirmed
+from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.accounts.contacts import read_contact
 from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import ClockContext, ParticipantContext, StaffContext
@@ -148,3 +148,27 @@ def test_letters_and_codes_are_few_and_only_for_whoever_agreed(
     assert tries == ["wrong_code"] * 5 + ["throttled"]
     assert phone.answer(phone.code) == "throttled"
     assert recorded(lone_installation, AuditEvent.ADDRESS_CODE_REFUSED) == 5
+
+
+class SlowServer(MailServer):
+    """Refuses its first letter, after the participant had another one mailed on the same phone."""
+
+    def __init__(self, phone: Phone) -> None:
+        super().__init__()
+        self.phone, self.is_first = phone, True
+
+    def send(self, letter: MessageText) -> None:
+        if self.is_first:
+            self.is_first = False
+            assert self.phone.enter(OTHER) == ""
+            raise SendFailed("refused")
+        super().send(letter)
+
+
+def test_a_letter_that_fails_late_leaves_the_code_that_was_mailed_since(lone: Person) -> None:
+    phone = Phone(lone)
+    phone.server = SlowServer(phone)
+    assert phone.enter(NEW) == "address_not_reached"
+    assert recorded(lone.installation, AuditEvent.ADDRESS_CODE_UNSENT) == 1
+    assert (phone.answer(phone.code), phone.contact()) == ("", (OTHER, "participant"))
+    assert list(verify_trail(lone.installation)) == []

@@ -87,7 +87,9 @@ def mail_address_code(context: ParticipantContext, outbox: MessageSender, addres
     except SendFailed as failed:
         with context.installation.work(context.actor, context.at) as work:
             _lock(work, who)
-            _close(work, work.session.get_one(AddressClaim, who))
+            claim = work.session.get_one(AddressClaim, who)
+            if claim.code_hash == _digest(context, code):  # another may have been mailed meanwhile
+                _close(work, claim)
             work.record(AuditEvent.ADDRESS_CODE_UNSENT, participant_chain(who))
         raise Refused("address_not_reached", field="address") from failed
     except Unconfirmed:
