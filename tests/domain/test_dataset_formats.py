@@ -24,9 +24,12 @@ from app.domain.datasets.tables import ColumnKind, DatasetTable, Row, describe_c
 from app.domain.instruments.definition import Direction
 from app.domain.instruments.scoring.registry import ALGORITHM_NAMES
 from app.domain.instruments.scoring.score import ScoreStatus
+from app.domain.people.names import MOST_CODE
+from app.domain.plans.parsing import LONGEST_WORD
 from app.domain.plans.plan import MissedReason, Owner
 from app.domain.plans.status import ExitKind, Status
 from app.domain.records.dispositions import DispositionKind
+from app.domain.toml_section import LONGEST_LINE
 from tests.domain.trial import SHIPPED
 
 AT = datetime(2026, 6, 14, 2, 0, tzinfo=UTC)
@@ -143,30 +146,38 @@ def test_every_dataset_is_one_that_agencies_take(table: DatasetTable) -> None:
     assert set(names) - set(blinded) == table.arm_columns
 
 
+REASONS = (
+    ("ADQS", "MISRSN"), ("SV", "SVREASOC"), ("QS", "QSREASND"), ("DIARY", "REASND"), ("MISSRSN", "REASON")
+)  # fmt: skip
+PERSON = f"{'s' * LONGEST_WORD}-{'0' * MOST_CODE}-{'p' * LONGEST_WORD}"
+"""Of the longest study at the longest site."""
+
+
 @pytest.mark.req("EDC-10")
 def test_a_coded_column_holds_the_longest_of_its_codes() -> None:
     """A transport file refuses what is too long, and nobody waits for a rare code to find out."""
     codes: dict[tuple[str, str], Iterable[str]] = {
         ("ADQS", "SCRSTAT"): ScoreStatus,
         ("ADQS", "FRMSTAT"): [*Status, "died in window", "not in plan", "in grace"],
-        ("ADQS", "MISRSN"): [*MissedReason, *ExitKind, "not expected"],
         ("ADQS", "MODE"): CollectionMode,
         ("ADQS", "ORIGTR"): ["participant", "proxy"],
         ("ADQS", "HELPBY"): HelpedBy,
         ("ADQS", "ALGOR"): ALGORITHM_NAMES,
         ("ADQS", "BETTER"): Direction,
         ("SV", "SVSTATE"): Status,
-        ("SV", "SVREASOC"): [*MissedReason, *ExitKind, "not expected"],
         ("DS", "DSTERM"): DispositionKind,
         ("DS", "DSSRC"): Owner,
         ("DIARY", "STATE"): Status,
-        ("DIARY", "REASND"): [*MissedReason, *ExitKind],
         ("DIARY", "LATERSN"): LateReason,
         ("ICE", "ICECD"): [*DispositionKind, *(kind.kind for kind in SHIPPED.anchors)],
         ("MISSRSN", "STATE"): Status,
-        ("MISSRSN", "REASON"): [*MissedReason, *ExitKind],
+        ("DM", "ARM"): ["n" * LONGEST_LINE],  # what a plan may call things is as long as it may be there
+        ("ICE", "ICEDECOD"): ["n" * LONGEST_LINE],
+        **{place: [f"EXCUSED: {'n' * LONGEST_WORD}"] for place in REASONS},
+        **{(table.name, "USUBJID"): [PERSON] for table in DATASETS if "USUBJID" in table.keys},
     }
     columns = {(table.name, column.name): column for table in DATASETS for column in table.columns}
+    assert max(map(len, [*MissedReason, *ExitKind])) <= LONGEST_WORD
     for place, words in codes.items():
         longest = max(len(str(word)) for word in words)
         assert longest <= columns[place].length, place

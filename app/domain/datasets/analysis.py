@@ -28,7 +28,7 @@ ADQS = DatasetTable(
     keys=("STUDYID", "USUBJID", "PARAMCD", "AVISIT"),
     columns=describe_columns("""
         STUDYID  | text:40  | P | Study Identifier
-        USUBJID  | text:80  | A | Unique Subject Identifier
+        USUBJID  | text:110 | A | Unique Subject Identifier
         SUBJID   | text:40  | C | Subject Identifier for the Study
         SITEID   | text:20  | C | Study Site Identifier
         TRTP     | text:20  | C | Planned Treatment | code of the randomised arm
@@ -58,7 +58,7 @@ ADQS = DatasetTable(
         CRIT1FL  | text:1   | D | Criterion 1 Evaluation Result Flag
         DTYPE    | text:7   | A | Derivation Type | PHANTOM: expected and missing; nothing is imputed
         FRMSTAT  | text:20  | D | State of the Form
-        MISRSN   | text:40  | C | Reason for a Missing Form
+        MISRSN   | text:60  | C | Reason for a Missing Form
         PARTFL   | text:1   | D | Begun and Never Sent Flag
         POPFL    | text:1   | D | In the Population Flag | randomised and consented
         EXP1FL   | text:1   | D | Expected by Rule Set 1 Flag | exits: death, withdrawal

@@ -46,7 +46,7 @@ REASONS = DatasetTable(
         VISIT    | text:20  | P | Visit Name
         INSTR    | text:40  | P | Instrument
         STATE    | text:20  | D | State at the Cut
-        REASON   | text:40  | C | Reason | UNKNOWN where none was given
+        REASON   | text:60  | C | Reason | UNKNOWN where none was given
         NFORMS   | integer  | D | Forms
     """),
 )

@@ -20,10 +20,10 @@ ICE = DatasetTable(
     keys=("STUDYID", "USUBJID", "ICECD"),
     columns=describe_columns("""
         STUDYID  | text:40  | P | Study Identifier
-        USUBJID  | text:80  | A | Unique Subject Identifier
+        USUBJID  | text:110 | A | Unique Subject Identifier
         ARMCD    | text:20  | C | Planned Arm Code
         ICECD    | text:40  | A | Kind of Event
-        ICEDECOD | text:80  | P | Name of the Event
+        ICEDECOD | text:200 | P | Name of the Event
         ICESTAT  | text:40  | D | Status | what one arm alone has is said to be so, and never guessed
         ICEDTC   | text:10  | C | Date as Stated
         ICEDT    | date     | D | Date from Which It Counts
@@ -43,7 +43,7 @@ ICEPOS = DatasetTable(
     keys=("STUDYID", "USUBJID", "ASSESSID", "ICECD"),
     columns=describe_columns("""
         STUDYID  | text:40  | P | Study Identifier
-        USUBJID  | text:80  | A | Unique Subject Identifier
+        USUBJID  | text:110 | A | Unique Subject Identifier
         ASSESSID | text:24  | A | Assessment of the Feed
         AVISIT   | text:20  | P | Analysis Visit
         REFDT    | date     | D | Day That Is Compared | of completion; the target day where none was sent

@@ -22,7 +22,7 @@ QS = DatasetTable(
     columns=describe_columns("""
         STUDYID  | text:40  | P | Study Identifier
         DOMAIN   | text:2   | A | Domain Abbreviation
-        USUBJID  | text:80  | A | Unique Subject Identifier
+        USUBJID  | text:110 | A | Unique Subject Identifier
         QSSEQ    | integer  | D | Sequence Number | by visit, form and item; stable inside a cut
         QSGRPID  | text:24  | A | Group ID | the assessment of the feed
         QSSPID   | text:40  | A | Sponsor-Defined Identifier | assessment and its version in the feed
@@ -33,7 +33,7 @@ QS = DatasetTable(
         QSSTRESC | text:200 | D | Character Result/Finding in Std Format | code, or score to 10 decimals
         QSSTRESN | decimal  | D | Numeric Finding in Standard Units | the same as a number
         QSSTAT   | text:8   | D | Completion Status
-        QSREASND | text:40  | C | Reason Not Performed
+        QSREASND | text:60  | C | Reason Not Performed
         QSDRVFL  | text:1   | D | Derived Flag | Y on scores
         QSEVLINT | text:8   | P | Evaluation Interval | recall of the item
         VISITNUM | decimal  | P | Visit Number
@@ -52,7 +52,7 @@ SUPPQS = DatasetTable(
     columns=describe_columns("""
         STUDYID  | text:40  | P | Study Identifier
         RDOMAIN  | text:2   | A | Related Domain Abbreviation
-        USUBJID  | text:80  | A | Unique Subject Identifier
+        USUBJID  | text:110 | A | Unique Subject Identifier
         IDVAR    | text:8   | A | Identifying Variable
         IDVARVAL | text:24  | A | Identifying Variable Value | the assessment
         QNAM     | text:8   | A | Qualifier Variable Name
@@ -71,13 +71,13 @@ DIARY = DatasetTable(
     keys=("STUDYID", "USUBJID", "DRDTC", "ITEM"),
     columns=describe_columns("""
         STUDYID  | text:40  | P | Study Identifier
-        USUBJID  | text:80  | A | Unique Subject Identifier
+        USUBJID  | text:110 | A | Unique Subject Identifier
         ASSESSID | text:24  | A | Assessment of the Feed
         DRDTC    | text:10  | P | Day of the Diary
         DRDY     | integer  | D | Study Day of the Diary | from randomisation; there is no day 0
         VISIT    | text:20  | P | Code of the Day
         STATE    | text:20  | D | State at the Cut
-        REASND   | text:40  | C | Reason Not Performed
+        REASND   | text:60  | C | Reason Not Performed
         ITEM     | text:40  | A | Item | empty where nothing was entered
         ITEMNUM  | integer  | A | Number of the Item
         VALUEC   | text:200 | C | Answer | empty where the item was left blank

@@ -19,7 +19,7 @@ DM = DatasetTable(
     columns=describe_columns("""
         STUDYID  | text:40  | P | Study Identifier
         DOMAIN   | text:2   | A | Domain Abbreviation
-        USUBJID  | text:80  | A | Unique Subject Identifier | study and participant's code
+        USUBJID  | text:110 | A | Unique Subject Identifier | study and participant's code
         SUBJID   | text:40  | C | Subject Identifier for the Study
         RFSTDTC  | text:10  | C | Subject Reference Start Date/Time | day of randomisation, in both arms
         RFRNDTC  | text:24  | C | Instant of Randomisation (UTC) | empty where only its day is known
@@ -28,7 +28,7 @@ DM = DatasetTable(
         DTHFL    | text:1   | D | Subject Death Flag
         SITEID   | text:20  | C | Study Site Identifier
         ARMCD    | text:20  | C | Planned Arm Code
-        ARM      | text:80  | A | Description of Planned Arm
+        ARM      | text:200 | A | Description of Planned Arm
         LANGUAGE | text:10  | C | Language of the Participant
         TZONE    | text:40  | P | Time Zone of Record | IANA name; days are days of this zone
     """),
@@ -44,7 +44,7 @@ DS = DatasetTable(
     columns=describe_columns("""
         STUDYID  | text:40  | P | Study Identifier
         DOMAIN   | text:2   | A | Domain Abbreviation
-        USUBJID  | text:80  | A | Unique Subject Identifier
+        USUBJID  | text:110 | A | Unique Subject Identifier
         DSSEQ    | integer  | D | Sequence Number
         DSTERM   | text:40  | C | Reported Term for the Disposition Event | the code as recorded
         DSDECOD  | text:40  | A | Standardized Disposition Term
@@ -66,12 +66,12 @@ SV = DatasetTable(
     columns=describe_columns("""
         STUDYID  | text:40  | P | Study Identifier
         DOMAIN   | text:2   | A | Domain Abbreviation
-        USUBJID  | text:80  | A | Unique Subject Identifier
+        USUBJID  | text:110 | A | Unique Subject Identifier
         VISITNUM | decimal  | P | Visit Number | order of the plan; visits that staff added have decimals
         VISIT    | text:20  | P | Visit Name
         SVPRESP  | text:1   | A | Pre-specified | Y; empty for a visit that staff added
         SVOCCUR  | text:1   | D | Occurrence | Y: a form was sent; N: all are missed or excused
-        SVREASOC | text:40  | C | Reason for Occur Value | why the form is missing
+        SVREASOC | text:60  | C | Reason for Occur Value | why the form is missing
         SVSTDTC  | text:20  | C | Start Date/Time of Observation | local time at which the form was completed
         SVSTDY   | integer  | D | Study Day of Start of Observation
         SVOPDTC  | text:10  | P | First Day of the Window
