@@ -7,7 +7,7 @@ more, so a source that old browsers cannot read is refused here.
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,11 @@ def _known(node: js.Node) -> bool | None:
 def _drop_uncalled(program: js.Node) -> None:
     """Remove functions that nothing but themselves names, until all are named."""
     while uncalled := _uncalled(program):
-        _rewrite(program, lambda node, gone=tuple(uncalled): None if node in gone else node)  # type: ignore[misc]
+        _rewrite(program, partial(_without, uncalled))
+
+
+def _without(dropped: Collection[js.Node], node: js.Node) -> js.Node | None:
+    return None if node in dropped else node
 
 
 def _uncalled(program: js.Node) -> list[js.Node]:

@@ -95,6 +95,15 @@ def test_staying_oneself_changes_nothing_and_nobody_else_can_be_chosen(phone: Ph
         assert phone.client.post("/settings/people", data={"person": wrong}).status_code == 422
 
 
+def test_who_has_not_chosen_a_mark_is_offered_to_on_the_first_page(phone: Phone, second: Phone) -> None:
+    offer = 'href="/settings/mark"'
+    assert offer not in phone.client.get("/home").text  # nobody else is here
+    phone.client.post(f"/a/{second.link}", data=BOTH)
+    assert offer in phone.client.get("/home").text
+    phone.client.post("/settings/mark", data={"drawing": "star", "nickname": ""})
+    assert offer not in phone.client.get("/home").text
+
+
 def test_logging_out_removes_the_active_one_and_offers_the_other(phone: Phone, second: Phone) -> None:
     first = parsed(phone.client.get("/settings/leave").text)
     assert "First used: 2 March 2026, 09:30" in first.text
@@ -178,9 +187,7 @@ def test_each_person_has_a_mark_on_every_page_that_no_record_holds(phone: Phone,
     assert locked.count('aria-label="Blue circle"') == 2
     assert mark in client.get("/settings/people").text
     client.post("/unlock", data=CHECK)
-    assert 'href="/settings/mark"' in client.get("/home").text  # who was here first has not chosen yet
     client.post("/settings/mark", data={"drawing": "heart", "nickname": ""})
-    assert 'href="/settings/mark"' not in client.get("/home").text
     assert 'aria-label="Red heart"' in client.get(f"/f/{phone.begin()}").text
     with phone.person.installation.read() as session:
         base = session.connection().connection.driver_connection
