@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
 import pytest
 from sqlmodel import select
@@ -87,6 +88,20 @@ def _press_outdated(context: StaffContext, server: MailServer, who: int) -> None
     assert server.letters == []
 
 
+def _press_twice_at_once(context: StaffContext, who: int) -> None:
+    """The later press, by anybody, sends nothing while the first one's letter is under way."""
+    presses: list[str] = []
+
+    def press() -> None:
+        again = partial(change_contact, context, outbox(slow), who, "email", NEW, "moved")
+        presses.append(refused(again))
+
+    slow = SlowServer(press=press)
+    other = replace(context, actor=replace(context.actor, id="staff:999"))
+    change_contact(other, outbox(slow), who, "email", "slow@example.org", "moved")
+    assert (presses, len(slow.letters)) == (["test_under_way"], 1)
+
+
 @pytest.mark.req("PRI-01", "AUD-01")
 def test_a_new_address_is_tried_first_and_the_old_one_gets_nothing_more(
     installation: Installation, site: Site
@@ -114,11 +129,7 @@ def test_a_new_address_is_tried_first_and_the_old_one_gets_nothing_more(
     assert recorded(installation, AuditEvent.CONTACT_CHANGED) == 0
     server.fails = None
     _press_outdated(context, server, who)
-    presses: list[str] = []
-    slow = SlowServer(press=lambda: presses.append(change()), fails=None)
-    other = replace(context, actor=replace(context.actor, id="staff:999"))
-    change_contact(other, outbox(slow), who, "email", "slow@example.org", "moved")
-    assert (presses, len(slow.letters), server.letters) == (["test_under_way"], 1, [])
+    _press_twice_at_once(context, who)
     change_contact(context, outbox(server), who, "email", " ｎｅｗ＠example．org ", " moved ")
     reach = get_participant_reach(context, who)
     assert reach.contact is not None
