@@ -314,16 +314,10 @@ class _Transaction:
         if self.unpublished:
             raise UnpublishedChange(f"forms of {sorted(self.unpublished)} changed and the feed was not told")
         entries = []
-        for declared in sorted(self.declared, key=lambda each: each.chain):
-            head = self._head(declared.chain, declared.study_id)
+        for each in sorted(self.declared, key=lambda declared: declared.chain):
+            head = self._head(each.chain, each.study_id)
             audited = build_entry(
-                head,
-                declared.event,
-                declared.actor,
-                declared.at,
-                declared.changes,
-                declared.reason,
-                declared.facts,
+                head, each.event, each.actor, each.at, each.changes, each.reason, each.facts
             )
             move_locked_head(head, audited)
             self._moved.append(head)
@@ -376,7 +370,7 @@ class _Transaction:
     def _allow_flush(self, session: Session, _context: UOWTransaction, _rows: object) -> None:
         rows = [*session.new, *session.dirty, *session.deleted]
         for row in rows:
-            if not (isinstance(row, AuditChain) and row in self._moved):
+            if not any(row is head for head in self._moved):
                 check_row_change(row, deleted=row in session.deleted)
         tables = dict.fromkeys(table_of(type(row)).name for row in rows)
         self._flushing.enter_context(allow_tables(session.connection(), tables, flushing=True))
