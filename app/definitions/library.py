@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.definitions.alert_rules import check_alert_rules
+from app.definitions.dataset_codes import check_dataset_codes
 from app.definitions.reading import read_definition, read_definition_bytes
 from app.domain.datasets.terms import InstrumentTerms, parse_terms
 from app.domain.instruments.definition import Condition, Instrument
@@ -78,7 +79,7 @@ def load_library(root: Path, languages: Collection[str]) -> Library:
         instruments[instrument.id, instrument.version] = instrument
         for text in _texts(root, path.parent, instrument):
             texts[instrument.id, instrument.version, text.lang] = editions[text.sha256] = text
-    plans: dict[tuple[str, str], Plan] = {}
+    plans: dict[tuple[str, str], tuple[Plan, str]] = {}
     for path in sorted(root.glob("plans/*/*.toml")):
         plan = parse_plan(read_definition(path, _name(root, path)), _name(root, path))
         _check_folder(root, path.with_suffix(""), f"plans/{plan.id}/{plan.version}")
@@ -86,8 +87,11 @@ def load_library(root: Path, languages: Collection[str]) -> Library:
         _check_languages(plan, _name(root, path), languages, texts)
         plan = replace(plan, instruments=used)
         check_alert_rules(plan, _name(root, path), instruments)
-        plans[plan.id, plan.version] = plan
-    return Library(root, instruments, texts, plans, _terms(root, instruments), editions)
+        plans[plan.id, plan.version] = plan, _name(root, path)
+    terms = _terms(root, instruments)
+    check_dataset_codes(plans, instruments, terms)
+    read = {key: plan for key, (plan, _file) in plans.items()}
+    return Library(root, instruments, texts, read, terms, editions)
 
 
 def _terms(

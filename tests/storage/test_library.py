@@ -254,6 +254,28 @@ def test_two_files_of_terms_for_one_instrument_are_refused(root: Path) -> None:
         load(root)
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "code"),
+    [
+        ("terms/qlq-c30-3.0.toml", 'RF = "C30RF2"', 'RF = "C30PF2"', "code of a score C30PF2"),
+        (
+            "symptom-diary/1.1/instrument.toml",
+            'name = "Symptom diary"',
+            'name = "EORTC QLQ-C30 v3.0"',
+            "category EORTC QLQ-C30",
+        ),
+    ],
+)
+def test_a_code_means_one_thing_in_the_datasets_of_a_study(
+    root: Path, file: str, old: str, new: str, code: str
+) -> None:
+    unlock(root)
+    replaced(root / file, old, new)
+    with pytest.raises(BadDefinition, match=code) as refused:
+        load(root)
+    assert refused.value.key == "instruments"
+
+
 def test_a_published_plan_uses_no_draft(root: Path) -> None:
     unlock(root)
     replaced(
