@@ -16,6 +16,7 @@ from app.storage.engine import open_engine
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.tables.studies import Site
 from tests.services.people import START, Person, enrolled, enrolment, library, site_entry
+from tests.services.reminded import come_to_evening
 from tests.stages import Stage
 
 PLAN = ("sbrt-nsclc", "1.0")
@@ -68,9 +69,15 @@ def _invited(installation: Installation) -> Sequence[str]:
     return told.url.rsplit("/", 1)[1], told.code
 
 
+def _evening(installation: Installation) -> Sequence[str]:
+    return (come_to_evening(installation, site_of(installation)).cookie,)
+
+
 STUDY = grown(_study)
 SITE = grown(_site, STUDY)
 PERSON = grown(_person, SITE)
+EVENING_COME = grown(_evening, SITE)
+"""Somebody whose first diary day has come to its evening, with one reminder queued."""
 INVITED = grown(_invited, SITE)
 """Somebody enrolled who has not used their link yet; its secrets are the link's and the code."""
 
@@ -81,7 +88,16 @@ def begun(fixtures: Iterable[str]) -> Stage | None:
     A test file may have a person or a site of its own; only those of this folder rest on its installation.
     """
     asked = frozenset(fixtures)
-    stages: Sequence[tuple[str, Stage]] = (("lone_site", SITE), ("lone_installation", STUDY))
+    stages: Sequence[tuple[str, Stage]] = (
+        ("lone", PERSON),
+        ("lone_site", SITE),
+        ("lone_installation", STUDY),
+    )
     if "installation" in asked:
-        stages = (("person", PERSON), ("site", SITE), ("installation", STUDY))
+        stages = (
+            ("due_reader", EVENING_COME),
+            ("person", PERSON),
+            ("site", SITE),
+            ("installation", STUDY),
+        )
     return next((stage for name, stage in stages if name in asked), None)

@@ -16,7 +16,7 @@ from tests.services.full_course import COURSE
 from tests.services.matter_stage import TwoSites, open_two_sites
 from tests.services.owner import Owner, unguarded
 from tests.services.people import Person, enrolled
-from tests.services.reminded import EVENING, come_to_evening
+from tests.services.reminded import EVENING
 from tests.services.staff_desk import Desk, open_desk
 from tests.stages import Stage
 
@@ -90,9 +90,11 @@ def desk(installation: Installation, site: Site) -> Desk:
 
 
 @pytest.fixture
-def due_reader(installation: Installation, site: Site) -> Person:
+def due_reader(
+    installation: Installation, site: Site, migrated_url: str, secrets: dict[str, tuple[str, ...]]
+) -> Person:
     """Somebody whose first diary day has come to its evening, with one reminder queued."""
-    return come_to_evening(installation, site)
+    return Person(installation, site, "0571-001", secrets[migrated_url][0])
 
 
 @pytest.fixture
@@ -125,6 +127,11 @@ def lone_sites(migrated_sqlite_url: str) -> Iterator[TwoSites]:
 
 
 @pytest.fixture
-def lone(lone_installation: Installation, lone_site: Site) -> Person:
+def lone(
+    lone_installation: Installation,
+    lone_site: Site,
+    migrated_sqlite_url: str,
+    secrets: dict[str, tuple[str, ...]],
+) -> Person:
     """Somebody enrolled, on SQLite alone."""
-    return enrolled(lone_installation, lone_site, "0571-001")
+    return Person(lone_installation, lone_site, "0571-001", secrets[migrated_sqlite_url][0])

@@ -18,24 +18,16 @@ from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.hand_over import HAND_OVER_LIFE, begin_hand_over
 from app.services.clinic.participant_overview import get_participant_overview
 from app.services.core.context import ParticipantContext, StaffContext
-from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.enrolment import add_participant
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Response
-from app.storage.tables.studies import Site
 from tests.services.confirming import confirming, newcomer
-from tests.services.people import PIN, START, Person, days, enrolled
+from tests.services.people import PIN, START, Person, days
 
 HERE = "192.0.2.7"
 SOON = START + timedelta(minutes=5)
-
-
-@pytest.fixture
-def lone(lone_installation: Installation, lone_site: Site) -> Person:
-    """Somebody with a phone and a PIN, on SQLite alone."""
-    return enrolled(lone_installation, lone_site, "0571-001")
 
 
 def hand_over(person: Person, slot: str = "") -> str:
