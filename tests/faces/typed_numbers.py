@@ -74,7 +74,9 @@ def build_page(instrument: Instrument, answers: Mapping[str, int] | None = None)
         f'{head}name = "Numbers"\ninstruction = "Type."\n[items]\n{words}', "text.toml", instrument
     )
     key = item_tokens(len(instrument.items), b"x")
-    return replace(samples.form(), questions=build_questions(instrument, text, answers or {}), key=key)
+    questions = build_questions(instrument, text, answers or {})
+    parts = samples.assets().parts(questions, dark=False)
+    return replace(samples.form(), questions=questions, parts=parts, key=key)
 
 
 def read_on_server(instrument: Instrument, code: str, typed: str) -> AnswerValue:

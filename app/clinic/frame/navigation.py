@@ -1,13 +1,12 @@
 """The menu of the desk: one table, of which everybody sees what their grants in the chosen study allow."""
 
 from dataclasses import dataclass
-from functools import cache
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 
 from app.clinic.frame.studies import STUDY
-from app.domain.records.access import ROLE_PERMISSIONS, Actor, Permission, Role
+from app.domain.records.access import ROLE_PERMISSIONS, Actor, Permission
 from app.i18n.marking import N_
 from app.web.permissions import ROUTES
 from app.web.urls import (
@@ -77,11 +76,7 @@ NAVIGATION: tuple[MenuEntry, ...] = (
 
 def list_menu(actor: Actor) -> tuple[MenuEntry, ...]:
     """The entries that these grants show."""
-    return _list_entries(frozenset(grant.role for grant in actor.grants))
-
-
-@cache  # at most as many as there are sets of roles
-def _list_entries(roles: frozenset[Role]) -> tuple[MenuEntry, ...]:
+    roles = {grant.role for grant in actor.grants}
     permitted = frozenset[Permission | None]({None}).union(*(ROLE_PERMISSIONS[role] for role in roles))
     shown: dict[str, MenuEntry] = {}
     for entry in NAVIGATION:
