@@ -12,13 +12,16 @@ from bench.trial import sqlite_trial
 SITES = 20
 SAVED, SENT = 1000, 12_000
 """Forms for each load."""
+_LEAST_SENT, _TINY_SENT = 3000, 600
+"""A load of three seconds sends each form once."""
 
 
 def sqlite(run: Run) -> Iterator[Figure]:
     """The same requests as on PostgreSQL, in one process that holds the file."""
     saved = run.scale.of(SAVED, 60)
     with sqlite_trial(run.scale.of(SITES, 2)) as study:
-        forms = add_begun(study, saved + run.scale.of(SENT, 600))
+        sent = run.scale.of(SENT, _TINY_SENT if run.scale.tiny else _LEAST_SENT)
+        forms = add_begun(study, saved + sent)
         with daybook(study.url, workers=1) as served:
             save = run.driven(served, saving_requests(forms[:saved]))
             submit = run.driven(served, sending_requests(forms[saved:]))
