@@ -27,7 +27,7 @@ class FormCard:
 
     status: str  # "open" | "due" | "overdue" | "in_progress"
     name: str
-    questions: int
+    questions: int  # 0 where the answers decide how many there are
     minutes: int  # that are left
     answered: int
     closes: str
@@ -79,9 +79,9 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
         FormCard(
             status=form.status.value,
             name=name_form(current, form.name, form.occasion),
-            questions=form.questions,
+            questions=form.certain,
             minutes=form.remaining_minutes,
-            answered=form.answered if form.counts else 0,
+            answered=form.answered,
             closes=formats.format_last_day(form.until_on, current.language),
             url=url_of_form(form.slot),
             helper=form.helper,

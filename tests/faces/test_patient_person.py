@@ -104,6 +104,10 @@ def test_home_is_one_small_request_and_its_stylesheet(phone: Phone, clock: Clock
     assert len(cards) == 3
     assert [len(card.all("a", class_="btn")) for card in cards] == [1, 1, 1]
     assert ("12 of 30 answered" in shown.text) is (spoken == "en")
+    # Of a diary the answers decide how many questions it has.
+    questions, minutes = {"en": ("question", "About "), "zh_CN": ("个问题", "约 ")}[spoken]
+    assert [questions in card.text for card in cards] == [True, False, False]
+    assert [minutes in card.text for card in cards] == [False, True, True]
     assert {"en": "Quality of life · At the start", "zh_CN": "生活质量 · 研究开始时"}[spoken] in shown.text
     assert shown.one("div", id="unsent", role="status").text == ""
     links = [each["href"] for each in shown.one("ul", class_="links").all("a")]

@@ -75,9 +75,7 @@ def test_a_symptom_that_is_not_ticked_has_a_status_and_no_value(
     person.save("D0", START, *given(("pain", OPEN), ("fever", 1), ("any_symptom", OPEN)))
     home = get_home(ParticipantContext(installation, person.participant(START), START))
     assert home.urgent, "a tick that means call now counts before the list is gone through"
-    assert [(form.questions, form.minutes, form.counts) for form in home.due if form.for_day] == [
-        (1, 1, False)
-    ]
+    assert [(form.questions, form.minutes, form.certain) for form in home.due if form.for_day] == [(1, 1, 0)]
     said = day(person, pain=OPEN, fever=1)
     refused = refusal_of(lambda: person.submit("D0", SENT, said))
     assert (refused.code, refused.details["items"]) == ("unanswered", ("pain", "temperature"))

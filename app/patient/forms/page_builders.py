@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
 from app.domain.instruments.definition import Item, ItemKind
-from app.domain.instruments.duration import count_questions, estimate_minutes
+from app.domain.instruments.duration import count_certain, count_questions, estimate_minutes
 from app.domain.instruments.reserved_codes import TICK_PREFIX
 from app.domain.instruments.responses import NOT_TICKED, AnswerValue, applicable_items, format_answer
 from app.domain.instruments.text import InstrumentText, print_answer
@@ -30,13 +30,12 @@ def url_of_form(slot: str) -> str:
 
 
 def begin_page(current: ParticipantRequest, form: OpenForm, error: str = "", who: str = "") -> BeginPage:
-    count = count_questions(form.instrument, form.leave_out)
     return BeginPage(
         name=name_form(current, form.name, form.occasion),
         lang=_tag(form),
         instruction=form.text.instruction,
-        questions=count,
-        minutes=estimate_minutes(count),
+        questions=count_certain(form.instrument, form.leave_out),
+        minutes=estimate_minutes(count_questions(form.instrument, form.leave_out)),
         begin_url=f"{url_of_form(form.slot.public_id)}/begin",
         demonstration=_demonstration(form),
         error=error,

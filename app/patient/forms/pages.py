@@ -21,7 +21,7 @@ class BeginPage:
     name: str
     lang: str
     instruction: str
-    questions: int
+    questions: int  # 0 where the answers decide how many there are
     minutes: int
     begin_url: str
     demonstration: bool

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from app.domain.capture.outbox import item_tokens
 from app.domain.instruments.definition import Instrument, Item
-from app.domain.instruments.duration import count_questions, estimate_minutes
+from app.domain.instruments.duration import count_certain, count_questions, estimate_minutes
 from app.domain.instruments.responses import (
     NOT_TICKED,
     OPEN,
@@ -115,13 +115,12 @@ def _form(instrument: Instrument, text: InstrumentText, plan: Plan) -> OpenForm:
 
 
 def _begin(instrument: Instrument, text: InstrumentText) -> BeginPage:
-    count = count_questions(instrument)
     return BeginPage(
         name=text.name,
         lang=(find_language(text.lang) or ENGLISH).tag,
         instruction=text.instruction,
-        questions=count,
-        minutes=estimate_minutes(count),
+        questions=count_certain(instrument),
+        minutes=estimate_minutes(count_questions(instrument)),
         begin_url="#",
         demonstration=text.wording == "demonstration",
     )

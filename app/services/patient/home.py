@@ -7,7 +7,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.domain.instruments.duration import count_questions, estimate_minutes
+from app.domain.instruments.duration import count_certain, count_questions, estimate_minutes
 from app.domain.plans.occasions import FormOccasion
 from app.domain.plans.schedule import needs_late_reason
 from app.domain.plans.status import ANSWERABLE, Status, answerable_until
@@ -35,8 +35,8 @@ COMPLETED = "completed"
 class DueForm:
     """A form that can be filled in now; `until_on` is the last local day on which it can be.
 
-    `counts`: that so many of its questions are answered says something, because all are asked. `helper`: who
-    was confirmed to fill it in, so that it can begin at once; "" where that is asked first.
+    `certain`: how many questions it has whatever is answered; 0 where the answers decide. `helper`: who was
+    confirmed to fill it in, so that it can begin at once; "" where that is asked first.
     """
 
     slot: str
@@ -46,7 +46,7 @@ class DueForm:
     for_day: date | None
     questions: int
     answered: int
-    counts: bool
+    certain: int
     helper: str
     until_on: date
 
@@ -229,7 +229,7 @@ def _due(context: ParticipantContext, slot: Slot, answered: int) -> DueForm:
         for_day=slot.for_day,
         questions=count_questions(form.instrument, form.leave_out),
         answered=answered,
-        counts=form.instrument.list_item is None,
+        certain=count_certain(form.instrument, form.leave_out),
         helper=_helper(context, form, slot),
         until_on=local_day(context.at, slot.zone) if window is None else _until(slot, window, context.at),
     )
