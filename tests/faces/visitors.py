@@ -16,6 +16,7 @@ from app.services.core.installation import Installation
 from app.services.schedule.enrolment import enrol_participant, issue_invitation
 from app.services.setup.studies import load_study, open_site
 from tests.applications import visitor
+from tests.markup import parsed
 from tests.services.people import PIN, START, Person, enrolment, site_entry
 
 ANSWERS = {f"q{number}": "2" for number in range(1, 31)}
@@ -43,6 +44,11 @@ class Phone:
         begun = self.client.post(f"/f/{slot}/begin", data={"who": "self"})
         assert begun.status_code == 303, begun.text
         return slot
+
+    def call_numbers(self, path: str) -> list[str]:
+        """The numbers in the box of a form that says to call now."""
+        box = parsed(self.client.get(path).text).one("div", id="urgent")
+        return [link["href"] for link in box.all("a")]
 
     def save(self, slot: str, *events: dict[str, object], client: str = "c1") -> Response:
         return self.client.post(f"/f/{slot}/answers", json={"client": client, "events": list(events)})

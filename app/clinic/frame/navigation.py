@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from app.clinic.frame.studies import STUDY
-from app.domain.records.access import ROLE_PERMISSIONS, Actor, Permission
+from app.domain.records.access import Actor, Permission
 from app.i18n.marking import N_
 from app.web.permissions import ROUTES
 from app.web.urls import (
@@ -76,11 +76,10 @@ NAVIGATION: tuple[MenuEntry, ...] = (
 
 def list_menu(actor: Actor) -> tuple[MenuEntry, ...]:
     """The entries that these grants show."""
-    roles = {grant.role for grant in actor.grants}
-    permitted = frozenset[Permission | None]({None}).union(*(ROLE_PERMISSIONS[role] for role in roles))
     shown: dict[str, MenuEntry] = {}
     for entry in NAVIGATION:
-        if {entry.permission, ROUTES["GET", entry.address].permission} <= permitted:
+        asked = entry.permission, ROUTES["GET", entry.address].permission
+        if all(permission is None or actor.reach(permission) for permission in asked):
             shown.setdefault(entry.address, entry)
     return tuple(shown.values())
 

@@ -78,9 +78,8 @@ def change_contact(
     way, kept, why = ContactChannel(channel), check_contact_address(address), check_reason(reason)
     check_act(context)
     with send_alone(context.installation, participant_id, context.at):
-        check_act(
-            context
-        )  # once more: the same page may have been pressed while another message was under way
+        # Once more: the same page may have been pressed while another message was under way.
+        check_act(context)
         _send_test(context, outbox, participant_id, way, kept)
         with context.unit_of_work() as work:
             participant = _lock(work, participant_id)
