@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -186,8 +187,14 @@ async def _invalid(request: Request, error: Exception) -> Response:
         return error_page(request, 422, _translated(request, FIELDS) % {"fields": fields})
     if any(fault["type"] == "json_invalid" for fault in faults):
         return problem_response("malformed", 400, "Bad Request", "The body is not valid JSON.")
-    details = [{**_location(fault["loc"]), "detail": fault["msg"]} for fault in faults]
+    details = [{**_location(fault["loc"]), "detail": _words_of(fault)} for fault in faults]
     return problem_response("validation", 422, _phrase(422), "Some fields are not as allowed.", details)
+
+
+def _words_of(fault: Mapping[str, Any]) -> str:
+    """What is wrong, in our own words where a check of ours found it: Pydantic begins those with its own."""
+    ours = fault.get("ctx", {}).get("error") if fault["type"] == "value_error" else None
+    return str(ours or fault["msg"])
 
 
 async def _failed(request: Request, _error: Exception) -> Response:

@@ -235,7 +235,11 @@ def test_a_code_of_another_site_is_refused_by_the_edc(edc: Edc) -> None:
 def test_the_edcs_numbers_are_refused_instead_of_converted(edc: Edc, name: str, value: str) -> None:
     refused = edc.get("/changes", None, **{name: value})
     assert refused.status_code == 422
-    assert refused.json()["errors"][0]["parameter"] == name
+    fault = refused.json()["errors"][0]
+    assert (fault["parameter"], fault["detail"]) == (
+        name,
+        "must be a whole number, written in the digits 0 to 9",
+    )
 
 
 def test_the_edcs_switches_are_true_or_false(edc: Edc) -> None:
