@@ -11,6 +11,7 @@ from sqlmodel import Session, SQLModel
 
 from app.domain.records.audit import GENESIS, FieldChange
 from app.storage.database.write_guard import WriteRefused
+from app.storage.plain_rows import SlotRecord
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import DataExport
 from app.storage.tables.schedule import Slot
@@ -136,7 +137,7 @@ _WINDOW = ("opens_on", "target_on", "closes_on")
 """The days of a slot's window, told together: a participant has some 245 of them."""
 
 
-_PUBLISHED_FACTS = (
+PUBLISHED_FACTS = (
     "visit",
     "for_day",
     "window_version",
@@ -156,7 +157,7 @@ def changes_published_fact(row: SQLModel) -> bool:
     state: sa.orm.InstanceState[Any] = sa.inspect(row)
     return state.key is not None and any(
         state.get_history(column, PassiveFlag.PASSIVE_NO_FETCH).has_changes()
-        for column in _PUBLISHED_FACTS
+        for column in PUBLISHED_FACTS
         if column in state.committed_state
     )
 
@@ -239,22 +240,26 @@ def record_name(row: SQLModel) -> str:
     return f"{row.__tablename__}:{'/'.join(str(key) for key in keys)}"
 
 
-def chain_of_values(row: Mapping[str, Any]) -> str | None:
-    """The same for a new row that is given by its columns."""
-    participant_id = row.get("participant_id")
-    return participant_chain(participant_id) if participant_id is not None else None
+def new_slot_changes(slot: Mapping[str, Any]) -> list[FieldChange]:
+    """What `row_changes` tells of a new slot that is given by the names of its columns."""
+    days = _days([slot[day] for day in _WINDOW])
+    return [FieldChange(f"slot:{slot['visit']}/{slot['instrument']}", "window", None, days)]
 
 
-def new_row_changes(table: str, row: Mapping[str, Any]) -> Iterator[FieldChange]:
-    """The changes of a new slot that is given by its columns, as `row_changes` tells them of a session's.
+def changed_slot_changes(slot: SlotRecord, new: SlotRecord) -> list[FieldChange]:
+    """The same of a slot that is to be changed."""
+    name = f"slot:{new.visit}/{new.instrument}"
+    before, after = [[getattr(each, day) for day in _WINDOW] for each in (slot, new)]
+    told = [] if before == after else [FieldChange(name, "window", _days(before), _days(after))]
+    for column, was, now in zip(slot._fields, slot, new, strict=True):
+        if was != now and f"slot.{column}" not in NOT_AUDITED:
+            told.append(FieldChange(name, column, was, now))
+    return told
 
-    Raises LookupError for any other table: its rows go through a session.
-    """
-    if table != "slot":
-        raise LookupError(table)
-    yield FieldChange(
-        f"slot:{row['visit']}/{row['instrument']}", "window", None, _days([row[day] for day in _WINDOW])
-    )
+
+def rests_feed_on(slot: SlotRecord, new: SlotRecord) -> bool:
+    """Whether a slot is to be changed in something that the feed has to be told."""
+    return any(getattr(slot, column) != getattr(new, column) for column in PUBLISHED_FACTS)
 
 
 def row_changes(row: SQLModel, deleted: bool) -> Iterator[FieldChange]:

@@ -20,11 +20,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from app.domain.records.access import Actor
 from app.domain.records.acts import KeyedAct
-from app.domain.records.audit import (
-    GENESIS,
-    AuditEvent,
-    FieldChange,
-)
+from app.domain.records.audit import GENESIS, AuditEvent, FieldChange
 from app.domain.records.feed import FeedEventDraft
 from app.storage.act_keys import claim_act
 from app.storage.audit import (
@@ -39,19 +35,20 @@ from app.storage.database.write_guard import WriteRefused
 from app.storage.engine import allow_tables, find_write_guard, write_engine
 from app.storage.feed_log import PendingEvent, append_feed_events
 from app.storage.proof.event_tables import COVERS
-from app.storage.proof.row_facts import FactKey, RowFact, flushed_row_fact, new_row_fact
+from app.storage.proof.row_facts import FactKey, RowChange, RowFact, flushed_row_fact
 from app.storage.row_changes import (
     chain_of_row,
-    chain_of_values,
     changes_published_fact,
     check_row_change,
-    new_row_changes,
     participant_chain,
+    rests_feed_on,
     row_changes,
 )
+from app.storage.statements.slot_rows import SlotChanges, insert_slots, update_slots
 from app.storage.tables.audit import AuditChain
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedEvent
+from app.storage.tables.schedule import Slot
 
 _NO_KEY = FactKey(b"")
 """For a storage of which nobody holds a key; an installation always gives its own."""
@@ -69,16 +66,6 @@ class DeclaredEvent:
     at: datetime
     changes: list[FieldChange] = field(default_factory=list)
     facts: list[RowFact] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class RowChange:
-    """A row that this transaction changed: what its entry tells of it, and what it states."""
-
-    table: str
-    chain: str | None
-    changes: Sequence[FieldChange]
-    fact: RowFact | None
 
 
 class UnitOfWork:
@@ -175,9 +162,15 @@ class UnitOfWork:
         versions = [event.draft.version for event in waiting if event.draft.ref == ref]
         return max([self.session.execute(last).scalar() or 0, *versions]) + 1
 
-    def insert_rows(self, kind: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store new rows of one table by one statement; their changes are told like those of a session."""
-        self._transaction.insert_rows(kind, rows)
+    def insert_slots(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store new slots, given by the names of their columns; told like the rows of a session."""
+        self._transaction.insert_slots(rows)
+
+    def update_slots(self, participant_id: int, changed: SlotChanges) -> None:
+        """Change slots of a participant, and tell it likewise. Raises WriteRefused as `update_slots`."""
+        self._transaction.update_slots(participant_id, changed)
+        for slot, _new in changed:
+            self.reread(Slot, slot.id)
 
     @contextmanager
     def hot_connection(self, chain: str) -> Iterator[Connection]:
@@ -277,17 +270,21 @@ class _Transaction:
                 self.session.expire_all()
             self._head(chain, study_id)
 
-    def insert_rows(self, kind: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-        if not rows:
-            return
-        table, connection = table_of(kind).name, self.session.connection()
-        for row in rows:
-            changes = list(new_row_changes(table, row))
-            fact = new_row_fact(self._fact_key, table, row)
-            self._collected.append(RowChange(table, chain_of_values(row), changes, fact))
-        find_write_guard(connection).owes = True
-        with allow_tables(connection, {table: None}):
-            connection.execute(sa.insert(kind), list(rows))
+    def insert_slots(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        if rows:
+            self._tell(insert_slots(self.session.connection(), self._fact_key, rows))
+
+    def update_slots(self, participant_id: int, changed: SlotChanges) -> None:
+        self.session.flush()
+        self._tell(update_slots(self.session.connection(), self._fact_key, participant_id, changed))
+        if any(rests_feed_on(slot, new) for slot, new in changed):
+            self.unpublished.add(participant_chain(participant_id))
+
+    def _tell(self, changes: Iterable[RowChange]) -> None:
+        """Let what was changed be told by an event, without which nothing is committed from now on."""
+        self._collected.extend(changes)
+        if self._collected:
+            find_write_guard(self.session.connection()).owes = True
 
     def assign_changes(self) -> None:
         """Assign what changed since the last time to the events that were declared since then."""
@@ -355,17 +352,16 @@ class _Transaction:
         self._rows.append(row)
 
     def _collect(self, session: Session, _context: UOWTransaction) -> None:
-        gone = session.deleted
-        for row in [*session.new, *session.dirty, *gone]:
+        gone, told = session.deleted, []
+        for row in [*session.new, *_in_order(session.dirty), *gone]:
             chain = chain_of_row(row, session)
             if chain is not None and changes_published_fact(row):
                 self.unpublished.add(chain)
             changes = list(row_changes(row, deleted=row in gone))
             fact = flushed_row_fact(self._fact_key, row, deleted=row in gone)
             if changes or fact is not None:
-                self._collected.append(RowChange(row.__tablename__, chain, changes, fact))
-        if self._collected:
-            find_write_guard(session.connection()).owes = True
+                told.append(RowChange(row.__tablename__, chain, changes, fact))
+        self._tell(told)
 
     def _allow_flush(self, session: Session, _context: UOWTransaction, _rows: object) -> None:
         rows = [*session.new, *session.dirty, *session.deleted]
@@ -381,6 +377,11 @@ class _Transaction:
     def _refuse_bare_commit(self, _session: Session) -> None:
         if not self._commit_allowed:
             raise WriteRefused("only the unit of work commits")
+
+
+def _in_order(rows: Iterable[SQLModel]) -> list[SQLModel]:
+    """Changed rows of a session by table and key: the session has them in no order."""
+    return sorted(rows, key=lambda row: (str(row.__tablename__), sa.inspect(row).identity))
 
 
 def _cover(declared: Sequence[DeclaredEvent], change: RowChange) -> None:

@@ -6,8 +6,9 @@ from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
-from app.services.schedule.slots import apply_proposal, current_anchors, propose_schedule
-from app.storage.queries.slots import list_slots
+from app.services.schedule.slot_changes import apply_proposal
+from app.services.schedule.slots import current_anchors, propose_schedule
+from app.storage.queries.slots import list_slot_records
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Participant
 from tests.services.people import START, Person, days
@@ -22,7 +23,7 @@ def assign(person: Person, arm: str | None, day: float) -> None:
         participant.arm = arm
         plan = get_plan(person.installation, work.session, participant.study_id)
         anchors = current_anchors(work.session, participant.id or 0)
-        slots = list_slots(work.session, participant.id or 0)
+        slots = list_slot_records(work.session, participant.id or 0)
         library = person.installation.library
         proposal = propose_schedule(work.session, library, plan, participant, slots, anchors, at)
         apply_proposal(person.installation, work, plan, participant, proposal)

@@ -31,7 +31,7 @@ from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.exemptions import excuse_form, excuse_visit, is_excusable
 from app.services.schedule.requested_visits import cancel_visit, request_visit
-from app.services.schedule.slots import NOT_IN_PLAN
+from app.services.schedule.slot_changes import NOT_IN_PLAN
 from app.storage.queries.slots import list_slots, window_of_slot
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import PaperEntry, Quarantine, Response

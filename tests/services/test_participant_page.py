@@ -33,8 +33,13 @@ from app.services.clinic.today.contact_log import correct_contact, get_contact_c
 from app.services.clinic.today.work_list import list_participant_reasons
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.schedule.disposition_preview import DispositionPreview, preview_disposition
-from app.services.schedule.dispositions import DispositionEntry, record_disposition, undo_disposition
+from app.services.schedule.dispositions import (
+    DispositionEntry,
+    DispositionPreview,
+    preview_disposition,
+    record_disposition,
+    undo_disposition,
+)
 from app.services.schedule.enrolment import enrol_participant
 from app.services.schedule.missed_reasons import record_missed_reason
 from app.storage.row_changes import participant_chain

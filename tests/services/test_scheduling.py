@@ -13,8 +13,9 @@ from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.services.schedule.exemptions import excuse_visit
 from app.services.schedule.requested_visits import cancel_visit, request_visit
-from app.services.schedule.slots import NOT_IN_PLAN, current_anchors, rename_slots
-from app.storage.queries.slots import list_slots, slot_status
+from app.services.schedule.slot_changes import NOT_IN_PLAN, change_slots
+from app.services.schedule.slots import current_anchors
+from app.storage.queries.slots import list_slot_records, slot_status
 from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Slot, VisitRecord
 from tests.services.arms import assign
@@ -178,8 +179,10 @@ def test_a_mistaken_visit_can_be_cancelled_until_it_is_begun(person: Person) -> 
 def test_codes_that_are_exchanged_are_given_one_after_the_other(person: Person) -> None:
     person.randomise(DAY0, START)
     with person.installation.work(SYSTEM, START) as work:
-        slots = {slot.visit: slot for slot in list_slots(work.session, person.row().id or 0)}
-        rename_slots(work.session, [(slots["D1"], "D2"), (slots["D2"], "D3"), (slots["D3"], "D1")])
+        slots = {slot.visit: slot for slot in list_slot_records(work.session, person.row().id or 0)}
+        exchange = {"D1": "D2", "D2": "D3", "D3": "D1"}
+        changed = [(slots[code], slots[code]._replace(visit=to)) for code, to in exchange.items()]
+        change_slots(work, person.row(), changed)
         work.record(AuditEvent.ANCHOR_RECORDED, participant_chain(person.row().id or 0))
         work.mark_published(participant_chain(person.row().id or 0))
     assert [person.slot(code).for_day for code in ("D1", "D2", "D3")] == [

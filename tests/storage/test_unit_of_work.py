@@ -14,6 +14,8 @@ from app.domain.records.access import CLOCK, SYSTEM
 from app.domain.records.audit import AuditEvent, ChainEntry, find_chain_faults
 from app.storage.audit import UnauditedChange, UnpublishedChange
 from app.storage.database.write_guard import WriteRefused
+from app.storage.plain_rows import SlotRecord
+from app.storage.queries.slots import list_slot_records
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.columns import table_of
@@ -106,7 +108,7 @@ def test_rows_stored_by_one_statement_need_an_event_too(
         values = sample.model_dump(exclude={"id"})
     rows = [{**values, "visit": f"X-{n}", "public_id": f"x{n}", "for_day": None} for n in range(3)]
     with refused, UnitOfWork(engine, SYSTEM, at) as work:
-        work.insert_rows(Slot, rows)
+        work.insert_slots(rows)
         if covered:
             work.record(AuditEvent.VISIT_REQUESTED, trial.chain)
     with Session(engine) as session:
@@ -117,14 +119,72 @@ def test_rows_stored_by_one_statement_need_an_event_too(
         assert told == {f"slot:X-{n}/{sample.instrument}" for n in range(3)}
 
 
+def later(slot: SlotRecord) -> SlotRecord:
+    """The slot with a window that ends a day later."""
+    assert slot.closes_on is not None
+    return slot._replace(closes_on=slot.closes_on + timedelta(days=1), window_version=slot.window_version + 1)
+
+
+def slot_of(engine: Engine, trial: Trial) -> SlotRecord:
+    """The one slot as the database has it."""
+    with Session(engine) as session:
+        return {each.id: each for each in list_slot_records(session, trial.participant)}[trial.slot]
+
+
 @pytest.mark.req("AUD-01")
-def test_only_rows_whose_changes_can_be_told_are_stored_by_one_statement(
+def test_slots_changed_by_one_statement_are_told_and_read_anew(
     engine: Engine, trial: Trial, at: datetime
 ) -> None:
-    with pytest.raises(LookupError, match="contact"), UnitOfWork(engine, SYSTEM, at) as work:
-        work.insert_rows(
-            Contact, [{"participant_id": trial.participant, "channel": "email", "address_sealed": "x"}]
-        )
+    slot = slot_of(engine, trial)
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        held = work.session.get_one(Slot, trial.slot)
+        work.update_slots(trial.participant, [(slot, later(slot))])
+        assert (held.closes_on, held.window_version) == (later(slot).closes_on, slot.window_version + 1)
+        work.record(AuditEvent.SCHEDULE_MENDED, trial.chain)
+        work.mark_published(trial.chain)
+    (told,) = json.loads(last_entry(engine, trial.chain).changes)
+    days = f"{slot.opens_on}/{slot.target_on}/"
+    assert told == {
+        "record": f"slot:{slot.visit}/{slot.instrument}",
+        "field": "window",
+        "old": f"{days}{slot.closes_on}",
+        "new": f"{days}{later(slot).closes_on}",
+    }
+
+
+@pytest.mark.req("AUD-01")
+def test_slots_changed_by_one_statement_need_event_and_feed(
+    engine: Engine, trial: Trial, at: datetime
+) -> None:
+    slot = slot_of(engine, trial)
+
+    def move(*, recorded: bool) -> None:
+        with UnitOfWork(engine, SYSTEM, at) as work:
+            work.update_slots(trial.participant, [(slot, later(slot))])
+            if recorded:
+                work.record(AuditEvent.SCHEDULE_MENDED, trial.chain)
+
+    with pytest.raises(UnauditedChange):
+        move(recorded=False)
+    with pytest.raises(UnpublishedChange):
+        move(recorded=True)
+    assert slot_of(engine, trial) == slot
+    with UnitOfWork(engine, SYSTEM, at) as work:  # when the clock next looks at a form needs no entry
+        work.update_slots(trial.participant, [(slot, slot._replace(wake_at=at)), (slot, slot)])
+    assert slot_of(engine, trial) == slot._replace(wake_at=at)
+
+
+@pytest.mark.req("AUD-01")
+def test_a_slot_changed_by_one_statement_stays_whose_it_is(
+    engine: Engine, trial: Trial, at: datetime
+) -> None:
+    with UnitOfWork(engine, SYSTEM, at) as work:
+        other = a_participant(work, trial.study, trial.site, "01-777").id or 0
+    slot = slot_of(engine, trial)
+    with pytest.raises(WriteRefused, match="become another"), UnitOfWork(engine, SYSTEM, at) as work:
+        work.update_slots(trial.participant, [(slot, slot._replace(public_id="another"))])
+    with pytest.raises(WriteRefused, match="not one of"), UnitOfWork(engine, SYSTEM, at) as work:
+        work.update_slots(other, [(slot, later(slot))])
 
 
 @pytest.mark.req("AUD-01")

@@ -10,7 +10,7 @@ from app.domain.plans.windows import Window, build_window
 from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.storage.feed_log import new_feed_head
-from app.storage.queries.slots import set_window
+from app.storage.queries.slots import window_columns
 from app.storage.row_changes import participant_chain, study_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Participant
@@ -102,7 +102,9 @@ def a_slot(participant: Participant, visit: str, window: Window | None) -> Slot:
         position=0,
         zone="Asia/Shanghai",
     )
-    set_window(slot, window)
+    for column, value in window_columns(window).items():
+        setattr(slot, column, value)
+    slot.window_version = 1
     return slot
 
 

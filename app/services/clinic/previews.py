@@ -8,12 +8,13 @@ from app.domain.refusal import Refused, check_all
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
 from app.services.schedule.anchors import AnchorEntry, enter_anchor, preview_anchor
-from app.services.schedule.disposition_preview import DispositionPreview, preview_disposition
 from app.services.schedule.dispositions import (
     DispositionEntry,
+    DispositionPreview,
     dispositions_in_force,
     effective_date,
     enter_disposition,
+    preview_disposition,
 )
 from app.services.schedule.slots import ScheduleProposal
 from app.storage.row_changes import participant_chain

@@ -31,9 +31,10 @@ from app.services.schedule.anchors import (
     preview_anchor,
     retire_differing,
 )
-from app.services.schedule.slots import apply_proposal, current_anchors, propose_schedule
+from app.services.schedule.slot_changes import apply_proposal
+from app.services.schedule.slots import current_anchors, propose_schedule
 from app.storage.queries.participants import get_site
-from app.storage.queries.slots import list_slots
+from app.storage.queries.slots import list_slot_records
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import VisitRecord
@@ -115,7 +116,7 @@ def _reschedule(
 ) -> None:
     """Move what the changed fact moves; a form is made missed only when that was confirmed."""
     anchors = current_anchors(work.session, key_of(participant))
-    slots = list_slots(work.session, key_of(participant))
+    slots = list_slot_records(work.session, key_of(participant))
     installation = request.context.installation
     library = installation.library
     proposal = propose_schedule(work.session, library, plan, participant, slots, anchors, work.at)

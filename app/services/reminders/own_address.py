@@ -134,7 +134,7 @@ def _take_over(
         context.installation, work, who, _WAY, context.installation.secret_box.decrypt(claim.address_sealed)
     )
     _close(work, claim)
-    refresh_next_due(context.installation.library, work.session, participant, work.at)
+    refresh_next_due(context.installation.library, work, participant)
 
 
 def _check_new(context: ParticipantContext, session: Session, address: str) -> None:

@@ -128,5 +128,5 @@ def _can_be_reached(session: Session, participant: Participant) -> bool:
 
 
 def _wake(installation: Installation, work: UnitOfWork, participant: Participant) -> None:
-    refresh_next_due(installation.library, work.session, participant, work.at)
+    refresh_next_due(installation.library, work, participant)
     work.record(AuditEvent.REMINDERS_CHANGED, participant_chain(key_of(participant)))

@@ -194,4 +194,4 @@ def _lock(work: UnitOfWork, participant_id: int) -> Participant:
 
 
 def _wake(context: StaffContext, work: UnitOfWork, participant: Participant) -> None:
-    refresh_next_due(context.installation.library, work.session, participant, work.at)
+    refresh_next_due(context.installation.library, work, participant)

@@ -18,9 +18,10 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan_of
 from app.services.feed.feed_events import StatedAnchor, anchor_event, anchor_ref
-from app.services.schedule.slots import ScheduleProposal, apply_proposal, current_anchors, propose_schedule
+from app.services.schedule.slot_changes import apply_proposal
+from app.services.schedule.slots import ScheduleProposal, current_anchors, propose_schedule
 from app.storage.queries.participants import get_participant, get_site
-from app.storage.queries.slots import list_slots
+from app.storage.queries.slots import list_slot_records
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
@@ -52,7 +53,7 @@ def preview_anchor(
     if _find_standing(session, plan, participant, anchors, entry, at) is AnchorStanding.DIFFERING:
         return ScheduleProposal((), (), AnchorStanding.DIFFERING)
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
-    slots = list_slots(session, key_of(participant))
+    slots = list_slot_records(session, key_of(participant))
     return propose_schedule(session, installation.library, plan, participant, slots, anchors, at)
 
 
@@ -93,7 +94,7 @@ def enter_anchor(
     _keep(session, work, participant, entry, standing)
     if standing is AnchorStanding.DIFFERING:
         return ScheduleProposal((), (), standing)
-    slots = list_slots(session, key_of(participant))
+    slots = list_slot_records(session, key_of(participant))
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
     proposal = propose_schedule(session, installation.library, plan, participant, slots, anchors, at)
     proposal.confirm(confirmed)
@@ -113,7 +114,7 @@ def withdraw_anchor(
     row.standing = AnchorStanding.SUPERSEDED
     work.session.flush()
     anchors = current_anchors(work.session, key_of(participant))
-    slots = list_slots(work.session, key_of(participant))
+    slots = list_slot_records(work.session, key_of(participant))
     library = installation.library
     proposal = propose_schedule(work.session, library, plan, participant, slots, anchors, work.at)
     apply_proposal(installation, work, plan, participant, proposal)

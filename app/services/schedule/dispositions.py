@@ -1,12 +1,12 @@
-"""Withdrawal, death and the other ways out: what each stops, in one transaction."""
+"""Withdrawal, death and the other ways out: what each would stop, and stops, in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from app.domain.plans.plan import ENROLMENT, TREATMENT_WITHDRAWAL, Owner
-from app.domain.plans.status import Exit, ExitKind
+from app.domain.plans.plan import ENROLMENT, TREATMENT_WITHDRAWAL, Owner, Plan
+from app.domain.plans.status import ANSWERABLE, Exit, ExitKind, Status, derive_status
 from app.domain.plans.windows import local_day, start_of_day
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind, parse_stated_date
@@ -16,14 +16,24 @@ from app.services.core.installation import Installation
 from app.services.core.plans import get_plan_of
 from app.services.feed.feed_events import disposition_event, status_ref
 from app.services.schedule.anchors import AnchorEntry, enter_anchor, withdraw_anchor
+from app.services.schedule.slot_changes import apply_exit
 from app.services.schedule.slot_publication import publish_acts_of
-from app.services.schedule.slots import apply_exit, current_anchors
+from app.services.schedule.slots import current_anchors
 from app.storage.queries.participants import get_participant, get_site
+from app.storage.queries.slots import (
+    is_diary_slot,
+    list_slot_records,
+    slot_facts,
+    slot_status,
+    window_of_slot,
+)
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Participant
 from app.storage.tables.schedule import Disposition
 from app.storage.unit_of_work import UnitOfWork
+
+_AHEAD = ANSWERABLE | {Status.planned, Status.waiting}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,38 @@ class DispositionEntry:
     stated: str
     source: Owner
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DispositionPreview:
+    """The day that counts, and what ends: forms asked no more, messages and sign-in, or nothing."""
+
+    effective_on: date
+    ends: bool
+    forms: tuple[str, ...]
+    diary_days: int
+    opens_early_termination: bool
+
+
+def preview_disposition(
+    session: Session, plan: Plan, participant: Participant, entry: DispositionEntry, at: datetime
+) -> DispositionPreview:
+    """What this disposition would end. Changes nothing; raises as `record_disposition`."""
+    effective_on = effective_date(session, entry, participant, at)
+    ends = entry.kind.value in set(ExitKind)
+    if not ends:
+        return DispositionPreview(
+            effective_on, False, (), 0, entry.kind is DispositionKind.withdrew_treatment
+        )
+    left = Exit(ExitKind(entry.kind.value), start_of_day(effective_on, participant.zone))
+    ended = [
+        slot
+        for slot in list_slot_records(session, key_of(participant))
+        if slot_status(slot, at) in _AHEAD
+        and derive_status(window_of_slot(slot), replace(slot_facts(slot), exit=left), at) not in _AHEAD
+    ]
+    forms = tuple(slot.visit for slot in ended if not is_diary_slot(plan, slot))
+    return DispositionPreview(effective_on, True, forms, len(ended) - len(forms), False)
 
 
 def record_disposition(
@@ -170,7 +212,7 @@ def _settle(installation: Installation, work: UnitOfWork, participant: Participa
     if exits:
         first = min(exits, key=lambda each: (each.effective_on, each.id))
         left = Exit(ExitKind(first.kind), start_of_day(first.effective_on, participant.zone))
-    apply_exit(installation.library, session, participant, left, work.at)
+    apply_exit(installation.library, work, participant, left)
     if left is not None:
         _revoke_invitations(session, participant, work.at)
     site = get_site(session, participant)

@@ -110,7 +110,7 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
         _check_shown(context, work, participant, anchor, entry.accepts_missed)
         enter_anchor(context.installation, work, participant, anchor, confirmed=True)
         if registered:
-            refresh_next_due(context.installation.library, work.session, participant, context.at)
+            refresh_next_due(context.installation.library, work, participant)
         return participant
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from app.definitions.library import Library
 from app.domain.plans.plan import Plan
@@ -18,16 +18,17 @@ from app.domain.plans.reminders import (
 )
 from app.domain.records.messages import WINDOW_MOVED
 from app.services.schedule.reminder_preference import reminder_preference
-from app.storage.queries.slots import planned_slot, slot_facts, window_of_slot
+from app.storage.plain_rows import SlotRecord
+from app.storage.queries.slots import StoredSlot, list_slot_records, planned_slot, slot_facts, window_of_slot
 from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Participant
-from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
+from app.storage.unit_of_work import UnitOfWork
 
 
 def next_due_at(
-    plan: Plan, slot: Slot, sent: Collection[str], at: datetime, wish: ReminderPreference
+    plan: Plan, slot: StoredSlot, sent: Collection[str], at: datetime, wish: ReminderPreference
 ) -> datetime | None:
     """The next moment at which the slot owes an event or a reminder; None when it owes no more.
 
@@ -39,7 +40,7 @@ def next_due_at(
     return next_due_moment(window, planned, facts, published, sent, at, wish.not_before)
 
 
-def used_up_kinds(session: Session, slots: Sequence[Slot]) -> dict[int, frozenset[str]]:
+def used_up_kinds(session: Session, slots: Sequence[StoredSlot]) -> dict[int, frozenset[str]]:
     """Of each slot's reminders the kinds of which it gets no message any more, by the slot's key.
 
     A message that was dropped because its window moved was none.
@@ -56,17 +57,25 @@ def used_up_kinds(session: Session, slots: Sequence[Slot]) -> dict[int, frozense
     }
 
 
-def refresh_next_due(library: Library, session: Session, participant: Participant, at: datetime) -> None:
+def next_due_moments(
+    library: Library, session: Session, participant: Participant, slots: Sequence[StoredSlot], at: datetime
+) -> dict[int, datetime | None]:
+    """When each of these slots of a participant owes something next, by its key."""
+    study = session.get_one(Study, participant.study_id).code
+    wish, sent = reminder_preference(participant), used_up_kinds(session, slots)
+    return {
+        key: next_due_at(library.plan(study, slot.plan_version), slot, sent[key], at, wish)
+        for key, slot in ((key_of(slot), slot) for slot in slots)
+    }
+
+
+def refresh_next_due(library: Library, work: UnitOfWork, participant: Participant) -> None:
     """Set every open slot's next moment again, after something changed what reminders are owed."""
-    slots, wish = list_unsubmitted_slots(session, participant), reminder_preference(participant)
-    study = session.get_one(Study, participant.study_id)
-    sent = used_up_kinds(session, slots)
-    for slot in slots:
-        plan = library.plan(study.code, slot.plan_version)
-        slot.wake_at = next_due_at(plan, slot, sent[key_of(slot)], at, wish)
+    slots = list_unsubmitted_slots(work.session, participant)
+    due = next_due_moments(library, work.session, participant, slots, work.at)
+    work.update_slots(key_of(participant), [(slot, slot._replace(wake_at=due[slot.id])) for slot in slots])
 
 
-def list_unsubmitted_slots(session: Session, participant: Participant) -> Sequence[Slot]:
+def list_unsubmitted_slots(session: Session, participant: Participant) -> Sequence[SlotRecord]:
     """The forms of a participant that no response was submitted to."""
-    statement = select(Slot).where(Slot.participant_id == participant.id, col(Slot.submitted_at).is_(None))
-    return session.exec(statement).all()
+    return [slot for slot in list_slot_records(session, key_of(participant)) if slot.submitted_at is None]

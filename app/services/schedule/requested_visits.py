@@ -11,21 +11,20 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused, check_all
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
+from app.services.schedule.slot_changes import change_slots, leave_plan, new_slot_values
 from app.services.schedule.slot_publication import publish_acts_of
 from app.services.schedule.slots import (
     current_anchors,
     find_waiting_paper,
     is_on_request,
     is_slot_touched,
-    leave_plan,
-    new_slot_values,
 )
+from app.storage.plain_rows import SlotRecord
 from app.storage.queries.participants import get_participant
-from app.storage.queries.slots import list_slots
+from app.storage.queries.slots import list_slot_records
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
-from app.storage.tables.schedule import Slot
 
 FURTHEST_AHEAD = timedelta(days=90)
 """How far ahead a visit beside the schedule may be asked for."""
@@ -48,7 +47,7 @@ def request_visit(
         chain = participant_chain(key_of(participant))
         work.lock(chain)
         plan = get_plan_of(context.installation, work.session, participant)
-        slots = list_slots(work.session, key_of(participant))
+        slots = list_slot_records(work.session, key_of(participant))
         anchors = current_anchors(work.session, key_of(participant))
         _check_day(participant, slots, anchors, visit, on_day, context.at)
         taken = {slot.visit for slot in slots}
@@ -62,7 +61,7 @@ def request_visit(
             new_slot_values(plan, participant, each, position, context.at)
             for position, each in enumerate(planned, start=len(slots))
         ]
-        work.insert_rows(Slot, rows)
+        work.insert_slots(rows)
         work.record(AuditEvent.VISIT_REQUESTED, chain)
         return tuple(each.visit for each in planned)
 
@@ -78,7 +77,7 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
         work.lock(chain)
         asked = [
             slot
-            for slot in list_slots(work.session, key_of(participant))
+            for slot in list_slot_records(work.session, key_of(participant))
             if is_on_request(slot) and not slot.out_of_plan
         ]
         slots = [slot for slot in asked if slot.visit == visit]
@@ -88,9 +87,8 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
             raise Refused("visit_begun", visit=visit)
         work.record(AuditEvent.VISIT_CANCELLED, chain, reason=reason.strip())
         publish_acts_of(context.installation, work, key_of(participant))
-        for slot in slots:
-            leave_plan(slot, touched=False)
-            slot.wake_at = None
+        left = [(slot, leave_plan(slot, touched=False)._replace(wake_at=None)) for slot in slots]
+        change_slots(work, participant, left)
 
 
 def _check_reason(reason: str) -> None:
@@ -98,7 +96,7 @@ def _check_reason(reason: str) -> None:
         raise Refused("reason_needed", field="reason")
 
 
-def _check_cancellable(visit: str, asked: Sequence[Slot]) -> None:
+def _check_cancellable(visit: str, asked: Sequence[SlotRecord]) -> None:
     allowed = tuple(slot.visit for slot in asked)
     if visit not in allowed:
         raise Refused("unknown_visit", visit=visit, allowed=allowed)
@@ -106,7 +104,7 @@ def _check_cancellable(visit: str, asked: Sequence[Slot]) -> None:
 
 def _check_day(
     participant: Participant,
-    slots: Sequence[Slot],
+    slots: Sequence[SlotRecord],
     anchors: Mapping[str, AnchorDate],
     visit: str,
     on_day: date,

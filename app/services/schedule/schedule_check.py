@@ -12,14 +12,14 @@ from app.domain.plans.schedule_faults import ScheduleFault, ScheduleFaultKind, f
 from app.domain.records.audit import AuditEvent
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan, get_plan_of
+from app.services.schedule.slot_changes import apply_proposal
 from app.services.schedule.slots import (
-    apply_proposal,
     current_anchors,
     find_waiting_paper,
     propose_schedule,
     standing_slot,
 )
-from app.storage.queries.slots import list_slots
+from app.storage.queries.slots import list_slot_records
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
@@ -41,7 +41,7 @@ def list_schedule_faults(
 ) -> tuple[ScheduleFault, ...]:
     """What the plan promises of one participant's forms and does not hold."""
     anchors = current_anchors(session, key_of(participant))
-    slots = list_slots(session, key_of(participant))
+    slots = list_slot_records(session, key_of(participant))
     changes = propose_schedule(session, library, plan, participant, slots, anchors, at).changes
     waiting = find_waiting_paper(session, key_of(participant))
     standing = [standing_slot(plan, slot, waiting) for slot in slots]
@@ -76,7 +76,7 @@ def mend_schedule(context: StaffContext, found: ParticipantFaults) -> bool:
         participant = work.session.get_one(Participant, found.participant_id)
         plan = get_plan_of(context.installation, work.session, participant)
         anchors = current_anchors(work.session, found.participant_id)
-        slots = list_slots(work.session, found.participant_id)
+        slots = list_slot_records(work.session, found.participant_id)
         library = context.installation.library
         proposal = propose_schedule(work.session, library, plan, participant, slots, anchors, context.at)
         work.record(AuditEvent.SCHEDULE_MENDED, chain)

@@ -23,11 +23,17 @@ from app.domain.records.access import CLOCK, Actor
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.services.core.installation import Installation
 from app.services.feed.feed_events import raise_version, slot_event
-from app.services.schedule.next_due import next_due_at, used_up_kinds
-from app.services.schedule.reminder_preference import reminder_preference
+from app.services.schedule.next_due import next_due_moments
 from app.storage.plain_rows import ResponseRecord
 from app.storage.queries.participants import get_site
-from app.storage.queries.slots import list_slots, slot_facts, slot_status, window_of_slot
+from app.storage.queries.slots import (
+    StoredSlot,
+    list_slot_records,
+    list_slots,
+    slot_facts,
+    slot_status,
+    window_of_slot,
+)
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import Response
 from app.storage.tables.columns import key_of
@@ -60,8 +66,7 @@ def publish_acts_of(installation: Installation, work: UnitOfWork, participant_id
     chain = participant_chain(participant_id)
 
     def publish() -> None:
-        slots = list_slots(work.session, participant_id)
-        pending = _act_changes(slots, work.at)
+        pending = _act_changes(work.session, participant_id, work.at)
         _publish(installation, work, pending)
         _wake_anew(installation, work, [each.slot for each in pending])
         work.mark_published(chain)
@@ -87,7 +92,7 @@ def publish_due(
     return [each.what.change for each in pending]
 
 
-def slot_changes_due(slot: Slot, at: datetime) -> tuple[PendingChange, ...]:
+def slot_changes_due(slot: StoredSlot, at: datetime) -> tuple[PendingChange, ...]:
     """What the feed does not say yet of this slot."""
     state = slot.published_state
     published = PublishedSlot(
@@ -112,10 +117,14 @@ def _pending(slots: Sequence[Slot], at: datetime) -> list[_Pending]:
     return sorted(pending, key=lambda each: (each.what.at, each.place, _ORDER.index(each.what.change)))
 
 
-def _act_changes(slots: Sequence[Slot], at: datetime) -> list[_Pending]:
-    pending = _pending(slots, at)
-    acted = {each.slot.id for each in pending if not each.what.by_time}
-    return [each for each in pending if each.slot.id in acted]
+def _act_changes(session: Session, participant_id: int, at: datetime) -> list[_Pending]:
+    """What has to be told of those forms of a participant of which more than time has changed something."""
+    acted = [
+        slot.id
+        for slot in list_slot_records(session, participant_id)
+        if any(not what.by_time for what in slot_changes_due(slot, at))
+    ]
+    return _pending(list_slots(session, participant_id, acted), at) if acted else []
 
 
 def _publish(installation: Installation, work: UnitOfWork, pending: Sequence[_Pending]) -> None:
@@ -129,11 +138,9 @@ def _wake_anew(installation: Installation, work: UnitOfWork, slots: Sequence[Slo
     if not slots:
         return
     participant = work.session.get_one(Participant, slots[0].participant_id)
-    study = work.session.get_one(Study, participant.study_id)
-    preference, sent = reminder_preference(participant), used_up_kinds(work.session, slots)
+    due = next_due_moments(installation.library, work.session, participant, slots, work.at)
     for slot in slots:
-        plan = installation.library.plan(study.code, slot.plan_version)
-        slot.wake_at = next_due_at(plan, slot, sent[key_of(slot)], work.at, preference)
+        slot.wake_at = due[key_of(slot)]
 
 
 def publish_slot(

@@ -1,23 +1,20 @@
-"""From plan and dated facts to slots: creating them ahead, and moving those not yet begun."""
+"""From plan and dated facts to the schedule that a participant should have, compared with their slots."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlmodel import Session, select
 
 from app.definitions.library import Library
 from app.domain.capture.slot_view import FormSlot
 from app.domain.plans.plan import Plan
-from app.domain.plans.reminders import next_due_moment, plan_reminders
 from app.domain.plans.rescheduling import (
     SlotMove,
     StandingSlot,
     WindowMove,
     is_touched,
     merge_versions,
-    out_of_plan_code,
     plan_moves,
     window_moves,
 )
@@ -29,29 +26,18 @@ from app.domain.plans.schedule import (
     plan_requested_visit,
     plan_slots,
 )
-from app.domain.plans.status import Exit, SlotFacts
+from app.domain.plans.status import Exit
 from app.domain.records.anchors import AnchorStanding
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
-from app.services.core.identifiers import new_public_id
-from app.services.core.installation import Installation
 from app.services.core.plans import get_plan_of
-from app.services.schedule.next_due import (
-    list_unsubmitted_slots,
-    next_due_at,
-    refresh_next_due,
-    used_up_kinds,
-)
-from app.services.schedule.reminder_preference import reminder_preference
-from app.services.schedule.slot_publication import ADMINISTRATIVE, publish_acts_of
+from app.storage.plain_rows import SlotRecord
 from app.storage.queries.participants import get_readable_slot
 from app.storage.queries.slots import (
     StoredSlot,
     is_diary_slot,
-    list_slots,
     paper_waits,
     planned_slot,
-    set_window,
     slot_facts,
 )
 from app.storage.row_changes import participant_chain
@@ -60,9 +46,6 @@ from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Slot, VisitRecord
 from app.storage.unit_of_work import UnitOfWork
-
-NOT_IN_PLAN = "not_in_plan"
-"""Why a slot is excused that a corrected arm or anchor no longer asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +135,7 @@ def propose_schedule(
     library: Library,
     plan: Plan,
     participant: Participant,
-    slots: Sequence[Slot],
+    slots: Sequence[SlotRecord],
     anchors: Mapping[str, AnchorDate],
     at: datetime,
 ) -> ScheduleProposal:
@@ -170,7 +153,7 @@ def propose_amendment(
     library: Library,
     plan: Plan,
     participant: Participant,
-    slots: Sequence[Slot],
+    slots: Sequence[SlotRecord],
     anchors: Mapping[str, AnchorDate],
     entered: Collection[int],
     at: datetime,
@@ -189,7 +172,7 @@ def _propose(
     library: Library,
     plan: Plan,
     participant: Participant,
-    slots: Sequence[Slot],
+    slots: Sequence[SlotRecord],
     anchors: Mapping[str, AnchorDate],
     standing: Sequence[StandingSlot],
     kept: Sequence[StandingSlot],
@@ -211,10 +194,10 @@ def _propose(
     scheduled = [form for form in kept if not form.on_request]
     present = plan_slots(plan, anchors, participant.arm, participant.zone)
     planned = (*merge_versions(present, scheduled, by_version), *on_request)
-    return ScheduleProposal(plan_moves(standing, planned, _exit_of(participant), at), planned)
+    return ScheduleProposal(plan_moves(standing, planned, exit_of(participant), at), planned)
 
 
-def standing_slot(plan: Plan, slot: Slot, waiting_paper: Collection[int]) -> StandingSlot:
+def standing_slot(plan: Plan, slot: SlotRecord, waiting_paper: Collection[int]) -> StandingSlot:
     """A stored form as the domain compares it with the plan; `waiting_paper` as above."""
     return StandingSlot(
         key_of(slot),
@@ -227,7 +210,8 @@ def standing_slot(plan: Plan, slot: Slot, waiting_paper: Collection[int]) -> Sta
     )
 
 
-def _exit_of(participant: Participant) -> Exit | None:
+def exit_of(participant: Participant) -> Exit | None:
+    """The exit in force of a participant."""
     if participant.exit_kind is None or participant.exit_at is None:
         return None
     return Exit(participant.exit_kind, participant.exit_at)
@@ -238,7 +222,7 @@ def is_on_request(slot: FormSlot) -> bool:
     return "-" in slot.visit  # `UNS-1`, `BL-2`: no code of the schedule holds a hyphen
 
 
-def _again(plan: Plan, slot: Slot, anchors: Mapping[str, AnchorDate]) -> tuple[PlannedSlot, ...]:
+def _again(plan: Plan, slot: SlotRecord, anchors: Mapping[str, AnchorDate]) -> tuple[PlannedSlot, ...]:
     """A requested visit under these anchors; a repeated baseline ends with the one it repeats."""
     visit, number = slot.visit.split("-")
     if slot.out_of_plan:
@@ -250,145 +234,3 @@ def _again(plan: Plan, slot: Slot, anchors: Mapping[str, AnchorDate]) -> tuple[P
     except Refused:  # the day it was requested for now lies outside the window it repeats
         return (planned_slot(slot),)
     return tuple(planned for planned in planned_visit if planned.instrument == slot.instrument)
-
-
-def apply_proposal(
-    installation: Installation,
-    work: UnitOfWork,
-    plan: Plan,
-    participant: Participant,
-    proposal: ScheduleProposal,
-) -> None:
-    """Create the forms that are new, move those nobody began, and flag what the plan has no more.
-
-    What is missed thereby is `administrative`. The unit of work ends by telling the feed.
-    """
-    publish_acts_of(installation, work, key_of(participant))
-    if not proposal.changes:
-        return
-    slots = {key_of(slot): slot for slot in list_slots(work.session, key_of(participant))}
-    changed = []
-    positions = {planned.key: position for position, planned in enumerate(proposal.planned)}
-    for move in proposal.changes:
-        if move.standing is not None:
-            slot = slots[move.standing.key]
-            _apply_move(slot, move, touched=move.standing.is_touched)
-            code = move.planned.visit if move.planned is not None else out_of_plan_code(move.standing)
-            changed.append((slot, code))
-    new = [
-        new_slot_values(plan, participant, move.planned, positions[move.planned.key], work.at)
-        | {"missed_reason": ADMINISTRATIVE if move.would_be_missed else None}
-        for move in proposal.changes
-        if move.standing is None and move.planned is not None
-    ]
-    rename_slots(work.session, changed)
-    _set_next_due(installation.library, work, plan, participant, [slot for slot, _code in changed])
-    work.insert_rows(Slot, new)
-
-
-def _apply_move(slot: Slot, move: SlotMove, *, touched: bool) -> None:
-    """Change one form but for its code. A touched one keeps window, day and answers."""
-    planned = move.planned
-    if planned is None:
-        leave_plan(slot, touched=touched)
-        return
-    if slot.out_of_plan:
-        slot.out_of_plan = False
-        slot.excused = None if slot.excused == NOT_IN_PLAN else slot.excused
-    if touched:
-        slot.window_version += 1
-    else:
-        _follow_version(slot, planned)
-        set_window(slot, planned.window)
-        slot.for_day = planned.for_day
-        if move.would_be_missed:
-            slot.missed_reason = slot.missed_reason or ADMINISTRATIVE
-
-
-def _follow_version(slot: Slot, planned: PlannedSlot) -> None:
-    """Let a form be one of the plan's version that has it there."""
-    slot.plan_version, slot.instrument_version = planned.plan_version, planned.instrument_version
-    slot.series, slot.anchor = planned.series, planned.anchor
-    slot.arm_revealing = planned.arm_revealing
-
-
-def leave_plan(slot: Slot, *, touched: bool) -> None:
-    """Flag a form that the plan has no more, which is told anew; one that is not touched is excused."""
-    slot.out_of_plan, slot.window_version = True, slot.window_version + 1
-    if not touched:
-        slot.excused = slot.excused or NOT_IN_PLAN
-
-
-def rename_slots(session: Session, changed: Sequence[tuple[Slot, str]]) -> None:
-    """Give codes anew, each once nobody else of the participant holds it: the database wants that always."""
-    session.flush()
-    waiting = [(slot, code) for slot, code in changed if slot.visit != code]
-    while waiting:
-        taken = {(slot.visit, slot.instrument) for slot, _code in waiting}
-        free = [(slot, code) for slot, code in waiting if (code, slot.instrument) not in taken]
-        # Forms that exchange their codes wait for one another: one of them steps aside.
-        for slot, code in free or [(waiting[0][0], f"TMP{waiting[0][0].id}")]:
-            slot.visit = code
-        session.flush()
-        waiting = [(slot, code) for slot, code in waiting if slot.visit != code]
-
-
-def _set_next_due(
-    library: Library, work: UnitOfWork, plan: Plan, participant: Participant, slots: Sequence[Slot]
-) -> None:
-    preference, sent = reminder_preference(participant), used_up_kinds(work.session, slots)
-    for slot in slots:
-        own = library.plan(plan.id, slot.plan_version)
-        slot.wake_at = next_due_at(own, slot, sent[key_of(slot)], work.at, preference)
-
-
-def new_slot_values(
-    plan: Plan, participant: Participant, planned: PlannedSlot, position: int, at: datetime
-) -> dict[str, Any]:
-    """A new expected form of this participant by the names of its columns.
-
-    A participant has some 250 of them, made at once: as objects of the ORM they would take ten times as long.
-    """
-    window = planned.window
-    preference = reminder_preference(participant)
-    reminders = plan_reminders(plan, planned, preference.clock)
-    facts = SlotFacts(exit=_exit_of(participant))
-    return {
-        "public_id": new_public_id(),
-        "study_id": participant.study_id,
-        "participant_id": key_of(participant),
-        "site_id": participant.site_id,
-        "visit": planned.visit,
-        "series": planned.series,
-        "instrument": planned.instrument,
-        "instrument_version": planned.instrument_version,
-        "plan_version": plan.version,
-        "anchor": planned.anchor,
-        "arm_revealing": planned.arm_revealing,
-        "position": position,
-        "for_day": planned.for_day,
-        "zone": participant.zone,
-        "exit_kind": participant.exit_kind,
-        "exit_at": participant.exit_at,
-        "opens_on": window.opens_on if window else None,
-        "target_on": window.target_on if window else None,
-        "closes_on": window.closes_on if window else None,
-        "opens_at": window.opens_at if window else None,
-        "due_at": window.due_at if window else None,
-        "overdue_at": window.overdue_at if window else None,
-        "closes_at": window.closes_at if window else None,
-        "grace_until": window.grace_until if window else None,
-        "window_version": 1,
-        "wake_at": next_due_moment(window, reminders, facts, None, (), at, preference.not_before),
-    }
-
-
-def apply_exit(
-    library: Library, session: Session, participant: Participant, left: Exit | None, at: datetime
-) -> None:
-    """Repeat the exit in force on the participant and every slot not submitted (None takes it away)."""
-    participant.exit_kind = left.kind if left else None
-    participant.exit_at = left.at if left else None
-    for slot in list_unsubmitted_slots(session, participant):
-        slot.exit_kind, slot.exit_at = participant.exit_kind, participant.exit_at
-    refresh_next_due(library, session, participant, at)

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import PassiveFlag
 from sqlmodel import SQLModel
 
-from app.domain.records.audit import canonical_json
+from app.domain.records.audit import FieldChange, canonical_json
 from app.storage.row_changes import BOOKKEEPING, TECHNICAL_TABLES
 from app.storage.tables.columns import metadata
 
@@ -61,6 +61,16 @@ class RowFact:
     act: RowAct
     columns: tuple[str, ...]
     values: Sequence[object]
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """A row that a transaction changed: what its entry tells of it, and what it states."""
+
+    table: str
+    chain: str | None
+    changes: Sequence[FieldChange]
+    fact: RowFact | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Slots between rows and the domain: windows, facts, and the SQL twin of status."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -73,27 +74,36 @@ def planned_slot(slot: SlotView) -> PlannedSlot:
     )
 
 
-def set_window(slot: Slot, window: Window | None) -> None:
-    """Put a window into the row, or take it away; a new version of the window begins."""
-    slot.opens_on = window.opens_on if window else None
-    slot.target_on = window.target_on if window else None
-    slot.closes_on = window.closes_on if window else None
-    slot.opens_at = window.opens_at if window else None
-    slot.due_at = window.due_at if window else None
-    slot.overdue_at = window.overdue_at if window else None
-    slot.closes_at = window.closes_at if window else None
-    slot.grace_until = window.grace_until if window else None
-    slot.window_version += 1
+def window_columns(window: Window | None) -> dict[str, Any]:
+    """A window, or that there is none, by the names of the columns."""
+    return {
+        "opens_on": window.opens_on if window else None,
+        "target_on": window.target_on if window else None,
+        "closes_on": window.closes_on if window else None,
+        "opens_at": window.opens_at if window else None,
+        "due_at": window.due_at if window else None,
+        "overdue_at": window.overdue_at if window else None,
+        "closes_at": window.closes_at if window else None,
+        "grace_until": window.grace_until if window else None,
+    }
 
 
-def list_slots(session: Session, participant_id: int) -> Sequence[Slot]:
-    """All slots of a participant in the plan's order."""
+def with_window(slot: SlotRecord, window: Window | None) -> SlotRecord:
+    """The slot with another window, or none; a new version of the window begins."""
+    return slot._replace(**window_columns(window), window_version=slot.window_version + 1)
+
+
+def list_slots(session: Session, participant_id: int, only: Collection[int] | None = None) -> Sequence[Slot]:
+    """All slots of a participant, or those of these keys, in the plan's order."""
     statement = select(Slot).where(Slot.participant_id == participant_id)
+    if only is not None:
+        statement = statement.where(col(Slot.id).in_(only))
     return session.exec(statement.order_by(col(Slot.position), col(Slot.id))).all()
 
 
 def list_slot_records(session: Session, participant_id: int) -> Sequence[SlotRecord]:
-    """The same as plain records, for pages that read a hundred of them and change none."""
+    """The same as plain records, which cost a fraction: what the session changed is written first."""
+    session.flush()
     rows = _RECORDS.fetch(session.connection(), {"participant": participant_id})
     return [SlotRecord._make(row) for row in rows]
 

@@ -18,14 +18,14 @@ from app.domain.report.spreads import visit_order
 from app.services.core.context import StaffContext
 from app.services.core.plans import list_plans
 from app.services.schedule.amendment.amendment_checks import check_fits, check_newer, check_version
+from app.services.schedule.slot_changes import apply_proposal
 from app.services.schedule.slots import (
     ScheduleProposal,
-    apply_proposal,
     current_anchors,
     propose_amendment,
 )
 from app.storage.queries.participants import get_study
-from app.storage.queries.slots import list_slots
+from app.storage.queries.slots import list_slot_records, list_slots
 from app.storage.row_changes import participant_chain, study_chain
 from app.storage.tables.capture import PaperEntry
 from app.storage.tables.columns import key_of
@@ -162,7 +162,7 @@ def _propose(
     context: StaffContext, session: Session, amendment: Amendment, participant: Participant
 ) -> ScheduleProposal:
     key = key_of(participant)
-    slots, anchors = list_slots(session, key), current_anchors(session, key)
+    slots, anchors = list_slot_records(session, key), current_anchors(session, key)
     entered = session.exec(select(PaperEntry.slot_id).where(PaperEntry.participant_id == key)).all()
     library = context.installation.library
     return propose_amendment(library, amendment.plan, participant, slots, anchors, entered, context.at)
