@@ -12,12 +12,16 @@ MARK = "\ufeff"
 
 
 def safe_cell(cell: Cell) -> str | int:
-    """The cell; a text that a spreadsheet would calculate gets an apostrophe before it, as text."""
+    """The cell; a text that a spreadsheet would calculate gets an apostrophe before it, as text.
+
+    So does one that has apostrophes before such a sign already: of such a cell one apostrophe is always too
+    many, and no two texts become the same.
+    """
     if cell is None:
         return ""
     if isinstance(cell, int):
         return cell
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return f"'{cell}" if cell.lstrip("'").startswith(_FORMULA) else cell
 
 
 def write_csv(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

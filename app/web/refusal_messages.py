@@ -106,6 +106,9 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "words_too_long": invalid(N_("These words are too long. At most %(most)s characters.")),
     # enrolment and setting up
     "bad_subject": invalid(N_("This code doesn't match the study's pattern: %(allowed)s.")),
+    "subject_not_plain": invalid(
+        N_("A code has at most %(most)s signs, which are Latin letters, digits and plain signs.")
+    ),
     "subject_of_other_site": invalid(
         N_("%(subject)s is a code of site %(allowed)s, and cannot be used at site %(site)s.")
     ),

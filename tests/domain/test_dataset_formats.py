@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import re
 import struct
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from zoneinfo import available_timezones
 
 import pytest
 from hypothesis import given
@@ -20,19 +23,25 @@ from app.domain.datasets.formats.csv_lines import CsvFormat
 from app.domain.datasets.formats.json_texts import DatasetJsonFormat, NdjsonFormat
 from app.domain.datasets.formats.spelling import DatasetFormat, FileContext, spell_decimal
 from app.domain.datasets.formats.transport import CARD, MISSING, TransportFormat, ibm_double
+from app.domain.datasets.subjects import TERMS_OF_EXITS
 from app.domain.datasets.tables import ColumnKind, DatasetTable, Row, describe_columns
+from app.domain.datasets.terms import MOST_NAME, parse_terms, plain_terms
 from app.domain.instruments.definition import Direction
+from app.domain.instruments.parsing import LONGEST_TEXT as LONGEST_ANSWER
 from app.domain.instruments.scoring.registry import ALGORITHM_NAMES
 from app.domain.instruments.scoring.score import ScoreStatus
-from app.domain.people.names import MOST_CODE
+from app.domain.instruments.scoring.thresholds import THRESHOLD_SETS
+from app.domain.people.names import MOST_CODE, MOST_SUBJECT
 from app.domain.plans.parsing import LONGEST_WORD
 from app.domain.plans.plan import MissedReason, Owner
 from app.domain.plans.status import ExitKind, Status
+from app.domain.records.audit import format_instant
 from app.domain.records.dispositions import DispositionKind
 from app.domain.toml_section import LONGEST_LINE
-from tests.domain.trial import SHIPPED
+from tests.domain.questionnaires import QLQ_C30, QUESTIONNAIRES
 
 AT = datetime(2026, 6, 14, 2, 0, tzinfo=UTC)
+FORMULA = tuple("=+-@＝＋－＠\t\r\n")
 CONTEXT = FileContext("sbrt-nsclc", "IA1", AT, "0.1.0")
 TABLE = DatasetTable(
     "ADX", "Example", "BASIC DATA STRUCTURE", "One record", ("NAME",),
@@ -61,6 +70,8 @@ def test_csv_keeps_numbers_and_disarms_formulas() -> None:
     assert text == "NAME,N,X,DT\r\n'=1+1,-2,33.3333333333,2026-03-04\r\n分,,,\r\n"
     recall = written(CsvFormat(), [{"NAME": "-P1W"}, {"NAME": "-1+1"}]).decode()
     assert recall.splitlines()[1:] == ["-P1W,,,", "'-1+1,,,"]
+    plain = ["'", "''", "'x", "x'=", " =1", "'", "0571-001", "I'm"]
+    assert [row[0] for row in csv_rows([{"NAME": text} for text in plain])] == plain
     marked = FileContext("s", "c", AT, "0", with_mark=True)
     assert written(CsvFormat(), (), marked).decode() == "\ufeffNAME,N,X,DT\r\n"
     assert [spell_decimal(Decimal(text)) for text in ("1E+2", "0.50", "100", "-0.10")] == [
@@ -69,6 +80,19 @@ def test_csv_keeps_numbers_and_disarms_formulas() -> None:
         "100",
         "-0.1",
     ]
+
+
+def csv_rows(rows: Sequence[Row]) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(written(CsvFormat(), rows).decode(), newline="")))[1:]
+
+
+@given(st.text("'=+-@＝＋－＠\t\r\n1PW a", max_size=5))
+def test_a_text_is_had_back_from_its_cell(text: str) -> None:
+    """By the one rule that the codebook states, so that no two texts share a cell."""
+    ((cell, *_numbers),) = csv_rows([{"NAME": text}])
+    assert not cell.startswith(FORMULA) or re.fullmatch("-P[0-9]+[DWMY]", cell)
+    bare = cell.lstrip("'")
+    assert (cell[1:] if cell != bare and bare.startswith(FORMULA) else cell) == text
 
 
 @pytest.mark.req("EDC-10")
@@ -146,41 +170,83 @@ def test_every_dataset_is_one_that_agencies_take(table: DatasetTable) -> None:
     assert set(names) - set(blinded) == table.arm_columns
 
 
-REASONS = (
-    ("ADQS", "MISRSN"), ("SV", "SVREASOC"), ("QS", "QSREASND"), ("DIARY", "REASND"), ("MISSRSN", "REASON")
-)  # fmt: skip
-PERSON = f"{'s' * LONGEST_WORD}-{'0' * MOST_CODE}-{'p' * LONGEST_WORD}"
+PERSON = f"{'s' * LONGEST_WORD}-{'0' * MOST_CODE}-{'p' * MOST_SUBJECT}"
 """Of the longest study at the longest site."""
+CATEGORIES = [
+    parse_terms(path.read_text("utf-8"), path.name)[1].category
+    for path in sorted((QUESTIONNAIRES / "terms").glob("*.toml"))
+]
 
 
 @pytest.mark.req("EDC-10")
-def test_a_coded_column_holds_the_longest_of_its_codes() -> None:
-    """A transport file refuses what is too long, and nobody waits for a rare code to find out."""
-    codes: dict[tuple[str, str], Iterable[str]] = {
-        ("ADQS", "SCRSTAT"): ScoreStatus,
-        ("ADQS", "FRMSTAT"): [*Status, "died in window", "not in plan", "in grace"],
-        ("ADQS", "MODE"): CollectionMode,
-        ("ADQS", "ORIGTR"): ["participant", "proxy"],
-        ("ADQS", "HELPBY"): HelpedBy,
-        ("ADQS", "ALGOR"): ALGORITHM_NAMES,
-        ("ADQS", "BETTER"): Direction,
-        ("SV", "SVSTATE"): Status,
-        ("DS", "DSTERM"): DispositionKind,
-        ("DS", "DSSRC"): Owner,
-        ("DIARY", "STATE"): Status,
-        ("DIARY", "LATERSN"): LateReason,
-        ("ICE", "ICECD"): [*DispositionKind, *(kind.kind for kind in SHIPPED.anchors)],
-        ("MISSRSN", "STATE"): Status,
-        ("DM", "ARM"): ["n" * LONGEST_LINE],  # what a plan may call things is as long as it may be there
-        ("ICE", "ICEDECOD"): ["n" * LONGEST_LINE],
-        **{place: [f"EXCUSED: {'n' * LONGEST_WORD}"] for place in REASONS},
-        **{(table.name, "USUBJID"): [PERSON] for table in DATASETS if "USUBJID" in table.keys},
+def test_a_text_column_holds_the_longest_that_can_stand_in_it() -> None:
+    """A transport file refuses what is too long, and nobody waits for a rare text to find out.
+
+    Every text column is here: what a plan, an instrument, a site or a person may be called is bounded where
+    it is read, codes of the program are listed, and what has a standard's form is as long as that.
+    """
+    reason = f"EXCUSED: {'n' * LONGEST_WORD}"
+    named = replace(QLQ_C30, name="n" * LONGEST_LINE, id="i" * 32)
+    texts: dict[str, Iterable[object]] = {
+        "STUDYID": ["s" * LONGEST_WORD],
+        "SUBJID": ["p" * MOST_SUBJECT],
+        "SITEID": ["0" * MOST_CODE],
+        "USUBJID": [PERSON],
+        "ARMCD TRTP": ["ALL", "A" * 16],
+        "ARM ICEDECOD": ["n" * LONGEST_LINE],
+        "VISIT AVISIT": ["V" * 16 + "1234"],
+        "QSCAT PARCAT1": [plain_terms(named).category, *CATEGORIES],
+        "QSTESTCD PARAMCD": ["C" * 8],
+        "QSTEST PARAM PARCAT2 QLABEL": ["n" * MOST_NAME],
+        "QSORRES QSSTRESC VALUEC QVAL": ["w" * LONGEST_ANSWER],
+        "QSGRPID ASSESSID IDVARVAL": ["a" * 24],
+        "QSSPID": [f"{'a' * 24}/{10**9}"],
+        "MISRSN SVREASOC QSREASND REASND REASON": [reason, *MissedReason, *ExitKind],
+        "FRMSTAT SVSTATE STATE": [*Status, "died in window", "not in plan", "in grace"],
+        "SCRSTAT": ScoreStatus,
+        "MODE": CollectionMode,
+        "ORIGTR": ["participant", "proxy"],
+        "HELPBY": HelpedBy,
+        "ALGOR": ALGORITHM_NAMES,
+        "BETTER": Direction,
+        "CRIT1": [f"{'S' * 8} > 100 ({each.source})" for each in THRESHOLD_SETS.values()],
+        "INSTR ITEM": ["i" * 32],
+        "INSTRVER": ["1" * 20],
+        "TXTSHA": ["0" * 64],
+        "LANG LANGUAGE": ["abc_DE"],
+        "TZONE": available_timezones(),
+        "DSTERM": DispositionKind,
+        "DSDECOD": ["INFORMED CONSENT OBTAINED", *(term for term, _scope in TERMS_OF_EXITS.values())],
+        "DSSCAT": [scope for _term, scope in TERMS_OF_EXITS.values()],
+        "DSCAT": ["PROTOCOL MILESTONE", "DISPOSITION EVENT"],
+        "DSSRC ICESRC": Owner,
+        "LATERSN": LateReason,
+        "ICECD": [*DispositionKind, "k" * LONGEST_WORD],
+        "ICESTAT": ["NONE RECORDED; OF ONE ARM ALONE", "WITHHELD"],
+        "ICEPREC": ["MONTH"],
+        "ICEPOS": ["SAME DAY", "NO EVENT", "WITHHELD"],
+        "REFTYPE": ["COMPLETED"],
+        "DTYPE": ["PHANTOM"],
+        "ITEMSTAT": ["LEFT BLANK", "NOT TICKED"],
+        "QORIG QEVAL": ["Protocol"],
+        "QNAM IDVAR SRCVAR SRCDOM": ["N" * 8],
+        "QSEVLINT": ["-P10000D"],
+        "QSSTAT": ["NOT DONE"],
+        "AWU": ["DAYS"],
+        "DOMAIN RDOMAIN": ["QS"],
+        "RFRNDTC": [format_instant(AT)],
+        "QSDTC SVSTDTC ENTRYDTC DSDTC ICEASOF": ["2026-03-04T03:00:00Z"],
+        "RFSTDTC RFICDTC DTHDTC DSSTDTC SVOPDTC SVTGDTC SVCLDTC DRDTC ICEDTC": ["2026-03-04"],
     }
-    columns = {(table.name, column.name): column for table in DATASETS for column in table.columns}
-    assert max(map(len, [*MissedReason, *ExitKind])) <= LONGEST_WORD
-    for place, words in codes.items():
-        longest = max(len(str(word)) for word in words)
-        assert longest <= columns[place].length, place
+    longest = {
+        name: max(len(str(text)) for text in some) for names, some in texts.items() for name in names.split()
+    }
+    for table in DATASETS:
+        for column in (each for each in table.columns if each.kind is ColumnKind.text):
+            flag = column.length == 1
+            assert flag or longest[column.name] <= column.length, (table.name, column.name)
+    assert longest["QSCAT"] <= MOST_NAME
+    assert plain_terms(replace(QLQ_C30, name="症状日记")).category == "QLQ-C30"
 
 
 @pytest.mark.req("EDC-10")

@@ -330,6 +330,8 @@ def test_terms_have_a_code_for_everything_that_is_scored() -> None:
     assert (own.category, own.item_code(DIARY.items[1]), own.item_name(DIARY.items[1])) == (
         "SYMPTOM DIARY", "SD02", "Fatigue",
     )  # fmt: skip
+    with pytest.raises(BadDefinition, match="category"):
+        parse_terms(f'instrument = "x"\nversion = "1"\ncategory = "{"X" * 41}"\nprefix = "X"\n', "x.toml")
     with pytest.raises(BadDefinition, match="prefix"):
         parse_terms('instrument = "x"\nversion = "1"\ncategory = "X"\nprefix = "x"\n', "x.toml")
 

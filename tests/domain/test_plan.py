@@ -50,6 +50,9 @@ def test_a_plan_knows_its_participants_and_versions() -> None:
     assert SHIPPED.names_subject("0571-014")
     assert not SHIPPED.names_subject("0571-0142")
     assert not SHIPPED.names_subject("0571-014\n")
+    wide = replace(SHIPPED, subject_pattern=r"(?s:.+)")  # whatever a pattern allows, files have to hold it
+    assert wide.names_subject("A" * 40)
+    assert not any(wide.names_subject(code) for code in ("A" * 41, "0571\n014", "受试者-1"))
 
 
 def test_a_code_belongs_to_the_site_that_it_begins_with() -> None:

@@ -71,6 +71,7 @@ def test_an_address_is_kept_apart_and_encrypted(newcomer: Person) -> None:
     ("change", "code"),
     [
         ({"subject": "571-3"}, "bad_subject"),
+        ({"subject": "0571-" + "3" * 36}, "subject_not_plain"),
         ({"subject": "0755-003"}, "subject_of_other_site"),
         ({"language": "fr"}, "no_language"),
         ({"enrolled_on": TOMORROW}, "date_in_future"),

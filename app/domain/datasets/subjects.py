@@ -80,7 +80,7 @@ SV = DatasetTable(
         SVSTATE  | text:20  | D | State at the Cut
     """),
 )
-_TERMS = {
+TERMS_OF_EXITS = {
     DispositionKind.death: ("DEATH", ""),
     DispositionKind.lost: ("LOST TO FOLLOW-UP", ""),
     DispositionKind.completed: ("COMPLETED", ""),
@@ -89,6 +89,7 @@ _TERMS = {
     DispositionKind.withdrew_questionnaires: ("WITHDRAWAL BY SUBJECT", "QUESTIONNAIRES"),
     DispositionKind.withdrew_study: ("WITHDRAWAL BY SUBJECT", "STUDY PARTICIPATION"),
 }
+"""What SDTM calls each disposition, and what a withdrawal was from."""
 _MILESTONE, _EVENT = "PROTOCOL MILESTONE", "DISPOSITION EVENT"
 
 
@@ -136,7 +137,7 @@ def build_ds(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
         if day is not None
     ]
     for left in sorted(history.exits, key=lambda each: (each.effective_on, each.kind)):
-        term, scope = _TERMS[DispositionKind(left.kind)]
+        term, scope = TERMS_OF_EXITS[DispositionKind(left.kind)]
         rows.append(
             {
                 "DSTERM": left.kind,

@@ -74,15 +74,25 @@ class InstrumentTerms:
 def plain_terms(instrument: Instrument) -> InstrumentTerms:
     """Terms of an instrument that no terminology knows: of this project's own."""
     initials = "".join(word[0] for word in instrument.id.split("-") if word).upper()
-    return InstrumentTerms(category=instrument.name.upper(), prefix=initials[:5])
+    named = instrument.name.upper()
+    category = named if _fits(named) else instrument.id.upper()
+    return InstrumentTerms(category=category, prefix=initials[:5])
+
+
+def _fits(name: str) -> bool:
+    """Whether a name can stand in a transport file: ASCII alone, and as long as a category may be."""
+    return len(name) <= MOST_NAME and name.isascii()
 
 
 def parse_terms(toml: str, file: str) -> tuple[tuple[str, str], InstrumentTerms]:
     """The terms that a TOML text states, and of which instrument version. Raises BadDefinition."""
     root = read_toml(toml, file)
     key = (root.line("instrument"), root.line("version"))
+    category = root.line("category")
+    if not _fits(category):
+        root.refuse("category", category, f"at most {MOST_NAME} characters of ASCII")
     terms = InstrumentTerms(
-        category=root.line("category"),
+        category=category,
         prefix=root.code("prefix", r"[A-Z][A-Z0-9]{0,5}", "at most six capital letters and digits"),
         tests=root.table("tests"),
         parameters=root.table("parameters"),

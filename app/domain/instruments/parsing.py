@@ -27,6 +27,7 @@ LARGEST = 10_000
 LARGEST_NUMBER = 999
 ITEM_CODE = (r"[a-z][a-z0-9_]{0,31}", "a lower-case code such as q1 or chest_pain, at most 32 long")
 SCALE_CODE = (r"[A-Z][A-Z0-9]{0,7}", "an upper-case code such as QL2, at most 8 long")
+VERSION = (r"(?=.{1,20}\Z)[0-9]+(\.[0-9]+)*", "numbers with dots such as 3.0, at most 20 long")
 BOUNDS = {
     ItemKind.CHOICE: (0, 20),
     ItemKind.SCALE: (0, 100),
@@ -50,7 +51,7 @@ def parse_instrument(toml: str, file: str) -> Instrument:
     _check_short_codes(root, items, scales)
     instrument = Instrument(
         id=root.code("id", r"[a-z][a-z0-9-]{1,31}", "a lower-case name such as qlq-c30"),
-        version=root.code("version", r"[0-9]+(\.[0-9]+)*", "numbers with dots, such as 3.0"),
+        version=root.code("version", *VERSION),
         name=root.line("name"),
         licensed=root.flag("licensed"),
         algorithm=algorithm,
@@ -80,7 +81,7 @@ def _recalls(root: TomlSection) -> tuple[Recall, ...]:
     if not root.has("recalls"):
         return ()
     below = root.section("recalls")
-    interval = (r"-P[0-9]+[DWMY]", "a look back such as -P1W")
+    interval = (r"-P[0-9]{1,5}[DWMY]", "a look back such as -P1W, of at most five digits")
     return tuple(Recall(name, below.code(name, *interval)) for name in below.names())
 
 

@@ -11,6 +11,7 @@ MOST_NAME = 80
 MOST_HOURS = 40
 MOST_NOTE = 400
 MOST_CODE = 20
+MOST_SUBJECT = 40
 FEWEST_DIGITS, MOST_DIGITS = 3, 15
 """Digits of a telephone: emergency numbers have three, and no number of the world more than fifteen."""
 
@@ -43,6 +44,14 @@ def check_code(typed: str, field: str) -> str:
     if len(code) > MOST_CODE or _CODE.fullmatch(code) is None:
         raise Refused("bad_code", field=field, most=MOST_CODE)
     return code
+
+
+def is_plain_subject(code: str) -> bool:
+    """Whether every file can hold a participant's code, whatever a study's pattern allows.
+
+    Transport files are ASCII and have columns of one width.
+    """
+    return len(code) <= MOST_SUBJECT and code.isascii() and code.isprintable()
 
 
 def check_phone(typed: str, field: str) -> str:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
+from app.domain.people.names import MOST_SUBJECT, is_plain_subject
 from app.domain.plans.plan import ENROLMENT, Owner, Plan, SecondCheck
 from app.domain.plans.windows import local_day
 from app.domain.records.acts import fingerprint_consequences
@@ -173,7 +174,12 @@ def add_participant(
 
 
 def check_subject(plan: Plan, subject: str) -> None:
-    """Refuse a code that is not of the study's pattern, naming the pattern."""
+    """Refuse a code that is not of the study's pattern, naming the pattern, or that no file can hold.
+
+    Raises Refused: "bad_subject", "subject_not_plain".
+    """
+    if not is_plain_subject(subject):
+        raise Refused("subject_not_plain", field="subject", most=MOST_SUBJECT)
     if not plan.names_subject(subject):
         raise Refused("bad_subject", field="subject", allowed=plan.subject_pattern)
 

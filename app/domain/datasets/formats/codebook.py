@@ -11,13 +11,15 @@ from app.domain.records.audit import format_instant
 
 Described = Sequence[tuple[DatasetTable, Sequence[Column]]]
 """Datasets with the columns that the reader got."""
-_HEADS = ("dataset", "structure", "variable", "label", "type", "length", "key", "origin", "comment")
+_HEADS = ("dataset", "structure", "variable", "label", "type", "length", "key", "origin", "comment", "csv")
 _TYPES = {
     ColumnKind.text: "text",
     ColumnKind.integer: "integer",
     ColumnKind.decimal: "float",
     ColumnKind.date: "date",
 }
+_OF_CSV = "one apostrophe too many where some stand before = + - @ (of any width), a tab or a line end"
+"""How a reader of a CSV file undoes what keeps spreadsheets from calculating."""
 _DIGITS = 10
 """Decimals of a number, at most."""
 _ANALYSIS = frozenset({"BASIC DATA STRUCTURE", "ADAM OTHER"})
@@ -42,6 +44,7 @@ def write_codebook(described: Described) -> str:
                         key,
                         column.origin.value,
                         column.comment,
+                        _OF_CSV if column.kind is ColumnKind.text else "",
                     )
                 )
             )
