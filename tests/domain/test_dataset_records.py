@@ -205,8 +205,9 @@ def test_visits_that_staff_added_and_forms_without_a_date_are_told_apart() -> No
     assert list(visits) == ["EOT", "ET", "UNS-1", "W99"]
     assert [visits[name]["SVPRESP"] for name in visits] == ["Y", "Y", None, None]
     assert [visits[name]["SVREASOC"] for name in visits] == [
-        "EXCUSED: NO TRANSLATION", "WITHDREW STUDY", None, "UNKNOWN",
+        "EXCUSED: NO TRANSLATION", "WITHDREW STUDY", None, None,
     ]  # fmt: skip
+    assert [visits[name]["SVOCCUR"] for name in visits] == ["N", "N", None, None]  # of planned visits alone
     assert visits["UNS-1"]["VISITNUM"] == STUDY.numbers["UNS"] + Decimal("0.01")
     assert adqs(STUDY, *events)["EOT"]["AWHI"] is None
     counts = CompletenessCounts()
@@ -274,6 +275,14 @@ def test_what_had_not_opened_when_somebody_left_has_a_record() -> None:
     assert list(adqs(STUDY, *told, lost)) == ["W6"]
     late = event("p/status", 4, status={"in_force": [LEFT | {"effective_on": "2026-09-30"}]})
     assert list(adqs(STUDY, *told, late)) == ["W6", "W36"]
+    during = event("f-W24", 3, slot=slot("W24", "missed", None))
+    whole = slot("W12", "missed", "2026-05-27") | {"opens_on": "2026-04-28", "closes_on": "2026-05-29"}
+    missed = adqs(STUDY, *told, left, during, event("f-W12", 3, slot=whole), anchor("sbrt_end", None))
+    assert [missed[name]["MISRSN"] for name in ("W12", "W24")] == ["WITHDREW STUDY", "UNKNOWN"]
+    counts = CompletenessCounts()
+    counts.add(STUDY, history(*told, left))
+    counted = {row["VISIT"]: (row["STATE"], row["REASON"]) for row in counts.build_reasons(STUDY)}
+    assert counted == dict.fromkeys(("W12", "W24", "W36"), ("NOT EXPECTED", "WITHDREW STUDY"))
     moved = replace(
         SHIPPED, visits=tuple(replace(each, anchoring=Anchoring.previous) for each in SHIPPED.visits)
     )
@@ -288,7 +297,8 @@ def test_a_death_known_to_the_month_is_told_as_stated() -> None:
     )
     death = next(row for row in build_ice(STUDY, told) if row["ICECD"] == "death")
     assert (death["ICEDTC"], str(death["ICEDT"]), death["ICEPREC"]) == ("2026-06", "2026-06-30", "MONTH")
-    assert [(row["DSDECOD"], row["DSSTDY"]) for row in build_ds(STUDY, told)][-1] == ("DEATH", 119)
+    assert [(row["DSDECOD"], row["DSSTDY"]) for row in build_ds(STUDY, told)][-1] == ("DEATH", None)
+    assert death["ICEDY"] == 119  # a month is a day of the study for the analysis alone
     day = "2026-06-10"
     earlier = left | {"date": day, "effective_on": day, "recorded_at": "2026-07-01T08:00:00.000Z"}
     told = history(person(), event("p/status", 4, status={"in_force": [left, earlier]}))

@@ -92,7 +92,7 @@ def build_adqs(
     `numbers` are those of the scores in QS. Nothing for whoever may not see scores.
     """
     told = [form for form in history.forms if not form.is_diary]
-    forms = study.sort_forms([*told, *_untold_forms(study, history)])
+    forms = study.sort_forms([*told, *list_untold_forms(study, history)])
     of_instruments: dict[tuple[str, str], list[FormFact]] = {}
     for form in forms:
         key = (form.slot["instrument"], form.slot["instrument_version"])
@@ -105,7 +105,7 @@ def build_adqs(
             yield from _scale(study, history, instrument, scale, shown, numbers)
 
 
-def _untold_forms(study: DatasetStudy, history: SubjectHistory) -> Iterator[FormFact]:
+def list_untold_forms(study: DatasetStudy, history: SubjectHistory) -> Iterator[FormFact]:
     """Forms of which the feed never told, because the participant left before they opened.
 
     Their windows, as the plan counts them from the dates known at the cut, have closed by then. A visit that
@@ -252,7 +252,7 @@ def _form(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> dict[
         "AWTDIFF": _days_between(form.completed_on, target),
         "AWINFL": None if form.response is None else ("Y" if form.is_in_window else "N"),
         "FRMSTAT": _state(history, form),
-        "MISRSN": missing_reason(form),
+        "MISRSN": missing_reason(history, form),
         "PARTFL": "Y" if form.response is None and form.slot["begun_at"] else None,
         "EXP1FL": "Y" if planned and is_expected(facts, RuleSet.first) else "N",
         "EXP2FL": "Y" if planned and is_expected(facts, RuleSet.second) else "N",

@@ -1,10 +1,11 @@
 """The two completeness rates and what they are made of, counted participant by participant (COMPL)."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 
+from app.domain.datasets.analysis import list_untold_forms
 from app.domain.datasets.history import FormFact, SubjectHistory
 from app.domain.datasets.study import DatasetStudy
 from app.domain.datasets.subjects import missing_reason
@@ -75,13 +76,13 @@ class CompletenessCounts:
             return
         arms = [POOLED, *([history.arm] if study.sees_arm and history.arm else [])]
         self.people.update([POOLED, *([history.counted_arm] if history.counted_arm else [])])
-        for form in study.sorted_forms(history):
-            number = study.visit_number(form.visit)
-            if number is None or form.slot["out_of_plan"] or form.visit not in study.rules:
-                continue
-            for arm in arms:
-                place = (number, form.visit, form.slot["instrument"], arm)
+        for form in history.forms:
+            for place in _places(study, form, arms):
                 self._count(study, history, form, place)
+                self._count_reason(history, form, place)
+        for form in list_untold_forms(study, history):
+            for place in _places(study, form, arms):
+                self._count_reason(history, form, place)
 
     def _count(self, study: DatasetStudy, history: SubjectHistory, form: FormFact, place: _Place) -> None:
         facts, counted = study.form_facts(history, form), self.counts.setdefault(place, Counter())
@@ -92,7 +93,9 @@ class CompletenessCounts:
             counted[f"{name}:valid"] += valid
             counted[f"{name}:both"] += expected and valid
         counted["told"] += 1
-        reason = missing_reason(form)
+
+    def _count_reason(self, history: SubjectHistory, form: FormFact, place: _Place) -> None:
+        reason = missing_reason(history, form)
         if reason is not None:
             self.reasons[place, form.state.upper().replace("_", " "), reason] += 1
 
@@ -144,6 +147,14 @@ class CompletenessCounts:
                 "REASON": reason,
                 "NFORMS": count,
             }
+
+
+def _places(study: DatasetStudy, form: FormFact, arms: Sequence[str]) -> Iterator[_Place]:
+    """Where a form of a visit that the plan expects is counted; another one nowhere."""
+    number = study.visit_number(form.visit)
+    if number is not None and not form.slot["out_of_plan"] and form.visit in study.rules:
+        for arm in arms:
+            yield number, form.visit, form.slot["instrument"], arm
 
 
 def _choice(rules: RateRules) -> str:

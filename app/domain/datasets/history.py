@@ -158,6 +158,11 @@ def read_day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
+def read_whole_day(text: str) -> date | None:
+    """A day as it was stated; None of a month."""
+    return read_day(text) if len(text) == len("2026-03-04") else None
+
+
 def read_moment(text: str) -> datetime:
     """An instant of the feed, in UTC."""
     return datetime.fromisoformat(text)

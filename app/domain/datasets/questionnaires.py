@@ -113,7 +113,7 @@ def build_qs(study: DatasetStudy, history: SubjectHistory) -> QsRows:
     known = {"STUDYID": study.study, "DOMAIN": "QS", "USUBJID": study.subject_id(history)}
     for form in study.sorted_forms(history):
         common = known | _common(study, history, form)
-        rows = _sent(study, form) if form.response is not None else _absent(form)
+        rows = _sent(study, form) if form.response is not None else _absent(history, form)
         for scale, row in rows:
             number = len(built.rows) + 1
             built.rows.append({**common, "QSSEQ": number, **row})
@@ -134,7 +134,7 @@ def _common(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> dic
     }
 
 
-def _absent(form: FormFact) -> Iterator[tuple[str, Row]]:
+def _absent(history: SubjectHistory, form: FormFact) -> Iterator[tuple[str, Row]]:
     if form.state in MISSING:
         yield (
             "",
@@ -142,7 +142,7 @@ def _absent(form: FormFact) -> Iterator[tuple[str, Row]]:
                 "QSTESTCD": "QSALL",
                 "QSTEST": "Questionnaires",
                 "QSSTAT": _NOT_DONE,
-                "QSREASND": missing_reason(form),
+                "QSREASND": missing_reason(history, form),
             },
         )
 
@@ -247,7 +247,7 @@ def build_diary(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
             "DRDY": study_day(form.day("for_day"), start),
             "VISIT": form.visit,
             "STATE": form.state.upper().replace("_", " "),
-            "REASND": missing_reason(form),
+            "REASND": missing_reason(history, form),
             "ENTRYDTC": form.completed_local or None,
             "LATEFL": "Y" if form.slot["out_of_window"] else None,
             "LATERSN": response.get("late_reason"),

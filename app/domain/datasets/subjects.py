@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from app.domain.datasets.history import FormFact, SubjectHistory
+from app.domain.datasets.history import FormFact, SubjectHistory, read_whole_day
 from app.domain.datasets.study import RANDOMISATION, DatasetStudy, study_day
 from app.domain.datasets.tables import DatasetTable, Row, describe_columns
 from app.domain.plans.plan import ENROLMENT
+from app.domain.plans.status import ExitKind
 from app.domain.records.audit import format_instant
 from app.domain.records.dispositions import DispositionKind
 
@@ -52,7 +53,7 @@ DS = DatasetTable(
         DSSCAT   | text:40  | A | Subcategory for Disposition Event | what a withdrawal was from
         DSDTC    | text:20  | C | Date/Time of Collection | when it was recorded, UTC
         DSSTDTC  | text:10  | C | Start Date/Time of Disposition Event | as it was stated
-        DSSTDY   | integer  | D | Study Day of Start of Disposition Event | from the day from which it counts
+        DSSTDY   | integer  | D | Study Day of Start of Disposition Event | empty for a month; ICE has its day
         DSSRC    | text:10  | C | Source of the Date | site or edc
     """),
 )
@@ -70,8 +71,8 @@ SV = DatasetTable(
         VISITNUM | decimal  | P | Visit Number | order of the plan; visits that staff added have decimals
         VISIT    | text:20  | P | Visit Name
         SVPRESP  | text:1   | A | Pre-specified | Y; empty for a visit that staff added
-        SVOCCUR  | text:1   | D | Occurrence | Y: a form was sent; N: all are missed or excused
-        SVREASOC | text:60  | C | Reason for Occur Value | why the form is missing
+        SVOCCUR  | text:1   | D | Occurrence | Y: a form was sent; N: none will be; of a planned visit alone
+        SVREASOC | text:60  | C | Reason for Occur Value | why the form is missing, where SVOCCUR is N
         SVSTDTC  | text:20  | C | Start Date/Time of Observation | local time at which the form was completed
         SVSTDY   | integer  | D | Study Day of Start of Observation
         SVOPDTC  | text:10  | P | First Day of the Window
@@ -90,6 +91,8 @@ TERMS_OF_EXITS = {
     DispositionKind.withdrew_study: ("WITHDRAWAL BY SUBJECT", "STUDY PARTICIPATION"),
 }
 """What SDTM calls each disposition, and what a withdrawal was from."""
+_OVER = frozenset({"missed", "excused", "not_expected"})
+"""States of a form that nobody sends any more."""
 _MILESTONE, _EVENT = "PROTOCOL MILESTONE", "DISPOSITION EVENT"
 
 
@@ -146,7 +149,7 @@ def build_ds(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
                 "DSSCAT": scope,
                 "DSDTC": left.recorded_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "DSSTDTC": left.stated,
-                "DSSTDY": study_day(left.effective_on, start),
+                "DSSTDY": study_day(read_whole_day(left.stated), start),
                 "DSSRC": left.source,
             }
         )
@@ -167,17 +170,19 @@ def build_sv(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
 def _visit(study: DatasetStudy, history: SubjectHistory, visit: str, forms: Sequence[FormFact]) -> Row:
     sent = [form for form in forms if form.response is not None]
     first = min(sent, key=lambda form: (form.completed_local, form.ref), default=None)
-    shown, over = first or forms[0], all(form.state in ("missed", "excused") for form in forms)
+    shown, over = first or forms[0], all(form.state in _OVER for form in forms)
     number = study.visit_number(visit)
+    planned = visit in study.numbers and number is not None
+    occurred = ("Y" if first else "N" if over else None) if planned else None
     return {
         "STUDYID": study.study,
         "DOMAIN": "SV",
         "USUBJID": study.subject_id(history),
         "VISITNUM": number,
         "VISIT": visit,
-        "SVPRESP": "Y" if visit in study.numbers and number is not None else None,
-        "SVOCCUR": "Y" if first else ("N" if over else None),
-        "SVREASOC": None if first else missing_reason(shown),
+        "SVPRESP": "Y" if planned else None,
+        "SVOCCUR": occurred,
+        "SVREASOC": missing_reason(history, shown) if occurred == "N" else None,
         "SVSTDTC": first.completed_local if first else None,
         "SVSTDY": study_day(first.completed_on, randomised_on(history)) if first else None,
         "SVOPDTC": shown.slot["opens_on"],
@@ -187,15 +192,29 @@ def _visit(study: DatasetStudy, history: SubjectHistory, visit: str, forms: Sequ
     }
 
 
-def missing_reason(form: FormFact) -> str | None:
-    """Why a form is missing, as a coded reason in capitals; UNKNOWN where none was given."""
+def missing_reason(history: SubjectHistory, form: FormFact) -> str | None:
+    """Why a form is missing, as a coded reason in capitals.
+
+    Of a missed form the one that staff gave, else the exit that fell inside its window, else UNKNOWN.
+    """
     if form.state == "excused":
         return f"EXCUSED: {form.slot['excused']}".upper().replace("_", " ")
     if form.state == "missed":
-        return (form.slot["missed_reason"] or "unknown").upper().replace("_", " ")
+        known = form.slot["missed_reason"] or _exit_inside(history, form) or "unknown"
+        return str(known).upper().replace("_", " ")
     if form.state == "not_expected":
         return (form.slot["exit"] or "not expected").upper().replace("_", " ")
     return None
+
+
+def _exit_inside(history: SubjectHistory, form: FormFact) -> str | None:
+    """The first exit that ended questionnaires while the window of a form was open."""
+    opens, closes = form.day("opens_on"), form.last_day
+    if opens is None or closes is None:
+        return None
+    inside = (left for left in history.exits if left.kind in tuple(ExitKind))
+    days = {left.effective_on: left.kind for left in inside if opens <= left.effective_on <= closes}
+    return days[min(days)] if days else None
 
 
 def randomised_on(history: SubjectHistory) -> date | None:
