@@ -42,44 +42,61 @@ def recompute(lines: Iterable[str], through: int, cut_at: datetime) -> Found:
 
 
 def _of_person(subject: str, events: list[Mapping[str, Any]]) -> Found:
-    start = next(
-        (date.fromisoformat(each["data"]["anchor"]["date"]) for each in events
-         if each["data"].get("anchor", {}).get("kind") == "randomisation"), None,
+    anchor = next(
+        (each["data"]["anchor"] for each in events
+         if each["data"].get("anchor", {}).get("kind") == "randomisation"), {"date": "", "at": ""},
     )  # fmt: skip
     forms = [each for each in events if each["data"].get("slot", {}).get("instrument") == "qlq-c30"]
+    forms = [each for each in forms if "answers" in each["data"] or not each["data"]["slot"]["out_of_plan"]]
+    sent = sorted((each for each in forms if "answers" in each["data"]), key=_done)
     found: Found = {}
     for code in (*SCALES, "C30SUM"):
-        scored = {
-            each["visit"]: _score(code, each["data"]["answers"])
-            for each in forms
-            if "answers" in each["data"]
-        }
-        base = scored.get("BL")
+        scored = {each["ref"]: _score(code, each["data"]["answers"]) for each in sent}
+        valid = [each for each in sent if scored[each["ref"]] and _may_be_baseline(each, anchor)]
+        base = valid[-1] if valid else None
         for form in forms:
-            visit, slot = form["visit"], form["data"]["slot"]
-            if visit not in scored:
+            place, slot = (subject, code, form["visit"]), form["data"]["slot"]
+            if form["ref"] not in scored:
                 if slot["state"] in ("missed", "excused", "not_expected"):
-                    found[subject, code, visit] = {"DTYPE": "PHANTOM"}
+                    found[place] = {"DTYPE": "PHANTOM"}
                 continue
-            value, day = scored[visit], _day(form["data"]["response"])
-            cells = {"ADT": day.isoformat(), "ADY": _study_day(day, start), "AVAL": value}
-            cells |= {"BASE": base} if base else {}
-            cells |= {"ABLFL": "Y"} if visit == "BL" and value else {}
-            if visit != "BL" and value and base:
-                cells["CHG"] = _printed(Fraction(Decimal(value) - Decimal(base)))
-            found[subject, code, visit] = {name: cell for name, cell in cells.items() if cell}
+            value, day = scored[form["ref"]], day_of(form["data"]["response"])
+            cells = {"ADT": day.isoformat(), "ADY": study_day(day, anchor["date"]), "AVAL": value}
+            if base is not None:
+                cells |= {"BASE": scored[base["ref"]], "ABLFL": "Y" if form is base else ""}
+                if value and _done(form) > _done(base):
+                    cells["CHG"] = _printed(Fraction(Decimal(value) - Decimal(cells["BASE"])))
+            found[place] = {name: cell for name, cell in cells.items() if cell}
     return found
+
+
+def _done(form: Mapping[str, Any]) -> tuple[str, str]:
+    """When a form was completed by the local clock; of one day a paper form, without an hour, comes first."""
+    response = form["data"]["response"]
+    day = day_of(response).isoformat()
+    return day if response["collected_on"] else str(moment_of(response) + SHANGHAI), form["ref"]
+
+
+def _may_be_baseline(form: Mapping[str, Any], anchor: Mapping[str, Any]) -> bool:
+    """Whether it is the baseline visit's, sent in its window, and before the randomisation if any."""
+    slot, response = form["data"]["slot"], form["data"]["response"]
+    if form["visit"].partition("-")[0] != "BL" or slot["out_of_window"] or slot["out_of_plan"]:
+        return False
+    if anchor["at"] and not response["collected_on"]:
+        return moment_of(response) < datetime.fromisoformat(anchor["at"])
+    return not anchor["date"] or day_of(response).isoformat() <= anchor["date"]
 
 
 def _untold(subject: str, events: list[Mapping[str, Any]], cut_at: datetime) -> Found:
     """Weeks whose window (seven days either side) closed by the cut, of whoever left before it opened."""
     told = {each["visit"] for each in events if "slot" in each["data"]}
-    start = [each["data"]["anchor"]["date"] for each in events if each["type"] == "anchor.recorded"]
+    anchors = [each["data"]["anchor"] for each in events if "anchor" in each["data"]]
+    start = [each["date"] for each in anchors if each["kind"] == "randomisation" and each["date"]]
     left = [each for event in events for each in event["data"].get("status", {}).get("in_force", ())]
     ended: str = min((each["effective_on"] for each in left if each["kind"] in ENDING), default="")
     found: Found = {}
     for week in (6, *range(12, 157, 12)) if ended and start else ():
-        last = date.fromisoformat(min(start)) + timedelta(weeks=week, days=7)
+        last = date.fromisoformat(start[0]) + timedelta(weeks=week, days=7)
         closed = datetime(last.year, last.month, last.day, 16, tzinfo=UTC) <= cut_at  # midnight in Shanghai
         if closed and f"W{week}" not in told and ended <= last.isoformat():
             found |= {(subject, code, f"W{week}"): {"DTYPE": "PHANTOM"} for code in (*SCALES, "C30SUM")}
@@ -113,17 +130,25 @@ def _printed(value: Fraction) -> str:
     return text or "0"
 
 
-def _day(response: Mapping[str, Any]) -> date:
+def day_of(response: Mapping[str, Any]) -> date:
+    """The local day by which a form is dated."""
     if response["collected_on"]:
         return date.fromisoformat(response["collected_on"])
+    return (moment_of(response) + SHANGHAI).date()
+
+
+def moment_of(response: Mapping[str, Any]) -> datetime:
+    """The instant by which a form is dated that was not on paper."""
     at = datetime.fromisoformat(response["received_at"])
     if response["captured_offline"] and response["completed_at"] != response["received_at"]:
         sent = datetime.fromisoformat(response["completed_at"])
         at = min(at, sent + timedelta(seconds=response["device_skew_seconds"] or 0))
-    return (at.astimezone(UTC) + SHANGHAI).date()
+    return at.astimezone(UTC)
 
 
-def _study_day(day: date, start: date | None) -> str:
-    if start is None:
+def study_day(day: date, start: str) -> str:
+    """The day of the study: that of the randomisation is 1, the day before it -1."""
+    if not start:
         return ""
-    return str((day - start).days + (day >= start))
+    first = date.fromisoformat(start)
+    return str((day - first).days + (day >= first))

@@ -27,18 +27,15 @@ from app.domain.refusal import Refused
 from app.domain.report.completeness import EXITS, RuleSet
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
-from app.services.datasets.cuts import get_named_cut, make_cut
+from app.services.datasets.cuts import get_named_cut
 from app.services.datasets.export import ExportEntry, export_cut, list_formats
 from app.services.datasets.readers import read_scopes
 from app.services.datasets.recheck import count_from, recheck_cut
-from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.storage.tables.audit import AuditEntry
-from tests.services.arms import assign
 from tests.services.beginnings import installed_at, site_of
-from tests.services.dataset_fold import folded, lines_of, streamed
-from tests.services.dataset_stage import DEAD, FINAL, OFF, STUDY, TREATED, TRIAL, client_of
-from tests.services.foreign_reader import recompute
-from tests.services.people import START, Person, colleague, days, enrolled
+from tests.services.dataset_fold import folded, streamed
+from tests.services.dataset_stage import DEAD, FINAL, OFF, STUDY, TRIAL, client_of
+from tests.services.people import Person, colleague, days
 from tests.stages import Stage
 
 LATER = FINAL + days(1)
@@ -103,31 +100,6 @@ def test_datasets_are_the_fold_of_the_feed_up_to_any_number(trial: Installation,
     final = get_named_cut(operator(trial), STUDY, "FINAL")
     cut = replace(final, through=round(share * final.through))
     assert streamed(trial, cut) == folded(trial, cut)
-
-
-@pytest.mark.req("REP-06", "EDC-10")
-@pytest.mark.parametrize("name", ["IA1", "FINAL"])
-def test_a_foreign_reader_recomputes_adqs_from_the_feed(
-    lone_trial: Installation, tmp_path: Path, name: str
-) -> None:
-    export_cut(operator(lone_trial), STUDY, ExportEntry(name, PURPOSE, ("csv",)), tmp_path / "out")
-    cut = get_named_cut(operator(lone_trial), STUDY, name)
-    recomputed = recompute(lines_of(lone_trial), cut.through, cut.at)
-    columns = ("ADT", "ADY", "AVAL", "BASE", "CHG", "ABLFL", "DTYPE")
-    exported = {
-        (row["SUBJID"], row["PARAMCD"], row["AVISIT"]): {
-            column: row[column]
-            for column in columns
-            if row[column] and not (row["DTYPE"] and column == "BASE")
-        }
-        for row in rows_of(tmp_path / "out", "adqs")
-    }
-    assert exported == recomputed
-    assert len(exported) == {"IA1": 96, "FINAL": 176}[name]
-    if name == "FINAL":
-        assert exported[TREATED, "C30PA", "W6"]["AVAL"] == "50"  # the corrected answer
-        phantoms = [(OFF, "W6"), (DEAD, "W6"), (DEAD, "W12")]  # the last one had not opened when they died
-        assert all(exported[who, "C30PA", visit] == {"DTYPE": "PHANTOM"} for who, visit in phantoms)
 
 
 @pytest.mark.req("REP-03", "REP-04", "REP-05")
@@ -318,23 +290,6 @@ def test_every_figure_is_computed_a_second_time(
     expected, rates = recheck_cut(operator(lone_trial), STUDY, "FINAL")[3:]
     assert expected.differences[0].endswith(" W6: Y Y N, computed again Y N N")
     assert 0 < rates.equal < rates.total
-
-
-@pytest.mark.req("REP-09", "VAL-07")
-def test_an_arm_put_right_and_a_randomisation_at_an_hour_are_computed_alike(
-    lone_trial: Installation, tmp_path: Path
-) -> None:
-    site, hour = site_of(lone_trial), START + days(2)
-    assign(Person(lone_trial, site, TREATED), "SOC", 1)  # whose end of treatment was sent
-    person = enrolled(lone_trial, site, "0571-004")
-    entry = AnchorEntry("randomisation", hour.date(), Owner.edc, at=hour)
-    record_anchor(StaffContext(lone_trial, person.nurse, hour), site.study_id, person.subject, entry, True)
-    make_cut(operator(lone_trial), STUDY, "RIGHT", "arms put right")
-    export_cut(operator(lone_trial), STUDY, ExportEntry("RIGHT", PURPOSE, ("csv",)), tmp_path / "out")
-    states = {(row["SUBJID"], row["AVISIT"]): row["FRMSTAT"] for row in rows_of(tmp_path / "out", "adqs")}
-    assert (states[TREATED, "EOT"], states["0571-004", "BL"]) == ("NOT IN PLAN", "MISSED")
-    for each in recheck_cut(operator(lone_trial), STUDY, "RIGHT"):
-        assert (each.total > 0, each.equal, each.differences) == (True, each.total, []), each.kind
 
 
 def test_an_exit_known_to_the_month_counts_once_more_from_its_day() -> None:
