@@ -194,7 +194,7 @@ def test_a_text_column_holds_the_longest_that_can_stand_in_it() -> None:
         "USUBJID": [PERSON],
         "ARMCD TRTP": ["ALL", "A" * 16],
         "ARM ICEDECOD": ["n" * LONGEST_LINE],
-        "VISIT AVISIT": ["V" * 16 + "1234"],
+        "VISIT AVISIT QSTPT": ["V" * 16 + "1234"],
         "QSCAT PARCAT1": [plain_terms(named).category, *CATEGORIES],
         "QSTESTCD PARAMCD": ["C" * 8],
         "QSTEST PARAM PARCAT2 QLABEL": ["n" * MOST_NAME],

@@ -214,7 +214,7 @@ class Foreigner:
 
     def _ds(self) -> Iterator[Mapping[str, object]]:
         for person in self.people:
-            rows: list[Mapping[str, object]] = []
+            rows: list[dict[str, object]] = []
             if person.consent:
                 rows.append({"DSTERM": "consent", "DSDECOD": "INFORMED CONSENT OBTAINED", "DSSRC": "site",
                              "DSSTDTC": person.consent})  # fmt: skip
@@ -224,15 +224,18 @@ class Foreigner:
                     recorded = event["recorded_at"][:19] + "Z"
                     rows.append({"DSTERM": kind, "DSDECOD": word, "DSSRC": anchor["source"],
                                  "DSSTDTC": anchor["date"], "DSDTC": recorded})  # fmt: skip
-            milestones = len(rows)
-            for _effective, kind, recorded, left in person.exits:
+            for row in rows:
+                row |= {"DSCAT": "PROTOCOL MILESTONE", "on": row["DSSTDTC"]}
+            for on, kind, recorded, left in person.exits:
                 word, scope = _WORDS[kind]
-                rows.append({"DSTERM": kind, "DSDECOD": word, "DSSCAT": scope, "DSDTC": recorded,
-                             "DSSTDTC": left["date"], "DSSRC": left["source"]})  # fmt: skip
+                rows.append({"DSTERM": kind, "DSDECOD": word, "DSCAT": "DISPOSITION EVENT", "DSSCAT": scope,
+                             "DSDTC": recorded, "DSSTDTC": left["date"], "DSSRC": left["source"],
+                             "on": on})  # fmt: skip
+            rows.sort(key=lambda row: str(row["on"]))
             for number, row in enumerate(rows, 1):
-                group = "PROTOCOL MILESTONE" if number <= milestones else "DISPOSITION EVENT"
-                yield {"STUDYID": self.study, "DOMAIN": "DS", "USUBJID": self._id(person), "DSSEQ": number,
-                       "DSCAT": group, "DSSTDY": person.day(str(row["DSSTDTC"])), **row}  # fmt: skip
+                known = {"STUDYID": self.study, "DOMAIN": "DS", "USUBJID": self._id(person), "DSSEQ": number}
+                shown = {key: cell for key, cell in row.items() if key != "on"}
+                yield {**known, "DSSTDY": person.day(str(row["DSSTDTC"])), **shown}
 
     def _suppqs(self) -> Iterator[Mapping[str, object]]:
         for person in self.people:

@@ -1,6 +1,7 @@
 """Datasets of hard histories, as a stranger makes them by the manual and as they were noted by hand."""
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.services.foreign_datasets import Foreigner
 from tests.services.foreign_reader import recompute
 from tests.services.hard_histories import HARD, SECOND, STUDY
 from tests.services.people import QUESTIONNAIRES, days
+from tests.services.sdtm_rules import RULES, break_rule
 from tests.stages import Stage
 
 DESCRIBED = frozenset({"ICEDECOD", "QLABEL", "QORIG"})
@@ -66,6 +68,7 @@ def test_hard_histories_are_told_as_the_manual_says(trial: Installation, tmp_pat
             assert (each.total > 0, each.equal, each.differences) == (True, each.total, []), each.kind
     check_first(tmp_path / "FIRST")
     check_second(tmp_path / "SECOND")
+    check_rules(tmp_path / "SECOND")
     told = [
         (each.subject[-3:], each.visit, each.field, each.old, each.new, each.reason, each.actor_kind)
         for each in compare_cuts(operator, STUDY, "FIRST", "SECOND")
@@ -155,6 +158,16 @@ def check_second(folder: Path) -> None:
         "NOT TICKED"
     }
     check_sums(folder)
+
+
+def check_rules(folder: Path) -> None:
+    """Each of CDISC's rules that the manual lists holds, and finds the fault that is planted for it."""
+    tables = {name: rows_of(folder, name) for name in ("dm", "sv", "ds", "qs", "suppqs")}
+    for name, rule in RULES.items():
+        assert all(rule.check(tables)), name
+        assert not all(rule.check(break_rule(tables, rule))), name
+    manual = (QUESTIONNAIRES.parent / "docs" / "manual" / "datasets.md").read_text("utf-8")
+    assert set(re.findall("CORE-[0-9]{6}", manual.partition("Known to differ")[0])) == RULES.keys()
 
 
 def check_sums(folder: Path) -> None:

@@ -35,11 +35,13 @@ QS = DatasetTable(
         QSSTAT   | text:8   | D | Completion Status
         QSREASND | text:60  | C | Reason Not Performed
         QSDRVFL  | text:1   | D | Derived Flag | Y on scores
-        QSEVLINT | text:8   | P | Evaluation Interval | recall of the item
-        VISITNUM | decimal  | P | Visit Number
+        VISITNUM | decimal  | P | Visit Number | empty of a day of the diary, which is no visit
         VISIT    | text:20  | P | Visit Name
         QSDTC    | text:20  | C | Date/Time of Finding | local time of completion; a paper form's day
         QSDY     | integer  | D | Study Day of Finding | from RFSTDTC; there is no day 0
+        QSTPT    | text:20  | P | Planned Time Point Name | code of a day of the diary
+        QSTPTNUM | decimal  | P | Planned Time Point Number | its number
+        QSEVLINT | text:8   | P | Evaluation Interval | recall of the item
     """),
 )
 
@@ -95,6 +97,8 @@ _ANSWERED = "ANSWERED"
 _BLANK = "LEFT BLANK"
 _NOT_TICKED = "NOT TICKED"
 """The item stood in the list with which the form begins, and the participant did not tick it."""
+_VISIT, _POINT = ("VISIT", "VISITNUM"), ("QSTPT", "QSTPTNUM")
+"""Where it stands when something was asked: a visit, or a day at home, of which SV has no record."""
 MISSING = frozenset({"missed", "excused"})
 """States of a form that was expected and not answered."""
 
@@ -123,12 +127,12 @@ def build_qs(study: DatasetStudy, history: SubjectHistory) -> QsRows:
 
 
 def _common(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> dict[str, Any]:
+    number, names = study.visit_number(form.visit), _POINT if form.is_diary else _VISIT
     return {
         "QSGRPID": form.ref,
         "QSSPID": f"{form.ref}/{form.version}",
         "QSCAT": study.terms_of(study.instrument(form)).category,
-        "VISITNUM": study.visit_number(form.visit),
-        "VISIT": form.visit,
+        **dict(zip(names, (form.visit, number), strict=True)),
         "QSDTC": form.completed_local or None,
         "QSDY": study_day(form.completed_on, randomised_on(history)),
     }

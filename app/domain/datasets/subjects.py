@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from app.domain.datasets.history import FormFact, SubjectHistory, read_whole_day
+from app.domain.datasets.history import ExitFact, FormFact, SubjectHistory, read_whole_day
 from app.domain.datasets.study import RANDOMISATION, DatasetStudy, study_day
 from app.domain.datasets.tables import DatasetTable, Row, describe_columns
 from app.domain.plans.plan import ENROLMENT
@@ -118,7 +118,7 @@ def build_dm(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
 
 
 def build_ds(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
-    """Milestones first, then the dispositions in force, each by its day."""
+    """Milestones and the dispositions in force, by their days; of one day the milestones come first."""
     start, subject = randomised_on(history), study.subject_id(history)
     milestones = [("consent", "INFORMED CONSENT OBTAINED", history.consented_on, "site", "")]
     for kind, term in ((ENROLMENT, "ENTERED INTO TRIAL"), (RANDOMISATION, "RANDOMIZED")):
@@ -126,35 +126,41 @@ def build_ds(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
         if anchor is not None:
             at = anchor.recorded_at.strftime("%Y-%m-%dT%H:%M:%SZ")
             milestones.append((kind, term, anchor.on, anchor.source, at))
-    rows: list[Row] = [
-        {
-            "DSTERM": code,
-            "DSDECOD": term,
-            "DSCAT": _MILESTONE,
-            "DSDTC": recorded,
-            "DSSTDTC": day.isoformat(),
-            "DSSTDY": study_day(day, start),
-            "DSSRC": source,
-        }
+    rows: list[tuple[date, Row]] = [
+        (
+            day,
+            {
+                "DSTERM": code,
+                "DSDECOD": term,
+                "DSCAT": _MILESTONE,
+                "DSDTC": recorded,
+                "DSSTDTC": day.isoformat(),
+                "DSSTDY": study_day(day, start),
+                "DSSRC": source,
+            },
+        )
         for code, term, day, source, recorded in milestones
         if day is not None
     ]
-    for left in sorted(history.exits, key=lambda each: (each.effective_on, each.kind)):
-        term, scope = TERMS_OF_EXITS[DispositionKind(left.kind)]
-        rows.append(
-            {
-                "DSTERM": left.kind,
-                "DSDECOD": term,
-                "DSCAT": _EVENT,
-                "DSSCAT": scope,
-                "DSDTC": left.recorded_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "DSSTDTC": left.stated,
-                "DSSTDY": study_day(read_whole_day(left.stated), start),
-                "DSSRC": left.source,
-            }
-        )
+    exits = sorted(history.exits, key=lambda each: each.kind)
+    rows += ((left.effective_on, _disposition(left, start)) for left in exits)
+    rows.sort(key=lambda each: each[0])
     known = {"STUDYID": study.study, "DOMAIN": "DS", "USUBJID": subject}
-    yield from ({**known, "DSSEQ": number, **row} for number, row in enumerate(rows, 1))
+    yield from ({**known, "DSSEQ": number, **row} for number, (_day, row) in enumerate(rows, 1))
+
+
+def _disposition(left: ExitFact, start: date | None) -> Row:
+    term, scope = TERMS_OF_EXITS[DispositionKind(left.kind)]
+    return {
+        "DSTERM": left.kind,
+        "DSDECOD": term,
+        "DSCAT": _EVENT,
+        "DSSCAT": scope,
+        "DSDTC": left.recorded_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "DSSTDTC": left.stated,
+        "DSSTDY": study_day(read_whole_day(left.stated), start),
+        "DSSRC": left.source,
+    }
 
 
 def build_sv(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
