@@ -30,8 +30,11 @@ _URL_MARK, _KEY_MARK, _DAY_MARK, _PERSON_MARK, _LOOK_MARK = "\x01", "\x02", "\x0
 """Stand for a participant's own values while a document is rendered; no definition has control characters."""
 
 _MARK = re.compile(f"[{_URL_MARK}{_KEY_MARK}{_DAY_MARK}{_PERSON_MARK}]|{_LOOK_MARK}[a-z0-9_]+{_LOOK_MARK}")
+_END = "\x06"
+"""In place of a value: where a question begins, and where it ends."""
 _ANYBODY = Markup(_PERSON_MARK)  # noqa: S704 our own sign
 _INPUT = re.compile(r'<input(?P<type>[^>]*) name="(?P<name>[^"]+)" value="(?P<value>[^"]*)"(?: id="\w+")?')
+_SECTION = re.compile(r'<section class="q[^"]*" id="s-(?P<code>\w+)".*?</section>', re.DOTALL)
 _CHOSEN = ('type="radio"', 'type="checkbox"')
 _CHECKED = b" checked"
 
@@ -41,28 +44,38 @@ Gap = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class FormDocument:
-    """A rendered document in pieces; every second one is a gap, empty until a value is put there."""
+    """A rendered document in pieces; every second one is a gap, empty until a value is put there.
+
+    `brief` are the questions of which only the words travel while they are not ticked: their pieces, and what
+    stands in place of those.
+    """
 
     pieces: tuple[bytes, ...]
     gaps: Mapping[Gap, tuple[int, ...]]
+    brief: Mapping[str, tuple[slice, bytes]]
     headers: Mapping[str, str]
 
     def fill(self, form: OpenForm, mark: Markup) -> bytes:
         """The document with this form's own addresses, numbers and answers, and its person's mark."""
         pieces = list(self.pieces)
-        for gap, value in ((_PERSON_MARK, ""), mark.encode()), *self._values(form):
+        answers = settle_list(form.instrument, form.answers, form.leave_out)
+        for gap, value in ((_PERSON_MARK, ""), mark.encode()), *self._values(form, answers):
             for index in self.gaps[gap]:
                 pieces[index] = value
+        # From the last one on, so that the places of those before it stay what they are.
+        for code in reversed(self.brief):
+            if not is_ticked(code, answers):
+                places, words = self.brief[code]
+                pieces[places] = [words]
         return b"".join(pieces)
 
-    def _values(self, form: OpenForm) -> Iterator[tuple[Gap, bytes]]:
+    def _values(self, form: OpenForm, answers: Mapping[str, AnswerValue]) -> Iterator[tuple[Gap, bytes]]:
         yield (_URL_MARK, ""), _as_html(url_of_form(form.slot.public_id))
         yield (_KEY_MARK, ""), _as_html(form.key)
         if (day := form_day(form)) != "":
             yield (_DAY_MARK, ""), _as_html(day)
         yield ("submission_id", ""), _as_html(form.client)
         yield ("revision", ""), str(form.revision).encode()
-        answers = settle_list(form.instrument, form.answers, form.leave_out)
         yield from self._boxes(form, answers)
         for code, value in answers.items():
             gap = (f"blank_{code}", "1") if value is None else (code, str(value))
@@ -118,23 +131,40 @@ class FormDocuments:
     def _cut(self, form: OpenForm, frame: PageFrame, call: UrgentCall) -> FormDocument:
         page = form_page(replace(form, client="", revision=0, key=_KEY_MARK), self._assets, {}, call)
         page = replace(page, form_url=_URL_MARK, submit_url=f"{_URL_MARK}/submit", day=page.day and _DAY_MARK)
-        page = replace(page, questions=tuple(map(_mark_look, page.questions)))
+        whole = replace(page, questions=tuple(map(_mark_look, page.questions)))
         names = {"submission_id", "revision"}
         names |= {name for item in form.items for name in (item.code, f"blank_{item.code}")}
         names |= {TICK_PREFIX + item.code for item in form.items if item.listed}
-        return _cut_document(self._pages.text(page, frame), names, policy_of_page(page))
+        brief = [question.code for question in page.questions if question.like]
+        shown = _sections(self._pages.text(page, frame)) if brief else {}
+        words = {code: shown[code][0] for code in brief}
+        return _cut_document(self._pages.text(whole, frame), names, words, policy_of_page(page))
 
 
 def _mark_look(question: Question) -> Question:
-    """A question that a tick decides, with a mark where it is hidden or not."""
+    """A question that a tick decides, in full and with a mark where it is hidden or not."""
     if not question.box or question.tick:
         return question
-    return replace(question, look=f"{_LOOK_MARK}{question.box.removeprefix(TICK_PREFIX)}{_LOOK_MARK}")
+    code = question.box.removeprefix(TICK_PREFIX)
+    return replace(question, look=f"{_LOOK_MARK}{code}{_LOOK_MARK}", like="")
 
 
-def _cut_document(html: str, names: Collection[str], headers: Mapping[str, str]) -> FormDocument:
-    """Cut a rendered document at its marks, at the values of fields, and behind what can be checked."""
+def _sections(html: str) -> Mapping[str, re.Match[str]]:
+    """The questions of a rendered document, by their codes."""
+    return {section["code"]: section for section in _SECTION.finditer(html)}
+
+
+def _cut_document(
+    html: str, names: Collection[str], words: Mapping[str, str], headers: Mapping[str, str]
+) -> FormDocument:
+    """Cut a rendered document at its marks, at the values of fields, and behind what can be checked.
+
+    `words` are what may stand in place of the question of this code, at whose ends it is cut too.
+    """
     cuts: list[tuple[int, int, Gap]] = [(*mark.span(), (mark[0], "")) for mark in _MARK.finditer(html)]
+    for code, section in _sections(html).items() if words else ():
+        if code in words:
+            cuts += [(end, end, (code, _END)) for end in section.span()]
     for field in _INPUT.finditer(html):
         name, value = field["name"], field["value"]
         if name not in names:
@@ -152,7 +182,8 @@ def _cut_document(html: str, names: Collection[str], headers: Mapping[str, str])
         pieces.append(b"")
         begin = end
     pieces.append(html[begin:].encode())
-    return FormDocument(tuple(pieces), gaps, headers)
+    brief = {code: (slice(*gaps[code, _END]), text.encode()) for code, text in words.items()}
+    return FormDocument(tuple(pieces), gaps, brief, headers)
 
 
 def _as_html(text: str) -> bytes:

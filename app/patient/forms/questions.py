@@ -1,6 +1,7 @@
 """Turn an instrument, its words and the answers so far into the questions of a form document."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from app.domain.instruments.definition import Comparison, Condition, Instrument, Item, ItemKind
 from app.domain.instruments.reserved_codes import TICK_PREFIX
@@ -9,6 +10,8 @@ from app.domain.instruments.text import InstrumentText
 from app.patient.forms.pages import Choice, Question, Tick
 
 Answer = int | str | None
+_WITHOUT_FIELD = ("choice", "scale")
+"""Kinds of questions in whose markup nothing names the item but their options."""
 _SIGNS = {Comparison.AT_LEAST: "≥", Comparison.AT_MOST: "≤"}
 
 
@@ -25,7 +28,8 @@ def build_questions(
     """
     settled = settle_list(instrument, answers, leave_out)
     items = [item for item in instrument.items if item.code not in leave_out]
-    return tuple(_question(item, items, text, settled, marks) for item in items)
+    questions = (_question(item, items, text, settled, marks) for item in items)
+    return tuple(_liken(questions))
 
 
 def is_ticked(code: str, answers: Mapping[str, Answer]) -> bool:
@@ -81,6 +85,21 @@ def _question(
         tick="" if item.tick is None else str(item.tick),
         look=" js-only" if hides else "",
     )
+
+
+def _liken(questions: Iterable[Question]) -> Iterator[Question]:
+    """The questions of a list, with the first one that is asked in the same way as each."""
+    first: dict[Question, str] = {}
+    for question in questions:
+        shared = question.listed and not question.tick and question.kind in _WITHOUT_FIELD
+        like = first.setdefault(_way_of_asking(question), question.code) if shared else question.code
+        yield replace(question, like="" if like == question.code else like)
+
+
+def _way_of_asking(question: Question) -> Question:
+    """What two questions share that differ in nothing but their words, their answers and what those do."""
+    shared = replace(question, code="", number=0, text="", value="", blank=False)
+    return replace(shared, urgent_if="", box="", look="")
 
 
 def _ticks(items: Iterable[Item], text: InstrumentText, answers: Mapping[str, Answer]) -> tuple[Tick, ...]:

@@ -365,6 +365,7 @@ try {
   first = state.sections[window.sessionStorage.at];
   window.sessionStorage.removeItem('at');
 } catch (e) { first = 0; }
+if (LIST) { copyAlike(); }
 takeOverBoxes();
 state.sections.forEach(function (section) {
   state.recorded[section.id] = LIST ? readRecorded(section) : readAnswer(section);

@@ -3,17 +3,28 @@
 // sources ask this one under the condition LIST, so that other forms do not carry it.
 //
 // The question over the list has 'data-list'. Its hidden box 'done' says that the list was gone through (answer 1),
-// its last box 'none' that nothing of it was there (0). A section with 'data-box' is asked only if that box is ticked;
-// with 'data-own' the box is its own, and not to tick it is an answer: NOT_TICKED. With 'data-tick' the tick says it
-// all. OPEN: ticked, or begun anew, and not answered. It is recorded, so that another phone knows it; to everything
+// its last box 'none' that nothing of it was there (0). A section with 'data-own' is asked only if its box is ticked,
+// and not to tick it is an answer: NOT_TICKED; one with 'data-box' depends on the box of another. With 'data-tick' the
+// tick says it all. A section with 'data-like' came with its heading alone. OPEN: ticked, or begun anew, and not answered. It is recorded, so that another phone knows it; to everything
 // else such a section is not answered.
 
 var NOT_TICKED = -1, OPEN = -2;
 
-function boxOf(section) { return form.elements[section.dataset.box]; }
+function boxOf(section) { return form.elements[section.dataset.box || 'tick_' + codeOf(section)]; }
+function boxedSections() { return state.sections.filter(boxOf); }
 function tickedBoxes() { return findAll('[name^=tick_]:checked'); }
 function wasRecorded(section) { return state.recorded[section.id] !== undefined; }
 
+// What is not ticked when the page is made is not worth its bytes: what stands below its heading is that of
+// another question, which is asked in the same way.
+function copyAlike() {
+  findAll('[data-like]').forEach(function (section) {
+    var words = heading(section).textContent;
+    section.innerHTML = sectionOf(section.dataset.like).innerHTML
+      .replace(/ checked=""/g, '').replace(/(name="(blank_)?)\w+/g, '$1' + codeOf(section));
+    heading(section).textContent = words;
+  });
+}
 function isToldByTicks(section) {
   var box = boxOf(section);
   return section.dataset.list || box && (!box.checked || section.dataset.tick);
@@ -63,7 +74,7 @@ function clearSection(section) {
   if (textField(section)) { textField(section).value = ''; }
 }
 function clearUnticked() {
-  findAll('[data-box]').forEach(function (section) { if (!boxOf(section).checked) { clearSection(section); } });
+  boxedSections().forEach(function (section) { if (!boxOf(section).checked) { clearSection(section); } });
 }
 function uncheck(box) { box.checked = false; }
 
@@ -71,5 +82,5 @@ listen(document, 'change', function (event) {
   if (!(closestSection(event.target) || form).dataset.list) { return; }
   (event.target === byId('none') ? tickedBoxes() : [byId('none')]).concat(byId('done')).forEach(uncheck);
   clearUnticked();
-  findAll('[data-box]').forEach(addRecord);
+  boxedSections().forEach(addRecord);
 }, true);
