@@ -23,8 +23,13 @@ from calmjs.parse.walkers import Walker
 
 FOLDER = Path(__file__).resolve().parents[1] / "app" / "static" / "js"
 SOURCES = ("outbox", "transport", "form", "list")
-FLAGS = ("TYPED", "RULES", "URGENT", "LIST")
-RUNNERS: dict[str, tuple[str, ...]] = {"choice": (), "full": FLAGS[:3], "list": FLAGS}
+FLAGS = ("TYPED", "RULES", "URGENT", "IFS", "LIST")
+RUNNERS: dict[str, tuple[str, ...]] = {
+    "choice": (),
+    "full": ("TYPED", "RULES", "URGENT", "IFS"),
+    "list": ("TYPED", "RULES", "URGENT", "LIST"),
+    "all": FLAGS,
+}
 """What forms of each kind may have, by the words of the sources; what is not named is left out."""
 STATE = "state"
 SHORT_MEMBERS = {"records": "q", "sendPressedAt": "w"}
@@ -49,7 +54,7 @@ def output_of(kind: str) -> Path:
 
 def build(kind: str) -> str:
     """The script for forms of this kind as it travels in the page."""
-    names = (name for name in SOURCES if name != "list" or kind == "list")
+    names = (name for name in SOURCES if name != "list" or "LIST" in RUNNERS[kind])
     sources = (FOLDER / "runner" / f"{name}.js" for name in names)
     joined = "\n".join(source.read_text(encoding="utf-8") for source in sources)
     return minified(joined, {flag: flag in RUNNERS[kind] for flag in FLAGS})

@@ -78,6 +78,8 @@ def gallery() -> Iterator[str]:
         answers = before(named, request.query_params.get("at", ""))
         page = replace(samples.form(named, code, answers), day=samples.DAY if named == samples.DIARY else "")
         frame = replace(samples.frame(code), size=request.query_params.get("size", ""))
+        large = samples.assets().in_size(frame.size)
+        page = replace(page, parts=large.parts(page.questions, dark=False))
         return HTMLResponse(pages.text(page, frame))
 
     static = Mount("/static/1", StaticFiles(directory=samples.STATIC))

@@ -109,7 +109,7 @@ def test_a_filled_document_is_the_rendered_page(
         assert html == pages.text(form_page(shown, assets, shown.answers, call), frame)
     large = replace(frame, size="large", phone="0571 1", mark=samples.MARK)
     assert documents.render(form, large, CALL)[0].decode() == pages.text(
-        form_page(form, assets, answers, CALL), large
+        form_page(form, assets.in_size("large"), answers, CALL), large
     )
 
 

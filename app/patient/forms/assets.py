@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_lowercase
 
 from markupsafe import Markup
@@ -22,7 +22,8 @@ MARK = "document.documentElement.className+=' js'"
 LONG_ROW = 7
 """A row of more numbers than this becomes a list on a narrow screen (`ui/scale_row.html`)."""
 _PROPERTY = re.compile(r"--[a-z-]+(?=[:)])")
-TYPED_PART, LONG_PART, APP_PART = "/* == typed == */", "/* == long rows == */", "/* == app pages == */"
+TYPED_PART, LONG_PART, LARGE_PART = "/* == typed == */", "/* == long rows == */", "/* == large text == */"
+APP_PART = "/* == app pages == */"
 DARK_PART, DESK_PART = "/* == dark == */", "/* == desk == */"
 
 
@@ -34,8 +35,13 @@ class FormAssets:
     css: Markup
     typed_css: Markup
     long_css: Markup
+    large_css: Markup
     dark_css: Markup
     runners: Mapping[RunnerKind, Markup]
+
+    def in_size(self, size: str) -> "FormAssets":
+        """Those for a reader of this size of text; "" is the usual one."""
+        return replace(self, css=self.css + self.large_css) if size else self
 
     def parts(self, questions: Collection[Question], *, dark: bool) -> FormParts:
         """What a form of these questions carries; `dark`: it may be dark where the phone is."""
@@ -50,7 +56,7 @@ class FormAssets:
 def kind_of_form(questions: Collection[Question]) -> RunnerKind:
     """The smallest runner that does all that these questions need."""
     if any(each.ticks for each in questions):
-        return RunnerKind.list
+        return RunnerKind.all if any(each.ask_if for each in questions) else RunnerKind.list
     if any(each.kind in ("decimal", "text") or each.ask_if or each.urgent_if for each in questions):
         return RunnerKind.full
     return RunnerKind.choice
@@ -61,8 +67,9 @@ def read_form_assets(read: Callable[[str], str]) -> FormAssets:
     stylesheet = read("css/daybook.css")
     form, dark = stylesheet.split(APP_PART, maxsplit=1)[0], stylesheet.split(DARK_PART)[1]
     common, rest = form.split(TYPED_PART)
-    typed, long = rest.split(LONG_PART)
-    parts = [_small_css(part) for part in (common, typed, long, dark.split(DESK_PART, maxsplit=1)[0])]
+    typed, rest = rest.split(LONG_PART)
+    long, large = rest.split(LARGE_PART)
+    parts = [_small_css(part) for part in (common, typed, long, large, dark.split(DESK_PART, maxsplit=1)[0])]
     names = _short_names("".join(parts))
     css = [Markup(_PROPERTY.sub(lambda found: names[found[0]], part)) for part in parts]  # noqa: S704 our own file
     return FormAssets(
@@ -70,7 +77,8 @@ def read_form_assets(read: Callable[[str], str]) -> FormAssets:
         css=css[0],
         typed_css=css[1],
         long_css=css[2],
-        dark_css=css[3],
+        large_css=css[3],
+        dark_css=css[4],
         runners={kind: Markup(read(f"js/runner.{kind}.min.js")) for kind in RunnerKind},  # noqa: S704 our own files
     )
 

@@ -46,13 +46,13 @@ Gap = tuple[str, str]
 class FormDocument:
     """A rendered document in pieces; every second one is a gap, empty until a value is put there.
 
-    `brief` are the questions of which only the words travel while they are not ticked: their pieces, and what
-    stands in place of those.
+    `brief` are the questions of which only the words travel while they are not ticked, the last one first:
+    code, pieces, and what stands in place of those.
     """
 
     pieces: tuple[bytes, ...]
     gaps: Mapping[Gap, tuple[int, ...]]
-    brief: Mapping[str, tuple[slice, bytes]]
+    brief: tuple[tuple[str, slice, bytes], ...]
     headers: Mapping[str, str]
 
     def fill(self, form: OpenForm, mark: Markup) -> bytes:
@@ -62,10 +62,8 @@ class FormDocument:
         for gap, value in ((_PERSON_MARK, ""), mark.encode()), *self._values(form, answers):
             for index in self.gaps[gap]:
                 pieces[index] = value
-        # From the last one on, so that the places of those before it stay what they are.
-        for code in reversed(self.brief):
+        for code, places, words in self.brief:
             if not is_ticked(code, answers):
-                places, words = self.brief[code]
                 pieces[places] = [words]
         return b"".join(pieces)
 
@@ -129,7 +127,8 @@ class FormDocuments:
         return document.fill(form, frame.mark), document.headers
 
     def _cut(self, form: OpenForm, frame: PageFrame, call: UrgentCall) -> FormDocument:
-        page = form_page(replace(form, client="", revision=0, key=_KEY_MARK), self._assets, {}, call)
+        assets = self._assets.in_size(frame.size)
+        page = form_page(replace(form, client="", revision=0, key=_KEY_MARK), assets, {}, call)
         page = replace(page, form_url=_URL_MARK, submit_url=f"{_URL_MARK}/submit", day=page.day and _DAY_MARK)
         whole = replace(page, questions=tuple(map(_mark_look, page.questions)))
         names = {"submission_id", "revision"}
@@ -182,8 +181,8 @@ def _cut_document(
         pieces.append(b"")
         begin = end
     pieces.append(html[begin:].encode())
-    brief = {code: (slice(*gaps[code, _END]), text.encode()) for code, text in words.items()}
-    return FormDocument(tuple(pieces), gaps, brief, headers)
+    brief = [(code, slice(*gaps[code, _END]), text.encode()) for code, text in words.items()]
+    return FormDocument(tuple(pieces), gaps, tuple(reversed(brief)), headers)
 
 
 def _as_html(text: str) -> bytes:

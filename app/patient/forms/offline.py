@@ -64,9 +64,11 @@ def _wanted(request: Request, installation: CurrentInstallation, at: At) -> bool
 
 @router.get("/offline")
 def show_no_connection(current: Offline) -> Response:
+    frame = _frame_of_nobody(current)
     assets: FormAssets = current.request.app.state.form_assets
-    headers = {"Content-Security-Policy": form_policy(assets.css)}
-    return render(current.request, OfflinePage(assets.css), frame=_frame_of_nobody(current), headers=headers)
+    css = assets.in_size(frame.size).css
+    headers = {"Content-Security-Policy": form_policy(css)}
+    return render(current.request, OfflinePage(css), frame=frame, headers=headers)
 
 
 @router.get("/f/{slot}/blank")
@@ -79,8 +81,9 @@ def show_blank_form(current: Offline, slot: str) -> Response:
     if form.slot.begun_at is None:
         raise HTTPException(404)
     assets: FormAssets = current.request.app.state.form_assets
-    page = form_page(replace(form, answers={}, revision=0), assets, {}, get_urgent_call(current.context))
     frame = _frame_of_nobody(current)
+    assets = assets.in_size(frame.size)
+    page = form_page(replace(form, answers={}, revision=0), assets, {}, get_urgent_call(current.context))
     return render(current.request, replace(page, blank=True), frame=frame, headers=policy_of_page(page))
 
 

@@ -69,9 +69,9 @@ class Question:
 
     `ticks` are the boxes of a list, whose `choices` then are "one or more" and "none of these". `box` is the
     name of the box that decides whether this item is asked; `listed`: the box is its own; `tick`: the answer
-    that the box alone gives. `look` hides it where no script asks it: "" or " js-only". `like` is an earlier item
-    that is asked in the same way: of one that is hidden only the question travels, and the runner takes the rest
-    from that other one.
+    that the box alone gives. `look` hides it where no script asks it: "" or " js-only". `like` is an earlier
+    item that is asked in the same way: of one that is hidden only the question travels, and the runner takes
+    the rest from that other one.
 
     `ask_if` is a condition such as "fever==1"; `urgent_if` holds some such as "temperature>=380", any of
     which counts. Their numbers are the stored integers (tenths where `decimals` is 1), while `value` of a
@@ -104,11 +104,15 @@ class Question:
 
 
 class RunnerKind(StrEnum):
-    """What a form's runner can do: choices alone; also what is typed, conditional or urgent; also a list."""
+    """What a form's runner can do: choices alone; also what is typed, conditional or urgent; a list.
+
+    In a `list` what is ticked decides alone what is asked; `all` is for one in which answers do it too.
+    """
 
     choice = "choice"
     full = "full"
     list = "list"
+    all = "all"
 
 
 @dataclass(frozen=True, slots=True)

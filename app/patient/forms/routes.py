@@ -331,6 +331,8 @@ def _form(
     invalid: tuple[str, ...] = (),
 ) -> Response:
     assets: FormAssets = current.request.app.state.form_assets
-    page = form_page(form, assets, answers, get_urgent_call(current.context), missing, invalid)
+    frame = current.frame_of_form(form.slot)
+    call = get_urgent_call(current.context)
+    page = form_page(form, assets.in_size(frame.size), answers, call, missing, invalid)
     status = 422 if missing or invalid else 200
-    return render(current.request, page, status, current.frame_of_form(form.slot), policy_of_page(page))
+    return render(current.request, page, status, frame, policy_of_page(page))

@@ -8,8 +8,9 @@
 // of each constant in capitals; therefore `state` is only used as `state.member`.
 //
 // It makes a runner for each kind of form, and leaves out what a form of that kind has no use for. TYPED
-// (numbers or words are typed), RULES (a question depends on an earlier answer), URGENT (an answer calls at
-// once), LIST (the form begins with a list) are true or false there; they stand in conditions only.
+// (numbers or words are typed), RULES (not every question is asked), URGENT (an answer calls at once), IFS (an
+// earlier answer decides what is asked), LIST (the form begins with a list, whose ticks decide it) are true or
+// false there; they stand in conditions only.
 
 var form = document.getElementById('f'), root = document.documentElement;
 // Next and "Leave it blank" are debounced: a second tap within this time does nothing.
@@ -126,8 +127,11 @@ function matches(condition) {
     && (parts[1] === '>=' ? value >= number : parts[1] === '<=' ? value <= number : value === number);
 }
 function askedState(section) {
-  var condition = section.dataset['if'], source, sourceState;
   if (LIST && boxOf(section)) { return askedByTick(section); }
+  return IFS ? askedByAnswer(section) : ASKED;
+}
+function askedByAnswer(section) {
+  var condition = section.dataset['if'], source, sourceState;
   if (!condition) { return ASKED; }
   source = sourceOf(condition);
   sourceState = askedState(source);

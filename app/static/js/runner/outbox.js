@@ -21,15 +21,9 @@ function addRecord(section) {
   if (TYPED && section.dataset.dec) { showAnswer(section, value); }
   if (state.recorded[section.id] === value) { return; }
   state.recorded[section.id] = value;
-  record = {
-    seq: ++state.lastSeq,
-    base: state.revision,
-    item: codeOf(section),
-    value: value,
-    at: localTime(),
-    sum: 0,
-    offline: state.connectionLost
-  };
+  record = makeRecord([
+    ++state.lastSeq, state.revision, 0, value, localTime(), 0, state.connectionLost
+  ], section);
   record.sum = checksum([state.ownBox.client].concat(encodeRecord(record).slice(0, 5)));
   state.ownBox.records.push(record);
   writeBox(state.ownBox);
@@ -37,14 +31,9 @@ function addRecord(section) {
   if (state.connectionLost) { showWaiting(); } else if (state.storage) { showNetwork(''); }
   sendRecords();
 }
-function encodeRecord(record) {
-  var sign = state.signs ? state.signs.charAt(state.sections.indexOf(sectionOf(record.item))) : record.item;
-  return [record.seq, record.base, sign, record.value, record.at, record.sum, +record.offline];
-}
-// Returns undefined for a sign that does not belong to this form.
-function decodeRecord(fields) {
-  var section = fields && state.sections[state.signs.indexOf(fields[2])];
-  return section && {
+// The fields are those of the phone, in their order; the section says which item it is.
+function makeRecord(fields, section) {
+  return {
     seq: fields[0],
     base: fields[1],
     item: codeOf(section),
@@ -53,6 +42,15 @@ function decodeRecord(fields) {
     sum: fields[5],
     offline: !!fields[6]
   };
+}
+function encodeRecord(record) {
+  var sign = state.signs ? state.signs.charAt(state.sections.indexOf(sectionOf(record.item))) : record.item;
+  return [record.seq, record.base, sign, record.value, record.at, record.sum, +record.offline];
+}
+// Returns undefined for a sign that does not belong to this form.
+function decodeRecord(fields) {
+  var section = fields && state.sections[state.signs.indexOf(fields[2])];
+  return section && makeRecord(fields, section);
 }
 function checksum(parts) {
   var text = state.signs + parts.join(), sum = 7, i;
@@ -104,21 +102,21 @@ function removeRecords(box, lastSeq) {
 }
 // Opens the storage, unless the study or the phone forbids it, and returns the client ids of the boxes in it.
 function listClients() {
-  var clients = [], i, key;
   try {
     state.storage = state.signs && window.localStorage;
     state.storage.setItem(state.storagePrefix, '');
     state.storage.removeItem(state.storagePrefix);
-    for (i = 0; i < state.storage.length; i++) {
-      key = state.storage.key(i);
-      if (!key.indexOf(state.storagePrefix)) { clients.push(key.slice(state.storagePrefix.length)); }
-    }
-  } catch (e) { state.storage = null; }
-  return clients;
+    return Object.keys(state.storage).filter(function (key) {
+      return !key.indexOf(state.storagePrefix);
+    }).sort().map(function (key) { return key.split(':')[2]; });
+  } catch (e) {
+    state.storage = null;
+    return [];
+  }
 }
 // Takes over the boxes of other pages, oldest first, and shows their answers in the form.
 function takeOverBoxes() {
-  listClients().sort().forEach(function (client) {
+  listClients().forEach(function (client) {
     var box = readBox(client);
     if (!box) { return; }
     state.boxes.push(box);

@@ -112,8 +112,8 @@ function collectForm(box) {
   if (box) { data.append('events', JSON.stringify(box.records)); }
   data.append('width', window.innerWidth);
   if (scale) { data.append('scale', window.getComputedStyle(scale).display === 'flex' ? 'row' : 'list'); }
-  data.append('theme', /paper/.test(root.className)
-    || !window.matchMedia('(prefers-color-scheme:dark)').matches ? 'light' : 'dark');
+  // Light letters are those of the dark look.
+  data.append('theme', /\(2\d\d/.test(window.getComputedStyle(form).color) ? 'dark' : 'light');
   return data;
 }
 // The answer is the thanks page itself: nothing more has to be fetched. Records that were added meanwhile
