@@ -1,6 +1,7 @@
 """A correction is proposed on the participant's word, signed by somebody else, and is a new version."""
 
 import json
+from datetime import datetime
 
 import pytest
 from sqlmodel import select
@@ -116,6 +117,8 @@ def test_a_proposal_whose_answer_changed_meanwhile_is_refused(
 def test_lists_and_news_tell_what_waits_and_what_was_decided(
     installation: Installation, site: Site, sent: Person, investigator: Signer
 ) -> None:
+    participant = ParticipantContext(installation, sent.participant(SENT), SENT)
+    request_correction(participant, sent.slot("BL").public_id)
     first, second = propose(sent, entry()), propose(sent, entry(ProposedAnswer("q9", "4", "wrong_tap")))
 
     def listed(actor: Actor, *, waiting: bool) -> list[str]:
@@ -132,5 +135,15 @@ def test_lists_and_news_tell_what_waits_and_what_was_decided(
     declined = SENT + days(1)
     investigator.decide(sent, first, declined, DecisionEntry("declined", "it was meant so"))
     assert listed(sent.nurse, waiting=False) == [first, second]
-    (news,) = list_correction_news(ParticipantContext(installation, sent.participant(SENT), SENT)).values()
-    assert (news.what, news.at) == (CorrectionState.declined, declined)
+
+    def told() -> tuple[CorrectionState, datetime]:
+        (news,) = list_correction_news(participant).values()
+        return news.what, news.at
+
+    assert told() == (CorrectionState.approved, SENT), "the form was corrected, whatever else was declined"
+    with installation.read() as session:
+        assert session.exec(select(TeamRequest.outcome)).one() == "approved"
+    third = propose(sent, entry(version=2), declined)
+    assert told()[0] is CorrectionState.checking
+    investigator.decide(sent, third, declined + days(1), DecisionEntry("declined", "it was meant so"))
+    assert told() == (CorrectionState.declined, declined + days(1))

@@ -18,6 +18,7 @@ from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.corrections.proposals import get_correctable_form
+from app.services.clinic.corrections.submitted_form import FormAct, list_form_events
 from app.services.clinic.matters.matter_details import get_matter
 from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
 from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
@@ -125,6 +126,11 @@ def test_paper_of_a_form_that_was_sent_meanwhile_is_left_to_the_data_manager(per
     assert enter(person, paper()) is PaperOutcome.kept_apart
     assert get_typed_paper_form(nurse, number, slot).slot.public_id == slot
     assert open_matters(person) == [MatterKind.quarantine]
+    assert [each.act for each in list_form_events(nurse, number, slot)] == [
+        FormAct.begun,
+        FormAct.sent,
+        FormAct.paper,
+    ], "no answers of the phone arrived beside it"
     assert responses(person.installation)[0].mode == "own_device"
     same = [TypedAnswer(f"q{number}", "2") for number in range(1, 31)]
     assert refusal(lambda: enter(person, paper(answers=same)))[0] == "same_answers_sent"

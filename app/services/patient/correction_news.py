@@ -8,9 +8,11 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlmodel import col
 
+from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.records.participants import TeamRequestKind
 from app.services.core.context import ParticipantContext
 from app.storage.queries.corrections import list_own_corrections
+from app.storage.tables.capture import Correction
 from app.storage.tables.participants import TeamRequest
 
 
@@ -47,19 +49,29 @@ def list_correction_news(context: ParticipantContext) -> Mapping[int, Correction
         corrections = list_own_corrections(session, participant_id)
         requests = session.execute(closed).all()
     news: dict[int, CorrectionNews] = {}
+    decided = [(rows.decision, rows.correction) for rows in corrections if rows.decision is not None]
+    closing = {(correction.slot_id, decision.decided_at) for decision, correction in decided}
     for slot_key, closed_at in requests:
-        _tell(news, slot_key, CorrectionState.answered, closed_at)
+        if (slot_key, closed_at) not in closing:
+            _tell(news, slot_key, CorrectionState.answered, closed_at)
+    for decision, correction in sorted(decided, key=lambda each: each[0].decided_at):
+        if decision.outcome is CorrectionOutcome.declined and _was_approved(news, correction):
+            continue
+        _tell(news, correction.slot_id, CorrectionState(decision.outcome.value), decision.decided_at)
     for rows in corrections:
-        slot_id, decision = rows.correction.slot_id, rows.decision
-        if decision is None:
-            _tell(news, slot_id, CorrectionState.checking, rows.correction.proposed_at)
-        else:
-            _tell(news, slot_id, CorrectionState(decision.outcome.value), decision.decided_at)
+        if rows.decision is None:
+            _tell(news, rows.correction.slot_id, CorrectionState.checking, rows.correction.proposed_at)
     return news
 
 
+def _was_approved(news: Mapping[int, CorrectionNews], declined: Correction) -> bool:
+    """Whether another proposal was approved while this one waited: the form was corrected all the same."""
+    known = news.get(declined.slot_id)
+    return known is not None and known.what is CorrectionState.approved and known.at >= declined.proposed_at
+
+
 def _tell(news: dict[int, CorrectionNews], slot_id: int, what: CorrectionState, at: datetime) -> None:
-    """Keep the newest; a decision closes the request at the same moment and outranks its end."""
+    """Keep the newest; what is being checked outranks everything."""
     known = news.get(slot_id)
     checks = CorrectionState.checking
     if known is None or what is checks or (known.what is not checks and known.at <= at):

@@ -1,6 +1,7 @@
 """Deciding a correction: signed by an investigator who did not propose it; an approval is a new version."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -35,6 +36,7 @@ from app.storage.plain_rows import ResponseRecord, SlotRecord
 from app.storage.queries.corrections import (
     CorrectionRows,
     find_correction,
+    list_form_corrections,
     list_response_versions,
     list_waiting_corrections,
 )
@@ -259,4 +261,17 @@ def _close_request(work: UnitOfWork, rows: CorrectionRows, decision: CorrectionD
     request = work.session.exec(asked).one_or_none()
     if request is not None:
         request.closed_at, request.closed_by = work.at, work.actor.id
-        request.outcome = decision.outcome.value
+        request.outcome = _find_outcome(work, rows, decision, request.asked_at).value
+
+
+def _find_outcome(
+    work: UnitOfWork, rows: CorrectionRows, decision: CorrectionDecision, asked_at: datetime
+) -> CorrectionOutcome:
+    """What became of a request of that moment: approved where any proposal about the form was, since then."""
+    proposed = list_form_corrections(work.session, rows.correction.participant_id, rows.correction.slot_id)
+    outcomes = {
+        each.decision.outcome
+        for each in proposed
+        if each.decision is not None and each.correction.proposed_at >= asked_at
+    }
+    return CorrectionOutcome.approved if CorrectionOutcome.approved in outcomes else decision.outcome

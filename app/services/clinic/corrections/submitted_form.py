@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
+from app.domain.capture.answers import CollectionMode
 from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.desk.history import find_history_subject
 from app.domain.instruments.responses import OPEN, AnswerValue
@@ -230,7 +231,10 @@ def _paper_event(entry: RecordedPaper) -> FormEvent:
 
 
 def _late_arrivals(session: Session, slot: Slot) -> Sequence[FormEvent]:
-    statement = select(Quarantine.received_at).where(Quarantine.slot_id == slot.id)
+    """What came from a phone and was kept apart; a paper form that was has a line of its own."""
+    statement = select(Quarantine.received_at).where(
+        Quarantine.slot_id == slot.id, col(Quarantine.mode).is_distinct_from(CollectionMode.paper)
+    )
     return [FormEvent(at, FormAct.late_arrival) for at in session.exec(statement)]
 
 
