@@ -23,6 +23,7 @@ from app.clinic.frame.studies import (
     list_staff_studies,
     read_named_study,
 )
+from app.domain.plans.plan import Plan
 from app.domain.records.access import Actor, Permission
 from app.domain.records.acts import KeyedAct
 from app.domain.refusal import Refused
@@ -154,6 +155,13 @@ class StaffRequest:
         return self.study.code
 
     @property
+    def plan(self) -> Plan:
+        """The newest plan of the chosen study. Raises HTTPException(404) for somebody of none."""
+        if self.study is None:
+            raise HTTPException(404)
+        return self.installation.library.plan(self.study.code, self.study.plan_version)
+
+    @property
     def act(self) -> KeyedAct:
         """The act that this request asks for. Raises LookupError where the route offers none."""
         if self.context.act is None:
@@ -192,10 +200,10 @@ def require_staff(
     """Authenticate the member of staff and enforce the permission of the route; others are sent to sign in.
 
     What the table of permissions asks for the route is enforced here. A participant in the address is
-    found under its permission; Refused("unknown_participant") otherwise. Without one, a permission that no
-    grant has in the chosen study is refused with 403, or with 404 where the address names something. An act
-    that the request asks for stands in its context, whose actor has the grants of the chosen study alone:
-    no use case reaches another. Raises ActRepeated.
+    found under its permission; Refused("unknown_participant") otherwise, or "permission_missing" about one
+    whom they may see. Without one, a permission that no grant has in the chosen study is refused with 403,
+    or with 404 where the address names something. An act that the request asks for stands in its context,
+    whose actor has the grants of the chosen study alone: no use case reaches another. Raises ActRepeated.
     """
     access = required_access(request, CallerKind.STAFF)
     public_id = request.path_params.get("participant")
@@ -207,20 +215,17 @@ def require_staff(
     staff, participant = admission.staff, admission.participant
     frame = _frame(request, installation, admission, at)
     request.state.frame = frame
-    if public_id is not None and participant is None:
+    known = participant or admission.only_seen
+    if public_id is not None and known is None:
         raise Refused("unknown_participant")
     named = read_named_study(request, fields)
-    of_participant = participant.study_id if participant else None
+    of_participant = known.study_id if known else None
     study = choose_study(request, frame.studies, named, of_participant, staff.actor, access.permission)
     actor = staff.actor.inside(study.id) if study else staff.actor
     frame = _frame_within(request, frame, study, StaffContext(installation, actor, at))
     request.state.frame = frame
-    if public_id is None and access.permission is not None and not actor.reach(access.permission):
-        raise (
-            HTTPException(404)
-            if request.path_params
-            else _refuse_permission(request, access.permission, frame)
-        )
+    if participant is None and access.permission is not None:
+        _require_reach(request, access.permission, frame, actor, known)
     about = participant.participant_id if participant else None
     act = read_act(request, installation, staff.actor.id, fields, about, SIGNING)
     if act is not None and participant is None:
@@ -301,6 +306,20 @@ def _frame_within(
         here_url=frame.within(find_page_address(request)),
         searches=bool(actor.reach(Permission.PARTICIPANT_SEE)),
     )
+
+
+def _require_reach(
+    request: Request,
+    permission: Permission,
+    frame: DeskFrame,
+    actor: Actor,
+    seen: PermittedParticipant | None,
+) -> None:
+    """Refuse a request about nobody, or somebody who is only seen, that its permission does not reach."""
+    if seen is not None:
+        raise _refuse_permission(request, permission, frame)
+    if not actor.reach(permission):
+        raise HTTPException(404) if request.path_params else _refuse_permission(request, permission, frame)
 
 
 def _refuse_permission(request: Request, permission: Permission, frame: DeskFrame) -> Refused:

@@ -141,7 +141,7 @@ def test_a_monitor_reads_and_changes_nothing(clinic: ClinicFixture) -> None:
     monitor = clinic.browser(Role.MONITOR)
     assert not page(monitor, clinic.url).all("form", action=f"{clinic.url}/invitation")
     for path in ("/contact", "/invitation", "/devices/1", "/visits", "/dates", "/disposition/undo"):
-        assert monitor.post(clinic.url + path, data={"reason": "x"}).status_code == 404
+        assert monitor.post(clinic.url + path, data={"reason": "x"}).status_code == 403
     assert monitor.get("/desk/enrol").status_code == 403
 
 

@@ -17,6 +17,7 @@ from tests.applications import visitor
 from tests.faces.clinics import PASSWORD, ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
 from tests.faces.visitors import Phone, invited
+from tests.markup import parsed
 from tests.services.people import START, days
 
 TYPED = {
@@ -121,9 +122,10 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
     assert "It changes nothing until an investigator signs it." in page(nurse, f"{form}?done=proposed").text
     assert "A doctor checks it first." in phone.client.get("/sent").text
     assert "not shown to you" in page(nurse, correction).text
-    assert nurse.post(correction, data={"outcome": "approved"}).status_code == 404
+    assert nurse.post(correction, data={"outcome": "approved"}).status_code == 403
 
     signer = Signer(clinic, "zhang")
+    assert "You proposed this correction. An investigator must sign it." in page(nurse, correction).text
     listed = page(signer.client, "/desk/corrections?study=sbrt-nsclc")
     assert listed.one("a", href=correction).text == "0571-001"
     assert page(signer.client, "/desk").all("a", href="/desk/corrections")
@@ -209,7 +211,10 @@ def test_who_proposed_does_not_sign_and_the_list_says_where_nobody_can(
     assert "No other investigator at this site" not in shown.text
     assert not shown.all("input", name="password")
     assert viewed(clinic) == seen + 1
-    assert monitor.get(f"{clinic.url}/forms/{phone.slot()}/correction").status_code == 404
+    refused = monitor.get(f"{clinic.url}/forms/{phone.slot()}/correction")
+    missing = "You do not have permission to propose corrections of answers in this study"
+    assert (refused.status_code, missing in refused.text) == (403, True), "of somebody whom they may see"
+    assert parsed(refused.text).all("a", href="/desk/trail"), "in the frame of the desk"
 
 
 REFUSED: list[tuple[dict[str, str], str, str]] = [

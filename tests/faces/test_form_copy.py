@@ -59,7 +59,7 @@ def test_a_copy_says_what_the_page_prints_and_is_in_the_trail(
     assert (
         ("核证" in told or "电子记录" in told) if language == "zh_CN" else "Copyoftheelectronicrecord" in told
     )
-    assert nurse.get(link).status_code == 404  # as everything of which this colleague may know nothing
+    assert nurse.get(link).status_code == 403
     trail = page(doctor, "/desk/trail?kind=looks").one("tbody").text
     assert ("File downloaded" in trail) is (language == "en")
     assert "Certified copy of a form" in trail or language != "en"

@@ -63,7 +63,7 @@ def test_leaving_lists_what_stops_and_is_undone_by_the_investigator(
     assert form.all("button")[0].text == "Undo the withdrawal from the study"
     entry = {"entry": str(form.all("input", name="entry")[0]["value"])}
     why = entry | {"reason": "wrong person"}
-    assert nurse.post(f"{url}/undo", data=why).status_code == 404
+    assert nurse.post(f"{url}/undo", data=why).status_code == 403
     assert investigator.post(f"{url}/undo", data=entry | {"reason": ""}).status_code == 422
     assert investigator.post(f"{url}/undo", data=why | {"entry": "x"}).status_code == 422
     assert investigator.post(f"{url}/undo", data=why).status_code == 303

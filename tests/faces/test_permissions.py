@@ -165,7 +165,7 @@ def test_who_sees_a_participant_follows_the_table(
     nurse, investigator = let(Who.nurse), let(Who.investigator)
     assert nurse.ask(*row, address).status_code == 200
     monkeypatch.setitem(TABLE, row, staff_access(Permission.DISPOSITION_UNDO))
-    assert nurse.ask(*row, address).status_code == 404
+    assert nurse.ask(*row, address).status_code == 403
     assert investigator.ask(*row, address).status_code == 200
 
 

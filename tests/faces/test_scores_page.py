@@ -38,7 +38,7 @@ def investigator(clinic: ClinicFixture) -> TestClient:
 @pytest.mark.req("IAM-02")
 def test_a_nurse_never_sees_scores(clinic: ClinicFixture, investigator: TestClient) -> None:
     assert investigator.get(f"{clinic.url}/scores").status_code == 200
-    assert clinic.browser(Role.NURSE).get(f"{clinic.url}/scores").status_code == 404
+    assert clinic.browser(Role.NURSE).get(f"{clinic.url}/scores").status_code == 403
     assert clinic.browser(Role.INVESTIGATOR, "0021").get(f"{clinic.url}/scores").status_code == 404
 
 

@@ -371,6 +371,9 @@ def test_pages_of_a_study_without_diary_and_arms_speak_of_neither(two: TwoStudie
     assert "diary" not in page(browser, urls.STUDY_PLAN).one("main").text.lower()
     person = page(browser, two.address_of(OTHER))
     assert person.one("a", href=f"{two.address_of(OTHER)}/scores").text == "Scores"
+    for typed in (urls.DIARY_GAP_LIST, f"{two.address_of(OTHER)}/diary-gaps"):
+        days = page(browser, typed).one("main").text
+        assert ("This study has no diary." in days, "need" in days) == (True, False)
 
 
 def test_every_permission_that_guards_a_page_has_words() -> None:

@@ -46,8 +46,9 @@ class CorrectedRow:
 class CorrectionPage:
     """A correction and its decision. `state`: "waiting", or the outcome that was signed.
 
-    `may_sign`: this reader may decide it; `own`: this reader proposed it; `signable`: somebody at the site
-    may sign it; `late`: an approval takes a second reason; `overtaken`: it can only be declined.
+    `signs`: this reader signs corrections; `may_sign`: this one too; `own`: they proposed it; `signable`:
+    somebody at the site may sign it; `late`: an approval takes a second reason; `overtaken`: it can only be
+    declined.
     `passkey_url`: where a script is told what to ask this reader's passkey; "" without one.
     """
 
@@ -75,6 +76,7 @@ class CorrectionPage:
     decided_by: str
     decision_note: str
     decision_late_reason: str
+    signs: bool
     may_sign: bool
     own: bool
     signable: bool
@@ -191,6 +193,7 @@ def _build(desk: ParticipantStaffRequest, details: CorrectionDetails) -> Correct
         decided_by=summary.decided_by,
         decision_note=details.note,
         decision_late_reason=details.late_reason,
+        signs=details.may_decide,
         may_sign=may_sign,
         own=summary.own,
         signable=summary.signable,

@@ -36,7 +36,10 @@ class GapRow:
 
 @dataclass(frozen=True, slots=True)
 class DiaryGapPage:
-    """The gap that is to be explained, None for none, the others, and what was typed."""
+    """The gap that is to be explained, None for none, the others, and what was typed.
+
+    `diary`: the study has one.
+    """
 
     template: ClassVar[str] = "clinic/diary_gap.html"
     subject: str
@@ -45,6 +48,7 @@ class DiaryGapPage:
     chosen: GapRow | None
     others: tuple[GapRow, ...]
     reasons: tuple[str, ...]
+    diary: bool
     reason: str = ""
     note: str = ""
     faults: FormFaults = NO_FAULTS
@@ -102,4 +106,5 @@ def _page(desk: ParticipantStaffRequest, first: str, last: str) -> DiaryGapPage:
         chosen=chosen,
         others=tuple(gap for gap in gaps if gap is not chosen),
         reasons=tuple(each.value for each in view.plan.missed_reasons),
+        diary=view.plan.diary is not None,
     )

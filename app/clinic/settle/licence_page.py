@@ -57,10 +57,9 @@ def take_licence_decision(
 
 def _page(desk: StaffRequest, licence: str) -> LicencePage:
     matter = get_licence(desk.context, licence)
-    plan = desk.installation.library.plan(desk.study_code, desk.study.plan_version if desk.study else "")
     return LicencePage(
         licence=licence,
-        line=build_line(desk, plan, matter) if matter else None,
+        line=build_line(desk, desk.plan, matter) if matter else None,
         list_url=desk.frame.within(SETTLE),
         action_url=desk.frame.within(LICENCE),
         decisions=tuple(each.value for each in DECISIONS[MatterKind.licence]) if matter else (),

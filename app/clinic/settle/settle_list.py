@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Query
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.clinic.frame.addresses import build_address, format_cursor_moment, parse_cursor_moment
@@ -60,13 +59,11 @@ def show_open_matters(
     after: Annotated[str, Query(max_length=200)] = "",
     done: str = "",
 ) -> Response:
-    if desk.study is None:
-        raise HTTPException(404)
+    plan = desk.plan
     chosen = MatterKind(kind) if kind in tuple(MatterKind) else None
     site, search = narrow_text(site), narrow_text(q)
     criteria = MatterFilter(chosen, site, search, _parse_cursor(after))
     listed = get_open_matters(desk.context, criteria)
-    plan = desk.installation.library.plan(desk.study.code, desk.study.plan_version)
 
     def address(kind: str, **more: str) -> str:
         parts = {"kind": kind, "site": site, "q": search} | more

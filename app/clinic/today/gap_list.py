@@ -25,13 +25,17 @@ class GapLine:
 
 @dataclass(frozen=True, slots=True)
 class GapListPage:
-    """Participants by code, `next_url` leads to further ones; `begun`: others come before them."""
+    """Participants by code, `next_url` leads to further ones; `begun`: others come before them.
+
+    `diary`: the study has one.
+    """
 
     template: ClassVar[str] = "clinic/gap_list.html"
     rows: tuple[GapLine, ...]
     today_url: str
     next_url: str
     begun: bool
+    diary: bool
 
 
 router = APIRouter(include_in_schema=False)
@@ -47,6 +51,7 @@ def show_gap_list(desk: SignedInRequest, after: Annotated[str, Query(max_length=
             today_url=desk.frame.within(DESK),
             next_url=desk.frame.within(further) if listed.after else "",
             begun=bool(after),
+            diary=desk.plan.diary is not None,
         )
     )
 

@@ -31,11 +31,13 @@ class PermittedParticipant:
 class StaffAdmission:
     """Who is signed in, and whom the request is about; None where its permission reaches nobody of the name.
 
-    Somebody else's participant and one that does not exist are alike (IAM-03).
+    Somebody else's participant and one that does not exist are alike (IAM-03). `only_seen`: one of their own,
+    about whom they lack the permission of this request.
     """
 
     staff: SignedInStaff
     participant: PermittedParticipant | None
+    only_seen: PermittedParticipant | None = None
 
 
 def admit_staff(
@@ -52,8 +54,11 @@ def admit_staff(
     with installation.read_plainly() as connection:
         staff = authenticate_staff(connection, cookie, at)
         participant = _find_participant(connection, staff.actor, permission, public_id)
+        seen = None
+        if participant is None and permission is not None:
+            seen = _find_participant(connection, staff.actor, Permission.PARTICIPANT_SEE, public_id)
     keep_staff_session_alive(installation, staff, cookie, at)
-    return StaffAdmission(staff, participant)
+    return StaffAdmission(staff, participant, seen)
 
 
 def require_pending_sign_in(installation: Installation, cookie: str | None, at: datetime) -> int:
