@@ -212,7 +212,7 @@ def test_answers_kept_apart_are_named_but_not_shown(clinic: ClinicFixture) -> No
         clinic.person.submit("BL", clinic.clock.at)
     shown = page(nurse, clinic.url)
     (told,) = [each for each in shown.all("table") if "not part of a form" in each.text]
-    assert "Quality of life · BL 11 Apr, 09:30" in told.text
+    assert "Quality of life · BL 11 Apr 2026, 09:30" in told.text
     assert "Came after the closing day, or after the participant had left" in told.text
 
 
@@ -223,7 +223,7 @@ def test_a_question_answered_on_two_phones_is_named(clinic: ClinicFixture, nurse
     clinic.person.save("BL", START, SubmittedAnswer(1, 0, "q5", 3), client="one")
     clinic.person.save("BL", START, SubmittedAnswer(1, 0, "q5", 4), client="two")
     (told,) = [each for each in page(nurse, clinic.url).all("table") if "two answers" in each.text]
-    assert "Quality of life · BL 5 2 Mar, 09:30 2 Mar, 09:30" in told.text
+    assert "Quality of life · BL 5 2 Mar 2026, 09:30 2 Mar 2026, 09:30" in told.text
 
 
 @pytest.mark.req("IAM-13")
