@@ -104,6 +104,10 @@ def test_each_role_reads_of_a_form_what_it_may_and_each_look_is_in_the_trail(
     assert "Scores by" in investigator.text
     assert "66.7" in investigator.text
     assert "66.66" not in investigator.text
+    assert "Physical functioning PF2 · higher is better 66.7" in investigator.text
+    assert "Written down by the participant" in investigator.text
+    assert "Device Browser" in investigator.text
+    assert "2 of 7" in investigator.text
     assert investigator.all("a", href=f"{url}/correction")
     assert viewed(clinic) == 2
     assert Signer(clinic, "wu").client.get(f"{url}?version=2").status_code == 404

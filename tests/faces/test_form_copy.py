@@ -15,7 +15,7 @@ from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
 from tests.faces.visitors import invited
 
-HIDDEN = ("Print a copy", "Save a copy as PDF", "Propose a correction", "Sign out")
+HIDDEN = ("Print a copy", "Save a copy as PDF", "Propose a correction", "Sign out", "every change")
 
 
 def words_of(pdf: bytes) -> str:
@@ -56,6 +56,7 @@ def test_a_copy_says_what_the_page_prints_and_is_in_the_trail(
         for each in cells:
             assert re.sub(r"\s", "", each.text) in told, each.text
     assert not any(re.sub(r"\s", "", each) in told for each in HIDDEN)
+    assert re.sub(r"\s", "", shown.all("section")[0].all("p")[0].text) in told, "the study, first of all"
     assert (
         ("核证" in told or "电子记录" in told) if language == "zh_CN" else "Copyoftheelectronicrecord" in told
     )

@@ -1,13 +1,13 @@
 """A submitted version as a page or a copy shows it: answers, scores, and how it came about."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from app.domain.instruments.definition import Instrument, Item, ItemKind
+from app.domain.instruments.definition import Direction, Instrument, Item, ItemKind
 from app.domain.instruments.responses import NOT_TICKED, AnswerValue, list_unticked
 from app.domain.instruments.scoring.score import round_printed_score
-from app.domain.instruments.text import InstrumentText, print_answer
+from app.domain.instruments.text import InstrumentText, print_answer, print_highest
 from app.domain.plans.plan import Plan
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
@@ -21,12 +21,14 @@ from app.services.core.installation import Installation
 class AnswerRow:
     """One question and its answer ("" for one left blank); `was`: the answer that a correction replaced.
 
-    `revisions` are answers that the participant replaced before sending, with their times.
+    `most`: the highest number of its row, "" where the answer is no number of one. `revisions` are answers
+    that the participant replaced before sending, with their times.
     """
 
     number: int
     question: str
     answer: str
+    most: str
     was: str | None
     revisions: tuple[tuple[str, datetime], ...]
 
@@ -35,7 +37,9 @@ class AnswerRow:
 class ScoreRow:
     """One scale: its value rounded for reading ("" for none), and how many of its items were answered."""
 
-    scale: str
+    code: str
+    name: str
+    higher_is_better: bool
     value: str
     answered: int
     asked: int
@@ -67,6 +71,9 @@ class AnswersCard:
     newest: int
     digest: str
     from_target: int | None
+    mode: str
+    device: str
+    in_grace: bool
     layout: str
     width: int
     captured_offline: bool
@@ -97,13 +104,16 @@ def build_answers_card(form: SubmittedVersion) -> AnswersCard:
             text.name_of(item) for item in definition.items if _is_plainly_unticked(form, item.code)
         ),
         not_ticked=text.codes.get(NOT_TICKED, ""),
-        scores=None if form.scores is None else tuple(map(_score_row, form.scores)),
+        scores=None if form.scores is None else tuple(_list_scores(definition.instrument, form.scores)),
         algorithm=response.algorithm,
         receipt=response.public_id,
         version=response.version,
         newest=form.newest,
         digest=response.content_sha256,
         from_target=(_answered_on(form) - target).days if target else None,
+        mode=response.mode,
+        device=form.device,
+        in_grace=response.in_grace,
         layout=str(response.presentation.get("layout", "single")),
         width=width if isinstance(width, int) else 0,
         captured_offline=response.captured_offline,
@@ -182,6 +192,7 @@ def _rows(form: SubmittedVersion) -> tuple[AnswerRow, ...]:
                 number=item.number,
                 question=definition.text.items[item.code],
                 answer=answer_words(definition, item.code, answers[item.code]),
+                most=print_highest(item, definition.text, answers[item.code]),
                 was=_replaced_words(form, item.code),
                 revisions=tuple(
                     (answer_words(definition, item.code, each.value), each.at)
@@ -212,12 +223,17 @@ def _answered_on(form: SubmittedVersion) -> date:
     return form.response.collected_on or local_day(form.response.submitted_at, form.zone)
 
 
-def _score_row(score: Mapping[str, object]) -> ScoreRow:
-    answered, asked = score["answered"], score["asked"]
-    return ScoreRow(
-        scale=str(score["scale"]),
-        value=round_printed_score(str(score["value"])) if score["value"] else "",
-        answered=answered if isinstance(answered, int) else 0,
-        asked=asked if isinstance(asked, int) else 0,
-        status=str(score["status"]),
-    )
+def _list_scores(instrument: Instrument, scores: Sequence[Mapping[str, object]]) -> Iterator[ScoreRow]:
+    scales = {each.code: each for each in instrument.scales}
+    for score in scores:
+        scale = scales[str(score["scale"])]
+        answered, asked = score["answered"], score["asked"]
+        yield ScoreRow(
+            code=scale.code,
+            name=scale.name,
+            higher_is_better=scale.better is Direction.HIGHER,
+            value=round_printed_score(str(score["value"])) if score["value"] else "",
+            answered=answered if isinstance(answered, int) else 0,
+            asked=asked if isinstance(asked, int) else 0,
+            status=str(score["status"]),
+        )

@@ -4,10 +4,11 @@ from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.clinic.forms.pdf_sheet import can_make_pdf, make_pdf, read_printed_lines
+from app.clinic.forms.pdf_sheet import SheetLine, can_make_pdf, make_pdf, read_printed_lines
 from app.clinic.forms.slot_page import VersionNumber, build_slot_page
 from app.clinic.request import PermittedRequest
 from app.domain.refusal import Refused
+from app.i18n.marking import N_
 from app.services.clinic.downloads import record_form_copy
 from app.web.middleware.head import is_bodiless
 from app.web.pages.rendering import Pages
@@ -32,7 +33,10 @@ def save_form_copy(desk: PermittedRequest, slot: str, version: VersionNumber = N
     pages: Pages = desk.request.app.state.pages
     html = pages.block(page, desk.frame, "main")
     title = f"{page.subject} {page.visit} {page.name}"
-    made = make_pdf(read_printed_lines(html), title, f"{page.subject} · {page.visit}", desk.frame.lang)
+    footing = f"{desk.study_code} · {page.subject} · {page.visit}"
+    study = desk.frame.study.name if desk.frame.study else ""
+    named = SheetLine("p", desk.word(N_("Study: %(name)s")) % {"name": study})
+    made = make_pdf((named, *read_printed_lines(html)), title, footing, desk.frame.lang)
     number, form = page.answers.version, page.answers.instrument.partition(" ")[0]
     record_form_copy(desk.context, desk.participant.participant_id, f"slot:{page.visit}/{form}", number)
     name = f"{page.subject}-{page.visit}-{form}-v{number}.pdf"

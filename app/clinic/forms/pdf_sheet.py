@@ -30,7 +30,7 @@ FONTS: tuple[tuple[str, int], ...] = (
 """Where systems keep a font with Latin and Chinese letters, and its number in a collection."""
 
 _UNPRINTED_TAGS = frozenset({"form", "button", "nav", "script", "svg", "template"})
-_UNPRINTED_LOOKS = frozenset({"actions", "vh", "btn", "sum"})
+_UNPRINTED_LOOKS = frozenset({"actions", "vh", "btn", "sum", "unprinted"})
 _BLOCKS = frozenset({"h1", "h2", "h3", "p", "li", "tr", "dt", "dd", "caption", "summary", "div", "details"})
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 _SIZES: Mapping[str, float] = {"h1": 16, "h2": 13, "h3": 11.5, "dt": 9}

@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from app.domain.instruments.definition import Instrument, Item, ItemKind
-from app.domain.instruments.responses import NOT_TICKED, OPEN, format_answer
+from app.domain.instruments.responses import NOT_TICKED, OPEN, AnswerValue, format_answer
 from app.domain.toml_section import TomlSection, read_toml
 
 LANGUAGE = (r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?", "a language such as en or zh_CN")
@@ -71,6 +71,12 @@ def print_answer(item: Item, text: InstrumentText, value: int | str) -> str:
     if item.kind is ItemKind.SCALE:
         return f"{value}: {label}" if label else str(value)
     return label
+
+
+def print_highest(item: Item, text: InstrumentText, value: AnswerValue) -> str:
+    """The highest number of a row in which this answer is one without words of its own; else ""."""
+    plain = item.kind is ItemKind.SCALE and isinstance(value, int) and value not in text.labels[item.labels]
+    return str(item.high) if plain and value not in text.codes else ""
 
 
 def read_text(root: TomlSection, toml: str, instrument: Instrument) -> InstrumentText:

@@ -3,11 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
-from app.domain.instruments.definition import Item, ItemKind
 from app.domain.instruments.duration import count_certain, count_questions, estimate_minutes
 from app.domain.instruments.reserved_codes import TICK_PREFIX
 from app.domain.instruments.responses import NOT_TICKED, AnswerValue, applicable_items, format_answer
-from app.domain.instruments.text import InstrumentText, print_answer
+from app.domain.instruments.text import print_answer, print_highest
 from app.domain.plans.occasions import FormOccasion
 from app.domain.plans.plan import Appearance
 from app.domain.plans.windows import Unit
@@ -105,7 +104,7 @@ def review_page(
                 value=format_answer(item, value),
                 blank=value is None,
                 change_url=f"{url}#s-{item.code}",
-                most=highest_of(item, form.text, value),
+                most=print_highest(item, form.text, value),
                 ticks=tuple(TICK_PREFIX + code for code in names),
             )
         )
@@ -124,12 +123,6 @@ def review_page(
         copyright_line=form.text.copyright,
         dark=form.plan.appearance is Appearance.auto,
     )
-
-
-def highest_of(item: Item, text: InstrumentText, value: AnswerValue) -> str:
-    """The highest number of a row in which this answer is one without words of its own; else ""."""
-    plain = item.kind is ItemKind.SCALE and isinstance(value, int) and value not in text.labels[item.labels]
-    return str(item.high) if plain and value not in text.codes else ""
 
 
 def done_page(current: ParticipantRequest, form: SubmittedFormSummary, ahead: home.NextForms) -> DonePage:

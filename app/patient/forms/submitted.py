@@ -9,13 +9,13 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from app.domain.instruments.responses import NOT_TICKED
-from app.domain.instruments.text import print_answer
+from app.domain.instruments.text import print_answer, print_highest
 from app.domain.plans.plan import Appearance
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.i18n import formats
 from app.i18n.languages import find_language
-from app.patient.forms.page_builders import call_because_of, highest_of, name_form
+from app.patient.forms.page_builders import call_because_of, name_form
 from app.patient.forms.questions import name_ticks
 from app.patient.refusals import PatientRoute
 from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
@@ -246,7 +246,7 @@ def _answers(current: ParticipantRequest, submitted: SubmittedAnswers, said: _Sa
         value = answers[item.code]
         answer = "" if value is None else print_answer(item, submitted.text, value)
         names = " · ".join(ticked.values()) if item.lists else ""
-        most = highest_of(item, submitted.text, value)
+        most = print_highest(item, submitted.text, value)
         rows.append(SubmittedAnswerRow(item.number, submitted.text.items[item.code], names or answer, most))
     spoken = find_language(submitted.text.lang)
     return AnswersPage(

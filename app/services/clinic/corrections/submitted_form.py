@@ -32,7 +32,7 @@ from app.storage.queries.trail.participant_history import read_missed_reasons
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.columns import key_of
-from app.storage.tables.participants import Participant
+from app.storage.tables.participants import Device, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
 from app.storage.unit_of_work import UnitOfWork
@@ -51,7 +51,7 @@ class SubmittedVersion:
     """One version of a response with everything that explains it.
 
     `revisions` are earlier answers by item, `previous` the answers of the version before. `scores` is None
-    for readers who may not see them.
+    for readers who may not see them. `device` is the browser that sent it, "" where none is known.
     """
 
     subject: str
@@ -63,6 +63,7 @@ class SubmittedVersion:
     previous: Mapping[str, AnswerValue] | None
     revisions: Mapping[str, tuple[AnswerRevision, ...]]
     scores: Sequence[Mapping[str, object]] | None
+    device: str
 
 
 class FormAct(StrEnum):
@@ -152,6 +153,7 @@ def _describe(
         previous=versions[chosen - 1].answers if chosen > 1 else None,
         revisions=_revisions(session, slot, versions[1].answers),
         scores=response.scores if sees_scores else None,
+        device=session.get_one(Device, response.device_id).label if response.device_id else "",
     )
 
 
