@@ -149,6 +149,13 @@ class Slot(SQLModel, table=True):
             postgresql_where=sa.text(_UNEXPLAINED),
         ),
         sa.Index(
+            "ix_slot_unexplained_person",
+            "participant_id",
+            "closes_at",
+            sqlite_where=sa.text(_UNEXPLAINED),
+            postgresql_where=sa.text(_UNEXPLAINED),
+        ),
+        sa.Index(
             "ix_slot_unexplained_left",
             "study_id",
             "closes_at",

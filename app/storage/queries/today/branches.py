@@ -53,7 +53,9 @@ def shape_of(plans: Iterable[Plan], hides_arm: bool, filtered: bool) -> TodaySha
 def rule_moments(plans: Sequence[Plan], at: datetime) -> dict[str, Any]:
     """The moments that the plan's numbers make of now, by the names of the parameters.
 
-    The rule is that of the first plan; forms of the other versions reach as far as theirs.
+    The rule is that of the first plan; forms of the other versions reach as far as theirs. Of a form half of
+    whose window is gone less is left than half of the longest window. Begun or not, a form that closed until
+    `settled` takes no answers any more, and one that opens until `opening` closes until `reached`.
     """
     plan, rule = plans[0], plans[0].worklist
     entry_days = max(each.diary.entry_days if each.diary else 0 for each in plans)
@@ -68,11 +70,13 @@ def rule_moments(plans: Sequence[Plan], at: datetime) -> dict[str, Any]:
         "diary_closed_from": -max(rule.diary_days + 1, rule.diary_weeks * _WEEK),
     }
     moments = {name: at + timedelta(days=number) for name, number in days.items()}
-    horizon = at + timedelta(days=max(each.longest_window_days for each in plans) + 1)
+    longest = timedelta(days=max(each.longest_window_days for each in plans) + 1)
     return moments | {
         "now": at,
         "second": at.replace(microsecond=0),
-        "horizon": horizon,
+        "half_gone": at + longest / 2,
+        "settled": at - timedelta(hours=max(each.grace_hours for each in plans)),
+        "reached": moments["opening"] + longest,
         "diary_day": (moments["diary_closed_from"] - timedelta(days=entry_days + 2)).date(),
         "diary_form": plan.diary.instrument if plan.diary else "",
         "diary_least": rule.diary_least,
@@ -203,7 +207,7 @@ def _closing(shape: TodayShape) -> Source:
 
 def _half(shape: TodayShape) -> Source:
     opens, closes = col(Slot.opens_at), col(Slot.closes_at)
-    later = (closes > moment("closing"), closes > _NOW, closes <= moment("horizon"), opens <= _NOW)
+    later = (closes > moment("closing"), closes > _NOW, closes <= moment("half_gone"), opens <= _NOW)
     gone: sa.ColumnElement[bool] = HalfGone(opens, closes, moment("second"))
     known: sa.ColumnElement[bool] = HalfGone(opens, closes, _SNOOZED_AT)
     awake = _awake(col(Slot.participant_id), Reason.half, known)

@@ -32,6 +32,7 @@ from app.storage.tables.schedule import Slot
 
 _PERSON = col(Participant.id)
 _NOW = moment("now")
+_NONE = sa.literal_column("0", sa.Integer)
 
 
 class PersonRow(NamedTuple):
@@ -177,13 +178,16 @@ def people_statement(shape: TodayShape) -> sa.Select[Any]:
     )
     if not shape.phases:
         return statement
-    whose = (col(Slot.participant_id) == _PERSON, *closed_diary())
     counts = diary_counts(shape)
-    sums = [
-        sa.select(counts[name]).where(*whose).scalar_subquery().label(name)
-        for name in PersonRow._fields[-len(counts) :]
-    ]
-    return statement.add_columns(*sums)
+    entries: list[Any] = [col(Slot.participant_id), *(count.label(name) for name, count in counts.items())]
+    diary = (
+        sa.select(*entries)
+        .where(is_among(col(Slot.participant_id), "people"), *closed_diary())
+        .group_by(col(Slot.participant_id))
+        .subquery("diary")
+    )
+    sums = [sa.func.coalesce(diary.c[name], _NONE).label(name) for name in PersonRow._fields[-len(counts) :]]
+    return statement.outerjoin(diary, diary.c.participant_id == _PERSON).add_columns(*sums)
 
 
 @lru_cache(maxsize=64)
@@ -199,45 +203,39 @@ def read_people(
     return {row[0]: PersonRow(*row) for row in _people(search.shape).fetch(connection, values)}
 
 
+_OF_SLOT = ("participant_id", "public_id", *FormRow._fields[2:-3])
+"""The columns of a form that are its slot's own, in the order of `FormRow`."""
+
+
 @lru_cache(maxsize=2)
 def _forms(hides_arm: bool) -> PlainRead:
-    """The forms of these participants that are wanted, were missed without a reason, or open soon."""
-    answers = col(AnswerEvent.slot_id) == col(Slot.id)
-    begun = col(Slot.begun_at).is_not(None)
-    answered = sa.select(sa.func.count(sa.distinct(col(AnswerEvent.item)))).where(answers, begun)
-    last = sa.select(sa.func.max(col(AnswerEvent.received_at))).where(answers, begun)
-    sent = sa.select(sa.func.count()).where(
-        col(Message.slot_id) == col(Slot.id), col(Message.state) == code_literal(MessageState.sent)
-    )
-    wanted = sa.or_(
-        col(Slot.closes_at) > _NOW,
-        sa.and_(begun, col(Slot.grace_until) > _NOW),
-        sa.and_(col(Slot.for_day).is_(None), col(Slot.missed_reason).is_(None)),
-    )
-    columns: list[Any] = [
-        col(Slot.participant_id),
-        col(Slot.public_id),
-        col(Slot.visit),
-        col(Slot.instrument),
-        col(Slot.instrument_version),
-        col(Slot.plan_version),
-        col(Slot.for_day),
-        col(Slot.target_on),
-        col(Slot.opens_on),
-        col(Slot.closes_on),
-        col(Slot.opens_at),
-        col(Slot.closes_at),
-        col(Slot.grace_until),
-        col(Slot.begun_at),
-        col(Slot.missed_reason),
-        answered.scalar_subquery(),
-        last.scalar_subquery(),
-        sent.scalar_subquery(),
-    ]
+    """The forms of these participants that are wanted, were missed without a reason, or open soon.
+
+    Two parts, each by an index of its own, so that neither what was explained nor old entries of the diary
+    are read: those that may still be open, and visits that are over.
+    """
     shown = (col(Slot.arm_revealing).is_(sa.false()),) if hides_arm else ()
-    statement = sa.select(*columns).where(is_among(col(Slot.participant_id), "people"), *LIVE, *shown)
-    listed = statement.where(wanted, col(Slot.opens_at) <= moment("opening"))
-    return PlainRead(listed.order_by(col(Slot.participant_id), col(Slot.closes_at), col(Slot.id)))
+    theirs = (is_among(col(Slot.participant_id), "people"), *LIVE, *shown)
+    closes, begun = col(Slot.closes_at), col(Slot.begun_at).is_not(None)
+    unexplained = sa.and_(col(Slot.for_day).is_(None), col(Slot.missed_reason).is_(None))
+    wanted = sa.or_(closes > _NOW, sa.and_(begun, col(Slot.grace_until) > _NOW), unexplained)
+    near = (closes > moment("settled"), closes <= moment("reached"), wanted)
+    parts = [
+        sa.select(*(getattr(Slot, name) for name in (*_OF_SLOT, "id"))).where(
+            *theirs, *conditions, col(Slot.opens_at) <= moment("opening")
+        )
+        for conditions in (near, (closes <= moment("settled"), unexplained))
+    ]
+    form = sa.union_all(*parts).subquery("form")
+    answers = sa.and_(col(AnswerEvent.slot_id) == form.c.id, form.c.begun_at.is_not(None))
+    answered = sa.select(sa.func.count(sa.distinct(col(AnswerEvent.item)))).where(answers)
+    last = sa.select(sa.func.max(col(AnswerEvent.received_at))).where(answers)
+    sent = sa.select(sa.func.count()).where(
+        col(Message.slot_id) == form.c.id, col(Message.state) == code_literal(MessageState.sent)
+    )
+    found = (answered.scalar_subquery(), last.scalar_subquery(), sent.scalar_subquery())
+    listed = sa.select(*(form.c[name] for name in _OF_SLOT), *found)
+    return PlainRead(listed.order_by(form.c.participant_id, form.c.closes_at, form.c.id))
 
 
 def list_forms(
