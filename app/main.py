@@ -50,6 +50,7 @@ from app.web.middleware.security import BodyLimit, ReadableRequest, SameOrigin, 
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages
 from app.web.permissions import check_routes
+from app.web.route_index import RouteIndex
 from app.web.statics import StaticFiles
 from app.web.urls import DESK
 
@@ -79,7 +80,7 @@ ROUTERS = (
     form_language.router,
     webmanifest.router,
 )
-"""Routes are compared one after the other, so the busiest come early; no two routers share a path."""
+"""Routes of addresses that begin alike are compared in this order; no two routers share a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ def create_app(
         app.router.routes.extend(router.routes)
     check_routes(app.router.routes)
     check_acts(app.router.routes)
+    app.router.middleware_stack = RouteIndex(app.router)
     return app
 
 

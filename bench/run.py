@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from app.storage.engine import page_engine
 from bench.figures import Figure
 from bench.load import Load, Requests, drive, repeating, request
 from bench.machine import Memory
@@ -96,12 +97,15 @@ class Statements:
 
 @contextmanager
 def listening(engine: Engine) -> Iterator[Statements]:
-    """Time every statement of this engine; for one thread at a time."""
+    """Time every statement of this engine and of its pool of pages; for one thread at a time."""
     heard = Statements()
-    event.listen(engine, "before_cursor_execute", heard.before)
-    event.listen(engine, "after_cursor_execute", heard.after)
+    engines = {engine, page_engine(engine)}
+    for each in engines:
+        event.listen(each, "before_cursor_execute", heard.before)
+        event.listen(each, "after_cursor_execute", heard.after)
     try:
         yield heard
     finally:
-        event.remove(engine, "before_cursor_execute", heard.before)
-        event.remove(engine, "after_cursor_execute", heard.after)
+        for each in engines:
+            event.remove(each, "before_cursor_execute", heard.before)
+            event.remove(each, "after_cursor_execute", heard.after)

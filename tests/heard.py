@@ -6,20 +6,23 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from app.storage.engine import page_engine
+
 
 @contextmanager
 def heard(*engines: Engine) -> Iterator[list[str]]:
-    """The statements that these engines run inside, but for the beginnings of transactions."""
+    """The statements that these engines and their pools of pages run inside, but for BEGIN."""
     statements = list[str]()
+    every = {*engines, *map(page_engine, engines)}
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         if not statement.startswith("BEGIN"):
             statements.append(statement)
 
-    for engine in set(engines):
+    for engine in every:
         sa.event.listen(engine, "before_cursor_execute", note)
     yield statements
-    for engine in set(engines):
+    for engine in every:
         sa.event.remove(engine, "before_cursor_execute", note)
 
 

@@ -7,8 +7,8 @@ work and the hot statements enter; its driver takes no other statement, and no c
 """
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from app.storage.database.faults import raise_if_unavailable
 from app.storage.database.guarded_connections import PostgresqlConnection, SqliteConnection
 from app.storage.database.limits import (
     OVERFLOW,
+    PAGE_POOL_SIZE,
     POOL_SECONDS,
     POOL_SIZE,
     STATEMENT_SECONDS,
@@ -42,6 +43,13 @@ WRITES = "daybook_writes"
 
 _AUTOCOMMIT = "daybook_autocommit"
 """Engine option: the pool of the hot paths, beside the one of everything else."""
+_PAGES = "daybook_pages"
+"""Engine option: the pool of pages that read by plain statements alone."""
+_READ_ONLY = "default_transaction_read_only=on"
+_PLANNED_ONCE = ("plan_cache_mode=force_generic_plan", "max_parallel_workers_per_gather=0", "jit=off")
+"""PostgreSQL plans a prepared statement once for all values, by one process, and compiles nothing. It takes a
+plan that fits any value for dearer than it is and plans anew each time, which costs more than to run a large
+statement that is bounded by its conditions."""
 
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -81,38 +89,53 @@ def open_engine(
     BadDefinition for what is no address.
     """
     address = parse_address(url)
-    # hide_parameters: an error of the database must never carry an answer into a log (PRI-06).
     if address.get_backend_name() == "sqlite":
         return _open_sqlite_engine(address, pool_size)
-    arguments = {"pool_size": pool_size, "pool_timeout": POOL_SECONDS, "poolclass": DatabasePool}
-    # Connections that are in autocommit for good: to switch one there and back costs as much as a save.
-    beside = sa.create_engine(
-        address,
-        max_overflow=0,
-        hide_parameters=True,
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-        connect_args=postgresql_arguments(statement_seconds),
-        execution_options={WRITES: True},
-        **arguments,
+    beside = _open_at_once(
+        address, pool_size, postgresql_arguments(statement_seconds), execution_options={WRITES: True}
+    )
+    pages = _open_at_once(
+        address, PAGE_POOL_SIZE, postgresql_arguments(statement_seconds, _READ_ONLY, *_PLANNED_ONCE)
     )
     engine = sa.create_engine(
         address,
+        pool_size=pool_size,
         max_overflow=OVERFLOW,
-        hide_parameters=True,
-        connect_args=postgresql_arguments(statement_seconds, "default_transaction_read_only=on"),
-        execution_options={_AUTOCOMMIT: beside},
-        **arguments,
+        connect_args=postgresql_arguments(statement_seconds, _READ_ONLY),
+        execution_options={_AUTOCOMMIT: beside, _PAGES: pages},
+        **_pool_settings(),
     )
     event.listen(engine, "begin", _begin_postgresql)
     event.listen(engine, "engine_disposed", lambda _engine: beside.dispose())
-    for each in (beside, engine):
+    event.listen(engine, "engine_disposed", lambda _engine: pages.dispose())
+    for each in (beside, pages, engine):
         event.listen(each, "do_connect", partial(_connect_postgresql, each is beside))
         _guard(each)
         check_connections_alive(each)
         if encrypted:
             require_encryption(each)
     return engine
+
+
+def _open_at_once(
+    address: sa.URL, pool_size: int, arguments: Mapping[str, Any], **options: Mapping[str, object]
+) -> Engine:
+    """Connections that are in autocommit for good: to switch one there and back costs as much as a save."""
+    return sa.create_engine(
+        address,
+        pool_size=pool_size,
+        max_overflow=0,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+        connect_args=arguments,
+        **options,
+        **_pool_settings(),
+    )
+
+
+def _pool_settings() -> dict[str, Any]:
+    # hide_parameters: an error of the database must never carry an answer into a log (PRI-06).
+    return {"pool_timeout": POOL_SECONDS, "poolclass": DatabasePool, "hide_parameters": True}
 
 
 def parse_address(url: str) -> sa.URL:
@@ -132,11 +155,9 @@ def _open_sqlite_engine(address: sa.URL, pool_size: int) -> Engine:
             "cached_statements": _STATEMENTS_KEPT,
             "factory": SqliteConnection,
         },
-        hide_parameters=True,
-        poolclass=DatabasePool,
         pool_size=pool_size,
         max_overflow=OVERFLOW,
-        pool_timeout=POOL_SECONDS,
+        **_pool_settings(),
     )
     file = sqlite_file(address.render_as_string(hide_password=False))
     if file is not None:
@@ -159,6 +180,27 @@ def autocommit_engine(engine: Engine) -> Engine:
     """
     beside: Engine | None = engine.get_execution_options().get(_AUTOCOMMIT)
     return beside or write_engine(engine)
+
+
+def page_engine(engine: Engine) -> Engine:
+    """For pages that read by plain statements alone."""
+    pages: Engine | None = engine.get_execution_options().get(_PAGES)
+    return pages or engine
+
+
+@contextmanager
+def open_page_connection(engine: Engine) -> Iterator[Connection]:
+    """A connection that can only read, by plain statements.
+
+    On PostgreSQL each statement is a transaction by itself, as each sees what was committed before it anyhow:
+    that spares the round trips of BEGIN and COMMIT. On SQLite all of them see the same.
+    """
+    with page_engine(engine).connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.begin()
+        yield connection
+        if connection.in_transaction():
+            connection.commit()
 
 
 def find_write_guard(connection: Connection) -> WriteGuard:
@@ -248,8 +290,14 @@ def _switch_sqlite(driver: SqliteConnection, *, writes: bool) -> None:
 def _begin_postgresql(connection: Connection) -> None:
     """Say in BEGIN whether the transaction may write; the driver sends it with the first statement."""
     driver: Any = connection.connection.dbapi_connection
-    writes = bool(connection.get_execution_options().get(WRITES))
-    driver.read_only, driver.write_guard.writes = not writes, writes
+    _switch_postgresql(driver, writes=bool(connection.get_execution_options().get(WRITES)))
+
+
+def _switch_postgresql(driver: PostgresqlConnection, *, writes: bool) -> None:
+    reads = not writes
+    if driver.read_only is not reads:  # to set it takes the driver's lock
+        driver.read_only = reads
+    driver.write_guard.writes = writes
 
 
 def _forget_before_use(driver: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401 - either driver's
@@ -261,7 +309,7 @@ def _end_use(driver: Any, _record: object) -> None:  # noqa: ANN401 - either dri
     if isinstance(driver, SqliteConnection):
         _switch_sqlite(driver, writes=False)
     elif driver is not None and not driver.autocommit and not driver.closed:
-        driver.read_only, driver.write_guard.writes = True, False
+        _switch_postgresql(driver, writes=False)
 
 
 def _compare_statement(

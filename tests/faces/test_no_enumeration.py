@@ -20,6 +20,7 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.setup.studies import create_staff, disable_staff
+from app.storage.engine import page_engine
 from tests.applications import Clock, visitor
 from tests.faces.visitors import Phone, invited, newcomer
 from tests.markup import parsed
@@ -42,9 +43,12 @@ class Work:
     @contextmanager
     def counting(self) -> Iterator[None]:
         self.hashings = self.statements = 0
-        event.listen(self.installation.engine, "before_cursor_execute", self._note)
+        engines = {self.installation.engine, page_engine(self.installation.engine)}
+        for engine in engines:
+            event.listen(engine, "before_cursor_execute", self._note)
         yield
-        event.remove(self.installation.engine, "before_cursor_execute", self._note)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", self._note)
 
     def _note(self, *_told: object) -> None:
         self.statements += 1

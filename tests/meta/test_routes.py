@@ -1,12 +1,14 @@
 """Every route is in the table of permissions, the table names nothing else, and it is what is enforced."""
 
 import re
+from collections.abc import Sequence
 from typing import cast
 
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Match, Mount, Router
+from starlette.types import Scope
 
 from app.domain.records.access import Permission
 from app.web import urls
@@ -20,6 +22,7 @@ from app.web.permissions import (
     edc_access,
     staff_access,
 )
+from app.web.route_index import RouteIndex
 from tests.applications import Clock, application, visitor
 
 CLOSED = [
@@ -44,6 +47,26 @@ def test_the_table_names_every_route_and_no_other(app: FastAPI) -> None:
     found = declared(app)
     assert sorted(found) == sorted(ROUTES)
     assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("word", ["x", "sign-in", "blank", "a/b", ""])
+def test_an_address_reaches_the_same_route_by_its_beginning_as_among_all(app: FastAPI, word: str) -> None:
+    index, every = RouteIndex(app.router), app.router.routes
+    grouped = 0
+    for method, path in ROUTES:
+        address = re.sub(r"\{[^}]+\}", word, path)
+        scope = {"type": "http", "method": method, "path": address}
+        part = index._find(address)
+        routes = every if part is None else cast("Router", part.__self__).routes  # type: ignore[attr-defined]
+        grouped += routes is not every
+        assert reached(routes, scope) == reached(every, scope)
+        assert len(routes) < len(every) / 2 or routes is every
+    assert grouped > len(ROUTES) / 2 or word in ("a/b", "")
+
+
+def reached(routes: Sequence[BaseRoute], scope: Scope) -> list[BaseRoute]:
+    """The routes that answer, or refuse the method, in their order."""
+    return [route for route in routes if route.matches(scope)[0] is not Match.NONE]
 
 
 @pytest.mark.req("SEC-11")

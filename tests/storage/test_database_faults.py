@@ -19,7 +19,7 @@ from app.storage.database.limits import (
     require_encryption,
 )
 from app.storage.database.sqlite_file import prepare_sqlite_file, serving_lock, sqlite_file
-from app.storage.engine import autocommit_engine, open_engine, write_engine
+from app.storage.engine import autocommit_engine, open_engine, page_engine, write_engine
 from app.storage.migrations import migrate
 from tests import postgres
 from tests.forging import allow_everything
@@ -175,7 +175,7 @@ def _connected(pool: Pool) -> PoolProxiedConnection | None:
 def test_a_process_takes_no_more_connections_than_it_says(migrated_postgres_url: str) -> None:
     engine = open_engine(migrated_postgres_url)
     taken = []
-    for pool in (engine.pool, autocommit_engine(engine).pool):
+    for pool in (engine.pool, autocommit_engine(engine).pool, page_engine(engine).pool):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pool, "_timeout", 0.05)
             while (one := _connected(pool)) is not None:

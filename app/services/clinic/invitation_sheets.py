@@ -57,7 +57,7 @@ def renew_invitation(context: StaffContext, participant_id: int) -> InvitationSh
 
 def _get_site(context: StaffContext, site_code: str) -> Site:
     with context.read() as session:
-        sites = list_staff_sites(session, context.actor, Permission.PARTICIPANT_ENROL)
+        sites = list_staff_sites(session.connection(), context.actor, Permission.PARTICIPANT_ENROL)
         chosen = next((site for site in sites if f"{site.study}:{site.code}" == site_code), None)
         if chosen is None:
             raise Refused("unknown_site", field="site", allowed=tuple(site.code for site in sites))

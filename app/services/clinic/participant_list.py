@@ -34,7 +34,7 @@ class ParticipantSummary:
 def list_participants(context: StaffContext, search: str, after: str) -> tuple[ParticipantSummary, ...]:
     """Participants of this actor's sites, those after a code: one more than `PAGE_SIZE` if there are."""
     with context.read() as session:
-        sites = {site.site_id: site.name for site in list_staff_sites(session, context.actor)}
+        sites = {site.site_id: site.name for site in list_staff_sites(session.connection(), context.actor)}
         rows = _list_rows(session, context, search, after)
         keys = [row.id for row in rows]
         bound, dead = _list_activated(session, keys), find_deceased(session, keys)

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-from sqlmodel import Session
-
 from app.domain.desk.diary_gaps import DiaryGap
 from app.domain.instruments.duration import count_certain
 from app.domain.instruments.severity import Severity
@@ -34,11 +32,10 @@ from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, list_plans_of_forms
 from app.services.schedule.missed_reasons import list_diary_gaps
 from app.services.schedule.reminder_preference import wants_reminders
-from app.storage.database.query_plans import reuse_query_plans
 from app.storage.plain_rows import ContactRecord, SlotRecord
 from app.storage.queries.contradictions import Contradiction
 from app.storage.queries.participants import ParticipantCard, get_card
-from app.storage.queries.slots import is_diary_slot, list_slot_records, slot_facts, window_of_slot
+from app.storage.queries.slots import is_diary_slot, read_slot_records, slot_facts, window_of_slot
 
 
 class FormState(NamedTuple):
@@ -130,44 +127,42 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
 
     In a blinded plan what reveals the arm is left out for those without that grant.
     """
-    with context.read() as session:
-        participant, contact = get_card(session.connection(), participant_id)
-        reuse_query_plans(session.connection())
+    with context.read_plainly() as connection:
+        participant, contact = get_card(connection, participant_id)
         may = _permissions(context.actor, participant)
         plan = context.installation.library.plan(participant.study, participant.plan_version)
         hides = plan.blinded and Permission.ARM_SEE not in may
-        every = list_slot_records(session, participant_id)
+        every = read_slot_records(connection, participant_id)
         slots = [slot for slot in every if not (hides and slot.arm_revealing)]
         plans = list_plans_of_forms(context.installation.library, plan, slots)
-        facts = read_recorded_facts(session, participant, plan, slots, hides, context.at)
-        states = _list_states(context, plan, slots, facts.answered)
-        diary = tuple(state for state in states if is_diary_slot(plan, state.slot))
-        return ParticipantOverview(
-            participant=_details(participant),
-            site=participant.site,
-            plan=plan,
-            plans=plans,
-            forms=tuple(state for state in states if not is_diary_slot(plan, state.slot)),
-            diary=diary,
-            kept_apart=facts.kept_apart,
-            conflicts=facts.conflicts,
-            dates=facts.dates,
-            dispositions=facts.dispositions,
-            contradictions=facts.contradictions,
-            contact=_mask(context, contact) if Permission.CONTACT_SEE in may else None,
-            devices=facts.devices,
-            invitations=facts.invitations,
-            requests=facts.requests,
-            contacts=facts.contacts,
-            alerts=read_own_alerts(context, session, participant, participant.study)
-            if facts.has_alerts
-            else (),
-            work=read_participant_work(context, session, participant, plans, hides, facts.locked),
-            may=may,
-            gaps=list_diary_gaps(plans, ((state.slot, state.status) for state in diary)),
-            worst=_read_worst(context, session, plan, participant, diary),
-            waiting_paper=facts.waiting_paper,
-        )
+        facts = read_recorded_facts(connection, participant, plan, slots, hides, context.at)
+        work = read_participant_work(context, connection, participant, plans, hides, facts.locked)
+    states = _list_states(context, plan, slots, facts.answered)
+    diary = tuple(state for state in states if is_diary_slot(plan, state.slot))
+    return ParticipantOverview(
+        participant=_details(participant),
+        site=participant.site,
+        plan=plan,
+        plans=plans,
+        forms=tuple(state for state in states if not is_diary_slot(plan, state.slot)),
+        diary=diary,
+        kept_apart=facts.kept_apart,
+        conflicts=facts.conflicts,
+        dates=facts.dates,
+        dispositions=facts.dispositions,
+        contradictions=facts.contradictions,
+        contact=_mask(context, contact) if Permission.CONTACT_SEE in may else None,
+        devices=facts.devices,
+        invitations=facts.invitations,
+        requests=facts.requests,
+        contacts=facts.contacts,
+        alerts=_read_alerts(context, participant) if facts.has_alerts else (),
+        work=work,
+        may=may,
+        gaps=list_diary_gaps(plans, ((state.slot, state.status) for state in diary)),
+        worst=_read_worst(context, plan, participant, diary) if Permission.SCORES_SEE in may else {},
+        waiting_paper=facts.waiting_paper,
+    )
 
 
 def get_form_state(view: ParticipantOverview, slot_id: str) -> FormState:
@@ -178,17 +173,17 @@ def get_form_state(view: ParticipantOverview, slot_id: str) -> FormState:
     raise Refused("unknown_slot")
 
 
+def _read_alerts(context: StaffContext, participant: ParticipantCard) -> tuple[AlertRecord, ...]:
+    with context.read() as session:
+        return read_own_alerts(context, session, participant, participant.study)
+
+
 def _read_worst(
-    context: StaffContext,
-    session: Session,
-    plan: Plan,
-    participant: ParticipantCard,
-    diary: Sequence[FormState],
+    context: StaffContext, plan: Plan, participant: ParticipantCard, diary: Sequence[FormState]
 ) -> Mapping[str, Severity]:
-    """The worst answer of each entry of the diary, for who sees scores."""
-    if not context.actor.may(Permission.SCORES_SEE, participant.study_id, participant.site_id):
-        return {}
-    return read_worst_severities(context, session, plan, participant.id, [state.slot for state in diary])
+    """The worst answer of each entry of the diary."""
+    with context.read() as session:
+        return read_worst_severities(context, session, plan, participant.id, [state.slot for state in diary])
 
 
 def _mask(context: StaffContext, contact: ContactRecord | None) -> ContactDetails | None:

@@ -52,7 +52,7 @@ class SignInProblems:
 def list_sign_in_problems(context: StaffContext) -> SignInProblems:
     """Those of this actor's sites, the longest wait first; participants who left are not among them."""
     with context.read() as session:
-        reached = list_staff_sites(session, context.actor)
+        reached = list_staff_sites(session.connection(), context.actor)
         sites = {site.site_id: site.name for site in reached}
         plans = [context.installation.library.plan(site.study, site.plan_version) for site in reached]
         after_days = min((plan.worklist.unused_days for plan in plans), default=0)
@@ -79,7 +79,7 @@ def _find(
 ) -> tuple[Sequence[Participant], Sequence[Participant], Mapping[int, datetime]]:
     """Who is locked out, who was enrolled before a moment and never bound a browser, and until when."""
     taking_part = select_readable(actor).where(col(Participant.exit_kind).is_(None))
-    until = find_throttled_participants(session, at)
+    until = find_throttled_participants(session.connection(), at)
     locked = taking_part.where(col(Participant.id).in_(until)).order_by(col(Participant.subject)).limit(MOST)
     unused = taking_part.where(
         col(Participant.activated_at).is_(None),

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlalchemy.engine import Connection
+from sqlmodel import col
 
 from app.definitions.library import Library
 from app.domain.plans.plan import Plan
@@ -60,7 +61,7 @@ _SITES = PlainRead(
 
 
 def list_staff_sites(
-    session: Session, actor: Actor, permission: Permission = Permission.PARTICIPANT_SEE
+    connection: Connection, actor: Actor, permission: Permission = Permission.PARTICIPANT_SEE
 ) -> tuple[StaffSite, ...]:
     """The sites at which this member of staff may do this, by study and code."""
     reach = actor.reach(permission)
@@ -68,7 +69,7 @@ def list_staff_sites(
         return ()
     studies = [study for study, site in reach if site is None]
     sites = [site for _study, site in reach if site is not None]
-    rows = _SITES.fetch(session.connection(), {"studies": studies, "sites": sites})
+    rows = _SITES.fetch(connection, {"studies": studies, "sites": sites})
     found: dict[int, StaffSite] = {}
     for *columns, earlier in rows:
         site = found.setdefault(columns[0], StaffSite(*columns))
@@ -79,6 +80,6 @@ def list_staff_sites(
 
 def list_enrolment_sites(context: StaffContext) -> tuple[StaffSite, ...]:
     """The sites at which this member of staff may enrol: those that are not closed."""
-    with context.read() as session:
-        sites = list_staff_sites(session, context.actor, Permission.PARTICIPANT_ENROL)
+    with context.read_plainly() as connection:
+        sites = list_staff_sites(connection, context.actor, Permission.PARTICIPANT_ENROL)
         return tuple(site for site in sites if site.closed_at is None)

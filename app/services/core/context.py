@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Protocol
 
+from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.domain.plans.plan import SecondCheck
@@ -132,6 +133,12 @@ class _Transactions:
         if self.opened is not None:
             return nullcontext(self.opened.session)
         return self.installation.read()
+
+    def read_plainly(self: _Context) -> AbstractContextManager[Connection]:
+        """A connection to read with by plain statements: the open transaction's own, or one of pages."""
+        if self.opened is not None:
+            return nullcontext(self.opened.session.connection())
+        return self.installation.read_plainly()
 
 
 @dataclass(frozen=True, slots=True)

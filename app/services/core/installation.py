@@ -1,7 +1,7 @@
 """The running system as the use cases see it: database, library of definitions, keys."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from app.services.core.clock_watch import ClockWatch
 from app.services.core.pack_registry import PackRegistry, StudyPacks
 from app.services.core.page_epochs import PageEpochs
 from app.services.core.secrets import SecretBox
+from app.storage.engine import open_page_connection
 from app.storage.proof.row_facts import FactKey
 from app.storage.unit_of_work import UnitOfWork
 
@@ -54,13 +55,9 @@ class Installation:
             # Not a rollback, at which the driver would forget every prepared statement.
             session.commit()
 
-    @contextmanager
-    def read_plainly(self) -> Iterator[Connection]:
+    def read_plainly(self) -> AbstractContextManager[Connection]:
         """A connection that can only read, for plain statements: a session costs as much as one of them."""
-        with self.engine.connect() as connection:
-            connection.begin()
-            yield connection
-            connection.commit()
+        return open_page_connection(self.engine)
 
     def work(self, actor: Actor, at: datetime, act: KeyedAct | None = None) -> UnitOfWork:
         """One audited transaction by this actor at this moment; a context manager that commits.

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlmodel import Session, col, or_, select
 
 from app.domain.refusal import Refused
@@ -181,9 +182,9 @@ _FULL = PlainRead(
 )
 
 
-def find_throttled_participants(session: Session, at: datetime) -> dict[int, datetime]:
+def find_throttled_participants(connection: Connection, at: datetime) -> dict[int, datetime]:
     """Until when whose second check is refused, on the way in or on a bound browser."""
-    return judge_counters(_FULL.fetch(session.connection(), {"since": at - BRAKE_SPAN}), at)
+    return judge_counters(_FULL.fetch(connection, {"since": at - BRAKE_SPAN}), at)
 
 
 def name_participant_counters(participant_id: int) -> tuple[str, str, str]:

@@ -13,10 +13,12 @@ from app.storage.database.long_statements import LongStatementCursor
 
 POOL_SIZE = 8
 """Connections that a pool of PostgreSQL keeps open."""
-OVERFLOW = 6
-"""Further ones of the pool of everything but the hot paths, closed again after use."""
-CONNECTIONS_OF_A_PROCESS = POOL_SIZE + OVERFLOW + POOL_SIZE
-"""The most that one server process takes of the server's own limit: both pools."""
+PAGE_POOL_SIZE = 4
+"""Connections of the pool of pages, which only read: each is used for a few milliseconds."""
+OVERFLOW = 4
+"""Further ones of the pool of everything but the hot paths and pages, closed again after use."""
+CONNECTIONS_OF_A_PROCESS = POOL_SIZE + OVERFLOW + POOL_SIZE + PAGE_POOL_SIZE
+"""The most that one server process takes of the server's own limit: all pools."""
 
 POOL_SECONDS = 3
 CONNECT_SECONDS = 3

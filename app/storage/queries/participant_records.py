@@ -6,7 +6,8 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlalchemy.engine import Connection
+from sqlmodel import col
 
 from app.domain.records.audit import AuditEvent
 from app.storage.database.plain_reads import PlainRead
@@ -210,7 +211,7 @@ _LINES = PlainRead(_statement())
 
 
 def read_participant_records(
-    session: Session, participant_id: int, counters: tuple[str, str, str]
+    connection: Connection, participant_id: int, counters: tuple[str, str, str]
 ) -> Sequence[RecordLine]:
     """Everything recorded of a participant, by table and in the order in which it came.
 
@@ -218,7 +219,7 @@ def read_participant_records(
     """
     values = {"participant": participant_id, "chain": participant_chain(participant_id)}
     values |= dict(zip(_COUNTERS, counters, strict=True))
-    return [RecordLine(*map(_fill, row, _EMPTY)) for row in _LINES.fetch(session.connection(), values)]
+    return [RecordLine(*map(_fill, row, _EMPTY)) for row in _LINES.fetch(connection, values)]
 
 
 def _fill(value: object, empty: object) -> Any:  # noqa: ANN401 - of any column

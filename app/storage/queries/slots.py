@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlmodel import Session, col, select
 
 from app.domain.capture.paper import PaperOutcome
@@ -104,7 +105,12 @@ def list_slots(session: Session, participant_id: int, only: Collection[int] | No
 def list_slot_records(session: Session, participant_id: int) -> Sequence[SlotRecord]:
     """The same as plain records, which cost a fraction: what the session changed is written first."""
     session.flush()
-    rows = _RECORDS.fetch(session.connection(), {"participant": participant_id})
+    return read_slot_records(session.connection(), participant_id)
+
+
+def read_slot_records(connection: Connection, participant_id: int) -> Sequence[SlotRecord]:
+    """The same as stored, for pages that read a hundred of them and change none."""
+    rows = _RECORDS.fetch(connection, {"participant": participant_id})
     return [SlotRecord._make(row) for row in rows]
 
 

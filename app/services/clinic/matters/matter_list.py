@@ -145,7 +145,7 @@ def open_matter_scope(context: StaffContext, session: Session, site: str = "") -
 
     A `site` that is none of theirs leaves nothing to look at.
     """
-    permitted = list_staff_sites(session, context.actor, Permission.MATTER_SETTLE)
+    permitted = list_staff_sites(session.connection(), context.actor, Permission.MATTER_SETTLE)
     sites = tuple(each for each in permitted if each.study_id == permitted[0].study_id)
     if not sites:
         return None

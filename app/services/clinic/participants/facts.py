@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlmodel import Session
+from sqlalchemy.engine import Connection
 
 from app.domain.plans.plan import AnchorKind, Plan
 from app.domain.records.anchors import AnchorStanding
@@ -140,7 +140,7 @@ def _device(row: RecordLine) -> BoundDevice:
 
 
 def read_recorded_facts(
-    session: Session,
+    connection: Connection,
     participant: StoredParticipant,
     plan: Plan,
     slots: Sequence[SlotRecord],
@@ -150,7 +150,7 @@ def read_recorded_facts(
     """Read all facts of a participant at once; with `hides` without the dates that reveal the arm."""
     lines: dict[str, list[RecordLine]] = {}
     counters = name_participant_counters(key_of(participant))
-    for line in read_participant_records(session, key_of(participant), counters):
+    for line in read_participant_records(connection, key_of(participant), counters):
         lines.setdefault(line.table, []).append(line)
     shown, me = {slot.id: slot for slot in slots}, participant_actor(participant.public_id).id
     kinds = [kind for kind in plan.anchors if not (hides and kind.arm_revealing)]

@@ -41,7 +41,7 @@ def list_scored_participants(
     with context.read() as session:
         sites = [
             site
-            for site in list_staff_sites(session, context.actor, Permission.SCORES_SEE)
+            for site in list_staff_sites(session.connection(), context.actor, Permission.SCORES_SEE)
             if site.study_id == study_id
         ]
         if not sites:

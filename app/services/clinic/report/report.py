@@ -67,7 +67,7 @@ class FigureRows:
 def get_report(context: StaffContext, chosen: ReportFilter, part: ReportPart) -> Report:
     """One page of the report, read in one transaction. Raises Refused: as `open_scope`."""
     with context.read() as session:
-        scope = open_scope(session, context, chosen)
+        scope = open_scope(session.connection(), context, chosen)
         weeks, order = scope.diary_weeks, visit_order(*scope.plans)
         groups: dict[FormFigures | None, Sequence[Group]] = {}
         tables = []
@@ -103,7 +103,7 @@ def list_figure_rows(
     if figure.figure not in rule.figures or ("item" in rule.by and not figure.item):
         raise Refused("unknown_figure", field="figure", allowed=rule.figures)
     with context.read() as session:
-        scope = open_scope(session, context, chosen)
+        scope = open_scope(session.connection(), context, chosen)
         if figure.arm and not scope.sees_arm:
             raise Refused("unknown_figure", field="arm", allowed=())
         connection = session.connection()

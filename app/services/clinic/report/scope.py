@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlmodel import Session
+from sqlalchemy.engine import Connection
 
 from app.domain.plans.plan import Plan
 from app.domain.records.access import Permission
@@ -104,7 +104,7 @@ def list_visits(*plans: Plan) -> tuple[str, ...]:
 
 
 def open_scope(
-    session: Session,
+    connection: Connection,
     context: StaffContext,
     chosen: ReportFilter,
     permission: Permission = Permission.REPORT_SEE,
@@ -112,7 +112,7 @@ def open_scope(
     """What this reader may report on. Raises Refused: "unknown_study", "not_own_site", "days_reversed",
     "unknown_visit".
     """
-    reached = list_staff_sites(session, context.actor, permission)
+    reached = list_staff_sites(connection, context.actor, permission)
     studies = tuple(dict.fromkeys(site.study for site in reached))
     if not studies or (chosen.study and chosen.study not in studies):
         raise Refused("unknown_study", study=chosen.study)

@@ -43,7 +43,7 @@ def read_plans(context: StaffContext, study: str) -> ReadablePlans:
     """
     with context.read() as session:
         row = get_permitted_study(session, context.actor, study, Permission.PLAN_SEE)
-        sites = list_staff_sites(session, context.actor, Permission.PLAN_SEE)
+        sites = list_staff_sites(session.connection(), context.actor, Permission.PLAN_SEE)
         study_id, current = key_of(row), row.plan_version
     plans = sorted(
         (plan for (name, _version), plan in context.installation.library.plans.items() if name == study),

@@ -57,7 +57,7 @@ def count_diary_gaps(context: StaffContext) -> int:
 
 
 def _read(context: StaffContext, session: Session, after: str, most: int) -> DiaryGapList:
-    reached = list_staff_sites(session, context.actor, Permission.REASON_RECORD)
+    reached = list_staff_sites(session.connection(), context.actor, Permission.REASON_RECORD)
     sites = {site.site_id: site for site in reached if site.study_id == reached[0].study_id}
     diary = _find_diary(context, sites)
     if diary is None:

@@ -1,7 +1,8 @@
 """How a member of staff last filtered a page: kept for each person, so that it opens so on any computer."""
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlalchemy.engine import Connection
+from sqlmodel import col
 
 from app.services.core.installation import Installation
 from app.storage.database.plain_reads import PlainRead
@@ -18,9 +19,9 @@ _QUERY = PlainRead(
 )
 
 
-def find_view(session: Session, staff_id: int, page: str) -> str:
+def find_view(connection: Connection, staff_id: int, page: str) -> str:
     """How this person last filtered a page; "" where nothing is remembered."""
-    rows = _QUERY.fetch(session.connection(), {"staff": staff_id, "page": page})
+    rows = _QUERY.fetch(connection, {"staff": staff_id, "page": page})
     return str(rows[0][0]) if rows else ""
 
 

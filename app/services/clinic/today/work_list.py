@@ -45,7 +45,6 @@ from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, get_plan_of, list_plans
 from app.services.core.throttling import find_throttled_participants
 from app.services.schedule.reminder_preference import lasting_pause
-from app.storage.database.query_plans import reuse_query_plans
 from app.storage.queries.participants import StoredParticipant
 from app.storage.queries.today.people import FormRow, PersonRow, list_forms, read_people
 from app.storage.queries.today.rows import (
@@ -116,12 +115,12 @@ def get_today(context: StaffContext, criteria: TodayFilter | None, viewer: int |
     never appears, because nobody is to call them. Site, reason and language that `viewer`, a member of staff,
     chose are remembered; without `criteria` the list opens with those.
     """
-    with context.read() as session:
-        sites = _list_sites(context, session)
+    with context.read_plainly() as connection:
+        sites = _list_sites(context, connection)
         view = f"{TODAY}:{sites[0].study_id}" if sites else ""
-        kept = find_view(session, viewer, view) if viewer is not None and view else ""
+        kept = find_view(connection, viewer, view) if viewer is not None and view else ""
         remembered = _of_own_sites(parse_view(kept), sites)
-        today = _read_today(context, session, remembered if criteria is None else criteria, sites)
+        today = _read_today(context, connection, remembered if criteria is None else criteria, sites)
     if viewer is not None and view and criteria is not None and format_view(criteria) != kept:
         remember_view(context.installation, viewer, view, format_view(criteria))
     return today
@@ -132,29 +131,28 @@ def get_whole_list(context: StaffContext, criteria: TodayFilter) -> Today:
 
     It remembers nothing, and costs four queries for each page of the list.
     """
-    with context.read() as session:
-        sites = _list_sites(context, session)
-        today = _read_today(context, session, criteria, sites)
+    with context.read_plainly() as connection:
+        sites = _list_sites(context, connection)
+        today = _read_today(context, connection, criteria, sites)
         while today.next is not None and len(today.rows) < SHEET:
-            further = _read_today(context, session, replace(criteria, after=today.next), sites)
+            further = _read_today(context, connection, replace(criteria, after=today.next), sites)
             today = replace(further, rows=(*today.rows, *further.rows))
         return replace(today, criteria=criteria)
 
 
-def _list_sites(context: StaffContext, session: Session) -> tuple[StaffSite, ...]:
+def _list_sites(context: StaffContext, connection: Connection) -> tuple[StaffSite, ...]:
     """The sites of this colleague, those of one study."""
-    reached = list_staff_sites(session, context.actor)
+    reached = list_staff_sites(connection, context.actor)
     return tuple(site for site in reached if site.study_id == reached[0].study_id)
 
 
 def _read_today(
-    context: StaffContext, session: Session, criteria: TodayFilter, sites: tuple[StaffSite, ...]
+    context: StaffContext, connection: Connection, criteria: TodayFilter, sites: tuple[StaffSite, ...]
 ) -> Today:
     chosen = tuple(site for site in sites if criteria.site in ("", site.code))
     if not chosen:
         return Today((), NOTHING, sites, criteria)
-    connection, search = session.connection(), _search(context, session, criteria, chosen)
-    reuse_query_plans(connection)
+    search = _search(context, connection, criteria, chosen)
     counts = count_reasons(connection, search)
     reader = _RowReader(context, connection, search, {site.site_id: site for site in sites})
     rows, after = reader.read(criteria, counts)
@@ -201,13 +199,14 @@ def find_participant_reasons(
     sees_arm = context.actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
     hides_arm = plan.blinded and not sees_arm
     plans = (plan, *list_plans(context.installation, session, participant.study_id))
-    locked = key_of(participant) in find_throttled_participants(session, context.at)
-    return read_participant_work(context, session, participant, plans, hides_arm, locked).reasons
+    connection = session.connection()
+    locked = key_of(participant) in find_throttled_participants(connection, context.at)
+    return read_participant_work(context, connection, participant, plans, hides_arm, locked).reasons
 
 
 def read_participant_work(
     context: StaffContext,
-    session: Session,
+    connection: Connection,
     participant: StoredParticipant,
     plans: Sequence[Plan],
     hides_arm: bool,
@@ -229,14 +228,14 @@ def read_participant_work(
         at=context.at,
         hides_arm=hides_arm,
     )
-    person = read_people(session.connection(), search, [key])[key]
-    forms = list_forms(session.connection(), search, [key])[key]
+    person = read_people(connection, search, [key])[key]
+    forms = list_forms(connection, search, [key])[key]
     facts = participant_facts(person, forms, locked)
     return ParticipantWork(find_reasons(facts, plans[0].worklist, context.at), find_snooze(person))
 
 
 def _search(
-    context: StaffContext, session: Session, criteria: TodayFilter, sites: Sequence[StaffSite]
+    context: StaffContext, connection: Connection, criteria: TodayFilter, sites: Sequence[StaffSite]
 ) -> TodaySearch:
     first = sites[0]
     plans = first.list_plans(context.installation.library)
@@ -251,7 +250,7 @@ def _search(
         hides_arm=plan.blinded and not sees_arm,
         subject=criteria.search.strip(),
         language=criteria.language,
-        locked=tuple(find_throttled_participants(session, context.at)),
+        locked=tuple(find_throttled_participants(connection, context.at)),
     )
 
 

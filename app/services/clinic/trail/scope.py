@@ -86,7 +86,7 @@ def open_trail_scope(session: Session, context: StaffContext, chosen: TrailFilte
 
     Raises Refused: "unknown_study", "not_own_site", "no_such_participant", "days_reversed".
     """
-    sites = list_staff_sites(session, context.actor, Permission.TRAIL_SEE)
+    sites = list_staff_sites(session.connection(), context.actor, Permission.TRAIL_SEE)
     reached = [site for site in sites if site.study == chosen.study]
     if not reached:
         raise Refused("unknown_study", study=chosen.study)

@@ -1,0 +1,59 @@
+"""Finds the route of a request among those whose addresses begin alike, not one after the other among all."""
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_Beginning = tuple[int, str, str]
+"""How many parts an address has, and the first two of them; a placeholder is "{}"."""
+_PLACEHOLDER = "{}"
+
+
+class RouteIndex:
+    """Asks a router of the routes alone that a request can reach, in their order; else the whole one."""
+
+    def __init__(self, router: APIRouter) -> None:
+        self._whole: ASGIApp = router.app
+        routes = [route for route in router.routes if isinstance(route, APIRoute)]
+        self._parts: dict[_Beginning, ASGIApp] = {
+            beginning: APIRouter(routes=list[BaseRoute](reachable), redirect_slashes=False).app
+            for beginning, reachable in group_routes(routes).items()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        part = self._find(scope["path"]) if scope["type"] == "http" else None
+        await (part or self._whole)(scope, receive, send)
+
+    def _find(self, path: str) -> ASGIApp | None:
+        many, first, second = _read_beginning(path)
+        return self._parts.get((many, first, second)) or self._parts.get((many, first, _PLACEHOLDER))
+
+
+def group_routes(routes: Iterable[APIRoute]) -> dict[_Beginning, list[APIRoute]]:
+    """The routes that an address can reach, by its beginning: a placeholder stands for any part.
+
+    Where one stands for several parts, nothing that begins like it is grouped.
+    """
+    by_beginning: dict[_Beginning, list[APIRoute]] = {}
+    whole = {_read_beginning(route.path)[1] for route in routes if ":path}" in route.path}
+    known = [(_declared_beginning(route.path), route) for route in routes]
+    for beginning in {each for each, _route in known if each[1] not in whole}:
+        many, first, second = beginning
+        seconds = {second, _PLACEHOLDER}
+        by_beginning[beginning] = [
+            route for each, route in known if each[:2] == (many, first) and each[2] in seconds
+        ]
+    return by_beginning
+
+
+def _declared_beginning(path: str) -> _Beginning:
+    many, first, second = _read_beginning(path)
+    return many, first, _PLACEHOLDER if second.startswith("{") else second
+
+
+def _read_beginning(path: str) -> _Beginning:
+    first, _, rest = path[1:].partition("/")
+    return path.count("/"), first, rest.partition("/")[0]
