@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import ClassVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
@@ -14,7 +14,7 @@ from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.records.offered_acts import find_lost_words, list_cancellable_visits
 from app.clinic.records.participant_rows import RecordRows, build_records, participant_url
 from app.clinic.records.schedule_plots import ScheduleView, build_schedule
-from app.clinic.request import PermittedRequest, get_overview
+from app.clinic.request import StaffRequest, about_participant, answer_staff, get_overview
 from app.domain.plans.plan import SecondCheck
 from app.domain.plans.windows import local_day
 from app.i18n.languages import language_name
@@ -23,6 +23,7 @@ from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.today.contact_log import LoggedContact
 from app.services.core.installation import Installation
 from app.services.schedule.reminder_preference import lasting_pause
+from app.web.permissions import CallerKind, guards
 from app.web.urls import PARTICIPANT
 
 
@@ -164,7 +165,13 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(PARTICIPANT)
-def show_participant(desk: PermittedRequest, done: str = "") -> Response:
+@guards(CallerKind.STAFF)
+async def show_participant(request: Request) -> Response:
+    return await answer_staff(request, _show_participant)
+
+
+def _show_participant(desk: StaffRequest) -> Response:
+    done = desk.request.query_params.get("done", "")
     notice = done if done in NOTICES else ""
-    view = get_overview(desk)
+    view = get_overview(about_participant(desk))
     return desk.show(build_participant_page(desk.installation, view, desk.frame.code, desk.at, notice))

@@ -1,11 +1,13 @@
 """The request of a signed-in member of staff: context, frame, and refusals in their language."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
@@ -38,7 +40,7 @@ from app.services.core.installation import Installation
 from app.services.people.site_desk import find_desk_zone
 from app.web.acts import SIGNING, read_act
 from app.web.cookies import get_cookie, set_cookie
-from app.web.dependencies import At, CurrentInstallation, get_language
+from app.web.dependencies import get_installation, get_language, get_now
 from app.web.errors import ShownInstead
 from app.web.form_fields import read_posted_fields
 from app.web.pages.page_frame import PageFrame, base_frame
@@ -91,6 +93,7 @@ class DeskFrame(PageFrame):
         return address_within(url, self.study_code) if self.study_code else url
 
 
+_SHARED = tuple(field.name for field in fields(PageFrame))
 CONFIRM = "confirm"
 
 
@@ -194,9 +197,7 @@ PostedFields = Annotated[Mapping[str, str], Depends(read_posted_fields)]
 
 
 @guards(CallerKind.STAFF)
-def require_staff(
-    request: Request, installation: CurrentInstallation, at: At, fields: PostedFields
-) -> StaffRequest:
+def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
     """Authenticate the member of staff and enforce the permission of the route; others are sent to sign in.
 
     What the table of permissions asks for the route is enforced here. A participant in the address is
@@ -205,6 +206,7 @@ def require_staff(
     or with 404 where the address names something. An act that the request asks for stands in its context,
     whose actor has the grants of the chosen study alone: no use case reaches another. Raises ActRepeated.
     """
+    installation, at = get_installation(request), get_now(request)
     access = required_access(request, CallerKind.STAFF)
     public_id = request.path_params.get("participant")
     cookie = get_cookie(request, SESSION_COOKIE)
@@ -240,13 +242,36 @@ SignedInRequest = Annotated[StaffRequest, Depends(require_staff)]
 
 # A coroutine because FastAPI runs plain functions in a thread, which costs more than this does.
 async def require_participant(desk: SignedInRequest) -> ParticipantStaffRequest:
+    return about_participant(desk)
+
+
+PermittedRequest = Annotated[ParticipantStaffRequest, Depends(require_participant)]
+
+
+def about_participant(desk: StaffRequest) -> ParticipantStaffRequest:
     """The request about the participant in the address; a route without one has nothing here."""
     if not isinstance(desk, ParticipantStaffRequest):
         raise HTTPException(404)
     return desk
 
 
-PermittedRequest = Annotated[ParticipantStaffRequest, Depends(require_participant)]
+async def answer_staff(request: Request, show: Callable[[StaffRequest], Response]) -> Response:
+    """Authenticate the member of staff and show a page in one thread, for the busiest pages.
+
+    To resolve declared dependencies, and to go to a thread twice, would cost as much as reading the page.
+    """
+    return await run_in_threadpool(lambda: show(require_staff(request, {})))
+
+
+def read_query(request: Request, **most: int) -> Mapping[str, str]:
+    """These parameters of the address, "" where they are missing.
+
+    Raises RequestValidationError naming those of more characters than the `most`.
+    """
+    values = {name: request.query_params.get(name, "") for name in most}
+    if long := [name for name, value in values.items() if len(value) > most[name]]:
+        raise RequestValidationError([{"loc": ("query", name), "type": "string_too_long"} for name in long])
+    return values
 
 
 def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> str:
@@ -273,15 +298,13 @@ def _frame(
     staff, participant = admission.staff, admission.participant
     seen = participant.newest_entry if participant else None
     spoken = base_frame(request).speaking(get_language(request, staff.language))
-    shared: Mapping[str, object] = {field.name: getattr(spoken, field.name) for field in fields(PageFrame)}
-    frame = DeskFrame(**shared)  # type: ignore[arg-type]  # the same fields by name
-    return replace(
-        frame,
-        page_key=str(new_page_key(installation, staff.actor.id, at, seen)),
-        staff=staff.name,
-        studies=list_staff_studies(installation, admission, frame.code),
-        home_url=DESK,
-    )
+    own: dict[str, Any] = {
+        "page_key": str(new_page_key(installation, staff.actor.id, at, seen)),
+        "staff": staff.name,
+        "studies": list_staff_studies(installation, admission, spoken.code),
+        "home_url": DESK,
+    }
+    return DeskFrame(**{name: getattr(spoken, name) for name in _SHARED} | own)
 
 
 def _frame_within(

@@ -2,20 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.clinic.frame.addresses import build_address
 from app.clinic.report.report_page import site_choices, study_of
 from app.clinic.report.table_view import table_words
-from app.clinic.request import SignedInRequest
+from app.clinic.request import StaffRequest, answer_staff, read_query
 from app.domain.plans.status import Status
 from app.domain.report.ledger import MatrixCell
 from app.domain.typed_text import narrow_text
 from app.services.clinic.report.matrix import get_matrix
 from app.services.clinic.report.scope import ReportFilter
+from app.web.permissions import CallerKind, guards
 from app.web.urls import MATRIX, PARTICIPANTS
 
 
@@ -57,13 +58,15 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(MATRIX)
-def show_matrix(
-    desk: SignedInRequest,
-    site: Annotated[str, Query(max_length=40)] = "",
-    after: Annotated[str, Query(max_length=40)] = "",
-) -> Response:
-    site = narrow_text(site)
-    matrix = get_matrix(desk.context, ReportFilter(study_of(desk), site), after)
+@guards(CallerKind.STAFF)
+async def show_matrix(request: Request) -> Response:
+    return await answer_staff(request, _show_matrix)
+
+
+def _show_matrix(desk: StaffRequest) -> Response:
+    query = read_query(desk.request, site=40, after=40)
+    site = narrow_text(query["site"])
+    matrix = get_matrix(desk.context, ReportFilter(study_of(desk), site), query["after"])
     words = table_words(desk, matrix.scope)
     on = build_address(MATRIX, {"site": site, "after": matrix.after})
     return desk.show(

@@ -1,11 +1,11 @@
 """The address of the work list: its filters, which can be bookmarked and are remembered for each person."""
 
 import re
-from dataclasses import dataclass, fields
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from fastapi import Query, Request
+from fastapi import Request
 
 from app.clinic.frame.addresses import format_cursor_moment, parse_cursor_moment
 from app.domain.today.reasons import Reason, TodayCursor
@@ -34,7 +34,7 @@ class TodayQuery:
 
     def url(self, path: str = DESK, **changes: str) -> str:
         """The address with some parts changed; it always says something, so that nothing is remembered."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self)} | changes
+        parts = {name: getattr(self, name) for name in LONGEST} | changes
         kept = {name: value for name, value in parts.items() if value or name == "reason"}
         return f"{path}?{urlencode(kept)}"
 
@@ -50,22 +50,21 @@ class TodayQuery:
         )
 
 
-# A coroutine because FastAPI runs plain functions in a thread, which costs more than this does.
-async def read_today_query(
-    site: Annotated[str, Query(max_length=40)] = "",
-    reason: Annotated[str, Query(max_length=40)] = "",
-    language: Annotated[str, Query(max_length=10)] = "",
-    q: Annotated[str, Query(max_length=40)] = "",
-    view: Annotated[str, Query(max_length=10)] = "",
-) -> TodayQuery:
+LONGEST: Mapping[str, int] = {"site": 40, "reason": 40, "language": 10, "q": 40, "view": 10}
+"""Characters of each filter in the address, at most."""
+_REASONS = frozenset(each.value for each in Reason)
+
+
+def build_query(typed: Mapping[str, str]) -> TodayQuery:
     """The filters in the address, without a reason or a view that there is not."""
-    known = reason if reason in tuple(Reason) else ""
-    return TodayQuery(site, known, language, q, SNOOZED if view == SNOOZED else "")
+    known = typed["reason"] if typed["reason"] in _REASONS else ""
+    view = SNOOZED if typed["view"] == SNOOZED else ""
+    return TodayQuery(typed["site"], known, typed["language"], typed["q"], view)
 
 
 def has_filters(request: Request) -> bool:
     """Whether the address names any filter, so that it is not the remembered ones that count."""
-    return bool({field.name for field in fields(TodayQuery)} & request.query_params.keys())
+    return not LONGEST.keys().isdisjoint(request.query_params.keys())
 
 
 def query_of(criteria: TodayFilter) -> TodayQuery:

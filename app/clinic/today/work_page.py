@@ -3,22 +3,23 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Annotated, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.form_faults import words_by_label
 from app.clinic.frame.navigation import list_menu
-from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
+from app.clinic.request import StaffRequest, answer_staff, read_query, url_of_participant
 from app.clinic.today.address import (
+    LONGEST,
     SNOOZED,
     TodayQuery,
+    build_query,
     format_cursor,
     has_filters,
     query_of,
-    read_today_query,
 )
 from app.domain.records.access import Permission
 from app.domain.refusal import Refused
@@ -29,6 +30,7 @@ from app.services.clinic.today.diary_gap_list import count_diary_gaps
 from app.services.clinic.today.rows import LatestContact, TodayForm, TodayReason, TodayRow, TodaySnooze
 from app.services.clinic.today.work_list import Today, TodayFilter, get_today, get_whole_list
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
+from app.web.permissions import CallerKind, guards
 from app.web.urls import ALERTS, CALL_SHEET, DESK, DIARY_GAP_LIST, REQUESTS
 
 
@@ -123,17 +125,22 @@ _BAR = 60
 """The width of a window's bar, in its own units."""
 
 router = APIRouter(include_in_schema=False)
-TypedQuery = Annotated[TodayQuery, Depends(read_today_query)]
-After = Annotated[str, Query(max_length=80)]
 
 
 @router.get(DESK)
-def show_today(desk: SignedInRequest, query: TypedQuery, after: After = "", done: str = "") -> Response:
+@guards(CallerKind.STAFF)
+async def show_today(request: Request) -> Response:
+    return await answer_staff(request, _show_today)
+
+
+def _show_today(desk: StaffRequest) -> Response:
+    typed = read_query(desk.request, **LONGEST, after=80)
+    query, done = build_query(typed), desk.request.query_params.get("done", "")
     first = list_menu(desk.actor)[:1]
     reads = desk.actor.reach(Permission.PARTICIPANT_SEE) and has_filters(desk.request)
     if first and first[0].address != DESK and not reads:
         return RedirectResponse(desk.frame.within(first[0].address), 303)
-    criteria = query.filter(after) if has_filters(desk.request) else None
+    criteria = query.filter(typed["after"]) if has_filters(desk.request) else None
     fragment = bool(desk.request.headers.get("hx-request"))
     page = build_today_page(desk, criteria, fragment)
     if fragment:
@@ -142,8 +149,15 @@ def show_today(desk: SignedInRequest, query: TypedQuery, after: After = "", done
 
 
 @router.get(CALL_SHEET)
-def show_call_sheet(desk: SignedInRequest, query: TypedQuery, after: After = "") -> Response:
-    today = get_whole_list(desk.context, query.filter(after))
+@guards(CallerKind.STAFF)
+async def show_call_sheet(request: Request) -> Response:
+    return await answer_staff(request, _show_call_sheet)
+
+
+def _show_call_sheet(desk: StaffRequest) -> Response:
+    typed = read_query(desk.request, **LONGEST, after=80)
+    query = build_query(typed)
+    today = get_whole_list(desk.context, query.filter(typed["after"]))
     further = f"{query.url(CALL_SHEET)}&after={format_cursor(today.next)}" if today.next else ""
     page = CallSheetPage(
         rows=tuple(_line(desk, row) for row in today.rows),

@@ -6,7 +6,6 @@ as long to make.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -34,9 +33,8 @@ class Reason(StrEnum):
 RANKS: Mapping[Reason, int] = {reason: rank for rank, reason in enumerate(Reason)}
 
 
-@dataclass(frozen=True, slots=True)
-class TodayCursor:
-    """A keyset cursor: rank of the reason, its moment, and the participant."""
+class TodayCursor(NamedTuple):
+    """A keyset cursor: rank of the reason, its moment, and the participant; cursors sort as the list does."""
 
     rank: int
     at: datetime

@@ -33,13 +33,13 @@ def read_participants(
 ) -> Sequence[MatrixPerson]:
     """The next participants of a study after this code, at these sites."""
     values = {"study": chosen.study_id, "after": after, "limit": limit, "sites": list(chosen.sites or ())}
-    return [MatrixPerson._make(row) for row in _people(chosen.sites is None).fetch(connection, values)]
+    return list(map(MatrixPerson._make, _people(chosen.sites is None).fetch(connection, values)))
 
 
 def read_cells(connection: Connection, chosen: FormSelection, people: Sequence[int]) -> Sequence[MatrixCell]:
     """Every form in the plan of these participants, but for the diary and, where hidden, of one arm."""
     values = {"people": list(people), "now": chosen.at, "diary": chosen.diary}
-    return [MatrixCell(*row) for row in _cells(chosen.shows_arm).fetch(connection, values)]
+    return list(map(MatrixCell._make, _cells(chosen.shows_arm).fetch(connection, values)))
 
 
 @cache

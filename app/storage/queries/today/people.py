@@ -62,10 +62,10 @@ class PersonRow(NamedTuple):
     outcome: ContactOutcome | None
     next_try_on: date | None
     contacted_at: datetime | None
-    daily_missed: int = 0
-    daily_submitted: int = 0
-    weekly_missed: int = 0
-    weekly_submitted: int = 0
+    daily_missed: int
+    daily_submitted: int
+    weekly_missed: int
+    weekly_submitted: int
 
 
 class FormRow(NamedTuple):
@@ -167,6 +167,9 @@ _KNOWN: tuple[Any, ...] = (
 )
 
 
+_COUNTS = PersonRow._fields[-4:]
+
+
 def people_statement(shape: TodayShape) -> sa.Select[Any]:
     """What is known of these participants beside their forms."""
     resting = sa.and_(col(Snooze.participant_id) == _PERSON, col(Snooze.until_at) > _NOW)
@@ -177,7 +180,7 @@ def people_statement(shape: TodayShape) -> sa.Select[Any]:
         .where(is_among(_PERSON, "people"))
     )
     if not shape.phases:
-        return statement
+        return statement.add_columns(*(_NONE.label(f"no_{place}") for place, _name in enumerate(_COUNTS)))
     counts = diary_counts(shape)
     entries: list[Any] = [col(Slot.participant_id), *(count.label(name) for name, count in counts.items())]
     diary = (
@@ -186,7 +189,7 @@ def people_statement(shape: TodayShape) -> sa.Select[Any]:
         .group_by(col(Slot.participant_id))
         .subquery("diary")
     )
-    sums = [sa.func.coalesce(diary.c[name], _NONE).label(name) for name in PersonRow._fields[-len(counts) :]]
+    sums = [sa.func.coalesce(diary.c[name], _NONE).label(name) for name in _COUNTS]
     return statement.outerjoin(diary, diary.c.participant_id == _PERSON).add_columns(*sums)
 
 
@@ -200,7 +203,7 @@ def read_people(
 ) -> Mapping[int, PersonRow]:
     """What is known of these participants, by their keys."""
     values = search.values() | {"people": list(people)}
-    return {row[0]: PersonRow(*row) for row in _people(search.shape).fetch(connection, values)}
+    return {row[0]: PersonRow._make(row) for row in _people(search.shape).fetch(connection, values)}
 
 
 _OF_SLOT = ("participant_id", "public_id", *FormRow._fields[2:-3])
@@ -245,5 +248,5 @@ def list_forms(
     forms: dict[int, list[FormRow]] = {person: [] for person in people}
     values = search.values() | {"people": list(people)}
     for row in _forms(search.hides_arm).fetch(connection, values):
-        forms[row[0]].append(FormRow(*row))
+        forms[row[0]].append(FormRow._make(row))
     return forms

@@ -200,7 +200,7 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
         resting=numbers[_RESTING],
         corrections=numbers[_CORRECTIONS],
         left_alerts=numbers[_LEFT_ALERTS],
-        first=tuple(sorted(first, key=lambda entry: (entry.rank, entry.at, entry.person))),
+        first=tuple(sorted(first)),
         cut=frozenset(reason for reason in SOURCES if RANKS[reason] in full),
     )
 
