@@ -72,15 +72,13 @@ def test_filters_are_remembered_until_others_are_chosen(nurse: TestClient) -> No
     assert rows(nurse) == []
     assert len(rows(nurse, "/desk?reason=")) == 1
     assert len(rows(nurse)) == 1
-
-
-@pytest.mark.usefixtures("calling")
     long = nurse.get("/desk", params={"q": "0" * 41, "after": "0" * 81, "view": "0" * 10})
     assert long.status_code == 422
     assert "q, after" in long.text
     assert nurse.get("/desk/matrix", params={"site": "0" * 41}).status_code == 422
 
 
+@pytest.mark.usefixtures("calling")
 def test_a_call_is_logged_under_the_row_and_corrected_on_the_participants_page(
     clinic: ClinicFixture, nurse: TestClient
 ) -> None:

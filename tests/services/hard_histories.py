@@ -225,8 +225,13 @@ def goes_on(installation: Installation) -> None:
     visits = [f"D{(day - RANDOMISED).days + plus}" for plus in (0, 1)]
     items = installation.library.instrument("symptom-diary", "1.1").items
     listed = [item.code for item in items if item.listed and item.code != "other"]
-    ticked = {"any_symptom": 1, **dict.fromkeys(listed, -1), "pain": 3, "cough": None}
-    none = {"any_symptom": 0, **dict.fromkeys(listed, -1)}
+    ticked: dict[str, int | str | None] = {
+        "any_symptom": 1,
+        **dict.fromkeys(listed, -1),
+        "pain": 3,
+        "cough": None,
+    }
+    none: dict[str, int | str | None] = {"any_symptom": 0, **dict.fromkeys(listed, -1)}
     for visit, said, plus in zip(visits, (ticked, none), (2.4, 3.4), strict=True):
         person.begin(visit, FIRST + days(plus))
         person.submit(visit, FIRST + days(plus), said)
