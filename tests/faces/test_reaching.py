@@ -60,4 +60,4 @@ def test_staff_change_the_contact_and_pause_reminders_on_one_page(clinic: Clinic
     assert "There is no address for this person." in nurse.get(url).text
     assert "Remove the contact details" not in nurse.get(url).text
     monitor = clinic.browser(Role.MONITOR)
-    assert {monitor.get(url).status_code, monitor.post(f"{url}/pause").status_code} == {404}
+    assert {monitor.get(url).status_code, monitor.post(f"{url}/pause").status_code} == {403}
