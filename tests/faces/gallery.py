@@ -59,6 +59,13 @@ def one_of_each(code: str = "en") -> tuple[Page, ...]:
     return tuple({type(page): page for page in every_page(code)}.values())
 
 
+def in_size(page: Page, size: str) -> Page:
+    """The page with what a form carries for a reader of this size of text."""
+    if not isinstance(page, FormPage):
+        return page
+    return replace(page, parts=samples.assets().in_size(size).parts(page.questions, dark=False))
+
+
 @contextmanager
 def gallery() -> Iterator[str]:
     """Serve every sample at `/all/<code>/<n>`, one of each kind at `/one/<code>/<n>`; `?size=large`."""
@@ -67,7 +74,9 @@ def gallery() -> Iterator[str]:
 
     @cache
     def text(shelf: str, code: str, number: int, size: str) -> str:
-        return pages.text(shelves[shelf](code)[number], replace(samples.frame(code), size=size))
+        return pages.text(
+            in_size(shelves[shelf](code)[number], size), replace(samples.frame(code), size=size)
+        )
 
     def show(request: Request) -> Response:
         return HTMLResponse(text(**request.path_params, size=request.query_params.get("size", "")))
@@ -78,9 +87,7 @@ def gallery() -> Iterator[str]:
         answers = before(named, request.query_params.get("at", ""))
         page = replace(samples.form(named, code, answers), day=samples.DAY if named == samples.DIARY else "")
         frame = replace(samples.frame(code), size=request.query_params.get("size", ""))
-        large = samples.assets().in_size(frame.size)
-        page = replace(page, parts=large.parts(page.questions, dark=False))
-        return HTMLResponse(pages.text(page, frame))
+        return HTMLResponse(pages.text(in_size(page, frame.size), frame))
 
     static = Mount("/static/1", StaticFiles(directory=samples.STATIC))
     routes = [Route("/form/{code}/{named}", form), Route("/{shelf}/{code}/{number:int}", show), static]

@@ -253,10 +253,15 @@ def test_a_diary_takes_four_taps_without_symptoms_and_six_with_one(
         expect(tab.locator("main")).to_contain_text("You fill this in by yourself.")
         tab.locator(".card form button").first.tap()
         assert 1 + fill_in_a_list(tab, *symptoms) == taps
-    call = tab.locator("main .err a.btn")  # the thanks came into the form's document, which has its own styles
+    call = tab.locator(
+        "main .err a.btn"
+    )  # the thanks came into the form's document, which has its own styles
     expect(call).to_have_text("Call 0571\u20115550000")
     accessible(tab)
-    assert call.evaluate("a => [a.offsetWidth > 280, getComputedStyle(a).color]") == [True, "rgb(255, 255, 255)"]
+    assert call.evaluate("a => [a.offsetWidth > 280, getComputedStyle(a).color]") == [
+        True,
+        "rgb(255, 255, 255)",
+    ]
 
 
 def fill_in_a_list(tab: Page, *symptoms: str) -> int:
