@@ -60,15 +60,16 @@ class PlainRead:
     """A statement that reads, with all of its values under their names."""
 
     def __init__(self, statement: sa.SelectBase) -> None:
-        self._statement = statement
+        self.statement = statement
         found = visitors.iterate(statement)
         lists = {part.key for part in found if isinstance(part, sa.BindParameter) and part.expanding}
         self._lists = tuple(sorted(lists))
         self._texts: dict[tuple[object, ...], _Text] = {}
 
     def fetch(self, connection: Connection, values: Values) -> Sequence[tuple[Any, ...]]:
-        """All rows, in the transaction of this connection. Whoever listens to statements hears this one too.
+        """All rows, in the transaction of this connection if one has begun.
 
+        Whoever listens to statements hears this one too.
         Raises DatabaseUnavailable, and otherwise what the driver raises.
         """
         text = self._text(connection.dialect, values)
@@ -94,7 +95,7 @@ class PlainRead:
         )
         text = self._texts.get(key)
         if text is None:
-            text = self._texts[key] = _compile(self._statement, dialect, values)
+            text = self._texts[key] = _compile(self.statement, dialect, values)
         return text
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col
 
+from app.storage.database.plain_reads import PlainRead
 from app.storage.engine import autocommit_engine
 from app.storage.plain_rows import (
     ChainHeadRecord,
@@ -89,7 +90,7 @@ _BY_SLOT = (
     .join(AuditChain, col(AuditChain.chain) == CHAIN)
     .where(col(Slot.id) == sa.bindparam("slot_id"))
 )
-_BY_TOKEN = _ALL.where(*_BOUND)
+_BY_TOKEN = PlainRead(_ALL.where(*_BOUND))
 _BY_DEVICE = _ALL.where(col(Device.id) == sa.bindparam("device"))
 
 
@@ -148,9 +149,8 @@ def read_session_by_token(connection: Connection, token_hash: str) -> SessionRow
 def read_form_by_token(engine: Engine, token_hash: str, slot: str) -> OwnFormRows | None:
     """The form that the browser with this token asks for; None unless it is bound and the slot is its own."""
     with _reading(engine).connect() as connection:
-        return _own_form_rows(
-            connection.execute(_BY_TOKEN, {"token": token_hash, "slot": slot}).one_or_none()
-        )
+        rows = _BY_TOKEN.fetch(connection, {"token": token_hash, "slot": slot})
+    return _own_form_rows(rows[0]) if rows else None
 
 
 def read_form_by_device(engine: Engine, device_id: int, slot: str) -> OwnFormRows | None:

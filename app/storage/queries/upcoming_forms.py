@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from app.domain.capture.answers import HelpedBy
 from app.domain.plans.status import ANSWERABLE
+from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.slots import code_literal, status_expression
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Participant
@@ -44,7 +45,7 @@ _OPEN = sa.and_(
     col(Slot.grace_until) > _NOW,
     status_expression(_NOW).in_([code_literal(state) for state in sorted(ANSWERABLE)]),
 )
-_READ = (
+_READ = PlainRead(
     sa.select(
         col(Participant.exit_kind),
         _NEXT.scalar_subquery().label("next_at"),
@@ -66,7 +67,8 @@ class UpcomingForms:
 
 def read_upcoming_forms(connection: Connection, participant_id: int, at: datetime) -> UpcomingForms:
     """What this participant can answer at `at`, and when the next form opens, if they stay."""
-    rows = connection.execute(_READ, {"participant": participant_id, "at": at}).all()
+    rows = _READ.fetch(connection, {"participant": participant_id, "at": at})
     # The outer join gives one row without a form where there is none.
-    forms = [UpcomingForm._make(row[2:]) for row in rows if row.instrument is not None]
-    return UpcomingForms(forms, None if rows[0].exit_kind else rows[0].next_at)
+    forms = [UpcomingForm._make(row[2:]) for row in rows if row[2] is not None]
+    exit_kind, next_at = rows[0][:2]
+    return UpcomingForms(forms, None if exit_kind else next_at)

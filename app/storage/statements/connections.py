@@ -12,4 +12,6 @@ def open_autocommit(engine: Engine) -> Connection:
 
 def open_transaction(engine: Engine) -> Connection:
     """For several statements that are one transaction; the caller commits. Use as a context manager."""
-    return write_engine(engine).connect()
+    connection = write_engine(engine).connect()
+    connection.begin()  # at once: a plain read begins none
+    return connection

@@ -27,6 +27,7 @@ from app.storage.audit import (
     bookkeeping_writes,
     move_head_values,
 )
+from app.storage.database.plain_reads import PlainRead
 from app.storage.plain_rows import ChainHeadRecord, SlotRecord
 from app.storage.statements.connections import open_autocommit
 from app.storage.tables.audit import AuditChain, AuditEntry
@@ -42,7 +43,6 @@ CHAIN = _OWN.concat(sa.cast(col(Participant.id), sa.String))
 
 _NEWEST = table_of(AnswerEvent).alias("newest")
 
-_WHO = 6
 _COLUMNS: tuple[Any, ...] = (
     col(Device.id).label("device_id"),
     col(Device.seen_at),
@@ -68,6 +68,9 @@ _BEFORE: tuple[Any, ...] = (
     col(AnswerEvent.base).label("earlier_base"),
     col(AnswerEvent.revision).label("earlier_revision"),
 )
+_WHO = 6
+_SLOT_ENDS = _WHO + len(SlotRecord._fields)
+_HEAD_ENDS = _SLOT_ENDS + len(ChainHeadRecord._fields)
 
 _CONCERNED = sa.and_(
     col(AnswerEvent.slot_id) == col(Slot.id),
@@ -80,7 +83,7 @@ _CONCERNED = sa.and_(
     ),
 )
 
-_READ = (
+_READ = PlainRead(
     sa.select(*_COLUMNS, *_BEFORE)
     .select_from(sa.join(Device, Participant, col(Participant.id) == col(Device.participant_id)))
     .join(Study, col(Study.id) == col(Participant.study_id))
@@ -147,32 +150,34 @@ def read_slot_for_saving(
         "first": min(answer.seq for answer in answers) - 1,
         "items": list({answer.item for answer in answers}),
     }
-    rows: Sequence[sa.Row[Any]] = connection.execute(_READ, values).all()
+    rows = _READ.fetch(connection, values)
     return _saving_context(rows, client) if rows else None
 
 
-def _saving_context(rows: Sequence[sa.Row[Any]], client: str) -> SavingContext:
+def _saving_context(rows: Sequence[tuple[Any, ...]], client: str) -> SavingContext:
     earlier: dict[str, AnswerValue] = {}
     known_seqs: set[int] = set()
     aware: dict[int, int] = {}
     for row in rows:
-        if row.earlier_item is not None:
-            earlier[row.earlier_item] = row.earlier_value if row.earlier_words is None else row.earlier_words
-            if row.earlier_client == client:
-                known_seqs.add(row.earlier_seq)
-                if row.earlier_base >= row.earlier_revision - 1:
-                    aware[row.earlier_seq] = row.earlier_revision
-    first, slot_ends = rows[0], _WHO + len(SlotRecord._fields)
+        item, value, words, its_client, seq, base, revision = row[_HEAD_ENDS + 1 :]
+        if item is not None:
+            earlier[item] = value if words is None else words
+            if its_client == client:
+                known_seqs.add(seq)
+                if base >= revision - 1:
+                    aware[seq] = revision
+    first = rows[0]
+    device_id, seen_at, locked_at, participant, language, study = first[:_WHO]
     return SavingContext(
-        device_id=first.device_id,
-        seen_at=first.seen_at,
-        locked_at=first.locked_at,
-        participant=first.participant,
-        language=first.language,
-        study=first.study,
-        slot=SlotRecord._make(first[_WHO:slot_ends]),
-        head=ChainHeadRecord._make(first[slot_ends : slot_ends + len(ChainHeadRecord._fields)]),
-        revision=first.revision,
+        device_id=device_id,
+        seen_at=seen_at,
+        locked_at=locked_at,
+        participant=participant,
+        language=language,
+        study=study,
+        slot=SlotRecord._make(first[_WHO:_SLOT_ENDS]),
+        head=ChainHeadRecord._make(first[_SLOT_ENDS:_HEAD_ENDS]),
+        revision=first[_HEAD_ENDS],
         known_seqs=known_seqs,
         aware=aware,
         earlier=earlier,
