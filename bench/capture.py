@@ -20,9 +20,9 @@ from bench.serving import Served, daybook
 from bench.trial import Trial, trial
 
 SITES, TINY_SITES = 20, 2
-FORMS = {"form": 320_000, "save": 8000, "submit": 80_000}
+FORMS = {"form": 320_000, "save": 8000, "submit": 80_000, "feed": 40}
 """Begun forms of each pass in a full run. Those with drafts are the participants 201 to 400."""
-TINY_FORMS = {"form": 800, "save": 400, "submit": 800}
+TINY_FORMS = {"form": 800, "save": 400, "submit": 800, "feed": 1}
 FLOOR_FORMS = 100_000
 _ITEMS = range(1, 31)
 _LOADED = re.compile(r"<(?:link|script|img)\b[^>]*?(?:href|src)=", re.IGNORECASE)
@@ -39,7 +39,7 @@ _BROWSER = {"Sec-Fetch-Site": "same-origin", "Accept-Encoding": "gzip"}
 
 def save(run: Run) -> Iterator[Figure]:
     """Saving answers one by one, every form by its own browser."""
-    with _begun(run, "save") as begun:
+    with begun_trial(run, "save") as begun:
         limit, found = _beside_floor(run, "save", begun, saving_requests(begun.forms))
     yield at_least_share("save one answer, of L_save", found.load.rate, limit, 25, "/s")
     yield at_most_hellos("save one answer, CPU", found.load.cpu_each, found.hello, 15)
@@ -48,7 +48,7 @@ def save(run: Run) -> Iterator[Figure]:
 
 def submit(run: Run) -> Iterator[Figure]:
     """Sending forms of 30 answers, none of them saved before: the most that sending can have to do."""
-    with _begun(run, "submit") as begun:
+    with begun_trial(run, "submit") as begun:
         half = len(begun.forms) // 2
         fresh, idle = begun.forms[:half], begun.forms[half:]
         limit, found = _beside_floor(run, "submit", begun, sending_requests(fresh))
@@ -64,7 +64,7 @@ def submit(run: Run) -> Iterator[Figure]:
 
 def form(run: Run) -> Iterator[Figure]:
     """The form document of 30 items, as a browser gets it: empty, with a draft, and after two minutes."""
-    with _begun(run, "form") as begun:
+    with begun_trial(run, "form") as begun:
         empty, filled, idle = begun.forms[:200], begun.forms[200:400], begun.forms[400:]
         begun.made.execute(_DRAFTS.format(first=201, last=400))
         with begun.served() as served:
@@ -88,7 +88,7 @@ def memory(worker: Memory) -> Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
+class BegunTrial:
     """A trial with begun forms of a pass's own, and how to have it served."""
 
     made: Trial
@@ -97,15 +97,15 @@ class _Begun:
 
 
 @contextmanager
-def _begun(run: Run, name: str) -> Iterator[_Begun]:
+def begun_trial(run: Run, name: str) -> Iterator[BegunTrial]:
     """Every pass has a fresh trial and fresh servers; those of a tiny run share one of each."""
     if run.scale.tiny:
         made, forms, served = _shared(run)
-        yield _Begun(made, forms[name], lambda: nullcontext(served))
+        yield BegunTrial(made, forms[name], lambda: nullcontext(served))
         return
     with trial(run.cluster, run.scale.of(SITES)) as made:
         count = run.scale.of(FORMS[name])
-        yield _Begun(made, add_begun(made, count), lambda: daybook(made.url, workers=run.scale.workers))
+        yield BegunTrial(made, add_begun(made, count), lambda: daybook(made.url, workers=run.scale.workers))
 
 
 @cache
@@ -116,7 +116,7 @@ def _shared(run: Run) -> tuple[Trial, Mapping[str, Sequence[Begun]], Served]:
     return made, own, run.until_end.enter_context(daybook(made.url, workers=run.scale.workers))
 
 
-def _beside_floor(run: Run, script: str, begun: _Begun, requests: Requests) -> tuple[float, Measured]:
+def _beside_floor(run: Run, script: str, begun: BegunTrial, requests: Requests) -> tuple[float, Measured]:
     """The database's own limit, before and after, so that a machine growing slower is seen in both."""
     count, seconds = 100 if run.scale.tiny else FLOOR_FORMS, run.scale.seconds / 2
     bare = floors.prepared(run.cluster, count)

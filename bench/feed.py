@@ -3,7 +3,8 @@
 import itertools
 from collections.abc import Iterator
 
-from sqlmodel import select
+import sqlalchemy as sa
+from sqlmodel import col, select
 
 from app.domain.plans.publication import FeedState, PublishedChange, SlotChange
 from app.domain.records.access import SYSTEM, Scope
@@ -18,12 +19,12 @@ from app.services.setup.studies import create_client
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
+from bench.capture import begun_trial
 from bench.figures import Figure, at_most_hellos
-from bench.grown import Begun, add_begun
+from bench.grown import Begun
 from bench.load import CLIENTS, fetch, request
 from bench.run import Run
-from bench.serving import daybook
-from bench.trial import STUDY, Trial, trial
+from bench.trial import STUDY, Trial
 
 LENGTH = 200_000
 PAGE = 1000
@@ -35,11 +36,12 @@ ROWS = "study_id,seq,type,ref,version,site_id,recorded_at,line,hash"
 def feed(run: Run) -> Iterator[Figure]:
     """Pages near the beginning and near the end cost the same: nothing is counted off."""
     length = run.scale.of(LENGTH, 2000)
-    with trial(run.cluster, 1) as made:
-        _fill(made, length)
+    with begun_trial(run, "feed") as begun:
+        made = begun.made
+        last = _fill(made, begun.forms[0], length)
         clients = [bearer_of(made, number) for number in range(CLIENTS * (1 if run.scale.tiny else SHARES))]
-        with daybook(made.url, workers=run.scale.workers) as served:
-            for name, after in (("at the beginning", 0), (f"after {length - PAGE:,}", length - PAGE)):
+        with begun.served() as served:
+            for name, after in (("at the beginning", 0), (f"after {length - PAGE:,}", last - PAGE)):
                 path = f"/api/edc/v1/changes?after={after}&limit={PAGE}"
                 messages = [request("GET", path, client) for client in clients]
                 megabytes = len(fetch(served, messages[0]).body) / 1e6
@@ -56,26 +58,32 @@ def bearer_of(made: Trial, number: int) -> dict[str, str]:
     return {"Authorization": f"Bearer {issued.token}"}
 
 
-def _fill(made: Trial, length: int) -> None:
-    """A feed in which every other event is a form with its answers and scores, as our own code tells it."""
-    form = add_begun(made, 1)[0]
+def _fill(made: Trial, form: Begun, length: int) -> int:
+    """Fill a feed up to this length, which is returned, or a few events more where others are in it already.
+
+    Every other event is a form with its answers and scores, as our own code tells it.
+    """
     lines = [spell_completed(made, form), _opened(made, form)]
-    first = made.study.id
+    study = made.study.id
     site, moment = made.sites[0].id, made.at.isoformat()
+    with made.installation.read() as session:
+        told = session.exec(select(sa.func.max(FeedEvent.seq))).one()
+    last = told + length - 1
 
     def rows() -> Iterator[str]:
-        for seq in range(2, length + 1):
+        for seq in range(told + 1, last + 1):
             line = lines[seq % 2].replace('"seq":1,', f'"seq":{seq},', 1)
             kind = "assessment.opened" if seq % 2 else "assessment.completed"
-            yield f"{first}\t{seq}\t{kind}\tR{seq}\t1\t{site}\t{moment}\t{line}\t{'0' * 64}\n"
+            yield f"{study}\t{seq}\t{kind}\tR{seq}\t1\t{site}\t{moment}\t{line}\t{'0' * 64}\n"
 
     made.copy("feed_event", ROWS, rows())
-    made.execute(f"UPDATE feed_head SET seq = {length}")
+    made.execute(f"UPDATE feed_head SET seq = {last}")
     made.execute("ANALYZE feed_event")
+    return last
 
 
 def spell_completed(made: Trial, form: Begun) -> str:
-    """The line of a form that was really sent."""
+    """The line of a form that is really sent, with the number 1."""
     answers = {f"q{number}": number % 4 + 1 for number in range(1, 31)}
     with made.installation.read() as session:
         visitor = authenticate(made.installation, session, form.cookie, made.at)
@@ -83,7 +91,9 @@ def spell_completed(made: Trial, form: Begun) -> str:
         ParticipantContext(made.installation, visitor, made.at), form.slot, SubmittedForm(answers, "s", True)
     )
     with made.installation.read() as session:
-        return _escaped(session.exec(select(FeedEvent.line).where(FeedEvent.seq == 1)).one())
+        newest = select(FeedEvent.seq, FeedEvent.line).order_by(col(FeedEvent.seq).desc()).limit(1)
+        seq, line = session.exec(newest).one()
+    return _escaped(line.replace(f'"seq":{seq},', '"seq":1,', 1))
 
 
 def _opened(made: Trial, form: Begun) -> str:

@@ -17,12 +17,11 @@ def cpu_of(pids: Collection[int]) -> float:
 
 def children_of(pid: int) -> tuple[int, ...]:
     """Every process below this one."""
-    parents = dict(_parents())
-    found, last = {pid}, 0
-    while len(found) > last:
-        last = len(found)
-        found |= {child for child, parent in parents.items() if parent in found}
-    return tuple(found - {pid})
+    found, unseen = set[int](), {pid}
+    while unseen:
+        unseen = {child for parent in unseen for child in _started_by(parent)} - found
+        found |= unseen
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +53,13 @@ def _used(pid: int, with_waited: bool = False) -> float | None:
     return sum(int(ticks) for ticks in fields[11:last]) / _TICK if fields else None
 
 
-def _parents() -> Iterator[tuple[int, int]]:
-    for folder in _PROC.iterdir():
-        if folder.name.isdigit() and (fields := _stat(int(folder.name))) is not None:
-            yield int(folder.name), int(fields[1])
+def _started_by(pid: int) -> Iterator[int]:
+    """The processes that any of its threads has started and that still run."""
+    for told in (_PROC / str(pid)).glob("task/*/children"):
+        try:
+            yield from map(int, told.read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
 
 
 def _total() -> float:
