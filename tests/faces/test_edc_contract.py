@@ -14,7 +14,6 @@ import schemathesis
 from authlib.integrations.requests_client import OAuth2Session as AuthlibSession
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
-from hypothesis.errors import Unsatisfiable
 from oauthlib.oauth2 import BackendApplicationClient
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
@@ -101,17 +100,25 @@ def test_whatever_is_sent_is_answered_as_published(
             continue
         if operation.path.endswith("/v1/changes"):
             headers["Accept"] = "application/json"
-        try:
-            # What names nobody is mostly answered before its other parts are looked at.
-            try_out(operation, mode, headers, places if known else {}, 6 if places and not known else 12)
-        except Unsatisfiable:  # nothing can be wrong with a request that has no parts
+        if mode is GenerationMode.NEGATIVE and not can_be_wrong(operation, known):
             continue
+        # What names nobody is mostly answered before its other parts are looked at.
+        try_out(operation, mode, headers, places if known else {}, 6 if places and not known else 12)
         tried.add(operation.label)
     if mode is GenerationMode.POSITIVE:
         assert len(tried) == (17 if known else 28)
     else:
-        assert len(tried) >= (5 if known else 7)
+        assert len(tried) == (7 if known else 24)
         assert len([label for label in tried if label.startswith("PUT ")]) == 5
+
+
+def can_be_wrong(operation: Any, known: bool) -> bool:  # noqa: ANN401 - it publishes no types
+    """Whether any part of its requests can be other than described: a header takes any text.
+
+    To find that out by drawing takes a second, and it is found out by no request.
+    """
+    parts = [operation.query, operation.body, [] if known else operation.path_parameters]
+    return any(list(part) for part in parts)
 
 
 def known_places(path: str) -> dict[str, str]:
