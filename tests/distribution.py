@@ -34,7 +34,6 @@ STAGED: Mapping[str, Sequence[str]] = {
         "tests/program/test_datasets_cli.py",
         "tests/faces/test_edc_datasets.py",
         "tests/faces/test_exports_page.py",
-        "tests/analysis/test_starters.py",
     ),
     "full course": (
         "tests/services/test_external_heads.py",
