@@ -24,6 +24,8 @@ to <- asked[2]
 modelled <- if (length(asked) > 2) asked[-(1:2)] else c("C30QL2", "C30PF2", "C30FA")
 control <- "SOC"
 points <- 10
+largest <- 10  # a log hazard ratio beyond which there is none
+fewest <- 5  # changes of each arm that a visit needs to be modelled
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 dir.create(to, showWarnings = FALSE, recursive = TRUE)
 
@@ -44,6 +46,15 @@ read_data <- function(name) {
 }
 write_table <- function(table, name) {
   write.csv(table, file.path(to, paste0(name, ".csv")), row.names = FALSE, quote = FALSE, na = "")
+}
+
+# A table to the digit; one without rows has its columns all the same.
+show_table <- function(table, columns) {
+  names <- strsplit(columns, " ")[[1]]
+  if (is.null(table)) return(setNames(data.frame(matrix(nrow = 0, ncol = length(names))), names))
+  shown <- format(table, digits = 15, trim = TRUE)
+  shown[is.na(table)] <- ""
+  shown
 }
 
 dm <- read_data("dm")
@@ -133,7 +144,7 @@ change <- do.call(rbind, lapply(groups, function(group) {
   data.frame(PARAMCD = group$PARAMCD[1], AVISIT = group$AVISIT[1], TRTP = group$TRTP[1], N = count,
              MEAN = middle, SD = sd(group$CHG), LOWER = middle - half, UPPER = middle + half)
 }))
-write_table(format(change, digits = 15, trim = TRUE), "change")
+write_table(show_table(change, "PARAMCD AVISIT TRTP N MEAN SD LOWER UPPER"), "change")
 
 # --- Time to deterioration: events, curves, hazards -----------------------------------------------------------
 ice <- subset(read_data("ice"), ICECD == "death" & !is.na(ICEDY))
@@ -173,24 +184,33 @@ describe_curve <- function(group) {
 }
 keys <- list(events$TRTP, events$PARAMCD, events$ESTIMAND)
 curves <- do.call(rbind, lapply(split(events, keys, drop = TRUE), describe_curve))
-write_table(format(curves, digits = 15, trim = TRUE), "curves")
+write_table(show_table(curves, "ESTIMAND PARAMCD TRTP DAY ATRISK SHARE"), "curves")
 
 describe_hazards <- function(group) {
   do.call(rbind, lapply(setdiff(arms, control), function(arm) {
     pair <- subset(group, TRTP %in% c(arm, control))
-    fitted <- coxph(Surv(DAY, EVENT == 1) ~ I(TRTP == arm), data = pair, ties = "efron")
-    ratio <- unname(coef(fitted))
-    error <- sqrt(vcov(fitted)[1, 1])
+    # There is no ratio while nobody of one of the arms has deteriorated, or the estimate runs off.
+    ratio <- error <- NA
+    if (all(c(arm, control) %in% pair$TRTP[pair$EVENT == 1])) {
+      fitted <- suppressWarnings(coxph(Surv(DAY, EVENT == 1) ~ I(TRTP == arm), data = pair, ties = "efron"))
+      ratio <- unname(coef(fitted))
+      error <- sqrt(vcov(fitted)[1, 1])
+      if (abs(ratio) > largest) ratio <- error <- NA
+    }
     data.frame(ESTIMAND = group$ESTIMAND[1], PARAMCD = group$PARAMCD[1], TRTP = arm, LOGHR = ratio, SE = error,
                HR = exp(ratio), LOWER = exp(ratio - 1.959964 * error), UPPER = exp(ratio + 1.959964 * error))
   }))
 }
 hazards <- do.call(rbind, lapply(split(events, keys[2:3], drop = TRUE), describe_hazards))
-write_table(format(hazards, digits = 15, trim = TRUE), "hazards")
+write_table(show_table(hazards, "ESTIMAND PARAMCD TRTP LOGHR SE HR LOWER UPPER"), "hazards")
 
 # --- Repeated measures: any covariance within a person, by restricted maximum likelihood ----------------------
 estimate_changes <- function(parameter) {
   rows <- subset(changes, PARAMCD == parameter & !is.na(BASE))
+  counts <- table(rows$AVISIT, factor(rows$TRTP, arms))
+  enough <- rownames(counts)[apply(counts >= fewest, 1, all)]
+  if (length(enough) < 2) return(NULL)
+  rows <- rows[rows$AVISIT %in% enough, ]
   rows$visit <- factor(rows$AVISIT, visits[visits %in% rows$AVISIT])
   rows$arm <- factor(rows$TRTP, c(control, setdiff(arms, control)))
   rows$place <- as.integer(rows$visit)
@@ -220,5 +240,6 @@ estimate_changes <- function(parameter) {
     rbind(line(visit, control, "MEAN", own), do.call(rbind, rest))
   }))
 }
-write_table(format(do.call(rbind, lapply(modelled, estimate_changes)), digits = 15, trim = TRUE), "model")
+model <- do.call(rbind, lapply(modelled, estimate_changes))
+write_table(show_table(model, "PARAMCD AVISIT TRTP KIND ESTIMATE SE LOWER UPPER"), "model")
 quit(status = if (all(same) && matched == checked) 0 else 1)

@@ -9,6 +9,8 @@ from export_folder import POINTS, ExportFolder
 COMPETING, COMPOSITE = "DEATH COMPETES", "DEATH IS AN EVENT"
 """While alive, with death as a competing event; and deterioration-free survival."""
 CENSORED, DETERIORATED, DIED = 0, 1, 2
+LARGEST = 10.0
+"""A log hazard ratio beyond which there is none: whoever deteriorates tells the arm."""
 
 
 def list_events(export: ExportFolder, parameter: str) -> pd.DataFrame:
@@ -64,7 +66,8 @@ def _incidence(group: pd.DataFrame) -> Iterator[tuple[int, int, float]]:
 def estimate_hazards(events: pd.DataFrame, control: str) -> pd.DataFrame:
     """The ratio of hazards of deterioration (of the composite) against the control, by Cox with Efron's ties.
 
-    Where death competes it is the cause-specific one: whoever died leaves those at risk.
+    Where death competes it is the cause-specific one: whoever died leaves those at risk. There is none while
+    nobody of one of the arms has deteriorated, or the estimate runs off (`LARGEST`).
     """
     rows = []
     for (estimand, parameter), group in events.groupby(["ESTIMAND", "PARAMCD"]):
@@ -83,6 +86,8 @@ def estimate_hazards(events: pd.DataFrame, control: str) -> pd.DataFrame:
 
 def _cox(days: np.ndarray, events: np.ndarray, arm: np.ndarray) -> tuple[float, float]:
     """Newton's steps of Cox's partial likelihood with one variable: its estimate and standard error."""
+    if not (events & (arm == 0)).any() or not (events & (arm == 1)).any():
+        return np.nan, np.nan
     estimate, information = 0.0, 1.0
     for _step in range(50):
         slope = information = 0.0
@@ -98,6 +103,8 @@ def _cox(days: np.ndarray, events: np.ndarray, arm: np.ndarray) -> tuple[float, 
                 slope -= mean
                 information += mean * (1 - mean)
         estimate += slope / information
+        if abs(estimate) > LARGEST:
+            return np.nan, np.nan
         if abs(slope / information) < 1e-10:
             break
     return float(estimate), float(information**-0.5)

@@ -160,7 +160,8 @@ def draw_deterioration(figure: FigureBase, tables: Tables, parameter: str) -> No
         )
         ratios = tables.hazards[(tables.hazards.ESTIMAND == estimand) & (tables.hazards.PARAMCD == parameter)]
         words = [
-            f"HR {r.TRTP} {r.HR:.2f} (95 % CI {r.LOWER:.2f} to {r.UPPER:.2f})" for r in ratios.itertuples()
+            f"HR {r.TRTP} {r.HR:.2f} (95 % CI {r.LOWER:.2f} to {r.UPPER:.2f})"
+            for r in ratios.dropna().itertuples()
         ]
         axis.text(0.97, 0.04, "\n".join(words), transform=axis.transAxes, ha="right", fontsize=7)
     axes[0].set_ylabel("Deteriorated (%)")

@@ -12,6 +12,8 @@ from export_folder import CONTROL, ExportFolder
 from scipy.optimize import minimize
 
 Z = 1.959964
+FEWEST = 5
+"""Changes of each arm that a visit needs to be modelled; a scale needs two such visits."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class FittedModel:
 def select_changes(export: ExportFolder, parameter: str) -> pd.DataFrame:
     """The changes that the model takes: one for each person and visit after the baseline, all present."""
     rows = export.analysed[export.analysed.PARAMCD == parameter].dropna(subset=["CHG", "BASE"])
+    counts = rows.groupby(["AVISIT", "TRTP"]).size().unstack(fill_value=0).reindex(columns=export.arms)
+    visits = counts.index[(counts >= FEWEST).all(axis="columns")]
+    rows = rows[rows.AVISIT.isin(visits if len(visits) > 1 else [])]
     return rows[["USUBJID", "TRTP", "AVISIT", "BASE", "CHG"]].reset_index(drop=True)
 
 
@@ -41,10 +46,10 @@ def estimate_changes(export: ExportFolder, parameter: str) -> pd.DataFrame:
     rows = select_changes(export, parameter)
     visits = [visit for visit in export.visits if visit in set(rows.AVISIT)]
     others = [arm for arm in export.arms if arm != CONTROL]
-    fitted = fit(rows, visits, others)
+    table: list[tuple[object, ...]] = []
+    fitted = fit(rows, visits, others) if visits else None
     middle = rows.drop_duplicates("USUBJID").BASE.mean()
-    table = []
-    for visit in visits:
+    for visit in visits if fitted else ():
         control = {f"visit {visit}": 1.0, f"base {visit}": middle}
         table.append((parameter, visit, CONTROL, "MEAN", *fitted.estimate(control)))
         for arm in others:

@@ -54,6 +54,8 @@ def write_report(export: ExportFolder, folder: Path, chosen: list[str], note: st
         estimate_curves(events),
         estimate_hazards(events, CONTROL),
     )
+    if not (tables.change.N > 1).any():
+        raise SystemExit("Too early for a report: hardly anybody has a change from baseline yet.")
     last = [visit for visit in export.visits if visit in set(tables.change.AVISIT)][-1]
     drawn: dict[str, tuple[Callable[[FigureBase], None], tuple[float, float], str]] = {
         "completeness": (partial(draw_completeness, tables=tables), (6.9, 2.9), _ABOUT_COMPLETENESS),
@@ -255,6 +257,8 @@ def _model_rows(export: ExportFolder, parameter: str) -> list[list[str]]:
     keys = [(arm, "MEAN") for arm in export.arms] + [(arm, "DIFFERENCE") for arm in others]
     titles = [arm if kind == "MEAN" else f"{arm} \u2212 {CONTROL}" for arm, kind in keys]
     rows = [["Visit", *titles]]
+    if found.empty:
+        return [*rows, ["too few changes", *("" for _key in keys)]]
     visits = dict.fromkeys(found.index.get_level_values("AVISIT"))
     rows += [[visit, *(_interval(found.loc[visit, arm, kind]) for arm, kind in keys)] for visit in visits]
     return rows

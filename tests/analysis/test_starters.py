@@ -125,3 +125,17 @@ def test_without_gaps_the_model_is_least_squares_at_each_visit(monkeypatch: pyte
     assert fitted.coefficients == pytest.approx(least.ravel(), abs=1e-5)
     residual = values - design @ least
     assert fitted.within == pytest.approx(residual.T @ residual / (30 - 3), rel=1e-5)
+
+
+def test_a_ratio_that_cannot_be_estimated_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At an interim cut nobody of an arm may have deteriorated yet, or all of one before any of the other."""
+    monkeypatch.syspath_prepend(str(STARTERS))
+    deterioration = importlib.import_module("deterioration")
+    for days, events, known in (
+        ((40, 41, 42, 43), (1, 0, 1, 0), False),
+        ((40, 43, 41, 44), (1, 1, 1, 1), False),
+        ((40, 41, 44, 43), (1, 1, 1, 1), True),
+    ):
+        rows = pd.DataFrame({"TRTP": ["X", "SOC"] * 2, "DAY": days, "EVENT": events})
+        found = deterioration.estimate_hazards(rows.assign(ESTIMAND="E", PARAMCD="P"), "SOC")
+        assert (len(found), found.LOGHR.notna().all(), found.UPPER.notna().all()) == (1, known, known)
