@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +19,7 @@ from app.domain.records.access import SYSTEM, Actor, Role, Scope, staff_actor
 from app.domain.records.audit import AuditEvent
 from app.domain.records.exports import ExportKind, ExportState
 from app.domain.refusal import Refused
-from app.jobs.export_rounds import make_exports
+from app.jobs.export_rounds import TURN, make_exports
 from app.services.accounts.edc_clients import disable_client
 from app.services.audit.audit_verification import verify_trail
 from app.services.audit.clock_confirmation import confirm_clock
@@ -159,8 +160,15 @@ def test_a_worker_that_dies_or_stops_leaves_the_export_to_the_next(
     assert (making.state, making.done, making.total) == (ExportState.making, 1, 3)
     later = AT + LEASE  # it died: its lease is over
     assert get_export(replace(edc, at=later), STUDY, public_id).state is ExportState.waiting
-    stops = iter((False, False, True, True))
-    make_exports(trial, lambda: later, lambda: next(stops))
+    stops, turns, usual = iter((False, False, True, True)), list[float](), sys.getswitchinterval()
+
+    def is_stopping() -> bool:
+        turns.append(round(sys.getswitchinterval(), 6))
+        return next(stops)
+
+    make_exports(trial, lambda: later, is_stopping)
+    assert TURN in turns  # while it is made, pages wait for short turns alone
+    assert sys.getswitchinterval() == usual
     assert get_export(replace(edc, at=later), STUDY, public_id).state is ExportState.waiting
     rounds(trial, later, stops=True)
     rounds(trial, later)
