@@ -199,8 +199,11 @@ def person_pages() -> tuple[Page, ...]:
         AnswersPage(sent(DAY), "en", answers, receipt, "/sent", demonstration=True),
         AnswersPage(sent(), "en", answers, receipt, "/sent", demonstration=False, copyright_line="(c)"),
         SubmittedPage((sent(),), withdrawn=True),
-        CorrectionRequestedPage("Diary", DAY, "08:00–17:00", "/sent", "/sent/1/correction/withdrawal"),
-        *(MistakePage("Diary", DAY, hours, "/sent/1/correction", "/sent") for hours in ("", "08:00–17:00")),
+        CorrectionRequestedPage("Diary", DAY, REACHED, DAY, "/sent", "/sent/1/correction/withdrawal"),
+        *(
+            MistakePage("Diary", DAY, site, "", "/sent/1/correction", "/sent")
+            for site in (REACHED, SiteHelp("08:00"))
+        ),
         *(MistakeWithdrawalPage(sent(DAY), state, "/sent", "x") for state in ("open", "checking", "closed")),
         *(CallPage("/help/call", "/help", site, DAY) for site in (REACHED, SiteHelp("08:00–17:00"))),
         *(CallWithdrawalPage("/help/call/withdrawal", "/help#call", asked, "x") for asked in ("", DAY)),

@@ -53,6 +53,7 @@ def test_without_a_script_the_list_comes_first_then_what_is_ticked(phone: Phone)
     assert shown_without_script(phone.client.get(f"/f/{slot}").text) == {"any_symptom"}
     empty = phone.send(slot, {}, reviewed="")
     assert (empty.status_code, "Question 1: you have not answered" in empty.text) == (422, True)
+    assert "Skip all" not in empty.text, "the list itself has to be answered"
     both = phone.send(slot, {"tick_sleep": "1", "any_symptom": "0"}, reviewed="")
     assert (both.status_code, "Question 1: please check this answer" in both.text) == (422, True)
     listed = phone.send(slot, {"tick_pain": "1", "tick_fever": "1"}, reviewed="")
@@ -61,6 +62,7 @@ def test_without_a_script_the_list_comes_first_then_what_is_ticked(phone: Phone)
     assert (held(phone)["pain"], held(phone)["cough"]) == (OPEN, NOT_TICKED)
     forgot = phone.send(slot, {"tick_pain": "1", "tick_fever": "1"}, reviewed="")
     assert (forgot.status_code, "Question 3: you have not answered" in forgot.text) == (422, True)
+    assert "Skip all unanswered questions" in forgot.text
     review = phone.send(slot, ANSWERED, reviewed="")
     assert (review.status_code, heading(review)) == (200, "Check your answers")
     told = parsed(review.text).one("dl", id="rows").text

@@ -29,6 +29,7 @@ from tests.faces.visitors import Phone, event, founded, heading, invited, newcom
 from tests.markup import Element, parsed
 from tests.services.after_baseline import propose
 from tests.services.people import START, Person
+from tests.services.site_hours import keep_hours
 
 TODAY = date(2026, 3, 2)
 
@@ -174,6 +175,11 @@ def test_what_was_sent_is_listed_never_changed_and_a_correction_is_asked_for(pho
         "noted",
     )
     assert page(phone, "/sent").all("a", href=f"/sent/{slot}/correction")
+    keep_hours(phone.person, "120", tue="08:00-17:00")  # nobody promises a call on a Monday
+    told = led(phone, phone.client.post(f"/sent/{slot}/correction"))
+    for shown in (told, page(phone, "/help/call")):
+        assert "Your study team is back on Tuesday, 3 March 2026 and will call you then." in shown.text
+        assert "during these hours" not in shown.text
 
 
 @pytest.mark.req("COR-02", "AUD-01")

@@ -15,11 +15,12 @@ from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.i18n import formats
 from app.i18n.languages import find_language
-from app.patient.forms.page_builders import call_because_of, name_form
+from app.patient.forms.page_builders import call_because_of, format_optional_day, name_form
 from app.patient.forms.questions import name_ticks
 from app.patient.refusals import PatientRoute
 from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
 from app.services.patient.correction_news import CorrectionNews, CorrectionState, list_correction_news
+from app.services.patient.site_help import SiteHelp, get_site_help
 from app.services.patient.submitted_forms import (
     SubmittedAnswers,
     SubmittedFormSummary,
@@ -98,7 +99,8 @@ class CorrectionRequestedPage:
     template: ClassVar[str] = "patient/asked.html"
     name: str
     sent_at: str
-    hours: str
+    site: SiteHelp
+    next_on: str  # the day on which the site is there again, "" for today
     back_url: str
     withdraw_url: str
 
@@ -110,7 +112,8 @@ class MistakePage:
     template: ClassVar[str] = "patient/mistake.html"
     name: str
     sent_at: str
-    hours: str
+    site: SiteHelp
+    next_on: str  # as above
     action_url: str
     cancel_url: str
 
@@ -154,8 +157,9 @@ def ask_form_correction(current: UnlockedRequest, slot: str) -> Response:
     line, asked = _one_line(current, slot)
     if asked:
         return RedirectResponse(f"{HISTORY_URL}/{slot}/asked", 303)
-    hours = current.participant.site.hours
-    return current.show(MistakePage(line.name, line.sent_at, hours, line.correct_url, HISTORY_URL))
+    site = get_site_help(current.context)
+    next_on = format_optional_day(site.next_on, current.language)
+    return current.show(MistakePage(line.name, line.sent_at, site, next_on, line.correct_url, HISTORY_URL))
 
 
 @router.post("/sent/{slot}/correction")
@@ -194,9 +198,10 @@ def show_correction_requested(current: UnlockedRequest, slot: str) -> Response:
     line, asked = _one_line(current, slot)
     if not asked:
         return RedirectResponse(HISTORY_URL, 303)
-    hours = current.participant.site.hours
+    site = get_site_help(current.context)
+    next_on = format_optional_day(site.next_on, current.language)
     return current.show(
-        CorrectionRequestedPage(line.name, line.sent_at, hours, HISTORY_URL, line.withdraw_url)
+        CorrectionRequestedPage(line.name, line.sent_at, site, next_on, HISTORY_URL, line.withdraw_url)
     )
 
 
