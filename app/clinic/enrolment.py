@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults
+from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults, words_by_label
 from app.clinic.frame.refusal_words import LABELS
 from app.clinic.frame.studies import STUDY
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
@@ -288,10 +288,19 @@ def _refused(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refuse
     existing = _existing(desk, values["subject"]) if refused.code == "subject_exists" else ""
     return replace(
         form,
-        faults=list_faults(desk, refused, ENROLMENT_LABELS, find=_find_field),
+        faults=list_faults(
+            desk, refused, ENROLMENT_LABELS, find=_find_field, tell=lambda each: _tell(desk, form, each)
+        ),
         existing_url=existing,
         would_miss=str(refused.details.get("shown", "")),
     )
+
+
+def _tell(desk: StaffRequest, form: EnrolPage, refused: Refused) -> str:
+    """A refusal in words, with the form of a code for people in the place of its pattern."""
+    if refused.code == "bad_subject":
+        refused = Refused(refused.code, **{**refused.details, "allowed": form.shape})
+    return words_by_label(desk, refused, ENROLMENT_LABELS)
 
 
 def _find_field(refused: Refused) -> str:

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.navigation import find_current, find_page_address, list_menu
 from app.clinic.frame.permission_words import name_permission
-from app.clinic.frame.refusal_words import label_field, write_detail
+from app.clinic.frame.refusal_words import PLAIN, label_field, write_detail
 from app.clinic.frame.return_address import find_return_address, with_return_address
 from app.clinic.frame.signed_out import keep_typed
 from app.clinic.frame.studies import (
@@ -277,7 +277,7 @@ def read_query(request: Request, **most: int) -> Mapping[str, str]:
 def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> str:
     """A refusal in the words of this page's language."""
     pages: Pages = request.app.state.pages
-    sentence = message_of(refused).sentence
+    sentence = PLAIN.get(refused.code) or message_of(refused).sentence
     comma = pages.word(COMMA, frame)
     if not sentence:
         return ""

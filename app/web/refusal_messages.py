@@ -85,7 +85,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "wrong_link": RefusalMessage(404, "", "not-found"),
     "wrong_pin": RefusalMessage(403, N_("This PIN is wrong."), "forbidden"),
     "wrong_birth_date": RefusalMessage(403, N_("This date is wrong."), "forbidden"),
-    "unknown_choice": invalid(N_("This is not offered. Allowed: %(allowed)s.")),
+    "unknown_choice": invalid(N_("Please choose from the list.")),
     "this_device": conflict(N_("This is the phone you're using. To stop using it, log out.")),
     "bad_pin": invalid(N_("The PIN must be %(allowed)s.")),
     "pins_differ": invalid(N_("The two PINs are not the same.")),

@@ -60,6 +60,12 @@ def test_the_participants_code_is_explained_without_its_pattern(nurse: TestClien
     shown = parsed(nurse.get("/desk/enrol").text)
     assert "As 0000-000, never a name" in shown.text
     assert "[0-9]" not in shown.text
+    wrong = enrolment() | {"subject": "W-1", "language": "fr", "channel": "pigeon"}
+    refused = parsed(nurse.post("/desk/enrol", data=wrong).text)
+    assert "doesn't match the study's pattern: 0000-000." in refused.text
+    assert "in this language. Please choose one from the list." in refused.text
+    assert "Please choose how reminders are sent." in refused.text
+    assert not any(each in refused.text for each in ("[0-9]", "Allowed", "zh_CN", "pigeon"))
 
 
 def test_enrolment_gives_a_sheet_in_the_participants_language(nurse: TestClient) -> None:

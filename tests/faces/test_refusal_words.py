@@ -2,9 +2,10 @@
 
 from datetime import UTC, date, datetime
 
-from app.clinic.frame.refusal_words import HIDDEN, LABELS, label_field, write_detail
+from app.clinic.frame.refusal_words import HIDDEN, LABELS, PLAIN, label_field, write_detail
 from app.domain.refusal import Refused
 from app.i18n.languages import ENGLISH, find_language
+from app.web.pages.desk_refusals import DESK_REFUSALS
 
 
 def test_a_field_is_named_by_its_label_and_never_by_its_code() -> None:
@@ -27,3 +28,9 @@ def test_a_day_is_written_as_everywhere_on_the_desk() -> None:
     assert write_detail("W12", ENGLISH) == "W12"
     at = datetime(2026, 3, 2, tzinfo=UTC)
     assert write_detail(at, ENGLISH) == str(at)
+
+
+def test_no_sentence_of_the_desk_lists_codes_of_the_program() -> None:
+    """A sentence that lists codes is for programs alone."""
+    sentences = [*(message.sentence for message in DESK_REFUSALS.values()), *PLAIN.values()]
+    assert not [each for each in sentences if "%(allowed)s" in each]

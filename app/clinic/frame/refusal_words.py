@@ -32,6 +32,11 @@ LABELS: Mapping[str, str] = {
     "zone": N_("Time zone"),
 }
 """The label of each field that forms of the desk share; a page with others names its own."""
+PLAIN: Mapping[str, str] = {
+    "no_language": N_("The study isn't available in this language. Please choose one from the list."),
+    "unknown_anchor": N_("Please choose a date from the list."),
+}
+"""What the desk says where the sentence for programs lists codes."""
 _NAME = re.compile("[a-z][a-z0-9_]*")
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
