@@ -77,6 +77,7 @@ def test_an_alert_is_acknowledged_then_acted_on_then_closed() -> None:
         check_alert_act(AlertState.acted, "called", " spoke to the daughter ").note == "spoke to the daughter"
     )
     assert check_closing(AlertState.acted, " ") == ""
+    assert check_closing(AlertState.acted, "seen on 2026-03-02") == "seen on 2026-03-02", "no telephone"
 
 
 REFUSALS: list[tuple[str, Callable[[], object]]] = [

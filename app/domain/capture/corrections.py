@@ -11,6 +11,8 @@ from app.domain.typed_text import narrow_text
 
 _IDENTIFYING = re.compile("[0-9][0-9 -]{5,}[0-9]|[^ ]@[^ ]")
 """What looks like a telephone, a number of an identity card, or an e-mail address."""
+_DAY = re.compile("(?<![0-9-])20[0-9]{2}-[01]?[0-9]-[0-3]?[0-9](?![0-9-])")
+"""A day as computers write it, which is none of them."""
 
 
 class CorrectionReason(StrEnum):
@@ -78,7 +80,7 @@ def needs_second_reason(submitted_on: date, decided_on: date, days: int) -> bool
 
 def names_somebody(words: str) -> bool:
     """Whether words seem to hold a telephone, a card's number or an e-mail address."""
-    return _IDENTIFYING.search(narrow_text(words)) is not None
+    return _IDENTIFYING.search(_DAY.sub("day", narrow_text(words))) is not None
 
 
 def _answer(stored: object) -> AnswerValue:
