@@ -26,6 +26,7 @@ from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
 from tests.heard import heard, verbs
 from tests.services.edc_session import caller_of, request_about
+from tests.services.paper_forms import enter, paper
 from tests.services.people import START, colleague, days, qlq
 
 TYPED = {"decision": "date_stands", "reason": "as in the chart"}
@@ -154,6 +155,11 @@ def test_the_answers_of_two_phones_stand_side_by_side(clinic: ClinicFixture) -> 
     chosen = hidden_of(doctor.get(url)) | {"decision": "later_stands", "reason": "asked by telephone"}
     assert doctor.post(url, data=chosen).status_code == 303
     assert "Nothing is open." in page(doctor, urls.SETTLE).text
+    enter(clinic.person, paper(), clinic.clock.at)
+    shown = page(doctor, f"{clinic.url}/matters/quarantine-1").one("main")
+    heads = [cell["data-label"] for cell in shown.one("tbody").all("tr")[0].all("td")]
+    assert heads == ["As sent", "On paper"]
+    assert "On paper: “ binder 2, p. 7 ” · filled in on Monday, 2 March 2026" in shown.text
 
 
 def test_each_kind_is_told_in_words_and_filters_stay_in_the_address(

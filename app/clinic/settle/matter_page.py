@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 
 from fastapi import APIRouter
@@ -56,7 +56,8 @@ class MatterPage:
     """A matter with what is needed to decide it. `line` is None where it is open no more.
 
     `rows` compare answers or messages; `hidden`: this reader may not see them. `obstacle` says why answers
-    cannot be accepted. `dates_url`, `form_url` and `correction_url` lead on where the reader may go on.
+    cannot be accepted; `sheet` is the paper from which they were entered, "" for none. `dates_url`,
+    `form_url` and `correction_url` lead on where the reader may go on.
     """
 
     template: ClassVar[str] = "clinic/settle/matter.html"
@@ -73,6 +74,8 @@ class MatterPage:
     hidden: bool
     lang: str
     obstacle: str
+    sheet: str
+    sheet_on: date | None
     shown: str
     dates_url: str
     correction_url: str
@@ -129,6 +132,7 @@ def _page(desk: ParticipantStaffRequest, name: MatterName) -> MatterPage:
     spoken = find_language(definition.text.lang) if definition else None
     of_dates = details.records_dates and line is not None and line.one is not None
     kind = matter.row.one if matter and matter.row else ""
+    sheet = details.late.paper if details.late else None
     proposes = details.proposes and details.conflict is not None and details.conflict.sent
     return MatterPage(
         subject=details.subject,
@@ -144,6 +148,8 @@ def _page(desk: ParticipantStaffRequest, name: MatterName) -> MatterPage:
         hidden=definition is not None and not details.sees_answers,
         lang=spoken.tag if spoken else "",
         obstacle=_name_obstacle(details),
+        sheet=sheet.paper if sheet else "",
+        sheet_on=sheet.collected_on if sheet else None,
         shown=details.shown,
         dates_url=f"{person}/dates?kind={kind}" if of_dates else "",
         correction_url=f"{line.form_url}/correction" if proposes and line else "",
