@@ -8,9 +8,10 @@ from fastapi.testclient import TestClient
 
 from app.domain.instruments.responses import NOT_TICKED
 from app.domain.records.access import Role
+from tests.catalogues import ROOT
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
-from tests.services.people import START, bound, days, qlq
+from tests.services.people import START, bound, days, library, qlq
 
 
 @pytest.fixture
@@ -40,6 +41,13 @@ def test_a_nurse_never_sees_scores(clinic: ClinicFixture, investigator: TestClie
     assert investigator.get(f"{clinic.url}/scores").status_code == 200
     assert clinic.browser(Role.NURSE).get(f"{clinic.url}/scores").status_code == 403
     assert clinic.browser(Role.INVESTIGATOR, "0021").get(f"{clinic.url}/scores").status_code == 404
+
+
+def test_every_scale_that_ships_has_a_name_in_words() -> None:
+    source = (ROOT / "app/templates/clinic/scale_words.html").read_text("utf-8")
+    scales = [scale.code for each in library().instruments.values() for scale in each.scales]
+    assert len(scales) > 25
+    assert [code for code in scales if f'"{code}": _(' not in source] == []
 
 
 def test_every_chart_says_its_direction_and_its_change(
