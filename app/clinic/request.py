@@ -47,7 +47,7 @@ from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, Pages, render, render_blocks
 from app.web.permissions import CallerKind, guards, required_access
 from app.web.refusal_messages import COMMA, fill_message, message_of
-from app.web.urls import DESK, PARTICIPANT, SESSION_COOKIE, SETTLE, SIGN_IN
+from app.web.urls import DESK, PARTICIPANTS, SESSION_COOKIE, SETTLE, SIGN_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +288,7 @@ def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> s
 
 def url_of_participant(public_id: str) -> str:
     """The address of a participant's page."""
-    return PARTICIPANT.format(participant=public_id)
+    return f"{PARTICIPANTS}/{public_id}"
 
 
 def _frame(

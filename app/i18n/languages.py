@@ -1,6 +1,6 @@
 """The languages of the interface, and which of them a browser asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -32,9 +32,14 @@ LANGUAGE_CODES = tuple(known.code for known in LANGUAGES)
 """What a plan's `languages` may hold: the interface speaks no other."""
 
 
+_BY_NAME: Mapping[str | None, Language] = {
+    name: known for known in reversed(LANGUAGES) for name in (known.code, known.tag)
+}
+
+
 def find_language(code: str | None) -> Language | None:
     """The language with this code or HTML tag; None for one that we do not speak."""
-    return next((known for known in LANGUAGES if code in (known.code, known.tag)), None)
+    return _BY_NAME.get(code)
 
 
 def language_name(code: str) -> str:

@@ -1,8 +1,9 @@
 """Today: the work list as a page, and the same as a sheet to call by."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 from fastapi import APIRouter, Request
@@ -160,7 +161,7 @@ def _show_call_sheet(desk: StaffRequest) -> Response:
     today = get_whole_list(desk.context, query.filter(typed["after"]))
     further = f"{query.url(CALL_SHEET)}&after={format_cursor(today.next)}" if today.next else ""
     page = CallSheetPage(
-        rows=tuple(_line(desk, row) for row in today.rows),
+        rows=_lines(desk, today.rows),
         outcomes=tuple(ContactOutcome),
         language=language_name(query.language),
         query=query,
@@ -182,7 +183,7 @@ def build_today_page(
     query = query_of(today.criteria)
     next_page = f"{query.url()}&after={format_cursor(today.next)}" if today.next else ""
     return TodayPage(
-        rows=tuple(_line(desk, row) for row in today.rows),
+        rows=_lines(desk, today.rows),
         tabs=tuple(_tabs(desk, query, today)),
         sites=tuple((site.code, f"{site.code} {site.name}") for site in today.sites),
         languages=tuple(_languages(desk)),
@@ -262,7 +263,12 @@ def _pack_notes(desk: StaffRequest) -> Iterator[PackStatus]:
         yield replace(each, instrument=name, language=language_name(each.language))
 
 
-def _line(desk: StaffRequest, row: TodayRow) -> TodayLine:
+def _lines(desk: StaffRequest, rows: Sequence[TodayRow]) -> tuple[TodayLine, ...]:
+    name = lru_cache(lambda *form: _name_form(desk, *form))
+    return tuple([_line(row, name) for row in rows])
+
+
+def _line(row: TodayRow, name: Callable[[str, str, str, str], str]) -> TodayLine:
     form = row.form
     return TodayLine(
         key=row.participant,
@@ -273,7 +279,9 @@ def _line(desk: StaffRequest, row: TodayRow) -> TodayLine:
         language=language_name(row.language),
         reasons=row.reasons,
         form=form,
-        form_name=_form_name(desk, row.site, form) if form else "",
+        form_name=name(row.site.study, form.plan_version, form.instrument, form.instrument_version)
+        if form
+        else "",
         elapsed=round(_BAR * form.day / form.days) if form else 0,
         target=round(_BAR * (2 * form.target_day - 1) / (2 * form.days)) if form else 0,
         more_forms=row.more_forms,
@@ -285,9 +293,7 @@ def _line(desk: StaffRequest, row: TodayRow) -> TodayLine:
     )
 
 
-def _form_name(desk: StaffRequest, site: StaffSite, form: TodayForm) -> str:
-    library = desk.installation.library
-    instrument = library.instrument(form.instrument, form.instrument_version)
-    plan = library.plan(site.study, form.plan_version)
-    name = plan.form_name(form.instrument, desk.frame.code)
-    return name or desk.installation.name(plan.id, instrument, desk.frame.code)
+def _name_form(desk: StaffRequest, study: str, plan_version: str, instrument: str, version: str) -> str:
+    library, language = desk.installation.library, desk.frame.code
+    name = library.plan(study, plan_version).form_name(instrument, language)
+    return name or desk.installation.name(study, library.instrument(instrument, version), language)

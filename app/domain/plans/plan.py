@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
 from enum import StrEnum
+from functools import lru_cache
 
 from app.domain.alerts.rules import AlertRule
 from app.domain.instruments.definition import Condition
@@ -172,6 +173,11 @@ class DiaryPhase:
         return self.code.replace("{n}", str(offset))
 
 
+@lru_cache(maxsize=256)  # each page of a participant asks twice
+def _codes_of(phase: DiaryPhase) -> frozenset[str]:
+    return frozenset(map(phase.code_of, phase.offsets))
+
+
 @dataclass(frozen=True, slots=True)
 class DiaryRule:
     """The diary: each entry has its own day, and may be entered until `entry_days` after it.
@@ -192,8 +198,7 @@ class DiaryRule:
     @property
     def weekly_codes(self) -> frozenset[str]:
         """The codes of the entries that stand for a week; every other one stands for a day."""
-        weekly = (phase for phase in self.phases if phase.unit is not Unit.days)
-        return frozenset(phase.code_of(offset) for phase in weekly for offset in phase.offsets)
+        return frozenset().union(*(_codes_of(each) for each in self.phases if each.unit is not Unit.days))
 
 
 def weekly_codes(plans: Iterable["Plan"]) -> frozenset[str]:

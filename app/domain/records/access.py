@@ -184,6 +184,11 @@ class Actor:
         """The same actor with the grants of this study alone."""
         return replace(self, grants=tuple(each for each in self.grants if each.study_id == study_id))
 
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """Everything that a grant in force allows anywhere."""
+        return frozenset().union(*(ROLE_PERMISSIONS[grant.role] for grant in self.grants))
+
     def reach(self, permission: Permission) -> tuple[tuple[int, int | None], ...]:
         """The (study, site) pairs at which this is allowed; a site of None means every site of the study."""
         return tuple(

@@ -9,7 +9,7 @@ from app.domain.desk.diary_gaps import DiaryGap
 from app.domain.instruments.duration import count_certain
 from app.domain.instruments.severity import Severity
 from app.domain.plans.plan import ENROLMENT, Plan
-from app.domain.plans.status import ExitKind, Status, derive_status, died_in_window
+from app.domain.plans.status import ExitKind, Status
 from app.domain.records.access import Actor, Permission
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
@@ -35,7 +35,7 @@ from app.services.schedule.reminder_preference import wants_reminders
 from app.storage.plain_rows import ContactRecord, SlotRecord
 from app.storage.queries.contradictions import Contradiction
 from app.storage.queries.participants import ParticipantCard, get_card
-from app.storage.queries.slots import is_diary_slot, read_slot_records, slot_facts, window_of_slot
+from app.storage.queries.slots import is_diary_slot, judge_slot, read_slot_records
 
 
 class FormState(NamedTuple):
@@ -220,16 +220,8 @@ def _list_states(
         version = slot.instrument, slot.instrument_version, slot.plan_version
         if version not in asked:
             asked[version] = _count_asked(context, plan, *version)
-        window, facts = window_of_slot(slot), slot_facts(slot)
-        states.append(
-            FormState(
-                slot=slot,
-                status=derive_status(window, facts, context.at),
-                answered=counts.get(slot.id, 0),
-                asked=asked[version],
-                died_in_window=died_in_window(window, facts),
-            )
-        )
+        status, died = judge_slot(slot, context.at)
+        states.append(FormState(slot, status, counts.get(slot.id, 0), asked[version], died))
     return states
 
 

@@ -82,14 +82,11 @@ def list_diary_gaps(plans: Sequence[Plan], slots: Iterable[tuple[SlotView, Statu
     """
     weekly = weekly_codes(plans)
     return find_diary_gaps(
-        DiaryEntry(
-            slot.public_id,
-            slot.for_day,
-            7 if slot.visit in weekly else 1,
-            is_unexplained(status, slot.missed_reason, out_of_plan=slot.out_of_plan),
-        )
+        DiaryEntry(slot.public_id, slot.for_day, 7 if slot.visit in weekly else 1, unexplained=True)
         for slot, status in slots
-        if slot.for_day is not None and is_diary_slot(plans[0], slot)
+        if slot.for_day is not None
+        and is_unexplained(status, slot.missed_reason, out_of_plan=slot.out_of_plan)
+        and is_diary_slot(plans[0], slot)
     )
 
 

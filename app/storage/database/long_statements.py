@@ -60,11 +60,14 @@ class LongStatementCursor(RawCursor[Any]):
 
 
 @lru_cache(maxsize=_KEPT)
-def _number_places(query: str) -> tuple[str, tuple[str, ...]]:
-    """The statement with `$1` for `%(name)s`, and the names by their numbers; `%%` is a percent sign."""
+def _number_places(query: str) -> tuple[bytes, tuple[str, ...]]:
+    """The statement with `$1` for `%(name)s`, and the names by their numbers; `%%` is a percent sign.
+
+    As bytes, by which the driver finds what it prepared, so that they are hashed once.
+    """
     numbers: dict[str, int] = {}
 
     def number(place: re.Match[str]) -> str:
         return "%" if place[1] is None else f"${numbers.setdefault(place[1], len(numbers) + 1)}"
 
-    return _PLACE.sub(number, query), tuple(numbers)
+    return _PLACE.sub(number, query).encode(), tuple(numbers)

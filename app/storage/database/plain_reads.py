@@ -57,13 +57,15 @@ class _Text:
 
 
 class PlainRead:
-    """A statement that reads, with all of its values under their names."""
+    """A statement that reads, with all of its values under their names; what is constant is written out."""
 
     def __init__(self, statement: sa.SelectBase) -> None:
         self.statement = statement
-        found = visitors.iterate(statement)
-        lists = {part.key for part in found if isinstance(part, sa.BindParameter) and part.expanding}
-        self._lists = tuple(sorted(lists))
+        bound = [part for part in visitors.iterate(statement) if isinstance(part, sa.BindParameter)]
+        for part in bound:
+            # A constant that is bound is sent and typed anew each time.
+            part.literal_execute = part.unique and isinstance(part.value, str | int)
+        self._lists = tuple(sorted({part.key for part in bound if part.expanding}))
         self._texts: dict[tuple[object, ...], _Text] = {}
 
     def fetch(self, connection: Connection, values: Values) -> Sequence[tuple[Any, ...]]:

@@ -13,7 +13,7 @@ from app.domain.capture.paper import PaperOutcome
 from app.domain.capture.slot_view import SlotDates, SlotView
 from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import PlannedSlot
-from app.domain.plans.status import Exit, ExitKind, SlotFacts, Status, derive_status
+from app.domain.plans.status import Exit, ExitKind, SlotFacts, Status, derive_status, died_in_window
 from app.domain.plans.windows import Window
 from app.storage.database.plain_reads import PlainRead
 from app.storage.plain_rows import SlotRecord
@@ -58,6 +58,17 @@ def slot_facts(slot: SlotDates) -> SlotFacts:
 def slot_status(slot: SlotDates, at: datetime) -> Status:
     """The slot's state at this moment."""
     return derive_status(window_of_slot(slot), slot_facts(slot), at)
+
+
+def judge_slot(slot: SlotDates, at: datetime) -> tuple[Status, bool]:
+    """The slot's state at this moment, and whether death fell inside of its window.
+
+    Most forms of a page were sent, which says all.
+    """
+    if slot.submitted_at is not None:
+        return Status.submitted, False
+    window, facts = window_of_slot(slot), slot_facts(slot)
+    return derive_status(window, facts, at), died_in_window(window, facts)
 
 
 def planned_slot(slot: SlotView) -> PlannedSlot:

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
-from app.web.charts.scales import Box, round_position
+from app.web.charts.scales import Box, round_ratio
 
 _BAR, _GAP = 20, 8
 _BOX = Box(4, 16, 0, 60)
@@ -45,5 +44,5 @@ def draw_bars(shares: Sequence[tuple[str, int, int]]) -> BarChart:
 
 
 def _bar(x: int, name: str, count: int, total: int) -> Bar:
-    height = round_position(Fraction(min(count, total), total) * _BOX.height) if total else 0.0
+    height = round_ratio(min(count, total) * _BOX.height, total) if total else 0.0
     return Bar(x, _BOX.bottom - height, height, count, total, name)

@@ -35,6 +35,12 @@ def round_position(place: Number) -> float:
     return round(Fraction(place) * 10) / 10
 
 
+def round_ratio(place: int, parts: int) -> float:
+    """The same of a place divided by so many parts, in whole numbers: a page has a hundred of these."""
+    tenths, rest = divmod(place * 10, parts)
+    return (tenths + (2 * rest + tenths % 2 > parts)) / 10
+
+
 def format_position(place: float) -> str:
     """A place in as few signs as it needs."""
     return f"{place:g}"
@@ -56,9 +62,7 @@ def scale_day(day: date, first: date, last: date, box: Box) -> float:
     """How far along a day stands between two days; days beyond them are at the edges."""
     days = max((last - first).days, 1)
     along = min(max((day - first).days, 0), days)
-    # As `round_position` rounds, in whole numbers: a page has a hundred of these.
-    tenths, rest = divmod((box.left * days + along * box.width) * 10, days)
-    return (tenths + (2 * rest + tenths % 2 > days)) / 10
+    return round_ratio(box.left * days + along * box.width, days)
 
 
 def choose_ticks(low: int, high: int, most: int = 3) -> tuple[int, ...]:

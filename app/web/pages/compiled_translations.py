@@ -11,6 +11,7 @@ from gettext import NullTranslations
 
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
+from jinja2.runtime import Macro
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, _escape_inner, escape  # type: ignore[attr-defined]  # not in its __all__
 
@@ -83,7 +84,12 @@ class CompiledTranslations(CodeGenerator):
 
 
 def call_plainly(what: Callable[..., object], *values: object, **named: object) -> object:
-    """What a macro or method of a page says, without looking at each call whether it takes more than that."""
+    """What a macro or method of a page says, without looking at each call whether it takes more than that.
+
+    A macro that is given all that it takes is asked at once: to sort out its values costs as much as it.
+    """
+    if type(what) is Macro and len(values) == len(what.arguments) and not (named or what.caller):
+        return Markup(what._func(*values))  # noqa: S704, SLF001 - it escapes as all of its environment do
     return what(*values, **named)
 
 

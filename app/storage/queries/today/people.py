@@ -202,7 +202,7 @@ def read_people(
     connection: Connection, search: TodaySearch, people: Collection[int]
 ) -> Mapping[int, PersonRow]:
     """What is known of these participants, by their keys."""
-    values = search.values() | {"people": list(people)}
+    values = search.values | {"people": list(people)}
     return {row[0]: PersonRow._make(row) for row in _people(search.shape).fetch(connection, values)}
 
 
@@ -246,7 +246,7 @@ def list_forms(
 ) -> Mapping[int, list[FormRow]]:
     """The forms that matter of these participants, by their keys, those that close first first."""
     forms: dict[int, list[FormRow]] = {person: [] for person in people}
-    values = search.values() | {"people": list(people)}
+    values = search.values | {"people": list(people)}
     for row in _forms(search.hides_arm).fetch(connection, values):
         forms[row[0]].append(FormRow._make(row))
     return forms

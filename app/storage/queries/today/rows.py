@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,7 +32,7 @@ COUNTED = 200
 """Entries of one reason, beyond which nobody reads an exact count; counting stops there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TodaySearch:
     """Whom to look for: sites of one study, the moment, and the filters; `locked` cannot pass their PIN.
 
@@ -49,11 +49,12 @@ class TodaySearch:
     locked: tuple[int, ...] = ()
     earlier: tuple[Plan, ...] = ()
 
-    @property
+    @cached_property
     def shape(self) -> TodayShape:
         """The shape of this search's statements."""
         return shape_of((self.plan, *self.earlier), self.hides_arm, bool(self.subject or self.language))
 
+    @cached_property
     def values(self) -> dict[str, Any]:
         """The parameters of this search."""
         plain = self.subject.lower().replace("/", "//").replace("%", "/%").replace("_", "/_")
@@ -188,7 +189,7 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
     numbers: dict[int, int] = {}
     first: list[TodayCursor] = []
     full: set[int] = set()
-    for rank, at, person, number, listed in _counts(search.shape).fetch(connection, search.values()):
+    for rank, at, person, number, listed in _counts(search.shape).fetch(connection, search.values):
         if person is None:
             numbers[rank] = number
             full |= {rank} if listed >= COUNTED else set()
@@ -237,7 +238,7 @@ def list_entries(
     if not wanted:
         return []
     cut = after is not None and RANKS[wanted[0]] == after.rank
-    values = search.values() | {"most": most}
+    values = search.values | {"most": most}
     if after is not None and cut:
         values |= {"after_at": after.at, "after_person": after.person}
     statement = _entries(search.shape, wanted, cut).limit(sa.bindparam("most", type_=sa.Integer))
@@ -255,13 +256,13 @@ def list_resting(
     if after is not None:
         later = sa.or_(at > after.at, sa.and_(at == after.at, person > after.person))
         statement = statement.where(later)
-    return [TodayCursor(0, row.at, row.person) for row in connection.execute(statement, search.values())]
+    return [TodayCursor(0, row.at, row.person) for row in connection.execute(statement, search.values)]
 
 
 def next_opening(connection: Connection, search: TodaySearch) -> datetime | None:
     """When the next form of a visit opens at these sites; None when none is planned."""
     visit = (*LIVE, col(Slot.for_day).is_(None), col(Slot.site_id).in_(SITES), col(Slot.opens_at) > _NOW)
     found: datetime | None = connection.execute(
-        sa.select(col(Slot.opens_at)).where(*visit).order_by(col(Slot.opens_at)).limit(1), search.values()
+        sa.select(col(Slot.opens_at)).where(*visit).order_by(col(Slot.opens_at)).limit(1), search.values
     ).scalar_one_or_none()
     return found
