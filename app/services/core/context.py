@@ -137,6 +137,7 @@ class _Transactions:
     def read_plainly(self: _Context) -> AbstractContextManager[Connection]:
         """A connection to read with by plain statements: the open transaction's own, or one of pages."""
         if self.opened is not None:
+            self.opened.session.flush()
             return nullcontext(self.opened.session.connection())
         return self.installation.read_plainly()
 
