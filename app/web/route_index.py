@@ -1,6 +1,6 @@
 """Finds the route of a request among those whose addresses begin alike, not one after the other among all."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
@@ -32,21 +32,22 @@ class RouteIndex:
         return self._parts.get((many, first, second)) or self._parts.get((many, first, _PLACEHOLDER))
 
 
-def group_routes(routes: Iterable[APIRoute]) -> dict[_Beginning, list[APIRoute]]:
+def group_routes(routes: Collection[APIRoute]) -> dict[_Beginning, list[APIRoute]]:
     """The routes that an address can reach, by its beginning: a placeholder stands for any part.
 
     Where one stands for several parts, nothing that begins like it is grouped.
     """
-    by_beginning: dict[_Beginning, list[APIRoute]] = {}
     whole = {_read_beginning(route.path)[1] for route in routes if ":path}" in route.path}
-    known = [(_declared_beginning(route.path), route) for route in routes]
-    for beginning in {each for each, _route in known if each[1] not in whole}:
-        many, first, second = beginning
-        seconds = {second, _PLACEHOLDER}
-        by_beginning[beginning] = [
-            route for each, route in known if each[:2] == (many, first) and each[2] in seconds
-        ]
-    return by_beginning
+    alike: dict[tuple[int, str], list[tuple[str, APIRoute]]] = {}
+    for route in routes:
+        many, first, second = _declared_beginning(route.path)
+        if first not in whole:
+            alike.setdefault((many, first), []).append((second, route))
+    return {
+        (many, first, second): [route for own, route in group if own in (second, _PLACEHOLDER)]
+        for (many, first), group in alike.items()
+        for second in dict.fromkeys(own for own, _route in group)
+    }
 
 
 def _declared_beginning(path: str) -> _Beginning:
