@@ -1,6 +1,7 @@
 """Datasets of a cut, as they are exported and as the fold of the whole feed up to its number."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
@@ -8,6 +9,7 @@ from itertools import groupby
 from sqlmodel import col, select
 
 from app.domain.datasets.builder import DatasetBuilder
+from app.domain.datasets.formats.spelling import spell_cell
 from app.domain.datasets.history import fold_history
 from app.domain.datasets.tables import Row
 from app.domain.records.access import SYSTEM
@@ -16,7 +18,9 @@ from app.services.core.installation import Installation
 from app.services.datasets.cuts import NamedCut, make_cut
 from app.services.datasets.dataset_stream import DataSelection, describe_dataset_study, stream_datasets
 from app.services.datasets.readers import READ_SCOPES
+from app.services.datasets.recheck import recheck_cut
 from app.storage.tables.feed import FeedEvent
+from tests.services.sdtm_rules import ALWAYS, RULES
 
 STEPS = 4
 """Numbers of a feed at which it is folded."""
@@ -55,4 +59,19 @@ def check_numbers_of_the_feed(installation: Installation, study: str, at: dateti
     cut = make_cut(StaffContext(installation, SYSTEM, at), study, "LAW", "to compare").cut
     for through in range(cut.through, 0, -max(1, cut.through // STEPS)):
         earlier = replace(cut, through=through)
-        assert streamed(installation, earlier) == folded(installation, earlier)
+        records = streamed(installation, earlier)
+        assert records == folded(installation, earlier)
+    check_rules(streamed(installation, cut))
+    for each in recheck_cut(StaffContext(installation, SYSTEM, at), study, "LAW"):
+        assert each.differences == [], each.kind
+
+
+def check_rules(records: Sequence[tuple[str, Row]]) -> None:
+    """CDISC's rules hold, whatever happened."""
+    tables: dict[str, list[dict[str, str]]] = {name: [] for name in ("dm", "sv", "ds", "qs", "suppqs")}
+    for name, row in records:
+        if name.lower() in tables:
+            cells = {key: spell_cell(value) for key, value in row.items()}
+            tables[name.lower()].append({key: cell for key, cell in cells.items() if cell})
+    for name in sorted(ALWAYS):
+        assert all(RULES[name].check(tables)), name

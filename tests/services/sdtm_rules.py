@@ -6,7 +6,7 @@ write there in a record that has something in `where`, so that the rule is broke
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -88,15 +88,15 @@ def codes(name: str, column: str) -> Callable[[Tables], Iterable[bool]]:
 
 
 def deaths(tables: Tables) -> Iterable[bool]:
-    """DM and DS say the same of who died, and when."""
-    told = defaultdict(set)
-    for row in tables["ds"]:
-        if row["DSDECOD"] == "DEATH":
-            told[row["USUBJID"]].add(row["DSSTDTC"])
-    for row in tables["dm"]:
-        died = row.get("DTHDTC")
-        yield told[row["USUBJID"]] == ({died} if died else set())
-        yield row.get("DTHFL", "") == ("Y" if died else "")
+    """Each death of DS has the date of DM."""
+    died = {row["USUBJID"]: row.get("DTHDTC", "") for row in tables["dm"]}
+    return (row["DSSTDTC"] == died[row["USUBJID"]] for row in tables["ds"] if row["DSDECOD"] == "DEATH")
+
+
+def dead(tables: Tables) -> Iterable[bool]:
+    """Whoever died in DS died in DM, and nobody else."""
+    told = {row["USUBJID"] for row in tables["ds"] if row["DSDECOD"] == "DEATH"}
+    return ((row.get("DTHFL") == "Y") is (row["USUBJID"] in told) for row in tables["dm"])
 
 
 def consents(tables: Tables) -> Iterable[bool]:
@@ -155,7 +155,9 @@ def is_explained(row: Cells) -> bool:
 
 RULES: Mapping[str, Rule] = {
     "CORE-000006": Rule(of_each("dm", lambda row: row.get("DTHFL", "Y") == "Y"), ("dm", "DTHFL", "N")),
-    "CORE-000007": Rule(deaths, ("dm", "DTHFL", ""), "DTHDTC"),
+    "CORE-000007": Rule(
+        of_each("dm", lambda row: ("DTHDTC" in row) is ("DTHFL" in row)), ("dm", "DTHFL", ""), "DTHDTC"
+    ),
     "CORE-000010": Rule(of_each("dm", lambda row: len(row.get("ARMCD", "")) < 21), ("dm", "ARMCD", "A" * 21)),
     "CORE-000031": Rule(of_each("qs", lambda row: "QSEVAL" not in row), ("qs", "QSEVAL", "INVESTIGATOR")),
     "CORE-000034": Rule(deaths, ("dm", "DTHDTC", "2026-01-01"), "DTHDTC"),
@@ -192,7 +194,7 @@ RULES: Mapping[str, Rule] = {
     "CORE-000225": Rule(
         of_each("qs", lambda row: "QSREASND" not in row or "QSSTAT" in row), ("qs", "QSSTAT", ""), "QSREASND"
     ),
-    "CORE-000252": Rule(deaths, ("ds", "DSDECOD", "DEATH")),
+    "CORE-000252": Rule(dead, ("ds", "DSDECOD", "DEATH"), "DSSCAT"),
     "CORE-000302": Rule(pairs("suppqs", "QNAM", "QLABEL"), ("suppqs", "QLABEL", "Another")),
     "CORE-000303": Rule(pairs("qs", "QSTESTCD", "QSTEST"), ("qs", "QSTEST", "Another")),
     "CORE-000318": Rule(pairs("dm", "ARMCD", "ARM"), ("dm", "ARM", "Another"), "ARMCD"),
@@ -204,11 +206,18 @@ RULES: Mapping[str, Rule] = {
     "CORE-000542": Rule(of_each("qs", is_result_whole), ("qs", "QSSTRESN", "9"), "QSSTRESC"),
     "CORE-000544": Rule(once("qs", "USUBJID", "QSSEQ"), ("qs", "QSSEQ", "2")),
     "CORE-000552": Rule(days_of("sv", "SVSTDTC", "SVSTDY"), ("sv", "SVSTDY", "0"), "SVSTDY"),
-    "CORE-000705": Rule(deaths, ("dm", "DTHFL", "Y")),
+    "CORE-000679": Rule(dead, ("ds", "DSDECOD", "COMPLETED")),
+    "CORE-000705": Rule(
+        of_each("dm", lambda row: ("DTHDTC" in row) is ("DTHFL" in row)), ("dm", "DTHDTC", ""), "DTHFL"
+    ),
     "CORE-000732": Rule(of_each("qs", is_result_whole), ("qs", "QSSTRESC", "often"), "QSSTRESN"),
     "CORE-000774": Rule(of_each("qs", is_explained), ("qs", "QSREASND", ""), "QSSTAT"),
     "CORE-000863": Rule(of_each("qs", is_result_whole), ("qs", "QSSTRESN", ""), "QSSTRESN"),
 }  # fmt: skip
+
+
+ALWAYS = RULES.keys() - {"CORE-000034"}
+"""Those that hold whatever happens: of two deaths in force DS has both."""
 
 
 def break_rule(tables: Tables, rule: Rule) -> Tables:
