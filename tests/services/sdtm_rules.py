@@ -206,7 +206,7 @@ RULES: Mapping[str, Rule] = {
     "CORE-000542": Rule(of_each("qs", is_result_whole), ("qs", "QSSTRESN", "9"), "QSSTRESC"),
     "CORE-000544": Rule(once("qs", "USUBJID", "QSSEQ"), ("qs", "QSSEQ", "2")),
     "CORE-000552": Rule(days_of("sv", "SVSTDTC", "SVSTDY"), ("sv", "SVSTDY", "0"), "SVSTDY"),
-    "CORE-000679": Rule(dead, ("ds", "DSDECOD", "COMPLETED")),
+    "CORE-000679": Rule(dead, ("dm", "DTHFL", "Y")),
     "CORE-000705": Rule(
         of_each("dm", lambda row: ("DTHDTC" in row) is ("DTHFL" in row)), ("dm", "DTHDTC", ""), "DTHFL"
     ),
