@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.faces import page_samples as samples
-from tests.faces.gallery import INSTRUMENTS, gallery
+from tests.faces.gallery import INSTRUMENTS, gallery, one_of_each
 
 SCROLL_POSITIONS = Path(__file__).with_name("scroll_positions.txt")
 """Reviewed: items that need scrolling at 360 x 640 and Standard size, as `instrument language item`."""
@@ -112,6 +112,13 @@ STARTS = """() => { const told = {}, seen = (x) => x.getBoundingClientRect();
   return told; }"""
 
 
+# In how many lines numbers to call and the bar's first button stand.
+LINES = """() => Array.from(document.querySelectorAll('[href^="tel:"], .bar .sec'), x => {
+  const words = document.createRange();
+  words.selectNodeContents(x);
+  return new Set(Array.from(words.getClientRects(), box => box.top)).size; })"""
+
+
 @pytest.mark.req("CAP-09", "CAP-10")
 def test_with_text_twice_as_large_each_question_starts_in_sight(chromium: Browser, address: str) -> None:
     unfit = set()
@@ -135,6 +142,10 @@ def test_with_text_twice_as_large_each_question_starts_in_sight(chromium: Browse
                 assert seen["beyond"] <= 0, about
                 assert (seen["last"] <= seen["floor"]) is not bool(seen["cue"]), about
                 unfit |= {f"{named} {item}"} if seen["cue"] else set()
+        names = [type(page).__name__ for page in one_of_each()]
+        for kind in ("HelpPage", "CallPage", "LogOutPage"):
+            tab.goto(f"{address}/one/en/{names.index(kind)}")
+            assert set(tab.evaluate(LINES)) == {1}, kind
     assert unfit == reviewed(LARGE)
 
 
