@@ -1,12 +1,16 @@
 """Four workers on one PostgreSQL, one of them killed: nobody gets a reminder twice (AVL-05)."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from typing import IO
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -23,6 +27,7 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact
 from app.storage.tables.studies import Site
+from tests.jobs.worker import work
 from tests.servers import Mailbox, mailbox
 from tests.services.people import START, site_entry
 from tests.services.reminded import KEY, address, installed, messages
@@ -76,9 +81,13 @@ def queued(slot_id: int, participant_id: int) -> Message:
     )
 
 
-def worker(url: str, relay: str, moment: str) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "tests.jobs.worker", url, relay, KEY.decode(), moment]
-    return subprocess.Popen(command, cwd=ROOT)
+@contextmanager
+def forked_workers(count: int, *words: str) -> Iterator[tuple[list[int], IO[str]]]:
+    """The numbers of their processes, and what tells how each ended when all have."""
+    command = [sys.executable, "-m", "tests.jobs.worker", str(count), *words]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield [int(each) for each in process.stdout.readline().split()], process.stdout
 
 
 @pytest.mark.slow
@@ -91,15 +100,15 @@ def test_four_workers_one_killed_and_no_reminder_twice(migrated_postgres_url: st
             installation,
             open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571")),
         )
-        workers = [worker(migrated_postgres_url, box.url, AT.isoformat()) for _ in range(4)]
-        until = time.monotonic() + GUARD_SECONDS
-        while len(box.letters) < READERS // 4 and time.monotonic() < until:
-            time.sleep(0.01)
-        workers[0].kill()
-        assert workers[0].wait(GUARD_SECONDS) < 0, "it was to be killed in the middle of its work"
-        assert [each.wait(GUARD_SECONDS) for each in workers[1:]] == [0, 0, 0]
-        after = AT + LEASE
-        assert worker(migrated_postgres_url, box.url, after.isoformat()).wait(GUARD_SECONDS) == 0
+        words = (migrated_postgres_url, box.url, KEY.decode())
+        with forked_workers(4, *words, AT.isoformat()) as (workers, told):
+            until = time.monotonic() + GUARD_SECONDS
+            while len(box.letters) < READERS // 4 and time.monotonic() < until:
+                time.sleep(0.01)
+            os.kill(workers[0], signal.SIGKILL)
+            ended = told.readline().split()
+        assert ended == [str(-signal.SIGKILL), "0", "0", "0"], "it was to be killed in the middle of its work"
+        work(*words, (AT + LEASE).isoformat())
         states = Counter(message.state for message in messages(installation))
         got = Counter(letter["To"] for letter in box.letters)
         assert max(got.values()) == 1
