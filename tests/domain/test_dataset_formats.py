@@ -178,6 +178,62 @@ CATEGORIES = [
 ]
 
 
+_REASON = f"EXCUSED: {'n' * LONGEST_WORD}"
+_NAMED = replace(QLQ_C30, name="n" * LONGEST_LINE, id="i" * 32)
+TEXTS: dict[str, Iterable[object]] = {
+    "STUDYID": ["s" * LONGEST_WORD],
+    "SUBJID": ["p" * MOST_SUBJECT],
+    "SITEID": ["0" * MOST_CODE],
+    "USUBJID": [PERSON],
+    "ARMCD TRTP": ["ALL", "A" * 16],
+    "ARM ICEDECOD": ["n" * LONGEST_LINE],
+    "VISIT AVISIT QSTPT": ["V" * 16 + "1234"],
+    "QSCAT PARCAT1": [plain_terms(_NAMED).category, *CATEGORIES],
+    "QSTESTCD PARAMCD": ["C" * 8],
+    "QSTEST PARAM PARCAT2 QLABEL": ["n" * MOST_NAME],
+    "QSORRES QSSTRESC VALUEC QVAL": ["w" * LONGEST_ANSWER],
+    "QSGRPID ASSESSID IDVARVAL": ["a" * 24],
+    "QSSPID": [f"{'a' * 24}/{10**9}"],
+    "MISRSN SVREASOC QSREASND REASND REASON": [_REASON, *MissedReason, *ExitKind],
+    "FRMSTAT SVSTATE STATE": [*Status, "died in window", "not in plan", "in grace"],
+    "SCRSTAT": ScoreStatus,
+    "MODE": CollectionMode,
+    "ORIGTR": ["participant", "proxy"],
+    "HELPBY": HelpedBy,
+    "ALGOR": ALGORITHM_NAMES,
+    "BETTER": Direction,
+    "CRIT1": [f"{'S' * 8} > 100 ({each.source})" for each in THRESHOLD_SETS.values()],
+    "INSTR ITEM": ["i" * 32],
+    "INSTRVER": ["1" * 20],
+    "TXTSHA": ["0" * 64],
+    "LANG LANGUAGE": ["abc_DE"],
+    "TZONE": available_timezones(),
+    "DSTERM": DispositionKind,
+    "DSDECOD": ["INFORMED CONSENT OBTAINED", *(term for term, _scope in TERMS_OF_EXITS.values())],
+    "DSSCAT": [scope for _term, scope in TERMS_OF_EXITS.values()],
+    "DSCAT": ["PROTOCOL MILESTONE", "DISPOSITION EVENT"],
+    "DSSRC ICESRC": Owner,
+    "LATERSN": LateReason,
+    "ICECD": [*DispositionKind, "k" * LONGEST_WORD],
+    "ICESTAT": ["NONE RECORDED; OF ONE ARM ALONE", "WITHHELD"],
+    "ICEPREC": ["MONTH"],
+    "ICEPOS": ["SAME DAY", "NO EVENT", "WITHHELD"],
+    "REFTYPE": ["COMPLETED"],
+    "DTYPE": ["PHANTOM"],
+    "ITEMSTAT": ["LEFT BLANK", "NOT TICKED"],
+    "QORIG QEVAL": ["Protocol"],
+    "QNAM IDVAR SRCVAR SRCDOM": ["N" * 8],
+    "QSEVLINT": ["-P10000D"],
+    "QSSTAT": ["NOT DONE"],
+    "AWU": ["DAYS"],
+    "DOMAIN RDOMAIN": ["QS"],
+    "RFRNDTC": [format_instant(AT)],
+    "QSDTC SVSTDTC ENTRYDTC DSDTC ICEASOF": ["2026-03-04T03:00:00Z"],
+    "RFSTDTC RFICDTC DTHDTC DSSTDTC SVOPDTC SVTGDTC SVCLDTC DRDTC ICEDTC": ["2026-03-04"],
+}
+"""The longest texts that can stand in columns of these names."""
+
+
 @pytest.mark.req("EDC-10")
 def test_a_text_column_holds_the_longest_that_can_stand_in_it() -> None:
     """A transport file refuses what is too long, and nobody waits for a rare text to find out.
@@ -185,61 +241,8 @@ def test_a_text_column_holds_the_longest_that_can_stand_in_it() -> None:
     Every text column is here: what a plan, an instrument, a site or a person may be called is bounded where
     it is read, codes of the program are listed, and what has a standard's form is as long as that.
     """
-    reason = f"EXCUSED: {'n' * LONGEST_WORD}"
-    named = replace(QLQ_C30, name="n" * LONGEST_LINE, id="i" * 32)
-    texts: dict[str, Iterable[object]] = {
-        "STUDYID": ["s" * LONGEST_WORD],
-        "SUBJID": ["p" * MOST_SUBJECT],
-        "SITEID": ["0" * MOST_CODE],
-        "USUBJID": [PERSON],
-        "ARMCD TRTP": ["ALL", "A" * 16],
-        "ARM ICEDECOD": ["n" * LONGEST_LINE],
-        "VISIT AVISIT QSTPT": ["V" * 16 + "1234"],
-        "QSCAT PARCAT1": [plain_terms(named).category, *CATEGORIES],
-        "QSTESTCD PARAMCD": ["C" * 8],
-        "QSTEST PARAM PARCAT2 QLABEL": ["n" * MOST_NAME],
-        "QSORRES QSSTRESC VALUEC QVAL": ["w" * LONGEST_ANSWER],
-        "QSGRPID ASSESSID IDVARVAL": ["a" * 24],
-        "QSSPID": [f"{'a' * 24}/{10**9}"],
-        "MISRSN SVREASOC QSREASND REASND REASON": [reason, *MissedReason, *ExitKind],
-        "FRMSTAT SVSTATE STATE": [*Status, "died in window", "not in plan", "in grace"],
-        "SCRSTAT": ScoreStatus,
-        "MODE": CollectionMode,
-        "ORIGTR": ["participant", "proxy"],
-        "HELPBY": HelpedBy,
-        "ALGOR": ALGORITHM_NAMES,
-        "BETTER": Direction,
-        "CRIT1": [f"{'S' * 8} > 100 ({each.source})" for each in THRESHOLD_SETS.values()],
-        "INSTR ITEM": ["i" * 32],
-        "INSTRVER": ["1" * 20],
-        "TXTSHA": ["0" * 64],
-        "LANG LANGUAGE": ["abc_DE"],
-        "TZONE": available_timezones(),
-        "DSTERM": DispositionKind,
-        "DSDECOD": ["INFORMED CONSENT OBTAINED", *(term for term, _scope in TERMS_OF_EXITS.values())],
-        "DSSCAT": [scope for _term, scope in TERMS_OF_EXITS.values()],
-        "DSCAT": ["PROTOCOL MILESTONE", "DISPOSITION EVENT"],
-        "DSSRC ICESRC": Owner,
-        "LATERSN": LateReason,
-        "ICECD": [*DispositionKind, "k" * LONGEST_WORD],
-        "ICESTAT": ["NONE RECORDED; OF ONE ARM ALONE", "WITHHELD"],
-        "ICEPREC": ["MONTH"],
-        "ICEPOS": ["SAME DAY", "NO EVENT", "WITHHELD"],
-        "REFTYPE": ["COMPLETED"],
-        "DTYPE": ["PHANTOM"],
-        "ITEMSTAT": ["LEFT BLANK", "NOT TICKED"],
-        "QORIG QEVAL": ["Protocol"],
-        "QNAM IDVAR SRCVAR SRCDOM": ["N" * 8],
-        "QSEVLINT": ["-P10000D"],
-        "QSSTAT": ["NOT DONE"],
-        "AWU": ["DAYS"],
-        "DOMAIN RDOMAIN": ["QS"],
-        "RFRNDTC": [format_instant(AT)],
-        "QSDTC SVSTDTC ENTRYDTC DSDTC ICEASOF": ["2026-03-04T03:00:00Z"],
-        "RFSTDTC RFICDTC DTHDTC DSSTDTC SVOPDTC SVTGDTC SVCLDTC DRDTC ICEDTC": ["2026-03-04"],
-    }
     longest = {
-        name: max(len(str(text)) for text in some) for names, some in texts.items() for name in names.split()
+        name: max(len(str(text)) for text in some) for names, some in TEXTS.items() for name in names.split()
     }
     for table in DATASETS:
         for column in (each for each in table.columns if each.kind is ColumnKind.text):
