@@ -7,8 +7,8 @@ work and the hot statements enter; its driver takes no other statement, and no c
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -186,21 +186,6 @@ def page_engine(engine: Engine) -> Engine:
     """For pages that read by plain statements alone."""
     pages: Engine | None = engine.get_execution_options().get(_PAGES)
     return pages or engine
-
-
-@contextmanager
-def open_page_connection(engine: Engine) -> Iterator[Connection]:
-    """A connection that can only read, by plain statements.
-
-    On PostgreSQL each statement is a transaction by itself, as each sees what was committed before it anyhow:
-    that spares the round trips of BEGIN and COMMIT. On SQLite all of them see the same.
-    """
-    with page_engine(engine).connect() as connection:
-        if connection.dialect.name == "sqlite":
-            connection.begin()
-        yield connection
-        if connection.in_transaction():
-            connection.commit()
 
 
 def find_write_guard(connection: Connection) -> WriteGuard:

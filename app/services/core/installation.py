@@ -20,8 +20,8 @@ from app.services.core.clock_watch import ClockWatch
 from app.services.core.pack_registry import PackRegistry, StudyPacks
 from app.services.core.page_epochs import PageEpochs
 from app.services.core.secrets import SecretBox
-from app.storage.engine import open_page_connection
 from app.storage.proof.row_facts import FactKey
+from app.storage.statements.connections import open_page_connection
 from app.storage.unit_of_work import UnitOfWork
 
 
