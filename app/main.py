@@ -46,11 +46,11 @@ from app.web.middleware.compression import Compression
 from app.web.middleware.forwarding import TrustedProxies
 from app.web.middleware.head import HeadRequests
 from app.web.middleware.logs import AccessLog
+from app.web.middleware.route_index import RouteIndex
 from app.web.middleware.security import BodyLimit, ReadableRequest, SameOrigin, SecurityHeaders
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages
 from app.web.permissions import check_routes
-from app.web.route_index import RouteIndex
 from app.web.statics import StaticFiles
 from app.web.urls import DESK
 

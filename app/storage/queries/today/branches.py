@@ -2,8 +2,7 @@
 
 Each is the SQL twin of a part of `app.domain.today.reasons.find_reasons` (a test proves the two equal),
 is bounded by now and numbers of the plan, and is read through a partial index, so that closed forms cost
-nothing.
-A reason more is a row in `SOURCES`.
+nothing. A reason more is a row in `SOURCES`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,8 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel import col
 
 from app.domain.plans.plan import Plan
@@ -22,6 +19,7 @@ from app.domain.records.messages import MessageState
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import Reason
 from app.storage.queries.slots import awaits_answers, code_literal
+from app.storage.queries.today.moment_functions import DaysAfter, HalfGone
 from app.storage.tables.capture import Alert, AnswerEvent
 from app.storage.tables.messages import MESSAGE_UNDELIVERED, Message
 from app.storage.tables.participants import Contact, Participant, Snooze, TeamRequest
@@ -53,9 +51,9 @@ def shape_of(plans: Iterable[Plan], hides_arm: bool, filtered: bool) -> TodaySha
 def rule_moments(plans: Sequence[Plan], at: datetime) -> dict[str, Any]:
     """The moments that the plan's numbers make of now, by the names of the parameters.
 
-    The rule is that of the first plan; forms of the other versions reach as far as theirs. Of a form half of
-    whose window is gone less is left than half of the longest window. Begun or not, a form that closed until
-    `settled` takes no answers any more, and one that opens until `opening` closes until `reached`.
+    The rule is that of the first plan; forms of the other versions reach as far as theirs. Of a form that is
+    half gone less than half of the longest window is left; one that closed until `settled` takes no answers
+    any more, and one that opens until `opening` closes until `reached`.
     """
     plan, rule = plans[0], plans[0].worklist
     entry_days = max(each.diary.entry_days if each.diary else 0 for each in plans)
@@ -95,47 +93,6 @@ def moment(name: str) -> sa.BindParameter[datetime]:
 _NOW = moment("now")
 SITES = sa.bindparam("sites", type_=sa.Integer, expanding=True)
 LOCKED = sa.bindparam("locked", type_=sa.BigInteger, expanding=True)
-
-
-class HalfGone(sa.sql.functions.FunctionElement[bool]):
-    """Whether half of the time between two moments is over at the whole second of a third."""
-
-    type = sa.Boolean()
-    inherit_cache = True
-    name = "half_gone"
-
-
-@compiles(HalfGone)
-def _half_gone(element: HalfGone, compiler: SQLCompiler, **options: object) -> str:
-    opens, closes, now = (compiler.process(each, **options) for each in element.clauses)
-    second = f"date_trunc('second', {now})"
-    return f"({second} - {opens} >= {closes} - {second})"
-
-
-@compiles(HalfGone, "sqlite")
-def _half_gone_in_sqlite(element: HalfGone, compiler: SQLCompiler, **options: object) -> str:
-    opens, closes, now = (f"strftime('%s', {compiler.process(each, **options)})" for each in element.clauses)
-    return f"({now} * 2 >= {opens} + {closes})"
-
-
-class DaysAfter(sa.sql.functions.FunctionElement[datetime]):
-    """The moment so many times 24 hours after another, or before it, to the microsecond."""
-
-    type = _MOMENT
-    inherit_cache = True
-    name = "days_after"
-
-
-@compiles(DaysAfter)
-def _days_after(element: DaysAfter, compiler: SQLCompiler, **options: object) -> str:
-    since, days = (compiler.process(each, **options) for each in element.clauses)
-    return f"({since} + {days} * interval '24 hours')"
-
-
-@compiles(DaysAfter, "sqlite")
-def _days_after_in_sqlite(element: DaysAfter, compiler: SQLCompiler, **options: object) -> str:
-    since, days = (compiler.process(each, **options) for each in element.clauses)
-    return f"(strftime('%Y-%m-%d %H:%M:%S', {since}, {days} || ' days') || substr({since}, 20))"
 
 
 _SNOOZED_AT = col(Snooze.recorded_at)
