@@ -52,7 +52,8 @@ SCREEN = """() => {
 }"""
 # What stands in a list is told by its name there; what is not ticked counts as not answered.
 CHECKED = """() => [].slice.call(document.querySelectorAll('#f section[id^=s-]')).map((section) => {
-  const form = document.getElementById('f'), told = section.dataset, box = form.elements[told.box];
+  const form = document.getElementById('f'), told = section.dataset;
+  const box = form.elements[told.box || 'tick_' + section.id.slice(2)];
   if (told.list) {
     const none = form.querySelector('#none').checked, done = form.querySelector('#done').checked;
     return [section.querySelector('h1').textContent, none || done, +done];

@@ -27,7 +27,7 @@ SAID = {
     "on": {"en": "Reminders are on now.", "zh_CN": "提醒已开启。"},
     "here": {"en": "This one", "zh_CN": "本机"},
     "removed": {"en": "Removed.", "zh_CN": "已移除"},
-    "called": {"en": "You asked for a call", "zh_CN": "请我们给您回电"},
+    "called": {"en": "You asked for a call", "zh_CN": "请我们给您打电话"},
     "withdrawn": {"en": "Request withdrawn.", "zh_CN": "已撤回。"},
     "thanks": {"en": "Thank you. We will call you.", "zh_CN": "谢谢您。我们会给您打电话。"},
     "told": {"en": "there is a mistake. The team will call you.", "zh_CN": "说这份问卷填错了。"},

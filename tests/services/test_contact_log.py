@@ -31,8 +31,9 @@ from app.services.patient.team_requests import request_call
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.setup.studies import create_staff
 from app.storage.queries.staff import find_staff_names
+from app.storage.row_changes import participant_chain
 from app.storage.tables.messages import Message
-from app.storage.tables.participants import ContactEntry, Snooze
+from app.storage.tables.participants import ContactEntry, Participant, Snooze
 from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.services.people import START, Person, days, enrolled
@@ -154,6 +155,16 @@ def test_a_row_rests_until_its_day_or_until_it_is_brought_back(person: Person) -
     assert recorded(person.installation, AuditEvent.WORK_RESUMED) == 1
     with person.installation.read() as session:
         assert session.exec(select(Snooze.reasons)).one() == " call "
+
+
+def test_a_list_read_inside_an_act_shows_what_the_act_has_changed(person: Person) -> None:
+    request_call(ParticipantContext(person.installation, person.participant(START), START))
+    context = desk(person)
+    with context.unit_of_work() as work:
+        work.session.get_one(Participant, key(person)).language = "zh_CN"
+        work.record(AuditEvent.LANGUAGE_CHANGED, participant_chain(key(person)))
+        (row,) = get_today(replace(context, opened=work), TodayFilter(language="zh_CN")).rows
+    assert row.subject == person.subject
 
 
 def test_another_reason_brings_a_resting_row_back(person: Person) -> None:

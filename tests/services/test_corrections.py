@@ -1,6 +1,7 @@
 """A correction is proposed on the participant's word, signed by somebody else, and is a new version."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -12,6 +13,7 @@ from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.corrections.correction_list import list_corrections
 from app.services.clinic.corrections.decisions import DecisionEntry
 from app.services.clinic.corrections.proposals import ProposedAnswer
+from app.services.clinic.open_requests import close_request, list_open_requests
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.correction_news import CorrectionState, list_correction_news
@@ -147,3 +149,9 @@ def test_lists_and_news_tell_what_waits_and_what_was_decided(
     assert told()[0] is CorrectionState.checking
     investigator.decide(sent, third, declined + days(1), DecisionEntry("declined", "it was meant so"))
     assert told() == (CorrectionState.declined, declined + days(1))
+    later = replace(participant, at=declined + days(2))
+    request_correction(later, sent.slot("BL").public_id)
+    nurse = StaffContext(installation, sent.nurse, declined + days(3))
+    (asked,) = list_open_requests(nurse)
+    close_request(nurse, asked.request_id, "as it was")
+    assert told() == (CorrectionState.answered, declined + days(3))

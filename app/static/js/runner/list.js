@@ -5,8 +5,8 @@
 // The question over the list has 'data-list'. Its hidden box 'done' says that the list was gone through (answer 1),
 // its last box 'none' that nothing of it was there (0). A section with 'data-own' is asked only if its box is ticked,
 // and not to tick it is an answer: NOT_TICKED; one with 'data-box' depends on the box of another. With 'data-tick' the
-// tick says it all. A section with 'data-like' came with its heading alone. OPEN: ticked, or begun anew, and not answered. It is recorded, so that another phone knows it; to everything
-// else such a section is not answered.
+// tick says it all. A section with 'data-like' came with its heading alone. OPEN: ticked, or begun anew, and not
+// answered. It is recorded, so that another phone knows it; to everything else such a section is not answered.
 
 var NOT_TICKED = -1, OPEN = -2;
 
