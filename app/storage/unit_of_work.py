@@ -272,13 +272,24 @@ class _Transaction:
 
     def insert_slots(self, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
-            self._tell(insert_slots(self.session.connection(), self._fact_key, rows))
+            with self._whole():
+                self._tell(insert_slots(self.session.connection(), self._fact_key, rows))
 
     def update_slots(self, participant_id: int, changed: SlotChanges) -> None:
         self.session.flush()
-        self._tell(update_slots(self.session.connection(), self._fact_key, participant_id, changed))
+        with self._whole():
+            self._tell(update_slots(self.session.connection(), self._fact_key, participant_id, changed))
         if any(rests_feed_on(slot, new) for slot, new in changed):
             self.unpublished.add(participant_chain(participant_id))
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Let nothing be committed when this fails: some of its rows are written then, and none is told."""
+        try:
+            yield
+        except BaseException:
+            self.failed = True
+            raise
 
     def _tell(self, changes: Iterable[RowChange]) -> None:
         """Let what was changed be told by an event, without which nothing is committed from now on."""

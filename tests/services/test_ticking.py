@@ -1,6 +1,8 @@
 """What time makes owed is done once, in order, and whatever else happens."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -237,9 +239,8 @@ def test_the_index_answers_what_is_owed(migrated_sqlite_url: str) -> None:
         with heard(installation.engine) as statements:
             find_due_work(ClockContext(installation, START))
         moments = ["2026-03-02 01:30:00.000000"] * statements[0].count("?")
-        with installation.read() as session:
-            connection = session.connection()
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statements[0]}", tuple(moments)).all()
+    with closing(sqlite3.connect(migrated_sqlite_url.removeprefix("sqlite:///"))) as driver:
+        plan = driver.execute(f"EXPLAIN QUERY PLAN {statements[0]}", moments).fetchall()
     told = " ".join(str(row) for row in plan)
     assert "ix_slot_wake" in told
     assert "ix_message_waiting" in told

@@ -4,7 +4,7 @@ An attack gets an open unit of work and the pieces of the trial; it imports what
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,8 +31,9 @@ from app.storage.audit import (
 from app.storage.database.plain_reads import PlainRead
 from app.storage.database.write_guard import WriteRefused
 from app.storage.proof.row_facts import FactKey, changed_row_fact
+from app.storage.queries.slots import list_slot_records
 from app.storage.row_changes import participant_chain
-from app.storage.statements.connections import open_autocommit, open_transaction
+from app.storage.statements.connections import open_autocommit, open_page_connection, open_transaction
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedHead
@@ -223,6 +224,41 @@ def prepared(place: Place) -> None:
     place.connection.exec_driver_sql("EXPLAIN ANALYZE EXECUTE evil")
 
 
+def told_to_write(
+    opened: Callable[[Engine], AbstractContextManager[Connection]], write: Callable[[Connection], object]
+) -> Attack:
+    """A connection that reads, outside a transaction, after a function changed how PostgreSQL begins them."""
+
+    def attack(place: Place) -> None:
+        place.work.session.rollback()
+        with opened(place.engine) as reading:
+            if place.engine.dialect.name == "postgresql":
+                reading.exec_driver_sql("SELECT set_config('default_transaction_read_only', 'off', false)")
+            write(reading)
+
+    return attack
+
+
+def by_driver(connection: Connection) -> None:
+    driver: Any = connection.connection.dbapi_connection
+    driver.cursor().execute(WORDS)
+
+
+def half_changed(place: Place) -> None:
+    """The first of two slots is changed when the second turns out to be nobody's."""
+    slot = next(iter(list_slot_records(place.work.session, place.trial.participant)))
+    missed = [(each, each._replace(missed_reason="x")) for each in (slot, slot._replace(id=77))]
+    with suppress(WriteRefused):
+        place.work.update_slots(place.trial.participant, missed)
+
+
+def half_stored(place: Place) -> None:
+    """Two slots of one name, of which SQLite has stored the first by then."""
+    slot = place.work.session.get_one(Slot, place.trial.slot).model_dump(exclude={"id"})
+    with suppress(sa.exc.IntegrityError):
+        place.work.insert_slots([{**slot, "visit": visit, "public_id": "x"} for visit in ("X", "Y")])
+
+
 def add(row: SQLModel) -> Attack:
     return lambda place: place.work.session.add(row)
 
@@ -289,6 +325,13 @@ ATTACKS: dict[str, Attack] = {
     "driver's bytes": lambda place: place.driver.cursor().execute(WORDS.encode()),
     "driver's words again": same_words,
     "driver from the pool": from_pool,
+    "a page": told_to_write(open_page_connection, lambda reading: reading.execute(UPDATE)),
+    "a page's driver": told_to_write(open_page_connection, by_driver),
+    "reading in autocommit": told_to_write(
+        lambda engine: engine.execution_options(isolation_level="AUTOCOMMIT").connect(), by_driver
+    ),
+    "slots half changed": half_changed,
+    "slots half stored": half_stored,
     "flush event before": in_flush_event("before_flush"),
     "flush event after": in_flush_event("after_flush"),
     "mapper event": in_mapper_event,

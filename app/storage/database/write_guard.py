@@ -1,7 +1,8 @@
 """What one connection may write now, and whether all that it wrote has its entry in the audit trail.
 
 A statement that writes reaches a database only here: the engine compares the tables of its structure with
-those that were allowed, and the driver's own cursor takes no other statement than the one just compared.
+those that were allowed, and the driver's own cursor takes no other statement than the one just compared. On
+a connection that reads neither takes one, whatever the database itself would say.
 """
 
 import re
@@ -136,8 +137,10 @@ class WriteGuard:
         verdict = judge_words(statement)
         if verdict.refused:
             raise WriteRefused(verdict.refused)
-        if verdict.reads or not self.writes:  # what writes, the database itself refuses then
+        if verdict.reads:
             return
+        if not self.writes:  # the database refuses it too, unless `set_config` told it otherwise
+            raise WriteRefused("the connection is read-only")
         if self._allowance is None:
             raise WriteRefused(f"{verdict.word} outside a unit of work")
         self._allowance.check(context)
@@ -150,7 +153,7 @@ class WriteGuard:
     def check(self, statement: object) -> None:
         """Let the driver execute a statement that the engine has just compared, or one that reads."""
         compared, self._compared = self._compared, None
-        if not self.writes or statement in (compared, _NOTHING):
+        if statement in (compared, _NOTHING):
             return
         if not isinstance(statement, str) or not judge_words(statement).reads:
             raise WriteRefused("a statement that the engine has not seen")
