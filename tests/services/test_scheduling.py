@@ -3,6 +3,8 @@
 from datetime import date
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from sqlmodel import select
 
 from app.domain.plans.status import Status
@@ -13,8 +15,9 @@ from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.services.schedule.exemptions import excuse_visit
 from app.services.schedule.requested_visits import cancel_visit, request_visit
-from app.services.schedule.slot_changes import NOT_IN_PLAN, change_slots
+from app.services.schedule.slot_changes import NOT_IN_PLAN, change_slots, rename_steps
 from app.services.schedule.slots import current_anchors
+from app.storage.plain_rows import SlotRecord
 from app.storage.queries.slots import list_slot_records, slot_status
 from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Slot, VisitRecord
@@ -190,6 +193,24 @@ def test_codes_that_are_exchanged_are_given_one_after_the_other(person: Person) 
         date(2026, 3, 3),
         date(2026, 3, 4),
     ]
+
+
+CODES = st.lists(st.sampled_from("ABCDEFGH"), min_size=6, max_size=6, unique=True)
+
+
+@given(held=CODES, wanted=CODES, forms=st.lists(st.sampled_from(("q", "d")), min_size=6, max_size=6))
+@example(held=list("ABCDEF"), wanted=list("BCAEDG"), forms=["q"] * 6)  # rings of three and two, and a chain
+@example(held=list("ABCDEF"), wanted=list("ABCDEF"), forms=["q"] * 6)
+def test_no_two_forms_hold_one_code_on_the_way(held: list[str], wanted: list[str], forms: list[str]) -> None:
+    nothing = SlotRecord._make([None] * len(SlotRecord._fields))
+    named = enumerate(zip(held, forms, strict=True))
+    slots = [nothing._replace(id=key, visit=code, instrument=form) for key, (code, form) in named]
+    now = {slot.id: slot for slot in slots}
+    for before, after in rename_steps(zip(slots, wanted, strict=True)):
+        assert before == now[after.id]
+        assert all((each.visit, each.instrument) != (after.visit, after.instrument) for each in now.values())
+        now[after.id] = after
+    assert list(now.values()) == [slot._replace(visit=code) for slot, code in zip(slots, wanted, strict=True)]
 
 
 def test_a_waiting_requested_visit_stays_waiting(person: Person) -> None:
