@@ -30,7 +30,7 @@ _NO_BYTES = b""
 _START_OF_BYTES = id(_NO_BYTES) + bytes.__basicsize__ - 1
 _NEVER = -1
 """How often a probe is passed before SlipCover's Python takes it out."""
-_MAKER = (__version__, Path(__file__).stat().st_mtime_ns)
+_MAKER = (__version__, importlib.util.MAGIC_NUMBER, Path(__file__).stat().st_mtime_ns)
 _ARMED: list[CodeType] = []
 
 
