@@ -1,9 +1,10 @@
 """Engines for both databases: SQLite embedded, PostgreSQL in production. Private to storage but for opening.
 
 Every connection is read-only by the database's own means (SQLite: `query_only` and an authorizer; PostgreSQL:
-a read-only transaction) unless a unit of work or a hot statement opened it. And on a connection that may
-write, a statement writes only the tables that were allowed to it by `allow_tables`, which only the unit of
-work and the hot statements enter; its driver takes no other statement, and no commit while an entry is owed.
+a read-only transaction) and takes no statement but one that reads, unless a unit of work or a hot statement
+opened it. And on a connection that may write, a statement writes only the tables that were allowed to it by
+`allow_tables`, which only the unit of work and the hot statements enter; its driver takes no other statement,
+and no commit while an entry is owed.
 """
 
 import sqlite3
