@@ -9,7 +9,6 @@ from functools import lru_cache
 
 from app.domain.alerts.rules import AlertRule
 from app.domain.instruments.definition import Condition
-from app.domain.people.names import is_plain_subject
 from app.domain.plans.windows import Unit
 
 ENROLMENT, TREATMENT_WITHDRAWAL = "enrolment", "treatment_withdrawal"
@@ -355,9 +354,8 @@ class Plan:
         return (*(rule.code for rule in self.arm_revealing_rules), *(phase.code for phase in phases))
 
     def names_subject(self, subject_key: str) -> bool:
-        """Whether a text is a participant's code of this study: of its pattern, and for files to hold."""
-        plain = is_plain_subject(subject_key)
-        return plain and re.fullmatch(self.subject_pattern, subject_key, re.ASCII) is not None
+        """Whether a text is of this study's pattern of codes; a new one is `is_plain_subject` too."""
+        return re.fullmatch(self.subject_pattern, subject_key, re.ASCII) is not None
 
     def site_of_subject(self, subject_key: str, site: str) -> str | None:
         """The site that a participant's code begins with; None in a study whose codes name no site.
