@@ -30,6 +30,7 @@ from app.services.capture.forms import FormAccess, find_form
 from app.services.core.acts import new_page_key
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.installation import Installation
+from app.services.patient.urgent_call import get_urgent_call
 from app.web.acts import ACTS, read_act
 from app.web.cookies import get_cookie, other_tokens
 from app.web.dependencies import At, CurrentInstallation, get_installation, get_now
@@ -114,7 +115,9 @@ class ParticipantRequest:
     ) -> Response:
         """Render the page; `seen` is the newest entry that it shows, where that can spoil its acts."""
         key = new_page_key(self.installation, self.participant.public_id, self.at, seen)
-        return render(self.request, page, status, replace(self.frame, page_key=str(key)), headers)
+        call = get_urgent_call(self.context)
+        frame = replace(self.frame, page_key=str(key), call_phone=call.phone)
+        return render(self.request, page, status, frame, headers)
 
     def acting(self, about: str) -> "ParticipantRequest":
         """The same request, its act being about this one record alone."""

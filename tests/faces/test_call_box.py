@@ -3,6 +3,7 @@
 import pytest
 
 from tests.faces.visitors import Phone
+from tests.markup import parsed
 from tests.services.people import START
 from tests.services.site_hours import keep_hours
 
@@ -18,3 +19,30 @@ def test_an_open_form_names_the_number_that_answers_at_this_hour(phone: Phone) -
     assert phone.call_numbers(f"/f/{slot}") == ["tel:05715550000"]
     again = phone.client.post(f"/f/{slot}/submit", data={"action": "send", "submission_id": "s"})
     assert (again.status_code, 'href="tel:05715550000"' in again.text) == (422, True)
+
+
+@pytest.mark.req("ALR-05")
+def test_who_feels_unwell_is_told_the_number_that_answers_at_this_hour(phone: Phone) -> None:
+    """Beside an urgent answer or without one, in both languages, on every page that says it."""
+    slot = phone.begin()
+    phone.send(slot)
+    phone.client.post(f"/sent/{slot}/correction")
+    assert told_numbers(phone, slot) == {("tel:05715550000",)}
+    keep_hours(phone.person, "120", mon="08:00-21:00")
+    assert told_numbers(phone, slot) == {("tel:05715550000",)}
+    keep_hours(phone.person, "120", mon="20:00-21:00")
+    assert told_numbers(phone, slot) == {("tel:120", "tel:05715550000")}
+    assert "don't wait for our call: call 120 ." in parsed(phone.client.get("/help/call").text).text
+    phone.client.post("/language", data={"lang": "zh_CN"})
+    shown = parsed(phone.client.get("/home").text).one("p", class_="sos").text
+    assert shown.startswith("您的回答不会马上有人看。如果您感到不舒服，请拨打 120 。")
+    assert shown.endswith("研究团队（上班时间）： 0571‑5550000")
+    keep_hours(phone.person, "", mon="20:00-21:00")
+    assert told_numbers(phone, slot) == {("tel:05715550000",)}
+
+
+def told_numbers(phone: Phone, slot: str) -> set[tuple[str, ...]]:
+    """The numbers of the sentence about feeling unwell, of all pages that say it."""
+    pages = ("/home", "/help", f"/f/{slot}/done", f"/sent/{slot}/asked")
+    told = (parsed(phone.client.get(page).text).one("p", class_="sos") for page in pages)
+    return {tuple(link["href"] for link in each.all("a")) for each in told}

@@ -1,4 +1,4 @@
-"""Whom a participant is to call at once because of an answer they gave today."""
+"""Whom a participant is to call at once: because of an answer they gave today, or who feels unwell."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -19,6 +19,7 @@ class PageFrame:
     `size` is how large the reader wants text. `static_root` is the hashed address of the static
     files, e.g. `/static/1f2e3d4c`. `page_key` goes along with each act that the page offers.
     `mark` says on a phone of several people whose page it is; the form document has a gap for it.
+    `phone` is the site's number, `call_phone` the one that answers at this hour.
     `alert_hours`: within how many hours somebody looks at an answer that alerts; 0: nobody watches.
     """
 
@@ -31,6 +32,7 @@ class PageFrame:
     static_root: str
     study_name: str = "Daybook"
     phone: str = ""
+    call_phone: str = ""
     languages: tuple[tuple[str, str], ...] = tuple((known.code, known.name) for known in LANGUAGES)
     size: str = ""  # "" | "large" | "extra_large"
     home_url: str = "/"
