@@ -15,7 +15,7 @@ from app.domain.datasets.events import build_ice, build_icepos
 from app.domain.datasets.history import SubjectHistory, fold_history
 from app.domain.datasets.questionnaires import build_qs
 from app.domain.datasets.study import DatasetStudy, study_day
-from app.domain.datasets.subjects import build_dm, build_ds, build_sv
+from app.domain.datasets.subjects import build_dm, build_ds, build_sv, missing_reason
 from app.domain.datasets.tables import Row
 from app.domain.datasets.terms import parse_terms, plain_terms
 from app.domain.instruments.scoring.registry import score_answers
@@ -368,3 +368,13 @@ def test_a_section_that_went_is_told_field_by_field() -> None:
         (each.field, each.old, each.new, each.instrument_version) for each in list_changes([before], [after])
     ]
     assert changes == [("answers", "", "1", "1.1"), ("item_status.pain", "not_ticked", "", "1.1")]
+
+
+def test_of_two_exits_of_one_day_a_form_is_missing_for_the_first_by_kind() -> None:
+    """Whichever of them was recorded first, and only for one that ends questionnaires."""
+    missed = event("f-W12", 3, slot=slot("W12", "missed", "2026-04-30"))
+    kinds = ("withdrew_study", "lost", "death", "completed")
+    for listed in (kinds, kinds[::-1]):
+        left = event("p/status", 4, status={"in_force": [LEFT | {"kind": kind} for kind in listed]})
+        told = history(person(), missed, left)
+        assert missing_reason(told, told.forms[0]) == "DEATH"

@@ -214,13 +214,13 @@ def missing_reason(history: SubjectHistory, form: FormFact) -> str | None:
 
 
 def _exit_inside(history: SubjectHistory, form: FormFact) -> str | None:
-    """The first exit that ended questionnaires while the window of a form was open."""
+    """The first exit that ended questionnaires inside the window of a form, of one day by its kind."""
     opens, closes = form.day("opens_on"), form.last_day
     if opens is None or closes is None:
         return None
     inside = (left for left in history.exits if left.kind in tuple(ExitKind))
-    days = {left.effective_on: left.kind for left in inside if opens <= left.effective_on <= closes}
-    return days[min(days)] if days else None
+    counted = [(left.effective_on, left.kind) for left in inside if opens <= left.effective_on <= closes]
+    return min(counted)[1] if counted else None
 
 
 def randomised_on(history: SubjectHistory) -> date | None:
