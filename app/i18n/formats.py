@@ -12,6 +12,7 @@ from app.domain.plans.windows import local_day, start_of_day
 from app.i18n.languages import Language
 
 _MOMENTS = {"zh_CN": "y年M月d日 HH:mm", "en": "d MMMM y, HH:mm"}
+_WITH_OFFSET = {"zh_CN": "{}（UTC{}）", "en": "{} (UTC{})"}
 _MONTHS = {"zh_CN": "y年M月", "en": "MMMM y"}
 _LAST_DAYS = {"zh_CN": "M月d日（EEEE）", "en": "EEEE, d MMMM y"}
 _CLOCKS = {"zh_CN": "M月d日 HH:mm", "en": "d MMM, HH:mm"}
@@ -49,7 +50,8 @@ def format_stated(stated: str, language: Language) -> str:
 @lru_cache(maxsize=4096)
 def format_moment(at: datetime, zone: str, language: Language) -> str:
     """An instant in a zone's local time with its offset, e.g. `27 November 2026, 10:03 (UTC+08:00)`."""
-    return f"{format_local_time(at, zone, language)} (UTC{at.astimezone(ZoneInfo(zone)).isoformat()[-6:]})"
+    offset = at.astimezone(ZoneInfo(zone)).isoformat()[-6:]
+    return _WITH_OFFSET[language.code].format(format_local_time(at, zone, language), offset)
 
 
 @lru_cache(maxsize=4096)

@@ -39,3 +39,20 @@ def test_percent_signs_markup_and_blocks_read_as_without_folding(
     tmp_path: Path, source: str, words: str
 ) -> None:
     assert said(tmp_path, source, "en", value="<i>", safe=Markup("<b>")) == words
+
+
+def test_no_blank_follows_a_full_width_sign(tmp_path: Path) -> None:
+    """Whatever decides what is shown, and whatever follows; English keeps its blanks."""
+    one, other = '{{ _("Nothing to fill in today.") }}', '{{ _("We will remind you.") }}'
+    for source in (
+        f"{one} {other} {{{{ x }}}}",
+        f"{{% if x %}}{one}{{% else %}}1。{{% endif %}}{{% set y = 1 %}}{{% if x %}} {other}{{% endif %}}",
+        f"{one}{{% if x %}}{{% elif y %}}{other}{{% endif %}} {other}",
+        f"{{% for each in [1, 2] %}}{one} {other}{{% endfor %}} <i>2</i>",
+    ):
+        told, kept = (said(tmp_path, source, code, x=True, y=False) for code in ("zh_CN", "en"))
+        assert "。" in told
+        assert "。 " not in told.removesuffix(" <i>2</i>")
+        assert ". " in kept
+    assert said(tmp_path, f"{one}{{% if x %}}1{{% endif %}} 2", "zh_CN", x=True).endswith("1 2")
+    assert said(tmp_path, "{{ x }} " + one, "zh_CN", x="。").startswith("。 ")  # what was typed stays

@@ -1,5 +1,6 @@
 """Which language a browser gets, and how days, moments and numbers read there."""
 
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_a_language_is_known_by_its_code_and_its_tag() -> None:
             CHINESE,
             "2026年11月27日星期五",
             "2026年11月27日",
-            "2026年11月28日 04:03 (UTC+08:00)",
+            "2026年11月28日 04:03（UTC+08:00）",
             "11月28日 04:03",
             "2026年11月28日 04:03",
         ),
@@ -76,7 +77,7 @@ def test_days_and_moments_read_as_people_write_them(
     assert formats.format_number(1234.5, spoken) == "1,234.5"
     midnight = datetime(2026, 11, 26, 16, tzinfo=UTC)
     assert formats.format_opening(midnight, "Asia/Shanghai", spoken) == day
-    assert formats.format_opening(AT, "Asia/Shanghai", spoken) == moment.removesuffix(" (UTC+08:00)")
+    assert formats.format_opening(AT, "Asia/Shanghai", spoken) == re.sub(r" ?[(（]UTC.*", "", moment)
     assert formats.format_opening(None, "Asia/Shanghai", spoken) == ""
 
 

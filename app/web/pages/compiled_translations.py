@@ -19,6 +19,10 @@ POLICY = "daybook.words"
 """Where an environment keeps its catalogue for its compiler."""
 _VALUE = re.compile(r"%\((\w+)\)s")
 _OF_CONTEXT = frozenset({"_", "gettext", "ngettext"})
+_WIDE_STOPS = tuple("。！？；：，")
+"""Signs of Chinese that bring their own distance to what follows."""
+_SILENT = (nodes.Assign, nodes.AssignBlock, nodes.FromImport, nodes.Import)
+"""What shows nothing where it stands."""
 _TRIED = 101
 """Numbers for which a sentence with a number is looked up, to see on what its form depends."""
 
@@ -30,7 +34,9 @@ class CompiledTranslations(CodeGenerator):
         words: NullTranslations = self.environment.policies[POLICY]
         self._tables: dict[str, str] = {}
         self.writeline(f"from {__name__} import call_plainly, escape_value")
-        super().visit_Template(_Folding(words).visit(node), frame)
+        folded = _Folding(words).visit(node)
+        _close_up(folded.body, stopped=False)
+        super().visit_Template(folded, frame)
         for table, name in self._tables.items():
             self.writeline(f"{name} = {table}")
 
@@ -211,3 +217,34 @@ def _join(shown: Sequence[nodes.Stmt]) -> Sequence[nodes.Stmt]:
         else:
             joined.append(each)
     return joined
+
+
+def _close_up(body: Sequence[nodes.Node], *, stopped: bool) -> bool:
+    """Drop the blank between sentences where a full-width sign ends one; whether one ends what is shown here.
+
+    `stopped`: what stands before ends with one. What a macro shows is not known, and links keep their blank.
+    """
+    for each in body:
+        if isinstance(each, nodes.Output):
+            stopped = _close_output(each, stopped=stopped)
+        elif isinstance(each, nodes.If):
+            branches = [each.body, *(other.body for other in each.elif_), each.else_]
+            ends = [_close_up(branch, stopped=stopped) for branch in branches]
+            stopped = all(ends)
+        else:
+            for name in ("body", "else_"):
+                _close_up(getattr(each, name, ()), stopped=False)
+            stopped = stopped and isinstance(each, _SILENT)
+    return stopped
+
+
+def _close_output(output: nodes.Output, *, stopped: bool) -> bool:
+    for each in output.nodes:
+        if not isinstance(each, nodes.TemplateData):
+            stopped = False
+            continue
+        if stopped and each.data == " ":
+            each.data = ""
+        else:
+            stopped = each.data.endswith(_WIDE_STOPS)
+    return stopped
