@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
+from app.domain.people.identifying import names_somebody
 from app.domain.records.acts import KeyedAct, page_owner, parse_page_key
 from app.domain.records.audit import AuditEvent
 from app.services.core.acts import check_repeated
@@ -24,6 +25,8 @@ from app.web.permissions import RouteMismatch
 FIELD = "act"
 STALE = frozenset({"page_outdated", "page_used", "state_changed", "preview_changed"})
 """Refusals of an act because of the page that offered it: what is true now is shown beside them."""
+_EXPLAINING = ("reason", "note", "outcome")
+"""Fields in which staff say in their own words why or what they did."""
 SIGNING = frozenset({"password", "one_time_code", "passkey"})
 """Fields in which staff sign an act; they are no part of what was typed."""
 _SAFE = frozenset({"GET", "HEAD"})
@@ -232,6 +235,13 @@ EXEMPT: Mapping[tuple[str, str], str] = {
 """What needs no key, and why."""
 
 
+def _find_identifying(path: str, fields: Mapping[str, str]) -> tuple[str, ...]:
+    """Fields of an act about a participant whose words may not go into the trail: it cannot be emptied."""
+    if not path.startswith(urls.PARTICIPANT) and path != urls.REQUEST:
+        return ()
+    return tuple(name for name in _EXPLAINING if names_somebody(fields.get(name, "")))
+
+
 def check_acts(routes: Sequence[BaseRoute]) -> None:
     """Compare the routes that write with the two tables. Raises RouteMismatch naming the difference."""
     writing = {
@@ -276,6 +286,7 @@ def read_act(
         spoiled_by=rule.spoiled_by,
         unwritable=find_unwritable_fields(dict(typed)),
         too_long=find_long_fields(dict(typed)),
+        identifying=_find_identifying(request.scope["route"].path, fields),
     )
     check_repeated(installation, act)
     return act

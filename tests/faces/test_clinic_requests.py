@@ -78,10 +78,12 @@ def test_requests_are_closed_with_their_outcome(nurse: TestClient) -> None:
     empty = nurse.post(correction, data={"outcome": " "})
     assert (empty.status_code, "Please write the outcome." in empty.text) == (422, True)
     assert nurse.post(correction, data={"outcome": "x" * 401}).status_code == 422
+    named = nurse.post(correction, data={"outcome": "called 0571 8700 0000"})
+    assert (named.status_code, "This seems to hold a telephone number" in named.text) == (422, True)
     done = nurse.post(call)
     assert (done.status_code, done.headers["location"]) == (303, "/desk/requests?done=1")
     assert nurse.post(call).status_code == 409
-    assert nurse.post(correction, data={"outcome": "noted on paper"}).status_code == 303
+    assert nurse.post(correction, data={"outcome": "noted on paper of 0571-001"}).status_code == 303
     assert "The request has been closed." in page(nurse, "/desk/requests?done=1").text
     assert "No requests are open." in page(nurse, "/desk/requests").text
 

@@ -129,6 +129,8 @@ def test_a_row_rests_and_is_brought_back(clinic: ClinicFixture, nurse: TestClien
     (reasons,) = [each["value"] for each in form.all("input", name="reasons")]
     assert nurse.get(f"{clinic.url}/snooze", headers=FRAGMENT).text.lstrip().startswith("<tr")
     typed = {"reasons": reasons, "reason": "on holiday", "until": "2026-03-05"}
+    named = nurse.post(f"{clinic.url}/snooze", data=typed | {"reason": "see 0571-002, call 13812345678"})
+    assert (named.status_code, "This seems to hold a telephone number" in named.text) == (422, True)
     refused = nurse.post(f"{clinic.url}/snooze", data=typed | {"until": "2026-09-05"})
     assert "at most 28 days ahead" in refused.text
     assert 'value="on holiday"' in refused.text

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.domain.alerts.rules import AlertRule
-from app.domain.capture.corrections import names_somebody
+from app.domain.people.identifying import names_somebody
 from app.domain.refusal import Refused, raise_all
 from app.domain.typed_text import trim_text
 

@@ -1,18 +1,11 @@
 """Corrections of what was submitted: why, on what evidence, what was decided, and what that changes."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
 from app.domain.instruments.responses import AnswerValue
-from app.domain.typed_text import narrow_text
-
-_IDENTIFYING = re.compile("[0-9][0-9 -]{5,}[0-9]|[^ ]@[^ ]")
-"""What looks like a telephone, a number of an identity card, or an e-mail address."""
-_DAY = re.compile("(?<![0-9-])20[0-9]{2}-[01]?[0-9]-[0-3]?[0-9](?![0-9-])")
-"""A day as computers write it, which is none of them."""
 
 
 class CorrectionReason(StrEnum):
@@ -76,11 +69,6 @@ def find_changed_items(
 def needs_second_reason(submitted_on: date, decided_on: date, days: int) -> bool:
     """Whether a correction is so late that its approval takes a reason of its own."""
     return decided_on > submitted_on + timedelta(days=days)
-
-
-def names_somebody(words: str) -> bool:
-    """Whether words seem to hold a telephone, a card's number or an e-mail address."""
-    return _IDENTIFYING.search(_DAY.sub("day", narrow_text(words))) is not None
 
 
 def _answer(stored: object) -> AnswerValue:

@@ -46,7 +46,7 @@ class KeyedAct:
     where the page has no key, or another person's). `result` is the address of its first result. Entries of
     `spoiled_by` that are newer than `seen` spoil it; `about` narrows them to those that change one record.
     `unwritable` names the fields with text that cannot be stored, `too_long` those whose text is too long.
-    `epoch` is that of the page.
+    `identifying` those whose words seem to say who a participant is. `epoch` is that of the page.
     """
 
     key: str
@@ -60,13 +60,18 @@ class KeyedAct:
     about: str = ""
     unwritable: tuple[str, ...] = ()
     too_long: tuple[str, ...] = ()
+    identifying: tuple[str, ...] = ()
     epoch: int = 0
 
     def check_texts(self) -> None:
-        """Refuse each field that cannot be stored. Raises Refused: "control_characters", "words_too_long"."""
+        """Refuse each field that cannot be stored, or must not be.
+
+        Raises Refused: "control_characters", "words_too_long", "identifying_words".
+        """
         unwritable = [Refused("control_characters", field=each) for each in self.unwritable]
         too_long = [Refused("words_too_long", field=each, most=LONGEST_TEXT) for each in self.too_long]
-        raise_all([*unwritable, *too_long])
+        identifying = [Refused("identifying_words", field=each) for each in self.identifying]
+        raise_all([*unwritable, *too_long, *identifying])
 
     def part(self, name: str, body: str) -> "KeyedAct":
         """The act upon one of several records that this act is about: done once, like the whole.

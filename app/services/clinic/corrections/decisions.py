@@ -9,11 +9,11 @@ from sqlmodel import Session, col, select
 from app.domain.capture.corrections import (
     CorrectionOutcome,
     find_changed_items,
-    names_somebody,
     needs_second_reason,
     read_item_corrections,
 )
 from app.domain.instruments.responses import ValidAnswers
+from app.domain.people.identifying import names_somebody
 from app.domain.plans.publication import FORM_AMENDED
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission

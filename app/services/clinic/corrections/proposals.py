@@ -12,7 +12,6 @@ from app.domain.capture.corrections import (
     CorrectionReason,
     ItemCorrection,
     find_changed_items,
-    names_somebody,
 )
 from app.domain.capture.document import complete_document
 from app.domain.instruments.definition import Item
@@ -25,6 +24,7 @@ from app.domain.instruments.responses import (
     validate_answer,
     without_unasked,
 )
+from app.domain.people.identifying import names_somebody
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange

@@ -8,7 +8,6 @@ from sqlmodel import Session
 
 from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.capture.arrival import Arrival
-from app.domain.capture.corrections import names_somebody
 from app.domain.capture.document import complete_document
 from app.domain.capture.paper import PaperOutcome, PaperReason, classify_paper
 from app.domain.capture.slot_view import SlotDates
@@ -21,6 +20,7 @@ from app.domain.instruments.responses import (
     validate_answer,
     without_unasked,
 )
+from app.domain.people.identifying import names_somebody
 from app.domain.plans.schedule import needs_late_reason
 from app.domain.plans.status import ANSWERABLE, Status, died_in_window
 from app.domain.plans.windows import Window, local_day, start_of_day
