@@ -1,11 +1,14 @@
 """A form that begins with a list, in a real browser: ticks, what is asked of them, taking them back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from app.domain.capture.outbox import item_tokens
 from app.domain.instruments.responses import NOT_TICKED, OPEN
+from app.patient.forms.pages import Choice, Question, RunnerKind
 from tests.faces import page_samples as samples
 from tests.faces.phones import Phone, phone_with
 from tests.page_time import wait_until
@@ -144,3 +147,23 @@ def test_a_draft_opens_where_it_was_left(chromium: Browser) -> None:
         ticked = phone.page.locator("#s-any_symptom .o :checked + span")
         assert [each.inner_text() for each in ticked.all()] == ["Cough", "Sleep problems"]
         expect_held(phone, pain=NOT_TICKED, cough=OPEN, sleep=0, any_symptom=OPEN)
+
+
+def test_an_answer_to_what_was_ticked_decides_too_what_is_asked(chromium: Browser) -> None:
+    """The one runner that knows both rules: a question that no box stands for, beside those of a list."""
+    page, choices = samples.form(samples.LISTED), (Choice("1", "No"), Choice("2", "Yes"))
+    after = Question("relief", 90, "choice", "Did anything help?", choices, ask_if="pain>=5")
+    questions = (*page.questions, after)
+    parts = samples.assets().parts(questions, dark=False)
+    assert parts.kind is RunnerKind.all
+    both = replace(page, questions=questions, parts=parts, key=item_tokens(len(questions), b"x"))
+    for phone in phone_with(chromium, both):
+        tick(phone, "Pain")
+        phone.next()
+        phone.choose(7)
+        phone.next()
+        assert phone.question == "Did anything help?"
+        phone.page.click("#back")
+        phone.choose(3)
+        phone.next()
+        assert phone.question == "Check your answers"
