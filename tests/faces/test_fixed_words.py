@@ -47,6 +47,7 @@ def test_no_blank_follows_a_full_width_sign(tmp_path: Path) -> None:
     for source in (
         f"{one} {other} {{{{ x }}}}",
         f"{{% if x %}}{one}{{% else %}}1。{{% endif %}}{{% set y = 1 %}}{{% if x %}} {other}{{% endif %}}",
+        f"{{% set y %}}{one} {other}{{% endset %}}{{{{ y }}}}",
         f"{one}{{% if x %}}{{% elif y %}}{other}{{% endif %}} {other}",
         f"{{% for each in [1, 2] %}}{one} {other}{{% endfor %}} <i>2</i>",
     ):
