@@ -13,6 +13,8 @@ from app.domain.people.identifying import names_somebody
         "call 0571-5550000",
         "打 ０５７１－８７００ ００００",
         "555 0000",
+        "138-001 38000",
+        "8 138-001-380",
         "id 330102194001011234",
         "li@example.org",
     ],
