@@ -107,7 +107,7 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     # enrolment and setting up
     "bad_subject": invalid(N_("This code doesn't match the study's pattern: %(allowed)s.")),
     "subject_not_plain": invalid(
-        N_("A code has at most %(most)s signs, which are Latin letters, digits and plain signs.")
+        N_("A code has at most %(most)s characters: plain letters, digits and punctuation.")
     ),
     "subject_of_other_site": invalid(
         N_("%(subject)s is a code of site %(allowed)s, and cannot be used at site %(site)s.")
