@@ -7,7 +7,6 @@ bare commit is refused, whichever code path it came from (AUD-01).
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -24,7 +23,6 @@ from app.domain.records.audit import GENESIS, AuditEvent, FieldChange
 from app.domain.records.feed import FeedEventDraft
 from app.storage.act_keys import claim_act
 from app.storage.audit import (
-    UnauditedChange,
     UnpublishedChange,
     bookkeeping_writes,
     build_entry,
@@ -34,8 +32,8 @@ from app.storage.audit import (
 from app.storage.database.write_guard import WriteRefused
 from app.storage.engine import allow_tables, find_write_guard, write_engine
 from app.storage.feed_log import PendingEvent, append_feed_events
-from app.storage.proof.event_tables import COVERS
-from app.storage.proof.row_facts import FactKey, RowChange, RowFact, flushed_row_fact
+from app.storage.proof.declared_events import DeclaredEvent, cover_change
+from app.storage.proof.row_facts import FactKey, RowChange, flushed_row_fact
 from app.storage.row_changes import (
     chain_of_row,
     changes_published_fact,
@@ -52,20 +50,6 @@ from app.storage.tables.schedule import Slot
 
 _NO_KEY = FactKey(b"")
 """For a storage of which nobody holds a key; an installation always gives its own."""
-
-
-@dataclass(slots=True)
-class DeclaredEvent:
-    """An event recorded in this transaction, by whom and when, with the changes it answers for."""
-
-    event: AuditEvent
-    chain: str
-    study_id: int | None
-    reason: str | None
-    actor: Actor
-    at: datetime
-    changes: list[FieldChange] = field(default_factory=list)
-    facts: list[RowFact] = field(default_factory=list)
 
 
 class UnitOfWork:
@@ -285,11 +269,9 @@ class _Transaction:
     @contextmanager
     def _whole(self) -> Iterator[None]:
         """Let nothing be committed when this fails: some of its rows are written then, and none is told."""
-        try:
-            yield
-        except BaseException:
-            self.failed = True
-            raise
+        before, self.failed = self.failed, True
+        yield
+        self.failed = before
 
     def _tell(self, changes: Iterable[RowChange]) -> None:
         """Let what was changed be told by an event, without which nothing is committed from now on."""
@@ -302,7 +284,7 @@ class _Transaction:
         self.session.flush()
         declared = self.declared[self._assigned :]
         for change in self._collected:
-            _cover(declared, change)
+            cover_change(declared, change)
         self._collected.clear()
         self._assigned = len(self.declared)
 
@@ -393,18 +375,3 @@ class _Transaction:
 def _in_order(rows: Iterable[SQLModel]) -> list[SQLModel]:
     """Changed rows of a session by table and key: the session has them in no order."""
     return sorted(rows, key=lambda row: (str(row.__tablename__), sa.inspect(row).identity))
-
-
-def _cover(declared: Sequence[DeclaredEvent], change: RowChange) -> None:
-    """Give a changed row to the first event that covers its table in its own chain.
-
-    A participant's rows are told in their chain alone, where whoever proves them looks for it; others by any
-    event that covers them.
-    """
-    able = [each for each in declared if change.table in COVERS.get(each.event, ())]
-    answering = [each for each in able if change.chain in (None, each.chain)]
-    if not answering:
-        names = [f"{each.record}.{each.field}" for each in change.changes[:1]] or [change.table]
-        raise UnauditedChange(f"{names[0]} changed without an event")
-    answering[0].changes.extend(change.changes)
-    answering[0].facts.extend([] if change.fact is None else [change.fact])
