@@ -151,7 +151,10 @@ class UnitOfWork:
         self._transaction.insert_slots(rows)
 
     def update_slots(self, participant_id: int, changed: SlotChanges) -> None:
-        """Change slots of a participant, and tell it likewise. Raises WriteRefused as `update_slots`."""
+        """Change slots of a participant, and tell it likewise.
+
+        Raises WriteRefused for one that is not theirs, or would become another; nothing is committed then.
+        """
         self._transaction.update_slots(participant_id, changed)
         for slot, _new in changed:
             self.reread(Slot, slot.id)
@@ -214,10 +217,11 @@ class JoinedUnitOfWork(UnitOfWork):
         self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
     ) -> None:
         if kind is not None:
-            self._transaction.failed = True
+            self._transaction.unfinished += 1
             return
-        self._finish()
-        self._transaction.assign_changes()
+        with self._transaction.whole():
+            self._finish()
+            self._transaction.assign_changes()
 
 
 class _Transaction:
@@ -228,7 +232,7 @@ class _Transaction:
         self._fact_key = fact_key
         self.declared: list[DeclaredEvent] = []
         self.feed_events: dict[int, list[PendingEvent]] = {}
-        self.failed = False
+        self.unfinished = 0
         self.unpublished: set[str] = set()
         self._assigned = 0
         self._collected: list[RowChange] = []
@@ -256,22 +260,22 @@ class _Transaction:
 
     def insert_slots(self, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
-            with self._whole():
+            with self.whole():
                 self._tell(insert_slots(self.session.connection(), self._fact_key, rows))
 
     def update_slots(self, participant_id: int, changed: SlotChanges) -> None:
         self.session.flush()
-        with self._whole():
+        with self.whole():
             self._tell(update_slots(self.session.connection(), self._fact_key, participant_id, changed))
         if any(rests_feed_on(slot, new) for slot, new in changed):
             self.unpublished.add(participant_chain(participant_id))
 
     @contextmanager
-    def _whole(self) -> Iterator[None]:
-        """Let nothing be committed when this fails: some of its rows are written then, and none is told."""
-        before, self.failed = self.failed, True
+    def whole(self) -> Iterator[None]:
+        """Let nothing be committed unless this ends well: some rows may be written then, and none is told."""
+        self.unfinished += 1
         yield
-        self.failed = before
+        self.unfinished -= 1
 
     def _tell(self, changes: Iterable[RowChange]) -> None:
         """Let what was changed be told by an event, without which nothing is committed from now on."""
@@ -291,14 +295,13 @@ class _Transaction:
     @contextmanager
     def hot_connection(self, chain: str) -> Iterator[Connection]:
         self.write_declared()
-        self.failed = True  # unless it ends well
-        yield self.session.connection()
-        self.failed = False
+        with self.whole():
+            yield self.session.connection()
         self.session.expire(self._heads[chain])
 
     def write_declared(self) -> None:
         """Write an entry for each event that was declared, in its chain, and append to the feeds."""
-        if self.failed:
+        if self.unfinished:
             raise WriteRefused("an act of this transaction failed")
         self.assign_changes()
         if self.unpublished:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 
 import pytest
@@ -185,6 +185,27 @@ def test_a_slot_changed_by_one_statement_stays_whose_it_is(
         work.update_slots(trial.participant, [(slot, slot._replace(public_id="another"))])
     with pytest.raises(WriteRefused, match="not one of"), UnitOfWork(engine, SYSTEM, at) as work:
         work.update_slots(other, [(slot, later(slot))])
+
+
+@pytest.mark.req("AUD-01")
+def test_what_failed_and_was_caught_is_never_committed(engine: Engine, trial: Trial, at: datetime) -> None:
+    slot = slot_of(engine, trial)
+    wrong = [(each, each._replace(missed_reason="x")) for each in (slot, slot._replace(id=77))]
+
+    def fail_beside_hot_statements(work: UnitOfWork) -> None:
+        with work.hot_connection(trial.chain), suppress(WriteRefused):
+            work.update_slots(trial.participant, wrong)
+
+    def fail_at_the_end_of_an_act(work: UnitOfWork) -> None:
+        with suppress(UnauditedChange), work.joined(SYSTEM, at) as act:
+            act.session.get_one(Participant, trial.participant).language = "en"
+        work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)  # that of another act
+
+    for fail in (fail_beside_hot_statements, fail_at_the_end_of_an_act):
+        with pytest.raises(WriteRefused, match="failed"), UnitOfWork(engine, SYSTEM, at) as work:
+            fail(work)
+    assert slot_of(engine, trial) == slot
+    assert language(engine, trial) == "zh_CN"
 
 
 @pytest.mark.req("AUD-01")
