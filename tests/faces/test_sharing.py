@@ -1,5 +1,8 @@
 """One phone, two participants: both stay bound, one is active, neither sees anything of the other."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from fastapi import FastAPI
 
@@ -189,9 +192,9 @@ def test_each_person_has_a_mark_on_every_page_that_no_record_holds(phone: Phone,
     client.post("/unlock", data=CHECK)
     client.post("/settings/mark", data={"drawing": "heart", "nickname": ""})
     assert 'aria-label="Red heart"' in client.get(f"/f/{phone.begin()}").text
-    with phone.person.installation.read() as session:
-        base = session.connection().connection.driver_connection
-        dump = "".join(base.iterdump()) if base else "奶奶"
+    with closing(sqlite3.connect(str(phone.person.installation.engine.url.database))) as base:
+        dump = "".join(base.iterdump())
+    assert phone.person.subject in dump
     assert "奶奶" not in dump
     client.post(
         "/settings/leave",

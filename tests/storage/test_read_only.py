@@ -54,6 +54,13 @@ def test_a_bulk_statement_is_refused_in_a_unit_of_work(
 
 
 @pytest.mark.req("AUD-01")
+def test_a_select_that_writes_all_the_same_is_refused_by_the_database(postgres_engine: Engine) -> None:
+    drawn = sa.text("SELECT nextval(pg_get_serial_sequence('participant', 'id'))")
+    with pytest.raises(WriteRefused, match="read-only"), postgres_engine.connect() as connection:
+        connection.execute(drawn)
+
+
+@pytest.mark.req("AUD-01")
 def test_only_bookkeeping_columns_are_set_without_an_entry(
     engine: Engine, trial: Trial, at: datetime
 ) -> None:
