@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from app.storage.tables.columns import big_key_type
+from app.storage.tables.columns import big_key_type, partial_index
 
 
 class AuditEntry(SQLModel, table=True):
@@ -15,12 +15,7 @@ class AuditEntry(SQLModel, table=True):
     __table_args__ = (
         sa.UniqueConstraint("chain", "seq"),
         sa.Index("ix_audit_entry_at", "at", "id"),
-        sa.Index(
-            "ix_audit_entry_contradicted",
-            "chain",
-            sqlite_where=sa.text("event = 'edc:body:contradicted'"),
-            postgresql_where=sa.text("event = 'edc:body:contradicted'"),
-        ),
+        partial_index("ix_audit_entry_contradicted", "chain", where="event = 'edc:body:contradicted'"),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=big_key_type())
     chain: str = Field(max_length=40)

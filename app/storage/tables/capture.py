@@ -10,7 +10,7 @@ from app.domain.alerts.handling import AlertActionKind
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
 from app.domain.capture.paper import PaperOutcome, PaperReason
 from app.domain.desk.matters import MatterDecision, MatterKind
-from app.storage.tables.columns import big_key_type, enum_type, json_type
+from app.storage.tables.columns import big_key_type, enum_type, json_type, partial_index
 
 PAPER_WAITS = sa.text("outcome IN ('first', 'differs')")
 """What the index of paper entries that may wait holds; said word for word in a query to use it."""
@@ -33,13 +33,7 @@ class AnswerEvent(SQLModel, table=True):
     __table_args__ = (
         sa.UniqueConstraint("slot_id", "revision"),
         sa.UniqueConstraint("slot_id", "client", "seq"),
-        sa.Index(
-            "ix_answer_event_unaware",
-            "slot_id",
-            "item",
-            sqlite_where=sa.text("base < revision - 1"),
-            postgresql_where=sa.text("base < revision - 1"),
-        ),
+        partial_index("ix_answer_event_unaware", "slot_id", "item", where="base < revision - 1"),
         sa.CheckConstraint("NOT (value IS NOT NULL AND words IS NOT NULL)", name="one_value"),
     )
     id: int | None = Field(default=None, primary_key=True, sa_type=big_key_type())
@@ -129,14 +123,7 @@ class PaperEntry(SQLModel, table=True):
     """
 
     __tablename__ = "paper_entry"
-    __table_args__ = (
-        sa.Index(
-            "ix_paper_entry_waits",
-            "study_id",
-            sqlite_where=PAPER_WAITS,
-            postgresql_where=PAPER_WAITS,
-        ),
-    )
+    __table_args__ = (partial_index("ix_paper_entry_waits", "study_id", where=PAPER_WAITS),)
     id: int | None = Field(default=None, primary_key=True)
     public_id: str = Field(unique=True, max_length=24)
     participant_id: int = Field(foreign_key="participant.id", index=True)
@@ -202,10 +189,8 @@ class Alert(SQLModel, table=True):
 
     __table_args__ = (
         sa.UniqueConstraint("slot_id", "rule"),
-        sa.Index(
-            "ix_alert_open", "study_id", "raised_at", sqlite_where=ALERT_OPEN, postgresql_where=ALERT_OPEN
-        ),
-        sa.Index("ix_alert_waking", "wake_at", sqlite_where=ALERT_WAKING, postgresql_where=ALERT_WAKING),
+        partial_index("ix_alert_open", "study_id", "raised_at", where=ALERT_OPEN),
+        partial_index("ix_alert_waking", "wake_at", where=ALERT_WAKING),
     )
     id: int | None = Field(default=None, primary_key=True)
     public_id: str = Field(unique=True, max_length=24)

@@ -30,6 +30,12 @@ def table_of(kind: type[SQLModel]) -> sa.Table:
     return kind.__table__  # type: ignore[attr-defined, no-any-return]  # SQLModel declares it at run time
 
 
+def partial_index(name: str, *columns: str, where: str | sa.TextClause, unique: bool = False) -> sa.Index:
+    """An index of the rows of one condition, the same on both databases."""
+    condition = sa.text(where) if isinstance(where, str) else where
+    return sa.Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
 class _Numbered(Protocol):
     @property
     def id(self) -> int | None: ...

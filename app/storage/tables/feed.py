@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from app.domain.records.exports import ExportKind
-from app.storage.tables.columns import enum_type, json_type
+from app.storage.tables.columns import enum_type, json_type, partial_index
 
 
 class FeedHead(SQLModel, table=True):
@@ -71,17 +71,9 @@ class DataExport(SQLModel, table=True):
 
     __tablename__ = "data_export"
     __table_args__ = (
-        sa.Index(
-            "ix_data_export_waiting",
-            "lease_until",
-            sqlite_where=sa.text("ended_at IS NULL"),
-            postgresql_where=sa.text("ended_at IS NULL"),
-        ),
-        sa.Index(
-            "ix_data_export_kept",
-            "kept_until",
-            sqlite_where=sa.text("kept_until IS NOT NULL AND removed_at IS NULL"),
-            postgresql_where=sa.text("kept_until IS NOT NULL AND removed_at IS NULL"),
+        partial_index("ix_data_export_waiting", "lease_until", where="ended_at IS NULL"),
+        partial_index(
+            "ix_data_export_kept", "kept_until", where="kept_until IS NOT NULL AND removed_at IS NULL"
         ),
         sa.Index("ix_data_export_actor", "study_id", "actor_id", "id"),
     )

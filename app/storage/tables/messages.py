@@ -5,6 +5,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from app.storage.tables.columns import partial_index
+
 MESSAGE_WAITING = sa.text("state IN ('queued', 'sending')")
 """What the index of waiting messages holds; a query must say it word for word to use that index."""
 
@@ -18,18 +20,8 @@ class Message(SQLModel, table=True):
 
     __table_args__ = (
         sa.UniqueConstraint("slot_id", "window_version", "kind"),
-        sa.Index(
-            "ix_message_waiting",
-            "lease_until",
-            sqlite_where=MESSAGE_WAITING,
-            postgresql_where=MESSAGE_WAITING,
-        ),
-        sa.Index(
-            "ix_message_undelivered",
-            "settled_at",
-            sqlite_where=MESSAGE_UNDELIVERED,
-            postgresql_where=MESSAGE_UNDELIVERED,
-        ),
+        partial_index("ix_message_waiting", "lease_until", where=MESSAGE_WAITING),
+        partial_index("ix_message_undelivered", "settled_at", where=MESSAGE_UNDELIVERED),
     )
     id: int | None = Field(default=None, primary_key=True)
     slot_id: int = Field(foreign_key="slot.id", sa_type=sa.BigInteger)
@@ -52,12 +44,7 @@ class AlertMessage(SQLModel, table=True):
     __tablename__ = "alert_message"
     __table_args__ = (
         sa.UniqueConstraint("alert_id", "staff_id", "escalation"),
-        sa.Index(
-            "ix_alert_message_waiting",
-            "lease_until",
-            sqlite_where=MESSAGE_WAITING,
-            postgresql_where=MESSAGE_WAITING,
-        ),
+        partial_index("ix_alert_message_waiting", "lease_until", where=MESSAGE_WAITING),
     )
     id: int | None = Field(default=None, primary_key=True)
     alert_id: int = Field(foreign_key="alert.id")

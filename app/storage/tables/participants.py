@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 from app.domain.plans.status import ExitKind
 from app.domain.records.participants import TeamRequestKind, TextSize
 from app.domain.today.contacts import ContactOutcome
-from app.storage.tables.columns import enum_type
+from app.storage.tables.columns import enum_type, partial_index
 
 NEVER_SIGNED_IN = "activated_at IS NULL AND exit_kind IS NULL AND consent_version IS NOT NULL"
 
@@ -27,13 +27,7 @@ class Participant(SQLModel, table=True):
     __table_args__ = (
         sa.UniqueConstraint("study_id", "subject"),
         sa.Index(None, "site_id"),
-        sa.Index(
-            "ix_participant_unused",
-            "site_id",
-            "enrolled_at",
-            sqlite_where=sa.text(NEVER_SIGNED_IN),
-            postgresql_where=sa.text(NEVER_SIGNED_IN),
-        ),
+        partial_index("ix_participant_unused", "site_id", "enrolled_at", where=NEVER_SIGNED_IN),
     )
     id: int | None = Field(default=None, primary_key=True)
     public_id: str = Field(unique=True, max_length=24)
@@ -142,14 +136,13 @@ class TeamRequest(SQLModel, table=True):
 
     __tablename__ = "participant_request"
     __table_args__ = (
-        sa.Index(
+        partial_index(
             "uq_participant_request_open",
             "participant_id",
             "kind",
             "slot_key",
+            where="closed_at IS NULL",
             unique=True,
-            sqlite_where=sa.text("closed_at IS NULL"),
-            postgresql_where=sa.text("closed_at IS NULL"),
         ),
     )
     id: int | None = Field(default=None, primary_key=True)

@@ -7,27 +7,17 @@ from sqlmodel import Field, SQLModel
 
 from app.domain.plans.status import ExitKind
 from app.domain.records.anchors import AnchorStanding
-from app.storage.tables.columns import big_key_type, enum_type
+from app.storage.tables.columns import big_key_type, enum_type, partial_index
 
 
 class Anchor(SQLModel, table=True):
     """A dated fact from which visits are counted, with source and reason; history is kept."""
 
     __table_args__ = (
-        sa.Index(
-            "uq_anchor_current",
-            "participant_id",
-            "kind",
-            unique=True,
-            sqlite_where=sa.text("standing = 'current'"),
-            postgresql_where=sa.text("standing = 'current'"),
+        partial_index(
+            "uq_anchor_current", "participant_id", "kind", where="standing = 'current'", unique=True
         ),
-        sa.Index(
-            "ix_anchor_differing",
-            "participant_id",
-            sqlite_where=sa.text("standing = 'differing'"),
-            postgresql_where=sa.text("standing = 'differing'"),
-        ),
+        partial_index("ix_anchor_differing", "participant_id", where="standing = 'differing'"),
     )
     id: int | None = Field(default=None, primary_key=True)
     participant_id: int = Field(foreign_key="participant.id", index=True)
@@ -84,90 +74,40 @@ class Slot(SQLModel, table=True):
 
     __table_args__ = (
         sa.UniqueConstraint("participant_id", "visit", "instrument"),
-        sa.Index(
+        partial_index(
             "uq_slot_for_day",
             "participant_id",
             "instrument",
             "for_day",
+            where="for_day IS NOT NULL",
             unique=True,
-            sqlite_where=sa.text("for_day IS NOT NULL"),
-            postgresql_where=sa.text("for_day IS NOT NULL"),
         ),
-        sa.Index(
+        partial_index(
             "ix_slot_live_site",
             "site_id",
             "closes_at",
             "opens_at",
             "due_at",
             "overdue_at",
-            sqlite_where=sa.text(f"{_LIVE} AND for_day IS NULL"),
-            postgresql_where=sa.text(f"{_LIVE} AND for_day IS NULL"),
+            where=f"{_LIVE} AND for_day IS NULL",
         ),
-        sa.Index(
+        partial_index(
             "ix_slot_live_diary",
             "site_id",
             "closes_at",
             "opens_at",
             "overdue_at",
             "participant_id",
-            sqlite_where=sa.text(f"{_LIVE} AND for_day IS NOT NULL"),
-            postgresql_where=sa.text(f"{_LIVE} AND for_day IS NOT NULL"),
+            where=f"{_LIVE} AND for_day IS NOT NULL",
         ),
-        sa.Index(
-            "ix_slot_live_opens",
-            "site_id",
-            "opens_at",
-            sqlite_where=sa.text(f"{_LIVE} AND for_day IS NULL"),
-            postgresql_where=sa.text(f"{_LIVE} AND for_day IS NULL"),
-        ),
-        sa.Index(
-            "ix_slot_live_person",
-            "participant_id",
-            "closes_at",
-            sqlite_where=sa.text(_LIVE),
-            postgresql_where=sa.text(_LIVE),
-        ),
-        sa.Index(
-            "ix_slot_begun",
-            "site_id",
-            "grace_until",
-            sqlite_where=sa.text(f"{_LIVE} AND begun_at IS NOT NULL"),
-            postgresql_where=sa.text(f"{_LIVE} AND begun_at IS NOT NULL"),
-        ),
-        sa.Index(
-            "ix_slot_unexplained_site",
-            "site_id",
-            "closes_at",
-            sqlite_where=sa.text(_UNEXPLAINED),
-            postgresql_where=sa.text(_UNEXPLAINED),
-        ),
-        sa.Index(
-            "ix_slot_unexplained_study",
-            "study_id",
-            "closes_at",
-            sqlite_where=sa.text(_UNEXPLAINED),
-            postgresql_where=sa.text(_UNEXPLAINED),
-        ),
-        sa.Index(
-            "ix_slot_unexplained_person",
-            "participant_id",
-            "closes_at",
-            sqlite_where=sa.text(_UNEXPLAINED),
-            postgresql_where=sa.text(_UNEXPLAINED),
-        ),
-        sa.Index(
-            "ix_slot_unexplained_left",
-            "study_id",
-            "closes_at",
-            sqlite_where=sa.text(_UNEXPLAINED_LEFT),
-            postgresql_where=sa.text(_UNEXPLAINED_LEFT),
-        ),
-        sa.Index(
-            "ix_slot_wake",
-            "wake_at",
-            sqlite_where=sa.text("wake_at IS NOT NULL"),
-            postgresql_where=sa.text("wake_at IS NOT NULL"),
-        ),
+        partial_index("ix_slot_live_opens", "site_id", "opens_at", where=f"{_LIVE} AND for_day IS NULL"),
+        partial_index("ix_slot_live_person", "participant_id", "closes_at", where=_LIVE),
+        partial_index("ix_slot_begun", "site_id", "grace_until", where=f"{_LIVE} AND begun_at IS NOT NULL"),
+        partial_index("ix_slot_unexplained_site", "site_id", "closes_at", where=_UNEXPLAINED),
+        partial_index("ix_slot_unexplained_study", "study_id", "closes_at", where=_UNEXPLAINED),
+        partial_index("ix_slot_unexplained_person", "participant_id", "closes_at", where=_UNEXPLAINED),
+        partial_index("ix_slot_unexplained_left", "study_id", "closes_at", where=_UNEXPLAINED_LEFT),
+        partial_index("ix_slot_wake", "wake_at", where="wake_at IS NOT NULL"),
         sa.CheckConstraint(
             "(opens_at IS NULL) = (closes_at IS NULL) AND (opens_at IS NULL) = (due_at IS NULL)"
             " AND (opens_at IS NULL) = (overdue_at IS NULL) AND (opens_at IS NULL) = (grace_until IS NULL)",
