@@ -77,6 +77,7 @@ class ParticipantRequest:
         frame = person_frame(
             base_frame(self.request).speaking(self.language), self.installation, self.participant
         )
+        frame = replace(frame, call_phone=get_urgent_call(self.context).phone)
         if other_tokens(self.request) and (own := self.mark) is not None:
             frame = replace(frame, mark=self.draw_mark(own))
         size = self.participant.text_size
@@ -115,9 +116,7 @@ class ParticipantRequest:
     ) -> Response:
         """Render the page; `seen` is the newest entry that it shows, where that can spoil its acts."""
         key = new_page_key(self.installation, self.participant.public_id, self.at, seen)
-        call = get_urgent_call(self.context)
-        frame = replace(self.frame, page_key=str(key), call_phone=call.phone)
-        return render(self.request, page, status, frame, headers)
+        return render(self.request, page, status, replace(self.frame, page_key=str(key)), headers)
 
     def acting(self, about: str) -> "ParticipantRequest":
         """The same request, its act being about this one record alone."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faces.visitors import Phone
+from tests.faces.visitors import ANSWERS, Phone
 from tests.markup import parsed
 from tests.services.people import START
 from tests.services.site_hours import keep_hours
@@ -42,7 +42,10 @@ def test_who_feels_unwell_is_told_the_number_that_answers_at_this_hour(phone: Ph
 
 
 def told_numbers(phone: Phone, slot: str) -> set[tuple[str, ...]]:
-    """The numbers of the sentence about feeling unwell, of all pages that say it."""
+    """The numbers of the sentence about feeling unwell, on pages and on the thanks of the runner."""
     pages = ("/home", "/help", f"/f/{slot}/done", f"/sent/{slot}/asked")
-    told = (parsed(phone.client.get(page).text).one("p", class_="sos") for page in pages)
+    texts = [phone.client.get(page).text for page in pages]
+    again = {**ANSWERS, "submission_id": "s1", "reviewed": "1"}
+    thanks = phone.client.post(f"/f/{slot}/submit", data=again, headers={"accept": "application/json"})
+    told = (parsed(text).one("p", class_="sos") for text in (*texts, thanks.text))
     return {tuple(link["href"] for link in each.all("a")) for each in told}
