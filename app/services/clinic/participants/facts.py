@@ -1,7 +1,7 @@
 """What is recorded of a participant beside their forms, and by whom, as staff read it."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -143,16 +143,22 @@ def _invitation(row: RecordLine) -> IssuedInvitation:
     return IssuedInvitation(row.at, row.seen_at, row.other_at, row.ended_at, row.who)
 
 
-def _kept_apart(rows: Iterable[RecordLine], shown: Mapping[int, SlotRecord]) -> Iterator[QuarantinedAnswers]:
-    for row in rows:
-        if row.slot_id in shown:
-            yield QuarantinedAnswers(shown[row.slot_id], row.kind, row.at)
+def _list_kept_apart(
+    rows: Iterable[RecordLine], shown: Mapping[int, SlotRecord]
+) -> tuple[QuarantinedAnswers, ...]:
+    return tuple(
+        QuarantinedAnswers(shown[row.slot_id], row.kind, row.at) for row in rows if row.slot_id in shown
+    )
 
 
-def _conflicts(rows: Iterable[RecordLine], shown: Mapping[int, SlotRecord]) -> Iterator[AnswerConflict]:
-    for row in rows:
-        if row.slot_id in shown:
-            yield AnswerConflict(shown[row.slot_id], row.kind, row.at, row.other_at or row.at)
+def _list_conflicts(
+    rows: Iterable[RecordLine], shown: Mapping[int, SlotRecord]
+) -> tuple[AnswerConflict, ...]:
+    return tuple(
+        AnswerConflict(shown[row.slot_id], row.kind, row.at, row.other_at or row.at)
+        for row in rows
+        if row.slot_id in shown
+    )
 
 
 def read_recorded_facts(
@@ -176,14 +182,14 @@ def read_recorded_facts(
         devices=tuple(map(_device, lines.get("device", ()))),
         invitations=tuple(map(_invitation, lines.get("activation", ()))),
         requests=tuple(_request(me, row, shown) for row in reversed(lines.get("participant_request", ()))),
-        kept_apart=tuple(_kept_apart(lines.get("quarantine", ()), shown)),
+        kept_apart=_list_kept_apart(lines.get("quarantine", ()), shown),
         contradictions=tuple(
             read_contradiction(change)
             for row in lines.get("contradiction", ())
             for change in json.loads(row.note)
         ),
         contacts=fold_contacts((_contact(row), row.refers_to) for row in lines.get("contact_entry", ())),
-        conflicts=tuple(_conflicts(lines.get("conflict", ()), shown)),
+        conflicts=_list_conflicts(lines.get("conflict", ()), shown),
         answered={row.slot_id: row.number for row in lines.get("draft", ())},
         waiting_paper=frozenset(row.slot_id for row in lines.get("paper", ())),
         locked=bool(
