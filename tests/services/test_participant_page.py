@@ -13,6 +13,7 @@ from app.domain.plans.status import Status
 from app.domain.records.access import Actor, Permission, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
+from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.contacts import mask_address, reveal_contact
 from app.services.accounts.devices import revoke_device
@@ -49,7 +50,7 @@ from app.storage.tables.participants import Contact
 from app.storage.tables.studies import Site
 from tests.heard import heard, verbs
 from tests.refusals import refused
-from tests.services.arms import blinded
+from tests.services.arms import assign, blinded
 from tests.services.people import START, Person, bound, colleague, days, enrolment
 
 CLOSED = START + days(40)  # the baseline's window is over
@@ -174,12 +175,26 @@ def test_differing_and_earlier_dates_are_listed(installation: Installation, pers
 
 
 def test_a_blinded_plan_hides_what_reveals_the_arm(installation: Installation, person: Person) -> None:
-    person.anchor("sbrt_end", date(2026, 3, 20), CLOSED)
+    person.randomise(START.date(), START)
+    assign(person, "SBRT", 0)
+    ended = START + days(18)
+    person.anchor("sbrt_end", ended.date(), ended)
+    form = person.slot("EOT")
+    assert form.opens_at is not None
+    assert form.grace_until is not None
+    late = form.grace_until + days(1)
+    person.cookie = bound(person, form.opens_at)
+    person.begin("EOT", form.opens_at)
+    person.cookie = bound(person, late)
+    with pytest.raises(Refused, match="arrived_too_late"):
+        person.submit("EOT", late)
     veiled = blinded(installation)
-    plain = viewed(veiled, person.nurse, person, CLOSED)
-    trusted = viewed(veiled, colleague(Role.INVESTIGATOR, person.site), person, CLOSED)
+    plain = viewed(veiled, person.nurse, person, late)
+    trusted = viewed(veiled, colleague(Role.INVESTIGATOR, person.site), person, late)
     assert "sbrt_end" not in [dated.kind.kind for dated in plain.dates]
     assert "sbrt_end" in [dated.kind.kind for dated in trusted.dates]
+    assert plain.kept_apart == ()
+    assert [each.slot.visit for each in trusted.kept_apart] == ["EOT"]
 
 
 @pytest.mark.req("PRI-01")
