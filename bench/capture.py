@@ -16,13 +16,13 @@ from bench.grown import Begun, add_begun
 from bench.load import CLIENTS, Requests, fetch, request
 from bench.machine import Memory
 from bench.run import Measured, Run
-from bench.serving import Served, daybook
+from bench.serving import Served
 from bench.trial import Trial, trial
 
 SITES, TINY_SITES = 20, 2
 FORMS = {"form": 320_000, "save": 8000, "submit": 80_000, "feed": 40}
 """Begun forms of each pass in a full run. Those with drafts are the participants 201 to 400."""
-TINY_FORMS = {"form": 800, "save": 400, "submit": 800, "feed": 1}
+TINY_FORMS = {"form": 800, "save": 400, "submit": 800, "desk": 0, "feed": 1}
 FLOOR_FORMS = 100_000
 _ITEMS = range(1, 31)
 _LOADED = re.compile(r"<(?:link|script|img)\b[^>]*?(?:href|src)=", re.IGNORECASE)
@@ -105,7 +105,7 @@ def begun_trial(run: Run, name: str) -> Iterator[BegunTrial]:
         return
     with trial(run.cluster, run.scale.of(SITES)) as made:
         count = run.scale.of(FORMS[name])
-        yield BegunTrial(made, add_begun(made, count), lambda: daybook(made.url, workers=run.scale.workers))
+        yield BegunTrial(made, add_begun(made, count), lambda: run.serve(made.url))
 
 
 @cache
@@ -113,7 +113,7 @@ def _shared(run: Run) -> tuple[Trial, Mapping[str, Sequence[Begun]], Served]:
     made = run.until_end.enter_context(trial(run.cluster, TINY_SITES))
     forms = iter(add_begun(made, sum(TINY_FORMS.values())))
     own = {name: list(islice(forms, count)) for name, count in TINY_FORMS.items()}
-    return made, own, run.until_end.enter_context(daybook(made.url, workers=run.scale.workers))
+    return made, own, run.until_end.enter_context(run.serve(made.url))
 
 
 def _beside_floor(run: Run, script: str, begun: BegunTrial, requests: Requests) -> tuple[float, Measured]:

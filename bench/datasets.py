@@ -60,7 +60,7 @@ class _Spent:
 
 def datasets(run: Run) -> Iterator[Figure]:
     """CPU of one process for all five formats, and its memory, which must not depend on the trial's size."""
-    people = run.scale.of(PEOPLE, 3)
+    people = run.scale.of(PEOPLE, 1)
     with sqlite_trial(1) as made, tempfile.TemporaryDirectory() as name:
         fill_whole_trial(made, people)
         make_cut(StaffContext(made.installation, SYSTEM, made.at), STUDY, CUT, "bench")

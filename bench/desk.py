@@ -1,6 +1,7 @@
 """The desk's pass: work list, participant page, matrix and report of a trial that has grown for years."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from statistics import median
 
@@ -11,11 +12,12 @@ from app.services.clinic.report.report import get_report
 from app.services.clinic.report.scope import ReportFilter
 from app.services.clinic.today.work_list import TodayFilter, get_today
 from app.services.core.context import StaffContext
+from bench.capture import begun_trial
 from bench.figures import Figure, at_most, at_most_hellos, milliseconds, p95
 from bench.grown import add_anchors, add_closed, add_diary, add_live, add_participants
 from bench.load import Connection, drive, repeating, request
 from bench.run import Run, listening
-from bench.serving import Served, daybook
+from bench.serving import Served
 from bench.trial import ALL_SITES, ONE_SITE, STUDY, Trial, trial
 
 SITES = 40
@@ -47,23 +49,37 @@ def desk(run: Run) -> Iterator[Figure]:
     """SQL alone before and after the closed slots are there, then the pages over HTTP, then the report."""
     people = run.scale.of(PEOPLE, TINY_PEOPLE)
     entries = TINY_DIARY_EACH if run.scale.tiny else DIARY_EACH
-    with trial(run.cluster, run.scale.of(SITES, 2)) as made:
-        add_participants(made, people)
+    with _peopled(run, people) as (made, serve):
         add_anchors(made, people)
         add_live(made, people, LIVE_EACH)
         young = _looks(run, made, None, _today)
         add_closed(made, people, CLOSED_EACH)
         add_diary(made, people, entries)
         yield from _statements(run, made, people * (CLOSED_EACH + entries), young)
-        with daybook(made.url, workers=run.scale.workers) as served:
+        with serve() as served:
             yield from _pages(run, served, made)
+        if run.scale.tiny:
+            yield from _reports(made, people, 1)
+            return
     with trial(run.cluster, run.scale.of(SITES, 2)) as made:
         reported = min(REPORTED, people)
         add_participants(made, reported)
         add_anchors(made, reported)
         add_closed(made, reported, CLOSED_EACH)
         add_diary(made, reported, entries)
-        yield from _reports(made, reported, 1 if run.scale.tiny else REPORT_LOOKS)
+        yield from _reports(made, reported, REPORT_LOOKS)
+
+
+@contextmanager
+def _peopled(run: Run, people: int) -> Iterator[tuple[Trial, Callable[[], AbstractContextManager[Served]]]]:
+    """A trial with so many participants, and how to have it served; a tiny run shares that of begun forms."""
+    if run.scale.tiny:
+        with begun_trial(run, "desk") as begun:
+            yield begun.made, begun.served
+        return
+    with trial(run.cluster, run.scale.of(SITES, 2)) as made:
+        add_participants(made, people)
+        yield made, lambda: run.serve(made.url)
 
 
 def _statements(run: Run, made: Trial, closed: int, young: "_Looks") -> Iterator[Figure]:

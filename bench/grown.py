@@ -13,6 +13,8 @@ from bench.trial import PLAN_VERSION, ZONE, Trial
 EVERY = 84
 """Days between two visits of a participant: twelve weeks."""
 _AROUND = 7
+_BEGUN_PLACE = 50
+"""Of a begun form among the visits: one that `add_live` and `add_closed` leave free."""
 _NULL = r"\N"
 _SLOT_COLUMNS = (
     "public_id,study_id,participant_id,site_id,visit,series,instrument,instrument_version,plan_version,"
@@ -87,7 +89,7 @@ def add_begun(made: Trial, count: int) -> list[Begun]:
         "slot",
         _SLOT_COLUMNS,
         (
-            _slot(made, number, len(made.sites), f"B{number}", 0, window, (begun, _NULL, _NULL))
+            _slot(made, number, len(made.sites), f"B{number}", _BEGUN_PLACE, window, (begun, _NULL, _NULL))
             for number in range(1, count + 1)
         ),
     )

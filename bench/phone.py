@@ -16,7 +16,7 @@ from bench.figures import Figure, at_most, milliseconds, p95
 from bench.grown import Begun, add_begun
 from bench.load import fetch, request
 from bench.run import Run
-from bench.serving import Served, daybook
+from bench.serving import Served
 from bench.trial import trial
 from tests.servers import chromium
 
@@ -67,7 +67,7 @@ def phone(run: Run) -> Iterator[Figure]:
     with (
         chromium() as browser,
         trial(run.cluster, 1) as made,
-        daybook(made.url, "http", run.scale.workers) as served,
+        run.serve(made.url, "http") as served,
     ):
         forms = add_begun(made, 3)[: 1 if tiny else 3]
         if tiny:

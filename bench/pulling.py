@@ -23,7 +23,7 @@ from bench.figures import Figure, at_least_share, at_most
 from bench.grown import Begun, add_begun
 from bench.load import Load, Requests, drive, fetch, request
 from bench.run import Run
-from bench.serving import Served, daybook
+from bench.serving import Served
 from bench.trial import STUDY, Trial, trial
 
 RESPONSES = 1_000_000
@@ -65,7 +65,7 @@ class _Pull:
 
 def pull(run: Run) -> Iterator[Figure]:
     """All scored responses in one stream; then a participant's page beside it, and beside an export."""
-    count, people = run.scale.of(RESPONSES, 200), run.scale.of(PEOPLE, 3)
+    count, people = run.scale.of(RESPONSES, 200), run.scale.of(PEOPLE, 1)
     with trial(run.cluster, 1) as made, tempfile.TemporaryDirectory() as folder:
         forms = add_begun(made, 201)
         line = spell_completed(made, forms[0])
@@ -74,7 +74,7 @@ def pull(run: Run) -> Iterator[Figure]:
         make_cut(StaffContext(made.installation, SYSTEM, made.at), STUDY, CUT, "bench")
         records = _fill(made, line, count)
         settings = {"DAYBOOK_EXPORTS": folder}
-        with daybook(made.url, workers=run.scale.workers, settings=settings) as served:
+        with run.serve(made.url, settings=settings) as served:
             drive(
                 served, _opening(forms[1:]), run.scale.seconds, READERS
             )  # the first form of a worker is slow

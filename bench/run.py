@@ -1,8 +1,8 @@
 """One run: its server, its scale, and H, the CPU of a request that does nothing."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import event
@@ -12,7 +12,7 @@ from app.storage.engine import page_engine
 from bench.figures import Figure
 from bench.load import Load, Requests, drive, repeating, request
 from bench.machine import Memory
-from bench.serving import WORKERS, Served
+from bench.serving import WORKERS, Served, daybook
 from tests.postgres import Cluster
 
 
@@ -68,6 +68,16 @@ class Run:
     def hello(self) -> float:
         """H now: CPU seconds of a bare request, driven exactly as ours are."""
         return drive(self.bare, repeating(request("GET", "/")), self.scale.seconds / 4).cpu_each
+
+    def serve(
+        self,
+        url: str,
+        scheme: str = "https",
+        workers: int | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> AbstractContextManager[Served]:
+        """Daybook on this database; that of a tiny run is forked, and needs not import everything anew."""
+        return daybook(url, scheme, workers or self.scale.workers, settings, forked=self.scale.tiny)
 
     def driven(self, served: Served, requests: Requests) -> Measured:
         """Our server under these requests. H is taken before and after: clock rates wander."""

@@ -6,7 +6,6 @@ from bench.capture import memory, saving_requests, sending_requests
 from bench.figures import Figure, milliseconds
 from bench.grown import add_begun
 from bench.run import Measured, Run
-from bench.serving import daybook
 from bench.trial import sqlite_trial
 
 SITES = 20
@@ -22,7 +21,7 @@ def sqlite(run: Run) -> Iterator[Figure]:
     with sqlite_trial(run.scale.of(SITES, 2)) as study:
         sent = run.scale.of(SENT, _TINY_SENT if run.scale.tiny else _LEAST_SENT)
         forms = add_begun(study, saved + sent)
-        with daybook(study.url, workers=1) as served:
+        with run.serve(study.url, workers=1) as served:
             save = run.driven(served, saving_requests(forms[:saved]))
             submit = run.driven(served, sending_requests(forms[saved:]))
     yield from _figures("save one answer", save)

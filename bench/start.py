@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.storage.migrations import migrate
 from bench.figures import Figure
 from bench.machine import children_of, cpu_of
 from bench.run import Run
+from bench.trial import migrated
 from tests import postgres
 
 RUNS = 7
@@ -33,9 +33,8 @@ _PATIENCE_SECONDS = 300.0
 
 def start(run: Run) -> Iterator[Figure]:
     """Medians of programs that run in turn, because clock rates wander; their byte code exists beforehand."""
-    name = run.cluster.create()
+    name = run.cluster.create(migrated(run.cluster))
     try:
-        migrate(run.cluster.url(name))
         with tempfile.TemporaryDirectory() as folder:
             # A tiny run uses the byte code that stands beside the modules, and starts nothing to make it.
             environ = _environment(run.cluster.url(name, postgres.APP), None if run.scale.tiny else folder)

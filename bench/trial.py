@@ -62,7 +62,7 @@ class Trial:
 @contextmanager
 def trial(cluster: Cluster, sites: int) -> Iterator[Trial]:
     """A fresh database with the study and so many sites; dropped afterwards."""
-    name = cluster.create(_template(cluster))
+    name = cluster.create(migrated(cluster))
     loader = PostgresLoader(f"{cluster.admin} user={OWNER} dbname={name}")
     try:
         with _opened(cluster.url(name, APP), loader, sites) as opened:
@@ -75,8 +75,9 @@ def trial(cluster: Cluster, sites: int) -> Iterator[Trial]:
 def sqlite_trial(sites: int) -> Iterator[Trial]:
     """The same in a SQLite file that goes with it."""
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/bench.sqlite3"
-        migrate(url)
+        file = Path(folder) / "bench.sqlite3"
+        file.write_bytes(_migrated_file())
+        url = f"sqlite:///{file}"
         with _opened(url, SqliteLoader(url), sites) as opened:
             yield opened
 
@@ -97,12 +98,21 @@ def _opened(url: str, loader: Loader, sites: int) -> Iterator[Trial]:
 
 
 @cache
+def _migrated_file() -> bytes:
+    """A migrated SQLite file, made once."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "migrated.sqlite3"
+        migrate(f"sqlite:///{file}")
+        return file.read_bytes()
+
+
+@cache
 def _library() -> Library:
     return load_library(_QUESTIONNAIRES, LANGUAGE_CODES)
 
 
 @cache
-def _template(cluster: Cluster) -> str:
+def migrated(cluster: Cluster) -> str:
     """The name of a migrated database of this server, made once: every pass works on a copy."""
     name = cluster.create()
     migrate(cluster.url(name))
