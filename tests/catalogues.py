@@ -56,9 +56,9 @@ def kept(code: str) -> Catalog:
     return _read(path_of(code), code)
 
 
-def faults(code: str) -> Iterator[str]:
-    """What keeps a catalogue from being complete and true."""
-    wanted, have = extracted(), kept(code)
+def faults(code: str, wanted: Catalog) -> Iterator[str]:
+    """What keeps a catalogue from being complete and true of the sentences that are extracted."""
+    have = kept(code)
     for message in _messages(wanted):
         translated = have.get(message.id, message.context)
         if translated is None or not all(texts_of(translated.string)):
@@ -86,7 +86,7 @@ def update(code: str, partial: Path | None) -> list[str]:
             else:
                 target.string = message.string
     _write(wanted, code)
-    return [*said, *faults(code)]
+    return [*said, *faults(code, wanted)]
 
 
 def _messages(catalogue: Catalog) -> list[Message]:

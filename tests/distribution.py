@@ -44,8 +44,21 @@ STAGED: Mapping[str, Sequence[str]] = {
         "tests/faces/test_trail_words.py",
     ),
     "two studies": ("tests/faces/test_study_law.py",),
+    "syntax trees": (
+        "tests/meta/test_architecture.py",
+        "tests/meta/test_audited_writes.py",
+        "tests/meta/test_events.py",
+        "tests/meta/test_faces.py",
+        "tests/meta/test_glossary.py",
+        "tests/meta/test_injection.py",
+        "tests/meta/test_names.py",
+        "tests/meta/test_requirements.py",
+        "tests/meta/test_style.py",
+        "tests/meta/test_wording.py",
+    ),
+    "sentences": ("tests/meta/test_catalogues.py",),
 }
-"""The modules of a stage that takes seconds to grow on each database, and is grown once by each worker."""
+"""The modules of what takes seconds to make, a stage on each database above all: each worker makes its own."""
 
 _KINDS = ("sqlite", "postgresql")
 _STAGE_OF = {module: stage for stage, modules in STAGED.items() for module in modules}

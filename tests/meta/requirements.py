@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.meta.sources import ROOT, modules, place, tree
+from tests.meta.sources import ROOT, modules, nodes, place
 
 DATA = ROOT / "docs" / "requirements.toml"
 DOCUMENT = ROOT / "docs" / "requirements.md"
@@ -60,7 +60,7 @@ def levels() -> dict[str, str]:
 def cited() -> Iterator[tuple[str, str]]:
     """Place and id of each `pytest.mark.req("…")`."""
     for module in modules("tests"):
-        for node in ast.walk(tree(module)):
+        for node in nodes(module):
             if isinstance(node, ast.expr):
                 for name in _ids(node):
                     yield place(module, node), name
@@ -70,7 +70,7 @@ def evidence() -> Mapping[str, list[str]]:
     """The tests that cite each id, as pytest names them, in alphabetical order."""
     found: dict[str, set[str]] = {}
     for module in modules("tests"):
-        for function in ast.walk(tree(module)):
+        for function in nodes(module):
             if isinstance(function, ast.FunctionDef):
                 test = f"{module.relative_to(ROOT).as_posix()}::{function.name}"
                 for decorator in function.decorator_list:
@@ -80,8 +80,12 @@ def evidence() -> Mapping[str, list[str]]:
 
 
 def _ids(node: ast.expr) -> Iterator[str]:
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.req":
-        yield from map(ast.literal_eval, node.args)
+    match node:
+        case ast.Call(
+            func=ast.Attribute(attr="req", value=ast.Attribute(attr="mark", value=ast.Name(id="pytest"))),
+            args=ids,
+        ):
+            yield from map(ast.literal_eval, ids)
 
 
 def summary() -> str:

@@ -23,6 +23,12 @@ def tree(module: Path) -> ast.Module:
     return ast.parse(module.read_text(encoding="utf-8"), filename=str(module))
 
 
+@cache
+def nodes(module: Path) -> tuple[ast.AST, ...]:
+    """Every node of that tree, which many rules look through."""
+    return tuple(ast.walk(tree(module)))
+
+
 def place(module: Path, node: ast.expr | ast.stmt | ast.ExceptHandler) -> str:
     """Where a finding stands, in the form that editors open."""
     return f"{module.relative_to(ROOT)}:{node.lineno}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.settings import ROOT
-from tests.meta.sources import modules, place, tree
+from tests.meta.sources import modules, nodes, place
 
 BUILDER = ROOT / "app/storage/audit.py"
 ONLY_THERE = frozenset({"ChainEntry", "AuditEntry", "LinkedEntry", "link_entry"})
@@ -33,7 +33,7 @@ def test_only_one_module_builds_entries() -> None:
         f"{place(module, node)} {called(node)}"
         for module in modules("app")
         if module != BUILDER and module not in READERS
-        for node in ast.walk(tree(module))
+        for node in nodes(module)
         if isinstance(node, ast.Call) and called(node) in ONLY_THERE
     ]
     assert not elsewhere
@@ -45,7 +45,7 @@ def test_only_one_module_moves_heads() -> None:
         place(module, node)
         for module in modules("app")
         if module != BUILDER
-        for node in ast.walk(tree(module))
+        for node in nodes(module)
         if isinstance(node, ast.Call)
         and called(node) in ("update", "delete")
         and "AuditChain" in ast.unparse(node)
@@ -59,7 +59,7 @@ def test_nothing_outside_storage_opens_a_connection_that_writes() -> None:
         f"{module.name} {named}"
         for module in modules("app")
         if "app/storage" not in str(module)
-        for node in ast.walk(tree(module))
+        for node in nodes(module)
         for named in named_by(node)
         if named in WRITERS | CONNECTORS or (named in ("sqlite3", "psycopg") and module != SCRATCH)
     ]

@@ -35,6 +35,8 @@ def test_tests_of_one_stage_share_a_scope_on_each_database() -> None:
         ("trial of the datasets", r"return TRIAL$"),
         ("full course", r"return COURSE$|\bcourse: Installation"),
         ("two studies", r"return TWO_STAGE$"),
+        ("syntax trees", r"^from tests\.meta\.(?:sources import .*\b(?:nodes|tree)\b|requirements import)"),
+        ("sentences", r"\bextracted\(\)"),
     ],
 )
 def test_every_module_of_a_dear_stage_is_listed(stage: str, words: str) -> None:

@@ -10,16 +10,17 @@ from app.settings import ROOT
 from app.storage.proof.event_tables import COVERS
 from app.storage.row_changes import TECHNICAL_TABLES
 from app.storage.tables.columns import metadata
+from tests.meta.sources import modules, nodes
 
 
 def named(folder: str) -> set[str]:
     """The events named in a folder's code, as `AuditEvent.NAME` or by their value."""
     values = {event.value: event.name for event in AuditEvent}
     found: set[str] = set()
-    for path in (ROOT / folder).rglob("*.py"):
+    for path in modules(folder):
         if path in (ROOT / "app/storage/proof/event_tables.py", Path(__file__)):
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in nodes(path):
             if (
                 isinstance(node, ast.Attribute)
                 and isinstance(node.value, ast.Name)

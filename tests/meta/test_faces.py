@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.meta.sources import modules, place, tree
+from tests.meta.sources import modules, nodes, place
 
 OPENERS = {"read", "work", "unit_of_work"}
 """How an installation or a context opens a session."""
@@ -13,7 +13,7 @@ def test_no_face_opens_a_session() -> None:
         place(module, call)
         for folder in ("app/patient", "app/clinic", "app/edc", "app/web", "app/jobs")
         for module in modules(folder)
-        for block in ast.walk(tree(module))
+        for block in nodes(module)
         if isinstance(block, ast.With)
         for item in block.items
         if isinstance(call := item.context_expr, ast.Call)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.meta.sources import ROOT, modules, place, tree
+from tests.meta.sources import ROOT, modules, nodes, place
 
 UNESCAPED = re.compile(r"\|\s*safe\b|\bautoescape\b|\bMarkup\b")
 TAKES_A_FILE = {"UploadFile", "File"}
@@ -27,7 +27,7 @@ def test_no_address_takes_a_file() -> None:
     assert [
         place(module, node)
         for module in modules("app")
-        for node in ast.walk(tree(module))
+        for node in nodes(module)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("fastapi", "starlette"))
         if TAKES_A_FILE & {alias.name for alias in node.names}
     ] == []

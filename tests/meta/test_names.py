@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.meta.sources import ROOT
+from tests.meta.sources import ROOT, modules, nodes, tree
 
 APP = ROOT / "app"
 MODULES_IN_A_FOLDER = 12
@@ -15,7 +15,7 @@ NO_NAMES = frozenset("told met kept held given sent asked found made wanted plac
 
 
 def _modules() -> Iterator[Path]:
-    return (path for path in sorted(APP.rglob("*.py")) if path.name != "__init__.py")
+    return (path for path in modules("app") if path.name != "__init__.py")
 
 
 def _definitions(node: ast.AST, public: bool = True) -> Iterator[tuple[str, ast.AST]]:
@@ -42,7 +42,7 @@ def test_no_public_name_is_a_word_that_says_nothing() -> None:
     unclear = [
         f"{path.relative_to(ROOT)}: {name}"
         for path in _modules()
-        for name in [path.stem, *(name for name, _node in _definitions(ast.parse(path.read_text("utf-8"))))]
+        for name in [path.stem, *(name for name, _node in _definitions(tree(path)))]
         if _words(name) & NO_NAMES
     ]
     assert not unclear
@@ -51,7 +51,7 @@ def test_no_public_name_is_a_word_that_says_nothing() -> None:
 def test_a_class_name_has_one_definition() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in _modules():
-        for name, node in _definitions(ast.parse(path.read_text("utf-8")), public=False):
+        for name, node in _definitions(tree(path), public=False):
             if isinstance(node, ast.ClassDef):
                 places[name].append(str(path.relative_to(ROOT)))
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
@@ -70,13 +70,13 @@ def test_no_plain_row_is_cast_to_a_stored_one() -> None:
     tables = {
         name
         for path in (APP / "storage" / "tables").glob("*.py")
-        for name, node in _definitions(ast.parse(path.read_text("utf-8")))
+        for name, node in _definitions(tree(path))
         if isinstance(node, ast.ClassDef)
     }
     casts = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in _modules()
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name | ast.Attribute)
         and ast.unparse(node.func).rsplit(".", 1)[-1] == "cast"

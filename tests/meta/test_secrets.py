@@ -1,6 +1,7 @@
 """No key, token, machine's path or registry's address stands in the repository."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ FORBIDDEN = {
 }
 
 
+@cache
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

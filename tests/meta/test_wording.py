@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from app.domain.capture.arrival import _NO
 from app.web.refusal_messages import MESSAGES
-from tests.meta.sources import modules, place, tree
+from tests.meta.sources import modules, nodes, place
 
 
 def refusals() -> Iterator[tuple[str, str, set[str]]]:
     """Where, code and names of details of each refusal in the program."""
     for module in modules("app"):
-        for call in ast.walk(tree(module)):
+        for call in nodes(module):
             match call:
                 case ast.Call(func=ast.Name(id="Refused"), args=[named, *_]):
                     details = {keyword.arg or "" for keyword in call.keywords}
