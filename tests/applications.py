@@ -30,6 +30,7 @@ from app.storage.tables.participants import Participant
 from app.web.acts import ACTS, FIELD
 from app.web.cookies import PREFIX
 from app.web.urls import DEVICE_COOKIE, SESSION_COOKIE
+from tests.compiled_templates import shipped_pages
 from tests.event_loop import shared_portal
 
 CHEAP = HashCost(passes=1, memory_kib=8, lanes=1)
@@ -71,7 +72,7 @@ def _parts_for(settings: Settings) -> Parts | None:
 @lru_cache(maxsize=1)
 def _parts() -> Parts:
     """Read, parsed and compiled once per test process: most of what making an application costs."""
-    return Parts.load(Settings.from_environment({}))
+    return replace(Parts.load(Settings.from_environment({})), pages=shipped_pages())
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ STAGED: Mapping[str, Sequence[str]] = {
     ),
     "sentences": ("tests/meta/test_catalogues.py",),
 }
-"""The modules of what takes seconds to make, a stage on each database above all: each worker makes its own."""
+"""The modules of what takes seconds to make, mostly a stage on each database: each worker makes its own."""
 
 _KINDS = ("sqlite", "postgresql")
 _STAGE_OF = {module: stage for stage, modules in STAGED.items() for module in modules}

@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from urllib.parse import parse_qsl
 
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, ViewportSize, expect
@@ -15,10 +14,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from app.domain.instruments.responses import AnswerValue
-from app.i18n.catalogues import Catalogues
 from app.patient.forms.assets import policy_of_page
 from app.patient.forms.pages import FormPage
-from app.web.pages.rendering import Pages
+from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
 from tests.page_time import forward, wait_until
 from tests.servers import serving
@@ -65,7 +63,7 @@ class Desk:
             return HTMLResponse(
                 "<!doctype html><html lang=en><title>Closed</title><h1>This form is closed</h1>"
             )
-        html = _pages().text(self.page, samples.frame("en"))
+        html = shipped_pages().text(self.page, samples.frame("en"))
         return HTMLResponse(html, headers=policy_of_page(self.page))
 
     async def _save(self, request: Request) -> Response:
@@ -103,12 +101,6 @@ class Desk:
 
     def _done(self, _request: Request) -> Response:
         return HTMLResponse("<!doctype html><html lang=en><title>Thanks</title><h1>Thanks</h1>")
-
-
-@cache
-def _pages() -> Pages:
-    """Read and compiled once: most of what a visit would cost."""
-    return Pages.load(Catalogues.load(samples.ROOT / "locales"))
 
 
 @dataclass

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.i18n.catalogues import Catalogues
 from app.web.charts.bar_chart import draw_bars
 from app.web.charts.day_strip import DAY_PITCH, StripDay, draw_strip
 from app.web.charts.heat_grid import HeatEntry, draw_heat
@@ -19,11 +17,10 @@ from app.web.charts.line_chart import LineChart, Reading, draw_line
 from app.web.charts.plan_chart import DrawnGroup, DrawnLane, DrawnSpan, draw_plan
 from app.web.charts.scales import choose_ticks, find_step_of_day
 from app.web.charts.window_timeline import DrawnWindow, draw_windows
-from app.web.pages.rendering import Pages
+from tests.compiled_templates import shipped_pages
 
-LOCALES = Path(__file__).parents[2] / "locales"
 DAY = date(2026, 3, 2)
-PAGES = Pages.load(Catalogues.load(LOCALES))
+PAGES = shipped_pages()
 values = st.fractions(min_value=-20, max_value=120, max_denominator=60)
 readings = st.lists(
     st.one_of(values.map(Reading), st.booleans().map(lambda missed: Reading(None, missed))), max_size=30

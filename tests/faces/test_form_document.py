@@ -10,7 +10,6 @@ from sqlmodel import select
 from app.definitions.library import Library, load_library
 from app.domain.instruments.responses import NOT_TICKED, OPEN, AnswerValue
 from app.domain.plans.plan import Appearance
-from app.i18n.catalogues import Catalogues
 from app.i18n.languages import LANGUAGE_CODES
 from app.patient.forms.document import FormDocuments
 from app.patient.forms.page_builders import form_page
@@ -19,6 +18,7 @@ from app.storage.engine import autocommit_engine
 from app.storage.tables.participants import Device
 from app.web.pages.rendering import Pages
 from tests.applications import Clock
+from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
 from tests.faces.visitors import Phone, event
 from tests.heard import heard, verbs
@@ -65,7 +65,7 @@ def library() -> Library:
 
 @pytest.fixture(scope="module")
 def pages() -> Pages:
-    return Pages.load(Catalogues.load(samples.ROOT / "locales"))
+    return shipped_pages()
 
 
 def open_form(

@@ -7,11 +7,10 @@ import pytest
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.parsing import parse_instrument
 from app.domain.instruments.text import InstrumentText, parse_text, print_answer
-from app.i18n.catalogues import Catalogues
 from app.patient.forms.form_parser import parse_form
 from app.patient.forms.pages import Choice
 from app.patient.forms.questions import build_questions
-from app.web.pages.rendering import Pages
+from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
 from tests.markup import Element, parsed
 from tests.services.people import START
@@ -52,7 +51,7 @@ def test_a_row_too_long_for_a_telephone_is_a_number_that_is_typed() -> None:
 
 
 def form_html(instrument: Instrument, text: InstrumentText) -> Element:
-    pages = Pages.load(Catalogues.load(samples.ROOT / "locales"))
+    pages = shipped_pages()
     page = replace(samples.form(samples.DIARY), questions=build_questions(instrument, text, {}))
     return parsed(pages.text(page, samples.frame("en")))
 

@@ -10,10 +10,9 @@ from app.domain.instruments.definition import Instrument
 from app.domain.instruments.parsing import parse_instrument
 from app.domain.instruments.responses import unanswered_items
 from app.domain.plans.plan import Plan
-from app.i18n.catalogues import Catalogues
 from app.i18n.languages import LANGUAGE_CODES
 from app.patient.forms.screens import answers_leading_to, complete_answers, list_screens
-from app.web.pages.rendering import Pages
+from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
 
 URGENT = """
@@ -77,7 +76,7 @@ def test_an_answer_before_the_item_calls_for_nothing() -> None:
 @pytest.mark.req("CAP-02", "VAL-11")
 def test_the_runner_opens_each_page_at_its_item(chromium: Browser) -> None:
     instrument, text = samples.instrument(samples.DIARY, "zh_CN")
-    pages = Pages.load(Catalogues.load(samples.ROOT / "locales"))
+    pages = shipped_pages()
     every = list(list_screens(instrument, text, plan(), samples.assets()))
     shown: dict[str, str] = {}
 

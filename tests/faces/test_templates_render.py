@@ -14,13 +14,13 @@ import pytest
 
 import app.patient
 from app.definitions.library import load_library
-from app.i18n.catalogues import Catalogues
 from app.i18n.languages import LANGUAGE_CODES
 from app.patient.forms.assets import csp_source, kind_of_form, policy_of_page
 from app.patient.forms.pages import DonePage, RunnerKind
 from app.patient.forms.questions import build_questions
 from app.web.middleware.compression import compress_body
 from app.web.pages.rendering import TEMPLATES, Page, Pages
+from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
 
 CODES = ("en", "zh_CN")
@@ -51,7 +51,7 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def pages() -> Pages:
-    return Pages.load(Catalogues.load(samples.ROOT / "locales"))
+    return shipped_pages()
 
 
 def shown(pages: Pages, page: Page, code: str) -> str:

@@ -7,6 +7,7 @@ The clock is the machine's, ahead by the seconds that stand in a file.
 import os
 import signal
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from app.main import Parts, create_app
 from app.settings import Settings
 from app.web.middleware.logs import configure_logging
 from tests.applications import CHEAP
+from tests.compiled_templates import shipped_pages
 
 
 def main(url: str, port: str, ahead: str, questionnaires: str) -> None:
@@ -27,7 +29,7 @@ def main(url: str, port: str, ahead: str, questionnaires: str) -> None:
         "DAYBOOK_QUESTIONNAIRES": questionnaires,
     }
     settings = Settings.from_environment(environ)
-    parts = Parts.load(settings)
+    parts = replace(Parts.load(settings), pages=shipped_pages())
     for line in sys.stdin:
         if line.strip() == "start":
             child = os.fork()
