@@ -6,10 +6,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
+from app.domain.records.studies import StudyMode
 from app.domain.refusal import DatabaseUnavailable, Refused
 from app.services.accounts.edc_clients import authenticate_client, issue_token
 from app.services.audit.audit_verification import verify_trail
@@ -19,7 +20,7 @@ from app.services.edc.transfers import FeedQuery, pull_changes, pull_scores
 from app.services.setup.feed_heads import find_rewound_studies, read_heads, save_heads
 from app.services.setup.readiness import ALARM_STANDS, find_readiness_faults, find_readiness_warnings
 from app.services.setup.restoring import announce_restore, collect_heads, confirm_heads, mark_restored
-from app.services.setup.studies import create_client
+from app.services.setup.studies import create_client, load_study
 from app.storage.engine import open_engine
 from app.storage.head_file import KnownHead, KnownHeads, read_head_file, write_head_file
 from app.storage.tables.audit import AuditEntry
@@ -27,7 +28,7 @@ from app.storage.tables.studies import Site
 from tests.services.machines import database_now
 from tests.services.people import START, enrolled
 
-STUDY = "sbrt-nsclc"
+STUDY, OTHER = "sbrt-nsclc", "symptoms-at-home"
 
 
 @pytest.fixture
@@ -120,6 +121,7 @@ def test_a_head_file_that_cannot_be_read_keeps_from_serving(watched: Installatio
 def test_marking_begins_the_feed_anew_and_names_what_is_not_continued(watched: Installation) -> None:
     assert watched.head_file is not None
     context = pulling(watched)
+    load_study(StaffContext(watched, SYSTEM, START), OTHER, "1.0", StudyMode.DEMO)
     write_head_file(watched.head_file, lost_by(watched, 3))
     lost = collect_heads(watched)
     assert lost == lost_by(watched, 3)
@@ -129,9 +131,10 @@ def test_marking_begins_the_feed_anew_and_names_what_is_not_continued(watched: I
     assert find_rewound_studies(watched) == []
     with watched.read() as session:
         heads = read_heads(session)
-        entry = session.exec(
-            select(AuditEntry).where(AuditEntry.event == AuditEvent.FEED_RESTORED.value)
-        ).one()
+        restored = select(AuditEntry).where(AuditEntry.event == AuditEvent.FEED_RESTORED.value)
+        entry, other = session.exec(restored.order_by(col(AuditEntry.chain))).all()
+    assert {"study:1", "trail:study:1"} < {change["record"] for change in json.loads(entry.changes)}
+    assert {"study:2", "trail:study:2"} < {change["record"] for change in json.loads(other.changes)}
     changes = {change["record"]: change for change in json.loads(entry.changes) if change["field"] == "head"}
     known = lost.studies[STUDY]
     assert changes[f"feed:{known.feed}"]["old"] == f"{known.seq}:{'f' * 64}"
