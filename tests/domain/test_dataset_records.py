@@ -225,7 +225,10 @@ def test_visits_that_staff_added_and_forms_without_a_date_are_told_apart() -> No
 
 @pytest.mark.req("REP-02", "REP-08")
 def test_the_population_of_a_visit_is_of_those_who_have_it() -> None:
-    """A visit of one arm counts that arm, also where arms are pooled, and for whoever may not see it."""
+    """A visit of one arm counts that arm, also where arms are pooled, and for whoever may not see it.
+
+    One that a version of the plan has no more, like one that a version came to have, counts who had it.
+    """
     treated = (
         person(arm="SBRT"),
         anchor("randomisation", "2026-03-04"),
@@ -248,6 +251,12 @@ def test_the_population_of_a_visit_is_of_those_who_have_it() -> None:
         rows = list(counts.build_compl(study))
         assert {(row["ARMCD"], row["VISIT"]): row["NPOP"] for row in rows} == populations
         assert {row["COMPLPCT"] for row in rows} == {Decimal("100.0")}
+    shorter = replace(SHIPPED, visits=tuple(rule for rule in SHIPPED.visits if rule.code != "W6"))
+    had = (person(), anchor("randomisation", "2026-03-04"), form("W6", "2026-04-15T02:00:00.000Z", 2))
+    counts, amended = CompletenessCounts(), replace(STUDY, plan=shorter, earlier=(SHIPPED,))
+    for told in (had, control):
+        counts.add(amended, history(*told))
+    assert {row["NPOP"] for row in counts.build_compl(amended)} == {1}
 
 
 @pytest.mark.req("REP-03", "REP-04")

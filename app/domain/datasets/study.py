@@ -76,7 +76,8 @@ class DatasetStudy:
 
     def is_for_everybody(self, visit: str) -> bool:
         """Whether all of an arm come to have a visit: it waits for its date, in each version of the plan."""
-        return self.rules[visit].waits and all(visit in _expected(plan) for plan in self.earlier)
+        plans = (self.plan, *self.earlier)
+        return self.rules[visit].waits and all(visit in _expected(plan) for plan in plans)
 
     def is_in_population(self, history: SubjectHistory) -> bool:
         """Whether the rates count this participant: randomised, where the plan does that, and consented."""
