@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.domain.plans.anchor_order import check_date_range, find_contradictions, kinds_before
 from app.domain.plans.parsing import parse_plan
 from app.domain.refusal import BadDefinition, Refused
-from tests.domain.trial import HEAD, anchored, small
+from tests.domain.trial import HEAD, SHIPPED, anchored, small
 
 DRAFT = Path(__file__).parents[2] / "questionnaires/plans/sbrt-nsclc/1.1.toml"
 PLAN = parse_plan(DRAFT.read_text(encoding="utf-8"), DRAFT.name)
@@ -46,6 +46,10 @@ def test_order_holds_through_dates_that_are_not_known() -> None:
     assert set(kinds_before(PLAN, "sbrt_end")) == {"sbrt_start", "randomisation", "enrolment"}
     assert kinds_before(PLAN, "enrolment") == ()
     assert kinds_before(PLAN, "treatment_withdrawal") == ("enrolment",)
+    assert (kinds_before(PLAN, "systemic_start"), kinds_before(PLAN, "systemic_end")) == (
+        (), ("systemic_start",),
+    )  # fmt: skip
+    assert kinds_before(SHIPPED, "progression") == ("enrolment",)  # 1.0 orders no dates
     (found,) = find_contradictions(PLAN, anchored(randomisation=TODAY, sbrt_end=TODAY - timedelta(days=1)))
     assert (found.later.kind, found.earlier.kind) == ("sbrt_end", "randomisation")
 

@@ -1,6 +1,6 @@
 """The order and the range in which the dates of one participant can be true, as the plan states them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -28,16 +28,31 @@ def find_contradictions(plan: Plan, anchors: Mapping[str, AnchorDate]) -> tuple[
 
 
 def kinds_before(plan: Plan, kind: str) -> tuple[str, ...]:
-    """The kinds of date that this one cannot be earlier than, directly or through others."""
+    """The kinds of date that this one cannot be earlier than, directly or through others.
+
+    Enrolment is one of them, unless the plan orders its dates and puts this one after nothing of the study:
+    a treatment that somebody brings along began before.
+    """
     named = {anchor.kind: anchor.after for anchor in plan.anchors}
-    found: dict[str, None] = {} if kind == ENROLMENT else {ENROLMENT: None}
+    found: dict[str, None] = {}
     waiting = list(named[kind])
     while waiting:
         before = waiting.pop()
         if before not in found:
             found[before] = None
-        waiting.extend(each for each in named[before] if each not in found)
+            waiting.extend(named[before])
+    if kind != ENROLMENT and _is_of_study(plan, {kind, *found}):
+        return tuple({ENROLMENT: None, **found})
     return tuple(found)
+
+
+def _is_of_study(plan: Plan, kinds: Collection[str]) -> bool:
+    """Whether one of these is counted from or closes forms, is enrolment, or the plan orders no dates."""
+    if not any(anchor.after for anchor in plan.anchors):
+        return True
+    used = {ENROLMENT, *(kind for rule in plan.visits for kind in (rule.anchor, rule.closes_with))}
+    diary = {plan.diary.anchor} if plan.diary else set()
+    return not (used | diary).isdisjoint(kinds)
 
 
 def check_date_range(plan: Plan, kind: str, on: date, today: date) -> None:
