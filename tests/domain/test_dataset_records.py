@@ -271,6 +271,8 @@ def test_what_had_not_opened_when_somebody_left_has_a_record() -> None:
     )
     rows = adqs(STUDY, *told, left, anchor("sbrt_end", "2026-05-02"))
     assert list(rows) == ["W6", "W12", "W24", "W36", "EOT"]
+    began = form("BL", "2026-03-02T02:00:00.000Z", 1)
+    assert [row.get("BASE") for row in adqs(STUDY, *told, began, left).values()] == [Decimal(100)] * 5
     later = rows["W12"]
     assert [later[name] for name in ("DTYPE", "ASSESSID", "FRMSTAT", "MISRSN", "POPFL", "EXP1FL")] == [
         "PHANTOM", "", "NOT EXPECTED", "WITHDREW STUDY", "Y", "N",

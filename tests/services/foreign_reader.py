@@ -37,7 +37,10 @@ def recompute(lines: Iterable[str], through: int, cut_at: datetime) -> Found:
     found: Found = {}
     for subject in sorted({event["subject"] for event in newest.values()}):
         theirs = [each for each in newest.values() if each["subject"] == subject]
-        found |= _of_person(subject, theirs) | _untold(subject, theirs, cut_at)
+        cells = _of_person(subject, theirs) | _untold(subject, theirs, cut_at)
+        bases = {place[1]: each["BASE"] for place, each in cells.items() if "BASE" in each}
+        for place, each in cells.items():
+            found[place] = each | ({"BASE": bases[place[1]]} if place[1] in bases else {})
     return found
 
 

@@ -81,9 +81,7 @@ def check_scores(folder: Path, recomputed: dict[tuple[str, str, str], Cells]) ->
     """Days, scores, baselines and changes of ADQS are those that a stranger computes."""
     columns = ("ADT", "ADY", "AVAL", "BASE", "CHG", "ABLFL", "DTYPE")
     exported = {
-        (row["SUBJID"], row["PARAMCD"], row["AVISIT"]): {
-            key: row[key] for key in columns if key in row and not ("DTYPE" in row and key == "BASE")
-        }
+        (row["SUBJID"], row["PARAMCD"], row["AVISIT"]): {key: row[key] for key in columns if key in row}
         for row in rows_of(folder, "adqs")
     }
     assert exported == recomputed

@@ -190,7 +190,7 @@ def _scale(
     for form in forms:
         row = common | _form(study, history, form)
         if form.scores is None:
-            yield row | {"DTYPE": "PHANTOM"}
+            yield row | {"DTYPE": "PHANTOM", "BASE": baseline.value if baseline else None}
             continue
         value = read_value(form, scale)
         yield (
