@@ -176,6 +176,8 @@ WHERE a.USUBJID = ? AND a.PARAMCD = ? AND a.INSTRVER = ? AND a.DTYPE = ''
 GROUP BY a.ASSESSID ORDER BY done, a.ASSESSID
 """
 
+_MISSING = "SELECT DISTINCT BASE FROM adqs WHERE USUBJID = ? AND PARAMCD = ? AND INSTRVER = ? AND DTYPE <> ''"
+
 
 def _check_course(
     database: sqlite3.Connection,
@@ -201,6 +203,8 @@ def _check_course(
         later = base is not None and form != base[0] and (done, form) > (base[7], base[0])
         computed = _short(Decimal(value) - Decimal(base[2])) if base and later and value else ""
         checked[1].compare(f"{place} {form}", change, computed)
+    for (exported_base,) in database.execute(_MISSING, key):
+        checked[0].compare(f"{place} missing", exported_base, base[2] if base else "")
 
 
 def precedes_start(done: str, start: tuple[str, str, str]) -> bool:
