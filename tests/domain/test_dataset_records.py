@@ -188,6 +188,16 @@ def test_a_threshold_is_one_that_the_plan_names() -> None:
     assert (physical["SRCSEQ"], fatigue.get("SRCSEQ")) == (7, None)
 
 
+@pytest.mark.req("REP-01")
+def test_a_score_without_a_value_says_why() -> None:
+    sent = form("W6", "2026-04-15T02:00:00.000Z", 2)
+    asked, left_out, *others = sent["data"]["scores"]
+    left_out |= {"value": None, "status": "not_administered"}
+    sent["data"]["scores"] = [asked | {"value": None, "status": "too_few"}, left_out, *others]
+    scores = [row for row in build_qs(STUDY, history(person(), sent)).rows if row.get("QSDRVFL")]
+    assert [row.get("QSREASND") for row in scores[:3]] == ["TOO FEW ITEMS ANSWERED", "NOT ADMINISTERED", None]
+
+
 @pytest.mark.req("REP-01", "REP-02")
 def test_visits_that_staff_added_and_forms_without_a_date_are_told_apart() -> None:
     events = (

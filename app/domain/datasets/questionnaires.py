@@ -12,6 +12,7 @@ from app.domain.datasets.tables import DatasetTable, Row, describe_columns
 from app.domain.datasets.terms import InstrumentTerms
 from app.domain.instruments.definition import Instrument, Item
 from app.domain.instruments.responses import format_answer
+from app.domain.instruments.scoring.score import ScoreStatus
 
 QS = DatasetTable(
     name="QS",
@@ -92,7 +93,7 @@ DIARY = DatasetTable(
     """),
 )
 _NOT_DONE = "NOT DONE"
-_TOO_FEW = "TOO FEW ITEMS ANSWERED"
+_TOO_FEW, _NOT_ADMINISTERED = "TOO FEW ITEMS ANSWERED", "NOT ADMINISTERED"
 _ANSWERED = "ANSWERED"
 _BLANK = "LEFT BLANK"
 _NOT_TICKED = "NOT TICKED"
@@ -191,7 +192,8 @@ def _describe_item(item: Item, terms: InstrumentTerms, recalls: Mapping[str, str
 def _score(code: str, name: str, score: Mapping[str, Any]) -> dict[str, Any]:
     row = {"QSTESTCD": code, "QSTEST": name, "QSDRVFL": "Y"}
     if score["value"] is None:
-        return row | {"QSSTAT": _NOT_DONE, "QSREASND": _TOO_FEW}
+        why = _NOT_ADMINISTERED if score["status"] == ScoreStatus.NOT_ADMINISTERED else _TOO_FEW
+        return row | {"QSSTAT": _NOT_DONE, "QSREASND": why}
     return row | {"QSSTRESC": score["value"], "QSSTRESN": Decimal(score["value"])}
 
 
