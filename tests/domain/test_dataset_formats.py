@@ -216,6 +216,7 @@ TEXTS: dict[str, Iterable[object]] = {
     "LATERSN": LateReason,
     "ICECD": [*DispositionKind, "k" * LONGEST_WORD],
     "ICESTAT": ["NONE RECORDED; OF ONE ARM ALONE", "WITHHELD"],
+    "ARMNRS": ["NOT ASSIGNED", "SCREEN FAILURE"],
     "ICEPREC": ["MONTH"],
     "ICEPOS": ["SAME DAY", "NO EVENT", "WITHHELD"],
     "REFTYPE": ["COMPLETED"],

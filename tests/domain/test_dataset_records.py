@@ -372,6 +372,21 @@ def test_a_code_that_does_not_begin_with_its_site_gets_it() -> None:
     assert STUDY.subject_id(told) == "sbrt-nsclc-0512-0571-001"
 
 
+def test_dm_says_why_somebody_has_no_arm() -> None:
+    failed = event("p/status", 4, status={"in_force": [LEFT | {"kind": "screen_failure"}]})
+    start = anchor("randomisation", "2026-03-04")
+    of_one_group = tuple(each for each in SHIPPED.anchors if each.kind != "randomisation")
+    plain = replace(STUDY, plan=replace(SHIPPED, anchors=of_one_group))
+    for study, events, why in (
+        (STUDY, (person(),), "NOT ASSIGNED"),
+        (STUDY, (person(), failed), "SCREEN FAILURE"),
+        (STUDY, (person(), start), None),
+        (STUDY, (person(arm="SOC"), start), None),
+        (plain, (person(),), None),
+    ):
+        assert [row["ARMNRS"] for row in build_dm(study, history(*events))] == [why]
+
+
 def test_a_section_that_went_is_told_field_by_field() -> None:
     """Everything that was not ticked is ticked after a correction: nothing is left of its section."""
     slot = {"instrument": "symptom-diary", "instrument_version": "1.1"}

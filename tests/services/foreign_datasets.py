@@ -189,9 +189,15 @@ class Foreigner:
                 "RFSTDTC": person.start, "RFICDTC": person.consent, "SITEID": person.person["site"],
                 "RFRNDTC": person.anchors["randomisation"][0]["at"] if person.start else "",
                 "DTHDTC": death[3]["date"] if death else "", "DTHFL": "Y" if death else "",
-                "ARMCD": person.arm, "ARM": names.get(person.arm),
+                "ARMCD": person.arm, "ARM": names.get(person.arm), "ARMNRS": self._unassigned(person),
                 "LANGUAGE": facts["language"], "TZONE": facts["zone"],
             }  # fmt: skip
+
+    def _unassigned(self, person: Subject) -> str:
+        randomises = any(anchor["kind"] == "randomisation" for anchor in self.plan["anchors"])
+        if person.arm or person.start or not randomises:
+            return ""
+        return "SCREEN FAILURE" if person.find_exit("screen_failure") else "NOT ASSIGNED"
 
     def _sv(self) -> Iterator[Mapping[str, object]]:
         for person in self.people:

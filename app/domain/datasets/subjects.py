@@ -30,10 +30,11 @@ DM = DatasetTable(
         SITEID   | text:20  | C | Study Site Identifier
         ARMCD    | text:20  | C | Planned Arm Code
         ARM      | text:200 | A | Description of Planned Arm
+        ARMNRS   | text:14  | A | Reason Arm and/or Actual Arm is Null | also empty where randomised
         LANGUAGE | text:10  | C | Language of the Participant
         TZONE    | text:40  | P | Time Zone of Record | IANA name; days are days of this zone
     """),
-    arm_columns=frozenset({"ARMCD", "ARM"}),
+    arm_columns=frozenset({"ARMCD", "ARM", "ARMNRS"}),
 )
 
 DS = DatasetTable(
@@ -112,6 +113,7 @@ def build_dm(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
         "SITEID": history.site,
         "ARMCD": history.arm,
         "ARM": study.arm_name(history.arm),
+        "ARMNRS": None if history.arm else _unassigned(study, history),
         "LANGUAGE": history.facts["language"],
         "TZONE": history.facts["zone"],
     }
@@ -232,6 +234,13 @@ def randomised_on(history: SubjectHistory) -> date | None:
 def _instant(history: SubjectHistory) -> str | None:
     anchor = history.anchors.get(RANDOMISATION)
     return format_instant(anchor.at) if anchor is not None and anchor.at is not None else None
+
+
+def _unassigned(study: DatasetStudy, history: SubjectHistory) -> str | None:
+    """Why somebody has no arm, in the words of SDTM; None where that is not known, or nobody is assigned any."""
+    if RANDOMISATION not in study.plan.anchor_kinds or RANDOMISATION in history.anchors:
+        return None
+    return "SCREEN FAILURE" if history.find_exit(DispositionKind.screen_failure) else "NOT ASSIGNED"
 
 
 def _iso(day: date | None) -> str | None:
