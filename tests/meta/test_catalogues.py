@@ -15,6 +15,16 @@ from tests.catalogues import ROOT, extracted, faults, kept, texts_of
 _CHINESE = r"[\u3400-\u9fff\u3001-\u3011\uff01-\uff5e]"
 _HALF = re.compile(rf"""{_CHINESE}\s?[,;:?!()"'.]|[,;:?!("']\s?{_CHINESE}""")
 _MARK = re.compile("[,;:()]")
+_HAN = r"[\u3400-\u9fff]"
+_TIMES = frozenset("clock closes date day earliest first hour last latest moment newest opens seen".split())
+"""Values that are a day, a moment or a time of the day, in every sentence that has one of these names."""
+_WORDS = frozenset({"recalls", "symptom"})
+"""Values that are words of the reader's own language."""
+_TIME = re.compile(
+    r"(?:[0-9]{4}年)?[0-9]{1,2}月(?:[0-9]{1,2}日)?(?: [0-9]{2}:[0-9]{2})?"
+    r"|[0-9]{1,2}:[0-9]{2}(?:[-–][0-9:]{4,5})?"
+)
+_UNEVEN = re.compile(f"[日字] {_HAN}|{_HAN} [日字]|{_HAN}[0-9A-Za-z]|[0-9A-Za-z]{_HAN}")
 
 _PARTICIPANT = (
     "templates/patient/",
@@ -60,6 +70,21 @@ def half_width(text: str) -> list[str]:
     return [plain[max(0, found.start() - 9) : found.end() + 9] for found in _HALF.finditer(plain)]
 
 
+def uneven(text: str) -> list[str]:
+    """Where a Chinese sentence breaks the one rule of blanks, with what is around it.
+
+    A day, a moment and a time of the day join the words around them (`11月27日 19:22打印`), and so do words;
+    any other number, code or Latin word has a blank where it meets a Chinese sign (`第 7 题`, `EDC 的`).
+    """
+    plain = re.sub(r"%\((\w+)\)[sd]", lambda value: _sample(value[1]), text)
+    plain = _TIME.sub("日", plain)
+    return [plain[max(0, found.start() - 9) : found.end() + 9] for found in _UNEVEN.finditer(plain)]
+
+
+def _sample(name: str) -> str:
+    return "日" if name in _TIMES else "字" if name in _WORDS else "x"
+
+
 def strings(value: object) -> Iterator[str]:
     """Every text in a file of definitions."""
     if isinstance(value, str):
@@ -93,10 +118,38 @@ def test_marks_beside_chinese_are_told() -> None:
         assert half_width(bad) != [], bad
 
 
+def test_blanks_beside_times_and_numbers_are_told() -> None:
+    """The rule itself, by sentences that stood on the pages."""
+    for good in (
+        "%(moment)s用这部手机提交",
+        "于2026年11月27日 19:22打印",
+        "第 %(number)s 题",
+        "EDC 的日期为%(day)s",
+        "11月27日（星期五）",
+    ):
+        assert uneven(good) == []
+    for bad in (
+        "%(moment)s 提交",
+        "在 2026年11月27日",
+        "08:00 至",
+        "第%(number)s 题",
+        "EDC的",
+        "最近 %(day)s",
+    ):
+        assert uneven(bad) != [], bad
+
+
 def test_no_half_width_mark_stands_beside_chinese_words() -> None:
-    """In the catalogue, in manuals and in the words of questionnaires and plans."""
+    """In the catalogue, in manuals and in the words of questionnaires and plans; and blanks as the rule says.
+
+    The words of questionnaires are their holders', and published ones never change: their blanks stay.
+    """
     texts = [text for message in kept("zh_CN") if message.id for text in texts_of(message.string)]
     manuals = [*(ROOT / "docs").rglob("*.zh_CN.*")]
+    lines = [
+        re.sub("`[^`]*`|[*]{2}", "", line) for file in manuals for line in file.read_text("utf-8").split("\n")
+    ]
+    assert [blanks for text in (*texts, *lines) if (blanks := uneven(text))] == []
     definitions = [*(ROOT / "questionnaires").rglob("*.toml")]
     assert manuals
     assert definitions

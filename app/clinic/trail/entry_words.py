@@ -37,7 +37,7 @@ from app.web.refusal_messages import COMMA
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
 _QUESTION = N_("Question %(number)s")
-_WINDOW = N_("%(opens)s to %(closes)s, target day %(target)s")
+_WINDOW = N_("%(opens)s to %(closes)s, target day %(day)s")
 _YES, _NO = N_("yes"), N_("no")
 _SECRET = N_("set (never stored in words)")
 _BLANK = N_("Left blank")
@@ -219,7 +219,7 @@ class TrailWords:
         opens, target, closes = (
             formats.format_short_day(date.fromisoformat(day), self._language) for day in days
         )
-        return self.word(_WINDOW, opens=opens, target=target, closes=closes)
+        return self.word(_WINDOW, opens=opens, day=target, closes=closes)
 
     def _form_name(self, instrument: str) -> str:
         known = self._text_of(instrument)
