@@ -1,6 +1,12 @@
 """What an entry of the trail is about, as a history tells it: never an answer."""
 
-from app.domain.desk.history import HistoryKind, HistorySubject, find_history_kind, find_history_subject
+from app.domain.desk.history import (
+    HistoryKind,
+    HistorySubject,
+    find_history_kind,
+    find_history_subject,
+    has_typed_reason,
+)
 
 
 def test_a_reminder_is_about_its_message() -> None:
@@ -30,3 +36,8 @@ def test_a_contact_is_about_its_outcome_and_the_next_try() -> None:
     ]
     subject = find_history_subject("site:contact:logged", changes)
     assert subject == HistorySubject(kind="no_answer", dated="2026-03-01")
+
+
+def test_reasons_of_staff_are_their_own_words() -> None:
+    assert has_typed_reason("site:reminders:paused")
+    assert not any(has_typed_reason(event) for event in ("site:slot:excused", "clock:reminder:failed"))

@@ -18,7 +18,7 @@ from app.clinic.trail.value_words import (
     ROLE_WORDS,
     find_value_words,
 )
-from app.domain.desk.history import HistoryKind, find_history_kind
+from app.domain.desk.history import HistoryKind, find_history_kind, has_typed_reason
 from app.domain.desk.trail import RecordSubject, TrailChange, TrailKind
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.text import InstrumentText, print_answer
@@ -86,8 +86,8 @@ class TrailWords:
         if entry.shown.withheld:
             return self.word(_WITHHELD)
         said, event = entry.shown.reason, entry.event
-        if not said:
-            return ""
+        if not said or has_typed_reason(event):
+            return said
         if find_history_kind(event) is HistoryKind.reminders or event == AuditEvent.REMINDER_QUEUED:
             return self.word(FAILURE_WORDS.get(said, NOT_TAKEN))
         if event == AuditEvent.SLOT_EXCUSED:

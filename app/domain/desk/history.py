@@ -64,36 +64,15 @@ _UNTOLD = frozenset(
 """What is told by the forms themselves, or by what became of it. The arm has no kind and is never told."""
 
 
-_WORDED = frozenset(
-    {
-        AuditEvent.CONTACT_LOGGED,
-        AuditEvent.CONTACT_CORRECTED,
-        AuditEvent.REQUEST_CLOSED,
-        AuditEvent.WORK_SNOOZED,
-        AuditEvent.DISPOSITION_RECORDED,
-        AuditEvent.DISPOSITION_UNDONE,
-        AuditEvent.VISIT_CANCELLED,
-        AuditEvent.ANCHOR_RECORDED,
-        AuditEvent.DEVICE_REVOKED,
-        AuditEvent.BIRTH_DATE_RECORDED,
-        AuditEvent.CORRECTION_PROPOSED,
-        AuditEvent.CORRECTION_APPROVED,
-        AuditEvent.CORRECTION_DECLINED,
-        AuditEvent.MISSED_REASON_RECORDED,
-        AuditEvent.ALERT_ACTED,
-        AuditEvent.ALERT_CLOSED,
-        AuditEvent.MATTER_SETTLED,
-        AuditEvent.ANSWERS_ACCEPTED,
-        AuditEvent.PAPER_ENTERED,
-        AuditEvent.PAPER_SETTLED,
-    }
-)
-"""Events whose reason is what somebody typed; that of others is a code, which their own words tell."""
+_BY_STAFF = "site:"
 
 
 def has_typed_reason(event: str) -> bool:
-    """Whether the reason of an event is somebody's own words."""
-    return event in _WORDED
+    """Whether the reason of an event is somebody's own words: of every act of staff but an exemption.
+
+    That of an exemption is the plan's code, and so are those of what the clock, phones and the EDC do.
+    """
+    return event.startswith(_BY_STAFF) and event != AuditEvent.SLOT_EXCUSED
 
 
 def find_history_kind(event: str) -> HistoryKind | None:
