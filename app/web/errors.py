@@ -180,6 +180,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this kind; mypy wants it said
     faults = error.errors()
     if not is_api_path(request.url.path):
+        if any(fault["loc"][0] == "path" for fault in faults):
+            return error_page(request, 404, "")  # the number of no row
         comma = _translated(request, COMMA)
         fields = comma.join(dict.fromkeys(str(fault["loc"][-1]) for fault in faults))
         if all(fault["type"] == UNWRITABLE for fault in faults):

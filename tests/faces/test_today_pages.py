@@ -109,7 +109,8 @@ def test_a_call_is_logged_under_the_row_and_corrected_on_the_participants_page(
     assert "Wrong number" in text
     assert "wrong line" in text
     assert "Next try: 4 Mar 2026 · neighbour" in text  # as it read before
-    assert nurse.get(f"{clinic.url}/contacts/999").status_code == 404
+    for number in ("999", "x", "9" * 30):
+        assert nurse.get(f"{clinic.url}/contacts/{number}").status_code == 404
     assert nurse.post(f"{clinic.url}/contacts/999", data=fixed).status_code == 404
 
 
