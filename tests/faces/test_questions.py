@@ -94,7 +94,7 @@ def test_a_row_runs_as_the_instrument_says(key: str, side: str) -> None:
 def test_an_answer_is_printed_with_its_words() -> None:
     diary, text = samples.instrument(samples.DIARY, "zh_CN")
     assert print_answer(diary.item("any_symptom"), text, 1) == "是"
-    assert print_answer(diary.item("fatigue"), text, 0) == "0: 没有"
+    assert print_answer(diary.item("fatigue"), text, 0) == "0：没有"
     assert print_answer(diary.item("fatigue"), text, 4) == "4"
     assert print_answer(diary.item("temperature"), text, 385) == "38.5"
     assert print_answer(diary.item("other"), text, "头晕") == "头晕"

@@ -142,12 +142,12 @@ def list_choices(item: Item, text: InstrumentText) -> tuple[tuple[str, str], ...
         return ()
     labels = text.labels.get(item.labels, {})
     values = range(item.low, item.high + 1) if item.tick is None else (item.tick,)
-    answers = tuple((str(value), _choice_label(item, value, labels.get(value, ""))) for value in values)
+    answers = tuple((str(value), _choice_label(item, text, value, labels.get(value, ""))) for value in values)
     return ((str(NOT_TICKED), text.codes[NOT_TICKED]), *answers) if item.listed else answers
 
 
-def _choice_label(item: Item, value: int, label: str) -> str:
-    return f"{value}: {label}".removesuffix(": ") if item.kind is ItemKind.SCALE else label
+def _choice_label(item: Item, text: InstrumentText, value: int, label: str) -> str:
+    return text.print_number(value, label) if item.kind is ItemKind.SCALE else label
 
 
 def name_questions(refused: Refused, definition: FormDefinition) -> Refused:

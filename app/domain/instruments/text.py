@@ -10,6 +10,8 @@ from app.domain.instruments.definition import Instrument, Item, ItemKind
 from app.domain.instruments.responses import NOT_TICKED, OPEN, AnswerValue, format_answer
 from app.domain.toml_section import TomlSection, read_toml
 
+_COLONS = {"zh_CN": "："}
+"""What stands between a number and its words, where it is not a colon and a blank."""
 LANGUAGE = (r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?", "a language such as en or zh_CN")
 
 
@@ -48,6 +50,10 @@ class InstrumentText:
         """The shortest words for what an item asks about: its name in a list, or its question."""
         return self.ticks.get(item.code, self.items[item.code])
 
+    def print_number(self, value: int, label: str) -> str:
+        """A number of a row, with its label where it has one."""
+        return f"{value}{_COLONS.get(self.lang, ': ')}{label}" if label else str(value)
+
 
 def parse_text(toml: str, file: str, instrument: Instrument) -> InstrumentText:
     """The words that a text.<lang>.toml holds for this instrument.
@@ -69,7 +75,7 @@ def print_answer(item: Item, text: InstrumentText, value: int | str) -> str:
         return format_answer(item, value)
     label = text.labels[item.labels].get(value, "")
     if item.kind is ItemKind.SCALE:
-        return f"{value}: {label}" if label else str(value)
+        return text.print_number(value, label)
     return label
 
 
