@@ -67,5 +67,10 @@ def test_a_choice_between_two_entries_keeps_what_was_chosen(here: SiteFixture) -
     assert (status.status_code, page.one("div", role="alert").one("a")["href"]) == (422, "#choice_q1")
     assert page.one("input", id="reason")["value"] == "as it is"
     done = press.client.post(press.address, data={**press.body, FIELD: press.key()})
-    assert "The differences are settled." in press.client.get(done.headers["location"]).text
+    settled = parsed(press.client.get(done.headers["location"]).text).one("main").text
+    assert "The differences are settled." in settled
+    assert (
+        "settled, and became the form's answers: “ as it is ”" in settled
+    )  # a decision's reason, no entry's
+    assert ("differed from the first entry" in settled, "outside the window" in settled) == (True, False)
     assert press.client.get(press.address).status_code == 409

@@ -23,6 +23,7 @@ from app.services.clinic.paper.comparison import (
     view_paper_difference,
 )
 from app.services.clinic.paper.entries import TypedAnswer, get_paper_form
+from app.services.clinic.paper.recorded import get_paper_entries
 from app.services.clinic.participant_overview import get_participant_overview
 from app.services.clinic.report.figures import ReportPart, ReportTable
 from app.services.clinic.report.report import get_report
@@ -77,6 +78,12 @@ def outcomes(person: Person) -> list[PaperOutcome]:
         return [row.outcome for row in session.exec(select(PaperEntry).order_by(col(PaperEntry.id)))]
 
 
+def told(person: Person) -> list[tuple[str, bool, bool]]:
+    """What the form's page says of each: what became of it, whether it is a decision, and the newest."""
+    entries = get_paper_entries(manager(person), person.slot("BL"))
+    return [(each.outcome.value, each.decides, each.is_newest) for each in entries]
+
+
 def open_paper(person: Person) -> int:
     found = get_open_matters(manager(person), MatterFilter(kind=MatterKind.paper))
     return len(found.rows)
@@ -129,6 +136,7 @@ def test_two_entries_that_are_both_wrong_are_set_aside_and_entered_anew(lone: Pe
     assert settle(person, discard=True) is PaperOutcome.discarded
     assert enter(person, paper()) is PaperOutcome.first
     assert outcomes(person) == ["first", "differs", "discarded", "first"]
+    assert told(person)[1:] == [("differs", False, False), ("discarded", True, False), ("first", False, True)]
     assert open_paper(person) == 0
 
 
@@ -248,6 +256,7 @@ def test_a_first_entry_of_a_form_that_was_sent_meanwhile_is_to_be_settled(person
     assert refused(lambda: settle_paper(nurse, key, slot, mine)) == "own_entry"
     assert settle_paper(context, key, slot, mine) is PaperOutcome.kept_apart
     assert (open_paper(double), outcomes(double)) == (0, ["first", "kept_apart", "discarded"])
+    assert told(double) == [("first", False, False), ("kept_apart", True, True)]
     assert verify_trail(double.installation) == []
 
 

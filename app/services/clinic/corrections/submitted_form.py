@@ -73,6 +73,7 @@ class FormAct(StrEnum):
     drafted = "drafted"
     sent = "sent"
     paper = "paper"
+    paper_decided = "paper_decided"
     late_arrival = "late_arrival"
     reason = "reason"
     proposed = "proposed"
@@ -227,9 +228,8 @@ def _phone_events(session: Session, slot: Slot, papers: Sequence[RecordedPaper])
 
 def _paper_event(entry: RecordedPaper) -> FormEvent:
     version = 1 if entry.is_response else None
-    return FormEvent(
-        entry.at, FormAct.paper, entry.by, version=version, reason=entry.outcome.value, note=entry.paper
-    )
+    act = FormAct.paper_decided if entry.decides else FormAct.paper
+    return FormEvent(entry.at, act, entry.by, version=version, reason=entry.outcome.value, note=entry.paper)
 
 
 def _late_arrivals(session: Session, slot: Slot) -> Sequence[FormEvent]:

@@ -1,5 +1,6 @@
 """What was entered of a form from paper, as its page and its history tell it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,10 +12,16 @@ from app.storage.queries.slots import StoredSlot
 from app.storage.queries.staff import find_staff_names
 from app.storage.tables.capture import PaperEntry
 
+_DECISIONS = (PaperOutcome.settled, PaperOutcome.discarded)
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedPaper:
-    """One entry of a paper form as its page tells it; no answer in it."""
+    """One entry of a paper form, or a decision on entries, as its page tells it; no answer in it.
+
+    Of an entry `note` says why its day is outside the window, of a decision (`decides`) why it was taken.
+    `is_newest`: nothing followed, so that what it waits for is still to come.
+    """
 
     collected_on: date
     paper: str
@@ -23,6 +30,8 @@ class RecordedPaper:
     outcome: PaperOutcome
     at: datetime
     by: str
+    decides: bool
+    is_newest: bool
 
     @property
     def is_response(self) -> bool:
@@ -35,6 +44,7 @@ def list_paper_entries(session: Session, slot: StoredSlot) -> tuple[RecordedPape
     found = select(PaperEntry).where(PaperEntry.slot_id == slot.id).order_by(col(PaperEntry.id))
     rows = session.exec(found).all()
     names = find_staff_names(session, {row.entered_by for row in rows})
+    told = [row for row, before in zip(rows, (None, *rows), strict=False) if not _only_ends(row, before)]
     return tuple(
         RecordedPaper(
             collected_on=row.collected_on,
@@ -44,9 +54,22 @@ def list_paper_entries(session: Session, slot: StoredSlot) -> tuple[RecordedPape
             outcome=row.outcome,
             at=row.entered_at,
             by=names.get(row.entered_by, row.entered_by),
+            decides=row.outcome in _DECISIONS or _decided_apart(row, rows),
+            is_newest=row is told[-1],
         )
-        for row in rows
+        for row in told
     )
+
+
+def _only_ends(row: PaperEntry, before: PaperEntry | None) -> bool:
+    """Whether it is the end of the waiting that came with the decision before it, and no other decision."""
+    if before is None or row.outcome is not PaperOutcome.discarded:
+        return False
+    return before.outcome is PaperOutcome.kept_apart and before.entered_at == row.entered_at
+
+
+def _decided_apart(row: PaperEntry, rows: Sequence[PaperEntry]) -> bool:
+    return any(_only_ends(after, row) for after in rows)
 
 
 def get_paper_entries(context: StaffContext, slot: StoredSlot) -> tuple[RecordedPaper, ...]:
