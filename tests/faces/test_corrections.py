@@ -120,6 +120,8 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
     assert page(nurse, "/desk/requests").all("a", href=f"{form}/correction")
     asked = page(nurse, f"{form}/correction")
     assert len(asked.all("input", type="checkbox", name="item")) == 30
+    none = page(nurse, f"{form}/correction?chosen=1", 422)
+    assert none.one("div", role="alert").one("a")["href"] == "#item"
     step = page(nurse, f"{form}/correction?item=q5&item=q6")
     assert "Answer now:" not in step.text
     correction = propose(nurse, phone, url)

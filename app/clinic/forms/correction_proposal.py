@@ -84,6 +84,7 @@ class ProposalPage:
 
 
 LABELS = {
+    "item": N_("Which answers are wrong?"),
     "new": N_("New answer"),
     "reason": N_("Why the answer is wrong"),
     "words": N_("What the participant said, in their own words"),
@@ -97,10 +98,20 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(FORM_CORRECTION)
-def ask_correction(desk: PermittedRequest, slot: str, item: ItemCodes = []) -> Response:  # noqa: B006 - a query's default, which FastAPI copies
+def ask_correction(
+    desk: PermittedRequest,
+    slot: str,
+    item: ItemCodes = [],  # noqa: B006 - a query's default, which FastAPI copies
+    chosen: str = "",
+) -> Response:
+    """Which questions, then their answers; `chosen` comes with the press that goes on to these."""
     read = view_correctable_form if item else get_correctable_form
     form = read(desk.context, desk.participant.participant_id, slot)
-    return desk.show(_page(desk, form, _chosen(desk, form, item, {})))
+    page = _page(desk, form, _chosen(desk, form, item, {}))
+    if chosen and not page.items:
+        nothing = Refused("nothing_to_correct", field="item")
+        return desk.show(replace(page, faults=list_faults(desk, nothing, LABELS)), nothing)
+    return desk.show(page)
 
 
 @router.post(FORM_CORRECTION)
