@@ -1,5 +1,7 @@
 """The administrator's pages over HTTP: people, links, access and sites, in both languages."""
 
+import re
+
 import pyotp
 import pytest
 from fastapi.testclient import TestClient
@@ -109,6 +111,8 @@ def test_accounts_are_changed_with_a_reason(clinic: ClinicFixture, admin: TestCl
         done = admin.post(f"{zhao}{path}", data={"reason": "leave"})
         assert done.headers["location"] == f"{zhao}?done={word}"
         assert "The account is" in page(admin, str(done.headers["location"])).text
+    changed = page(admin, zhao).one("dl").text
+    assert re.findall("(Disabled|Enabled again) [^“]*“ leave ”", changed) == ["Disabled", "Enabled again"]
     reset = admin.post(f"{zhao}/reset", data={"purpose": "nonsense", "reason": "lost the letter"})
     assert "/desk/join/" in reset.text
     assert admin.post(f"{zhao}/reset", data={"purpose": "both", "reason": " "}).status_code == 422

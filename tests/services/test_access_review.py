@@ -10,7 +10,12 @@ from app.domain.records.audit import AuditEvent
 from app.services.audit.audit_verification import verify_trail
 from app.services.people.access_review import digest_access, list_reviews, record_review, write_access_report
 from app.services.people.managed_people import get_managed_person, list_study_people
-from app.services.people.role_grants import grant_to_address, revoke_grant
+from app.services.people.role_grants import (
+    disable_person,
+    enable_person,
+    grant_to_address,
+    revoke_grant,
+)
 from tests.refusals import refused
 from tests.services.people import START
 from tests.services.staff_desk import EMAIL, STUDY, Desk
@@ -54,4 +59,16 @@ def test_the_report_says_who_gave_and_took_each_role_and_why(desk: Desk) -> None
     assert (row["granted_by"], row["grant_reason"]) == ("Boss 1", "new")
     assert (row["revoked_by"], row["revoke_reason"]) == ("Boss 2", "'-left")
     (first, _second) = [each for each in rows if each["role"] == "admin"]
-    assert (first["granted_by"], first["revoked_by"]) == ("daybook", "")
+    assert (first["granted_by"], first["revoked_by"], first["account_changes"]) == ("daybook", "", "")
+
+
+@pytest.mark.req("IAM-05")
+def test_the_report_says_when_an_account_was_disabled_also_after_it_was_enabled(desk: Desk) -> None:
+    staff_id = desk.invite().staff_id
+    disable_person(desk.context(), staff_id, "on leave")
+    enable_person(desk.context(desk.other_id), staff_id, "is back")
+    rows = csv.DictReader(write_access_report(desk.context(), STUDY).splitlines())
+    (row,) = [each for each in rows if each["email"] == EMAIL]
+    told = [each.split(" ", 1)[1] for each in row["account_changes"].split("; ")]
+    assert told == ["disabled by Boss 1: on leave", "enabled by Boss 2: is back"]
+    assert row["account_disabled_at"] == ""

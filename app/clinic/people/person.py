@@ -1,6 +1,6 @@
 """One account: its roles, its browsers, and what an administrator does with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -22,6 +22,7 @@ from app.domain.records.access import Permission, Role
 from app.domain.records.staff_links import LinkPurpose
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
+from app.services.people.account_acts import AccountAct, list_account_acts
 from app.services.people.managed_people import StaffPerson, get_managed_person, list_permitted_studies
 from app.services.people.role_grants import (
     disable_person,
@@ -55,6 +56,7 @@ class StaffPersonPage:
     own: bool
     forms: tuple[RoleForm, ...]
     sessions: tuple[OpenSession, ...]
+    acts: Sequence[AccountAct]
     zone: str
     values: Typed
     untyped: Typed
@@ -158,6 +160,7 @@ def _page(desk: StaffRequest, staff: int, done: str = "") -> StaffPersonPage:
         own=own,
         forms=() if own else tuple(role_form(in_every_study(desk), study) for study in studies),
         sessions=list_sessions(in_every_study(desk), staff),
+        acts=list_account_acts(in_every_study(desk), staff),
         zone=desk.zone,
         values=Typed(),
         untyped=Typed(),

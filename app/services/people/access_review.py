@@ -13,6 +13,7 @@ from app.domain.records.audit import AuditEvent, canonical_json, sha256_hex
 from app.domain.refusal import Refused
 from app.domain.spreadsheets import Cell, write_csv
 from app.services.core.context import StaffContext
+from app.services.people.account_acts import AccountAct, read_account_acts
 from app.services.people.managed_people import (
     StaffGrant,
     StaffPerson,
@@ -31,6 +32,7 @@ SHOWN = 20
 _HEADS = (
     "study name email role site granted_at granted_by grant_reason ends_on revoked_at revoked_by"
     " revoke_reason in_force account_disabled_at last_sign_in second_factor passkeys stopped_passkeys"
+    " account_changes"
 ).split()
 """Columns of the report, which are data and are not translated."""
 
@@ -115,10 +117,18 @@ def write_access_report(context: StaffContext, study: str) -> str:
     """
     people = list_study_people(context, study, Permission.ACCESS_SEE)
     with context.read() as session:
-        acts = _read_grant_acts(session)
+        acts, accounts = _read_grant_acts(session), read_account_acts(session)
         names = find_staff_names(session, {act.actor for act in acts.values()})
     return write_csv(
-        _HEADS, (_report_row(each, grant, acts, names) for each in people for grant in each.grants)
+        _HEADS,
+        (
+            (
+                *_report_row(each, grant, acts, names),
+                _tell_account(accounts.get(f"staff:{each.staff_id}", ())),
+            )
+            for each in people
+            for grant in each.grants
+        ),
     )
 
 
@@ -180,6 +190,15 @@ def _report_row(
         person.passkeys,
         person.stopped_passkeys,
     )
+
+
+def _tell_account(acts: Sequence[AccountAct]) -> str:
+    """When the account was disabled and enabled again: the days on which its roles did not count."""
+    told = (
+        f"{_moment(act.at)} {'disabled' if act.disabled else 'enabled'} by {act.by}: {act.reason}"
+        for act in acts
+    )
+    return "; ".join(told)
 
 
 def _moment(at: datetime | None) -> str:
