@@ -156,6 +156,7 @@ def _connect_pages(app: FastAPI, parts: Parts, settings: Settings) -> None:
         demo=settings.demo,
         version=settings.version,
         static_root=parts.statics.root,
+        phone=settings.help_phone,
     )
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from app.domain.people.names import FEWEST_DIGITS, MOST_DIGITS, check_optional_phone
 from app.domain.records.studies import StudyMode
-from app.domain.refusal import BadDefinition
+from app.domain.refusal import BadDefinition, Refused
 
 Network = IPv4Network | IPv6Network
 
@@ -70,6 +71,11 @@ VARIABLES = (
     ),
     Variable("DAYBOOK_EXPORTS_MB", "4000", "megabytes that requested exports may take together"),
     Variable("DAYBOOK_PUBLIC_URL", "http://127.0.0.1:8000", "what links on paper and in messages begin with"),
+    Variable(
+        "DAYBOOK_HELP_PHONE",
+        "",
+        "telephone shown to whoever opens a link that does not work; empty: they are told of their sheet",
+    ),
     Variable("DAYBOOK_KEY", "", "Fernet key that encrypts contacts and second factors", True),
     Variable("DAYBOOK_CHANNEL", "console", "console or smtp: how reminders leave"),
     Variable("DAYBOOK_SMTP_URL", "", "smtp://user:password@host:port or smtps://…", True),
@@ -108,6 +114,7 @@ class Settings:
     export_folder: Path
     export_room: int
     public_url: str
+    help_phone: str
     key: bytes = field(repr=False)
     channel: MessageTransport
     smtp_url: str = field(repr=False)
@@ -136,6 +143,7 @@ class Settings:
             export_folder=_export_folder(values["DAYBOOK_EXPORTS"], values["DAYBOOK_DATABASE_URL"]),
             export_room=_megabytes("DAYBOOK_EXPORTS_MB", values["DAYBOOK_EXPORTS_MB"]),
             public_url=public_url,
+            help_phone=_phone("DAYBOOK_HELP_PHONE", values["DAYBOOK_HELP_PHONE"]),
             key=_key(values["DAYBOOK_KEY"], mode),
             channel=MessageTransport(
                 _one_of("DAYBOOK_CHANNEL", values["DAYBOOK_CHANNEL"], tuple(MessageTransport))
@@ -275,6 +283,14 @@ def _public_url(value: str, mode: StudyMode) -> str:
             SOURCE, "DAYBOOK_PUBLIC_URL", value, f"{' or '.join(schemes)}://host without a path"
         )
     return value.rstrip("/")
+
+
+def _phone(name: str, value: str) -> str:
+    try:
+        return check_optional_phone(value, name) or ""
+    except Refused as refused:
+        digits = f"{FEWEST_DIGITS} to {MOST_DIGITS} digits"
+        raise BadDefinition(SOURCE, name, value, f"a telephone that can be dialled: {digits}") from refused
 
 
 def _key(value: str, mode: StudyMode) -> bytes:

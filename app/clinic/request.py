@@ -303,6 +303,7 @@ def _frame(
         "staff": staff.name,
         "studies": list_staff_studies(installation, admission, spoken.code),
         "home_url": DESK,
+        "phone": "",
     }
     return DeskFrame(**{name: getattr(spoken, name) for name in _SHARED} | own)
 

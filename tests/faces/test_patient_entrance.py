@@ -9,7 +9,7 @@ from app.services.core.context import StaffContext
 from app.services.core.throttling import CODE_TRIES, code_limits
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.statements.throttle import count_try
-from tests.applications import Clock, visitor
+from tests.applications import Clock, application, visitor
 from tests.faces.visitors import Phone, heading
 from tests.markup import parsed
 from tests.services.people import PIN, START
@@ -207,6 +207,21 @@ def test_who_withdrew_is_thanked_on_every_page(phone: Phone) -> None:
 def test_help_is_there_for_everybody(app: FastAPI, phone: Phone) -> None:
     assert "0571\u20115550000" in phone.client.get("/help").text
     assert "the number on your sheet" in visitor(app).get("/help").text
+
+
+@pytest.mark.req("SEC-07")
+def test_a_dead_link_and_an_unknown_one_show_the_number_of_the_installation(
+    phone: Phone, migrated_sqlite_url: str, clock: Clock
+) -> None:
+    """Nobody is known there, so that it can be no site's."""
+    told = {"DAYBOOK_HELP_PHONE": "400-555 0100"}
+    stranger = visitor(application(migrated_sqlite_url, clock, **told))
+    dead, unknown = stranger.get(f"/a/{phone.link}"), stranger.get(f"/a/{'x' * 32}")
+    assert dead.text == unknown.text
+    for answer in (unknown, stranger.get("/code"), stranger.get("/help"), stranger.get("/home")):
+        assert 'href="tel:4005550100">400\u2011555\u00a00100</a>' in answer.text
+        assert "the number on your sheet" not in answer.text
+    assert "5550100" not in stranger.get("/desk/sign-in").text
 
 
 def test_the_language_of_the_way_in_stays(guest: Phone) -> None:

@@ -43,6 +43,8 @@ def test_a_trial_brings_its_own_key_and_address() -> None:
         ("DAYBOOK_PUBLIC_URL", "http://daybook.example"),
         ("DAYBOOK_PUBLIC_URL", "https://daybook.example/path"),
         ("DAYBOOK_PUBLIC_URL", "https:///x"),
+        ("DAYBOOK_HELP_PHONE", "the nurse"),
+        ("DAYBOOK_HELP_PHONE", "12"),
         ("DAYBOOK_CHANNEL", "mail_server"),
         ("DAYBOOK_WORKERS", "0"),
         ("DAYBOOK_WORKERS", "many"),
@@ -62,6 +64,11 @@ def test_what_cannot_work_is_refused_by_name(name: str, value: str) -> None:
         Settings.from_environment({**LIVE, name: value})
     assert bad.value.key == name
     assert value == "" or name != "DAYBOOK_KEY" or value not in str(bad.value)
+
+
+def test_the_number_for_strangers_is_narrowed_like_every_other() -> None:
+    settings = Settings.from_environment({"DAYBOOK_HELP_PHONE": " ４００-555  0100 "})
+    assert (settings.help_phone, Settings.from_environment({}).help_phone) == ("400-555 0100", "")
 
 
 def test_mail_needs_a_server() -> None:
