@@ -1,4 +1,7 @@
-"""Reads that bypass SQLAlchemy's execution say what it says, are heard, and fail under the same names."""
+"""Reads that bypass SQLAlchemy's execution say what it says, are heard, and fail under the same names.
+
+Rows that come as one document for each record are those that come one by one.
+"""
 
 from datetime import UTC, date, datetime
 
@@ -8,6 +11,7 @@ from sqlalchemy.engine import Engine
 
 from app.domain.refusal import DatabaseUnavailable
 from app.domain.today.reasons import Reason
+from app.storage.database.grouped_reads import GroupedRead
 from app.storage.database.plain_reads import PlainRead
 from app.storage.tables.columns import Moment, enum_type, json_type
 from tests.heard import heard
@@ -54,3 +58,37 @@ def test_what_fails_is_named_and_a_lost_connection_is_never_used_again(engine: E
         with pytest.raises((DatabaseUnavailable, driver)):
             PlainRead(_ABSENT).fetch(connection, {})
         assert connection.invalidated
+
+
+_TEXT = 'He said: "5 < 6",\n\\ and \u200f\x1f\u4e00 \U0001f600'
+
+
+def _line(key: int, place: int, text: str | None) -> sa.Select[tuple[object, ...]]:
+    number = sa.literal_column(str(key), sa.Integer).label("key")
+    there = sa.literal(text, sa.String).label("text")
+    chosen = (_VALUES.selected_columns[name] for name in ("at", "on", "reason", "document", "among"))
+    missing = (sa.null().cast(Moment()).label("never"), sa.literal(place > 1).label("late"))
+    return sa.select(
+        number, there, *chosen, *missing, sa.literal_column(str(place), sa.Integer).label("place")
+    )
+
+
+def test_rows_of_a_record_are_those_that_come_one_by_one_and_the_same_ones_as_long_as_they_are_alike(
+    engine: Engine,
+) -> None:
+    lines = [_line(7, 2, _TEXT), _line(7, 1, None), _line(8, 3, "")]
+    statement = sa.union_all(*lines)
+    grouped = GroupedRead(statement, tuple, sorted_by=1, most=2)
+    plain = PlainRead(statement)
+    with engine.connect() as connection:
+        values = _VALUE | {"some": [4]}
+        found = grouped.fetch(connection, values)
+        rows = sorted(plain.fetch(connection, values), key=lambda row: row[-1])
+        assert {key: list(group) for key, group in found.items()} == {
+            7: [row[:-1] for row in rows[:2]],
+            8: [row[:-1] for row in rows[2:]],
+        }
+        again, later = grouped.fetch(connection, values), grouped.fetch(connection, values | {"number": 5})
+        assert all(again[key] is group for key, group in found.items())
+        assert all(later[key] != group and list(later[key]) != list(group) for key, group in found.items())
+        assert found[7] != grouped.fetch(connection, values)[7]  # only so many are remembered

@@ -1,5 +1,6 @@
 """The matrix: participants by visits, each cell the state of a form and the way to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -14,7 +15,7 @@ from app.clinic.request import StaffRequest, answer_staff, read_query
 from app.domain.plans.status import Status
 from app.domain.report.ledger import MatrixCell
 from app.domain.typed_text import narrow_text
-from app.services.clinic.report.matrix import get_matrix
+from app.services.clinic.report.matrix import Column, MatrixForms, get_matrix
 from app.services.clinic.report.scope import ReportFilter
 from app.web.permissions import CallerKind, guards
 from app.web.urls import MATRIX, PARTICIPANTS
@@ -22,19 +23,26 @@ from app.web.urls import MATRIX, PARTICIPANTS
 
 @dataclass(frozen=True, slots=True)
 class MatrixLine:
-    """One participant; a cell is the state of a form, with "!" for a late one, and the form's own id."""
+    """One participant, and their forms as they were read: two lines of the same forms are the same."""
 
     subject: str
     url: str
-    cells: tuple[tuple[str, str], ...]
+    forms: MatrixForms
+
+    def list_cells(self, places: tuple[Column, ...]) -> Sequence[tuple[str, str]]:
+        """For each of these visits and instruments the state of the form, with "!" for a late one, and the
+        form's own id; empty where there is none."""
+        own = {(form.visit, form.instrument): _cell(form) for form in self.forms}
+        return [own.get(place, _NO_FORM) for place in places]
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixPage:
-    """A page of the matrix of one study."""
+    """A page of the matrix of one study; `columns` are the names of its `places`."""
 
     template: ClassVar[str] = "clinic/report/matrix.html"
     states: tuple[str, ...]
+    places: tuple[Column, ...]
     columns: tuple[str, ...]
     rows: tuple[MatrixLine, ...]
     sites: tuple[tuple[str, str], ...]
@@ -48,9 +56,7 @@ _STATES = tuple(status.value for status in Status)
 _NO_FORM = ("", "")
 
 
-def _cell(cell: MatrixCell | None) -> tuple[str, str]:
-    if cell is None:
-        return _NO_FORM
+def _cell(cell: MatrixCell) -> tuple[str, str]:
     return f"{cell.status}!" if cell.out_of_window else cell.status, cell.slot
 
 
@@ -72,17 +78,13 @@ def _show_matrix(desk: StaffRequest) -> Response:
     return desk.show(
         MatrixPage(
             states=_STATES,
+            places=matrix.columns,
             columns=tuple(
                 visit if words.one_form else f"{visit} {words.forms.get(form, form)}"
                 for visit, form in matrix.columns
             ),
             rows=tuple(
-                MatrixLine(
-                    row.subject,
-                    f"{PARTICIPANTS}/{row.participant}",
-                    tuple([_cell(row.cells.get(column)) for column in matrix.columns]),
-                )
-                for row in matrix.rows
+                MatrixLine(row.subject, f"{PARTICIPANTS}/{row.participant}", row.forms) for row in matrix.rows
             ),
             sites=site_choices(matrix.scope),
             site=site,

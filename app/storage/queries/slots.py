@@ -15,6 +15,7 @@ from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import PlannedSlot
 from app.domain.plans.status import Exit, ExitKind, SlotFacts, Status, derive_status, died_in_window
 from app.domain.plans.windows import Window
+from app.storage.database.grouped_reads import Group, GroupedRead
 from app.storage.database.plain_reads import PlainRead
 from app.storage.plain_rows import SlotRecord
 from app.storage.tables.capture import PaperEntry
@@ -22,10 +23,15 @@ from app.storage.tables.schedule import Slot
 
 StoredSlot = Slot | SlotRecord
 """A slot that has its key, whether as a row of a session or as a plain record."""
-_RECORDS = PlainRead(
-    sa.select(*(getattr(Slot, name) for name in SlotRecord._fields))
-    .where(col(Slot.participant_id) == sa.bindparam("participant", type_=sa.Integer))
-    .order_by(col(Slot.position), col(Slot.id))
+_COLUMNS: list[Any] = [getattr(Slot, name) for name in SlotRecord._fields]
+_THEIRS = col(Slot.participant_id) == sa.bindparam("participant", type_=sa.Integer)
+_ORDER: list[Any] = [col(Slot.position), col(Slot.id)]
+_RECORDS = PlainRead(sa.select(*_COLUMNS).where(_THEIRS).order_by(*_ORDER))
+_OF_PAGES: GroupedRead[SlotRecord] = GroupedRead(
+    sa.select(col(Slot.participant_id), *_COLUMNS, *_ORDER).where(_THEIRS),
+    lambda columns: SlotRecord._make(columns[1:]),
+    sorted_by=len(_ORDER),
+    most=64,
 )
 
 
@@ -116,13 +122,13 @@ def list_slots(session: Session, participant_id: int, only: Collection[int] | No
 def list_slot_records(session: Session, participant_id: int) -> Sequence[SlotRecord]:
     """The same as plain records, which cost a fraction: what the session changed is written first."""
     session.flush()
-    return read_slot_records(session.connection(), participant_id)
-
-
-def read_slot_records(connection: Connection, participant_id: int) -> Sequence[SlotRecord]:
-    """The same as stored, for pages that read a hundred of them and change none."""
-    rows = _RECORDS.fetch(connection, {"participant": participant_id})
+    rows = _RECORDS.fetch(session.connection(), {"participant": participant_id})
     return [SlotRecord._make(row) for row in rows]
+
+
+def read_slot_records(connection: Connection, participant_id: int) -> Group[SlotRecord]:
+    """The same as stored, for pages that read a hundred of them and change none."""
+    return _OF_PAGES.fetch(connection, {"participant": participant_id}).get(participant_id, Group())
 
 
 def code_literal(code: StrEnum) -> sa.ColumnElement[str]:

@@ -18,7 +18,7 @@ from app.web.pages.compiled_translations import POLICY, CompiledTranslations, ca
 from app.web.pages.page_frame import PageFrame, base_frame
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-REMEMBERED = 500
+REMEMBERED = 1000
 """How many rows `remembered(macro, *values)` shows again as they were, in each language: whoever deals with
 one row of a list comes back to the others. An imported macro reads its values alone, and they are the key."""
 

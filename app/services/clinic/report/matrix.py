@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.domain.records.access import Permission
 from app.domain.report.ledger import MatrixCell
 from app.services.clinic.report.scope import ReportFilter, ReportScope, open_scope
 from app.services.core.context import StaffContext
+from app.storage.database.grouped_reads import Group
 from app.storage.queries.report.matrix_rows import read_cells, read_participants
 
 MATRIX_PAGE = 50
@@ -14,16 +16,23 @@ MATRIX_PAGE = 50
 
 Column = tuple[str, str]
 """A visit and an instrument."""
+MatrixForms = Group[MatrixCell]
+_NO_FORMS = MatrixForms()
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """One participant, and their forms by visit and instrument."""
+    """One participant, and their forms."""
 
     participant: str
     subject: str
     site_id: int
-    cells: Mapping[Column, MatrixCell]
+    forms: MatrixForms
+
+    @property
+    def cells(self) -> Mapping[Column, MatrixCell]:
+        """Their forms by visit and instrument."""
+        return {(cell.visit, cell.instrument): cell for cell in self.forms}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +55,20 @@ def get_matrix(context: StaffContext, chosen: ReportFilter, after: str) -> Matri
         people = read_participants(connection, scope.people(context), after, MATRIX_PAGE + 1)
         shown = people[:MATRIX_PAGE]
         cells = read_cells(connection, scope.forms(context), [person.id for person in shown])
-    by_person: dict[int, dict[Column, MatrixCell]] = {person.id: {} for person in shown}
     columns: dict[Column, int] = {}
-    for cell in cells:
-        column = cell.visit, cell.instrument
-        by_person[cell.participant_id][column] = cell
-        if column not in columns:
-            columns[column] = cell.position
+    for person in reversed(shown):  # of two places of a column the first person's counts
+        columns.update(_place_columns(cells.get(person.id, _NO_FORMS)))
     return Matrix(
         scope=scope,
         columns=tuple(sorted(columns, key=lambda column: (columns[column], column))),
-        rows=tuple(MatrixRow(row.public_id, row.subject, row.site_id, by_person[row.id]) for row in shown),
+        rows=tuple(
+            MatrixRow(row.public_id, row.subject, row.site_id, cells.get(row.id, _NO_FORMS)) for row in shown
+        ),
         after=shown[-1].subject if len(people) > MATRIX_PAGE else "",
     )
+
+
+@lru_cache(maxsize=500)
+def _place_columns(forms: MatrixForms) -> Mapping[Column, int]:
+    """The columns of these forms, and where each stands among them."""
+    return {(cell.visit, cell.instrument): cell.position for cell in reversed(forms)}

@@ -1,6 +1,6 @@
 """The rows of the matrix: participants of a study by code, and the state of each of their forms."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.domain.report.ledger import MatrixCell
+from app.storage.database.grouped_reads import Group, GroupedRead
 from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.key_lists import is_among
 from app.storage.queries.report.form_figures import FormSelection
@@ -36,10 +37,13 @@ def read_participants(
     return list(map(MatrixPerson._make, _people(chosen.sites is None).fetch(connection, values)))
 
 
-def read_cells(connection: Connection, chosen: FormSelection, people: Sequence[int]) -> Sequence[MatrixCell]:
-    """Every form in the plan of these participants, but for the diary and, where hidden, of one arm."""
+def read_cells(
+    connection: Connection, chosen: FormSelection, people: Sequence[int]
+) -> Mapping[int, Group[MatrixCell]]:
+    """Every form in the plan of these participants, by their keys, but for the diary and, where hidden, of
+    one arm."""
     values = {"people": list(people), "now": chosen.at, "diary": chosen.diary}
-    return list(map(MatrixCell._make, _cells(chosen.shows_arm).fetch(connection, values)))
+    return _cells(chosen.shows_arm).fetch(connection, values)
 
 
 @cache
@@ -61,18 +65,17 @@ def _people(everywhere: bool) -> PlainRead:
 
 
 @cache
-def _cells(shows_arm: bool) -> PlainRead:
+def _cells(shows_arm: bool) -> GroupedRead[MatrixCell]:
     now: sa.ColumnElement[datetime] = sa.bindparam("now", type_=sa.inspect(Slot).columns.closes_at.type)
     columns: tuple[Any, ...] = (
         col(Slot.participant_id), col(Slot.visit), col(Slot.instrument), col(Slot.position),
         col(Slot.public_id), status_expression(now), col(Slot.out_of_window),
     )  # fmt: skip
-    return PlainRead(
-        sa.select(*columns).where(
-            is_among(col(Slot.participant_id), "people"),
-            col(Slot.for_day).is_(None),
-            col(Slot.out_of_plan).is_(False),
-            col(Slot.series) != sa.bindparam("diary", type_=sa.String),
-            *(() if shows_arm else (col(Slot.arm_revealing).is_(False),)),
-        )
+    listed = sa.select(*columns, col(Slot.id)).where(
+        is_among(col(Slot.participant_id), "people"),
+        col(Slot.for_day).is_(None),
+        col(Slot.out_of_plan).is_(False),
+        col(Slot.series) != sa.bindparam("diary", type_=sa.String),
+        *(() if shows_arm else (col(Slot.arm_revealing).is_(False),)),
     )
+    return GroupedRead(listed, MatrixCell._make, sorted_by=1, most=500)

@@ -13,7 +13,7 @@ from app.domain.plans.reminders import BY_STAFF
 from app.domain.records.messages import WINDOW_MOVED, MessageState
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.contacts import ContactOutcome
-from app.storage.database.plain_reads import PlainRead
+from app.storage.database.grouped_reads import Group, GroupedRead
 from app.storage.queries.key_lists import is_among
 from app.storage.queries.slots import code_literal
 from app.storage.queries.today.branches import (
@@ -30,6 +30,9 @@ from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact, ContactEntry, Participant, Snooze, TeamRequest
 from app.storage.tables.schedule import Slot
 
+_REMEMBERED = 1000
+"""Of how many participants the rows that were read last are remembered."""
+_NO_FORMS: "Group[FormRow]" = Group()
 _PERSON = col(Participant.id)
 _NOW = moment("now")
 _NONE = sa.literal_column("0", sa.Integer)
@@ -194,8 +197,8 @@ def people_statement(shape: TodayShape) -> sa.Select[Any]:
 
 
 @lru_cache(maxsize=64)
-def _people(shape: TodayShape) -> PlainRead:
-    return PlainRead(people_statement(shape))
+def _people(shape: TodayShape) -> GroupedRead[PersonRow]:
+    return GroupedRead(people_statement(shape), PersonRow._make, most=_REMEMBERED)
 
 
 def read_people(
@@ -203,7 +206,8 @@ def read_people(
 ) -> Mapping[int, PersonRow]:
     """What is known of these participants, by their keys."""
     values = search.values | {"people": list(people)}
-    return {row[0]: PersonRow._make(row) for row in _people(search.shape).fetch(connection, values)}
+    found = _people(search.shape).fetch(connection, values)
+    return {person: row for person, (row,) in found.items()}
 
 
 _OF_SLOT = ("participant_id", "public_id", *FormRow._fields[2:-3])
@@ -211,7 +215,7 @@ _OF_SLOT = ("participant_id", "public_id", *FormRow._fields[2:-3])
 
 
 @lru_cache(maxsize=2)
-def _forms(hides_arm: bool) -> PlainRead:
+def _forms(hides_arm: bool) -> GroupedRead[FormRow]:
     """The forms of these participants that are wanted, were missed without a reason, or open soon.
 
     Two parts, each by an index of its own, so that neither what was explained nor old entries of the diary
@@ -237,16 +241,14 @@ def _forms(hides_arm: bool) -> PlainRead:
         col(Message.slot_id) == form.c.id, col(Message.state) == code_literal(MessageState.sent)
     )
     found = (answered.scalar_subquery(), last.scalar_subquery(), sent.scalar_subquery())
-    listed = sa.select(*(form.c[name] for name in _OF_SLOT), *found)
-    return PlainRead(listed.order_by(form.c.participant_id, form.c.closes_at, form.c.id))
+    listed = sa.select(*(form.c[name] for name in _OF_SLOT), *found, form.c.closes_at, form.c.id)
+    return GroupedRead(listed, FormRow._make, sorted_by=2, most=_REMEMBERED)
 
 
 def list_forms(
     connection: Connection, search: TodaySearch, people: Collection[int]
-) -> Mapping[int, list[FormRow]]:
+) -> Mapping[int, Group[FormRow]]:
     """The forms that matter of these participants, by their keys, those that close first first."""
-    forms: dict[int, list[FormRow]] = {person: [] for person in people}
     values = search.values | {"people": list(people)}
-    for row in _forms(search.hides_arm).fetch(connection, values):
-        forms[row[0]].append(FormRow._make(row))
-    return forms
+    found = _forms(search.hides_arm).fetch(connection, values)
+    return {person: found.get(person, _NO_FORMS) for person in people}

@@ -1,0 +1,109 @@
+"""Reads of many rows about few records: each record's rows come as one text, and one seen before is not read again.
+
+A page of fifty people reads thousands of values, of which hardly any is another one than a minute ago. To make
+each of them anew is most of what such a page costs. So the database writes the rows of a record as one document,
+and what was made of the same document is handed out again: it holds all that it was made of.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from app.storage.database.plain_reads import PlainRead, Values
+
+Row = TypeVar("Row")
+_Processor = Callable[[Any], Any]
+
+
+class Group(tuple[Row, ...]):
+    """The rows of one record. Two are equal only if they are one, so that anything can be kept for it."""
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
+    __hash__ = object.__hash__
+
+
+class GroupedRead(Generic[Row]):
+    """A statement that reads rows of records, whose keys are its first column.
+
+    `make` makes a row of its columns. By the last columns, as many as `sorted_by` says, the rows of a record
+    are sorted, and they are no part of them. The groups of the last `most` documents are remembered.
+    """
+
+    def __init__(
+        self,
+        statement: sa.SelectBase,
+        make: Callable[[list[Any]], Row],
+        *,
+        sorted_by: int = 0,
+        most: int,
+    ) -> None:
+        listed = statement.subquery("listed")
+        self._make, self._sorted_by = make, sorted_by
+        self._types = [column.type for column in listed.c]
+        key, *_others = listed.c
+        self._read = PlainRead(sa.select(key, _Document(*listed.c)).group_by(key))
+        self._decode = lru_cache(most)(self._decode_document)
+        self._processors: dict[str, list[tuple[int, _Processor]]] = {}
+
+    def fetch(self, connection: Connection, values: Values) -> Mapping[int, Group[Row]]:
+        """The rows of each record that has any, by its key; raises what `PlainRead.fetch` raises."""
+        dialect = connection.dialect
+        if dialect.name not in self._processors:
+            self._processors[dialect.name] = list(_list_processors(self._types, dialect))
+        decode, name = self._decode, dialect.name
+        return {key: decode(document, name) for key, document in self._read.fetch(connection, values)}
+
+    def _decode_document(self, document: str, dialect: str) -> Group[Row]:
+        rows: list[list[Any]] = orjson.loads(document)
+        for place, process in self._processors[dialect]:
+            for row in rows:
+                if row[place] is not None:
+                    row[place] = process(row[place])
+        if by := self._sorted_by:
+            rows = [row[:-by] for row in sorted(rows, key=lambda row: row[-by:])]
+        return Group(map(self._make, rows))
+
+
+_OF_TEXT: Mapping[type, _Processor] = {sa.Date: date.fromisoformat, sa.DateTime: datetime.fromisoformat}
+
+
+def _list_processors(types: list[sa.types.TypeEngine[Any]], dialect: Dialect) -> list[tuple[int, _Processor]]:
+    """What makes of a value in a document what a column of this type is read as, by its place."""
+    found = []
+    for place, kind in enumerate(types):
+        known = kind.dialect_impl(dialect)
+        process = known.result_processor(dialect, None)
+        if process is None:  # a driver that makes days and moments by itself makes none of a document
+            plain = getattr(known, "impl_instance", known)
+            process = next((read for of, read in _OF_TEXT.items() if isinstance(plain, of)), None)
+        if process is not None:
+            found.append((place, process))
+    return found
+
+
+class _Document(sa.sql.functions.FunctionElement[str]):
+    """The rows of a group as one document of lists."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "document"
+
+
+@compiles(_Document)
+def _document(element: _Document, compiler: SQLCompiler, **options: object) -> str:
+    columns = compiler.process(element.clauses, **options)
+    return f"CAST(json_agg(json_build_array({columns})) AS TEXT)"
+
+
+@compiles(_Document, "sqlite")
+def _document_in_sqlite(element: _Document, compiler: SQLCompiler, **options: object) -> str:
+    return f"json_group_array(json_array({compiler.process(element.clauses, **options)}))"
