@@ -22,8 +22,8 @@ from app.services.capture.forms import begin_form, open_form
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
 from app.services.clinic.today.contact_log import log_contact
+from app.services.clinic.today.participant_work import list_participant_reasons
 from app.services.clinic.today.snoozing import snooze_participant
-from app.services.clinic.today.work_list import list_participant_reasons
 from app.services.core.context import (
     ClockContext,
     EdcClientSession,

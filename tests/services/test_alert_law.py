@@ -18,7 +18,7 @@ from app.services.capture.submission_builder import CheckedSubmission, Submissio
 from app.services.clinic.alerts.alert_acts import acknowledge_alert, close_alert, record_alert_action
 from app.services.clinic.corrections.decisions import DecisionEntry
 from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
-from app.services.clinic.today.work_list import list_participant_reasons
+from app.services.clinic.today.participant_work import list_participant_reasons
 from app.services.core.context import ClockContext, StaffContext
 from app.services.reminders.alert_escalation import DueAlert, process_due_alert
 from app.services.setup.studies import open_site

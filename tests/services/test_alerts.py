@@ -21,7 +21,7 @@ from app.services.clinic.corrections.decisions import DecisionEntry
 from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
 from app.services.clinic.participant_overview import get_participant_overview
 from app.services.clinic.participants.history import get_participant_history
-from app.services.clinic.today.work_list import list_participant_reasons
+from app.services.clinic.today.participant_work import list_participant_reasons
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.alert_escalation import DueAlert, process_due_alert

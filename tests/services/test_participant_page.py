@@ -31,7 +31,7 @@ from app.services.clinic.participant_overview import (
 )
 from app.services.clinic.participants.diary_severity import read_worst_severities
 from app.services.clinic.today.contact_log import correct_contact, get_contact_context, log_contact
-from app.services.clinic.today.work_list import list_participant_reasons
+from app.services.clinic.today.participant_work import list_participant_reasons
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import (

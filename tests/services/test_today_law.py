@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlmodel import col, select
 
 from app.domain.records.access import SYSTEM
 from app.domain.today.reasons import DiaryFacts, ParticipantFacts, UnsubmittedForm, find_reasons
+from app.domain.today.turns import list_turns
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import open_site
@@ -106,6 +108,32 @@ def _diary(drawn: DrawnPerson, search: TodaySearch) -> DiaryFacts:
         counts[f"{name}_missed"] += recent and missed
         counts[f"{name}_submitted"] += recent and form.submitted
     return DiaryFacts(**counts)
+
+
+def test_time_makes_another_row_of_the_same_facts_only_at_their_turns() -> None:
+    turned = 0
+    for seed in range(40):
+        draw = Random(seed)
+        rule = draw_rule(draw)
+        search = TodaySearch(1, replace(PLAN, worklist=rule), (1,), NOW)
+        person = draw_person(draw, rule)
+        facts = facts_of(person, {number: f"{number}" for number, _form in enumerate(person.forms)}, search)
+        turns = sorted({NOW - timedelta(days=900), *list_turns(facts, rule), NOW + timedelta(days=900)})
+        said = []
+        for since, until in pairwise(turns):
+            moments = (since, since + (until - since) / 2, until - timedelta(microseconds=1))
+            said.append(
+                {
+                    (
+                        find_reasons(facts, rule, at),
+                        tuple(form.opens_at <= at < form.ends_at for form in facts.forms),
+                    )
+                    for at in moments
+                }
+            )
+        assert {len(each) for each in said} == {1}, seed
+        turned += sum(earlier != later for earlier, later in pairwise(said))
+    assert turned > 100
 
 
 @settings(

@@ -15,8 +15,8 @@ from app.domain.refusal import Refused, check_all
 from app.domain.today.contacts import LONGEST_SNOOZE_DAYS, check_snooze, split_reasons
 from app.i18n.marking import N_
 from app.services.clinic.today.contact_log import get_contact_context
+from app.services.clinic.today.participant_work import list_participant_reasons
 from app.services.clinic.today.snoozing import resume_participant, snooze_participant
-from app.services.clinic.today.work_list import list_participant_reasons
 from app.web.form_fields import ActCode, ActWords
 from app.web.urls import DESK, RESUME, SNOOZE
 

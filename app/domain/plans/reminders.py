@@ -201,7 +201,7 @@ def check_staff_reminder(
         StaffReminderRefusal.REMINDERS_PAUSED: preference.not_before > now,
         StaffReminderRefusal.REMINDED_TODAY: sent_today,
         StaffReminderRefusal.REMINDER_LIMIT: reminders.used_up,
-        StaffReminderRefusal.OUTSIDE_HOURS: not _is_staff_hour(now, zone),
+        StaffReminderRefusal.OUTSIDE_HOURS: not is_staff_hour(now, zone),
     }
     return next((refusal for refusal, holds in refusals.items() if holds), None)
 
@@ -215,9 +215,10 @@ def is_too_late(kind: str, at: datetime, zone: str) -> bool:
     """Whether a reminder of this kind must not leave any more: one of staff, after its day or its hours."""
     if not is_staff_reminder(kind):
         return False
-    return kind != staff_reminder_kind(at, zone) or not _is_staff_hour(at, zone)
+    return kind != staff_reminder_kind(at, zone) or not is_staff_hour(at, zone)
 
 
-def _is_staff_hour(at: datetime, zone: str) -> bool:
+def is_staff_hour(at: datetime, zone: str) -> bool:
+    """Whether staff may send reminders at this moment, by the clocks of the zone."""
     first, last = STAFF_HOURS
     return first <= at.astimezone(load_zone(zone)).time() <= last

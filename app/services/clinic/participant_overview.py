@@ -27,7 +27,7 @@ from app.services.clinic.participants.facts import (
     read_recorded_facts,
 )
 from app.services.clinic.today.contact_log import LoggedContact
-from app.services.clinic.today.work_list import ParticipantWork, read_participant_work
+from app.services.clinic.today.participant_work import ParticipantWork, read_participant_work
 from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, list_plans_of_forms
 from app.services.schedule.missed_reasons import list_diary_gaps

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
 from sqlmodel import Session
@@ -17,12 +18,15 @@ from app.domain.records.access import Actor
 from app.domain.records.acts import KeyedAct
 from app.domain.refusal import Refused
 from app.services.core.clock_watch import ClockWatch
+from app.services.core.lasting_results import LastingResults
 from app.services.core.pack_registry import PackRegistry, StudyPacks
 from app.services.core.page_epochs import PageEpochs
 from app.services.core.secrets import SecretBox
 from app.storage.proof.row_facts import FactKey
 from app.storage.statements.connections import open_page_connection
 from app.storage.unit_of_work import UnitOfWork
+
+_JUDGED_ROWS, _JUDGED_FORMS = 1000, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Installation:
     `public_url` is the address that links on paper and in messages begin with, without a slash.
     `head_file` is where the heads of the feeds are kept outside the database; None: nowhere.
     `export_folder` holds the files of requested exports, at most `export_room` bytes; None: none are made.
+    `judged_rows` are those of the work list, `judged_forms` all forms of a participant, as judged last.
     """
 
     engine: Engine
@@ -45,6 +50,12 @@ class Installation:
     pack_registry: PackRegistry = field(default_factory=PackRegistry, repr=False, compare=False)
     clock_watch: ClockWatch = field(default_factory=ClockWatch, repr=False, compare=False)
     page_epochs: PageEpochs = field(default_factory=PageEpochs, repr=False, compare=False)
+    judged_rows: LastingResults[Any] = field(
+        default_factory=lambda: LastingResults(_JUDGED_ROWS), repr=False, compare=False
+    )
+    judged_forms: LastingResults[Any] = field(
+        default_factory=lambda: LastingResults(_JUDGED_FORMS), repr=False, compare=False
+    )
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -1,8 +1,8 @@
-"""Reads of many rows about few records: each record's rows come as one text, and one seen before is not read again.
+"""Reads of many rows about few records: those of a record come as one text, and one seen before is kept.
 
-A page of fifty people reads thousands of values, of which hardly any is another one than a minute ago. To make
-each of them anew is most of what such a page costs. So the database writes the rows of a record as one document,
-and what was made of the same document is handed out again: it holds all that it was made of.
+A page of fifty people reads thousands of values, of which hardly any is another one than a minute ago. To
+make each of them anew is most of what such a page costs. So the database writes the rows of a record as one
+document, and what was made of the same document is handed out again: it holds all that it was made of.
 """
 
 from collections.abc import Callable, Mapping

@@ -8,7 +8,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.domain.today.contacts import check_snooze, join_reasons
 from app.domain.today.reasons import Reason
-from app.services.clinic.today.work_list import find_participant_reasons
+from app.services.clinic.today.participant_work import find_participant_reasons
 from app.services.core.context import StaffContext
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Participant, Snooze

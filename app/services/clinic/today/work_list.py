@@ -12,10 +12,9 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy.engine import Connection
-from sqlmodel import Session
 
 from app.domain.instruments.duration import count_certain
-from app.domain.plans.plan import Plan
+from app.domain.plans.reminders import is_staff_hour
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.today.reasons import (
@@ -27,11 +26,11 @@ from app.domain.today.reasons import (
     find_reasons,
     top_reason,
 )
+from app.domain.today.turns import list_turns
 from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.clinic.today.rows import (
     TodayForm,
     TodayRow,
-    TodaySnooze,
     build_form,
     choose_form,
     describe_reason,
@@ -42,10 +41,10 @@ from app.services.clinic.today.rows import (
 )
 from app.services.clinic.today.staff_views import TODAY, find_view, remember_view
 from app.services.core.context import StaffContext
-from app.services.core.plans import excluded_items, get_plan_of, list_plans
+from app.services.core.plans import excluded_items
 from app.services.core.throttling import find_throttled_participants
-from app.services.schedule.reminder_preference import lasting_pause
-from app.storage.queries.participants import StoredParticipant
+from app.services.schedule.reminder_preference import lasting_pause, reminder_preference
+from app.storage.database.grouped_reads import Group
 from app.storage.queries.today.people import FormRow, PersonRow, list_forms, read_people
 from app.storage.queries.today.rows import (
     COUNTED,
@@ -56,8 +55,6 @@ from app.storage.queries.today.rows import (
     list_resting,
     next_opening,
 )
-from app.storage.tables.columns import key_of
-from app.storage.tables.participants import Participant
 
 PAGE = 50
 SHEET = 500
@@ -67,7 +64,11 @@ _ENTRIES = COUNTED
 _ROUNDS = 4
 """How often a page that came out empty, because its entries stood on earlier pages, is read on."""
 
-_local_day = lru_cache(maxsize=64)(local_day)
+
+@lru_cache(maxsize=64)  # a page asks for all of its people
+def _local_standing(at: datetime, zone: str) -> tuple[date, bool]:
+    """The local day of a moment, and whether staff may send reminders at its hour."""
+    return local_day(at, zone), is_staff_hour(at, zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +96,6 @@ class Today:
     criteria: TodayFilter
     next: TodayCursor | None = None
     next_opening: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantWork:
-    """Why one participant stands on the list, the most urgent first, and until when their row rests."""
-
-    reasons: tuple[WorkReason, ...]
-    snooze: TodaySnooze | None
 
 
 NOTHING = TodayCounts({}, 0, 0, 0)
@@ -185,55 +178,6 @@ def parse_view(text: str) -> TodayFilter:
     )
 
 
-def list_participant_reasons(context: StaffContext, participant_id: int) -> tuple[WorkReason, ...]:
-    """Why this one participant stands on the list, the most urgent reason first; none once they left."""
-    with context.read() as session:
-        return find_participant_reasons(context, session, session.get_one(Participant, participant_id))
-
-
-def find_participant_reasons(
-    context: StaffContext, session: Session, participant: Participant
-) -> tuple[WorkReason, ...]:
-    """The same inside of a transaction."""
-    plan = get_plan_of(context.installation, session, participant)
-    sees_arm = context.actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
-    hides_arm = plan.blinded and not sees_arm
-    plans = (plan, *list_plans(context.installation, session, participant.study_id))
-    connection = session.connection()
-    locked = key_of(participant) in find_throttled_participants(connection, context.at)
-    return read_participant_work(context, connection, participant, plans, hides_arm, locked).reasons
-
-
-def read_participant_work(
-    context: StaffContext,
-    connection: Connection,
-    participant: StoredParticipant,
-    plans: Sequence[Plan],
-    hides_arm: bool,
-    locked: bool,
-) -> ParticipantWork:
-    """Where one participant stands on the list, in two queries; `hides_arm`: no forms that tell the arm.
-
-    `locked`: their second check is refused for now. The first of the plans is the version that they follow,
-    behind it stand those of which forms exist.
-    """
-    if participant.exit_kind is not None:
-        return ParticipantWork((), None)
-    key = key_of(participant)
-    search = TodaySearch(
-        study_id=participant.study_id,
-        plan=plans[0],
-        earlier=tuple(plans[1:]),
-        sites=(participant.site_id,),
-        at=context.at,
-        hides_arm=hides_arm,
-    )
-    person = read_people(connection, search, [key])[key]
-    forms = list_forms(connection, search, [key])[key]
-    facts = participant_facts(person, forms, locked)
-    return ParticipantWork(find_reasons(facts, plans[0].worklist, context.at), find_snooze(person))
-
-
 def _search(
     context: StaffContext, connection: Connection, criteria: TodayFilter, sites: Sequence[StaffSite]
 ) -> TodaySearch:
@@ -301,12 +245,28 @@ class _RowReader:
         forms = list_forms(self.connection, self.search, people)
         rows = []
         for entry in page:
-            person, theirs = known[entry.person], forms[entry.person]
-            facts = participant_facts(person, theirs, entry.person in self.search.locked)
-            reasons = find_reasons(facts, self.search.plan.worklist, self.search.at)
+            row, reasons = self._judge(known[entry.person], forms[entry.person])
             if criteria.resting or _stands_here(reasons, entry, criteria.reason):
-                rows.append(self._row(person, theirs, reasons, facts))
+                rows.append(row)
         return tuple(rows)
+
+    def _judge(self, person: PersonRow, forms: Group[FormRow]) -> tuple[TodayRow, Sequence[WorkReason]]:
+        """The row of a participant, and why they stand on the list."""
+        search, plan = self.search, self.search.plan
+        site, locked = self.sites[person.site_id], person.person in self.search.locked
+        standing = _local_standing(search.at, person.zone)
+
+        def judge() -> tuple[tuple[TodayRow, Sequence[WorkReason]], Iterable[datetime]]:
+            facts = participant_facts(person, forms, locked)
+            reasons = find_reasons(facts, plan.worklist, search.at)
+            turns = (*list_turns(facts, plan.worklist), reminder_preference(person).not_before)
+            return (self._row(person, forms, reasons, facts), reasons), turns
+
+        plans = (plan.id, plan.version, plan.worklist)
+        content = (plans, person, forms, locked, site, self._allowed(site), standing)
+        judged: tuple[TodayRow, Sequence[WorkReason]]
+        judged = self.context.installation.judged_rows.find(content, search.at, judge)
+        return judged
 
     def _row(
         self,
@@ -316,7 +276,7 @@ class _RowReader:
         facts: ParticipantFacts,
     ) -> TodayRow:
         site, zone = self.sites[person.site_id], person.zone
-        today = _local_day(self.search.at, zone)
+        today, _hour = _local_standing(self.search.at, zone)
         by_key = {form.key: form for form in forms}
         shown = choose_form(by_key, reasons, self.search.at)
         others = {key for each in reasons for key in each.forms}

@@ -1,0 +1,77 @@
+"""Why one participant stands on the work list, for pages and acts about them alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.domain.plans.plan import Plan
+from app.domain.records.access import Permission
+from app.domain.today.reasons import WorkReason, find_reasons
+from app.services.clinic.today.rows import TodaySnooze, find_snooze, participant_facts
+from app.services.core.context import StaffContext
+from app.services.core.plans import get_plan_of, list_plans
+from app.services.core.throttling import find_throttled_participants
+from app.storage.queries.participants import StoredParticipant
+from app.storage.queries.today.people import list_forms, read_people
+from app.storage.queries.today.rows import TodaySearch
+from app.storage.tables.columns import key_of
+from app.storage.tables.participants import Participant
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantWork:
+    """Why one participant stands on the list, the most urgent first, and until when their row rests."""
+
+    reasons: tuple[WorkReason, ...]
+    snooze: TodaySnooze | None
+
+
+def list_participant_reasons(context: StaffContext, participant_id: int) -> tuple[WorkReason, ...]:
+    """Why this one participant stands on the list, the most urgent reason first; none once they left."""
+    with context.read() as session:
+        return find_participant_reasons(context, session, session.get_one(Participant, participant_id))
+
+
+def find_participant_reasons(
+    context: StaffContext, session: Session, participant: Participant
+) -> tuple[WorkReason, ...]:
+    """The same inside of a transaction."""
+    plan = get_plan_of(context.installation, session, participant)
+    sees_arm = context.actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
+    hides_arm = plan.blinded and not sees_arm
+    plans = (plan, *list_plans(context.installation, session, participant.study_id))
+    connection = session.connection()
+    locked = key_of(participant) in find_throttled_participants(connection, context.at)
+    return read_participant_work(context, connection, participant, plans, hides_arm, locked).reasons
+
+
+def read_participant_work(
+    context: StaffContext,
+    connection: Connection,
+    participant: StoredParticipant,
+    plans: Sequence[Plan],
+    hides_arm: bool,
+    locked: bool,
+) -> ParticipantWork:
+    """Where one participant stands on the list, in two queries; `hides_arm`: no forms that tell the arm.
+
+    `locked`: their second check is refused for now. The first of the plans is the version that they follow,
+    behind it stand those of which forms exist.
+    """
+    if participant.exit_kind is not None:
+        return ParticipantWork((), None)
+    key = key_of(participant)
+    search = TodaySearch(
+        study_id=participant.study_id,
+        plan=plans[0],
+        earlier=tuple(plans[1:]),
+        sites=(participant.site_id,),
+        at=context.at,
+        hides_arm=hides_arm,
+    )
+    person = read_people(connection, search, [key])[key]
+    forms = list_forms(connection, search, [key])[key]
+    facts = participant_facts(person, forms, locked)
+    return ParticipantWork(find_reasons(facts, plans[0].worklist, context.at), find_snooze(person))
