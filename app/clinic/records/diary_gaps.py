@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, get_overview, url_of_participant
+from app.domain.desk.diary_gaps import DiaryGap
 from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import parse_day
 from app.i18n.marking import N_
-from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.schedule.missed_reasons import ShownGap, check_missed_reason, record_gap_reason
 from app.web.form_fields import ActCode, ActWords, parse_number
 from app.web.urls import DIARY_GAPS
@@ -85,19 +85,19 @@ def explain_diary_gap(
     return desk.finish()
 
 
-def build_gaps(view: ParticipantOverview) -> tuple[GapRow, ...]:
-    """The gaps of a participant's diary, the earliest first."""
-    url = DIARY_GAPS.format(participant=view.participant.public_id)
+def build_gaps(public_id: str, gaps: Sequence[DiaryGap]) -> tuple[GapRow, ...]:
+    """The gaps of this participant's diary, the earliest first."""
+    url = DIARY_GAPS.format(participant=public_id)
     return tuple(
         GapRow(gap.first, gap.last, gap.days, len(gap.entries), f"{url}?first={gap.first.isoformat()}")
-        for gap in view.gaps
+        for gap in gaps
     )
 
 
 def _page(desk: ParticipantStaffRequest, first: str, last: str) -> DiaryGapPage:
     """The page as things are now, with the first gap that has a day of this stretch."""
     view = get_overview(desk)
-    gaps: Sequence[GapRow] = build_gaps(view)
+    gaps: Sequence[GapRow] = build_gaps(view.participant.public_id, view.gaps)
     chosen = next((gap for gap in gaps if first and gap.reaches(first, last)), None)
     return DiaryGapPage(
         subject=view.participant.subject,

@@ -1,6 +1,6 @@
 """The rows of a participant's page: each a line of one of its tables or lists."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
@@ -182,10 +182,15 @@ def instrument_name(installation: Installation, view: ParticipantOverview, instr
 
 def build_cell(view: ParticipantOverview, state: FormState) -> Cell:
     """One form as the matrix shows it."""
+    return build_form_cell(participant_url(view), state)
+
+
+def build_form_cell(participant: str, state: FormState) -> Cell:
+    """The same by the address of its participant's page."""
     slot = state.slot
     return Cell(
         status=state.status.value,
-        url=f"{participant_url(view)}/forms/{slot.public_id}",
+        url=f"{participant}/forms/{slot.public_id}",
         answered=state.answered,
         asked=state.asked,
         late=slot.out_of_window,
@@ -195,15 +200,18 @@ def build_cell(view: ParticipantOverview, state: FormState) -> Cell:
     )
 
 
-def build_visits(view: ParticipantOverview) -> tuple[VisitRow, ...]:
-    """A row for each visit, with a cell for each instrument."""
+def build_visits(participant: str, forms: Sequence[FormState]) -> tuple[VisitRow, ...]:
+    """A row for each visit, with a cell for each instrument; `participant` is the address of their page."""
+    instruments = tuple(dict.fromkeys(state.slot.instrument for state in forms))
     by_visit: dict[str, dict[str, FormState]] = {}
-    for state in view.forms:
+    for state in forms:
         by_visit.setdefault(state.slot.visit, {})[state.slot.instrument] = state
     rows = []
     for visit, states in by_visit.items():
         slot = next(iter(states.values())).slot
-        cells = tuple(build_cell(view, states[each]) if each in states else None for each in view.instruments)
+        cells = tuple(
+            build_form_cell(participant, states[each]) if each in states else None for each in instruments
+        )
         rows.append(VisitRow(visit, slot.opens_on, slot.closes_on, cells))
     return tuple(rows)
 

@@ -4,17 +4,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from app.clinic.records.diary_gaps import GapRow, build_gaps
 from app.clinic.records.participant_rows import (
     Cell,
     VisitRow,
-    build_cell,
+    build_form_cell,
     build_visits,
     instrument_name,
     name_symptoms,
 )
+from app.clinic.request import url_of_participant
 from app.domain.desk.next_step import ExpectedForm, NextStep, ParticipantStanding, choose_next_step
 from app.domain.instruments.severity import Severity
 from app.domain.plans.plan import weekly_codes
@@ -23,7 +25,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.participants import TeamRequestKind
 from app.i18n.formats import name_weekdays
 from app.i18n.languages import ENGLISH, find_language
-from app.services.clinic.participant_overview import FormState, ParticipantOverview
+from app.services.clinic.participant_overview import FormState, JudgedForms, ParticipantOverview
 from app.services.core.installation import Installation
 from app.web.charts.bar_chart import BarChart, draw_bars
 from app.web.charts.heat_grid import HeatEntry, HeatGrid, draw_heat
@@ -71,14 +73,14 @@ class VisitSections:
     later: tuple[VisitRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleView:
-    """What is expected of a participant: the next step, the visits as picture and tables, and the diary.
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnForms:
+    """What is expected of a participant: the visits as picture and tables, and the diary.
 
-    `forms` are the names of the tables' columns, `events` the dated facts from which visits are counted.
+    `forms` are the names of the tables' columns, `events` the dated facts from which visits are counted. Two
+    are equal only if they are one, so that what a page shows of it can be kept for it.
     """
 
-    step: NextStep
     forms: tuple[str, ...]
     visits: VisitSections
     timeline: WindowTimeline | None
@@ -88,22 +90,69 @@ class ScheduleView:
     gaps: tuple[GapRow, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """What to do next for a participant, and what is expected of them."""
+
+    step: NextStep
+    drawn: DrawnForms
+
+
+class _Words(NamedTuple):
+    """All that forms are drawn by beside how they stand: whose they are, the day, and what things are called.
+
+    `weekly` are the codes of the diary's weekly entries, None in a plan without a diary; `worst` the worst
+    answer of each of its entries.
+    """
+
+    public_id: str
+    today: date
+    language: str
+    forms: tuple[str, ...]
+    events: tuple[tuple[str, date], ...]
+    diary_name: str
+    weekly: frozenset[str] | None
+    worst: tuple[tuple[str, Severity], ...]
+    symptoms: tuple[tuple[str, str], ...]
+
+    @property
+    def url(self) -> str:
+        """The address of the participant's page."""
+        return url_of_participant(self.public_id)
+
+
 def build_schedule(
     installation: Installation, view: ParticipantOverview, language: str, today: date
 ) -> ScheduleView:
     """The schedule of this participant as it stands today."""
-    rows = build_visits(view)
-    return ScheduleView(
-        step=find_next_step(view),
+    words = _Words(
+        public_id=view.participant.public_id,
+        today=today,
+        language=language,
         forms=tuple(instrument_name(installation, view, each, language) for each in view.instruments),
-        visits=sort_visits(rows),
-        timeline=draw_schedule(view, rows, today, language),
         events=tuple(
             (each.kind.label(language), each.current.dated_on) for each in view.dates if each.current
         ),
-        diary=draw_diary(view, name_symptoms(installation, view, language), language),
         diary_name=_name_diary(installation, view, language),
-        gaps=build_gaps(view),
+        weekly=weekly_codes(view.plans) if view.plan.diary else None,
+        worst=tuple(view.worst.items()),
+        symptoms=tuple(name_symptoms(installation, view, language).items()),
+    )
+    return ScheduleView(find_next_step(view), _draw_forms(view.judged, words))
+
+
+@lru_cache(maxsize=64)
+def _draw_forms(judged: JudgedForms, words: _Words) -> DrawnForms:
+    """The forms as they are drawn; those of whoever is looked at again are drawn already."""
+    rows = build_visits(words.url, judged.visits)
+    return DrawnForms(
+        forms=words.forms,
+        visits=sort_visits(rows),
+        timeline=draw_schedule(judged, rows, words),
+        events=words.events,
+        diary=draw_diary(judged, words),
+        diary_name=words.diary_name,
+        gaps=build_gaps(words.public_id, judged.gaps),
     )
 
 
@@ -127,11 +176,9 @@ def _section(row: VisitRow) -> str:
     return "later" if all(cell.status in (Status.planned, Status.waiting) for cell in cells) else "past"
 
 
-def draw_schedule(
-    view: ParticipantOverview, rows: Sequence[VisitRow], today: date, language: str
-) -> WindowTimeline | None:
+def draw_schedule(judged: JudgedForms, rows: Sequence[VisitRow], words: _Words) -> WindowTimeline | None:
     """The windows of all visits that have one, with today and the dates from which they are counted."""
-    targets = {state.slot.visit: state.slot.target_on for state in view.forms}
+    targets = {state.slot.visit: state.slot.target_on for state in judged.visits}
     windows = [
         DrawnWindow(
             row.visit,
@@ -143,35 +190,37 @@ def draw_schedule(
         for row in rows
         if row.opens_on is not None and row.closes_on is not None
     ]
-    events = [(dated.current.dated_on, dated.kind.label(language)) for dated in view.dates if dated.current]
-    return draw_windows(windows, today, events)
+    return draw_windows(windows, words.today, [(day, name) for name, day in words.events])
 
 
-def draw_diary(view: ParticipantOverview, symptoms: Mapping[str, str], language: str) -> DiaryHeat | None:
+def draw_diary(judged: JudgedForms, words: _Words) -> DiaryHeat | None:
     """The diary so far; None where no day of it has come."""
-    shown = [state for state in view.diary if state.status not in (Status.planned, Status.waiting)]
+    shown = [state for state in judged.diary if state.status not in (Status.planned, Status.waiting)]
     dated = [(state.slot.for_day, state) for state in shown if state.slot.for_day is not None]
-    if view.plan.diary is None or not dated:
+    if words.weekly is None or not dated:
         return None
-    weekly = weekly_codes(view.plans)
-    entries = [(day, state, _diary_cell(view, state, symptoms)) for day, state in dated]
-    daily_cells = [(day, cell) for day, state, cell in entries if state.slot.visit not in weekly]
-    weekly_cells = [cell for _day, state, cell in entries if state.slot.visit in weekly]
+    url, worst, symptoms = words.url, dict(words.worst), dict(words.symptoms)
+    entries = [(day, state, _diary_cell(url, state, worst, symptoms)) for day, state in dated]
+    daily_cells = [(day, cell) for day, state, cell in entries if state.slot.visit not in words.weekly]
+    weekly_cells = [cell for _day, state, cell in entries if state.slot.visit in words.weekly]
     counted = [(day, state) for day, state in dated if state.status in (Status.submitted, Status.missed)]
     return DiaryHeat(
         counts=tuple(Counter(state.status.value for _day, state in dated).items()),
-        daily=_draw_days(daily_cells, language),
+        daily=_draw_days(daily_cells, words.language),
         weekly=_draw_weeks(weekly_cells),
         entered=sum(state.status is Status.submitted for _day, state in counted),
         expected=len(counted),
         weeks=draw_bars(_shares(counted)),
-        tells_severity=bool(view.worst),
+        tells_severity=bool(worst),
     )
 
 
-def _diary_cell(view: ParticipantOverview, state: FormState, symptoms: Mapping[str, str]) -> DiaryCell:
-    worst = view.worst.get(state.slot.public_id)
-    return DiaryCell(build_cell(view, state), worst, symptoms.get(worst.item, worst.item) if worst else "")
+def _diary_cell(
+    url: str, state: FormState, worsts: Mapping[str, Severity], symptoms: Mapping[str, str]
+) -> DiaryCell:
+    worst = worsts.get(state.slot.public_id)
+    symptom = symptoms.get(worst.item, worst.item) if worst else ""
+    return DiaryCell(build_form_cell(url, state), worst, symptom)
 
 
 def _draw_days(cells: Sequence[tuple[date, DiaryCell]], language: str) -> HeatGrid | None:
@@ -235,17 +284,23 @@ def find_next_step(view: ParticipantOverview) -> NextStep:
         correction_asked_on=asked.get(TeamRequestKind.correction),
         zone=zone,
         snoozed_until=local_day(view.work.snooze.until, zone) if view.work.snooze else None,
-        forms=tuple(
-            ExpectedForm(
-                key=state.slot.public_id,
-                visit=state.slot.visit,
-                status=state.status,
-                opens_on=state.slot.opens_on,
-                closes_on=state.slot.closes_on,
-                for_day=state.slot.for_day,
-            )
-            for state in (*view.forms, *view.diary)
-        ),
+        forms=_list_expected(view.judged),
         unexplained_since=next((gap.first for gap in view.gaps), None),
     )
     return choose_next_step(standing, view.work.reasons)
+
+
+@lru_cache(maxsize=64)
+def _list_expected(judged: JudgedForms) -> tuple[ExpectedForm, ...]:
+    """The forms as the rule of the next step needs them."""
+    return tuple(
+        ExpectedForm(
+            key=state.slot.public_id,
+            visit=state.slot.visit,
+            status=state.status,
+            opens_on=state.slot.opens_on,
+            closes_on=state.slot.closes_on,
+            for_day=state.slot.for_day,
+        )
+        for state in (*judged.visits, *judged.diary)
+    )

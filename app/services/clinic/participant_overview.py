@@ -1,8 +1,8 @@
 """All that site staff see of one participant: forms, dates, exits, contact, browsers, invitation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 from app.domain.desk.diary_gaps import DiaryGap
@@ -32,10 +32,11 @@ from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, list_plans_of_forms
 from app.services.schedule.missed_reasons import list_diary_gaps
 from app.services.schedule.reminder_preference import wants_reminders
+from app.storage.database.grouped_reads import Group
 from app.storage.plain_rows import ContactRecord, SlotRecord
 from app.storage.queries.contradictions import Contradiction
 from app.storage.queries.participants import ParticipantCard, get_card
-from app.storage.queries.slots import is_diary_slot, judge_slot, read_slot_records
+from app.storage.queries.slots import is_diary_slot, judge_slot, list_turns, read_slot_records
 
 
 class FormState(NamedTuple):
@@ -50,6 +51,18 @@ class FormState(NamedTuple):
     answered: int
     asked: int
     died_in_window: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedForms:
+    """All forms of a participant as they stand: of visits, of the diary, and its unexplained stretches.
+
+    Two are equal only if they are one, so that anything can be kept for it.
+    """
+
+    visits: tuple[FormState, ...]
+    diary: tuple[FormState, ...]
+    gaps: tuple[DiaryGap, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +87,6 @@ class ParticipantOverview:
 
     `plans` are the version of the plan that they follow and those of their other forms. `work` is where they
     stand on the work list.
-    `gaps` are the stretches of the diary that nobody has explained.
     `worst` is the worst answer of each diary entry by its form, for roles that see scores, and else empty;
     `waiting_paper` are the forms of which one of two paper entries was made.
     """
@@ -83,8 +95,7 @@ class ParticipantOverview:
     site: str
     plan: Plan
     plans: Sequence[Plan]
-    forms: tuple[FormState, ...]
-    diary: tuple[FormState, ...]
+    judged: JudgedForms
     kept_apart: tuple[QuarantinedAnswers, ...]
     conflicts: tuple[AnswerConflict, ...]
     dates: tuple[AnchorHistory, ...]
@@ -98,9 +109,23 @@ class ParticipantOverview:
     alerts: tuple[AlertRecord, ...]
     work: ParticipantWork
     may: frozenset[Permission]
-    gaps: tuple[DiaryGap, ...]
     worst: Mapping[str, Severity] = field(default_factory=dict)
     waiting_paper: frozenset[int] = frozenset()
+
+    @property
+    def forms(self) -> tuple[FormState, ...]:
+        """The forms of their visits."""
+        return self.judged.visits
+
+    @property
+    def diary(self) -> tuple[FormState, ...]:
+        """The entries of their diary."""
+        return self.judged.diary
+
+    @property
+    def gaps(self) -> tuple[DiaryGap, ...]:
+        """The stretches of the diary that nobody has explained."""
+        return self.judged.gaps
 
     @property
     def exit(self) -> str:
@@ -137,15 +162,13 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
         plans = list_plans_of_forms(context.installation.library, plan, slots)
         facts = read_recorded_facts(connection, participant, plan, slots, hides, context.at)
         work = read_participant_work(context, connection, participant, plans, hides, facts.locked)
-    states = _list_states(context, plan, slots, facts.answered)
-    diary = tuple(state for state in states if is_diary_slot(plan, state.slot))
+    judged = _judge_forms(context, plans, every, slots, facts.answered)
     return ParticipantOverview(
         participant=_details(participant),
         site=participant.site,
         plan=plan,
         plans=plans,
-        forms=tuple(state for state in states if not is_diary_slot(plan, state.slot)),
-        diary=diary,
+        judged=judged,
         kept_apart=facts.kept_apart,
         conflicts=facts.conflicts,
         dates=facts.dates,
@@ -159,8 +182,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
         alerts=_read_alerts(context, participant) if facts.has_alerts else (),
         work=work,
         may=may,
-        gaps=list_diary_gaps(plans, ((state.slot, state.status) for state in diary)),
-        worst=_read_worst(context, plan, participant, diary) if Permission.SCORES_SEE in may else {},
+        worst=_read_worst(context, plan, participant, judged.diary) if Permission.SCORES_SEE in may else {},
         waiting_paper=facts.waiting_paper,
     )
 
@@ -209,6 +231,28 @@ def _details(row: ParticipantCard) -> ParticipantDetails:
         reminders_wanted=wants_reminders(row),
         paused_until=row.reminders_paused_until,
     )
+
+
+def _judge_forms(
+    context: StaffContext,
+    plans: Sequence[Plan],
+    stored: Group[SlotRecord],
+    slots: Sequence[SlotRecord],
+    answered: Mapping[int, int],
+) -> JudgedForms:
+    """What is `stored` of a participant's forms, judged as far as it is shown: `slots` are those of them."""
+    plan = plans[0]
+
+    def judge() -> tuple[JudgedForms, Iterable[datetime]]:
+        states = _list_states(context, plan, slots, answered)
+        diary = tuple(state for state in states if is_diary_slot(plan, state.slot))
+        visits = tuple(state for state in states if not is_diary_slot(plan, state.slot))
+        gaps = list_diary_gaps(plans, ((state.slot, state.status) for state in diary))
+        return JudgedForms(visits, diary, gaps), (moment for slot in slots for moment in list_turns(slot))
+
+    content = plan.id, plan.version, stored, len(slots), frozenset(answered.items())
+    judged: JudgedForms = context.installation.judged_forms.find(content, context.at, judge)
+    return judged
 
 
 def _list_states(

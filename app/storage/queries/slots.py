@@ -1,6 +1,6 @@
 """Slots between rows and the domain: windows, facts, and the SQL twin of status."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -75,6 +75,13 @@ def judge_slot(slot: SlotDates, at: datetime) -> tuple[Status, bool]:
         return Status.submitted, False
     window, facts = window_of_slot(slot), slot_facts(slot)
     return derive_status(window, facts, at), died_in_window(window, facts)
+
+
+def list_turns(slot: SlotDates) -> Iterator[datetime]:
+    """From each of these moments on `judge_slot` may say something else of the same slot, not between."""
+    if slot.submitted_at is None:
+        moments = slot.opens_at, slot.due_at, slot.overdue_at, slot.closes_at, slot.grace_until, slot.exit_at
+        yield from (each for each in moments if each is not None)
 
 
 def planned_slot(slot: SlotView) -> PlannedSlot:

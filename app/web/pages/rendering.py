@@ -21,6 +21,8 @@ TEMPLATES = Path(__file__).parents[2] / "templates"
 REMEMBERED = 1000
 """How many rows `remembered(macro, *values)` shows again as they were, in each language: whoever deals with
 one row of a list comes back to the others. An imported macro reads its values alone, and they are the key."""
+REMEMBERED_PARTS = 64
+"""The same of `remembered_part`, for large parts of a page."""
 
 
 class Page(Protocol):
@@ -104,6 +106,7 @@ def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> E
     environment.code_generator_class = CompiledTranslations
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # set by i18n
     environment.globals["remembered"] = lru_cache(REMEMBERED)(call_plainly)
+    environment.globals["remembered_part"] = lru_cache(REMEMBERED_PARTS)(call_plainly)
     environment.filters["day"] = partial(formats.format_day, language=spoken)
     environment.filters["short_day"] = partial(formats.format_short_day, language=spoken)
     environment.filters["stated"] = partial(formats.format_stated, language=spoken)
