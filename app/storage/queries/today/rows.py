@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -13,7 +13,7 @@ from sqlmodel import col
 from app.domain.plans.plan import Plan
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import RANKS, Reason, TodayCursor
-from app.storage.database.plain_reads import PlainRead
+from app.storage.database.grouped_reads import Group, GroupedRead
 from app.storage.queries.slots import code_literal
 from app.storage.queries.today.alerts import count_alerts_of_leavers
 from app.storage.queries.today.branches import (
@@ -108,7 +108,7 @@ def _wanted(source: sa.Subquery, shape: TodayShape) -> tuple[sa.ColumnElement[bo
 
 
 @lru_cache(maxsize=64)
-def _counts(shape: TodayShape) -> PlainRead:
+def _counts(shape: TodayShape) -> GroupedRead["_Line"]:
     """The first entries of the list, and below them how many there are of each kind.
 
     Each reason counts at most `COUNTED` rows; a participant counts once for each, and once in all.
@@ -132,9 +132,22 @@ def _counts(shape: TodayShape) -> PlainRead:
     }
     lines = [sa.select(_number(kind), *_tally(count, _number(0))) for kind, count in others.items()]
     uncounted = _number(0).label("number"), _number(0).label("listed")
-    return PlainRead(sa.union_all(sa.select(in_order, *uncounted), each, *lines))
+    counted = sa.union_all(sa.select(in_order, *uncounted), each, *lines)
+    return GroupedRead(counted, _Line._make, most=_REMEMBERED)
 
 
+class _Line(NamedTuple):
+    """An entry of the list, or how many there are of one kind, and of how many entries that was counted."""
+
+    rank: int
+    at: datetime | None
+    person: int | None
+    number: int
+    listed: int
+
+
+_REMEMBERED = 200
+"""Of so many reasons, in lists of different readers, the entries that were read last are remembered."""
 _EVERY, _RESTING, _CORRECTIONS, _LEFT_ALERTS = -1, -2, -3, -4
 """What stands for a rank in the lines of other counts."""
 
@@ -189,12 +202,12 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
     numbers: dict[int, int] = {}
     first: list[TodayCursor] = []
     full: set[int] = set()
-    for rank, at, person, number, listed in _counts(search.shape).fetch(connection, search.values):
-        if person is None:
-            numbers[rank] = number
-            full |= {rank} if listed >= COUNTED else set()
-        else:
-            first.append(TodayCursor(rank, at, person))
+    for rank, lines in _counts(search.shape).fetch(connection, search.values).items():
+        counted, entries = _sort_lines(lines)
+        first += entries
+        if counted is not None:
+            numbers[rank] = counted.number
+            full |= {rank} if counted.listed >= COUNTED else set()
     return TodayCounts(
         by_reason={reason: numbers.get(RANKS[reason], 0) for reason in SOURCES},
         every=numbers[_EVERY],
@@ -204,6 +217,17 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
         first=tuple(sorted(first)),
         cut=frozenset(reason for reason in SOURCES if RANKS[reason] in full),
     )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _sort_lines(lines: Group[_Line]) -> tuple[_Line | None, Sequence[TodayCursor]]:
+    """Of the lines of one kind that which counts, and the entries."""
+    entries = [
+        TodayCursor(line.rank, line.at, line.person)
+        for line in lines
+        if line.at is not None and line.person is not None
+    ]
+    return next((line for line in lines if line.person is None), None), entries
 
 
 @lru_cache(maxsize=256)
