@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,8 +12,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ import pytest
 from cryptography.fernet import Fernet
 from playwright.sync_api import Browser, Page, expect
 
+from app.cli import main
 from app.domain.plans.status import Status
 from app.domain.records.access import SYSTEM
 from app.domain.records.studies import StudyMode
@@ -31,7 +32,6 @@ from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
 from app.services.setup.studies import load_study
 from app.storage.engine import open_engine
-from app.storage.migrations import migrate
 from tests import servers
 from tests.services.people import library
 
@@ -45,15 +45,18 @@ class Folder:
     path: Path
     database: str
 
-    def environment(self, **more: str) -> Mapping[str, str]:
-        told = {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")}
-        return {**told, "DAYBOOK_DATABASE_URL": self.database, **more}
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """That of the program: what it prints into a pipe is buffered, as everywhere else."""
+        own = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        own = {name: value for name, value in own.items() if not name.startswith("DAYBOOK_")}
+        return {**own, "DAYBOOK_DATABASE_URL": self.database}
 
-    def run(self, *options: str, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "app", "demo", *options],
             cwd=self.path,
-            env=self.environment(**more),
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -69,6 +72,7 @@ class Demonstration:
     """What the command said when it made the demonstration and when it found it, and where it is served."""
 
     folder: Folder
+    server: "subprocess.Popen[bytes]"
     printed: str
     progress: str
     made: dict[str, Any]
@@ -82,9 +86,40 @@ class Demonstration:
         return next(each for each in self.found["participants"] if each["subject"] == subject)
 
 
+@dataclass(frozen=True)
+class Done:
+    """How a command ended and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Daybook = Callable[..., Done]
+
+
+@pytest.fixture
+def daybook(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Daybook:
+    """Runs a command that serves nothing, in this process, which has imported it."""
+
+    def run(folder: Folder, *words: str, **more: str) -> Done:
+        for name in filter(lambda name: name.startswith("DAYBOOK_"), tuple(os.environ)):
+            monkeypatch.delenv(name)
+        for name, value in {"DAYBOOK_DATABASE_URL": folder.database, **more}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(folder.path)
+        capfd.readouterr()
+        code = main(words)
+        said = capfd.readouterr()
+        return Done(code, said.out, said.err)
+
+    return run
+
+
 @pytest.fixture(scope="module")
-def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+def demonstration(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
     folder = folder_at(tmp_path_factory.mktemp("demo"))
+    shutil.copyfile(sqlite_template, folder.path / "demo.sqlite3")
     _earlier(folder)
     done = folder.run("--reset", "--no-serve", "--json", "made.json")
     assert done.returncode == 0, done.stderr
@@ -92,12 +127,16 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstr
     with servers.free_socket() as held:
         port = held.getsockname()[1]
     command = [sys.executable, "-m", "app", "demo", "--port", str(port), "--json", "found.json"]
-    with (folder.path / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=folder.path, env=folder.environment(), stdout=log, stderr=log)
+    with (
+        (folder.path / "log").open("w") as log,
+        subprocess.Popen(
+            command, cwd=folder.path, env=folder.environment, stdout=subprocess.PIPE, stderr=log
+        ) as server,
+    ):
         try:
             _ready(server, f"http://127.0.0.1:{port}/readyz")
             found = json.loads((folder.path / "found.json").read_text("utf-8"))
-            yield Demonstration(folder, done.stdout, done.stderr, made, found)
+            yield Demonstration(folder, server, done.stdout, done.stderr, made, found)
         finally:
             server.terminate()
             server.wait(_PATIENCE_SECONDS)
@@ -105,7 +144,6 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstr
 
 def _earlier(folder: Folder) -> None:
     """An older demonstration in the same file, for --reset to throw away."""
-    migrate(folder.database)
     sealer = SecretBox(Fernet.generate_key())
     installation = Installation(open_engine(folder.database), library(), sealer, "http://old.test", "0")
     load_study(
@@ -159,33 +197,15 @@ def test_progress_is_shown_a_tenth_at_a_time(demonstration: Demonstration) -> No
     assert "\r" not in demonstration.progress
 
 
-def test_the_links_are_written_while_the_server_still_runs(
-    demonstration: Demonstration, tmp_path: Path
-) -> None:
-    """Into a pipe, which Python would else fill first; of a copy, since a file has one server."""
-    folder = folder_at(tmp_path)
-    with (
-        closing(sqlite3.connect(demonstration.folder.path / "demo.sqlite3")) as served,
-        closing(sqlite3.connect(tmp_path / "demo.sqlite3")) as copied,
-    ):
-        served.backup(copied)
-    environ = {name: value for name, value in folder.environment().items() if name != "PYTHONUNBUFFERED"}
-    with servers.free_socket() as held:
-        port = held.getsockname()[1]
-    command = [sys.executable, "-m", "app", "demo", "--port", str(port)]
-    with subprocess.Popen(
-        command, cwd=folder.path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as server:
-        try:
-            _ready(server, f"http://127.0.0.1:{port}/readyz")
-            assert server.stdout is not None
-            # What is in the pipe now, without waiting for what comes when the server ends.
-            os.set_blocking(server.stdout.fileno(), False)
-            printed = (server.stdout.read() or b"").decode()
-            assert server.poll() is None
-        finally:
-            server.terminate()
-    assert f"http://127.0.0.1:{port}/a/" in printed
+def test_the_links_are_written_while_the_server_still_runs(demonstration: Demonstration) -> None:
+    """Into a pipe, which Python would else fill first."""
+    server = demonstration.server
+    assert server.stdout is not None
+    # What is in the pipe now, without waiting for what comes when the server ends.
+    os.set_blocking(server.stdout.fileno(), False)
+    printed = (server.stdout.read() or b"").decode()
+    assert server.poll() is None
+    assert f"{demonstration.url}/a/" in printed
 
 
 def test_a_second_run_keeps_everything(demonstration: Demonstration) -> None:
@@ -202,16 +222,8 @@ def _secret(participant: dict[str, Any]) -> str:
     return str(participant["activation_url"]).rsplit("/", 1)[-1]
 
 
-def test_the_trail_of_the_demonstration_is_whole(demonstration: Demonstration) -> None:
-    folder = demonstration.folder
-    checked = subprocess.run(
-        [sys.executable, "-m", "app", "verify-audit"],
-        cwd=folder.path,
-        env=folder.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_the_trail_of_the_demonstration_is_whole(demonstration: Demonstration, daybook: Daybook) -> None:
+    checked = daybook(demonstration.folder, "verify-audit")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
@@ -283,28 +295,28 @@ def test_the_edc_pulls_scores_with_the_printed_client(demonstration: Demonstrati
     assert [event["seq"] for event in page["items"]] == list(range(1, page["through"] + 1))
 
 
-def test_a_file_that_is_none_of_ours_is_left_alone(tmp_path: Path) -> None:
-    folder = folder_at(tmp_path)
+def test_a_file_that_is_none_of_ours_is_left_alone(daybook: Daybook, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "demo.sqlite3") as other:
         other.execute("CREATE TABLE letters (words TEXT)")
     other.close()
-    refused = folder.run("--reset", "--no-serve")
+    refused = daybook(folder_at(tmp_path), "demo", "--reset", "--no-serve")
     assert refused.returncode == 2
     assert "not_a_demonstration" in refused.stderr
     assert (tmp_path / "demo.sqlite3").exists()
 
 
 @pytest.mark.req("VAL-08")
-def test_there_is_no_demonstration_in_a_live_installation(tmp_path: Path) -> None:
+def test_there_is_no_demonstration_in_a_live_installation(daybook: Daybook, tmp_path: Path) -> None:
     live = {"DAYBOOK_MODE": "live", "DAYBOOK_PUBLIC_URL": "https://daybook.example"}
-    refused = folder_at(tmp_path).run("--no-serve", DAYBOOK_KEY=Fernet.generate_key().decode(), **live)
+    key = Fernet.generate_key().decode()
+    refused = daybook(folder_at(tmp_path), "demo", "--no-serve", DAYBOOK_KEY=key, **live)
     assert refused.returncode == 2
     assert "DAYBOOK_MODE" in refused.stderr
     assert not (tmp_path / "demo.sqlite3").exists()
 
 
-def test_only_a_file_is_thrown_away(tmp_path: Path) -> None:
+def test_only_a_file_is_thrown_away(daybook: Daybook, tmp_path: Path) -> None:
     server = Folder(tmp_path, "postgresql+psycopg://127.0.0.1/demo")
-    refused = server.run("--reset", "--no-serve")
+    refused = daybook(server, "demo", "--reset", "--no-serve")
     assert refused.returncode == 2
     assert "--reset" in refused.stderr

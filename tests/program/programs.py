@@ -41,6 +41,13 @@ class Server:
         parent = self.process.pid
         return set(map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()))
 
+    def wait_for_fork(self) -> set[int]:
+        """The first workers, as soon as there is one."""
+        until = time.monotonic() + SECONDS
+        while not (workers := self.workers()) and time.monotonic() < until:
+            time.sleep(0.003)
+        return workers
+
     def wait_for(self, workers: int) -> None:
         """Wait until it is ready and so many workers have started."""
         until = time.monotonic() + SECONDS

@@ -4,7 +4,6 @@ import json
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from app.services.core.context import StaffContext
 from app.services.setup.studies import load_study
 from app.storage import backups
 from app.storage.migrations import migrate
-from tests.meta.sources import ROOT
 from tests.services.beginnings import installed_at
 
 
@@ -128,10 +126,9 @@ def test_a_database_restored_by_its_own_tools_is_not_served_until_marked(
     known = json.loads(heads.read_text("utf-8"))
     known["studies"]["sbrt-nsclc"] |= {"seq": 7, "hash": "f" * 64}
     heads.write_text(json.dumps(known), "utf-8")
-    command = [sys.executable, "-m", "app", "serve"]
-    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (refused.returncode, "feed_rewound" in refused.stderr) == (1, True)
-    assert "daybook restore --mark" in refused.stderr
+    refused = begun("serve")
+    assert (refused.code, "feed_rewound" in refused.err) == (1, True)
+    assert "daybook restore --mark" in refused.err
     assert begun("restore", "--mark").code == 0
     query = "SELECT changes FROM audit_entry WHERE event = 'system:feed:restored' ORDER BY id DESC"
     assert f'"old":"7:{"f" * 64}"' in rows(database_url, query)[0]
