@@ -17,7 +17,7 @@ from app.storage.tables.studies import Site
 from tests.applications import Clock, application
 from tests.faces.edc_caller import AS_OF, BODIES, CODINGS, REGISTER, Edc, answered, later, signed_in, trail
 from tests.faces.edc_stages import edc_stage
-from tests.services.people import enrolled
+from tests.services.people import enrolled, with_short_diary
 from tests.stages import Stage
 
 PARTS = ("", "/status", "/arm", "/anchors/randomisation", "/visits/W6")
@@ -86,6 +86,7 @@ def test_a_tag_changes_exactly_when_the_representation_does(
     coding: str,
 ) -> None:
     """And what GET served, sent back under its tag, is accepted and changes nothing, before and after."""
+    app.state.installation = with_short_diary(app.state.installation)
     edc.renew()
     subject = f"/participants/0571-{next(SUBJECTS)}"
     if by_site:

@@ -62,7 +62,7 @@ from tests.services.amending import longer_diary, weekly_diary, with_versions
 from tests.services.edc_session import caller_of
 from tests.services.feed_checks import Event, check_facts, check_versions
 from tests.services.paper_forms import whole_sheet
-from tests.services.people import START, Person, colleague
+from tests.services.people import START, Person, colleague, enrolled, with_short_diary
 from tests.services.signer import Signer
 from tests.services.stale_next_due import find_stale_slots
 
@@ -352,8 +352,9 @@ class EverybodyActs(RuleBasedStateMachine):
         assert MENDABLE.isdisjoint(fault.kind for fault in faults), faults
 
 
-def acting_on(installation: Installation, site: Site, people: Callable[[int], Person]) -> type[EverybodyActs]:
+def acting_on(installation: Installation, site: Site) -> type[EverybodyActs]:
     """The machine in this installation; each of its runs has a participant of its own."""
+    short = with_short_diary(installation)
 
     class Here(EverybodyActs):
         pass
@@ -361,12 +362,12 @@ def acting_on(installation: Installation, site: Site, people: Callable[[int], Pe
     def entered_twice(plan: Plan) -> Plan:
         return replace(longer_diary(plan), double_paper_entry=True)
 
-    Here.installation = with_versions(installation, entered_twice, weekly_diary)
+    Here.installation = with_versions(short, entered_twice, weekly_diary)
 
     def enrol(number: int) -> Person:
-        return replace(people(number), installation=Here.installation)
+        return enrolled(Here.installation, site, f"0571-{number:03d}")
 
     Here.site, Here.enrol = site, staticmethod(enrol)
-    Here.caller = caller_of(installation)
-    Here.signer = Signer(installation, site, "zhang", Role.INVESTIGATOR)
+    Here.caller = caller_of(short)
+    Here.signer = Signer(short, site, "zhang", Role.INVESTIGATOR)
     return Here

@@ -32,7 +32,7 @@ from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.services.after_baseline import propose
 from tests.services.edc_session import caller_of, request_about
-from tests.services.people import START, Person, colleague, days, enrolled, qlq, site_entry
+from tests.services.people import START, Person, colleague, days, enrolled, qlq, site_entry, with_short_diary
 from tests.services.signer import Signer
 
 NOW = START + days(40)
@@ -94,7 +94,8 @@ class TwoSites:
         settle_matter(context or self.manager, person.row().id or 0, name, entry)
 
 
-def open_two_sites(installation: Installation) -> TwoSites:
+def open_two_sites(whole: Installation) -> TwoSites:
+    installation = with_short_diary(whole)
     system = StaffContext(installation, SYSTEM, START)
     load_study(system, "sbrt-nsclc", "1.1", StudyMode.DEMO)
     here, there = (open_site(system, "sbrt-nsclc", site_entry(code)) for code in ("0571", "0572"))

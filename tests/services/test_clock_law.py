@@ -42,7 +42,7 @@ from app.storage.tables.feed import FeedEvent
 from app.storage.tables.schedule import Slot
 from tests import postgres
 from tests.services.beginnings import SITE, grown, installed_at, site_of
-from tests.services.people import PIN, START, Person
+from tests.services.people import PIN, START, Person, with_short_diary
 from tests.services.reminded import MailServer, outbox, reminded
 from tests.stages import Grown, Shelf
 
@@ -62,7 +62,7 @@ NEXT = st.sampled_from(("tick", "start", "nothing"))
 
 
 def _wanting_reminders(installation: Installation) -> Sequence[str]:
-    person = reminded(installation, site_of(installation))
+    person = reminded(with_short_diary(installation), site_of(installation))
     person.randomise(RANDOMISED, START)
     return (person.cookie,)
 
@@ -94,7 +94,7 @@ class ClockMachine(RuleBasedStateMachine):
         self.mail, self.sent = MailServer(), 0
         self.drop = drop
         self._opened = installed_at(url)
-        self.installation = self._opened.__enter__()
+        self.installation = with_short_diary(self._opened.__enter__())
         self.person = Person(self.installation, site_of(self.installation), "0571-001", cookie)
         self.serving = False
         self.believed = NO_SPAN

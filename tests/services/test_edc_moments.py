@@ -31,7 +31,7 @@ from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Anchor
 from app.storage.tables.studies import Site
 from tests.services.edc_session import request_about
-from tests.services.people import START, Person, colleague, days, enrolled
+from tests.services.people import START, Person, colleague, days, enrolled, with_short_diary
 from tests.services.trail_entries import entries_of
 
 LOST = StatusBody(StatusWord.lost, "2026-03-02")
@@ -59,9 +59,11 @@ def newcomer(
 ) -> Callable[[], tuple[Person, EdcRequest]]:
     """Makes somebody new, and a request of the EDC about them."""
 
+    short = with_short_diary(installation)
+
     def enrol() -> tuple[Person, EdcRequest]:
-        person = enrolled(installation, site, f"0571-{next(NUMBERS)}")
-        return person, request_about(installation, caller, person.subject)
+        person = enrolled(short, site, f"0571-{next(NUMBERS)}")
+        return person, request_about(short, caller, person.subject)
 
     return enrol
 

@@ -4,14 +4,11 @@ Longer: `pytest --hypothesis-profile=long tests/services/test_one_truth.py`, 300
 on SQLite some five minutes of CPU.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import (
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import run_state_machine_as_test
 
 from app.domain.plans.plan import Owner
 from app.domain.records.access import Role
@@ -30,21 +27,19 @@ from app.storage.tables.studies import Site
 from tests.services.dataset_fold import check_numbers_of_the_feed
 from tests.services.everybody_acts import EverybodyActs, acting_on
 from tests.services.feed_checks import check_snapshots_of_everybody
-from tests.services.people import START, Person
+from tests.services.people import START
 
 
 @pytest.mark.slow
 @pytest.mark.req("EDC-02", "EDC-04", "REP-01", "REP-03", "REP-09")
-def test_the_feed_is_the_live_state_whatever_anybody_does(
-    installation: Installation, site: Site, people: Callable[[int], Person]
-) -> None:
+def test_the_feed_is_the_live_state_whatever_anybody_does(installation: Installation, site: Site) -> None:
     profile = settings()
     own = settings(
         max_examples=profile.max_examples if profile.max_examples > 100 else 6,
         stateful_step_count=profile.stateful_step_count,
         suppress_health_check=list(HealthCheck),
     )
-    everybody = acting_on(installation, site, people)
+    everybody = acting_on(installation, site)
     run_state_machine_as_test(everybody, settings=own)
     check_snapshots_of_everybody(installation, site)
     check_numbers_of_the_feed(everybody.installation, "sbrt-nsclc", START + timedelta(days=400))
@@ -58,10 +53,10 @@ def tick_and_compare(acts: EverybodyActs) -> None:
 
 
 def test_a_form_begun_before_the_feed_knew_it_is_told_when_its_act_is_taken_back(
-    installation: Installation, site: Site, people: Callable[[int], Person]
+    installation: Installation, site: Site
 ) -> None:
     """It stays out of the plan, and once its window has closed it is missed, in the feed as well."""
-    acts = acting_on(installation, site, people)()
+    acts = acting_on(installation, site)()
     acts.now += timedelta(days=15)
     entry = DispositionEntry(
         DispositionKind.withdrew_treatment, acts.today().isoformat(), Owner.site, "told by telephone"
@@ -77,10 +72,10 @@ def test_a_form_begun_before_the_feed_knew_it_is_told_when_its_act_is_taken_back
 
 
 def test_a_visit_that_is_cancelled_after_a_death_is_told_as_out_of_plan(
-    installation: Installation, site: Site, people: Callable[[int], Person]
+    installation: Installation, site: Site
 ) -> None:
     """Its state stays the same: nobody expects it either way."""
-    acts = acting_on(installation, site, people)()
+    acts = acting_on(installation, site)()
     request_visit(acts.staff(), *acts.about(), "UNS", acts.today())
     tick_and_compare(acts)
     acts.now += timedelta(days=1)

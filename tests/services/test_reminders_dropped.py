@@ -27,7 +27,7 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.services.people import START, Person, days, site_entry
+from tests.services.people import START, Person, days, site_entry, with_short_diary
 from tests.services.reminded import (
     EVENING,
     RANDOMISED,
@@ -176,6 +176,7 @@ def test_nothing_is_sent_after_the_stop(
 ) -> None:
     """Whenever the clock comes, and whatever was queued or claimed by then."""
     number, mail_server = next(NUMBER), MailServer()
+    installation = with_short_diary(installation)
     reader = reminded(installation, site, number)
     reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     stopped_at = shanghai(RANDOMISED, 10) + timedelta(hours=stops_after)

@@ -34,7 +34,7 @@ from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.services.people import START, Person, enrolled
+from tests.services.people import START, Person, enrolled, with_short_diary
 from tests.services.reminded import MailServer, messages, outbox, push_all, recorded, reminded, shanghai
 
 TODAY = date(2026, 3, 2)
@@ -252,6 +252,7 @@ def test_whatever_is_pressed_and_however_late_it_leaves_nobody_gets_too_many(
     installation: Installation, site: Site, acts: list[tuple[str, int]]
 ) -> None:
     """By staff one a day, by rule one a day; a form at most twice the number of its plan."""
+    installation = with_short_diary(installation)
     person, at = reminded(installation, site, next(NUMBERS)), START
     for act, hours in acts:
         at += timedelta(hours=hours)
