@@ -58,6 +58,9 @@ def test_a_nurse_acknowledges_acts_and_closes(clinic: ClinicFixture, alert: str,
     assert page(nurse, clinic.url).all("h2", id="alerts")
     assert page(nurse, "/desk/alerts").all("a", href=alert)
     assert page(nurse, clinic.url).all("a", href=alert)
+    snooze = page(nurse, f"{clinic.url}/snooze")
+    assert "An alert can't be snoozed" in snooze.text
+    assert not any("alert" in each["value"] for each in snooze.all("input", name="reasons"))
     shown = page(nurse, alert)
     assert "Chest pain: 8 or more out of 10" in shown.text
     assert "Nobody could be notified." in shown.text

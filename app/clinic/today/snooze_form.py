@@ -13,6 +13,7 @@ from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused, check_all
 from app.domain.today.contacts import LONGEST_SNOOZE_DAYS, check_snooze, split_reasons
+from app.domain.today.reasons import STAYING
 from app.i18n.marking import N_
 from app.services.clinic.today.contact_log import get_contact_context
 from app.services.clinic.today.participant_work import list_participant_reasons
@@ -23,7 +24,10 @@ from app.web.urls import DESK, RESUME, SNOOZE
 
 @dataclass(frozen=True, slots=True)
 class SnoozePage:
-    """Until when a row rests and why; `reasons` are those that it has; `rests`: it does so already."""
+    """Until when a row rests and why; `reasons` are those that can; `rests`: it does so already.
+
+    `stays`: for another reason the row stays on the list all the same.
+    """
 
     template: ClassVar[str] = "clinic/snooze.html"
     key: str
@@ -34,6 +38,7 @@ class SnoozePage:
     first_day: date
     last_day: date
     rests: bool
+    stays: bool
     reason: str = ""
     until: TypedDay = NOTHING_TYPED
     faults: FormFaults = NO_FAULTS
@@ -99,8 +104,9 @@ def _page(desk: ParticipantStaffRequest) -> SnoozePage:
         subject=about.subject,
         url=url_of_participant(participant.public_id),
         action_url=SNOOZE.format(participant=participant.public_id),
-        reasons=tuple(each.reason.value for each in reasons),
+        reasons=tuple(each.reason.value for each in reasons if each.reason not in STAYING),
         first_day=today + timedelta(days=1),
         last_day=today + timedelta(days=LONGEST_SNOOZE_DAYS),
         rests=any(each.snoozed for each in reasons),
+        stays=any(each.reason in STAYING for each in reasons),
     )

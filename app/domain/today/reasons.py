@@ -30,6 +30,8 @@ class Reason(StrEnum):
     opens = "opens"
 
 
+STAYING = frozenset({Reason.alert})
+"""What never rests: it stays on the list until somebody has dealt with it."""
 RANKS: Mapping[Reason, int] = {reason: rank for rank, reason in enumerate(Reason)}
 
 
@@ -137,7 +139,7 @@ def find_reasons(facts: ParticipantFacts, rule: WorklistRule, now: datetime) -> 
 
 def _rests(facts: ParticipantFacts, reason: Reason, at: datetime) -> bool:
     """Whether a reason that is about the person rests: one of a moment only if the moment was known."""
-    if reason is Reason.alert or reason not in facts.snoozed or facts.snoozed_at is None:
+    if reason in STAYING or reason not in facts.snoozed or facts.snoozed_at is None:
         return False  # an alert goes only when it is closed
     return reason not in _MOMENTARY or at <= facts.snoozed_at
 

@@ -7,7 +7,7 @@ from app.domain.plans.windows import local_day, start_of_day
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.domain.today.contacts import check_snooze, join_reasons
-from app.domain.today.reasons import Reason
+from app.domain.today.reasons import STAYING, Reason
 from app.services.clinic.today.participant_work import find_participant_reasons
 from app.services.core.context import StaffContext
 from app.storage.row_changes import participant_chain
@@ -29,7 +29,7 @@ def snooze_participant(
         participant = work.session.get_one(Participant, participant_id)
         words, day = check_snooze(reason, until, local_day(context.at, participant.zone))
         holding = find_participant_reasons(context, work.session, participant)
-        resting = frozenset(reasons) & {each.reason for each in holding} - {Reason.alert}
+        resting = frozenset(reasons) & {each.reason for each in holding} - STAYING
         if not resting:
             raise Refused("nothing_to_snooze")
         ends, by = start_of_day(day, participant.zone), context.actor.id
