@@ -237,7 +237,7 @@ def _instant(history: SubjectHistory) -> str | None:
 
 
 def _unassigned(study: DatasetStudy, history: SubjectHistory) -> str | None:
-    """Why somebody has no arm, in the words of SDTM; None where that is not known, or nobody is assigned any."""
+    """Why somebody has no arm, in SDTM's words; None where that is not known, or nobody is assigned any."""
     if RANDOMISATION not in study.plan.anchor_kinds or RANDOMISATION in history.anchors:
         return None
     return "SCREEN FAILURE" if history.find_exit(DispositionKind.screen_failure) else "NOT ASSIGNED"

@@ -19,8 +19,8 @@ class PageFrame:
     `size` is how large the reader wants text. `static_root` is the hashed address of the static
     files, e.g. `/static/1f2e3d4c`. `page_key` goes along with each act that the page offers.
     `mark` says on a phone of several people whose page it is; the form document has a gap for it.
-    `phone` is the site's number, or the installation's where nobody is known; `call_phone` the one that answers
-    at this hour.
+    `phone` is the site's number, or the installation's where nobody is known; `call_phone` is the
+    one that answers at this hour.
     `alert_hours`: within how many hours somebody looks at an answer that alerts; 0: nobody watches.
     """
 
