@@ -57,9 +57,12 @@ def address(held: socket.socket) -> str:
     return f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
-@dataclass(slots=True)
+@dataclass
 class Mailbox:
-    """A mail server's address and the letters that it took, in order."""
+    """A mail server's address and the letters that it took, in order.
+
+    Without slots: on Python 3.11.2 aiosmtpd, which looks at every attribute, stumbles over theirs.
+    """
 
     url: str = ""
     letters: list[EmailMessage] = field(default_factory=list)
