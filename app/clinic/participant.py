@@ -24,6 +24,7 @@ from app.services.clinic.today.contact_log import LoggedContact
 from app.services.core.installation import Installation
 from app.services.schedule.reminder_preference import lasting_pause
 from app.web.permissions import CallerKind, guards
+from app.web.plain_route import PlainRoute
 from app.web.urls import PARTICIPANT
 
 
@@ -161,7 +162,7 @@ NOTICES = (
     "unpaused",
 )
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PlainRoute)
 
 
 @router.get(PARTICIPANT)

@@ -18,6 +18,7 @@ from app.domain.typed_text import narrow_text
 from app.services.clinic.report.matrix import Column, MatrixForms, get_matrix
 from app.services.clinic.report.scope import ReportFilter
 from app.web.permissions import CallerKind, guards
+from app.web.plain_route import PlainRoute
 from app.web.urls import MATRIX, PARTICIPANTS
 
 
@@ -60,7 +61,7 @@ def _cell(cell: MatrixCell) -> tuple[str, str]:
     return f"{cell.status}!" if cell.out_of_window else cell.status, cell.slot
 
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PlainRoute)
 
 
 @router.get(MATRIX)

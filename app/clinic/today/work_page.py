@@ -32,6 +32,7 @@ from app.services.clinic.today.rows import LatestContact, TodayForm, TodayReason
 from app.services.clinic.today.work_list import Today, TodayFilter, get_today, get_whole_list
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
 from app.web.permissions import CallerKind, guards
+from app.web.plain_route import PlainRoute
 from app.web.urls import ALERTS, CALL_SHEET, DESK, DIARY_GAP_LIST, REQUESTS
 
 
@@ -70,7 +71,7 @@ class TodayLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TodayPage:
-    """Who needs somebody today, the most urgent first.
+    """Who needs somebody today, the most urgent first; `offers_reminders`: somebody of them can be reminded.
 
     `reminds` and `logs`: this colleague may have reminders sent, and log contacts. `requests_url` leads to
     the requests of participants, "" for whom they are not open.
@@ -78,6 +79,7 @@ class TodayPage:
 
     template: ClassVar[str] = "clinic/today.html"
     rows: tuple[TodayLine, ...]
+    offers_reminders: bool
     tabs: tuple[ReasonTab, ...]
     sites: tuple[tuple[str, str], ...]
     languages: tuple[tuple[str, str], ...]
@@ -125,7 +127,7 @@ NOTICES = ("contact", "snoozed", "resumed", "reminded", "reminded_all")
 _BAR = 60
 """The width of a window's bar, in its own units."""
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PlainRoute)
 
 
 @router.get(DESK)
@@ -143,10 +145,8 @@ def _show_today(desk: StaffRequest) -> Response:
         return RedirectResponse(desk.frame.within(first[0].address), 303)
     criteria = query.filter(typed["after"]) if has_filters(desk.request) else None
     fragment = bool(desk.request.headers.get("hx-request"))
-    page = build_today_page(desk, criteria, fragment)
-    if fragment:
-        return desk.show_block(page, "results")
-    return desk.show(replace(page, notice=done if done in NOTICES else ""))
+    page = build_today_page(desk, criteria, fragment, done if done in NOTICES else "")
+    return desk.show_block(page, "results") if fragment else desk.show(page)
 
 
 @router.get(CALL_SHEET)
@@ -174,7 +174,7 @@ def _show_call_sheet(desk: StaffRequest) -> Response:
 
 
 def build_today_page(
-    desk: StaffRequest, criteria: TodayFilter | None = None, fragment: bool = False
+    desk: StaffRequest, criteria: TodayFilter | None = None, fragment: bool = False, notice: str = ""
 ) -> TodayPage:
     """The list as it is now, by these filters; without any, by those of the last time."""
     # What is remembered is no part of an act that the request may ask for.
@@ -182,8 +182,10 @@ def build_today_page(
     within, today = desk.frame.within, get_today(looking, criteria, desk.staff.staff_id)
     query = query_of(today.criteria)
     next_page = f"{query.url()}&after={format_cursor(today.next)}" if today.next else ""
+    rows = _lines(desk, today.rows)
     return TodayPage(
-        rows=_lines(desk, today.rows),
+        rows=rows,
+        offers_reminders=any(row.remind for row in rows),
         tabs=tuple(_tabs(desk, query, today)),
         sites=tuple((site.code, f"{site.code} {site.name}") for site in today.sites),
         languages=tuple(_languages(desk)),
@@ -206,6 +208,7 @@ def build_today_page(
         alerts_url=within(ALERTS) if desk.actor.reach(Permission.ALERT_SEE) else "",
         gaps=0 if fragment else _count_gaps(desk),
         gaps_url=within(DIARY_GAP_LIST),
+        notice=notice,
     )
 
 

@@ -7,6 +7,9 @@ import psycopg
 
 from app.storage.database.write_guard import WriteGuard, WriteRefused
 
+_KEPT_CURSORS = 24
+"""Statements of pages that a connection of PostgreSQL keeps a cursor for, each with its last rows."""
+
 
 class SqliteConnection(sqlite3.Connection):
     """A connection of SQLite whose cursors ask its guard."""
@@ -14,6 +17,10 @@ class SqliteConnection(sqlite3.Connection):
     def __init__(self, *arguments: Any, **settings: Any) -> None:  # noqa: ANN401 - the driver's own
         self.write_guard = WriteGuard()
         super().__init__(*arguments, **settings)
+
+    def reading_cursor(self, _statement: str) -> "SqliteCursor":
+        """A cursor, which costs nothing here."""
+        return self.cursor()
 
     def cursor(self, _factory: object = None) -> "SqliteCursor":  # type: ignore[override]  # no other kind
         """A cursor that asks the guard."""
@@ -68,6 +75,18 @@ class PostgresqlConnection(psycopg.Connection[Any]):
     """A connection of PostgreSQL with a guard, which its cursors ask (`LongStatementCursor`)."""
 
     write_guard: WriteGuard
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:  # noqa: ANN401 - the driver's own
+        super().__init__(*arguments, **settings)
+        self._reading: dict[str, psycopg.Cursor[Any]] = {}
+
+    def reading_cursor(self, statement: str) -> psycopg.Cursor[Any]:
+        """A cursor that is kept for this statement, so that it knows already how its columns are read."""
+        cursor = self._reading.pop(statement, None) or self.cursor()
+        if len(self._reading) >= _KEPT_CURSORS:
+            del self._reading[next(iter(self._reading))]
+        self._reading[statement] = cursor
+        return cursor
 
     def commit(self) -> None:
         """Commit, if all that was written has its entry."""

@@ -5,7 +5,6 @@ Of a long statement that is most of what a page costs, and several times what th
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,12 +75,13 @@ class PlainRead:
         """
         text = self._text(connection.dialect, values)
         bound, driver = text.bind(values), connection.connection
+        plain: Any = driver.dbapi_connection
         try:
-            with closing(driver.cursor()) as cursor:
-                connection.dispatch.before_cursor_execute(connection, cursor, text.text, bound, None, False)
-                cursor.execute(text.text, bound)
-                rows = cursor.fetchall()
-                connection.dispatch.after_cursor_execute(connection, cursor, text.text, bound, None, False)
+            cursor = plain.reading_cursor(text.text)
+            connection.dispatch.before_cursor_execute(connection, cursor, text.text, bound, None, False)
+            cursor.execute(text.text, bound)
+            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+            connection.dispatch.after_cursor_execute(connection, cursor, text.text, bound, None, False)
         except connection.dialect.loaded_dbapi.Error as error:
             if connection.dialect.is_disconnect(error, driver, None):
                 connection.invalidate(error)
