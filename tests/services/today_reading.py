@@ -9,7 +9,7 @@ from app.domain.today.reasons import RANKS, ParticipantFacts, Reason, find_reaso
 from app.services.clinic.today.rows import participant_facts
 from app.services.core.installation import Installation
 from app.storage.queries.today.branches import SOURCES
-from app.storage.queries.today.people import list_forms, read_people
+from app.storage.queries.today.people import read_work
 from app.storage.queries.today.rows import TodaySearch, list_entries
 from app.storage.tables.participants import Participant
 
@@ -40,8 +40,5 @@ def read_facts(installation: Installation, search: TodaySearch) -> dict[int, Par
     with installation.read() as session:
         rows = session.exec(select(Participant).where(col(Participant.site_id).in_(search.sites)))
         people = [row.id or 0 for row in rows if row.exit_kind is None]
-        known = read_people(session.connection(), search, people)
-        forms = list_forms(session.connection(), search, people)
-    return {
-        person: participant_facts(known[person], forms[person], person in search.locked) for person in people
-    }
+        known = read_work(session.connection(), search, people)
+    return {person: participant_facts(*known[person], person in search.locked) for person in people}

@@ -19,6 +19,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from app.storage.database.plain_reads import PlainRead, Values
 
 Row = TypeVar("Row")
+Other = TypeVar("Other")
 _Processor = Callable[[Any], Any]
 
 
@@ -50,17 +51,25 @@ class GroupedRead(Generic[Row]):
         self._make, self._sorted_by = make, sorted_by
         self._types = [column.type for column in listed.c]
         key, *_others = listed.c
-        self._read = PlainRead(sa.select(key, _Document(*listed.c)).group_by(key))
+        self.grouped = sa.select(key.label("key"), _Document(*listed.c).label("document")).group_by(key)
+        self._read = PlainRead(self.grouped)
         self._decode = lru_cache(most)(self._decode_document)
         self._processors: dict[str, list[tuple[int, _Processor]]] = {}
 
     def fetch(self, connection: Connection, values: Values) -> Mapping[int, Group[Row]]:
         """The rows of each record that has any, by its key; raises what `PlainRead.fetch` raises."""
-        dialect = connection.dialect
+        self.know(connection.dialect)
+        decode, name = self._decode, connection.dialect.name
+        return {key: decode(document, name) for key, document in self._read.fetch(connection, values)}
+
+    def know(self, dialect: Dialect) -> None:
+        """Find out how documents of this database are read, before the first one is."""
         if dialect.name not in self._processors:
             self._processors[dialect.name] = list(_list_processors(self._types, dialect))
-        decode, name = self._decode, dialect.name
-        return {key: decode(document, name) for key, document in self._read.fetch(connection, values)}
+
+    def decode(self, document: str | None, dialect: Dialect) -> Group[Row]:
+        """The rows in this document of a database that is known; none where there is no document."""
+        return self._decode(document or "[]", dialect.name)
 
     def _decode_document(self, document: str, dialect: str) -> Group[Row]:
         rows: list[list[Any]] = orjson.loads(document)
@@ -71,6 +80,26 @@ class GroupedRead(Generic[Row]):
         if by := self._sorted_by:
             rows = [row[:-by] for row in sorted(rows, key=lambda row: row[-by:])]
         return Group(map(self._make, rows))
+
+
+class PairedRead(Generic[Row, Other]):
+    """Two reads about the same records in one statement: the rows of both, of each that the first finds."""
+
+    def __init__(self, first: GroupedRead[Row], second: GroupedRead[Other]) -> None:
+        self._first, self._second = first, second
+        one, two = first.grouped.subquery("one"), second.grouped.subquery("two")
+        documents = sa.select(one.c.key, one.c.document, two.c.document)
+        self._read = PlainRead(documents.outerjoin_from(one, two, two.c.key == one.c.key))
+
+    def fetch(self, connection: Connection, values: Values) -> Mapping[int, tuple[Group[Row], Group[Other]]]:
+        """The rows of each record, by its key; raises what `PlainRead.fetch` raises."""
+        first, second, dialect = self._first, self._second, connection.dialect
+        first.know(dialect)
+        second.know(dialect)
+        return {
+            key: (first.decode(one, dialect), second.decode(two, dialect))
+            for key, one, two in self._read.fetch(connection, values)
+        }
 
 
 _OF_TEXT: Mapping[type, _Processor] = {sa.Date: date.fromisoformat, sa.DateTime: datetime.fromisoformat}

@@ -14,7 +14,7 @@ from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of, list_plans
 from app.services.core.throttling import find_throttled_participants
 from app.storage.queries.participants import StoredParticipant
-from app.storage.queries.today.people import list_forms, read_people
+from app.storage.queries.today.people import read_work
 from app.storage.queries.today.rows import TodaySearch
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
@@ -55,7 +55,7 @@ def read_participant_work(
     hides_arm: bool,
     locked: bool,
 ) -> ParticipantWork:
-    """Where one participant stands on the list, in two queries; `hides_arm`: no forms that tell the arm.
+    """Where one participant stands on the list, in one query; `hides_arm`: no forms that tell the arm.
 
     `locked`: their second check is refused for now. The first of the plans is the version that they follow,
     behind it stand those of which forms exist.
@@ -71,7 +71,6 @@ def read_participant_work(
         at=context.at,
         hides_arm=hides_arm,
     )
-    person = read_people(connection, search, [key])[key]
-    forms = list_forms(connection, search, [key])[key]
+    person, forms = read_work(connection, search, [key])[key]
     facts = participant_facts(person, forms, locked)
     return ParticipantWork(find_reasons(facts, plans[0].worklist, context.at), find_snooze(person))

@@ -45,7 +45,7 @@ from app.services.core.plans import excluded_items
 from app.services.core.throttling import find_throttled_participants
 from app.services.schedule.reminder_preference import lasting_pause, reminder_preference
 from app.storage.database.grouped_reads import Group
-from app.storage.queries.today.people import FormRow, PersonRow, list_forms, read_people
+from app.storage.queries.today.people import FormRow, PersonRow, read_work
 from app.storage.queries.today.rows import (
     COUNTED,
     TodayCounts,
@@ -102,7 +102,7 @@ NOTHING = TodayCounts({}, 0, 0, 0)
 
 
 def get_today(context: StaffContext, criteria: TodayFilter | None, viewer: int | None = None) -> Today:
-    """The participants at this colleague's sites who need somebody, in at most seven queries.
+    """The participants at this colleague's sites who need somebody, in at most six queries.
 
     The sites are those of one study: a code means nothing without it. A participant whose exit is recorded
     never appears, because nobody is to call them. Site, reason and language that `viewer`, a member of staff,
@@ -122,7 +122,7 @@ def get_today(context: StaffContext, criteria: TodayFilter | None, viewer: int |
 def get_whole_list(context: StaffContext, criteria: TodayFilter) -> Today:
     """The list to print: all of it, or from a cursor on; `next` is only left beyond `SHEET` rows.
 
-    It remembers nothing, and costs four queries for each page of the list.
+    It remembers nothing, and costs three queries for each page of the list.
     """
     with context.read_plainly() as connection:
         sites = _list_sites(context, connection)
@@ -240,12 +240,10 @@ class _RowReader:
         return list_entries(self.connection, self.search, listed, after, _ENTRIES)
 
     def _rows(self, page: Sequence[TodayCursor], criteria: TodayFilter) -> tuple[TodayRow, ...]:
-        people = [entry.person for entry in page]
-        known = read_people(self.connection, self.search, people)
-        forms = list_forms(self.connection, self.search, people)
+        known = read_work(self.connection, self.search, [entry.person for entry in page])
         rows = []
         for entry in page:
-            row, reasons = self._judge(known[entry.person], forms[entry.person])
+            row, reasons = self._judge(*known[entry.person])
             if criteria.resting or _stands_here(reasons, entry, criteria.reason):
                 rows.append(row)
         return tuple(rows)

@@ -13,7 +13,7 @@ from app.domain.plans.reminders import BY_STAFF
 from app.domain.records.messages import WINDOW_MOVED, MessageState
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.contacts import ContactOutcome
-from app.storage.database.grouped_reads import Group, GroupedRead
+from app.storage.database.grouped_reads import Group, GroupedRead, PairedRead
 from app.storage.queries.key_lists import is_among
 from app.storage.queries.slots import code_literal
 from app.storage.queries.today.branches import (
@@ -32,7 +32,6 @@ from app.storage.tables.schedule import Slot
 
 _REMEMBERED = 1000
 """Of how many participants the rows that were read last are remembered."""
-_NO_FORMS: "Group[FormRow]" = Group()
 _PERSON = col(Participant.id)
 _NOW = moment("now")
 _NONE = sa.literal_column("0", sa.Integer)
@@ -201,15 +200,6 @@ def _people(shape: TodayShape) -> GroupedRead[PersonRow]:
     return GroupedRead(people_statement(shape), PersonRow._make, most=_REMEMBERED)
 
 
-def read_people(
-    connection: Connection, search: TodaySearch, people: Collection[int]
-) -> Mapping[int, PersonRow]:
-    """What is known of these participants, by their keys."""
-    values = search.values | {"people": list(people)}
-    found = _people(search.shape).fetch(connection, values)
-    return {person: row for person, (row,) in found.items()}
-
-
 _OF_SLOT = ("participant_id", "public_id", *FormRow._fields[2:-3])
 """The columns of a form that are its slot's own, in the order of `FormRow`."""
 
@@ -245,10 +235,15 @@ def _forms(hides_arm: bool) -> GroupedRead[FormRow]:
     return GroupedRead(listed, FormRow._make, sorted_by=2, most=_REMEMBERED)
 
 
-def list_forms(
+@lru_cache(maxsize=64)
+def _work(shape: TodayShape) -> PairedRead[PersonRow, FormRow]:
+    return PairedRead(_people(shape), _forms(shape.hides_arm))
+
+
+def read_work(
     connection: Connection, search: TodaySearch, people: Collection[int]
-) -> Mapping[int, Group[FormRow]]:
-    """The forms that matter of these participants, by their keys, those that close first first."""
-    values = search.values | {"people": list(people)}
-    found = _forms(search.hides_arm).fetch(connection, values)
-    return {person: found.get(person, _NO_FORMS) for person in people}
+) -> Mapping[int, tuple[PersonRow, Group[FormRow]]]:
+    """What is known of these participants, by their keys, and their forms that matter, those that close first
+    first."""
+    found = _work(search.shape).fetch(connection, search.values | {"people": list(people)})
+    return {person: (known, forms) for person, ((known,), forms) in found.items()}
