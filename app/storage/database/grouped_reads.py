@@ -8,6 +8,7 @@ document, and what was made of the same document is handed out again: it holds a
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -78,7 +79,9 @@ class GroupedRead(Generic[Row]):
                 if row[place] is not None:
                     row[place] = process(row[place])
         if by := self._sorted_by:
-            rows = [row[:-by] for row in sorted(rows, key=lambda row: row[-by:])]
+            rows.sort(key=itemgetter(slice(-by, None)))
+            for row in rows:
+                del row[-by:]
         return Group(map(self._make, rows))
 
 
