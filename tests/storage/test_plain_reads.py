@@ -4,6 +4,7 @@ Rows that come as one document for each record are those that come one by one.
 """
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from app.domain.refusal import DatabaseUnavailable
 from app.domain.today.reasons import Reason
-from app.storage.database.grouped_reads import GroupedRead
+from app.storage.database.grouped_reads import GroupedRead, PairedRead
 from app.storage.database.plain_reads import PlainRead
 from app.storage.tables.columns import Moment, enum_type, json_type
 from tests.heard import heard
@@ -92,3 +93,33 @@ def test_rows_of_a_record_are_those_that_come_one_by_one_and_the_same_ones_as_lo
         assert all(again[key] is group for key, group in found.items())
         assert all(later[key] != group and list(later[key]) != list(group) for key, group in found.items())
         assert found[7] != grouped.fetch(connection, values)[7]  # only so many are remembered
+
+
+def test_two_reads_in_one_statement_find_what_each_finds_of_the_records_of_the_first(engine: Engine) -> None:
+    one = GroupedRead(sa.union_all(_line(7, 1, "a"), _line(8, 1, "b")), tuple, most=4)
+    two = GroupedRead(
+        sa.union_all(_line(7, 2, "c"), _line(7, 1, "d"), _line(9, 1, "e")), tuple, sorted_by=1, most=4
+    )
+    values = _VALUE | {"some": [4]}
+    with engine.connect() as connection:
+        found = PairedRead(one, two).fetch(connection, values)
+        assert found.keys() == {7, 8}
+        assert {key: list(first) for key, (first, _second) in found.items()} == {
+            key: list(first) for key, first in one.fetch(connection, values).items()
+        }
+        assert found[7][1] is two.fetch(connection, values)[7]
+        assert list(found[8][1]) == []
+
+
+def test_a_connection_of_postgresql_keeps_cursors_for_the_last_statements_alone(engine: Engine) -> None:
+    with engine.connect() as connection:
+        for number in range(30):
+            read = PlainRead(sa.select(sa.literal_column(f"{number}", sa.Integer)))
+            assert [read.fetch(connection, {}) for _again in range(2)] == [[(number,)]] * 2
+        driver: Any = connection.connection.dbapi_connection
+        first = driver.reading_cursor("first")
+        keeps = connection.dialect.name == "postgresql"
+        assert (driver.reading_cursor("first") is first) == keeps
+        for number in range(24):
+            driver.reading_cursor(f"{number}")
+        assert driver.reading_cursor("first") is not first

@@ -205,9 +205,8 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
     for rank, lines in _counts(search.shape).fetch(connection, search.values).items():
         counted, entries = _sort_lines(lines)
         first += entries
-        if counted is not None:
-            numbers[rank] = counted.number
-            full |= {rank} if counted.listed >= COUNTED else set()
+        numbers[rank] = counted.number
+        full |= {rank} if counted.listed >= COUNTED else set()
     return TodayCounts(
         by_reason={reason: numbers.get(RANKS[reason], 0) for reason in SOURCES},
         every=numbers[_EVERY],
@@ -220,14 +219,14 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _sort_lines(lines: Group[_Line]) -> tuple[_Line | None, Sequence[TodayCursor]]:
-    """Of the lines of one kind that which counts, and the entries."""
+def _sort_lines(lines: Group[_Line]) -> tuple[_Line, Sequence[TodayCursor]]:
+    """Of the lines of one kind the one that counts, and the entries."""
     entries = [
         TodayCursor(line.rank, line.at, line.person)
         for line in lines
         if line.at is not None and line.person is not None
     ]
-    return next((line for line in lines if line.person is None), None), entries
+    return next(line for line in lines if line.person is None), entries
 
 
 @lru_cache(maxsize=256)
