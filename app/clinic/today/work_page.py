@@ -1,10 +1,10 @@
 """Today: the work list as a page, and the same as a sheet to call by."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -47,8 +47,12 @@ class ReasonTab:
     more: bool
 
 
-class TodayLine(NamedTuple):
-    """One participant of the list; `remind` is the form of which a reminder can be asked for, "" for none."""
+@dataclass(frozen=True, slots=True, eq=False)
+class TodayLine:
+    """One participant of the list; `remind` is the form of which a reminder can be asked for, "" for none.
+
+    Two are equal only if they are one, so that a page shows again what it showed of it.
+    """
 
     key: str
     subject: str
@@ -268,10 +272,18 @@ def _pack_notes(desk: StaffRequest) -> Iterator[PackStatus]:
 
 def _lines(desk: StaffRequest, rows: Sequence[TodayRow]) -> tuple[TodayLine, ...]:
     name = lru_cache(lambda *form: _name_form(desk, *form))
-    return tuple([_line(row, name) for row in rows])
+
+    def named(row: TodayRow) -> str:
+        form = row.form
+        if form is None:
+            return ""
+        return name(row.site.study, form.plan_version, form.instrument, form.instrument_version)
+
+    return tuple([_line(row, named(row)) for row in rows])
 
 
-def _line(row: TodayRow, name: Callable[[str, str, str, str], str]) -> TodayLine:
+@lru_cache(maxsize=1000)
+def _line(row: TodayRow, form_name: str) -> TodayLine:
     form = row.form
     return TodayLine(
         key=row.participant,
@@ -282,9 +294,7 @@ def _line(row: TodayRow, name: Callable[[str, str, str, str], str]) -> TodayLine
         language=language_name(row.language),
         reasons=row.reasons,
         form=form,
-        form_name=name(row.site.study, form.plan_version, form.instrument, form.instrument_version)
-        if form
-        else "",
+        form_name=form_name,
         elapsed=round(_BAR * form.day / form.days) if form else 0,
         target=round(_BAR * (2 * form.target_day - 1) / (2 * form.days)) if form else 0,
         more_forms=row.more_forms,

@@ -1,6 +1,7 @@
 """A row of the work list: from what is stored of a participant and their forms to what staff read."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -63,8 +64,12 @@ class TodaySnooze(NamedTuple):
     reason: str
 
 
-class TodayRow(NamedTuple):
-    """A participant who needs somebody, or whose row rests; `more_forms` beside the one that is shown."""
+@dataclass(frozen=True, slots=True, eq=False)
+class TodayRow:
+    """A participant who needs somebody, or whose row rests; `more_forms` beside the one that is shown.
+
+    Two are equal only if they are one, so that what is written of it can be kept for it.
+    """
 
     participant: str
     subject: str
