@@ -16,7 +16,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-SHARING = ("tests/journeys/test_demo.py", "tests/services/test_demo.py")
+SHARING = (
+    "tests/faults/test_interleavings.py",
+    "tests/journeys/test_demo.py",
+    "tests/services/test_demo.py",
+)
 """The modules whose tests share something dear."""
 
 STAGED: Mapping[str, Sequence[str]] = {

@@ -50,13 +50,16 @@ class SlowMailbox(Mailbox):
 def queue_reminders(installation: Installation, site: Site) -> None:
     """One queued reminder for each of many readers, in one transaction."""
     with installation.work(SYSTEM, AT) as work:
+        participants = []
         for number in range(READERS):
             participant = a_participant(work, site.study_id, site.id or 0, f"0571-{number:03d}")
             participant.reminders_wanted, participant.consent_version = True, "2.1"
             participant.enrolled_at = START
-            slot = a_slot(participant, "W6", WINDOW)
-            work.session.add(slot)
-            work.session.flush()
+            participants.append(participant)
+        slots = [a_slot(participant, "W6", WINDOW) for participant in participants]
+        work.session.add_all(slots)
+        work.session.flush()
+        for number, (participant, slot) in enumerate(zip(participants, slots, strict=True)):
             sealed = installation.secret_box.encrypt(address(number))
             key = participant.id or 0
             work.session.add(

@@ -1,5 +1,6 @@
 """What an operator can mend is told in one line, and the exit code says of what kind it is."""
 
+import json
 import os
 import resource
 import sqlite3
@@ -157,12 +158,13 @@ def run_program(url: str, *words: str, **more: object) -> "subprocess.Popen[str]
     return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=pipe, stderr=pipe, text=True, **more)  # type: ignore[call-overload, no-any-return]  # as the caller says
 
 
-def test_two_migrations_at_once_both_end_well(database_url: str) -> None:
+def test_two_migrations_at_once_both_end_well(database_url: str, tmp_path: Path) -> None:
     """The second waits, and then says that the database is at the newest revision."""
-    programs = [run_program(database_url, "migrate") for _ in range(2)]
-    told = [each.communicate() for each in programs]
-    assert told == [(f"The database is at the newest revision, {head_revision()}.\n", "")] * 2
-    assert [each.returncode for each in programs] == [0, 0]
+    command = [sys.executable, "-m", "tests.program.at_once", str(tmp_path), "migrate"]
+    environ = {**os.environ, "DAYBOOK_DATABASE_URL": database_url}
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True)
+    said = f"The database is at the newest revision, {head_revision()}.\n"
+    assert json.loads(done.stdout) == [[0, said, ""], [0, said, ""]]
 
 
 def full_disk() -> None:
