@@ -15,7 +15,7 @@ from app.services.core.context import StaffContext
 from bench.capture import begun_trial
 from bench.figures import Figure, at_most, at_most_hellos, milliseconds, p95
 from bench.grown import add_anchors, add_closed, add_diary, add_live, add_participants
-from bench.load import Connection, drive, repeating, request
+from bench.load import Connection, repeating, request
 from bench.run import Run, listening
 from bench.serving import Served
 from bench.trial import ALL_SITES, ONE_SITE, STUDY, Trial, trial
@@ -107,7 +107,7 @@ def _pages(run: Run, served: Served, made: Trial) -> Iterator[Figure]:
             for name in limits
         }
         for name, message in messages.items():
-            drive(served, repeating(message), run.scale.seconds / 3)
+            run.drive(served, repeating(message), run.scale.seconds / 3)
             found = run.driven(served, repeating(message))
             yield at_most_hellos(f"{page} of {name}, CPU", found.load.cpu_each, found.hello, limits[name])
         connection = Connection(served.port)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 
 from app.storage.engine import page_engine
 from bench.figures import Figure
-from bench.load import Load, Requests, drive, repeating, request
+from bench.load import CLIENTS, Load, Requests, drive, repeating, request
 from bench.machine import Memory
 from bench.serving import WORKERS, Served, daybook
 from tests.postgres import Cluster
@@ -41,6 +41,11 @@ class Scale:
         """Processes of each server that is started."""
         return 1 if self.tiny else WORKERS
 
+    @property
+    def clients(self) -> int:
+        """Connections of a load."""
+        return 2 if self.tiny else CLIENTS
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -67,7 +72,11 @@ class Run:
 
     def hello(self) -> float:
         """H now: CPU seconds of a bare request, driven exactly as ours are."""
-        return drive(self.bare, repeating(request("GET", "/")), self.scale.seconds / 4).cpu_each
+        return self.drive(self.bare, repeating(request("GET", "/")), self.scale.seconds / 4).cpu_each
+
+    def drive(self, served: Served, requests: Requests, seconds: float) -> Load:
+        """A server under these requests for so many seconds."""
+        return drive(served, requests, seconds, self.scale.clients)
 
     def serve(
         self,
@@ -82,7 +91,7 @@ class Run:
     def driven(self, served: Served, requests: Requests) -> Measured:
         """Our server under these requests. H is taken before and after: clock rates wander."""
         before = self.hello()
-        load = drive(served, requests, self.scale.seconds)
+        load = self.drive(served, requests, self.scale.seconds)
         return Measured(load, (before + self.hello()) / 2, served.memory())
 
 

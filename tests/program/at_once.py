@@ -18,7 +18,7 @@ def run(words: list[str], told: Path) -> None:
 
 
 def main_twice(folder: str, *words: str) -> None:
-    """Print exit code, standard output and standard error of each, as JSON."""
+    """Write exit code, standard output and standard error of each, as JSON."""
     load_module(f"app.cli.{COMMANDS[words[0]][0].partition(':')[0]}")
     forked = multiprocessing.get_context("fork")
     files = [Path(folder) / f"told-{number}" for number in range(2)]
@@ -28,7 +28,7 @@ def main_twice(folder: str, *words: str) -> None:
     for each in processes:
         each.join()
     said = [[told.with_suffix(f".{name}").read_text("utf-8") for name in ("out", "err")] for told in files]
-    print(json.dumps([[each.exitcode, *words] for each, words in zip(processes, said, strict=True)]))
+    json.dump([[each.exitcode, *words] for each, words in zip(processes, said, strict=True)], sys.stdout)
 
 
 if __name__ == "__main__":
