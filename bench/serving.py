@@ -117,8 +117,8 @@ class _Fork:
     def terminate(self) -> None:
         self._process.terminate()
 
-    def wait(self, timeout: float) -> object:
-        return self._process.join(timeout)
+    def wait(self, timeout: float) -> None:
+        self._process.join(timeout)
 
 
 def _run(words: Sequence[str], environ: Mapping[str, str], log: int) -> None:
