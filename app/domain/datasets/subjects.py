@@ -10,6 +10,7 @@ from app.domain.plans.plan import ENROLMENT
 from app.domain.plans.status import ExitKind
 from app.domain.records.audit import format_instant
 from app.domain.records.dispositions import DispositionKind
+from app.domain.report.ledger import why_missed
 
 DM = DatasetTable(
     name="DM",
@@ -208,7 +209,7 @@ def missing_reason(history: SubjectHistory, form: FormFact) -> str | None:
     if form.state == "excused":
         return f"EXCUSED: {form.slot['excused']}".upper().replace("_", " ")
     if form.state == "missed":
-        known = form.slot["missed_reason"] or _exit_inside(history, form) or "unknown"
+        known = why_missed(form.slot["missed_reason"], _exit_inside(history, form)) or "unknown"
         return str(known).upper().replace("_", " ")
     if form.state == "not_expected":
         return (form.slot["exit"] or "not expected").upper().replace("_", " ")

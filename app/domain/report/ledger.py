@@ -8,6 +8,11 @@ from app.domain.plans.status import ANSWERABLE, Status
 from app.domain.report.completeness import FormFacts, RateRules, is_expected, is_valid
 
 
+def why_missed(given: str | None, left: str | None) -> str | None:
+    """The reason of a missed form: the one that staff gave, else the exit inside its window, if any."""
+    return given or left
+
+
 class FormOutcome(StrEnum):
     """What became of one expected form; every form has exactly one (REP-01)."""
 

@@ -14,7 +14,7 @@ from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.plans.plan import MissedReason
 from app.domain.plans.status import Status
 from app.domain.report.completeness import FormFacts, RateRules, RuleSet
-from app.domain.report.ledger import FormOutcome, LedgerForm, RateFigure, counts_for
+from app.domain.report.ledger import FormOutcome, LedgerForm, RateFigure, counts_for, why_missed
 from app.domain.report.spreads import (
     CompletionTime,
     DaysFromTarget,
@@ -90,7 +90,12 @@ def ledger_form(group: Group) -> LedgerForm:
         late=bool(group["late"]),
         scorable=bool(group["scorable"]),
     )
-    return LedgerForm(status, facts, group["reason"])
+    return LedgerForm(status, facts, _missed_reason(group))
+
+
+def _missed_reason(group: Group) -> str | None:
+    """The reason that was given, or `LEFT`, as datasets have it of each form."""
+    return why_missed(group["reason"], LEFT if group["left_inside"] else None)
 
 
 def _rate(figure: str, group: Group, rules: RateRules) -> bool:
@@ -104,7 +109,7 @@ def _outcome(figure: str, group: Group, _rules: RateRules) -> bool:
 def _reason(figure: str, group: Group, _rules: RateRules) -> bool:
     if Status(group["status"]) is not Status.missed:
         return False
-    return figure in ("missed", group["reason"] or "unstated")
+    return figure in ("missed", _missed_reason(group) or "unstated")
 
 
 def _settled(figure: str, group: Group, _rules: RateRules) -> bool:
@@ -163,7 +168,9 @@ _QUOTIENTS = {
     "available": (RateFigure.valid.value, RateFigure.population.value),
     "completion": (RateFigure.valid_expected.value, RateFigure.expected.value),
 }
-REASONS = (*(each.value for each in MissedReason), "unstated")
+LEFT = "left"
+"""No reason was given, and the participant died or left inside the form's window."""
+REASONS = (*(each.value for each in MissedReason), LEFT, "unstated")
 _SETTLED = ("settled", "on_time")
 _ON_TIME = {"on_time_share": ("on_time", "settled")}
 _DAYS = ("sent", *(each.value for each in DaysFromTarget))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlmodel import col
 
-from app.domain.plans.status import Status
+from app.domain.plans.status import ExitKind, Status
 from app.domain.records.anchors import AnchorStanding
 from app.domain.report.completeness import EXITS, RuleSet
 from app.domain.report.ledger import NO_ARM
@@ -122,6 +122,17 @@ _LEFT = (
     .group_by(_STANDING.c.participant_id)
     .subquery("exits")
 )
+
+
+_GOING = table_of(Disposition).alias("going")
+_LEFT_INSIDE = sa.exists().where(
+    _GOING.c.participant_id == col(Slot.participant_id),
+    _GOING.c.kind.in_(sorted(kind.value for kind in ExitKind)),
+    _GOING.c.effective_on.between(col(Slot.opens_on), col(Slot.closes_on)),
+    _GOING.c.undoes_id.is_(None),
+    ~sa.exists().where(_UNDOING.c.undoes_id == _GOING.c.id),
+)
+"""Whether an exit in force ended questionnaires inside the window of a form."""
 
 
 def count_forms(
@@ -241,6 +252,7 @@ def _labelled(facts: dict[str, Fact]) -> dict[str, Fact]:
 def _completeness(status: sa.ColumnElement[str], chosen: FormSelection) -> dict[str, Fact]:
     randomised = col(_RANDOMISED.id).is_not(None) if chosen.randomises else sa.true()
     missed = status == sa.literal_column(f"'{Status.missed.value}'")
+    unexplained = sa.and_(missed, col(Slot.missed_reason).is_(None))
     return {
         "in_population": sa.and_(randomised, col(Participant.consented_on).is_not(None)),
         "closed": sa.func.coalesce(col(Slot.closes_at) <= sa.literal(chosen.at), sa.false()),
@@ -249,6 +261,7 @@ def _completeness(status: sa.ColumnElement[str], chosen: FormSelection) -> dict[
         "late": sa.and_(col(Slot.submitted_at).is_not(None), col(Slot.out_of_window)),
         "scorable": sa.func.coalesce(has_score(col(_LATEST.scores)), sa.false()),
         "reason": sa.case((missed, col(Slot.missed_reason))),
+        "left_inside": sa.case((unexplained, _LEFT_INSIDE), else_=False),
     }
 
 
