@@ -33,6 +33,7 @@ from app.services.datasets.export import ExportEntry, export_cut, list_formats
 from app.services.datasets.readers import read_scopes
 from app.services.datasets.recheck import count_from, recheck_cut
 from app.storage.tables.audit import AuditEntry
+from tests.services.amending import with_versions
 from tests.services.beginnings import installed_at, site_of
 from tests.services.dataset_fold import folded, streamed
 from tests.services.dataset_stage import DEAD, FINAL, OFF, STUDY, TRIAL, client_of
@@ -306,6 +307,22 @@ def test_an_exit_known_to_the_month_counts_once_more_from_its_day() -> None:
         ("2026-12", "2026-12-04T17:00:00Z", "2026-12-05"),
     ):
         assert str(count_from(stated, recorded, "Asia/Shanghai")) == day
+
+
+@pytest.mark.req("REP-09")
+def test_a_file_that_cannot_hold_a_text_is_left_out_and_named(
+    lone_trial: Installation, tmp_path: Path
+) -> None:
+    """What a study had before a limit was there ends one file, and no other."""
+    long = tuple(replace(arm, name="n" * 201) for arm in lone_trial.library.plan(STUDY, "1.0").arms)
+    wide = with_versions(lone_trial, lambda plan: replace(plan, arms=long), draft=False)
+    entry = ExportEntry("FINAL", PURPOSE, ("csv", "xpt"), dataset="DM")
+    made = export_cut(operator(wide), STUDY, entry, tmp_path / "out")
+    why = "ARM holds at most 200 characters"
+    assert [(each.name, each.fault) for each in made.files] == [("dm.csv", ""), ("dm.xpt", why)]
+    assert sorted(bytes_of(tmp_path / "out")) == ["dm.csv", "manifest.json"]
+    files = json.loads((tmp_path / "out" / "manifest.json").read_text("utf-8"))["files"]
+    assert files[1] == {"name": "dm.xpt", "fault": why}
 
 
 @pytest.mark.req("REP-09")

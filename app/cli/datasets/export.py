@@ -62,8 +62,11 @@ def run_export(arguments: argparse.Namespace) -> int:
         exported = export_cut(context, arguments.study, entry, arguments.to, show_export_progress)
     for file in exported.files:
         records = "" if file.records is None else f", {file.records} records"
-        print(f"{file.name}: {file.size} bytes{records}")
-    return 0
+        if file.fault:
+            print(f"{file.name}: not written: {file.fault}", file=sys.stderr)
+        else:
+            print(f"{file.name}: {file.size} bytes{records}")
+    return 1 if any(file.fault for file in exported.files) else 0
 
 
 def show_export_progress(done: int, total: int) -> None:

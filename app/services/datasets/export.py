@@ -16,7 +16,7 @@ from app.domain.datasets.builder import DATASETS, find_table
 from app.domain.datasets.formats.codebook import write_codebook, write_define
 from app.domain.datasets.formats.csv_lines import CsvFormat
 from app.domain.datasets.formats.json_texts import DatasetJsonFormat, NdjsonFormat
-from app.domain.datasets.formats.spelling import DatasetFormat, FileContext
+from app.domain.datasets.formats.spelling import CellTooWide, DatasetFormat, FileContext
 from app.domain.datasets.formats.transport import TransportFormat
 from app.domain.datasets.study import DatasetStudy
 from app.domain.datasets.tables import Column, DatasetTable, Row
@@ -72,12 +72,16 @@ class ExportEntry:
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """One file of an export; a description of datasets has no records of its own."""
+    """One file of an export; a description of datasets has no records of its own.
+
+    `fault` says why a file that was asked for is not there: its format has no room for what it would hold.
+    """
 
     name: str
     records: int | None
     size: int
     sha256: str
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,12 +228,21 @@ class _OpenFile:
     format: DatasetFormat
     columns: Sequence[Column]
     records: int = 0
+    fault: str = ""
 
     def add(self, row: Row) -> None:
-        self.records += 1
-        self.file.write(self.format.record(self.columns, row, self.records))
+        if not self.fault:
+            try:
+                self.file.write(self.format.record(self.columns, row, self.records + 1))
+            except CellTooWide as fault:
+                self.fault = str(fault)
+            self.records += 1
 
     def finish(self) -> ExportedFile:
+        if self.fault:
+            self.file.close()
+            self.path.unlink()
+            return ExportedFile(self.path.name, None, 0, "", self.fault)
         self.file.write(self.format.tail(self.columns, self.records))
         self.file.close()
         return describe_file(self.path, self.records)
@@ -334,7 +347,9 @@ def spell_manifest(export: Export, file: FileContext) -> str:
         "app_version": file.app_version,
         "contents": list(export.contents),
         "files": [
-            {"name": each.name, "records": each.records, "size": each.size, "sha256": each.sha256}
+            {"name": each.name, "fault": each.fault}
+            if each.fault
+            else {"name": each.name, "records": each.records, "size": each.size, "sha256": each.sha256}
             for each in export.files
         ],
     }

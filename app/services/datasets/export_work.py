@@ -186,7 +186,7 @@ def _write(
         files = write_files(reader, opened, entry, folder, _watching(folder, room, progress))
         exported = Export(opened.cut, opened.contents, files)
         (folder / MANIFEST).write_text(spell_manifest(exported, opened.file), "utf-8")
-        files = (*files, describe_file(folder / MANIFEST, None))
+        files = (*(each for each in files if not each.fault), describe_file(folder / MANIFEST, None))
         if packed:
             pack_files(folder / ARCHIVE, [folder / each.name for each in files], opened.cut.at)
             for each in files:

@@ -12,6 +12,10 @@ REPEATED = 1 << 14
 """Texts whose spelling a format remembers: codes, labels and days come again and again."""
 
 
+class CellTooWide(ValueError):
+    """A text is longer than a file of this format has room for in its column."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileContext:
     """What a file says of itself beside its records: study, cut, its instant, and program version."""
@@ -36,7 +40,7 @@ class DatasetFormat(Protocol):
         ...
 
     def record(self, columns: Sequence[Column], row: Row, number: int) -> bytes:
-        """One record; `number` counts from 1."""
+        """One record; `number` counts from 1. Raises CellTooWide where a column has a width."""
         ...
 
     def tail(self, columns: Sequence[Column], records: int) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
-from app.domain.datasets.formats.spelling import REPEATED, FileContext, spell_cell
+from app.domain.datasets.formats.spelling import REPEATED, CellTooWide, FileContext, spell_cell
 from app.domain.datasets.tables import Column, ColumnKind, DatasetTable, Row, Value
 
 CARD = 80
@@ -116,7 +116,7 @@ def _cell(column: Column, value: Value) -> bytes:
 def _text(column: Column, value: Value) -> bytes:
     text = value if isinstance(value, str) else spell_cell(value)
     if len(text) > column.length and text.isascii():
-        raise ValueError(f"{column.name} holds at most {column.length} characters")
+        raise CellTooWide(f"{column.name} holds at most {column.length} characters")
     return _padded(text, column.length)
 
 
