@@ -219,7 +219,7 @@ def test_answers_kept_apart_are_named_but_not_shown(clinic: ClinicFixture) -> No
     shown = page(nurse, clinic.url)
     (told,) = [each for each in shown.all("table") if "not part of a form" in each.text]
     assert "Quality of life · BL 11 Apr 2026, 09:30" in told.text
-    assert "Came after the closing day, or after the participant had left" in told.text
+    assert "Came after the closing day, or after the participant had left none yet" in told.text
 
 
 @pytest.mark.req("OFF-05")

@@ -132,6 +132,7 @@ def test_an_investigator_accepts_a_form_as_it_was_shown(clinic: ClinicFixture) -
     assert doctor.post(url, data=fresh).status_code == 303
     assert "Nothing is open." in page(doctor, urls.SETTLE).text
     assert "Receipt" in page(doctor, form).text
+    assert "Accepted: they are the form's answers" in page(doctor, clinic.url).text
     history = page(doctor, f"{clinic.url}/history").text
     assert "Answers kept apart were accepted" in history
     assert "it is whole" in history

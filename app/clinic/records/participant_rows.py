@@ -45,13 +45,14 @@ class VisitRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class QuarantineRow:
-    """That answers lie apart from a form, and the code of why."""
+    """That answers lay apart from a form, the code of why, and that of what was decided of them."""
 
     form: str
     visit: str
     cell: Cell
     received_at: datetime
     reason: str
+    decision: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,7 @@ def _quarantine_row(
         cell=build_cell(view, get_form_state(view, slot.public_id)),
         received_at=apart.received_at,
         reason=apart.reason,
+        decision=apart.decision,
     )
 
 

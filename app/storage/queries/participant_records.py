@@ -9,13 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlmodel import col
 
+from app.domain.desk.matters import MatterKind
 from app.domain.records.audit import AuditEvent
 from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.matters.branches import EARLIER, LATER, UNAWARE
-from app.storage.queries.slots import paper_waits
+from app.storage.queries.slots import code_literal, paper_waits
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.capture import Alert, AnswerEvent, PaperEntry, Quarantine
+from app.storage.tables.capture import Alert, AnswerEvent, PaperEntry, Quarantine, Settlement
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Activation, ContactEntry, Device, TeamRequest
 from app.storage.tables.schedule import Anchor, Disposition, Slot
@@ -73,6 +74,16 @@ def _part(
 
 
 _SLOT, _EVENT, _APART = table_of(Slot), table_of(AnswerEvent), table_of(Quarantine)
+_DECIDED = (
+    sa.select(sa.cast(col(Settlement.decision), sa.String))
+    .where(
+        col(Settlement.participant_id) == _WHO,
+        sa.cast(col(Settlement.kind), sa.String) == code_literal(MatterKind.quarantine),
+        col(Settlement.ref) == sa.cast(_APART.c.id, sa.String),
+    )
+    .scalar_subquery()
+)
+"""What was decided of answers that lay apart; nothing while that waits."""
 _DRAFTS = _part(
     "draft",
     sa.and_(_SLOT.c.participant_id == _WHO, _SLOT.c.begun_at.is_not(None), _SLOT.c.submitted_at.is_(None)),
@@ -155,6 +166,7 @@ _PARTS: Sequence[sa.Select[Any]] = (
         kind=_APART.c.reason,
         slot_id=_APART.c.slot_id,
         at=_APART.c.received_at,
+        detail=_DECIDED,
     ),
     _part(
         "contradiction",

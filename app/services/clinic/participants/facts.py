@@ -65,11 +65,15 @@ class DispositionHistory:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedAnswers:
-    """That answers came which the form could not take, and why; never the answers."""
+    """That answers came which the form could not take, and why; never the answers.
+
+    `decision` is what was decided of them since, "" while that waits.
+    """
 
     slot: SlotRecord
     reason: str
     received_at: datetime
+    decision: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,9 @@ def _list_kept_apart(
     rows: Iterable[RecordLine], shown: Mapping[int, SlotRecord]
 ) -> tuple[QuarantinedAnswers, ...]:
     return tuple(
-        QuarantinedAnswers(shown[row.slot_id], row.kind, row.at) for row in rows if row.slot_id in shown
+        QuarantinedAnswers(shown[row.slot_id], row.kind, row.at, row.detail)
+        for row in rows
+        if row.slot_id in shown
     )
 
 
