@@ -1,5 +1,6 @@
 """Reasons for a stretch of missed diary days, given in one act and kept in every history."""
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
@@ -87,6 +88,7 @@ def test_a_gap_gets_its_reason_in_one_act_and_the_edc_hears_of_each_day(diarist:
         chain = participant_chain(person.row().id or 0)
         entries = session.exec(select(AuditEntry).where(AuditEntry.chain == chain)).all()
     assert len({event.ref for event in told}) == len(told) == 10
+    assert {json.loads(event.line)["data"]["reason"]["text"] for event in told} == {"hospital"}
     recorded = [entry for entry in entries if entry.event == AuditEvent.MISSED_REASON_RECORDED]
     assert [entry.reason for entry in recorded] == ["hospital"]
     assert verify_trail(installation) == []

@@ -125,18 +125,21 @@ def test_a_mistake_is_taken_back_by_a_new_entry(person: Person) -> None:
         StaffContext(person.installation, person.nurse, START + days(6)),
         person.site.study_id,
         person.subject,
-        "another person",
+        "mistake",
     )
     assert person.row().exit_kind is None
     assert slot_status(person.slot("W12"), START + days(6)) is Status.planned
     with person.installation.read() as session:
         rows = session.exec(select(Disposition).order_by("id")).all()
-        told = session.exec(select(FeedEvent.type).where(FeedEvent.type.startswith("status"))).all()
+        stated = select(FeedEvent.type, FeedEvent.line).where(FeedEvent.type.startswith("status"))
+        told = dict(session.exec(stated).all())
     assert [(row.kind, row.undoes_id is None) for row in rows] == [
         ("withdrew_study", True),
         ("withdrew_study", False),
     ]
     assert list(told) == ["status.recorded", "status.undone"]
+    undone = json.loads(told["status.undone"])  # one word of staff is no code
+    assert (undone["reason"], undone["data"]["reason"]) == ({"code": "STATED"}, {"text": "mistake"})
 
 
 def test_an_exit_is_counted_from_the_enrolment_day_not_from_when_it_was_recorded(

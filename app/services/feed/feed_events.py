@@ -9,7 +9,7 @@ from app.domain.capture.slot_view import SlotView
 from app.domain.instruments.responses import list_unticked, without_codes
 from app.domain.plans.publication import PublishedChange, SlotChange
 from app.domain.plans.schedule import AnchorDate
-from app.domain.records.access import Actor
+from app.domain.records.access import Actor, ActorKind
 from app.domain.records.audit import format_instant
 from app.domain.records.feed import EventSection, FeedEventDraft
 from app.services.core.identifiers import new_public_id
@@ -50,15 +50,22 @@ def _section(data: object) -> EventSection:
     return EventSection(data, new_public_id())
 
 
-def _why(reason: str | None) -> Mapping[str, str] | None:
+def _is_code(reason: str, actor: Actor) -> bool:
+    """Whether a reason comes from a closed list; what staff give is their own words, also one alone."""
+    return actor.kind is not ActorKind.STAFF and _CODE.fullmatch(reason) is not None
+
+
+def _why(reason: str | None, actor: Actor) -> Mapping[str, str] | None:
     """A reason as a code; people's own words stand in a section of their own, outside the hash."""
     if reason is None:
         return None
-    return {"code": reason if _CODE.fullmatch(reason) else "STATED"}
+    return {"code": reason if _is_code(reason, actor) else "STATED"}
 
 
-def _with_words(sections: dict[str, EventSection], words: str | None) -> dict[str, EventSection]:
-    if words is not None and _CODE.fullmatch(words) is None:
+def _with_words(
+    sections: dict[str, EventSection], words: str | None, actor: Actor
+) -> dict[str, EventSection]:
+    if words is not None and not _is_code(words, actor):
         sections["reason"] = _section({"text": words})
     return sections
 
@@ -142,8 +149,8 @@ def anchor_event(
         ref=anchor_ref(participant, anchor.kind),
         version=version,
         actor=_by(actor),
-        reason=_why(reason),
-        sections=_with_words({"anchor": _section(data)}, reason),
+        reason=_why(reason, actor),
+        sections=_with_words({"anchor": _section(data)}, reason, actor),
         needs="arm:read" if arm_revealing else None,
     )
 
@@ -166,8 +173,8 @@ def disposition_event(
         ref=status_ref(participant),
         version=version,
         actor=_by(actor),
-        reason=_why(disposition.reason),
-        sections=_with_words({"status": _section(data)}, disposition.reason),
+        reason=_why(disposition.reason, actor),
+        sections=_with_words({"status": _section(data)}, disposition.reason, actor),
     )
 
 
@@ -221,8 +228,9 @@ def slot_event(
     if blinded and slot.arm_revealing:
         needs = "arm:read"
     sections = {"slot": _section(slot_payload(slot) | {"state": state.value})}
-    if change is SlotChange.missed:
-        sections = _with_words(sections, slot.missed_note)
+    missed = change is SlotChange.missed
+    if missed and slot.missed_note is not None:
+        sections["reason"] = _section({"text": slot.missed_note})
     if response is not None:
         sections["response"] = _section(response_payload(response))
         sections["answers"] = _section(dict(without_codes(response.answers)))
@@ -238,7 +246,7 @@ def slot_event(
         ref=slot.public_id,
         version=version,
         actor=_by(actor),
-        reason=_why(slot.missed_reason) if change is SlotChange.missed else None,
+        reason={"code": slot.missed_reason} if missed and slot.missed_reason else None,
         sections=sections,
         needs=needs,
     )
