@@ -34,6 +34,7 @@ class RequestRow:
     zone: str
     action_url: str
     died: bool = False
+    proposed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +106,5 @@ def _row(desk: StaffRequest, entry: OpenRequest) -> RequestRow:
         zone=entry.zone,
         action_url=desk.frame.within(REQUEST.format(request=entry.request_id)),
         died=entry.died,
+        proposed=entry.proposed,
     )

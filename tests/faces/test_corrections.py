@@ -126,6 +126,9 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
     assert "Answer now:" not in step.text
     correction = propose(nurse, phone, url)
     assert "It changes nothing until an investigator signs it." in page(nurse, f"{form}?done=proposed").text
+    requests = page(nurse, "/desk/requests")
+    assert "A correction is proposed." in requests.one("main").text
+    assert not requests.all("a", href=f"{form}/correction")  # nobody proposes the same twice
     assert "A doctor checks it first." in phone.client.get("/sent").text
     assert "not shown to you" in page(nurse, correction).text
     assert nurse.post(correction, data={"outcome": "approved"}).status_code == 403

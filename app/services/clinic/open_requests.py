@@ -11,6 +11,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
+from app.storage.queries.corrections import find_forms_in_correction
 from app.storage.queries.participants import find_deceased
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of, table_of
@@ -38,7 +39,10 @@ _OPEN_THERE = (_REQUEST.c.closed_at.is_(None), _THEIRS)
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """One open request as staff see it; a call has no form, nor has one that would tell the arm."""
+    """One open request as staff see it; a call has no form, nor has one that would tell the arm.
+
+    `proposed`: a correction of the form waits for its signature already.
+    """
 
     request_id: int
     kind: TeamRequestKind
@@ -53,6 +57,7 @@ class OpenRequest:
     visit: str = ""
     for_day: date | None = None
     died: bool = False
+    proposed: bool = False
 
 
 def list_open_requests(context: StaffContext) -> tuple[OpenRequest, ...]:
@@ -72,7 +77,12 @@ def list_open_requests(context: StaffContext) -> tuple[OpenRequest, ...]:
     with context.read() as session:
         rows = session.execute(statement, bounds).all()
         dead = find_deceased(session, [row.Participant.id for row in rows])
-        return tuple(_describe(context, *row, died=row.Participant.id in dead) for row in rows)
+        corrected = find_forms_in_correction(session, {row.Slot.id for row in rows if row.Slot})
+        told = [_describe(context, *row, died=row.Participant.id in dead) for row in rows]
+        return tuple(
+            replace(each, proposed=bool(each.slot) and row.Slot.id in corrected)
+            for each, row in zip(told, rows, strict=True)
+        )
 
 
 def close_request(context: StaffContext, request_id: int, outcome: str) -> None:

@@ -97,6 +97,13 @@ def list_waiting_corrections(session: Session, slot_id: int) -> Sequence[str]:
     return session.exec(waiting.where(col(Correction.id).not_in(decided))).all()
 
 
+def find_forms_in_correction(session: Session, slots: Collection[int]) -> frozenset[int]:
+    """Those of these forms for which a proposal waits."""
+    decided = sa.select(col(CorrectionDecision.correction_id))
+    waiting = select(Correction.slot_id).where(col(Correction.slot_id).in_(slots))
+    return frozenset(session.exec(waiting.where(col(Correction.id).not_in(decided))))
+
+
 _ROWS = (
     sa.select(Correction, CorrectionDecision, Participant, Site, Slot)
     .outerjoin(CorrectionDecision, col(CorrectionDecision.correction_id) == col(Correction.id))
