@@ -149,6 +149,8 @@ def test_a_call_is_logged_from_its_row(chromium: Browser, served: ServedDesk, sc
         page.keyboard.press("c")
         expect(page.locator("tr.under h2")).to_be_focused()
         assert audit(page) == []
+        page.keyboard.press("/")
+        expect(page.locator("#find")).to_be_focused()
     else:
         page.click("#work tbody tr:first-child [data-log]")
     page.check("[name=outcome][value=reached_will_do]")

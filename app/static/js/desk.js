@@ -186,7 +186,7 @@
     return Boolean(list);
   }
   var ACTS = {
-    '/': function () { var field = document.getElementById('q'); if (field) { field.focus(); } return Boolean(field); },
+    '/': function () { var field = find('#find'); if (field) { field.focus(); } return Boolean(field); },
     'j': function () { move(1); return true; },
     'k': function () { move(-1); return true; },
     'c': function () { return press('[data-log]'); },
