@@ -105,6 +105,7 @@ def test_every_entry_of_an_administrators_menu_opens_and_tells_of_studies_and_li
     licences = page(admin, "/desk/licences").one("tbody").text
     assert "demonstrations use our own wording" in licences
     assert "none needed" in licences
+    assert "QLQ-C30 3.0 Quality of life" in licences
 
 
 @pytest.mark.req("IAM-02")

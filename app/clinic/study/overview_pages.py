@@ -44,9 +44,10 @@ class LicenceState:
 
 @dataclass(frozen=True, slots=True)
 class LicenceLine:
-    """An instrument, the studies that use it, and its licences there."""
+    """An instrument, the studies that use it, and its licences there; `words` are what staff call it."""
 
     name: str
+    words: str
     version: str
     licensed: bool
     studies: tuple[str, ...]
@@ -80,9 +81,11 @@ def show_studies(desk: SignedInRequest) -> Response:
 
 @router.get(LICENCES)
 def show_licences(desk: SignedInRequest) -> Response:
+    library, code = desk.installation.library, desk.frame.code
     lines = (
         LicenceLine(
-            name=desk.installation.library.instrument(each.instrument, each.version).name,
+            name=library.instrument(each.instrument, each.version).name,
+            words=library.text(library.instrument(each.instrument, each.version), code).name,
             version=each.version,
             licensed=each.licensed,
             studies=each.studies,
