@@ -1,5 +1,6 @@
 """The desk's pass: work list, participant page, matrix and report of a trial that has grown for years."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ PAGES = (
 _COOKIES = {"one site": ONE_SITE, "all sites": ALL_SITES}
 _PAGE_BYTES = 30_000
 _QUERIES = 8
+_OTHERS = 400
+"""Participants of one site whose pages are opened one after the other: more than a process remembers."""
 
 Look = Callable[[StaffContext], object]
 
@@ -58,6 +61,7 @@ def desk(run: Run) -> Iterator[Figure]:
         yield from _statements(run, made, people * (CLOSED_EACH + entries), young)
         with serve() as served:
             yield from _pages(run, served, made)
+            yield _strangers(run, served, made, people)
         if run.scale.tiny:
             yield from _reports(made, people, 1)
             return
@@ -98,14 +102,7 @@ def _statements(run: Run, made: Trial, closed: int, young: "_Looks") -> Iterator
 
 def _pages(run: Run, served: Served, made: Trial) -> Iterator[Figure]:
     for page, address, limits in PAGES:
-        messages = {
-            name: request(
-                "GET",
-                address.format(person=len(made.sites)),
-                {"Cookie": f"__Host-staff={_COOKIES[name]}", "Accept-Encoding": "gzip"},
-            )
-            for name in limits
-        }
+        messages = {name: _ask(name, address.format(person=len(made.sites))) for name in limits}
         for name, message in messages.items():
             run.drive(served, repeating(message), run.scale.seconds / 3)
             found = run.driven(served, repeating(message))
@@ -114,6 +111,27 @@ def _pages(run: Run, served: Served, made: Trial) -> Iterator[Figure]:
         body = connection.ask(messages["all sites"]).body
         connection.close()
         yield at_most(f"{page}, gzip", len(body), _PAGE_BYTES, lambda size: f"{size:,.0f} B")
+
+
+def _strangers(run: Run, served: Served, made: Trial, people: int) -> Figure:
+    """The participant page for somebody else each time, so that nothing of it was seen before."""
+    _page, address, limits = PAGES[1]
+    sites = len(made.sites)
+    theirs = range(sites, people + 1, sites)[:_OTHERS]
+    messages = [_ask("one site", address.format(person=person)) for person in theirs]
+
+    def asked(client: int) -> Iterator[bytes]:
+        return itertools.cycle(messages[client * 7 :] + messages[: client * 7])
+
+    run.drive(served, asked, run.scale.seconds / 3)
+    found = run.driven(served, asked)
+    return at_most_hellos(
+        "participant page, another each time, CPU", found.load.cpu_each, found.hello, limits["one site"]
+    )
+
+
+def _ask(who: str, address: str) -> bytes:
+    return request("GET", address, {"Cookie": f"__Host-staff={_COOKIES[who]}", "Accept-Encoding": "gzip"})
 
 
 def _reports(made: Trial, people: int, looks: int) -> Iterator[Figure]:
