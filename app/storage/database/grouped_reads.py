@@ -110,10 +110,10 @@ _OF_TEXT: Mapping[type, _Processor] = {sa.Date: date.fromisoformat, sa.DateTime:
 
 def _list_processors(types: list[sa.types.TypeEngine[Any]], dialect: Dialect) -> list[tuple[int, _Processor]]:
     """What makes of a value in a document what a column of this type is read as, by its place."""
-    found = []
+    found: list[tuple[int, _Processor]] = []
     for place, kind in enumerate(types):
         known = kind.dialect_impl(dialect)
-        process = known.result_processor(dialect, None)
+        process: _Processor | None = known.result_processor(dialect, None)
         if process is None:  # a driver that makes days and moments by itself makes none of a document
             plain = getattr(known, "impl_instance", known)
             process = next((read for of, read in _OF_TEXT.items() if isinstance(plain, of)), None)
