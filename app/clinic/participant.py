@@ -23,8 +23,8 @@ from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.today.contact_log import LoggedContact
 from app.services.core.installation import Installation
 from app.services.schedule.reminder_preference import lasting_pause
+from app.web.middleware.plain_route import PlainRoute
 from app.web.permissions import CallerKind, guards
-from app.web.plain_route import PlainRoute
 from app.web.urls import PARTICIPANT
 
 

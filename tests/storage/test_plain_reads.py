@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from app.domain.refusal import DatabaseUnavailable
 from app.domain.today.reasons import Reason
-from app.storage.database.grouped_reads import GroupedRead, PairedRead
+from app.storage.database.grouped_reads import BundledRead, GroupedRead, PairedRead
 from app.storage.database.plain_reads import PlainRead
 from app.storage.tables.columns import Moment, enum_type, json_type
 from tests.heard import heard
@@ -109,6 +109,16 @@ def test_two_reads_in_one_statement_find_what_each_finds_of_the_records_of_the_f
         }
         assert found[7][1] is two.fetch(connection, values)[7]
         assert list(found[8][1]) == []
+
+
+def test_small_reads_in_one_statement_find_what_each_finds_by_itself(engine: Engine) -> None:
+    reads = [GroupedRead(_line(0, place, f"{place}"), tuple, most=4) for place in (1, 2)]
+    nothing = GroupedRead(_line(0, 3, "c").where(sa.false()), tuple, most=4)
+    values = _VALUE | {"some": [4]}
+    with engine.connect() as connection:
+        first, none, second = BundledRead(reads[0], nothing, reads[1]).fetch(connection, values)
+        assert list(none) == []
+        assert [first, second] == [read.fetch(connection, values)[0] for read in reads]
 
 
 def test_a_connection_of_postgresql_keeps_cursors_for_the_last_statements_alone(engine: Engine) -> None:

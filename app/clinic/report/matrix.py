@@ -17,8 +17,8 @@ from app.domain.report.ledger import MatrixCell
 from app.domain.typed_text import narrow_text
 from app.services.clinic.report.matrix import Column, MatrixForms, get_matrix
 from app.services.clinic.report.scope import ReportFilter
+from app.web.middleware.plain_route import PlainRoute
 from app.web.permissions import CallerKind, guards
-from app.web.plain_route import PlainRoute
 from app.web.urls import MATRIX, PARTICIPANTS
 
 

@@ -31,8 +31,8 @@ from app.services.clinic.today.diary_gap_list import count_diary_gaps
 from app.services.clinic.today.rows import LatestContact, TodayForm, TodayReason, TodayRow, TodaySnooze
 from app.services.clinic.today.work_list import Today, TodayFilter, get_today, get_whole_list
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
+from app.web.middleware.plain_route import PlainRoute
 from app.web.permissions import CallerKind, guards
-from app.web.plain_route import PlainRoute
 from app.web.urls import ALERTS, CALL_SHEET, DESK, DIARY_GAP_LIST, REQUESTS
 
 

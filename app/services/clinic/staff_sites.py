@@ -1,7 +1,9 @@
 """The sites at which a member of staff may do something."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -36,7 +38,7 @@ class StaffSite:
         return tuple(library.plan(self.study, version) for version in (self.plan_version, *self.earlier))
 
 
-_SITES = PlainRead(
+REACHED_SITES: sa.Select[Any] = (
     sa.select(
         col(Site.id),
         col(Site.code),
@@ -56,20 +58,29 @@ _SITES = PlainRead(
             col(Site.id).in_(sa.bindparam("sites", expanding=True)),
         )
     )
-    .order_by(col(Study.code), col(Site.code), col(PlanAmendment.id).desc())
 )
+SITE_ORDER = (col(Study.code), col(Site.code), col(PlanAmendment.id).desc())
+"""By study and code, and for each of them the newest amendment of its plan first."""
+_SITES = PlainRead(REACHED_SITES.order_by(*SITE_ORDER))
 
 
 def list_staff_sites(
     connection: Connection, actor: Actor, permission: Permission = Permission.PARTICIPANT_SEE
 ) -> tuple[StaffSite, ...]:
     """The sites at which this member of staff may do this, by study and code."""
+    values = name_reach(actor, permission)
+    return fold_sites(_SITES.fetch(connection, values)) if any(values.values()) else ()
+
+
+def name_reach(actor: Actor, permission: Permission) -> dict[str, list[int]]:
+    """The studies and the sites that this permission reaches, by the names of the parameters."""
     reach = actor.reach(permission)
-    if not reach:
-        return ()
     studies = [study for study, site in reach if site is None]
-    sites = [site for _study, site in reach if site is not None]
-    rows = _SITES.fetch(connection, {"studies": studies, "sites": sites})
+    return {"studies": studies, "sites": [site for _study, site in reach if site is not None]}
+
+
+def fold_sites(rows: Iterable[Sequence[Any]]) -> tuple[StaffSite, ...]:
+    """Each site once, of rows of `REACHED_SITES` in `SITE_ORDER`."""
     found: dict[int, StaffSite] = {}
     for *columns, earlier in rows:
         site = found.setdefault(columns[0], StaffSite(*columns))

@@ -173,13 +173,14 @@ def forget_invitation_failures(session: Session, participant_id: int) -> None:
         counter.failures = 0
 
 
-_FULL = PlainRead(
-    sa.select(col(Throttle.subject), col(Throttle.failures), col(Throttle.since_at)).where(
-        col(Throttle.failures) >= TRIES,
-        col(Throttle.since_at) > sa.bindparam("since", type_=table_of(Throttle).c.since_at.type),
-        sa.or_(*(col(Throttle.subject).startswith(f"{kind}:") for kind in _PARTICIPANT_LIMITS)),
-    )
+FULL_COUNTERS: sa.Select[Any] = sa.select(
+    col(Throttle.subject), col(Throttle.failures), col(Throttle.since_at)
+).where(
+    col(Throttle.failures) >= TRIES,
+    col(Throttle.since_at) > sa.bindparam("since", type_=table_of(Throttle).c.since_at.type),
+    sa.or_(*(col(Throttle.subject).startswith(f"{kind}:") for kind in _PARTICIPANT_LIMITS)),
 )
+_FULL = PlainRead(FULL_COUNTERS)
 
 
 def find_throttled_participants(connection: Connection, at: datetime) -> dict[int, datetime]:

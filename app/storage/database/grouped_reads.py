@@ -105,6 +105,31 @@ class PairedRead(Generic[Row, Other]):
         }
 
 
+class BundledRead:
+    """Small reads that have nothing to do with each other in one statement; each is about one record."""
+
+    def __init__(self, *reads: GroupedRead[Any]) -> None:
+        self._reads = reads
+        parts = [(place, read.grouped.subquery(f"part_{place}")) for place, read in enumerate(reads)]
+        self._read = PlainRead(
+            sa.union_all(
+                *(
+                    sa.select(sa.literal_column(f"{place}", sa.Integer).label("place"), part.c.document)
+                    for place, part in parts
+                )
+            )
+        )
+
+    def fetch(self, connection: Connection, values: Values) -> list[Group[Any]]:
+        """The rows that each read finds, in their order; raises what `PlainRead.fetch` raises."""
+        documents = dict(self._read.fetch(connection, values))
+        found = []
+        for place, read in enumerate(self._reads):
+            read.know(connection.dialect)
+            found.append(read.decode(documents.get(place), connection.dialect))
+        return found
+
+
 _OF_TEXT: Mapping[type, _Processor] = {sa.Date: date.fromisoformat, sa.DateTime: datetime.fromisoformat}
 
 

@@ -27,7 +27,8 @@ from app.domain.today.reasons import (
     top_reason,
 )
 from app.domain.today.turns import list_turns
-from app.services.clinic.staff_sites import StaffSite, list_staff_sites
+from app.services.clinic.staff_sites import StaffSite
+from app.services.clinic.today.beginning import Beginning, read_beginning
 from app.services.clinic.today.rows import (
     TodayForm,
     TodayRow,
@@ -39,10 +40,9 @@ from app.services.clinic.today.rows import (
     may_be_reminded,
     participant_facts,
 )
-from app.services.clinic.today.staff_views import TODAY, find_view, remember_view
+from app.services.clinic.today.staff_views import TODAY, remember_view
 from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items
-from app.services.core.throttling import find_throttled_participants
 from app.services.schedule.reminder_preference import lasting_pause, reminder_preference
 from app.storage.database.grouped_reads import Group
 from app.storage.queries.today.people import FormRow, PersonRow, read_work
@@ -102,50 +102,43 @@ NOTHING = TodayCounts({}, 0, 0, 0)
 
 
 def get_today(context: StaffContext, criteria: TodayFilter | None, viewer: int | None = None) -> Today:
-    """The participants at this colleague's sites who need somebody, in at most six queries.
+    """The participants at this colleague's sites who need somebody, in at most four queries.
 
     The sites are those of one study: a code means nothing without it. A participant whose exit is recorded
     never appears, because nobody is to call them. Site, reason and language that `viewer`, a member of staff,
     chose are remembered; without `criteria` the list opens with those.
     """
     with context.read_plainly() as connection:
-        sites = _list_sites(context, connection)
-        view = f"{TODAY}:{sites[0].study_id}" if sites else ""
-        kept = find_view(connection, viewer, view) if viewer is not None and view else ""
-        remembered = _of_own_sites(parse_view(kept), sites)
-        today = _read_today(context, connection, remembered if criteria is None else criteria, sites)
-    if viewer is not None and view and criteria is not None and format_view(criteria) != kept:
-        remember_view(context.installation, viewer, view, format_view(criteria))
+        begun = read_beginning(context, connection, TODAY, viewer)
+        remembered = _of_own_sites(parse_view(begun.kept), begun.sites)
+        today = _read_today(context, connection, remembered if criteria is None else criteria, begun)
+    if viewer is not None and begun.view and criteria is not None and format_view(criteria) != begun.kept:
+        remember_view(context.installation, viewer, begun.view, format_view(criteria))
     return today
 
 
 def get_whole_list(context: StaffContext, criteria: TodayFilter) -> Today:
     """The list to print: all of it, or from a cursor on; `next` is only left beyond `SHEET` rows.
 
-    It remembers nothing, and costs three queries for each page of the list.
+    It remembers nothing, and costs two queries for each page of the list.
     """
     with context.read_plainly() as connection:
-        sites = _list_sites(context, connection)
-        today = _read_today(context, connection, criteria, sites)
+        begun = read_beginning(context, connection, TODAY)
+        today = _read_today(context, connection, criteria, begun)
         while today.next is not None and len(today.rows) < SHEET:
-            further = _read_today(context, connection, replace(criteria, after=today.next), sites)
+            further = _read_today(context, connection, replace(criteria, after=today.next), begun)
             today = replace(further, rows=(*today.rows, *further.rows))
         return replace(today, criteria=criteria)
 
 
-def _list_sites(context: StaffContext, connection: Connection) -> tuple[StaffSite, ...]:
-    """The sites of this colleague, those of one study."""
-    reached = list_staff_sites(connection, context.actor)
-    return tuple(site for site in reached if site.study_id == reached[0].study_id)
-
-
 def _read_today(
-    context: StaffContext, connection: Connection, criteria: TodayFilter, sites: tuple[StaffSite, ...]
+    context: StaffContext, connection: Connection, criteria: TodayFilter, begun: Beginning
 ) -> Today:
+    sites = begun.sites
     chosen = tuple(site for site in sites if criteria.site in ("", site.code))
     if not chosen:
         return Today((), NOTHING, sites, criteria)
-    search = _search(context, connection, criteria, chosen)
+    search = _search(context, criteria, chosen, begun.locked)
     counts = count_reasons(connection, search)
     reader = _RowReader(context, connection, search, {site.site_id: site for site in sites})
     rows, after = reader.read(criteria, counts)
@@ -179,7 +172,7 @@ def parse_view(text: str) -> TodayFilter:
 
 
 def _search(
-    context: StaffContext, connection: Connection, criteria: TodayFilter, sites: Sequence[StaffSite]
+    context: StaffContext, criteria: TodayFilter, sites: Sequence[StaffSite], locked: tuple[int, ...]
 ) -> TodaySearch:
     first = sites[0]
     plans = first.list_plans(context.installation.library)
@@ -194,7 +187,7 @@ def _search(
         hides_arm=plan.blinded and not sees_arm,
         subject=criteria.search.strip(),
         language=criteria.language,
-        locked=tuple(find_throttled_participants(connection, context.at)),
+        locked=locked,
     )
 
 

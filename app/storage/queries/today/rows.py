@@ -108,7 +108,7 @@ def _wanted(source: sa.Subquery, shape: TodayShape) -> tuple[sa.ColumnElement[bo
 
 
 @lru_cache(maxsize=64)
-def _counts(shape: TodayShape) -> GroupedRead["_Line"]:
+def _counts(shape: TodayShape) -> GroupedRead["_ListLine"]:
     """The first entries of the list, and below them how many there are of each kind.
 
     Each reason counts at most `COUNTED` rows; a participant counts once for each, and once in all.
@@ -133,10 +133,10 @@ def _counts(shape: TodayShape) -> GroupedRead["_Line"]:
     lines = [sa.select(_number(kind), *_tally(count, _number(0))) for kind, count in others.items()]
     uncounted = _number(0).label("number"), _number(0).label("listed")
     counted = sa.union_all(sa.select(in_order, *uncounted), each, *lines)
-    return GroupedRead(counted, _Line._make, most=_REMEMBERED)
+    return GroupedRead(counted, _ListLine._make, most=_REMEMBERED)
 
 
-class _Line(NamedTuple):
+class _ListLine(NamedTuple):
     """An entry of the list, or how many there are of one kind, and of how many entries that was counted."""
 
     rank: int
@@ -219,7 +219,7 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _sort_lines(lines: Group[_Line]) -> tuple[_Line, Sequence[TodayCursor]]:
+def _sort_lines(lines: Group[_ListLine]) -> tuple[_ListLine, Sequence[TodayCursor]]:
     """Of the lines of one kind the one that counts, and the entries."""
     entries = [
         TodayCursor(line.rank, line.at, line.person)

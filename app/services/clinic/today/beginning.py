@@ -1,0 +1,61 @@
+"""What the work list begins with: the sites, how they were filtered last, and who is locked out."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.domain.records.access import Permission
+from app.services.clinic.staff_sites import REACHED_SITES, SITE_ORDER, StaffSite, fold_sites, name_reach
+from app.services.clinic.today.staff_views import KEPT_VIEWS
+from app.services.core.context import StaffContext
+from app.services.core.throttling import BRAKE_SPAN, FULL_COUNTERS, judge_counters
+from app.storage.database.grouped_reads import BundledRead, GroupedRead
+
+
+class Beginning(NamedTuple):
+    """The sites of this colleague that belong to one study, their filters of it, and participants' keys."""
+
+    sites: tuple[StaffSite, ...]
+    view: str
+    kept: str
+    locked: tuple[int, ...]
+
+
+def _as_one(statement: sa.Select[Any], *order: sa.ColumnElement[Any]) -> GroupedRead[tuple[Any, ...]]:
+    """All rows of a statement as those of one record, in their order where it has one."""
+    key: Any = sa.literal_column("0", sa.Integer).label("all")
+    first, *others = statement.selected_columns
+    place = [sa.func.row_number().over(order_by=order).label("place")] if order else []
+    listed = statement.with_only_columns(key, first, *others, *place, maintain_column_froms=True)
+    return GroupedRead(listed, _without_key, sorted_by=len(place), most=100)
+
+
+def _without_key(columns: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(columns[1:])
+
+
+_BEGINNING = BundledRead(_as_one(REACHED_SITES, *SITE_ORDER), _as_one(KEPT_VIEWS), _as_one(FULL_COUNTERS))
+
+
+def read_beginning(
+    context: StaffContext, connection: Connection, view: str, viewer: int | None = None
+) -> Beginning:
+    """The beginning for this colleague; `view` is the page whose filters are kept, before its study."""
+    values: Mapping[str, Any] = {
+        **name_reach(context.actor, Permission.PARTICIPANT_SEE),
+        "viewer": viewer,
+        "since": _since(context.at),
+    }
+    rows, kept, counters = _BEGINNING.fetch(connection, values)
+    reached = fold_sites(rows)
+    sites = tuple(site for site in reached if site.study_id == reached[0].study_id)
+    name = f"{view}:{sites[0].study_id}" if sites else ""
+    locked = tuple(judge_counters(counters, context.at))
+    return Beginning(sites, name, dict(kept).get(name, ""), locked)
+
+
+def _since(at: datetime) -> datetime:
+    return at - BRAKE_SPAN
