@@ -38,18 +38,19 @@ class StaffSite:
         return tuple(library.plan(self.study, version) for version in (self.plan_version, *self.earlier))
 
 
-REACHED_SITES: sa.Select[Any] = (
-    sa.select(
-        col(Site.id),
-        col(Site.code),
-        col(Site.name),
-        col(Site.zone),
-        col(Study.code).label("study"),
-        col(Study.plan_version),
-        col(Site.study_id),
-        col(Site.closed_at),
-        col(PlanAmendment.from_version),
-    )
+_COLUMNS: list[Any] = [
+    col(Site.id),
+    col(Site.code),
+    col(Site.name),
+    col(Site.zone),
+    col(Study.code).label("study"),
+    col(Study.plan_version),
+    col(Site.study_id),
+    col(Site.closed_at),
+    col(PlanAmendment.from_version),
+]
+REACHED_SITES = (
+    sa.select(*_COLUMNS)
     .join(Study, col(Study.id) == col(Site.study_id))
     .outerjoin(PlanAmendment, col(PlanAmendment.study_id) == col(Study.id))
     .where(
@@ -59,7 +60,7 @@ REACHED_SITES: sa.Select[Any] = (
         )
     )
 )
-SITE_ORDER = (col(Study.code), col(Site.code), col(PlanAmendment.id).desc())
+SITE_ORDER: tuple[Any, ...] = (col(Study.code), col(Site.code), col(PlanAmendment.id).desc())
 """By study and code, and for each of them the newest amendment of its plan first."""
 _SITES = PlainRead(REACHED_SITES.order_by(*SITE_ORDER))
 

@@ -173,9 +173,8 @@ def forget_invitation_failures(session: Session, participant_id: int) -> None:
         counter.failures = 0
 
 
-FULL_COUNTERS: sa.Select[Any] = sa.select(
-    col(Throttle.subject), col(Throttle.failures), col(Throttle.since_at)
-).where(
+_COUNTED: list[Any] = [col(Throttle.subject), col(Throttle.failures), col(Throttle.since_at)]
+FULL_COUNTERS = sa.select(*_COUNTED).where(
     col(Throttle.failures) >= TRIES,
     col(Throttle.since_at) > sa.bindparam("since", type_=table_of(Throttle).c.since_at.type),
     sa.or_(*(col(Throttle.subject).startswith(f"{kind}:") for kind in _PARTICIPANT_LIMITS)),

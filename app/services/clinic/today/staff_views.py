@@ -11,7 +11,8 @@ from app.storage.tables.staff import StaffView
 
 TODAY = "today"
 LONGEST = 400
-KEPT_VIEWS: sa.Select[Any] = sa.select(col(StaffView.page), col(StaffView.query)).where(
+_KEPT: list[Any] = [col(StaffView.page), col(StaffView.query)]
+KEPT_VIEWS = sa.select(*_KEPT).where(
     col(StaffView.staff_id) == sa.bindparam("viewer", type_=sa.Integer),
     col(StaffView.page).startswith(f"{TODAY}:"),
 )
