@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -18,11 +17,10 @@ from app.domain.datasets.study import DatasetStudy, study_day
 from app.domain.datasets.subjects import build_dm, build_ds, build_sv, missing_reason
 from app.domain.datasets.tables import Row
 from app.domain.datasets.terms import parse_terms, plain_terms
-from app.domain.instruments.scoring.registry import score_answers
-from app.domain.instruments.scoring.score import spell_score
 from app.domain.plans.plan import Anchoring
 from app.domain.refusal import BadDefinition
 from app.services.datasets.recheck import precedes_start
+from tests.domain.feed_events import Event, anchor, event, form, person, slot
 from tests.domain.questionnaires import DIARY, QLQ_C30, QUESTIONNAIRES
 from tests.domain.trial import SHIPPED
 
@@ -34,50 +32,8 @@ STUDY = DatasetStudy(
     lambda name, version: INSTRUMENTS[name, version], TERMS,
 )  # fmt: skip
 EVERYTHING = ("arm:read", "answers:read", "scores:read", "diary:read")
-Event = dict[str, Any]
 START = ("Asia/Shanghai", "2026-03-04", "2026-03-04T03:00:00.000Z")
 LEFT = {"kind": "withdrew_study", "date": "2026-04-30", "effective_on": "2026-04-30", "source": "site"}
-
-
-def event(ref: str, seq: int, **data: object) -> Event:
-    return {
-        "type": "assessment.submitted", "ref": ref, "seq": seq, "version": 1, "subject": "0571-001",
-        "site": "0571", "needs": None,
-        "scopes": {}, "recorded_at": "2026-03-10T00:00:00.000Z", "data": data,
-    }  # fmt: skip
-
-
-def person(consented: str | None = "2026-03-02", arm: str | None = None) -> Event:
-    facts = {"consented_on": consented, "language": "en", "zone": "Asia/Shanghai"}
-    return event("p", 1, participant=facts, arm={"arm": arm})
-
-
-def anchor(kind: str, on: str | None, at: str | None = None) -> Event:
-    return event(f"p/{kind}", 2, anchor={"kind": kind, "date": on, "at": at, "source": "edc"})
-
-
-def slot(visit: str, state: str, target: str | None, **more: object) -> dict[str, Any]:
-    day = target or None
-    known: dict[str, object] = {
-        "visit": visit, "instrument": "qlq-c30", "instrument_version": "3.0", "zone": "Asia/Shanghai",
-        "out_of_plan": False, "out_of_window": False, "excused": None, "missed_reason": None, "exit": None,
-        "for_day": None, "opens_on": day, "target_on": day, "closes_on": day, "state": state,
-        "begun_at": None, "closes_at": None if day is None else f"{day}T16:00:00.000Z",
-    }  # fmt: skip
-    return known | more
-
-
-def form(visit: str, completed_at: str, value: int, **more: object) -> Event:
-    answers = {item.code: value for item in QLQ_C30.items}
-    response = {
-        "completed_at": completed_at, "received_at": completed_at, "captured_offline": False,
-        "device_skew_seconds": None, "collected_on": None, "mode": "own_device",
-        "originator": "participant", "helped_by": None,
-        "language": "en", "text_sha256": "0" * 64, "algorithm": QLQ_C30.algorithm, "response_version": 1,
-    }  # fmt: skip
-    scores = [spell_score(score) for score in score_answers(QLQ_C30, answers)]
-    sent = slot(visit, "submitted", completed_at[:10], **more)
-    return event(f"f-{visit}", 3, slot=sent, response=response, answers=answers, scores=scores)
 
 
 def history(*events: Event) -> SubjectHistory:
