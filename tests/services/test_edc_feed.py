@@ -20,6 +20,7 @@ from app.domain.records.studies import StudyMode
 from app.domain.records.visits import VisitState
 from app.domain.refusal import DatabaseUnavailable, Refused
 from app.services.accounts.contacts import ContactChannel
+from app.services.clinic.invitation_sheets import enrol_with_invitation
 from app.services.core.context import ClockContext, EdcClientSession, EdcContext, StaffContext
 from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
@@ -226,28 +227,44 @@ def test_the_arm_is_shown_with_its_scope_alone(installation: Installation, perso
 
 
 def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
+    """Also where one of them is a nurse; whom the EDC registered two nurses complete once."""
     made, caller = alone(migrated_postgres_url)
     refused: list[str] = []
 
-    def second() -> None:
+    def attempt(act: Callable[[], object]) -> None:
         try:
-            receive_participant(request_about(made, caller, "0571-100"), body())
+            act()
         except Refused as refusal:
             refused.append(refusal.code)
 
+    def enrol() -> object:
+        nurse = StaffContext(made, colleague(Role.NURSE, home), START)
+        return enrol_with_invitation(nurse, "sbrt-nsclc:0571", enrolment("0571-100"))
+
+    def register() -> object:
+        return receive_participant(request_about(made, caller, "0571-100"), body())
+
     with made.work(caller.actor, START) as work:
         site = get_own_site(work.session, caller, "0571")
+        home = Site(**site.model_dump())
         work.lock(study_chain(caller.study_id))
         work.session.flush()
-        waiting = threading.Thread(target=second)
-        waiting.start()
-        waiting.join(1)
-        assert waiting.is_alive()
+        waiting = [threading.Thread(target=attempt, args=(act,)) for act in (register, enrol)]
+        for thread in waiting:
+            thread.start()
+        waiting[0].join(1)
+        assert all(thread.is_alive() for thread in waiting)
         plan = get_plan(made, work.session, caller.study_id)
         add_participant(work, plan, site, "0571-100", "en", AuditEvent.PARTICIPANT_REGISTERED)
-    waiting.join()
+    for thread in waiting:
+        thread.join()
+    both = [threading.Thread(target=attempt, args=(enrol,)) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
     made.engine.dispose()
-    assert refused == ["subject_exists"]
+    assert refused == ["subject_exists"] * 3
 
 
 def alone(url: str) -> tuple[Installation, EdcClientSession]:

@@ -24,7 +24,7 @@ from app.services.schedule.anchors import AnchorEntry, enter_anchor, preview_anc
 from app.services.schedule.next_due import refresh_next_due
 from app.services.setup.packs import check_packs
 from app.storage.queries.participants import get_participant
-from app.storage.row_changes import participant_chain
+from app.storage.row_changes import participant_chain, study_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Participant
 from app.storage.tables.studies import Site
@@ -133,13 +133,19 @@ def require_open_site(work: UnitOfWork, site: Site) -> None:
 
 
 def _registered(work: UnitOfWork, site: Site, subject: str) -> Participant | None:
-    """The participant whom the EDC registered at this site and who has not consented here yet."""
+    """The participant whom the EDC registered at this site and who has not consented here yet.
+
+    Raises Refused("subject_exists") for one who has, also a moment ago.
+    """
     same = select(Participant).where(Participant.site_id == site.id, Participant.subject == subject)
     participant = work.session.exec(same).one_or_none()
-    if participant is None or participant.consent_version is not None:
+    if participant is None:
         return None
     chain = participant_chain(key_of(participant))
     work.lock(chain)
+    work.session.refresh(participant)
+    if participant.consent_version is not None:
+        raise Refused("subject_exists", subject=subject)
     work.record(AuditEvent.PARTICIPANT_ENROLLED, chain, site.study_id)
     return participant
 
@@ -147,11 +153,12 @@ def _registered(work: UnitOfWork, site: Site, subject: str) -> Participant | Non
 def add_participant(
     work: UnitOfWork, plan: Plan, site: Site, subject: str, language: str, event: AuditEvent
 ) -> Participant:
-    """A new participant of a site, with their own audit chain.
+    """A new participant of a site, with their own audit chain; of two at once one waits for the other.
 
     Raises Refused: "subject_of_other_site", "subject_exists".
     """
     _check_site_of_subject(plan, site, subject)
+    work.lock(study_chain(site.study_id), site.study_id)
     same = select(Participant.id).where(Participant.study_id == site.study_id, Participant.subject == subject)
     if work.session.exec(same).first() is not None:
         raise Refused("subject_exists", subject=subject)
