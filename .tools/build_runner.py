@@ -7,7 +7,7 @@ more, so a source that old browsers cannot read is refused here.
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from calmjs.parse.ruletypes import Resolve
 from calmjs.parse.unparsers.es5 import Unparser
 from calmjs.parse.walkers import Walker
 
+from shorter_code import is_name, rewrite, shorten
+
 FOLDER = Path(__file__).resolve().parents[1] / "app" / "static" / "js"
 SOURCES = ("outbox", "transport", "form", "list")
-FLAGS = ("TYPED", "RULES", "URGENT", "IFS", "LIST")
+FLAGS = ("TYPED", "TEXTS", "RULES", "URGENT", "IFS", "LIST")
 RUNNERS: dict[str, tuple[str, ...]] = {
     "choice": (),
-    "full": ("TYPED", "RULES", "URGENT", "IFS"),
+    "full": ("TYPED", "TEXTS", "RULES", "URGENT", "IFS"),
     "list": ("TYPED", "RULES", "URGENT", "LIST"),
     "all": FLAGS,
 }
@@ -34,10 +36,19 @@ RUNNERS: dict[str, tuple[str, ...]] = {
 STATE = "state"
 SHORT_MEMBERS = {"records": "q", "sendPressedAt": "w"}
 """Members of a box in memory, which no other program sees under these names."""
+GLOBALS = {
+    "history",
+    "location",
+    "scrollBy",
+    "scrollTo",
+    "getComputedStyle",
+    "localStorage",
+    "sessionStorage",
+    "innerWidth",
+}
+"""Members of the window that every browser has: written without it. Any other raises where it is missing."""
 LOCAL_NAMES = ("a", "b")
 """Not given to what all functions share, so that most parameters of all functions have the same names."""
-
-Change = Callable[[js.Node], js.Node | None]
 
 
 def main() -> int:
@@ -68,20 +79,31 @@ def minified(source: str, flags: Mapping[str, bool] | None = None) -> str:
     Raises ECMASyntaxError for anything newer than ES5, and ValueError for a use of the state that is not
     `state.member` with a declared member.
     """
-    program = es5(f"(function (document, window) {{\n{source}\n}})(document, window);")
+    return written(shortened_program(source, flags or {}))
+
+
+def shortened_program(source: str, flags: Mapping[str, bool]) -> js.Node:
+    """The syntax tree of what remains, before its variables are named."""
+    program = es5(f"(function (document, window, undefined) {{\n{source}\n}})(document, window);")
     constants = {
         each.identifier.value: each.initializer
         for statement in Walker().filter(program, _declares_constants)
         for each in statement
     }
-    _rewrite(program, lambda node: None if _declares_constants(node) else node)
-    _rewrite(program, partial(_decided, flags or {}))
+    rewrite(program, lambda node: None if _declares_constants(node) else node)
+    rewrite(program, partial(_decided, flags))
     _drop_uncalled(program)
-    _rewrite(program, lambda node: constants.get(node.value, node) if _is_name(node) else node)
-    _rewrite(program, _flattened)
-    _rewrite(program, _shortened)
-    if any(_is_name(node, STATE) for node in Walker().walk(program)):
+    rewrite(program, lambda node: constants.get(node.value, node) if is_name(node) else node)
+    rewrite(program, _flattened)
+    rewrite(program, _shortened)
+    shorten(program)
+    if any(is_name(node, STATE) for node in Walker().walk(program)):
         raise ValueError(f"`{STATE}` can only be used as `{STATE}.member`")
+    return program
+
+
+def written(program: js.Node) -> str:
+    """The program as text, with short names."""
     unparser = Unparser(rules=(rules.minify(drop_semi=True), _short_names))
     script = "".join(chunk.text for chunk in unparser(program))
     if f"{STATE}$" in script:
@@ -89,21 +111,9 @@ def minified(source: str, flags: Mapping[str, bool] | None = None) -> str:
     return script
 
 
-def _rewrite(node: js.Node, change: Change) -> None:
-    """Replace every node below this one by what `change` makes of it, innermost first; None removes it."""
-    for name, value in vars(node).items():
-        if isinstance(value, js.Node):
-            _rewrite(value, change)
-            setattr(node, name, change(value))
-        elif isinstance(value, list):
-            for child in value:
-                _rewrite(child, change)
-            value[:] = [made for child in value if (made := change(child)) is not None]
-
-
 def _decided(flags: Mapping[str, bool], node: js.Node) -> js.Node | None:
     """What remains of a condition in which a flag stands; flags are told as JavaScript's true and false."""
-    if _is_name(node) and node.value in flags:
+    if is_name(node) and node.value in flags:
         return js.Boolean(str(flags[node.value]).lower())
     if isinstance(node, js.UnaryExpr) and node.op == "!" and (known := _known(node.value)) is not None:
         return js.Boolean(str(not known).lower())
@@ -132,7 +142,7 @@ def _known(node: js.Node) -> bool | None:
 def _drop_uncalled(program: js.Node) -> None:
     """Remove functions that nothing but themselves names, until all are named."""
     while uncalled := _uncalled(program):
-        _rewrite(program, partial(_without, uncalled))
+        rewrite(program, partial(_without, uncalled))
 
 
 def _without(dropped: Collection[js.Node], node: js.Node) -> js.Node | None:
@@ -140,23 +150,14 @@ def _without(dropped: Collection[js.Node], node: js.Node) -> js.Node | None:
 
 
 def _uncalled(program: js.Node) -> list[js.Node]:
-    named = Counter(node.value for node in Walker().walk(program) if _is_name(node))
+    named = Counter(node.value for node in Walker().walk(program) if is_name(node))
     declared = (node for node in Walker().walk(program) if isinstance(node, js.FuncDecl))
     return [each for each in declared if _times_named(each) == named[each.identifier.value]]
 
 
 def _times_named(function: js.Node) -> int:
     """How often a function names itself, once of which is its declaration."""
-    return sum(_is_name(node, function.identifier.value) for node in Walker().walk(function))
-
-
-def _is_name(node: js.Node, name: str | None = None) -> bool:
-    """Whether this is a variable; the names of members are of another type."""
-    return (
-        isinstance(node, js.Identifier)
-        and not isinstance(node, js.PropIdentifier)
-        and name in (None, node.value)
-    )
+    return sum(is_name(node, function.identifier.value) for node in Walker().walk(function))
 
 
 def _declares_constants(node: js.Node) -> bool:
@@ -165,15 +166,17 @@ def _declares_constants(node: js.Node) -> bool:
 
 def _flattened(node: js.Node) -> js.Node:
     """A variable in place of each member of the state, under a name that no source uses."""
-    if isinstance(node, js.DotAccessor) and _is_name(node.node, STATE):
+    if isinstance(node, js.DotAccessor) and is_name(node.node, "window") and node.identifier.value in GLOBALS:
+        return js.Identifier(node.identifier.value)
+    if isinstance(node, js.DotAccessor) and is_name(node.node, STATE):
         return js.Identifier(f"{STATE}${node.identifier.value}")
-    if isinstance(node, js.VarStatement) and _is_name(node.children()[0].identifier, STATE):
+    if isinstance(node, js.VarStatement) and is_name(node.children()[0].identifier, STATE):
         return js.VarStatement([_variable(each) for each in node.children()[0].initializer.properties])
     return node
 
 
 def _variable(member: js.Node) -> js.Node:
-    starts_undefined = _is_name(member.right, "undefined")
+    starts_undefined = is_name(member.right, "undefined")
     name = js.Identifier(f"{STATE}${member.left.value}")
     return js.VarDecl(name, None if starts_undefined else member.right)
 
@@ -184,17 +187,7 @@ def _shortened(node: js.Node) -> js.Node:
         node.value = {"true": "!0", "false": "!1"}[node.value]
     if isinstance(node, js.PropIdentifier):
         node.value = SHORT_MEMBERS.get(node.value, node.value)
-    if isinstance(node, js.If):
-        node.consequent = _bare(node.consequent)
-        node.alternative = _bare(node.alternative)
     return node
-
-
-def _bare(block: js.Node | None) -> js.Node | None:
-    if isinstance(block, js.Block) and len(block.children()) == 1:
-        (only,) = block.children()
-        return only if isinstance(only, js.ExprStatement | js.Return) else block
-    return block
 
 
 def _short_names() -> dict[str, Any]:

@@ -22,6 +22,14 @@ from tests.page_time import forward, wait_until
 from tests.servers import serving
 
 SIZE: ViewportSize = {"width": 360, "height": 740}
+RECORD = ("seq", "base", "item", "value", "at", "sum", "offline")
+"""What the runner sends of an answer, in its order."""
+
+
+def named(record: list[object]) -> dict[str, object]:
+    """An answer of the runner's, each part by its name."""
+    event = dict(zip(RECORD, record, strict=True))
+    return {**event, "offline": {0: False, 1: True}[int(str(event["offline"]))]}
 
 
 @dataclass
@@ -68,6 +76,7 @@ class Desk:
 
     async def _save(self, request: Request) -> Response:
         body = json.loads(await request.body())
+        body["events"] = [named(record) for record in body["events"]]
         until = time.monotonic() + 20
         while self.holds and time.monotonic() < until:
             await asyncio.sleep(0.005)

@@ -154,7 +154,7 @@ def test_a_draft_opens_where_it_was_left(chromium: Browser) -> None:
 def test_an_answer_to_what_was_ticked_decides_too_what_is_asked(chromium: Browser) -> None:
     """The one runner that knows both rules: a question that no box stands for, beside those of a list."""
     page, choices = samples.form(samples.LISTED), (Choice("1", "No"), Choice("2", "Yes"))
-    after = Question("relief", 90, "choice", "Did anything help?", choices, ask_if="pain>=5")
+    after = Question("relief", 90, "choice", "Did anything help?", choices, ask_if="pain,5,10")
     questions = (*page.questions, after)
     parts = samples.assets().parts(questions, dark=False)
     assert parts.kind is RunnerKind.all

@@ -69,7 +69,14 @@ def test_a_form_of_somebody_else_is_not_there(phone: Phone) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "field"), [({"scale": "x"}, "scale"), ({"theme": "x"}, "theme"), ({"sent": "x"}, "sent")]
+    ("fields", "field"),
+    [
+        ({"scale": "x"}, "scale"),
+        ({"theme": "x"}, "theme"),
+        ({"sent": "x"}, "sent"),
+        ({"shown": "360"}, "shown"),
+        ({"shown": "wide,flex,rgb(0, 0, 0)"}, "shown"),
+    ],
 )
 def test_how_it_was_shown_is_read_strictly(phone: Phone, fields: dict[str, str], field: str) -> None:
     slot = phone.begin()

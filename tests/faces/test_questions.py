@@ -28,9 +28,9 @@ def test_conditions_and_urgency_are_written_for_the_runner() -> None:
     diary, text = samples.instrument(samples.DIARY, "en")
     shown = {question.code: question for question in build_questions(diary, text, {"pain": None})}
     assert shown["any_symptom"].ask_if == ""
-    assert shown["temperature"].ask_if == "fever==1"
+    assert shown["temperature"].ask_if == "fever,1,1"
     assert shown["temperature"].asked_after == (14, "Yes")
-    assert shown["temperature"].urgent_if == "temperature>=380"
+    assert shown["temperature"].urgent_if == "temperature,380,430"
     assert shown["temperature"].choices == ()
     assert shown["pain"].blank
     assert not shown["fatigue"].blank
@@ -59,7 +59,7 @@ def form_html(instrument: Instrument, text: InstrumentText) -> Element:
 def test_the_typed_number_is_shown_with_its_range_and_the_words_of_its_ends() -> None:
     html = form_html(*samples.wide_diary())
     (section,) = [each for each in html.all("section") if each["id"] == "s-fatigue"]
-    assert (section["data-low"], section["data-high"], section["data-dec"]) == ("0", "100", "0")
+    assert (section["data-low"], section["data-high"], section["data-steps"]) == ("0", "100", "1")
     (number,) = section.all("input", name="fatigue")
     assert (number["inputmode"], number["aria-describedby"]) == ("numeric", "h-fatigue e-fatigue")
     assert "A whole number from 0 to 100" in section.text

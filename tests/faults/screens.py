@@ -53,7 +53,7 @@ SCREEN = """() => {
 # What stands in a list is told by its name there; what is not ticked counts as not answered.
 CHECKED = """() => [].slice.call(document.querySelectorAll('#f section[id^=s-]')).map((section) => {
   const form = document.getElementById('f'), told = section.dataset;
-  const box = form.elements[told.box || 'tick_' + section.id.slice(2)];
+  const box = form.elements[told.box || 'tick_' + section.id.slice(2)], own = box && !told.box;
   if (told.list) {
     const none = form.querySelector('#none').checked, done = form.querySelector('#done').checked;
     return [section.querySelector('h1').textContent, none || done, +done];
@@ -63,8 +63,8 @@ CHECKED = """() => [].slice.call(document.querySelectorAll('#f section[id^=s-]')
   }
   const on = section.querySelector('[type=radio]:checked'), blank = section.querySelector('[type=checkbox]');
   const typed = section.querySelector('input:not([type])'), words = typed ? typed.value.trim() : '';
-  return [section.querySelector('h1').textContent, !!(on || words || blank && blank.checked || told.own),
-    on ? +on.value : words || (told.own && !(blank && blank.checked) ? OPEN : null)];
+  return [section.querySelector('h1').textContent, !!(on || words || blank && blank.checked || own),
+    on ? +on.value : words || (own && !(blank && blank.checked) ? OPEN : null)];
 })""".replace("OPEN", str(OPEN))
 TURN = "new Promise((done) => setTimeout(done, 50))"
 """A while of the page's own: what the page heard before is done when this is over."""

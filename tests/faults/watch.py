@@ -117,16 +117,15 @@ class Watch:
 def events(request: Request) -> dict[Key, Any]:
     """The answers that a request carries, each by its sender and number."""
     body = request.post_data_json or {}
-    saved = [(event["seq"], event["value"]) for event in body.get("events", ())]
-    kept = [(event[0], event[3]) for event in body.get("kept", ())]  # as the phone keeps them
-    return {(body["client"], seq): value for seq, value in saved + kept}
+    carried = [*body.get("events", ()), *body.get("kept", ())]
+    return {(body["client"], event[0]): event[3] for event in carried}
 
 
 def along(request: Request) -> dict[Key, Any]:
     """The answers that a form brought with it, because its page did not wait until they were saved."""
     fields = dict(parse_qsl(request.post_data or ""))
     carried = json.loads(fields.get("events", "[]"))
-    return {(fields["submission_id"], event["seq"]): event["value"] for event in carried}
+    return {(fields["submission_id"], event[0]): event[3] for event in carried}
 
 
 def _place(request: Request) -> str:

@@ -112,13 +112,20 @@ def _listed(value: object, name: str, least: int) -> list[object]:
 
 
 def _stored_event(message: object, ahead: int | None) -> SubmittedAnswer:
+    return _event({**_named(message, "kept"), "offline": True}, ahead)
+
+
+def _named(message: object, name: str) -> dict[str, Any]:
+    """The members of an event that came as a list, in the order of `_STORED`; the last is 0 or 1."""
     if type(message) is not list or len(message) != len(_STORED):
-        raise Refused("bad_field", field="kept", allowed=f"lists of {len(_STORED)}")
-    return _event({**dict(zip(_STORED, message, strict=True)), "offline": True}, ahead)
+        raise Refused("bad_field", field=name, allowed=f"lists of {len(_STORED)}")
+    event = dict(zip(_STORED, message, strict=True))
+    return {**event, "offline": bool(check_integer(event["offline"], "offline", 0, 1))}
 
 
 def _event(message: object, ahead: int | None) -> SubmittedAnswer:
-    event = _closed(message, EVENT_MEMBERS, "events")
+    """An event as a list, or as an object, which pages of before version 0.10 send."""
+    event = _named(message, "events") if type(message) is list else _closed(message, EVENT_MEMBERS, "events")
     for name in _NEEDED - event.keys():
         raise Refused("bad_field", field=name, allowed="every event has it")
     if type(event["item"]) is not str or not is_writable(event["item"], lines=False):

@@ -25,6 +25,10 @@ NONE_OF_THESE = "0"
 """What the question over a list says where nothing in it is ticked."""
 
 _SHOWN = {"scale": ("row", "list"), "theme": ("light", "dark")}
+_MEASURED = re.compile(r"([0-9]{1,9}),([a-z-]{0,30}),(.{0,80})")
+"""What the runner tells of the screen: its width, how a long row of numbers stood ("" for none), a colour."""
+_LIGHT_LETTERS = re.compile(r"\(2[0-9][0-9]")
+"""Those of the dark look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,8 @@ def _read_list(item: Item, fields: Mapping[str, str], ticked: Collection[str]) -
 
 def _presentation(fields: Mapping[str, str]) -> dict[str, str | int]:
     """How the form was shown, for the analysis: one question at a time by the runner, or as a list."""
+    if "shown" in fields:
+        fields = _measured(fields["shown"])
     if "width" not in fields:
         return {"layout": "list"}
     shown: dict[str, str | int] = {"layout": "single", "width": _count(fields["width"], "width")}
@@ -132,6 +138,15 @@ def _presentation(fields: Mapping[str, str]) -> dict[str, str | int]:
                 raise Refused("bad_field", field=name, allowed=allowed)
             shown[name] = fields[name]
     return shown
+
+
+def _measured(told: str) -> Mapping[str, str]:
+    measured = _MEASURED.fullmatch(told)
+    if measured is None:
+        raise Refused("bad_field", field="shown", allowed="a width, a display and a colour")
+    width, display, colour = measured.groups()
+    scale = {"scale": "row" if display == "flex" else "list"} if display else {}
+    return {"width": width, **scale, "theme": "dark" if _LIGHT_LETTERS.search(colour) else "light"}
 
 
 def _count(text: str, name: str) -> int:

@@ -73,10 +73,10 @@ class Question:
     item that is asked in the same way: of one that is hidden only the question travels, and the runner takes
     the rest from that other one.
 
-    `ask_if` is a condition such as "fever==1"; `urgent_if` holds some such as "temperature>=380", any of
-    which counts. Their numbers are the stored integers (tenths where `decimals` is 1), while `value` of a
-    decimal is as a person writes it. `asked_after` says `ask_if` in words: the number of the other question,
-    and its answer.
+    `ask_if` is a condition such as "pain,4,10": the answer is from 4 to 10; `urgent_if` holds some of them,
+    any of which counts. Their numbers are the stored integers (tenths where `decimals` is 1), while `value`
+    of a decimal is as a person writes it. `asked_after` says `ask_if` in words: the number of the other
+    question, and its answer.
     """
 
     code: str
@@ -106,7 +106,8 @@ class Question:
 class RunnerKind(StrEnum):
     """What a form's runner can do: choices alone; also what is typed, conditional or urgent; a list.
 
-    In a `list` what is ticked decides alone what is asked; `all` is for one in which answers do it too.
+    In a `list` what is ticked decides alone what is asked, and numbers are typed; `all` is for one in which
+    answers decide it too, or words are typed.
     """
 
     choice = "choice"

@@ -72,7 +72,7 @@ def _question(
         value=format_answer(item, value),
         blank=item.code in answers and answers[item.code] is None,
         skippable=item.skippable,
-        ask_if=_rule(rule),
+        ask_if=_rule(rule, items),
         asked_after=_other_answer(rule, items, text),
         urgent_if=" ".join(_urgent_rules(item, items, marks)),
         low=item.low,
@@ -110,11 +110,11 @@ def _ticks(items: Iterable[Item], text: InstrumentText, answers: Mapping[str, An
     )
 
 
-def _urgent_rules(item: Item, items: Iterable[Item], marks: Collection[Condition]) -> Iterator[str]:
+def _urgent_rules(item: Item, items: Sequence[Item], marks: Collection[Condition]) -> Iterator[str]:
     """When an answer is urgent; in a list so are the ticks that are answers themselves."""
     asked = (each for each in items if each is item or (item.lists and each.tick is not None))
     for each in asked:
-        yield from map(_rule, urgent_conditions(each, marks))
+        yield from (_rule(condition, items) for condition in urgent_conditions(each, marks))
 
 
 def _ends(item: Item, text: InstrumentText) -> tuple[Choice, ...]:
@@ -136,12 +136,22 @@ def _other_answer(
     """The number of the question that a condition is about, and the answer that meets it, in words."""
     if condition is None:
         return 0, ""
-    other = next(each for each in items if each.code == condition.item)
+    other = _item_of(condition, items)
     value = format_answer(other, condition.value)
     if condition.op is Comparison.EQUAL:
         return other.number, text.labels.get(other.labels, {}).get(condition.value, value)
     return other.number, f"{_SIGNS[condition.op]} {value}"
 
 
-def _rule(condition: Condition | None) -> str:
-    return f"{condition.item}{condition.op.value}{condition.value}" if condition else ""
+def _rule(condition: Condition | None, items: Iterable[Item]) -> str:
+    """The item, and the lowest and the highest answer that meet the condition."""
+    if condition is None:
+        return ""
+    item = _item_of(condition, items)
+    low = item.low if condition.op is Comparison.AT_MOST else condition.value
+    high = item.high if condition.op is Comparison.AT_LEAST else condition.value
+    return f"{condition.item},{low},{high}"
+
+
+def _item_of(condition: Condition, items: Iterable[Item]) -> Item:
+    return next(each for each in items if each.code == condition.item)

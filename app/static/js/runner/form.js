@@ -8,31 +8,29 @@
 // of each constant in capitals; therefore `state` is only used as `state.member`.
 //
 // It makes a runner for each kind of form, and leaves out what a form of that kind has no use for. TYPED
-// (numbers or words are typed), RULES (not every question is asked), URGENT (an answer calls at once), IFS (an
-// earlier answer decides what is asked), LIST (the form begins with a list, whose ticks decide it) are true or
-// false there; they stand in conditions only.
+// (something is typed), TEXTS (words too, not numbers alone), RULES (not every question is asked), URGENT (an answer
+// calls at once), IFS (an earlier answer decides what is asked), LIST (the form begins with a list, whose ticks decide
+// it) are true or false there; they stand in conditions only.
 
-var form = document.getElementById('f'), root = document.documentElement;
+var form = document.getElementById('f');
 // Next and "Leave it blank" are debounced: a second tap within this time does nothing.
 var DEBOUNCE_MS = 400;
-// Whether a question is asked; undecided while an earlier answer that decides it is missing.
-var NOT_ASKED = 0, ASKED = 1, UNDECIDED = 2;
 
 // A browser without one of these shows the long form.
-if (!window.fetch || !window.URLSearchParams || !form || !form.closest) {
-  root.classList.remove('js');
+if (!window.fetch || !window.URLSearchParams || !form.closest) {
+  document.documentElement.classList.remove('js');
   return;
 }
 
-// The address below which everything is sent, with its slash.
-var formUrl = form.getAttribute('action').replace('submit', '');
+// The address below which everything is sent.
+var formUrl = form.getAttribute('action').replace('/submit', '');
 // Everything that the runner knows.
 var state = {
   // The page, which does not change.
   sections: findAll('[id^=s-]'), // the questions' elements, in order
   review: byId('review'),
   footer: form.querySelector('.bar'),
-  title: document.title,
+  title: ' - ' + document.title,
   nextLabel: byId('next').textContent,
   // The screen.
   current: undefined, // the section that is shown
@@ -45,7 +43,7 @@ var state = {
   storage: null, // null if this phone or the study keeps nothing
   storagePrefix: 'ob:' + formUrl.split('/')[2] + ':',
   ownBox: {
-    client: Date.now().toString(36) + Math.random().toString(36).slice(2, 12),
+    client: Date.now().toString(36) + Math.random().toString(36).slice(2),
     records: [],
     sendPressedAt: 0
   },
@@ -56,6 +54,7 @@ var state = {
   // The transport.
   revision: +form.revision.value, // the number of answers that this page knows the server to have
   batchSize: 50,
+  sentSeq: undefined, // that of the last record before the form was sent
   saving: undefined,
   sending: undefined,
   stopped: undefined,
@@ -88,30 +87,28 @@ function checkedOption(section) { return section.querySelector('[type=radio]:che
 function heading(section) { return section.querySelector('h1'); }
 
 // Answers: undefined is not answered, null is left blank, NaN is not readable as a possible number.
-function readAnswer(section) {
-  if (LIST && isToldByTicks(section)) { return readTicks(section); }
+function readAnswer(section) { return LIST ? readListed(section) : readField(section); }
+function readField(section) {
   var blank = blankBox(section), option = checkedOption(section);
   if (blank && blank.checked) { return null; }
   if (TYPED && textField(section)) { return readTyped(section, textField(section).value); }
   return option ? +option.value : undefined;
 }
+// A number is read in steps of the item, exactly: what lies between two steps is no possible number, and is not
+// rounded. The server reads the same texts alike, by parse_answer of narrow_number.
 function readTyped(section, typed) {
-  return !typed.trim() ? undefined : 'text' in section.dataset ? typed : readDecimal(section, typed);
-}
-function decimalFactor(section) { return +('1e' + section.dataset.dec); }
-// In steps of the item, exactly: what lies between two steps is no possible number, and is not rounded. The
-// server reads the same texts alike, by parse_answer of narrow_number.
-function readDecimal(section, typed) {
-  var text = typed.normalize('NFKC').replace(/[,。]/, '.').trim(), factor = decimalFactor(section);
-  var number = Math.round(text * factor);
-  return /^-?\d{1,9}(\.\d{1,9})?$/.test(text) && number / factor == text
-    && number >= section.dataset.low && number <= section.dataset.high ? number : NaN;
+  var text = typed.normalize('NFKC').replace(/[,。]/, '.').trim(), range = section.dataset;
+  var number = Math.round(text * range.steps);
+  return !text ? undefined
+    : TEXTS && 'text' in range ? typed
+    : /^-?\d{1,9}(\.\d{1,9})?$/.test(text) && number / range.steps == text
+      && number >= range.low && number <= range.high ? number : NaN;
 }
 function showAnswer(section, value) {
   if (LIST && showTicks(section, value)) { return; }
   var blank = blankBox(section), option = section.querySelector('[type=radio][value="' + value + '"]');
   if (blank) { blank.checked = value === null; }
-  if (TYPED && textField(section) && value !== null) { textField(section).value = value / decimalFactor(section); }
+  if (TYPED && textField(section) && value !== null) { textField(section).value = value / section.dataset.steps; }
   if (option) { option.checked = true; }
 }
 function isSettled(section) {
@@ -119,28 +116,23 @@ function isSettled(section) {
   return value !== undefined && (!TYPED || value === value);
 }
 
-// Conditions, such as q1>=3.
-function sourceOf(condition) { return sectionOf(/^\w+/.exec(condition)[0]); }
+// Conditions, such as q1,3,4: the answer to q1 is from 3 to 4.
+function sourceOf(condition) { return sectionOf(condition.split(',')[0]); }
 function matches(condition) {
-  var parts = /(.=)(\d+)$/.exec(condition), number = +parts[2], value = readAnswer(sourceOf(condition));
-  return typeof value === 'number'
-    && (parts[1] === '>=' ? value >= number : parts[1] === '<=' ? value <= number : value === number);
+  var parts = condition.split(','), value = readAnswer(sectionOf(parts[0]));
+  return value !== null && value >= parts[1] && value <= parts[2];
 }
-function askedState(section) {
-  if (LIST && boxOf(section)) { return askedByTick(section); }
-  return IFS ? askedByAnswer(section) : ASKED;
+// Whether a question is asked; undefined while an earlier answer that decides it is missing.
+function isAsked(section) {
+  if (LIST && boxOf(section)) { return isAskedByTick(section); }
+  return !IFS || isAskedByAnswer(section);
 }
-function askedByAnswer(section) {
-  var condition = section.dataset['if'], source, sourceState;
-  if (!condition) { return ASKED; }
-  source = sourceOf(condition);
-  sourceState = askedState(source);
-  if (sourceState !== ASKED) { return sourceState; }
-  return isSettled(source) ? (matches(condition) ? ASKED : NOT_ASKED) : UNDECIDED;
+function isAskedByAnswer(section) {
+  var condition = section.dataset['if'], source = condition && sourceOf(condition);
+  return !condition || isAsked(source) && (isSettled(source) ? matches(condition) : undefined);
 }
-function isAsked(section) { return askedState(section) === ASKED; }
 function askedSections() { return RULES ? state.sections.filter(isAsked) : state.sections; }
-function mayBeAsked(section) { return askedState(section) !== NOT_ASKED; }
+function mayBeAsked(section) { return isAsked(section) !== false; }
 function firstOpen() { return askedSections().filter(function (section) { return !isSettled(section); })[0]; }
 
 // Showing one section.
@@ -150,7 +142,8 @@ function showSection(section) {
   toggleOn(section, 1);
   showPrompt('');
   var asked = askedSections(), index = asked.indexOf(section);
-  var total = (RULES ? state.sections.filter(mayBeAsked) : state.sections).length;
+  // A list is gone through before anything else is asked; then all of it is decided.
+  var total = (IFS ? state.sections.filter(mayBeAsked) : asked).length;
   var position = label('of').replace('##', total).replace('#', index + 1);
   // How many questions follow a list is not known before it was gone through.
   var isUncounted = index < 0 || LIST && section.dataset.list;
@@ -159,8 +152,8 @@ function showSection(section) {
   byId('bar').max = total;
   byId('bar').value = index + 1;
   byId('next').textContent = section === state.review ? label('send') : state.nextLabel;
-  document.title = (isUncounted ? heading(section).textContent : position) + ' - ' + state.title;
-  if (section === state.review) { fillReview(asked); }
+  document.title = (isUncounted ? heading(section).textContent : position) + state.title;
+  if (section === state.review) { fillReview(); }
   if (URGENT) { updateUrgent(); }
 }
 // Says why Next does not go on: 'none' for no answer, 'number' for one that is not possible, '' for neither.
@@ -182,7 +175,6 @@ function updateUrgent() {
   });
   toggleOn(byId('urgent'), urgent);
   state.footer.classList.toggle('loud', urgent);
-  byId('urgent').firstElementChild.hidden = !urgent;
   // The footer grows over the page; what was just chosen stays in sight above it.
   if (urgent && state.current.contains(document.activeElement)) {
     document.activeElement.scrollIntoView({ block: 'nearest' });
@@ -203,7 +195,7 @@ function updateMore() {
 function goTo(section, push, isChange) {
   // The review comes once every answer is possible, also by the browser's Back.
   if (section === state.review || RULES && !isAsked(section)) { section = firstOpen() || state.review; }
-  state.isChange = !!isChange;
+  state.isChange = isChange;
   if (section !== state.review) { clearSendPressed(state.ownBox); }
   if (!state.ownBox.sendPressedAt) { noteNothingWaits(''); }
   state.steppedAt = Date.now();
@@ -228,7 +220,8 @@ function bringIntoView(section) {
   }
 }
 function isDebounced() { return Date.now() - state.steppedAt < DEBOUNCE_MS; }
-function goOn() {
+function goOn(event) {
+  event.preventDefault();
   if (isDebounced() || state.stopped) { return; }
   if (state.current === state.review) { return submitForm(); }
   if (LIST) { closeList(); }
@@ -240,20 +233,19 @@ function goOn() {
 }
 function goForward() {
   var asked = askedSections(), index = asked.indexOf(state.current);
-  if (state.isChange) { return firstOpen() ? goTo(firstOpen(), true) : window.history.back(); }
-  goTo(asked[index + 1] || firstOpen() || state.review, true);
+  if (state.isChange && !firstOpen()) { return window.history.back(); }
+  goTo(!state.isChange && asked[index + 1] || state.review, true);
 }
 function goBack() {
   if (state.sending) { return; }
-  var asked = askedSections();
-  var index = state.current === state.review ? asked.length : asked.indexOf(state.current);
+  var asked = askedSections(), index = asked.concat(state.review).indexOf(state.current);
   addRecord(state.current);
   if (state.depth > 0) {
     window.history.back();
   } else if (index > 0) {
     goTo(asked[index - 1], false);
   } else {
-    window.location.href = document.querySelector('.home').href;
+    document.querySelector('.home').click();
   }
 }
 function leaveBlank() {
@@ -276,8 +268,8 @@ function answerText(section) {
     : TYPED && !option ? textField(section).value
     : words === option.value ? words + label('most').replace('#', findAll('[type=radio]', section).pop().value) : words;
 }
-function fillReview(asked) {
-  var rows = byId('rows'), blanks = asked.filter(function (section) { return readAnswer(section) === null; });
+function fillReview() {
+  var asked = askedSections(), rows = byId('rows'), blanks = asked.filter(function (section) { return readAnswer(section) === null; });
   rows.textContent = '';
   asked.forEach(function (section) {
     var row = addChild(rows, 'div', ''), link;
@@ -297,30 +289,28 @@ function fillReview(asked) {
 function showThanks(html) {
   byId('main').innerHTML = html;
   form.replaceChild(byId('main').lastElementChild, state.footer);
-  document.title = heading(byId('main')).textContent + ' - ' + state.title;
-  window.history.replaceState(null, '', formUrl + 'done');
+  document.title = heading(byId('main')).textContent + state.title;
+  window.history.replaceState(null, '', formUrl + '/done');
   focusHeading(byId('main'));
 }
 
 // Events of the page.
-listen(form, 'submit', function (event) {
-  event.preventDefault();
-  goOn();
-});
+listen(form, 'submit', goOn);
+// What is answered is not left blank any more. Returns the section.
+function unskip(event) {
+  var section = closestSection(event.target), blank = section && blankBox(section);
+  if (blank && blank !== event.target) { blank.checked = false; }
+  return section;
+}
 listen(form, 'change', function (event) {
-  var section = closestSection(event.target);
+  var section = unskip(event);
   if (!section) { return; }
-  if (blankBox(section) && event.target !== blankBox(section)) { blankBox(section).checked = false; }
+  if (LIST && section.dataset.list) { changeList(event.target); }
   if (!TYPED || !textField(section) || isSettled(section)) { showPrompt(''); }
   addRecord(section);
   if (URGENT) { updateUrgent(); }
 });
-if (TYPED) {
-  listen(form, 'input', function (event) {
-    var section = closestSection(event.target);
-    if (section && textField(section) && blankBox(section)) { blankBox(section).checked = false; }
-  });
-}
+if (TYPED) { listen(form, 'input', unskip); }
 listen(form, 'click', function (event) {
   var link = event.target.closest('a[href^="#s-"]');
   if (!link) { return; }
@@ -332,7 +322,7 @@ listen(byId('back'), 'click', goBack);
 listen(byId('leave'), 'click', leaveBlank);
 listen(window, 'popstate', function (event) {
   if (state.stopped) { return window.location.reload(); }
-  if (!event.state || !event.state.s) { return; }
+  if (!event.state) { return; }
   state.depth = event.state.d;
   goTo(byId(event.state.s), false, event.state.r);
 });
@@ -376,8 +366,8 @@ state.sections.forEach(function (section) {
 });
 if (firstOpen()) { clearSendPressed(state.ownBox); }
 first = sentBack
-  || (!state.ownBox.sendPressedAt && first && (!RULES || isAsked(first)) ? first : firstOpen())
-  || state.review;
+  || !state.ownBox.sendPressedAt && first && (!RULES || isAsked(first)) && first
+  || firstOpen() || state.review;
 showSection(first);
 bringIntoView(first);
 if (sentBack) { showPrompt(TYPED && textField(sentBack) ? 'number' : 'none'); }

@@ -3,10 +3,11 @@
 // sources ask this one under the condition LIST, so that other forms do not carry it.
 //
 // The question over the list has 'data-list'. Its hidden box 'done' says that the list was gone through (answer 1),
-// its last box 'none' that nothing of it was there (0). A section with 'data-own' is asked only if its box is ticked,
-// and not to tick it is an answer: NOT_TICKED; one with 'data-box' depends on the box of another. With 'data-tick' the
-// tick says it all. A section with 'data-like' came with its heading alone. OPEN: ticked, or begun anew, and not
-// answered. It is recorded, so that another phone knows it; to everything else such a section is not answered.
+// its last box 'none' that nothing of it was there (0). A section for which there is a box is asked only if that is
+// ticked, and not to tick it is an answer: NOT_TICKED; one with 'data-box' depends on the box of another. With
+// 'data-tick' the tick says it all. A section with 'data-like' came with its heading alone. OPEN: ticked, or begun
+// anew, and not answered. It is recorded, so that another phone knows it; to everything else such a section is not
+// answered.
 
 var NOT_TICKED = -1, OPEN = -2;
 
@@ -25,15 +26,11 @@ function copyAlike() {
     heading(section).textContent = words;
   });
 }
-function isToldByTicks(section) {
-  var box = boxOf(section);
-  return section.dataset.list || box && (!box.checked || section.dataset.tick);
-}
-function readTicks(section) {
-  var data = section.dataset, done = byId('done').checked;
+function readListed(section) {
+  var data = section.dataset, box = boxOf(section), done = byId('done').checked;
   return data.list ? byId('none').checked ? 0 : done && tickedBoxes()[0] ? 1 : undefined
-    : boxOf(section).checked ? +data.tick
-    : data.own && (done || wasRecorded(section)) ? NOT_TICKED : undefined;
+    : box && !box.checked ? !data.box && (done || wasRecorded(section)) ? NOT_TICKED : undefined
+    : data.tick ? +data.tick : readField(section);
 }
 // The answer, or that the section is open.
 function readRecorded(section) {
@@ -52,12 +49,12 @@ function showTicks(section, value) {
     }
     return true;
   }
-  if (section.dataset.own) { boxOf(section).checked = value !== NOT_TICKED; }
+  if (boxOf(section) && !section.dataset.box) { boxOf(section).checked = value !== NOT_TICKED; }
   if (value < 0) { clearSection(section); }
   return value < 0;
 }
-function askedByTick(section) {
-  return !boxOf(section).checked || section.dataset.tick ? NOT_ASKED : byId('done').checked ? ASKED : UNDECIDED;
+function isAskedByTick(section) {
+  return boxOf(section).checked && !section.dataset.tick && (byId('done').checked || undefined);
 }
 function tickedWords(section) {
   return findAll('.o :checked + span', section).map(function (words) { return words.textContent; }).join(' · ');
@@ -66,7 +63,7 @@ function tickedWords(section) {
 function closeList() {
   if (state.current.dataset.list && tickedBoxes()[0]) {
     byId('done').checked = true;
-    findAll('[data-own]').forEach(addRecord);
+    boxedSections().forEach(addRecord);
   }
 }
 function clearSection(section) {
@@ -78,9 +75,8 @@ function clearUnticked() {
 }
 function uncheck(box) { box.checked = false; }
 
-listen(document, 'change', function (event) {
-  if (!(closestSection(event.target) || form).dataset.list) { return; }
-  (event.target === byId('none') ? tickedBoxes() : [byId('none')]).concat(byId('done')).forEach(uncheck);
+function changeList(box) {
+  (box === byId('none') ? tickedBoxes() : [byId('none')]).concat(byId('done')).forEach(uncheck);
   clearUnticked();
   boxedSections().forEach(addRecord);
-}, true);
+}

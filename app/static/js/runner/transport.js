@@ -4,19 +4,25 @@
 // are, and `state.stopped` once this page has nothing more to send.
 
 // A request without an answer counts as failed after this time.
-var TIMEOUT_MS = 15000;
+var TIMEOUT_MS = 15e3;
 // The first retry comes soon, for a failure that was over before it was noticed; the others are regular.
-var FIRST_RETRY_MS = 2000, RETRY_MS = 20000;
+var FIRST_RETRY_MS = 2e3, RETRY_MS = 2e4;
 // Browsers refuse to keep a larger body alive when the page is left.
 var KEEPALIVE_BYTES = 6e4;
 
 function request(path, content, onAnswer, onFailure) {
-  var done = false, timer = setTimeout(function () { finish(onFailure); }, TIMEOUT_MS);
-  var isForm = typeof content === 'string', body = isForm ? content : JSON.stringify(content);
-  function finish(callback, response) {
-    if (!done) { done = true; clearTimeout(timer); callback(response); }
+  var isForm = typeof content === 'string', body = isForm ? content : JSON.stringify(content), isDone;
+  // Whichever comes first counts. Of a failure comes nothing or an error: what has no status.
+  function once(callback) {
+    return function (response) {
+      if (!isDone) {
+        isDone = true;
+        callback(response || {});
+      }
+    };
   }
-  window.fetch(formUrl + path, {
+  setTimeout(once(onFailure), TIMEOUT_MS);
+  window.fetch(formUrl + '/' + path, {
     method: 'POST',
     credentials: 'same-origin',
     redirect: 'manual',
@@ -26,7 +32,7 @@ function request(path, content, onAnswer, onFailure) {
       Accept: 'application/json'
     },
     body: body
-  }).then(function (response) { finish(onAnswer, response); }, function () { finish(onFailure); });
+  }).then(once(onAnswer), once(onFailure));
 }
 
 // What the page says about the connection.
@@ -38,7 +44,7 @@ function showWaiting() { showNetwork(!isStored() ? 'stay' : state.ownBox.sendPre
 function noteFailure() {
   if (!state.connectionLost) { setTimeout(deliver, FIRST_RETRY_MS); }
   state.connectionLost = state.wasOffline = true;
-  state.ownBox.records.forEach(function (record) { record.offline = true; });
+  state.ownBox.records.forEach(function (record) { record[OFFLINE] = 1; });
   writeBox(state.ownBox);
   showWaiting();
 }
@@ -62,7 +68,7 @@ function sendRecords(evenLeaving) {
   request('answers', { client: box.client, sent: localTime(), events: batch }, function (response) {
     state.saving = false;
     if (state.stopped) { return; }
-    var lastSeq = batch[batch.length - 1].seq, revision = +response.headers.get('X-Revision');
+    var lastSeq = batch[batch.length - 1][SEQ], revision = +response.headers.get('X-Revision');
     if (response.ok) {
       // A revision further on counts another phone's answers: later ones still rest on what this page knew.
       if (revision === state.revision + batch.length) { state.revision = revision; }
@@ -91,15 +97,14 @@ function submitForm() {
     writeBox(state.ownBox);
   }
   showNetwork('sending', true);
-  var box = firstFilledBox(), lastSeq = state.lastSeq;
+  var box = firstFilledBox();
   if (box && (state.connectionLost || box !== state.ownBox || box.records.length > state.batchSize)) {
     return sendRecords();
   }
   state.sending = true;
+  state.sentSeq = state.lastSeq;
   byId('next').setAttribute('aria-disabled', true);
-  request('submit', new URLSearchParams(collectForm(box)) + '', function (response) {
-    handleSubmitted(response, lastSeq);
-  }, handleUnsent);
+  request('submit', new URLSearchParams(collectForm(box)) + '', handleSubmitted, handleUnsent);
 }
 function collectForm(box) {
   form.reviewed.disabled = false;
@@ -110,26 +115,26 @@ function collectForm(box) {
   data.append('sent', localTime());
   if (state.wasOffline) { data.append('offline', '1'); }
   if (box) { data.append('events', JSON.stringify(box.records)); }
-  data.append('width', window.innerWidth);
-  if (scale) { data.append('scale', window.getComputedStyle(scale).display === 'flex' ? 'row' : 'list'); }
-  // Light letters are those of the dark look.
-  data.append('theme', /\(2\d\d/.test(window.getComputedStyle(form).color) ? 'dark' : 'light');
+  // How the form was shown: the width, how a long row of numbers stood, and the colour of the letters.
+  data.append('shown', [
+    window.innerWidth, scale && window.getComputedStyle(scale).display, window.getComputedStyle(form).color
+  ]);
   return data;
 }
 // The answer is the thanks page itself: nothing more has to be fetched. Records that were added meanwhile
 // stay in the box.
-function handleSubmitted(response, lastSeq) {
+function handleSubmitted(response) {
   if (!response.ok) { return handleUnsent(response); }
   state.stopped = true;
-  removeRecords(state.ownBox, lastSeq);
+  removeRecords(state.ownBox, state.sentSeq);
   state.boxes.forEach(clearSendPressed);
-  response.text().then(showThanks, function () { window.location.replace(formUrl + 'done'); });
+  response.text().then(showThanks, function () { window.location.replace(formUrl + '/done'); });
 }
 function handleUnsent(response) {
   state.sending = false;
-  byId('next').removeAttribute('aria-disabled');
+  byId('next').setAttribute('aria-disabled', false);
   if (state.stopped) { return; }
-  if (response && response.status === 422) {
+  if (response.status === 422) {
     // The server's page says what is wrong. Send has to be pressed again: it is not sent by itself.
     state.stopped = true;
     clearSendPressed(state.ownBox);
@@ -140,7 +145,7 @@ function handleUnsent(response) {
 
 // Refusals, and requests that got no response.
 function handleFailure(response) {
-  var status = response && response.status;
+  var status = response.status;
   if (status === 409) {
     if (!state.sending) { leaveClosedForm(); }
   } else if (status === 401 || status === 404) {
@@ -157,10 +162,10 @@ function askForLogin() {
 // The form is closed or was sent elsewhere. The remaining records are judged as late: they are delivered by
 // the page that explains it, where the phone keeps the outbox, else from here, as often as it takes.
 function leaveClosedForm() {
-  function leave() { window.location.replace(formUrl.slice(0, -1)); }
+  function leave() { window.location.replace(formUrl); }
   function stay(response) {
     state.stopped = false;
-    handleFailure(response && response.status !== 409 && response);
+    handleFailure(response.status !== 409 && response);
   }
   state.stopped = true;
   if (isStored() || !state.ownBox.records.length) { return leave(); }
