@@ -63,7 +63,7 @@ def in_size(page: Page, size: str) -> Page:
     """The page with what a form carries for a reader of this size of text."""
     if not isinstance(page, FormPage):
         return page
-    return replace(page, parts=samples.assets().in_size(size).parts(page.questions, dark=False))
+    return replace(page, parts=samples.assets().for_reader(size, demo=True).parts(page.questions, dark=False))
 
 
 @contextmanager

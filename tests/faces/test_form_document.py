@@ -94,6 +94,7 @@ def test_a_filled_document_is_the_rendered_page(
 ) -> None:
     assets, frame = samples.assets(), samples.frame(code)
     documents = FormDocuments(pages, assets)
+    shown_here = assets.for_reader("", demo=frame.demo)
     form = open_form(library, named, code, answers)
     dark = replace(form, plan=replace(form.plan, appearance=Appearance.auto))
     ward = replace(CALL, words="Call <the> ward")
@@ -106,10 +107,10 @@ def test_a_filled_document_is_the_rendered_page(
         (form, CALL),
     ):
         html = documents.render(shown, frame, call)[0].decode()
-        assert html == pages.text(form_page(shown, assets, shown.answers, call), frame)
+        assert html == pages.text(form_page(shown, shown_here, shown.answers, call), frame)
     large = replace(frame, size="large", phone="0571 1", mark=samples.MARK)
     assert documents.render(form, large, CALL)[0].decode() == pages.text(
-        form_page(form, assets.in_size("large"), answers, CALL), large
+        form_page(form, assets.for_reader("large", demo=True), answers, CALL), large
     )
 
 
@@ -117,7 +118,8 @@ def test_the_page_of_another_language_marks_the_instruments_words(library: Libra
     assets, frame = samples.assets(), samples.frame("zh_CN")
     form = open_form(library, samples.QLQ, "en", QLQ_DRAFT)
     html = FormDocuments(pages, assets).render(form, frame, CALL)[0].decode()
-    assert html == pages.text(form_page(form, assets, form.answers, CALL), frame)
+    shown_here = assets.for_reader("", demo=frame.demo)
+    assert html == pages.text(form_page(form, shown_here, form.answers, CALL), frame)
 
 
 def test_nobody_sees_what_another_answered(library: Library, pages: Pages) -> None:
@@ -133,9 +135,9 @@ def test_nobody_sees_what_another_answered(library: Library, pages: Pages) -> No
 
 
 def test_an_answer_that_the_form_does_not_offer_is_not_shown(library: Library, pages: Pages) -> None:
-    form = open_form(library, samples.QLQ, "en", {"q1": 9})
-    html = FormDocuments(pages, samples.assets()).render(form, samples.frame("en"), CALL)[0].decode()
-    assert html == pages.text(form_page(form, samples.assets(), form.answers, CALL), samples.frame("en"))
+    form, frame = open_form(library, samples.QLQ, "en", {"q1": 9}), replace(samples.frame("en"), demo=False)
+    html = FormDocuments(pages, samples.assets()).render(form, frame, CALL)[0].decode()
+    assert html == pages.text(form_page(form, samples.assets(), form.answers, CALL), frame)
 
 
 def test_the_oldest_document_is_given_up_first(library: Library, pages: Pages) -> None:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from string import ascii_lowercase
 
 from markupsafe import Markup
@@ -22,7 +23,10 @@ MARK = "document.documentElement.className+=' js'"
 LONG_ROW = 7
 """A row of more numbers than this becomes a list on a narrow screen (`ui/scale_row.html`)."""
 _PROPERTY = re.compile(r"--[a-z-]+(?=[:)])")
+_OWN_PROPERTIES = re.compile(r"(?<=:root\{color-scheme:light);([^}]+)")
+_PROPERTY_USE = re.compile(r"var\((--[a-z]+)\)")
 TYPED_PART, LONG_PART, LARGE_PART = "/* == typed == */", "/* == long rows == */", "/* == large text == */"
+DEMO_PART = "/* == demonstration == */"
 APP_PART = "/* == app pages == */"
 DARK_PART, DESK_PART = "/* == dark == */", "/* == desk == */"
 
@@ -36,12 +40,14 @@ class FormAssets:
     typed_css: Markup
     long_css: Markup
     large_css: Markup
+    demo_css: Markup
     dark_css: Markup
     runners: Mapping[RunnerKind, Markup]
 
-    def in_size(self, size: str) -> "FormAssets":
-        """Those for a reader of this size of text; "" is the usual one."""
-        return replace(self, css=self.css + self.large_css) if size else self
+    def for_reader(self, size: str, *, demo: bool) -> "FormAssets":
+        """Those for a reader of this size of text, "" is the usual one; `demo`: in a demonstration."""
+        css = self.css + self.large_css if size else self.css
+        return replace(self, css=css + self.demo_css if demo else css)
 
     def parts(self, questions: Collection[Question], *, dark: bool) -> FormParts:
         """What a form of these questions carries; `dark`: it may be dark where the phone is."""
@@ -50,13 +56,15 @@ class FormAssets:
             css += self.typed_css
         if any(each.kind == "scale" and len(each.choices) > LONG_ROW for each in questions):
             css += self.long_css
-        return FormParts(self.mark, css + self.dark_css if dark else css, self.runners[kind], kind)
+        css = css + self.dark_css if dark else _in_one_look(css)
+        return FormParts(self.mark, css, self.runners[kind], kind)
 
 
 def kind_of_form(questions: Collection[Question]) -> RunnerKind:
     """The smallest runner that does all that these questions need."""
     if any(each.ticks for each in questions):
-        return RunnerKind.all if any(each.ask_if for each in questions) else RunnerKind.list
+        more = any(each.ask_if or each.kind == "text" for each in questions)
+        return RunnerKind.all if more else RunnerKind.list
     if any(each.kind in ("decimal", "text") or each.ask_if or each.urgent_if for each in questions):
         return RunnerKind.full
     return RunnerKind.choice
@@ -68,8 +76,10 @@ def read_form_assets(read: Callable[[str], str]) -> FormAssets:
     form, dark = stylesheet.split(APP_PART, maxsplit=1)[0], stylesheet.split(DARK_PART)[1]
     common, rest = form.split(TYPED_PART)
     typed, rest = rest.split(LONG_PART)
-    long, large = rest.split(LARGE_PART)
-    parts = [_small_css(part) for part in (common, typed, long, large, dark.split(DESK_PART, maxsplit=1)[0])]
+    long, rest = rest.split(LARGE_PART)
+    large, demo = rest.split(DEMO_PART)
+    dark = dark.split(DESK_PART, maxsplit=1)[0]
+    parts = [_small_css(part) for part in (common, typed, long, large, demo, dark)]
     names = _short_names("".join(parts))
     css = [Markup(_PROPERTY.sub(lambda found: names[found[0]], part)) for part in parts]  # noqa: S704 our own file
     return FormAssets(
@@ -78,7 +88,8 @@ def read_form_assets(read: Callable[[str], str]) -> FormAssets:
         typed_css=css[1],
         long_css=css[2],
         large_css=css[3],
-        dark_css=css[4],
+        demo_css=css[4],
+        dark_css=css[5],
         runners={kind: Markup(read(f"js/runner.{kind}.min.js")) for kind in RunnerKind},  # noqa: S704 our own files
     )
 
@@ -110,7 +121,17 @@ def _short_names(css: str) -> Mapping[str, str]:
     return {name: next(short) for name, _ in counted.most_common()}
 
 
+@lru_cache(maxsize=16)
+def _in_one_look(css: Markup) -> Markup:
+    """The same with the colours in place of their names, which only a page of two looks has a use for."""
+    own = _OWN_PROPERTIES.findall(css)[0]
+    colours = dict(each.split(":") for each in own.split(";"))
+    plain = _PROPERTY_USE.sub(lambda use: colours[use[1]], _OWN_PROPERTIES.sub("", css))
+    return Markup(plain)  # noqa: S704 our own file
+
+
 def _small_css(css: str) -> str:
     bare = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
-    tight = re.sub(r"\s*([{};,>])\s*", r"\1", re.sub(r"\s+", " ", bare))
-    return re.sub(r":\s+", ":", tight).replace(";}", "}").strip()
+    tight = re.sub(r"\s*([{};,>!])\s*", r"\1", re.sub(r"\s+", " ", bare))
+    tight = re.sub(r" \+ (?=[a-z])", "+", tight)  # between elements; between lengths the blanks are needed
+    return re.sub(r":\s+", ":", tight).replace(";}", "}").replace("@media (", "@media(").strip()

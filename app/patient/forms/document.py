@@ -127,7 +127,7 @@ class FormDocuments:
         return document.fill(form, frame.mark), document.headers
 
     def _cut(self, form: OpenForm, frame: PageFrame, call: UrgentCall) -> FormDocument:
-        assets = self._assets.in_size(frame.size)
+        assets = self._assets.for_reader(frame.size, demo=frame.demo)
         page = form_page(replace(form, client="", revision=0, key=_KEY_MARK), assets, {}, call)
         page = replace(page, form_url=_URL_MARK, submit_url=f"{_URL_MARK}/submit", day=page.day and _DAY_MARK)
         whole = replace(page, questions=tuple(map(_mark_look, page.questions)))
@@ -175,7 +175,8 @@ def _cut_document(
     pieces: list[bytes] = []
     gaps: dict[Gap, tuple[int, ...]] = {}
     begin = 0
-    for start, end, gap in sorted(cuts):
+    # By their places alone: where two questions meet, the end of one stays before the beginning of the next.
+    for start, end, gap in sorted(cuts, key=lambda cut: cut[:2]):
         pieces.append(html[begin:start].encode())
         gaps[gap] = (*gaps.get(gap, ()), len(pieces))
         pieces.append(b"")
