@@ -36,7 +36,8 @@ class Installation:
     `public_url` is the address that links on paper and in messages begin with, without a slash.
     `head_file` is where the heads of the feeds are kept outside the database; None: nowhere.
     `export_folder` holds the files of requested exports, at most `export_room` bytes; None: none are made.
-    `judged_rows` are those of the work list, `judged_forms` all forms of a participant, as judged last.
+    `judged_rows` are those of the work list, `judged_forms` all forms of a participant, as they were judged
+    last by this library: another one begins with none.
     """
 
     engine: Engine
@@ -51,10 +52,10 @@ class Installation:
     clock_watch: ClockWatch = field(default_factory=ClockWatch, repr=False, compare=False)
     page_epochs: PageEpochs = field(default_factory=PageEpochs, repr=False, compare=False)
     judged_rows: LastingResults[Any] = field(
-        default_factory=lambda: LastingResults(_JUDGED_ROWS), repr=False, compare=False
+        default_factory=lambda: LastingResults(_JUDGED_ROWS), init=False, repr=False, compare=False
     )
     judged_forms: LastingResults[Any] = field(
-        default_factory=lambda: LastingResults(_JUDGED_FORMS), repr=False, compare=False
+        default_factory=lambda: LastingResults(_JUDGED_FORMS), init=False, repr=False, compare=False
     )
 
     @contextmanager
