@@ -28,7 +28,7 @@ from app.notify.smtp import SmtpChannel
 from app.patient import activation, devices, hand_over, help_page, home, own_diary, settings, welcome
 from app.patient.forms import form_language, offline, submitted
 from app.patient.forms import routes as patient
-from app.patient.forms.assets import read_form_assets
+from app.patient.forms.assets import FormAssets, read_form_assets
 from app.patient.forms.document import FormDocuments
 from app.patient.person import home_screen, mark_page, own_address, shared_device
 from app.services.core.clock_watch import ClockWatch
@@ -89,13 +89,15 @@ class Parts:
 
     library: Library
     statics: StaticFiles
+    assets: FormAssets
     pages: Pages
 
     @classmethod
     def load(cls, settings: Settings) -> "Parts":
         """Read them anew; raises BadDefinition."""
-        pages = Pages.load(Catalogues.load(settings.locales))
-        return cls(library.load_library(settings.questionnaires, LANGUAGE_CODES), StaticFiles.load(), pages)
+        statics, pages = StaticFiles.load(), Pages.load(Catalogues.load(settings.locales))
+        definitions = library.load_library(settings.questionnaires, LANGUAGE_CODES)
+        return cls(definitions, statics, read_form_assets(statics.text), pages)
 
 
 def create_app(
@@ -145,7 +147,7 @@ def create_app(
 def _connect_pages(app: FastAPI, parts: Parts, settings: Settings) -> None:
     """Give the faces their templates, the form documents and the frame of every page."""
     app.state.statics = parts.statics
-    app.state.form_assets = read_form_assets(parts.statics.text)
+    app.state.form_assets = parts.assets
     app.state.pages = parts.pages
     app.state.desk_counts = DeskCounts()
     app.state.form_documents = FormDocuments(parts.pages, app.state.form_assets)

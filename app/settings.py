@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import cache
 from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -156,7 +157,7 @@ class Settings:
             clock_gap=_days("DAYBOOK_CLOCK_GAP_DAYS", values["DAYBOOK_CLOCK_GAP_DAYS"]),
             questionnaires=Path(values["DAYBOOK_QUESTIONNAIRES"]),
             locales=Path(values["DAYBOOK_LOCALES"]),
-            version=version("daybook"),
+            version=_read_version(),
             commit=values["DAYBOOK_COMMIT"],
         )
         settings.check()
@@ -209,6 +210,12 @@ class Settings:
             raise BadDefinition(
                 SOURCE, "DAYBOOK_SMTP_URL", "(not shown)", "smtp://… or smtps://… for the smtp channel"
             )
+
+
+@cache
+def _read_version() -> str:
+    """That of the installed program; it is read from a file."""
+    return version("daybook")
 
 
 def _told(variable: Variable, environ: Mapping[str, str]) -> str:
