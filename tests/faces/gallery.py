@@ -13,10 +13,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from app.i18n.catalogues import Catalogues
-from app.i18n.languages import LANGUAGES
 from app.patient.forms.pages import FormPage
 from app.patient.forms.questions import Answer
 from app.web.pages.rendering import Page, Pages
+from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
 from tests.pseudo import ARABIC, PseudoArabic
 from tests.servers import serving
@@ -43,9 +43,12 @@ def before(named: tuple[str, str], code: str) -> dict[str, Answer]:
     return {name: known[name] for name in codes[: codes.index(code)]} if code else {}
 
 
+@cache
 def pages_in_three_languages() -> Pages:
-    words = Catalogues.load(samples.ROOT / "locales").by_code
-    return Pages.load(Catalogues({**words, ARABIC.code: PseudoArabic()}), languages=(*LANGUAGES, ARABIC))
+    shipped = shipped_pages()
+    words = Catalogues({**shipped.catalogues.by_code, ARABIC.code: PseudoArabic()})
+    arabic = Pages.load(words, languages=(ARABIC,))
+    return Pages({**shipped.environments, **arabic.environments}, words)
 
 
 @lru_cache

@@ -20,7 +20,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.setup.studies import load_study
 from app.storage import backups
-from app.storage.migrations import migrate
+from tests import postgres
 from tests.services.beginnings import installed_at
 
 
@@ -45,6 +45,15 @@ class Done:
 Daybook = Callable[..., Done]
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The owner's address of a migrated database of each kind."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("migrated_sqlite_url"))
+    cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
+    return cluster.url(request.getfixturevalue("migrated_postgres"))
+
+
 @pytest.fixture
 def daybook(
     heads: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -65,7 +74,6 @@ def daybook(
 @pytest.fixture
 def begun(daybook: Daybook, database_url: str) -> Daybook:
     """The same with a study, whose feed's head is kept."""
-    migrate(database_url)
     with installed_at(database_url) as installation:
         load_study(StaffContext(installation, SYSTEM, now()), "sbrt-nsclc", "1.0", StudyMode.DEMO)
     done = daybook("restore", "--mark")
