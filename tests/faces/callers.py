@@ -31,7 +31,7 @@ from tests.faces.edc_caller import Edc, answered, begun, signed_in
 from tests.faces.rights import STAFF, Who
 from tests.faces.visitors import ANSWERS, Phone, event, invited, newcomer
 from tests.services.after_baseline import alert, propose
-from tests.services.people import PIN, START, Person
+from tests.services.people import PIN, START, Person, with_short_diary
 
 PASSWORD = "correct horse battery"
 HALF = "half@example.org"
@@ -177,8 +177,9 @@ class SiteFixture:
 
 
 def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
-    """The sites at the hour of enrolment."""
+    """The sites at the hour of enrolment, in a study with a short diary."""
     clock.at = START
+    app.state.installation = with_short_diary(app.state.installation)
     here, there = begun(app, START)
     installation: Installation = app.state.installation
     phones = [
@@ -215,10 +216,13 @@ class Caller:
 
     sites: SiteFixture
     carried: Mapping[str, str]
+    keyless: bool = False
+    """Whether they have not seen the pages of what they ask for."""
 
     def ask(self, method: str, path: str, address: str, **headers: str) -> Response:
         """The request as this address expects it; nothing that comes back is kept."""
         client = visitor(self.sites.app, **headers)
+        client.keyless = self.keyless
         return client.request(
             method, address, headers=dict(self.carried), **valid_body(self.sites, method, path)
         )

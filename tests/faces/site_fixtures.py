@@ -16,7 +16,7 @@ from tests.faces.callers import SiteFixture, caller, make_site_fixture, sign_in_
 from tests.faces.edc_caller import STUDY, Edc
 from tests.faces.rights import STAFF, Who
 from tests.faces.visitors import Phone
-from tests.services.people import START, Person
+from tests.services.people import START, Person, with_short_diary
 from tests.stages import Stage
 
 BOSS = "boss@example.org"
@@ -26,6 +26,7 @@ BOSS = "boss@example.org"
 def restore_site_fixture(app: FastAPI, clock: Clock, secrets: Sequence[str]) -> SiteFixture:
     """The fixture in an application whose database is at `SITES_STAGE`."""
     clock.at = START
+    app.state.installation = with_short_diary(app.state.installation)
     stored = json.loads(secrets[0])
     edc = Edc(visitor(app), NewClient(*stored["client"]), stored["token"])
     phone, others, waiting = (_phone(app, each) for each in stored["phones"])
