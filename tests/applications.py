@@ -1,10 +1,14 @@
 """The real application on a database of the test's own, with a clock that the test sets."""
 
-from collections.abc import Callable, Mapping
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any, cast
 
 from anyio.from_thread import BlockingPortal
@@ -156,6 +160,23 @@ def _match(app: FastAPI, path: str) -> tuple[str, Mapping[str, str]]:
         if found is Match.FULL:
             return str(getattr(route, "path", "")), child.get("path_params", {})
     return "", {}
+
+
+@contextmanager
+def untouched_application(template: Path, folder: Path) -> Iterator[FastAPI]:
+    """One for many tests that store nothing; fails at the end if its database has changed."""
+    database = folder / "untouched.sqlite3"
+    shutil.copyfile(template, database)
+    before = _dump(database)
+    app = application(f"sqlite:///{database}", Clock())
+    yield app
+    app.state.installation.engine.dispose()
+    assert _dump(database) == before
+
+
+def _dump(database: Path) -> list[str]:
+    with closing(sqlite3.connect(database)) as driver:
+        return list(driver.iterdump())
 
 
 def visitor(app: FastAPI, **headers: str) -> Browser:

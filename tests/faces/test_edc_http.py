@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -23,7 +25,7 @@ from app.web.permissions import ROUTES
 from app.web.problems import RESERVED, problem_response
 from app.web.refusal_messages import MESSAGES
 from app.web.urls import EDC as BASE
-from tests.applications import Clock, visitor
+from tests.applications import Clock, untouched_application, visitor
 from tests.coroutines import run_apart
 from tests.faces.edc_caller import AS_OF, BODIES, CODINGS, REGISTER, STUDY, Edc, answered, trail
 
@@ -234,14 +236,20 @@ def test_no_extension_takes_the_place_of_a_reserved_member(more: dict[str, str])
     assert body == {**{name: value for name, value in more.items() if name not in RESERVED}, **told}
 
 
+@pytest.fixture(scope="session")
+def untouched(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    with untouched_application(sqlite_template, tmp_path_factory.mktemp("edc")) as app:
+        yield app
+
+
 @pytest.mark.parametrize("code", MESSAGES)
-def test_every_refusal_keeps_the_members_of_its_problem(app: FastAPI, code: str) -> None:
+def test_every_refusal_keeps_the_members_of_its_problem(untouched: FastAPI, code: str) -> None:
     scope = {
         "type": "http",
         "method": "GET",
         "path": f"{BASE}/x",
         "headers": [],
-        "app": app,
+        "app": untouched,
         "query_string": b"",
     }
     details = dict.fromkeys(RESERVED, "overwritten")

@@ -3,9 +3,10 @@
 No test measures time. What takes time is counted instead: memory-hard hashings, and statements.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from argon2 import PasswordHasher
@@ -21,12 +22,14 @@ from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.setup.studies import create_staff, disable_staff
 from app.storage.engine import page_engine
-from tests.applications import Clock, visitor
+from tests.applications import Clock, application, visitor
 from tests.faces.visitors import Phone, invited, newcomer
 from tests.markup import parsed
+from tests.services.beginnings import SITE, site_of
 from tests.services.confirming import confirming
 from tests.services.confirming import newcomer as born
 from tests.services.people import PIN, START, Person
+from tests.stages import Stage
 
 WRONG = "000001"
 PASSWORD = "correct horse battery"
@@ -88,15 +91,19 @@ class Secret:
     code: str
 
 
-@pytest.fixture
-def dead(app: FastAPI, founder: Person, clock: Clock) -> dict[str, Secret]:
-    """One of each kind, issued to people of their own."""
+FORTNIGHT = timedelta(days=15)
+"""After which a link leads nowhere."""
 
-    def issued(subject: str) -> Phone:
-        return invited(app, newcomer(Person(founder.installation, founder.site, subject)))
 
-    expired, used, revoked, ended = (issued(f"0571-01{number}") for number in range(4))
-    clock.forward(days=15)
+def _grow_dead(url: str) -> Sequence[str]:
+    clock = Clock(START)
+    app = application(url, clock)
+    installation: Installation = app.state.installation
+    site = site_of(installation)
+    expired, used, revoked, ended = (
+        invited(app, newcomer(Person(installation, site, f"0571-01{number}"))) for number in range(4)
+    )
+    clock.at += FORTNIGHT
     used = invited(app, used.person, clock.at)
     used.activate()
     revoked = invited(app, revoked.person, clock.at)
@@ -107,9 +114,26 @@ def dead(app: FastAPI, founder: Person, clock: Clock) -> dict[str, Secret]:
     record_disposition(
         StaffContext(person.installation, person.nurse, clock.at), person.site.study_id, person.subject, left
     )
-    kinds = {"expired": expired, "used": used, "revoked": revoked, "ended": ended}
+    installation.engine.dispose()
+    return [part for each in (expired, used, revoked, ended) for part in (each.link, each.code)]
+
+
+DEAD = Stage(_grow_dead, SITE)
+
+
+@pytest.fixture
+def stage(stage: Stage | None, request: pytest.FixtureRequest) -> Stage | None:
+    return DEAD if "dead" in request.fixturenames else stage
+
+
+@pytest.fixture
+def dead(migrated_sqlite_url: str, secrets: dict[str, tuple[str, ...]], clock: Clock) -> dict[str, Secret]:
+    """One of each kind, issued to people of their own."""
+    clock.at = START + FORTNIGHT
+    parts = iter(secrets[migrated_sqlite_url])
+    kinds = ("expired", "used", "revoked", "ended")
     return {"unknown": Secret("x" * 32, "ABCD2345")} | {
-        name: Secret(each.link, each.code) for name, each in kinds.items()
+        kind: Secret(link, code) for kind, link, code in zip(kinds, parts, parts, strict=True)
     }
 
 

@@ -1,7 +1,8 @@
 """Every route is in the table of permissions, the table names nothing else, and it is what is enforced."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -23,16 +24,17 @@ from app.web.permissions import (
     edc_access,
     staff_access,
 )
-from tests.applications import Clock, application, visitor
+from tests.applications import Clock, application, untouched_application, visitor
 
 CLOSED = [
     (method, path) for (method, path), access in ROUTES.items() if access.caller is not CallerKind.PUBLIC
 ]
 
 
-@pytest.fixture
-def app(migrated_sqlite_url: str) -> FastAPI:
-    return application(migrated_sqlite_url, Clock())
+@pytest.fixture(scope="session")
+def app(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    with untouched_application(sqlite_template, tmp_path_factory.mktemp("routes")) as app:
+        yield app
 
 
 def declared(app: FastAPI) -> list[tuple[str, str]]:

@@ -43,13 +43,13 @@ from tests.services.correcting import (
     send_baseline,
     versions,
 )
-from tests.services.people import START, Person, colleague, days, enrolled
+from tests.services.people import START, Person, colleague, days
 from tests.services.signer import Signer
 
 
 @pytest.fixture
-def person(lone_installation: Installation, lone_site: Site) -> Person:
-    return enrolled(lone_installation, lone_site, "0571-001")
+def person(lone: Person) -> Person:
+    return lone
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What participants set for themselves is kept, audited, and honoured by the clock."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
 import pytest
@@ -22,6 +23,7 @@ from app.services.reminders.reminder_settings import (
 from app.services.setup.studies import open_site
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
+from tests.services.beginnings import SITE, grown, site_of
 from tests.services.people import START, Person, days, enrolled, site_entry
 from tests.services.reminded import (
     MailServer,
@@ -34,18 +36,34 @@ from tests.services.reminded import (
     shanghai,
 )
 from tests.services.stale_next_due import find_stale_next_due
+from tests.stages import Stage
 
 RANDOMISED = date(2026, 3, 4)
 W6_OPENS = date(2026, 4, 8)
 
 
-@pytest.fixture
-def reader(installation: Installation, site: Site) -> Person:
-    """Somebody who wants reminders, randomised, in the week before their second questionnaire opens."""
-    person = reminded(installation, site)
+def _come_to_the_week(installation: Installation) -> Sequence[str]:
+    person = reminded(installation, site_of(installation))
     person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     push_all(installation, shanghai(W6_OPENS - days(1), 23))
-    return person
+    return (person.cookie,)
+
+
+WEEK_COME = grown(_come_to_the_week, SITE)
+"""Somebody who wants reminders, randomised, in the week before their second questionnaire opens."""
+
+
+@pytest.fixture
+def stage(stage: Stage | None, request: pytest.FixtureRequest) -> Stage | None:
+    return WEEK_COME if "reader" in request.fixturenames else stage
+
+
+@pytest.fixture
+def reader(
+    installation: Installation, site: Site, migrated_url: str, secrets: dict[str, tuple[str, ...]]
+) -> Person:
+    """The person of that stage."""
+    return Person(installation, site, "0571-001", secrets[migrated_url][0])
 
 
 def kinds_at(installation: Installation, at: datetime) -> list[str]:

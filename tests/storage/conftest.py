@@ -1,7 +1,7 @@
 """An engine on a migrated database, and the least of a trial that the tables demand."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 from sqlalchemy.engine import Engine
@@ -9,9 +9,7 @@ from sqlalchemy.engine import Engine
 from app.domain.records.access import SYSTEM
 from app.storage.engine import open_engine
 from app.storage.unit_of_work import UnitOfWork
-from tests.storage.trial import Trial, found_trial
-
-AT = datetime(2026, 3, 1, 2, tzinfo=UTC)
+from tests.storage.trial import AT, Trial, found_trial
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The database itself keeps what was written: no statement, trick or role changes it (AUD-03)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.feed import FeedEventDraft
 from app.domain.today.contacts import ContactOutcome
 from app.storage.database.write_guard import WriteRefused
-from app.storage.engine import write_engine
+from app.storage.engine import open_engine, write_engine
 from app.storage.tables import APPEND_ONLY
 from app.storage.tables.audit import ClockConfirmation, DaySeal
 from app.storage.tables.capture import (
@@ -42,7 +42,8 @@ from app.storage.tables.studies import KeyCanary, PlanAmendment
 from app.storage.unit_of_work import UnitOfWork
 from tests import postgres
 from tests.forging import allow_everything
-from tests.storage.trial import Trial
+from tests.stages import Stage
+from tests.storage.trial import AT, Trial, found_trial
 
 RAISED = sa.exc.DBAPIError
 EVENTS = (
@@ -67,15 +68,26 @@ EVENTS = (
 """Of acts that write the rows of `kept_rows`."""
 
 
-@pytest.fixture
-def written(engine: Engine, trial: Trial, at: datetime) -> Trial:
-    """One row in every append-only table."""
-    with UnitOfWork(engine, SYSTEM, at) as work:
-        work.session.add_all(kept_rows(trial, at))
+def _write(url: str) -> Sequence[str]:
+    engine = open_engine(url)
+    with UnitOfWork(engine, SYSTEM, AT) as work:
+        trial = found_trial(work)
+    with UnitOfWork(engine, SYSTEM, AT) as work:
+        work.session.add_all(kept_rows(trial, AT))
         for event in EVENTS:
             work.record(event, trial.chain)
         work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
-    return trial
+    engine.dispose()
+    return ()
+
+
+WRITTEN = Stage(_write)
+"""One row in every append-only table."""
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return WRITTEN
 
 
 def kept_rows(trial: Trial, at: datetime) -> list[object]:
@@ -186,7 +198,6 @@ def a_column(table: str) -> str:
 
 @pytest.mark.req("AUD-03")
 @pytest.mark.parametrize("table", APPEND_ONLY)
-@pytest.mark.usefixtures("written")
 def test_the_program_can_neither_change_nor_remove(engine: Engine, table: str) -> None:
     column = a_column(table)
     before = count(engine, table)
@@ -202,17 +213,8 @@ def test_the_program_can_neither_change_nor_remove(engine: Engine, table: str) -
 
 @pytest.mark.req("AUD-03")
 @pytest.mark.parametrize("table", APPEND_ONLY)
-def test_sqlite_cannot_be_told_to_replace(
-    migrated_sqlite_engine: Engine, sqlite_trial: Trial, at: datetime, table: str
-) -> None:
-    with UnitOfWork(migrated_sqlite_engine, SYSTEM, at) as work:
-        rows = kept_rows(sqlite_trial, at)
-        work.session.add_all(rows)
-        for event in EVENTS:
-            work.record(event, sqlite_trial.chain)
-        work.publish(
-            sqlite_trial.study, FeedEventDraft("visit.recorded", "01-001", sqlite_trial.site, "r", 1, {}, {})
-        )
+def test_sqlite_cannot_be_told_to_replace(migrated_sqlite_engine: Engine, table: str) -> None:
+    assert count(migrated_sqlite_engine, table) > 0
     for words in ("INSERT OR REPLACE", "REPLACE"):
         statement = f"{words} INTO {table} SELECT * FROM {table}"
         with (
@@ -231,11 +233,8 @@ def test_sqlite_cannot_be_told_to_replace(
 
 
 @pytest.fixture
-def owner(
-    postgres_cluster: postgres.Cluster, migrated_postgres: str, postgres_trial: Trial
-) -> Iterator[sa.Connection]:
+def owner(postgres_cluster: postgres.Cluster, migrated_postgres: str) -> Iterator[sa.Connection]:
     """The owner of the database, who may do most."""
-    assert postgres_trial.slot
     engine = sa.create_engine(postgres_cluster.url(migrated_postgres))
     with engine.connect() as connection:
         yield connection
@@ -271,7 +270,6 @@ def test_the_programs_role_may_add_and_little_else(owner: sa.Connection) -> None
 
 @pytest.mark.req("SEC-04")
 @pytest.mark.parametrize("statement", ["TRUNCATE audit_entry", "DROP TABLE audit_entry", "DELETE FROM slot"])
-@pytest.mark.usefixtures("postgres_trial")
 def test_the_programs_role_cannot_go_around_its_grants(postgres_engine: Engine, statement: str) -> None:
     refused = pytest.raises(RAISED, match=r"permission denied|must be owner")
     with refused, write_engine(postgres_engine).begin() as connection, allow_everything(connection):

@@ -1,7 +1,7 @@
 """The least of a trial that the tables demand: a study, a site, a participant and a slot."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, col, select
@@ -18,6 +18,7 @@ from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site, Study
 from app.storage.unit_of_work import UnitOfWork
 
+AT = datetime(2026, 3, 1, 2, tzinfo=UTC)
 WINDOW = build_window(
     date(2026, 3, 1), date(2026, 3, 8), date(2026, 3, 15), "Asia/Shanghai", overdue_after=3, grace_hours=48
 )
