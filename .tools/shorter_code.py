@@ -98,14 +98,8 @@ def _drop_alias(program: js.Node) -> bool:
         if isinstance(call, js.FunctionCall) and is_name(call.identifier):
             given = [item.value if is_name(item) else None for item in call.args.items]
             if given == [each.value for each in function.parameters]:
-                alias, meant = function.identifier, call.identifier.value
-                rewrite(program, lambda node, gone=function: None if node is gone else node)
-                rewrite(
-                    program,
-                    lambda node, alias=alias, meant=meant: (
-                        js.Identifier(meant) if is_name(node, alias.value) else node
-                    ),
-                )
+                rewrite(program, partial(_without, function))
+                rewrite(program, partial(_renamed, function.identifier.value, call.identifier.value))
                 return True
     return False
 
@@ -130,8 +124,16 @@ def _inline_one(program: js.Node, function: js.Node) -> bool:
     called = [node.identifier for node in nodes if _is_call(node, function.identifier.value)]
     rewrite(program, partial(_inlined, function, called, replaced))
     if replaced:
-        rewrite(program, lambda node: None if node is function else node)
+        rewrite(program, partial(_without, function))
     return bool(replaced)
+
+
+def _without(gone: js.Node, node: js.Node) -> js.Node | None:
+    return None if node is gone else node
+
+
+def _renamed(name: str, other: str, node: js.Node) -> js.Node:
+    return js.Identifier(other) if is_name(node, name) else node
 
 
 def _declared_names(node: js.Node) -> Iterator[str]:
