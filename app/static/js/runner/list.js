@@ -27,9 +27,10 @@ function copyAlike() {
   });
 }
 function readListed(section) {
-  var data = section.dataset, box = boxOf(section), done = byId('done').checked;
-  return data.list ? byId('none').checked ? 0 : done && tickedBoxes()[0] ? 1 : undefined
-    : box && !box.checked ? !data.box && (done || wasRecorded(section)) ? NOT_TICKED : undefined
+  // Once the thanks stand in its place, the list is gone and there is no box to ask.
+  var data = section.dataset, box = boxOf(section);
+  return data.list ? byId('none').checked ? 0 : byId('done').checked && tickedBoxes()[0] ? 1 : undefined
+    : box && !box.checked ? !data.box && (byId('done').checked || wasRecorded(section)) ? NOT_TICKED : undefined
     : data.tick ? +data.tick : readField(section);
 }
 // The answer, or that the section is open.
