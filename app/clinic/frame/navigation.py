@@ -1,7 +1,6 @@
 """The menu of the desk: one table, of which everybody sees what their grants in the chosen study allow."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -77,13 +76,8 @@ NAVIGATION: tuple[MenuEntry, ...] = (
 
 def list_menu(actor: Actor) -> tuple[MenuEntry, ...]:
     """The entries that these grants show."""
-    return _list_entries(actor.permissions)
-
-
-@lru_cache(maxsize=256)
-def _list_entries(permissions: frozenset[Permission]) -> tuple[MenuEntry, ...]:
     shown: dict[str, MenuEntry] = {}
-    allowed = {None, *permissions}
+    allowed = {None, *actor.permissions}
     for entry in NAVIGATION:
         if entry.permission in allowed and ROUTES["GET", entry.address].permission in allowed:
             shown.setdefault(entry.address, entry)
