@@ -1,5 +1,6 @@
 """Dates that can be true: their order and range are the plan's, and a plan that can never run is refused."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -52,6 +53,16 @@ def test_order_holds_through_dates_that_are_not_known() -> None:
     assert kinds_before(SHIPPED, "progression") == ("enrolment",)  # 1.0 orders no dates
     (found,) = find_contradictions(PLAN, anchored(randomisation=TODAY, sbrt_end=TODAY - timedelta(days=1)))
     assert (found.later.kind, found.earlier.kind) == ("sbrt_end", "randomisation")
+
+
+def test_a_date_that_is_reached_on_two_ways_comes_before_once() -> None:
+    twice = [
+        replace(each, after=("sbrt_start", "randomisation")) if each.kind == "sbrt_end" else each
+        for each in PLAN.anchors
+    ]
+    assert sorted(kinds_before(replace(PLAN, anchors=tuple(twice)), "sbrt_end")) == [
+        "enrolment", "randomisation", "sbrt_start",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -4,30 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import psycopg
 import sqlalchemy as sa
-from psycopg.adapt import Dumper
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-
-
-class _Keys(list[int]):
-    """Keys on their way to PostgreSQL, whose driver would look at each of them twice."""
-
-
-class _KeysDumper(Dumper):
-    """Writes keys as an array."""
-
-    oid = psycopg.adapters.types["int8"].array_oid
-
-    def dump(self, obj: Sequence[int]) -> bytes:
-        """The array's text."""
-        return f"{{{','.join(map(str, obj))}}}".encode()
-
-
-psycopg.adapters.register_dumper(_Keys, _KeysDumper)
 
 
 class _KeyList(sa.TypeDecorator[Sequence[int]]):
@@ -41,7 +22,7 @@ class _KeyList(sa.TypeDecorator[Sequence[int]]):
         return dialect.type_descriptor(kind)
 
     def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> object:
-        keys = _Keys(value or ())
+        keys = list(value or ())
         return keys if dialect.name == "postgresql" else json.dumps(keys)
 
 
