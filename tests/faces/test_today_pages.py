@@ -12,7 +12,7 @@ from app.domain.records.access import Role
 from app.services.core.context import ParticipantContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.installation import Installation
-from app.services.patient.team_requests import request_call, request_correction
+from app.services.patient.team_requests import request_call, request_correction, withdraw_call
 from app.storage.tables import metadata
 from tests.applications import visitor
 from tests.faces.clinics import ClinicFixture
@@ -143,6 +143,13 @@ def test_a_row_rests_and_is_brought_back(clinic: ClinicFixture, nurse: TestClien
     assert nurse.post(f"{clinic.url}/snooze/end").headers["location"] == "/desk?done=resumed"
     assert len(rows(nurse)) == 1
     assert nurse.post(f"{clinic.url}/snooze/end").headers["location"] == "/desk"
+    nurse.post(f"{clinic.url}/snooze", data=typed)
+    person = clinic.person
+    withdraw_call(ParticipantContext(person.installation, person.participant(START), START))
+    (row,) = rows(nurse, "/desk?view=snoozed")
+    assert "Nothing left to do" in row
+    assert "Change or end the snooze" in row
+    assert page(nurse, f"{clinic.url}/snooze").all("form", action=f"{clinic.url}/snooze/end")
 
 
 @pytest.mark.usefixtures("calling")

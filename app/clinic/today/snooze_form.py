@@ -16,7 +16,7 @@ from app.domain.today.contacts import LONGEST_SNOOZE_DAYS, check_snooze, split_r
 from app.domain.today.reasons import STAYING
 from app.i18n.marking import N_
 from app.services.clinic.today.contact_log import get_contact_context
-from app.services.clinic.today.participant_work import list_participant_reasons
+from app.services.clinic.today.participant_work import get_participant_work
 from app.services.clinic.today.snoozing import resume_participant, snooze_participant
 from app.web.form_fields import ActCode, ActWords
 from app.web.urls import DESK, RESUME, SNOOZE
@@ -98,15 +98,15 @@ def _page(desk: ParticipantStaffRequest) -> SnoozePage:
     participant = desk.participant
     about = get_contact_context(desk.context, participant.participant_id)
     today = local_day(desk.at, about.zone)
-    reasons = list_participant_reasons(desk.context, participant.participant_id)
+    work = get_participant_work(desk.context, participant.participant_id)
     return SnoozePage(
         key=participant.public_id,
         subject=about.subject,
         url=url_of_participant(participant.public_id),
         action_url=SNOOZE.format(participant=participant.public_id),
-        reasons=tuple(each.reason.value for each in reasons if each.reason not in STAYING),
+        reasons=tuple(each.reason.value for each in work.reasons if each.reason not in STAYING),
         first_day=today + timedelta(days=1),
         last_day=today + timedelta(days=LONGEST_SNOOZE_DAYS),
-        rests=any(each.snoozed for each in reasons),
-        stays=any(each.reason in STAYING for each in reasons),
+        rests=work.snooze is not None,
+        stays=any(each.reason in STAYING for each in work.reasons),
     )

@@ -28,23 +28,32 @@ class ParticipantWork:
     snooze: TodaySnooze | None
 
 
+def get_participant_work(context: StaffContext, participant_id: int) -> ParticipantWork:
+    """Where this one participant stands on the list; nowhere once they left."""
+    with context.read() as session:
+        return _find_work(context, session, session.get_one(Participant, participant_id))
+
+
 def list_participant_reasons(context: StaffContext, participant_id: int) -> tuple[WorkReason, ...]:
     """Why this one participant stands on the list, the most urgent reason first; none once they left."""
-    with context.read() as session:
-        return find_participant_reasons(context, session, session.get_one(Participant, participant_id))
+    return get_participant_work(context, participant_id).reasons
 
 
 def find_participant_reasons(
     context: StaffContext, session: Session, participant: Participant
 ) -> tuple[WorkReason, ...]:
     """The same inside of a transaction."""
+    return _find_work(context, session, participant).reasons
+
+
+def _find_work(context: StaffContext, session: Session, participant: Participant) -> ParticipantWork:
     plan = get_plan_of(context.installation, session, participant)
     sees_arm = context.actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
     hides_arm = plan.blinded and not sees_arm
     plans = (plan, *list_plans(context.installation, session, participant.study_id))
     connection = session.connection()
     locked = key_of(participant) in find_throttled_participants(connection, context.at)
-    return read_participant_work(context, connection, participant, plans, hides_arm, locked).reasons
+    return read_participant_work(context, connection, participant, plans, hides_arm, locked)
 
 
 def read_participant_work(
