@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from app.domain.refusal import DatabaseUnavailable
 from app.domain.today.reasons import Reason
-from app.storage.database.grouped_reads import BundledRead, GroupedRead, PairedRead
+from app.storage.database.grouped_reads import BundledRead, GroupedRead, PairedRead, keep_groups
 from app.storage.database.plain_reads import PlainRead
 from app.storage.tables.columns import Moment, enum_type, json_type
 from tests.heard import heard
@@ -79,7 +79,7 @@ def test_rows_of_a_record_are_those_that_come_one_by_one_and_the_same_ones_as_lo
 ) -> None:
     lines = [_line(7, 2, _TEXT), _line(7, 1, None), _line(8, 3, "")]
     statement = sa.union_all(*lines)
-    grouped = GroupedRead(statement, tuple, sorted_by=1, most=2)
+    grouped = GroupedRead(statement, tuple, sorted_by=1, memory=keep_groups(2))
     plain = PlainRead(statement)
     with engine.connect() as connection:
         values = _VALUE | {"some": [4]}
@@ -96,9 +96,12 @@ def test_rows_of_a_record_are_those_that_come_one_by_one_and_the_same_ones_as_lo
 
 
 def test_two_reads_in_one_statement_find_what_each_finds_of_the_records_of_the_first(engine: Engine) -> None:
-    one = GroupedRead(sa.union_all(_line(7, 1, "a"), _line(8, 1, "b")), tuple, most=4)
+    one = GroupedRead(sa.union_all(_line(7, 1, "a"), _line(8, 1, "b")), tuple, memory=keep_groups(4))
     two = GroupedRead(
-        sa.union_all(_line(7, 2, "c"), _line(7, 1, "d"), _line(9, 1, "e")), tuple, sorted_by=1, most=4
+        sa.union_all(_line(7, 2, "c"), _line(7, 1, "d"), _line(9, 1, "e")),
+        tuple,
+        sorted_by=1,
+        memory=keep_groups(4),
     )
     values = _VALUE | {"some": [4]}
     with engine.connect() as connection:
@@ -112,13 +115,27 @@ def test_two_reads_in_one_statement_find_what_each_finds_of_the_records_of_the_f
 
 
 def test_small_reads_in_one_statement_find_what_each_finds_by_itself(engine: Engine) -> None:
-    reads = [GroupedRead(_line(0, place, f"{place}"), tuple, most=4) for place in (1, 2)]
-    nothing = GroupedRead(_line(0, 3, "c").where(sa.false()), tuple, most=4)
+    reads = [GroupedRead(_line(0, place, f"{place}"), tuple, memory=keep_groups(4)) for place in (1, 2)]
+    nothing = GroupedRead(_line(0, 3, "c").where(sa.false()), tuple, memory=keep_groups(4))
     values = _VALUE | {"some": [4]}
     with engine.connect() as connection:
         first, none, second = BundledRead(reads[0], nothing, reads[1]).fetch(connection, values)
         assert list(none) == []
         assert [first, second] == [read.fetch(connection, values)[0] for read in reads]
+
+
+def test_reads_that_share_a_memory_keep_so_many_groups_together_and_none_of_each_other(
+    engine: Engine,
+) -> None:
+    memory = keep_groups(2)
+    one, two = (GroupedRead(_line(7, 1, "a"), make, memory=memory) for make in (tuple, list))
+    values = _VALUE | {"some": [4]}
+    with engine.connect() as connection:
+        first, other = (read.fetch(connection, values)[7] for read in (one, two))
+        assert (type(first[0]), type(other[0])) == (tuple, list)
+        assert one.fetch(connection, values)[7] is first
+        one.fetch(connection, values | {"number": 5})
+        assert two.fetch(connection, values)[7] is not other
 
 
 def test_a_connection_of_postgresql_keeps_cursors_for_the_last_statements_alone(engine: Engine) -> None:

@@ -33,11 +33,20 @@ class Group(tuple[Row, ...]):
     __hash__ = object.__hash__
 
 
+GroupMemory = Callable[["GroupedRead[Any]", str, str], Group[Any]]
+"""The last groups that were made of documents, by one read or by several of a kind together."""
+
+
+def keep_groups(most: int) -> GroupMemory:
+    """A memory of so many groups, however many reads share it."""
+    return lru_cache(most)(GroupedRead.make_group)
+
+
 class GroupedRead(Generic[Row]):
     """A statement that reads rows of records, whose keys are its first column.
 
     `make` makes a row of its columns. By the last columns, as many as `sorted_by` says, the rows of a record
-    are sorted, and they are no part of them. The groups of the last `most` documents are remembered.
+    are sorted, and they are no part of them. `memory` holds the groups of the last documents.
     """
 
     def __init__(
@@ -46,7 +55,7 @@ class GroupedRead(Generic[Row]):
         make: Callable[[list[Any]], Row],
         *,
         sorted_by: int = 0,
-        most: int,
+        memory: GroupMemory,
     ) -> None:
         listed = statement.subquery("listed")
         self._make, self._sorted_by = make, sorted_by
@@ -54,14 +63,14 @@ class GroupedRead(Generic[Row]):
         key, *_others = listed.c
         self.grouped = sa.select(key.label("key"), _Document(*listed.c).label("document")).group_by(key)
         self._read = PlainRead(self.grouped)
-        self._decode = lru_cache(most)(self._decode_document)
+        self._memory = memory
         self._processors: dict[str, list[tuple[int, _Processor]]] = {}
 
     def fetch(self, connection: Connection, values: Values) -> Mapping[int, Group[Row]]:
         """The rows of each record that has any, by its key; raises what `PlainRead.fetch` raises."""
         self.know(connection.dialect)
-        decode, name = self._decode, connection.dialect.name
-        return {key: decode(document, name) for key, document in self._read.fetch(connection, values)}
+        memory, name = self._memory, connection.dialect.name
+        return {key: memory(self, document, name) for key, document in self._read.fetch(connection, values)}
 
     def know(self, dialect: Dialect) -> None:
         """Find out how documents of this database are read, before the first one is."""
@@ -70,9 +79,10 @@ class GroupedRead(Generic[Row]):
 
     def decode(self, document: str | None, dialect: Dialect) -> Group[Row]:
         """The rows in this document of a database that is known; none where there is no document."""
-        return self._decode(document or "[]", dialect.name)
+        return self._memory(self, document or "[]", dialect.name)
 
-    def _decode_document(self, document: str, dialect: str) -> Group[Row]:
+    def make_group(self, document: str, dialect: str) -> Group[Row]:
+        """The same, of the name of the database, made anew."""
         rows: list[list[Any]] = orjson.loads(document)
         for place, process in self._processors[dialect]:
             for row in rows:

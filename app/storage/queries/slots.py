@@ -15,7 +15,7 @@ from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import PlannedSlot
 from app.domain.plans.status import Exit, ExitKind, SlotFacts, Status, derive_status, died_in_window
 from app.domain.plans.windows import Window
-from app.storage.database.grouped_reads import Group, GroupedRead
+from app.storage.database.grouped_reads import Group, GroupedRead, keep_groups
 from app.storage.database.plain_reads import PlainRead
 from app.storage.plain_rows import SlotRecord
 from app.storage.tables.capture import PaperEntry
@@ -31,7 +31,7 @@ _OF_PAGES: GroupedRead[SlotRecord] = GroupedRead(
     sa.select(col(Slot.participant_id), *_COLUMNS, *_ORDER).where(_THEIRS),
     lambda columns: SlotRecord._make(columns[1:]),
     sorted_by=len(_ORDER),
-    most=64,
+    memory=keep_groups(64),
 )
 
 

@@ -12,7 +12,7 @@ from app.services.clinic.staff_sites import REACHED_SITES, SITE_ORDER, StaffSite
 from app.services.clinic.today.staff_views import KEPT_VIEWS
 from app.services.core.context import StaffContext
 from app.services.core.throttling import BRAKE_SPAN, FULL_COUNTERS, judge_counters
-from app.storage.database.grouped_reads import BundledRead, GroupedRead
+from app.storage.database.grouped_reads import BundledRead, GroupedRead, keep_groups
 
 
 class Beginning(NamedTuple):
@@ -30,7 +30,7 @@ def _as_one(statement: sa.Select[Any], *order: sa.ColumnElement[Any]) -> Grouped
     first, *others = statement.selected_columns
     place = [sa.func.row_number().over(order_by=order).label("place")] if order else []
     listed = statement.with_only_columns(key, first, *others, *place, maintain_column_froms=True)
-    return GroupedRead(listed, _without_key, sorted_by=len(place), most=100)
+    return GroupedRead(listed, _without_key, sorted_by=len(place), memory=keep_groups(100))
 
 
 def _without_key(columns: Sequence[Any]) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from app.domain.plans.reminders import BY_STAFF
 from app.domain.records.messages import WINDOW_MOVED, MessageState
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.contacts import ContactOutcome
-from app.storage.database.grouped_reads import Group, GroupedRead, PairedRead
+from app.storage.database.grouped_reads import Group, GroupedRead, PairedRead, keep_groups
 from app.storage.queries.key_lists import is_among
 from app.storage.queries.slots import code_literal
 from app.storage.queries.today.branches import (
@@ -31,7 +31,8 @@ from app.storage.tables.participants import Contact, ContactEntry, Participant, 
 from app.storage.tables.schedule import Slot
 
 _REMEMBERED = 1000
-"""Of how many participants the rows that were read last are remembered."""
+"""Of how many participants, of all studies together, the rows that were read last are remembered."""
+_KEPT_PEOPLE, _KEPT_FORMS = keep_groups(_REMEMBERED), keep_groups(_REMEMBERED)
 _PERSON = col(Participant.id)
 _NOW = moment("now")
 _NONE = sa.literal_column("0", sa.Integer)
@@ -197,7 +198,7 @@ def people_statement(shape: TodayShape) -> sa.Select[Any]:
 
 @lru_cache(maxsize=64)
 def _people(shape: TodayShape) -> GroupedRead[PersonRow]:
-    return GroupedRead(people_statement(shape), PersonRow._make, most=_REMEMBERED)
+    return GroupedRead(people_statement(shape), PersonRow._make, memory=_KEPT_PEOPLE)
 
 
 _OF_SLOT = ("participant_id", "public_id", *FormRow._fields[2:-3])
@@ -232,7 +233,7 @@ def _forms(hides_arm: bool) -> GroupedRead[FormRow]:
     )
     found = (answered.scalar_subquery(), last.scalar_subquery(), sent.scalar_subquery())
     listed = sa.select(*(form.c[name] for name in _OF_SLOT), *found, form.c.closes_at, form.c.id)
-    return GroupedRead(listed, FormRow._make, sorted_by=2, most=_REMEMBERED)
+    return GroupedRead(listed, FormRow._make, sorted_by=2, memory=_KEPT_FORMS)
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ from sqlmodel import col
 from app.domain.plans.plan import Plan
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import RANKS, Reason, TodayCursor
-from app.storage.database.grouped_reads import Group, GroupedRead
+from app.storage.database.grouped_reads import Group, GroupedRead, keep_groups
 from app.storage.queries.slots import code_literal
 from app.storage.queries.today.alerts import count_alerts_of_leavers
 from app.storage.queries.today.branches import (
@@ -133,7 +133,7 @@ def _counts(shape: TodayShape) -> GroupedRead["_ListLine"]:
     lines = [sa.select(_number(kind), *_tally(count, _number(0))) for kind, count in others.items()]
     uncounted = _number(0).label("number"), _number(0).label("listed")
     counted = sa.union_all(sa.select(in_order, *uncounted), each, *lines)
-    return GroupedRead(counted, _ListLine._make, most=_REMEMBERED)
+    return GroupedRead(counted, _ListLine._make, memory=_KEPT_LINES)
 
 
 class _ListLine(NamedTuple):
@@ -146,8 +146,10 @@ class _ListLine(NamedTuple):
     listed: int
 
 
-_REMEMBERED = 200
-"""Of so many reasons, in lists of different readers, the entries that were read last are remembered."""
+_REMEMBERED = 500
+"""Of so many reasons, in lists of different readers and studies, the entries that were read last are
+remembered."""
+_KEPT_LINES = keep_groups(_REMEMBERED)
 _EVERY, _RESTING, _CORRECTIONS, _LEFT_ALERTS = -1, -2, -3, -4
 """What stands for a rank in the lines of other counts."""
 
