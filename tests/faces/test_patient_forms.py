@@ -131,6 +131,12 @@ def test_the_language_can_change_in_the_middle(phone: Phone) -> None:
         (b'{"client":"c","events":[[1,0,"q1",1,null,1]]}', 422, "bad_field", "events"),
         (b'{"client":"c","events":[[1,0,"q1",1,null,1,2]]}', 422, "bad_field", "offline"),
         (b'{"client":"c","events":[[1,0,"q1",1,null,1,false]]}', 422, "bad_field", "offline"),
+        (
+            b'{"client":"c","events":[[1,0,"q1",1,null,1,0],{"seq":1,"base":0,"item":"q2","value":1}]}',
+            422,
+            "bad_field",
+            "seq",
+        ),
         (b'{"client":"c","events":[{"seq":1,"base":0,"item":"q1"}]}', 422, "bad_field", "value"),
         (b'{"client":"c","events":[{"seq":0,"base":0,"item":"q1","value":1}]}', 422, "bad_field", "seq"),
         (b'{"client":"c","events":[{"seq":true,"base":0,"item":"q1","value":1}]}', 422, "bad_field", "seq"),

@@ -45,6 +45,7 @@ def test_a_locked_phone_must_be_unlocked_first(phone: Phone, clock: Clock) -> No
         ("x", {}, "bad_field", "kept"),
         ([[1, 0]], {}, "bad_field", "kept"),
         ([{}], {}, "bad_field", "kept"),
+        ([[1, 0, "?", 2, SHOWN, 1, 1]] * 2, {}, "bad_field", "seq"),
         ([[1, 0, "?", 2, SHOWN, 1, 1]], {}, "unknown_item", None),
         ([[1, 0, 7, 2, SHOWN, 1, 1]], {}, "bad_field", "item"),
         ([[1, 0, "?", 2, SHOWN, -1, 1]], {}, "bad_field", "sum"),

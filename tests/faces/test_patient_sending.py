@@ -97,6 +97,7 @@ def test_what_somebody_sends_who_left_is_kept_apart_as_a_whole(phone: Phone) -> 
     [
         ("x", "bad_field", "events"),
         ([], "bad_field", "events"),
+        ([event(1, "q1", 1), event(1, "q1", 1)], "bad_field", "seq"),
         ([event(1, "q77", 1)], "unknown_item", None),
         ([event(1, "q1", 9)], "out_of_range", None),
         ([{**TWICE[0], "offline": True, "sum": 1}], "bad_field", "offline"),

@@ -36,7 +36,8 @@ def parse_saved_events(body: bytes, received_at: datetime) -> tuple[str, list[Su
     message = _body(body, SAVED_MEMBERS)
     ahead = clock_skew(parse_instant(message.get("sent"), "sent"), received_at)
     events = _listed(message.get("events"), "events", 1)
-    return check_client_name(message.get("client"), "client"), [_event(each, ahead) for each in events]
+    answers = _numbered_once([_event(each, ahead) for each in events])
+    return check_client_name(message.get("client"), "client"), answers
 
 
 def parse_pending_events(text: str, ahead: int | None) -> list[SubmittedAnswer]:
@@ -48,7 +49,7 @@ def parse_pending_events(text: str, ahead: int | None) -> list[SubmittedAnswer]:
         message = orjson.loads(text)
     except orjson.JSONDecodeError:
         message = None
-    answers = [_event(each, ahead) for each in _listed(message, "events", 1)]
+    answers = _numbered_once([_event(each, ahead) for each in _listed(message, "events", 1)])
     if any(answer.offline for answer in answers):  # those are sent, and judged, before the form
         raise Refused("bad_field", field="offline", allowed="false")
     return answers
@@ -64,7 +65,7 @@ def parse_offline_batch(body: bytes, received_at: datetime) -> OfflineBatch:
     stored = _listed(message.get("kept"), "kept", 0)
     return OfflineBatch(
         client=check_client_name(message.get("client"), "client"),
-        answers=[_stored_event(each, ahead) for each in stored],
+        answers=_numbered_once([_stored_event(each, ahead) for each in stored]),
         reviewed_at=parse_instant(message.get("reviewed"), "reviewed"),
         skew=ahead,
     )
@@ -109,6 +110,13 @@ def _listed(value: object, name: str, least: int) -> list[object]:
     if type(value) is not list or not least <= len(value) <= MOST_EVENTS:
         raise Refused("bad_field", field=name, allowed=f"a list of {least} to {MOST_EVENTS}")
     return value
+
+
+def _numbered_once(answers: list[SubmittedAnswer]) -> list[SubmittedAnswer]:
+    """The same; of two answers under one number nothing says which of them counts."""
+    if len({answer.seq for answer in answers}) < len(answers):
+        raise Refused("bad_field", field="seq", allowed="each number once")
+    return answers
 
 
 def _stored_event(message: object, ahead: int | None) -> SubmittedAnswer:
