@@ -132,7 +132,7 @@ def _named(message: object, name: str) -> dict[str, Any]:
 
 
 def _event(message: object, ahead: int | None) -> SubmittedAnswer:
-    """An event as a list, or as an object, which pages of before version 0.10 send."""
+    """An event as a list, or as an object, which a page sends that a phone opened before."""
     event = _named(message, "events") if type(message) is list else _closed(message, EVENT_MEMBERS, "events")
     for name in _NEEDED - event.keys():
         raise Refused("bad_field", field=name, allowed="every event has it")

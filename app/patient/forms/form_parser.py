@@ -25,6 +25,8 @@ NONE_OF_THESE = "0"
 """What the question over a list says where nothing in it is ticked."""
 
 _SHOWN = {"scale": ("row", "list"), "theme": ("light", "dark")}
+_TOLD_BEFORE = frozenset({"width", *_SHOWN})
+"""What a page that a phone opened before tells in place of `shown`."""
 _MEASURED = re.compile(r"([0-9]{1,9}),([a-z-]{0,30}),(.{0,80})")
 """What the runner tells of the screen: its width, how a long row of numbers stood ("" for none), a colour."""
 _LIGHT_LETTERS = re.compile(r"\(2[0-9][0-9]")
@@ -128,6 +130,8 @@ def _read_list(item: Item, fields: Mapping[str, str], ticked: Collection[str]) -
 def _presentation(fields: Mapping[str, str]) -> dict[str, str | int]:
     """How the form was shown, for the analysis: one question at a time by the runner, or as a list."""
     if "shown" in fields:
+        if not _TOLD_BEFORE.isdisjoint(fields):
+            raise Refused("bad_field", field="shown", allowed="it alone, or width, scale and theme")
         fields = _measured(fields["shown"])
     if "width" not in fields:
         return {"layout": "list"}
