@@ -105,6 +105,19 @@ def read_review(form: Form, rows: Iterable[tuple[Asked, str]]) -> dict[str, Answ
     return answers
 
 
+def is_left_out(form: Form, item: Asked, kept: Mapping[str, AnswerValue]) -> bool:
+    """Whether by the ticks of a list nothing is asked here, though an answer is kept.
+
+    One phone takes a tick away while another answers what hangs on it; the page asks what is ticked.
+    """
+    lists = [each.code for each in form.values() if each.kind is Kind.list]
+    if not lists:
+        return False
+    if item.condition:
+        return kept.get(item.condition) != 1
+    return item.listed and any(kept.get(code) == 0 for code in lists)
+
+
 def _form(*items: Asked) -> Form:
     return {item.code: item for item in items}
 
