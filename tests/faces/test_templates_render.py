@@ -281,7 +281,7 @@ def test_a_table_whose_cells_name_themselves_is_stacked_on_a_phone() -> None:
             r"{% call table\((?:.*?)%}.*?{% endcall %}", path.read_text("utf-8"), re.DOTALL
         ):
             stacked = 'look="cards' in table
-            assert ("data-label=" in table or "remembered(work_row" in table) is stacked, path.name
+            assert ("data-label=" in table or "(work_rows" in table) is stacked, path.name
             looks.add(stacked)
     assert looks == {True, False}
 

@@ -81,6 +81,7 @@ def _slot(row: Participant, number: int, form: DrawnForm) -> Slot:
     slot.public_id = f"s{next(NUMBER)}"
     slot.begun_at, slot.for_day, slot.arm_revealing = form.begun_at, form.for_day, form.revealing
     slot.instrument = "symptom-diary" if form.phase else "qlq-c30"
+    slot.instrument_version = "1.0" if form.phase else "3.0"
     slot.position, slot.exit_kind = number, row.exit_kind
     slot.submitted_at = NOW if form.submitted else None
     slot.excused = "no_translation" if form.excused else None

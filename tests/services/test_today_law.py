@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from app.domain.records.access import SYSTEM
+from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role
 from app.domain.today.reasons import DiaryFacts, ParticipantFacts, UnsubmittedForm, find_reasons
 from app.domain.today.turns import list_turns
+from app.services.clinic.today.work_list import TodayFilter, get_today
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import open_site
@@ -37,6 +38,7 @@ from tests.services.drawn_work import (
 from tests.services.people import site_entry
 from tests.services.today_reading import by_rule, by_statement, read_facts
 
+TICK = timedelta(microseconds=1)
 REACHED_NOBODY = ("no_contact", "no_channel")
 
 
@@ -182,6 +184,20 @@ def test_statements_and_rule_agree_for_any_facts_at_any_moment(
         assert counts.by_reason == {reason: len(who) for reason, who in listed.items()}
         assert counts.every == len({who for each in listed.values() for who in each})
     _check_report(installation, search, drawn, names)
+    edges = edges_of([form for person in drawn for form in person.forms], PLAN.worklist)
+    turns = draw.sample(edges, min(4, len(edges)))
+    _check_kept_lists(installation, place, [at + tick for at in turns for tick in (-TICK, TICK * 0, -TICK)])
+
+
+def _check_kept_lists(installation: Installation, place: Site, moments: Sequence[datetime]) -> None:
+    """A list that was judged at other moments shows what one shows that is judged for the first time."""
+    nurse = Actor(ActorKind.STAFF, "nurse", "nurse", (Grant(Role.NURSE, place.study_id, place.id),))
+    for at in moments:
+        kept, fresh = (
+            get_today(StaffContext(each, nurse, at), TodayFilter())
+            for each in (installation, replace(installation))
+        )
+        assert repr(kept) == repr(fresh), at
 
 
 def _check_report(

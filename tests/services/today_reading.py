@@ -41,4 +41,7 @@ def read_facts(installation: Installation, search: TodaySearch) -> dict[int, Par
         rows = session.exec(select(Participant).where(col(Participant.site_id).in_(search.sites)))
         people = [row.id or 0 for row in rows if row.exit_kind is None]
         known = read_work(session.connection(), search, people)
-    return {person: participant_facts(*known[person], person in search.locked) for person in people}
+    return {
+        key: participant_facts(person, forms, key in search.locked)
+        for key, ((person,), forms) in known.items()
+    }

@@ -128,6 +128,8 @@ class CallSheetPage:
 
 
 NOTICES = ("contact", "snoozed", "resumed", "reminded", "reminded_all")
+_Form = tuple[str, str, str, str]
+"""A form by its study, the version of its plan, its instrument and that one's version."""
 _BAR = 60
 """The width of a window's bar, in its own units."""
 
@@ -270,16 +272,27 @@ def _pack_notes(desk: StaffRequest) -> Iterator[PackStatus]:
         yield replace(each, instrument=name, language=language_name(each.language))
 
 
-def _lines(desk: StaffRequest, rows: Sequence[TodayRow]) -> tuple[TodayLine, ...]:
-    name = lru_cache(lambda *form: _name_form(desk, *form))
+def _lines(desk: StaffRequest, rows: tuple[TodayRow, ...]) -> tuple[TodayLine, ...]:
+    return _lines_named(rows, tuple([(form, _name_form(desk, *form)) for form in _forms_of(rows)]))
 
-    def named(row: TodayRow) -> str:
-        form = row.form
-        if form is None:
-            return ""
-        return name(row.site.study, form.plan_version, form.instrument, form.instrument_version)
 
-    return tuple([_line(row, named(row)) for row in rows])
+@lru_cache(maxsize=64)
+def _forms_of(rows: tuple[TodayRow, ...]) -> tuple[_Form, ...]:
+    """The forms that these rows name, each once."""
+    return tuple(dict.fromkeys([form for row in rows if (form := _form_of(row))]))
+
+
+def _form_of(row: TodayRow) -> _Form | None:
+    if (form := row.form) is None:
+        return None
+    return row.site.study, form.plan_version, form.instrument, form.instrument_version
+
+
+@lru_cache(maxsize=64)
+def _lines_named(rows: tuple[TodayRow, ...], names: tuple[tuple[_Form, str], ...]) -> tuple[TodayLine, ...]:
+    """The lines of these rows, whose forms have these names; the same ones again for the same rows."""
+    of_form: dict[_Form | None, str] = {None: "", **dict(names)}
+    return tuple([_line(row, of_form[_form_of(row)]) for row in rows])
 
 
 @lru_cache(maxsize=1000)

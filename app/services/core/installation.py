@@ -26,7 +26,7 @@ from app.storage.proof.row_facts import FactKey
 from app.storage.statements.connections import open_page_connection
 from app.storage.unit_of_work import UnitOfWork
 
-_JUDGED_ROWS, _JUDGED_FORMS = 1000, 64
+_JUDGED_ROWS, _JUDGED_LISTS, _JUDGED_FORMS = 1000, 64, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Installation:
     `public_url` is the address that links on paper and in messages begin with, without a slash.
     `head_file` is where the heads of the feeds are kept outside the database; None: nowhere.
     `export_folder` holds the files of requested exports, at most `export_room` bytes; None: none are made.
-    `judged_rows` are those of the work list, `judged_forms` all forms of a participant, as they were judged
-    last by this library: another one begins with none.
+    `judged_rows` are those of the work list, `judged_lists` its pages, `judged_forms` all forms of a
+    participant, as they were judged last by this library: another one begins with none.
     """
 
     engine: Engine
@@ -53,6 +53,9 @@ class Installation:
     page_epochs: PageEpochs = field(default_factory=PageEpochs, repr=False, compare=False)
     judged_rows: LastingResults[Any] = field(
         default_factory=lambda: LastingResults(_JUDGED_ROWS), init=False, repr=False, compare=False
+    )
+    judged_lists: LastingResults[Any] = field(
+        default_factory=lambda: LastingResults(_JUDGED_LISTS), init=False, repr=False, compare=False
     )
     judged_forms: LastingResults[Any] = field(
         default_factory=lambda: LastingResults(_JUDGED_FORMS), init=False, repr=False, compare=False

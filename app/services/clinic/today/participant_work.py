@@ -80,6 +80,6 @@ def read_participant_work(
         at=context.at,
         hides_arm=hides_arm,
     )
-    person, forms = read_work(connection, search, [key])[key]
+    (person,), forms = read_work(connection, search, [key])[key]
     facts = participant_facts(person, forms, locked)
     return ParticipantWork(find_reasons(facts, plans[0].worklist, context.at), find_snooze(person))

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy.engine import Connection
@@ -191,6 +193,14 @@ def _search(
     )
 
 
+class _JudgedRow(NamedTuple):
+    """The row of a participant, why they stand on the list, and the moments that make it another one."""
+
+    row: TodayRow
+    reasons: Sequence[WorkReason]
+    turns: Sequence[datetime]
+
+
 @dataclass(frozen=True, slots=True)
 class _RowReader:
     """Makes rows of entries: reads what is known of their participants and lets the rule decide.
@@ -233,30 +243,48 @@ class _RowReader:
         return list_entries(self.connection, self.search, listed, after, _ENTRIES)
 
     def _rows(self, page: Sequence[TodayCursor], criteria: TodayFilter) -> tuple[TodayRow, ...]:
+        """The rows of these entries, all of them at once where nothing of them changed."""
         known = read_work(self.connection, self.search, [entry.person for entry in page])
-        rows = []
-        for entry in page:
-            row, reasons = self._judge(*known[entry.person])
-            if criteria.resting or _stands_here(reasons, entry, criteria.reason):
-                rows.append(row)
-        return tuple(rows)
+        found = tuple([known[entry.person] for entry in page])
+        places = frozenset([(person.site_id, person.zone) for (person,), _forms in found])
 
-    def _judge(self, person: PersonRow, forms: Group[FormRow]) -> tuple[TodayRow, Sequence[WorkReason]]:
-        """The row of a participant, and why they stand on the list."""
-        search, plan = self.search, self.search.plan
-        site, locked = self.sites[person.site_id], person.person in self.search.locked
-        standing = _local_standing(search.at, person.zone)
+        def judge() -> tuple[tuple[TodayRow, ...], Iterable[datetime]]:
+            judged = [(entry, self._judge(*each)) for entry, each in zip(page, found, strict=True)]
+            rows = tuple(
+                [
+                    each.row
+                    for entry, each in judged
+                    if criteria.resting or _stands_here(each.reasons, entry, criteria.reason)
+                ]
+            )
+            return rows, chain.from_iterable(each.turns for _entry, each in judged)
 
-        def judge() -> tuple[tuple[TodayRow, Sequence[WorkReason]], Iterable[datetime]]:
+        search = self.search
+        around = frozenset([self._surroundings(*place) for place in places])
+        shown = criteria.resting, criteria.reason, tuple(page)
+        content = (search.plan_rules, found, search.locked, around, *shown)
+        rows: tuple[TodayRow, ...] = self.context.installation.judged_lists.find(content, search.at, judge)
+        return rows
+
+    def _surroundings(self, site_id: int, zone: str) -> tuple[object, ...]:
+        """What a row shows beside what is stored of its participant and the plan."""
+        site = self.sites[site_id]
+        return site, self._allowed(site), _local_standing(self.search.at, zone)
+
+    def _judge(self, people: Group[PersonRow], forms: Group[FormRow]) -> _JudgedRow:
+        """The row of the one participant in `people`."""
+        search, (person,) = self.search, people
+
+        def judge() -> tuple[_JudgedRow, Iterable[datetime]]:
             facts = participant_facts(person, forms, locked)
-            reasons = find_reasons(facts, plan.worklist, search.at)
-            turns = (*list_turns(facts, plan.worklist), reminder_preference(person).not_before)
-            return (self._row(person, forms, reasons, facts), reasons), turns
+            reasons = find_reasons(facts, search.plan.worklist, search.at)
+            turns = *list_turns(facts, search.plan.worklist), reminder_preference(person).not_before
+            return _JudgedRow(self._row(person, forms, reasons, facts), reasons, turns), turns
 
-        plans = (plan.id, plan.version, plan.worklist)
-        content = (plans, person, forms, locked, site, self._allowed(site), standing)
-        judged: tuple[TodayRow, Sequence[WorkReason]]
-        judged = self.context.installation.judged_rows.find(content, search.at, judge)
+        locked = person.person in search.locked
+        around = self._surroundings(person.site_id, person.zone)
+        content = (search.plan_rules, people, forms, locked, around)
+        judged: _JudgedRow = self.context.installation.judged_rows.find(content, search.at, judge)
         return judged
 
     def _row(

@@ -243,8 +243,7 @@ def _work(shape: TodayShape) -> PairedRead[PersonRow, FormRow]:
 
 def read_work(
     connection: Connection, search: TodaySearch, people: Collection[int]
-) -> Mapping[int, tuple[PersonRow, Group[FormRow]]]:
-    """What is known of these participants, by their keys, and their forms that matter, those that close first
-    first."""
-    found = _work(search.shape).fetch(connection, search.values | {"people": list(people)})
-    return {person: (known, forms) for person, ((known,), forms) in found.items()}
+) -> Mapping[int, tuple[Group[PersonRow], Group[FormRow]]]:
+    """What is known of these participants, one row by each of their keys, and their forms that matter, those
+    that close first first."""
+    return _work(search.shape).fetch(connection, search.values | {"people": list(people)})

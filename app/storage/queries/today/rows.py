@@ -54,6 +54,11 @@ class TodaySearch:
         """The shape of this search's statements."""
         return shape_of((self.plan, *self.earlier), self.hides_arm, bool(self.subject or self.language))
 
+    @property
+    def plan_rules(self) -> tuple[object, ...]:
+        """What of the plan decides who stands on the list."""
+        return self.plan.id, self.plan.version, self.plan.worklist
+
     @cached_property
     def values(self) -> dict[str, Any]:
         """The parameters of this search."""
