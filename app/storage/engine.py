@@ -74,6 +74,8 @@ _INSPECTING = frozenset(
 """Pragmas of SQLite that only read what they are given; with a value every other sets something."""
 _ACTING = frozenset("incremental_vacuum optimize wal_checkpoint".split())
 """Pragmas that do something without a value."""
+_SWITCHES = frozenset((sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_PRAGMA))
+_ALLOWED = sqlite3.SQLITE_OK
 
 
 def open_engine(
@@ -238,13 +240,15 @@ def _prepare_sqlite(connection: SqliteConnection, _record: ConnectionPoolEntry) 
         action: int, name: str | None, value: str | None, _schema: str | None, _inner: str | None
     ) -> int:
         """No other file is attached, and no statement of the program switches a safeguard off."""
-        if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH):
+        if action not in _SWITCHES:  # SQLite asks for each column of each statement that it prepares
+            return _ALLOWED
+        if action != sqlite3.SQLITE_PRAGMA:
             return sqlite3.SQLITE_DENY
-        if action == sqlite3.SQLITE_PRAGMA and not connection.write_guard.switching:
+        if not connection.write_guard.switching:
             pragma = (name or "").lower()
             if pragma in _ACTING or (value is not None and pragma not in _INSPECTING):
                 return sqlite3.SQLITE_DENY
-        return sqlite3.SQLITE_OK
+        return _ALLOWED
 
     connection.authorize_by(authorize)
 
