@@ -16,7 +16,8 @@ from app.storage.engine import open_engine
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.tables.studies import Site
 from tests.services.people import START, Person, enrolled, enrolment, library, site_entry
-from tests.services.reminded import come_to_evening
+from tests.services.reminded import come_to_evening, reminded
+from tests.services.staff_desk import open_desk
 from tests.stages import Stage
 
 PLAN = ("sbrt-nsclc", "1.0")
@@ -56,8 +57,23 @@ def _site(installation: Installation) -> Sequence[str]:
     return ()
 
 
+def _desk(installation: Installation) -> Sequence[str]:
+    desk = open_desk(installation, site_of(installation))
+    return str(desk.admin_id), str(desk.other_id)
+
+
 def _person(installation: Installation) -> Sequence[str]:
     return (enrolled(installation, site_of(installation), "0571-001").cookie,)
+
+
+def _randomised(installation: Installation) -> Sequence[str]:
+    person = enrolled(installation, site_of(installation), "0571-001")
+    person.randomise(START.date(), START)
+    return (person.cookie,)
+
+
+def _reader(installation: Installation) -> Sequence[str]:
+    return (reminded(installation, site_of(installation)).cookie,)
 
 
 def _invited(installation: Installation) -> Sequence[str]:
@@ -75,7 +91,13 @@ def _evening(installation: Installation) -> Sequence[str]:
 
 STUDY = grown(_study)
 SITE = grown(_site, STUDY)
+DESK = grown(_desk, SITE)
+"""The two administrators of the study; its secrets are their numbers."""
 PERSON = grown(_person, SITE)
+RANDOMISED = grown(_randomised, SITE)
+"""That person, randomised on the day of enrolment."""
+READER = grown(_reader, SITE)
+"""Somebody enrolled who wants reminders by e-mail."""
 EVENING_COME = grown(_evening, SITE)
 """Somebody whose first diary day has come to its evening, with one reminder queued."""
 INVITED = grown(_invited, SITE)
@@ -89,6 +111,7 @@ def begun(fixtures: Iterable[str]) -> Stage | None:
     """
     asked = frozenset(fixtures)
     stages: Sequence[tuple[str, Stage]] = (
+        ("randomised", RANDOMISED),
         ("lone", PERSON),
         ("lone_site", SITE),
         ("lone_installation", STUDY),
@@ -96,7 +119,10 @@ def begun(fixtures: Iterable[str]) -> Stage | None:
     if "installation" in asked:
         stages = (
             ("due_reader", EVENING_COME),
+            ("reader", READER),
+            ("randomised", RANDOMISED),
             ("person", PERSON),
+            ("desk", DESK),
             ("site", SITE),
             ("installation", STUDY),
         )

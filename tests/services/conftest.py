@@ -10,7 +10,7 @@ from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import ClaimedMessage, claim_messages
 from app.storage.tables.studies import Site
 from tests import postgres
-from tests.services.beginnings import begun, installed_at, site_of
+from tests.services.beginnings import DESK, begun, installed_at, site_of
 from tests.services.edc_session import caller_of
 from tests.services.full_course import COURSE
 from tests.services.matter_stage import TwoSites, open_two_sites
@@ -44,6 +44,19 @@ def person(
     installation: Installation, site: Site, migrated_url: str, secrets: dict[str, tuple[str, ...]]
 ) -> Person:
     """Somebody enrolled on 2 March 2026, with an activated phone."""
+    return Person(installation, site, "0571-001", secrets[migrated_url][0])
+
+
+@pytest.fixture
+def randomised() -> None:
+    """Asked for beside `person` or `lone`: they are randomised on the day of enrolment."""
+
+
+@pytest.fixture
+def reader(
+    installation: Installation, site: Site, migrated_url: str, secrets: dict[str, tuple[str, ...]]
+) -> Person:
+    """Somebody enrolled who wants reminders by e-mail; their baseline is open."""
     return Person(installation, site, "0571-001", secrets[migrated_url][0])
 
 
@@ -84,9 +97,17 @@ def owner(course: Installation, request: pytest.FixtureRequest) -> Iterator[Owne
 
 
 @pytest.fixture
-def desk(installation: Installation, site: Site) -> Desk:
+def desk(
+    installation: Installation,
+    site: Site,
+    stage: Stage | None,
+    migrated_url: str,
+    secrets: dict[str, tuple[str, ...]],
+) -> Desk:
     """The two administrators of the study."""
-    return open_desk(installation, site)
+    if stage is not DESK:
+        return open_desk(installation, site)
+    return Desk(installation, site, *map(int, secrets[migrated_url]))
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import csv
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -52,7 +52,7 @@ from app.storage.engine import open_engine
 from app.storage.queries.slots import list_slots, slot_status
 from tests.refusals import expect_refusal
 from tests.services.amending import STUDY, longer_diary, weekly_diary, with_versions
-from tests.services.beginnings import installed_at, site_of
+from tests.services.beginnings import SITE, grown, installed_at, site_of
 from tests.services.dataset_stage import FINAL, TREATED, TRIAL, client_of
 from tests.services.licensed_trial import STUDY as MOON
 from tests.services.licensed_trial import open_trial, pack_of, questionnaires, supply
@@ -92,16 +92,28 @@ def versions(person: Person, *visits: str) -> list[tuple[str, str]]:
     return [(slot.plan_version, slot.instrument_version) for slot in map(person.slot, visits)]
 
 
-@pytest.fixture
-def treated(person: Person) -> Person:
-    """Randomised ten days ago; D9 is begun, D8 and D10 are open, D0 to D7 were missed."""
-    person = replace(person, installation=with_versions(person.installation, longer_diary, weekly_diary))
+def _treat(installation: Installation) -> Sequence[str]:
+    person = enrolled(installation, site_of(installation), "0571-001")
     person.begin("BL", START)
     person.submit("BL", START)
     person.randomise(DAY0, START)
     tick(person, NOW)
     person.begin("D9", NOW)
-    return person
+    return (person.cookie,)
+
+
+UNDER_TREATMENT = grown(_treat, SITE)
+
+
+@pytest.fixture
+def stage(stage: Stage | None, request: pytest.FixtureRequest) -> Stage | None:
+    return UNDER_TREATMENT if "treated" in request.fixturenames else stage
+
+
+@pytest.fixture
+def treated(person: Person) -> Person:
+    """Randomised ten days ago; D9 is begun, D8 and D10 are open, D0 to D7 were missed."""
+    return replace(person, installation=with_versions(person.installation, longer_diary, weekly_diary))
 
 
 @pytest.mark.req("TIM-06", "TIM-07")
@@ -196,10 +208,8 @@ def test_a_date_moves_a_form_that_is_over_by_its_own_version(treated: Person) ->
 
 
 @pytest.fixture
-def lone_treated(lone: Person) -> Person:
-    lone = replace(lone, installation=with_versions(lone.installation, longer_diary, weekly_diary))
-    lone.randomise(DAY0, START)
-    return lone
+def lone_treated(lone: Person, randomised: None) -> Person:  # noqa: ARG001 - names the stage
+    return replace(lone, installation=with_versions(lone.installation, longer_diary, weekly_diary))
 
 
 def test_whoever_does_not_follow_yet_keeps_to_the_earlier_version(lone_treated: Person) -> None:

@@ -36,8 +36,8 @@ def test_every_expected_form_exists_from_enrolment_on(person: Person) -> None:
     assert [slot.visit for slot in slots][:3] == ["BL", "W6", "W12"]
 
 
+@pytest.mark.usefixtures("randomised")
 def test_randomisation_places_every_window_and_tells_the_edc_once(person: Person) -> None:
-    person.randomise(DAY0, START)
     with person.installation.read() as session:
         slots = list_slots(session, person.row().id or 0)
         told = session.exec(select(FeedEvent).where(FeedEvent.type == "anchor.recorded")).all()
@@ -56,8 +56,8 @@ def test_a_preview_changes_nothing(person: Person) -> None:
     assert recorded(person) == []
 
 
+@pytest.mark.usefixtures("randomised")
 def test_moving_an_anchor_moves_only_what_is_not_begun(person: Person) -> None:
-    person.randomise(DAY0, START)
     person.begin("D0", START)
     begun = person.slot("D0")
     person.randomise(date(2026, 3, 3), START + days(2))
@@ -70,8 +70,8 @@ def test_moving_an_anchor_moves_only_what_is_not_begun(person: Person) -> None:
 
 
 @pytest.mark.req("EDC-04")
+@pytest.mark.usefixtures("randomised")
 def test_an_answered_day_that_gets_another_code_is_told_again_with_its_answers(person: Person) -> None:
-    person.randomise(DAY0, START)
     person.begin("D0", START)
     person.submit("D0", START, {"any_symptom": 0})
     person.anchor("enrolment", date(2026, 3, 1), START)
@@ -131,8 +131,8 @@ def test_a_date_that_cannot_be_is_refused(person: Person, kind: str, on: date, c
     assert refused.value.code == code
 
 
+@pytest.mark.usefixtures("randomised")
 def test_a_change_needs_a_reason(person: Person) -> None:
-    person.randomise(DAY0, START)
     entry = AnchorEntry("randomisation", date(2026, 3, 3), Owner.edc)
     with pytest.raises(Refused) as refused:
         record_anchor(

@@ -99,8 +99,8 @@ def test_beginning_is_recorded_once_with_who_helped(person: Person) -> None:
     assert len(trail(person.installation, AuditEvent.FORM_BEGUN)) == 1
 
 
+@pytest.mark.usefixtures("randomised")
 def test_a_late_diary_entry_asks_for_its_reason(person: Person) -> None:
-    person.randomise(DIARY_START, START)
     at = START + days(2)
     unlock_device(ParticipantContext(person.installation, person.participant(at), at), PIN)
     slot = person.slot("D0").public_id
@@ -162,8 +162,8 @@ def test_a_replay_stores_nothing_and_a_mixed_one_only_what_is_new(person: Person
     assert [row.value for row in stored(person)] == [3, 1, 1]
 
 
+@pytest.mark.usefixtures("randomised")
 def test_words_reach_the_trail_as_a_digest_only(person: Person) -> None:
-    person.randomise(DIARY_START, START)
     person.begin("D0", START)
     assert refused(lambda: person.save("D0", START, SubmittedAnswer(1, 0, "other", "sore"))) == "unknown_item"
     person.installation = asking_everything(person.installation)

@@ -1,6 +1,6 @@
 """Dates against their order: asked of staff, stored beside the others when the EDC says them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import pytest
@@ -12,25 +12,39 @@ from app.domain.records.anchors import AnchorStanding
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
+from app.services.core.installation import Installation
 from app.services.schedule.anchors import AnchorEntry, preview_anchor, record_anchor
 from app.services.schedule.schedule_check import check_schedules
 from app.services.setup.studies import load_study, open_site
 from app.storage.tables.schedule import Anchor
-from tests.services.beginnings import installed_at
+from tests.services.beginnings import grown, installed_at, site_of
 from tests.services.people import START, Person, days, enrolled, site_entry
+from tests.stages import Stage
 
 LATER = START + days(20)
 
 
+def _ordered(installation: Installation) -> Sequence[str]:
+    system = StaffContext(installation, SYSTEM, START)
+    load_study(system, "sbrt-nsclc", "1.1", StudyMode.DEMO)
+    person = enrolled(installation, open_site(system, "sbrt-nsclc", site_entry("0571")), "0571-001")
+    person.anchor("randomisation", date(2026, 3, 5), LATER, source=Owner.edc)
+    return (person.cookie,)
+
+
+ORDERED = grown(_ordered)
+
+
 @pytest.fixture
-def ordered(migrated_url: str) -> Iterator[Person]:
+def stage() -> Stage:
+    return ORDERED
+
+
+@pytest.fixture
+def ordered(migrated_url: str, secrets: dict[str, tuple[str, ...]]) -> Iterator[Person]:
     """Somebody of a study whose plan states the order of its dates and lets staff confirm."""
     with installed_at(migrated_url) as installation:
-        system = StaffContext(installation, SYSTEM, START)
-        load_study(system, "sbrt-nsclc", "1.1", StudyMode.DEMO)
-        person = enrolled(installation, open_site(system, "sbrt-nsclc", site_entry("0571")), "0571-001")
-        person.anchor("randomisation", date(2026, 3, 5), LATER, source=Owner.edc)
-        yield person
+        yield Person(installation, site_of(installation), "0571-001", secrets[migrated_url][0])
 
 
 def record(person: Person, entry: AnchorEntry) -> None:

@@ -141,10 +141,10 @@ def test_a_late_correction_takes_a_second_reason(
     assert event["data"]["reason"]["late_reason"] == "found at the monitoring visit"
 
 
+@pytest.mark.usefixtures("randomised")
 def test_a_condition_asks_for_what_follows_and_drops_what_is_no_longer_asked(
     lone_installation: Installation, person: Person, investigator: Signer
 ) -> None:
-    person.randomise(TODAY, START)
     person.begin("D0", START)
     person.submit("D0", SENT, {"any_symptom": 0})
     yes = ProposedAnswer("any_symptom", "1", "wrong_tap")
@@ -282,8 +282,8 @@ def test_who_may_not_propose_finds_no_form_to_propose_about(sent: Person) -> Non
     assert refused(lambda: propose(sent, entry(), by=colleague(Role.MONITOR, sent.site))) == "unknown_slot"
 
 
+@pytest.mark.usefixtures("randomised")
 def test_a_gate_that_opens_asks_a_nurse_the_same_whatever_was_answered(person: Person) -> None:
-    person.randomise(TODAY, START)
     yes = replace(entry(ProposedAnswer("any_symptom", "1", "wrong_tap")), told_on=TODAY + days(1))
 
     def asked(visit: str, answers: dict[str, AnswerValue]) -> object:

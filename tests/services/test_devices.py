@@ -10,17 +10,15 @@ from app.services.accounts.devices import list_own_devices, remove_own_device
 from app.services.accounts.participant_session import lock_device, unlock_device
 from app.services.accounts.shared_device import list_bound_participants
 from app.services.core.context import ParticipantContext
-from app.services.core.installation import Installation
 from app.services.reminders.reminder_settings import choose_text_size
-from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.services.people import PIN, START, Person, bound, days, enrolled
 from tests.services.trail_entries import entries_of
 
 
 @pytest.fixture
-def person(lone_installation: Installation, lone_site: Site) -> Person:
-    return enrolled(lone_installation, lone_site, "0571-001")
+def person(lone: Person) -> Person:
+    return lone
 
 
 @pytest.mark.req("IAM-13")

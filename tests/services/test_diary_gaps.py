@@ -32,7 +32,9 @@ from app.storage.tables.feed import FeedEvent
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.services.arms import blinded
+from tests.services.beginnings import RANDOMISED
 from tests.services.people import START, Person, colleague, days, enrolled
+from tests.stages import Stage
 
 DAY0 = date(2026, 3, 2)
 NOW = START + days(12)  # D0 to D9 are closed
@@ -40,9 +42,13 @@ WHOLE = ShownGap(DAY0, date(2026, 3, 11), 10)
 
 
 @pytest.fixture
+def stage() -> Stage:
+    return RANDOMISED
+
+
+@pytest.fixture
 def diarist(person: Person) -> Person:
     """Somebody with ten diary days without an entry."""
-    person.randomise(DAY0, START)
     return person
 
 
@@ -225,8 +231,6 @@ def spoil(person: Person, drawn: Random) -> None:
 
 
 @pytest.fixture
-def lone_diarist(lone_installation: Installation, lone_site: Site) -> Person:
+def lone_diarist(lone: Person) -> Person:
     """The same on SQLite alone."""
-    person = enrolled(lone_installation, lone_site, "0571-001")
-    person.randomise(DAY0, START)
-    return person
+    return lone

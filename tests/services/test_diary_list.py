@@ -1,6 +1,6 @@
 """A diary that begins with a list: on phones, offline, on paper, in corrections and in the feed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -27,13 +27,30 @@ from app.services.patient.home import get_home
 from app.storage.tables.capture import Quarantine
 from app.storage.tables.studies import Site
 from tests.refusals import refusal_of
+from tests.services.beginnings import SITE, grown, site_of
 from tests.services.correcting import APPROVED, SENT, TODAY, entry, events_of, propose, versions
 from tests.services.paper_forms import enter, paper
 from tests.services.people import START, Person, asking_by_list, colleague, days, enrolled
 from tests.services.sending import response, rows
 from tests.services.signer import Signer
+from tests.stages import Stage
 
 NEXT = TODAY + days(1)
+
+
+def _listing(installation: Installation) -> Sequence[str]:
+    someone = enrolled(asking_by_list(installation), site_of(installation), "0571-002")
+    someone.randomise(TODAY, START)
+    return (someone.cookie,)
+
+
+LISTING = grown(_listing, SITE)
+"""Somebody randomised whose diary begins with a list."""
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return LISTING
 
 
 @pytest.fixture
@@ -42,10 +59,13 @@ def installation(lone_installation: Installation) -> Installation:
 
 
 @pytest.fixture
-def person(installation: Installation, lone_site: Site) -> Person:
-    someone = enrolled(installation, lone_site, "0571-002")
-    someone.randomise(TODAY, START)
-    return someone
+def person(
+    installation: Installation,
+    lone_site: Site,
+    migrated_sqlite_url: str,
+    secrets: dict[str, tuple[str, ...]],
+) -> Person:
+    return Person(installation, lone_site, "0571-002", secrets[migrated_sqlite_url][0])
 
 
 def codes(person: Person) -> list[str]:

@@ -50,10 +50,10 @@ def leaves(
     "kind",
     [DispositionKind.withdrew_questionnaires, DispositionKind.withdrew_study, DispositionKind.screen_failure],
 )
+@pytest.mark.usefixtures("randomised")
 def test_an_exit_stops_what_has_not_opened_and_ends_what_is_open(
     person: Person, kind: DispositionKind
 ) -> None:
-    person.randomise(DAY0, START)
     leaves(person, kind, "2026-04-10", 40)
     at = START + days(41)
     assert slot_status(person.slot("W12"), at) is Status.not_expected
@@ -63,8 +63,8 @@ def test_an_exit_stops_what_has_not_opened_and_ends_what_is_open(
 
 
 @pytest.mark.req("REP-03")
+@pytest.mark.usefixtures("randomised")
 def test_death_is_never_missing_data(person: Person) -> None:
-    person.randomise(DAY0, START)
     leaves(person, DispositionKind.death, "2026-04-10", 41, Owner.edc)
     at = START + days(60)
     slot = person.slot("W6")
@@ -82,8 +82,8 @@ def test_a_death_in_the_running_month_counts_today(person: Person) -> None:
     assert leaves(person, DispositionKind.death, "2026-03", 5).effective_on == date(2026, 3, 7)
 
 
+@pytest.mark.usefixtures("randomised")
 def test_withdrawal_from_treatment_keeps_questionnaires_and_opens_et(person: Person) -> None:
-    person.randomise(DAY0, START)
     leaves(person, DispositionKind.withdrew_treatment, "2026-03-20", 20)
     at = START + days(20)
     assert slot_status(person.slot("ET"), at) is Status.overdue or slot_status(person.slot("ET"), at) in {
@@ -118,8 +118,8 @@ def test_an_exit_revokes_invitations(person: Person) -> None:
 
 
 @pytest.mark.req("AUD-01")
+@pytest.mark.usefixtures("randomised")
 def test_a_mistake_is_taken_back_by_a_new_entry(person: Person) -> None:
-    person.randomise(DAY0, START)
     leaves(person, DispositionKind.withdrew_study, "2026-03-05", 5)
     undo_disposition(
         StaffContext(person.installation, person.nurse, START + days(6)),
@@ -193,8 +193,8 @@ def test_undoing_needs_a_reason_and_something_to_undo(person: Person) -> None:
 
 
 @pytest.mark.req("REP-03", "EDC-04")
+@pytest.mark.usefixtures("randomised")
 def test_an_undone_withdrawal_from_treatment_takes_its_date_and_its_visit_back(person: Person) -> None:
-    person.randomise(DAY0, START)
     leaves(person, DispositionKind.withdrew_treatment, "2026-03-05", 5)
     push_all(person.installation, START + days(5))
     assert feed_types(person.installation, "ET") == ["assessment.opened"]
@@ -206,8 +206,8 @@ def test_an_undone_withdrawal_from_treatment_takes_its_date_and_its_visit_back(p
     assert (person.slot("ET").excused, person.slot("ET").opens_on) == (None, date(2026, 3, 6))
 
 
+@pytest.mark.usefixtures("randomised")
 def test_what_is_begun_after_a_withdrawal_that_is_undone_stays_and_is_flagged(person: Person) -> None:
-    person.randomise(DAY0, START)
     leaves(person, DispositionKind.withdrew_treatment, "2026-03-05", 5)
     person.begin("ET", START + days(5))
     _undo(person, 6)
@@ -216,8 +216,8 @@ def test_what_is_begun_after_a_withdrawal_that_is_undone_stays_and_is_flagged(pe
     assert slot_status(begun, START + days(6)) in ANSWERABLE
 
 
+@pytest.mark.usefixtures("randomised")
 def test_the_earlier_of_two_withdrawals_counts_again_once_the_later_is_undone(person: Person) -> None:
-    person.randomise(DAY0, START)
     leaves(person, DispositionKind.withdrew_treatment, "2026-03-03", 5)
     leaves(person, DispositionKind.withdrew_treatment, "2026-03-05", 5)
     assert person.slot("ET").opens_on == date(2026, 3, 5)
@@ -226,9 +226,9 @@ def test_the_earlier_of_two_withdrawals_counts_again_once_the_later_is_undone(pe
 
 
 @pytest.mark.req("REP-03", "EDC-04")
+@pytest.mark.usefixtures("randomised")
 def test_a_death_to_the_month_and_then_to_the_day_leaves_nothing_missed(person: Person) -> None:
     """The days between the stated day and the report were told as missed; the dead are not missing data."""
-    person.randomise(DAY0, START)
     push_all(person.installation, START + days(25))
     assert "diary.missed" in _types(person)
     leaves(person, DispositionKind.death, "2026-03", 26)

@@ -109,8 +109,8 @@ def test_who_never_had_a_phone_chooses_a_pin_on_the_tablet(lone: Person) -> None
     assert seen.invitations == ()
 
 
+@pytest.mark.usefixtures("randomised")
 def test_a_tablet_is_not_handed_over_for_what_cannot_be_filled_in(lone: Person) -> None:
-    lone.randomise(START.date(), START)
     newcomer(lone.installation, lone.site, "0571-008", born_on=None)
     unknown = Person(confirming(lone.installation, SecondCheck.birth_date), lone.site, "0571-008")
     entry = DispositionEntry(

@@ -168,8 +168,8 @@ def test_paper_that_lay_apart_and_is_accepted_says_that_it_is_paper(lone: Person
     assert verify_trail(lone.installation) == []
 
 
+@pytest.mark.usefixtures("randomised")
 def test_a_paper_diary_that_was_late_takes_its_reason(lone: Person) -> None:
-    lone.randomise(TODAY, START)
     well = paper(TODAY + timedelta(days=2), answers=[TypedAnswer("any_symptom", "0")], helped_by="family")
     assert refusal(lambda: enter(lone, well, visit="D0")) == ("late_reason_needed", "late_reason")
     enter(lone, replace(well, late_reason="too_ill"), visit="D0")

@@ -174,8 +174,8 @@ def test_differing_and_earlier_dates_are_listed(installation: Installation, pers
     assert dates["progression"].current is None
 
 
+@pytest.mark.usefixtures("randomised")
 def test_a_blinded_plan_hides_what_reveals_the_arm(installation: Installation, person: Person) -> None:
-    person.randomise(START.date(), START)
     assign(person, "SBRT", 0)
     ended = START + days(18)
     person.anchor("sbrt_end", ended.date(), ended)

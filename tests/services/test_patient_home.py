@@ -81,8 +81,8 @@ def test_a_form_not_begun_has_no_grace(person: Person) -> None:
     assert get_home(ParticipantContext(person.installation, person.participant(closes), closes)).due == ()
 
 
+@pytest.mark.usefixtures("randomised")
 def test_who_left_is_promised_nothing(person: Person) -> None:
-    person.randomise(TODAY, START)
     left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site)
     record_disposition(
         StaffContext(person.installation, person.nurse, START), person.site.study_id, person.subject, left
@@ -91,8 +91,8 @@ def test_who_left_is_promised_nothing(person: Person) -> None:
     assert found.next_on is None
 
 
+@pytest.mark.usefixtures("randomised")
 def test_what_was_sent_is_listed_without_its_answers(person: Person, people: Callable[[int], Person]) -> None:
-    person.randomise(TODAY, START)
     person.begin("D0", START)
     diary = person.submit("D0", START, {"any_symptom": 0})
     at = START + days(1 / 1440)
@@ -162,8 +162,8 @@ def test_forms_of_a_visit_come_in_the_order_of_the_plan_for_everybody(
         assert [form.name for form in shown.due] == [names[each] for each in order]
 
 
+@pytest.mark.usefixtures("randomised")
 def test_home_takes_three_queries_however_many_slots(person: Person) -> None:
-    person.randomise(TODAY, START)
     context = ParticipantContext(person.installation, person.participant(START), START)
     get_home(context)  # whether the study has packs is asked once per process
     with heard(person.installation.engine) as statements:
@@ -171,8 +171,8 @@ def test_home_takes_three_queries_however_many_slots(person: Person) -> None:
     assert verbs(statements).count("SELECT") == 3
 
 
+@pytest.mark.usefixtures("randomised")
 def test_the_outlook_is_what_home_shows_in_one_query(person: Person) -> None:
-    person.randomise(TODAY, START)
     engine = person.installation.engine
     for day in (0, 1, 9, 40, 400):
         at = START + timedelta(days=day)
@@ -204,8 +204,8 @@ def test_a_diary_that_opens_in_the_evening_is_what_comes_next_until_then(lone: P
     assert {form.for_day for form in after.due} == {None, TODAY}
 
 
+@pytest.mark.usefixtures("randomised")
 def test_who_left_has_no_outlook(person: Person) -> None:
-    person.randomise(TODAY, START)
     left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site)
     record_disposition(
         StaffContext(person.installation, person.nurse, START), person.site.study_id, person.subject, left

@@ -28,8 +28,8 @@ from tests.services.reminded import feed_types, push_all, recorded
 DAY0 = date(2026, 3, 2)
 
 
+@pytest.mark.usefixtures("randomised")
 def test_a_visit_of_one_arm_is_expected_of_that_arm_alone(person: Person) -> None:
-    person.randomise(DAY0, START)
     assign(person, "SBRT", 0)
     assert slot_status(person.slot("EOT"), START) is Status.waiting
     assign(person, "SOC", 1)
@@ -54,8 +54,8 @@ def test_a_diary_day_that_is_entered_needs_no_second_form(person: Person) -> Non
     assert (left.excused, left.out_of_plan) == (NOT_IN_PLAN, True)
 
 
+@pytest.mark.usefixtures("randomised")
 def test_an_exemption_outlasts_a_move(person: Person) -> None:
-    person.randomise(DAY0, START)
     nurse = StaffContext(person.installation, person.nurse, START)
     excuse_visit(nurse, person.site.study_id, person.subject, "W6", "no_translation")
     person.randomise(date(2026, 3, 3), START + days(1))
@@ -179,8 +179,8 @@ def test_a_mistaken_visit_can_be_cancelled_until_it_is_begun(person: Person) -> 
     assert person.slot("UNS-1").out_of_plan
 
 
+@pytest.mark.usefixtures("randomised")
 def test_codes_that_are_exchanged_are_given_one_after_the_other(person: Person) -> None:
-    person.randomise(DAY0, START)
     with person.installation.work(SYSTEM, START) as work:
         slots = {slot.visit: slot for slot in list_slot_records(work.session, person.row().id or 0)}
         exchange = {"D1": "D2", "D2": "D3", "D3": "D1"}

@@ -15,13 +15,11 @@ from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
 from app.services.clinic.participants.score_courses import ParticipantScores, get_participant_scores
 from app.services.core.context import ParticipantContext, StaffContext
-from app.services.core.installation import Installation
 from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Anchor
-from app.storage.tables.studies import Site
 from tests.heard import heard, verbs
 from tests.services.arms import assign, blinded
-from tests.services.people import START, Person, bound, colleague, days, enrolled, qlq
+from tests.services.people import START, Person, bound, colleague, days, qlq
 
 WEEK_6 = START + days(42)
 HOUR = timedelta(hours=1)
@@ -29,9 +27,9 @@ LATER = START + days(1)
 
 
 @pytest.fixture
-def alone(lone_installation: Installation, lone_site: Site) -> Person:
+def alone(lone: Person) -> Person:
     """Somebody on SQLite alone: what is read of them the same on both databases."""
-    return enrolled(lone_installation, lone_site, "0571-001")
+    return lone
 
 
 def seen(person: Person, at: datetime = WEEK_6, role: Role = Role.INVESTIGATOR) -> ParticipantScores:
@@ -73,8 +71,8 @@ def test_scores_are_exact_and_compared_with_the_baseline(person: Person) -> None
     assert len(view.diary.days) == 43  # what has not opened yet is not there
 
 
+@pytest.mark.usefixtures("randomised")
 def test_a_missed_visit_is_a_gap_and_the_future_is_nothing(alone: Person) -> None:
-    alone.randomise(START.date(), START)
     (course,) = seen(alone, START + days(60)).instruments
     points = course.courses[0].points
     assert [(point.visit, point.missed, point.value) for point in points] == [

@@ -1,6 +1,6 @@
 """Several people act on one account: whoever waits in line judges what is true when it is their turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -8,12 +8,13 @@ from threading import Thread
 
 import pytest
 
-from app.domain.records.access import Role
+from app.domain.records.access import Grant, Role, staff_actor
 from app.domain.records.audit import AuditEvent
 from app.domain.records.staff_links import LinkPurpose
 from app.domain.refusal import Refused
 from app.services.accounts.staff_session import ABSOLUTE, MOST_BROWSERS, confirm_second_factor, sign_in_staff
 from app.services.core.context import StaffContext
+from app.services.core.installation import Installation
 from app.services.people.access_review import digest_access, record_review
 from app.services.people.managed_people import get_managed_person, list_study_people
 from app.services.people.own_account import change_own_password, renew_recovery_codes
@@ -29,11 +30,15 @@ from app.services.setup.studies import (
     enable_staff,
     open_site,
 )
+from app.storage.queries.participants import get_site_by_code
 from app.storage.queries.staff import list_grant_rows
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
+from app.storage.tables.studies import Site
 from tests.refusals import refused
+from tests.services.beginnings import SITE, grown, site_of
 from tests.services.people import site_entry
-from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code
+from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code, open_desk
+from tests.stages import Stage
 
 LOCAL = "local@example.org"
 HEAD_START = 0.3
@@ -63,12 +68,36 @@ class Ward:
         return self.desk.context(self.nurse_id)
 
 
-@pytest.fixture
-def ward(desk: Desk) -> Ward:
+def _ward(installation: Installation) -> Sequence[str]:
+    desk = open_desk(installation, site_of(installation))
     issued = desk.invite()
     secret, _codes = desk.join(issued)
     desk.later(minutes=1)
-    return Ward(desk, issued.staff_id, secret, desk.local(open_site(desk.system, STUDY, site_entry("0021"))))
+    there = desk.local(open_site(desk.system, STUDY, site_entry("0021")))
+    return secret, *map(str, (desk.admin_id, desk.other_id, issued.staff_id)), there.actor.id
+
+
+WARD = grown(_ward, SITE)
+
+
+@pytest.fixture
+def stage(stage: Stage | None, request: pytest.FixtureRequest) -> Stage | None:
+    return WARD if "ward" in request.fixturenames else stage
+
+
+@pytest.fixture
+def ward(
+    installation: Installation, site: Site, migrated_url: str, secrets: dict[str, tuple[str, ...]]
+) -> Ward:
+    secret, *numbers, local = secrets[migrated_url]
+    admin, other, nurse = map(int, numbers)
+    desk = Desk(installation, site, admin, other)
+    desk.later(minutes=1)
+    with installation.read() as session:
+        there = get_site_by_code(session, site.study_id, "0021")
+    grants = (Grant(Role.ADMIN, there.study_id, there.id),)
+    actor = staff_actor(int(local.rpartition(":")[2]), grants)
+    return Ward(desk, nurse, secret, StaffContext(installation, actor, desk.at))
 
 
 def in_line(

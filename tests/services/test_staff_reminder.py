@@ -42,12 +42,6 @@ ZONE = ZoneInfo("Asia/Shanghai")
 Change = Callable[[Participant], None]
 
 
-@pytest.fixture
-def reader(installation: Installation, site: Site) -> Person:
-    """Somebody who wants reminders, with an open baseline."""
-    return reminded(installation, site)
-
-
 def baseline(person: Person) -> Slot:
     with person.installation.read() as session:
         own = select(Slot).where(Slot.participant_id == person.row().id)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 import sqlalchemy as sa
@@ -228,8 +228,8 @@ def test_no_acknowledged_answer_is_lost_beside_a_submission(person: Person) -> N
     assert stored == {f"q{number}" for number, code in outcomes.items() if code is None}
 
 
+@pytest.mark.usefixtures("randomised")
 def test_a_diary_keeps_only_what_was_asked(person: Person) -> None:
-    person.randomise(date(2026, 3, 2), START)
     person.begin("D0", START)
     receipt = person.submit("D0", START, {"any_symptom": 0, "fatigue": 7})
     assert receipt.repeated is False

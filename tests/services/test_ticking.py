@@ -45,12 +45,6 @@ W6_OPENS = date(2026, 4, 8)  # 4 March + 6 weeks - 7 days
 W6_CLOSES = date(2026, 4, 22)
 
 
-@pytest.fixture
-def reader(installation: Installation, site: Site) -> Person:
-    """Somebody who wants reminders."""
-    return reminded(installation, site)
-
-
 @pytest.mark.req("AVL-05")
 def test_an_opened_slot_is_told_once(installation: Installation, person: Person) -> None:
     assert push_all(installation, START) == SlotsProcessed(opened=1)

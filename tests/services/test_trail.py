@@ -1,6 +1,6 @@
 """Tampering behind the program's back is found: in chains, feeds and seals."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
@@ -16,8 +16,10 @@ from app.services.core.installation import Installation
 from app.storage.tables.audit import AuditChain, DaySeal
 from app.storage.tables.studies import Study
 from tests import postgres
-from tests.services.people import START, Person, days
+from tests.services.beginnings import SITE, grown, site_of
+from tests.services.people import START, Person, days, enrolled
 from tests.services.reminded import recorded
+from tests.stages import Stage
 
 Tamper = Callable[[str], None]
 SEALING = START + days(1)
@@ -62,12 +64,26 @@ def study_of(installation: Installation) -> Study:
         return session.exec(select(Study)).one()
 
 
-@pytest.fixture
-def history(installation: Installation, person: Person) -> Person:
-    """Somebody with a form sent, and a sealed day."""
+def _history(installation: Installation) -> Sequence[str]:
+    person = enrolled(installation, site_of(installation), "0571-001")
     person.begin("BL", START)
     person.submit("BL", START)
     assert seal_days(ClockContext(installation, SEALING)) == 1
+    return (person.cookie,)
+
+
+HISTORY = grown(_history, SITE)
+"""Somebody with a form sent, and a sealed day."""
+
+
+@pytest.fixture
+def stage(stage: Stage | None, request: pytest.FixtureRequest) -> Stage | None:
+    return HISTORY if "history" in request.fixturenames else stage
+
+
+@pytest.fixture
+def history(person: Person) -> Person:
+    """The person of that stage."""
     return person
 
 

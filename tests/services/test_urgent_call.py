@@ -56,9 +56,9 @@ def test_a_call_is_promised_for_a_day_on_which_somebody_is_there(person: Person)
     assert str(next_on(NIGHT)) == "2026-03-05"
 
 
+@pytest.mark.usefixtures("randomised")
 def test_paper_of_an_earlier_day_calls_nobody_on_the_day_of_its_entry(lone: Person) -> None:
     """A fever of yesterday, typed today, is old; one of today is urgent."""
-    lone.randomise(START.date(), START)
     today = START + timedelta(days=1)
     nurse, key = StaffContext(lone.installation, lone.nurse, today), lone.row().id or 0
     lone.cookie = bound(lone, today)
