@@ -141,12 +141,12 @@ def migrated_postgres(
     stage: stages.Stage | None,
     secrets: dict[str, tuple[str, ...]],
 ) -> Iterator[str]:
-    """The name of a PostgreSQL database in the current shape, at this test's stage."""
+    """The name of a PostgreSQL database in the current shape, at this test's stage, as it was grown."""
     grown = postgres_shelf.grown(stage)
-    name = postgres_cluster.create(grown.place)
+    name = postgres_cluster.borrow(grown.place)
     secrets[postgres_cluster.url(name, postgres.APP)] = grown.secrets
     yield name
-    postgres_cluster.drop(name)
+    postgres_cluster.give_back(name)
 
 
 @pytest.fixture

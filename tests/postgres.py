@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import urlencode
 
 import psycopg
@@ -35,6 +35,10 @@ PASSWORD = "test-only"
 _ROLES_LOCK = 5_710_001
 _PORT = "5432"
 _START_SECONDS = 30.0
+_KEPT = 4
+"""Copies that wait for the next test which asks for theirs; each takes eight megabytes."""
+_NEXT_TRANSACTION = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
+"""Whatever stores, locks a row or draws a number has a transaction with a number; what reads has none."""
 # $1 is the folder, the rest the server's command. INT is PostgreSQL's fast shutdown, QUIT its immediate one;
 # a signal's name on the pipe stops the server with it and starts it again.
 _SUPERVISOR = """
@@ -65,6 +69,8 @@ class Cluster:
     admin: str
     _supervisor: "subprocess.Popen[bytes] | None" = None
     _connected: "list[psycopg.Connection[tuple[Any, ...]]]" = field(default_factory=list, compare=False)
+    _borrowed: dict[str, tuple[str, int]] = field(default_factory=dict, compare=False)
+    _untouched: dict[str, str] = field(default_factory=dict, compare=False)
 
     def create(self, template: str | None = None) -> str:
         """Make a database owned by the owner role, empty or copied from `template`; return its name."""
@@ -80,7 +86,34 @@ class Cluster:
 
     def drop(self, database: str) -> None:
         """Remove a database, also when somebody is still connected."""
+        self._untouched.pop(database, None)
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+
+    def borrow(self, template: str) -> str:
+        """The name of a copy of `template`: one in which nothing was stored since it was made, or another."""
+        for name in [name for name, copied in self._untouched.items() if copied == template]:
+            del self._untouched[name]
+            if not self.count_connections(name):
+                break
+            self.drop(name)
+        else:
+            name = self.create(template)
+        self._borrowed[name] = template, self._asked(_NEXT_TRANSACTION)
+        return name
+
+    def give_back(self, database: str) -> None:
+        """Keep what was borrowed if no transaction has written anywhere on the server since, or drop it."""
+        template, before = self._borrowed.pop(database)
+        if self._asked(_NEXT_TRANSACTION) != before:
+            self.drop(database)
+            return
+        self._untouched[database] = template
+        if len(self._untouched) > _KEPT:
+            self.drop(next(iter(self._untouched)))
+
+    def count_connections(self, database: str) -> int:
+        """How many are connected to a database."""
+        return self._asked("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", database)
 
     def url(self, database: str, role: str = OWNER) -> str:
         """The SQLAlchemy address of a database for one role; the owner migrates, `APP` is the program."""
@@ -112,16 +145,25 @@ class Cluster:
             return connection.execute("SELECT pg_postmaster_start_time()").fetchone()
 
     def stop(self) -> None:
-        """Stop a server that was started here; a given one is left alone."""
+        """Stop a server that was started here; a given one is left alone, without what was kept on it."""
+        while self._untouched and self._supervisor is None:
+            self.drop(next(iter(self._untouched)))
         self._disconnect()
         if self._supervisor is not None and self._supervisor.stdin is not None:
             self._supervisor.stdin.close()
             self._supervisor.wait(timeout=_START_SECONDS)
 
     def _execute(self, statement: sql.Composed) -> None:
+        self._connection().execute(statement)
+
+    def _asked(self, query: LiteralString, *values: str) -> int:
+        (answer,) = self._connection().execute(query, values).fetchone() or (0,)
+        return int(answer)
+
+    def _connection(self) -> "psycopg.Connection[tuple[Any, ...]]":
         if not self._connected or self._connected[0].closed:
             self._connected[:] = [psycopg.connect(self.admin, autocommit=True)]
-        self._connected[0].execute(statement)
+        return self._connected[0]
 
     def _disconnect(self) -> None:
         while self._connected:

@@ -24,6 +24,10 @@ def _rows(url: str, statement: str) -> tuple[object, ...]:
         engine.dispose()
 
 
+def _connect(cluster: postgres.Cluster, name: str) -> "psycopg.Connection[tuple[int]]":
+    return psycopg.connect(cluster.url(name).replace("+psycopg", ""))
+
+
 def _gone(folder: Path) -> bool:
     until = time.monotonic() + 20
     while folder.exists() and time.monotonic() < until:
@@ -47,6 +51,29 @@ def test_a_copy_holds_what_the_template_holds(postgres_cluster: postgres.Cluster
     copy = postgres_cluster.create(template)
     assert _rows(postgres_cluster.url(copy), "SELECT seven FROM kept") == (7,)
     postgres_cluster.drop(copy)
+    postgres_cluster.drop(template)
+
+
+def test_a_copy_is_lent_again_only_if_nothing_was_stored_since(postgres_cluster: postgres.Cluster) -> None:
+    template = postgres_cluster.create()
+    with _connect(postgres_cluster, template) as owner:
+        owner.execute("CREATE TABLE kept (seven int)")
+        owner.execute("CREATE SEQUENCE numbers")
+    asked, stored = "SELECT count(*) FROM kept", "INSERT INTO kept VALUES (7)"
+    lent = []
+    for statement in (asked, asked, "SELECT nextval('numbers')", asked, stored, asked):
+        lent.append(postgres_cluster.borrow(template))
+        with _connect(postgres_cluster, lent[-1]) as connection:
+            connection.execute(statement)
+            connection.rollback()  # what is taken back has moved rows and numbers all the same
+        while postgres_cluster.count_connections(lent[-1]):
+            time.sleep(0.01)
+        postgres_cluster.give_back(lent[-1])
+    assert [lent.index(name) for name in lent] == [0, 0, 0, 3, 3, 5]
+    with _connect(postgres_cluster, lent[-1]):
+        another = postgres_cluster.borrow(template)
+    assert another != lent[-1], "somebody was still connected"
+    postgres_cluster.drop(another)
     postgres_cluster.drop(template)
 
 

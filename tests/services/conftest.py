@@ -107,7 +107,8 @@ def desk(
     """The two administrators of the study."""
     if stage is not DESK:
         return open_desk(installation, site)
-    return Desk(installation, site, *map(int, secrets[migrated_url]))
+    admin, other = map(int, secrets[migrated_url])
+    return Desk(installation, site, admin, other)
 
 
 @pytest.fixture
