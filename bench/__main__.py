@@ -76,7 +76,7 @@ def main(words: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     cluster = postgres.start(fsync=not scale.tiny, settings=_SERVER)
     try:
-        with hello(scale.workers) as bare, ExitStack() as until_end:
+        with hello(scale.workers, forked=scale.tiny) as bare, ExitStack() as until_end:
             failed = take(Run(cluster, scale, bare, until_end), {name: PASSES[name] for name in chosen})
     finally:
         cluster.stop()

@@ -14,10 +14,10 @@ from bench.grown import add_live, add_participants
 from bench.run import Run, listening
 from bench.trial import Trial, trial
 
-PEOPLE = 100_000
+PEOPLE, LEAST, TINY_LEAST = 100_000, 600, 200
 SLOTS_EACH = 10
-TICKS = 50
-BATCHES = 9
+TICKS, TINY_TICKS = 50, 3
+BATCHES, TINY_BATCHES = 9, 1
 _QUEUED = """
 INSERT INTO message (slot_id, participant_id, window_version, kind, state, channel, key, lease_until,
                      attempts, queued_at)
@@ -28,21 +28,23 @@ FROM slot ORDER BY id LIMIT {count}
 
 def clockwork(run: Run) -> Iterator[Figure]:
     """No row is swept: one query says whether anything is owed, one statement claims it."""
-    people = run.scale.of(PEOPLE, 600)
+    tiny = run.scale.tiny
+    people = run.scale.of(PEOPLE, TINY_LEAST if tiny else LEAST)
+    ticks, batches = (TINY_TICKS, TINY_BATCHES) if tiny else (TICKS, BATCHES)
     with trial(run.cluster, run.scale.of(40, 2)) as made:
         add_participants(made, people)
         add_live(made, people, SLOTS_EACH)
         seal_days(ClockContext(made.installation, made.at))
-        idle = _idle(made)
+        idle = _idle(made, ticks)
         yield at_most(f"idle tick beside {people * SLOTS_EACH:,} slots, SQL", idle, 1, milliseconds)
-        made.execute(_QUEUED.format(at=made.at.isoformat(), count=BATCH * (BATCHES + 1)))
+        made.execute(_QUEUED.format(at=made.at.isoformat(), count=BATCH * (batches + 1)))
         made.execute("ANALYZE message")
-        yield at_most(f"claim {BATCH} reminders", _claims(made), 40, milliseconds)
+        yield at_most(f"claim {BATCH} reminders", _claims(made, batches), 40, milliseconds)
 
 
-def _idle(made: Trial) -> float:
+def _idle(made: Trial, ticks: int) -> float:
     taken: list[float] = []
-    for _tick in range(TICKS):
+    for _tick in range(ticks):
         with listening(made.installation.engine) as heard:
             owed = find_due_work(ClockContext(made.installation, made.at))
         if owed.slots or owed.messages or owed.seals:
@@ -51,10 +53,10 @@ def _idle(made: Trial) -> float:
     return median(taken)
 
 
-def _claims(made: Trial) -> float:
+def _claims(made: Trial, batches: int) -> float:
     """Milliseconds of one claim, its durable commit included."""
     at, taken = made.at + timedelta(seconds=1), []
-    for _batch in range(BATCHES):
+    for _batch in range(batches):
         began = time.perf_counter()
         claimed = claim_messages(ClockContext(made.installation, at))
         taken.append((time.perf_counter() - began) * 1000)

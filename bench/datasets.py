@@ -2,12 +2,9 @@
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ from app.storage.tables.feed import FeedEvent
 from bench.figures import Figure, at_most
 from bench.grown import add_slots
 from bench.run import Run
+from bench.spending import spend
 from bench.trial import STUDY, ZONE, Trial, sqlite_trial
 from tests.services.dataset_stage import complete_diary
 from tests.services.people import START, Person, enrolled, qlq
@@ -32,7 +30,6 @@ FORMS = len(VISITS) + len(DIARY)
 FORMATS = ("csv", "ndjson", "json", "xpt", "parquet")
 CUT = "WHOLE"
 _MOST_MEGABYTES = 300
-_ROOT = Path(__file__).parents[1]
 _FEED = "study_id,seq,type,ref,version,site_id,recorded_at,line,hash"
 _FIRST_KEY = 1000
 """Keys of the grown participants begin above that of the one who really answered."""
@@ -50,14 +47,6 @@ with open(sys.argv[2], "w", newline="", encoding="utf-8") as file:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Spent:
-    """Seconds of CPU and the most megabytes of a process."""
-
-    seconds: float
-    megabytes: float
-
-
 def datasets(run: Run) -> Iterator[Figure]:
     """CPU of one process for all five formats, and its memory, which must not depend on the trial's size."""
     people = run.scale.of(PEOPLE, 1)
@@ -65,13 +54,14 @@ def datasets(run: Run) -> Iterator[Figure]:
         fill_whole_trial(made, people)
         make_cut(StaffContext(made.installation, SYSTEM, made.at), STUDY, CUT, "bench")
         file, folder = made.url.removeprefix("sqlite:///"), Path(name) / "out"
-        bare = _spend([sys.executable, "-c", _BARE, file, str(Path(name) / "bare.csv")], made)
+        environ, tiny = {**os.environ, "DAYBOOK_DATABASE_URL": made.url}, run.scale.tiny
+        bare = spend(["-c", _BARE, file, str(Path(name) / "bare.csv")], environ, forked=tiny)
         asked = [word for each in FORMATS for word in ("--format", each)]
-        command = [sys.executable, "-m", "app", "export", STUDY, "--cut", CUT, "--to", str(folder)]
-        ours = _spend([*command, "--purpose", "bench", *asked], made)
+        command = ["-m", "app", "export", STUDY, "--cut", CUT, "--to", str(folder)]
+        ours = spend([*command, "--purpose", "bench", *asked], environ, forked=tiny)
         records = sum(each["records"] or 0 for each in _files(folder) if each["name"].endswith(".csv"))
     row = f"export {people} people, {people * FORMS:,} forms, {records:,} records, 5 formats"
-    ratio = f"{ours.seconds / bare.seconds:.1f}"
+    ratio = f"{ours.seconds / max(bare.seconds, 0.001):.1f}"
     yield Figure(f"{row}, CPU", f"{ours.seconds:.1f} s", f"{bare.seconds:.1f} s", ratio)
     yield at_most("... memory of it", ours.megabytes, _MOST_MEGABYTES, lambda value: f"{value:.0f} MB")
 
@@ -79,18 +69,6 @@ def datasets(run: Run) -> Iterator[Figure]:
 def _files(folder: Path) -> list[dict[str, Any]]:
     files: list[dict[str, Any]] = json.loads((folder / "manifest.json").read_text("utf-8"))["files"]
     return files
-
-
-def _spend(command: list[str], made: Trial) -> _Spent:
-    environ = {**os.environ, "DAYBOOK_DATABASE_URL": made.url}
-    process = subprocess.Popen(
-        command, cwd=_ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _pid, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{command[3:5]} ended with {process.returncode}")
-    return _Spent(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def fill_whole_trial(made: Trial, people: int) -> None:

@@ -29,7 +29,7 @@ class Scale:
     @property
     def seconds(self) -> float:
         """How long a load lasts."""
-        return 0.05 if self.tiny else 6.0 if self.share >= 1 else 3.0
+        return 0.01 if self.tiny else 6.0 if self.share >= 1 else 3.0
 
     @property
     def tiny(self) -> bool:

@@ -1,17 +1,14 @@
 """The statistician's pass: a file of forms through the program's own command."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.figures import Figure, at_most
 from bench.run import Run
+from bench.spending import Spent, spend
 
 FORMS = 1_000_000
-_ROOT = Path(__file__).parents[1]
 _MOST_GROWTH = 10.0
 """Megabytes: memory must not depend on the length of the file."""
 _MOST_SHARE = 20.0
@@ -41,19 +38,23 @@ def scoring(run: Run) -> Iterator[Figure]:
         few, many = Path(name) / "few.csv", Path(name) / "many.csv"
         _write(few, 100)
         _write(many, forms)
-        start, least = _score(few)
-        spent, most = _score(many)
+        tiny = run.scale.tiny
+        least, most = _score(few, tiny), _score(many, tiny)
         scores = many.with_suffix(".out").read_bytes()
-        alone = _score(many, _ONE_BY_ONE)[0] - _score(few, _ONE_BY_ONE)[0]
+        alone = _score(many, tiny, _ONE_BY_ONE).seconds - _score(few, tiny, _ONE_BY_ONE).seconds
         if many.with_suffix(".out").read_bytes() != scores:
             raise RuntimeError("scored together, the forms have other scores")
-    whole = start + (spent - start) * FORMS / forms
+    start, grown = least.seconds, most.seconds - least.seconds
+    whole = start + grown * FORMS / forms
     counted = "" if forms == FORMS else f" (reckoned from {forms:,})"
     yield at_most(f"score {FORMS:,} forms{counted}, CPU", whole, 20, lambda value: f"{value:.1f} s")
-    share = 100 * (spent - start) / max(alone, 0.001)
+    share = 100 * grown / max(alone, 0.001)
     yield at_most("... of the CPU for one by one", share, _MOST_SHARE, lambda value: f"{value:.1f} %")
     yield at_most(
-        "... memory above that for 100 forms", most - least, _MOST_GROWTH, lambda value: f"{value:.0f} MB"
+        "... memory above that for 100 forms",
+        most.megabytes - least.megabytes,
+        _MOST_GROWTH,
+        lambda value: f"{value:.0f} MB",
     )
 
 
@@ -70,12 +71,6 @@ def _write(path: Path, forms: int) -> None:
             file.write(f"{row}," + ",".join(cells) + "\n")
 
 
-def _score(source: Path, program: Sequence[str] = _COMMAND) -> tuple[float, float]:
-    """Seconds of CPU and the most megabytes of `daybook score`, or of another program."""
-    command = [sys.executable, *program, str(source), str(source.with_suffix(".out"))]
-    process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _pid, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"scoring ended with {process.returncode}")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+def _score(source: Path, forked: bool, program: Sequence[str] = _COMMAND) -> Spent:
+    """What `daybook score`, or another program, takes for this file."""
+    return spend([*program, str(source), str(source.with_suffix(".out"))], forked=forked)

@@ -6,24 +6,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import IO, Protocol
 
-from app.cli import main
 from app.cli.loading import load_module
 from bench.machine import Memory, children_of, cpu_of, memory_of
+from tests.forks import Fork, fork
 
 WORKERS = 2
 _ROOT = Path(__file__).parents[1]
 _PATIENCE_SECONDS = 60.0
-_FORKING = get_context("fork")
 _IMPORTED = ("app.cli.serving", "app.main")
 """What a server imports before anything else."""
+
+Process = Fork | subprocess.Popen[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +42,13 @@ class Served:
 
 
 @contextmanager
-def hello(workers: int = WORKERS) -> Iterator[Served]:
+def hello(workers: int = WORKERS, *, forked: bool = False) -> Iterator[Served]:
     """The bare application, served exactly as ours is."""
     port = _free_port()
     options = ["--workers", str(workers), "--port", str(port), "--no-access-log", "--no-server-header"]
     options += ["--log-level", "warning", "--ws", "none"]
-    command = [sys.executable, "-m", "uvicorn", *options, "bench.hello:app"]
-    with _running(partial(_program, command, _environment({})), port, workers) as served:
+    words = ["-m", "uvicorn", *options, "bench.hello:app"]
+    with _running(words, _environment({}), port, workers, forked) as served:
         yield served
 
 
@@ -72,69 +70,32 @@ def daybook(
     any figure but those of `start`.
     """
     port = _free_port()
-    words = ["serve", "--workers", str(workers), "--port", str(port)]
+    words = ["-m", "app", "serve", "--workers", str(workers), "--port", str(port)]
     environ = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": f"{scheme}://127.0.0.1:{port}"}
-    environ = _environment(environ | dict(settings or {}))
-    command = [sys.executable, "-m", "app", *words]
-    start = partial(_Fork, words, environ) if forked else partial(_program, command, environ)
-    with _running(start, port, workers) as served:
+    with _running(words, _environment(environ | dict(settings or {})), port, workers, forked) as served:
         yield served
-
-
-class _Process(Protocol):
-    """A server's process, as `subprocess` knows it."""
-
-    pid: int
-
-    def poll(self) -> int | None: ...
-
-    def terminate(self) -> None: ...
-
-    def wait(self, timeout: float) -> object: ...
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")} | dict(own)
 
 
-def _program(command: Sequence[str], environ: Mapping[str, str], log: IO[bytes]) -> _Process:
-    return subprocess.Popen(command, cwd=_ROOT, env=environ, stdout=log, stderr=log)
-
-
-class _Fork:
-    """A command of Daybook in a fork of this process."""
-
-    def __init__(self, words: Sequence[str], environ: Mapping[str, str], log: IO[bytes]) -> None:
-        for module in _IMPORTED:
-            load_module(module)
-        self._process = _FORKING.Process(target=_run, args=(words, environ, log.fileno()))
-        self._process.start()
-        self.pid = self._process.pid or 0
-
-    def poll(self) -> int | None:
-        return self._process.exitcode
-
-    def terminate(self) -> None:
-        self._process.terminate()
-
-    def wait(self, timeout: float) -> None:
-        self._process.join(timeout)
-
-
-def _run(words: Sequence[str], environ: Mapping[str, str], log: int) -> None:
-    """What the fork does."""
-    for stream in (1, 2):
-        os.dup2(log, stream)
-    os.environ.clear()
-    os.environ.update(environ)
-    sys.exit(main(words))
+def begin(words: Sequence[str], environ: Mapping[str, str], log: int, *, forked: bool) -> Process:
+    """Start `python` with these arguments, which writes into a file; `forked`: in a fork of this process."""
+    if not forked:
+        return subprocess.Popen([sys.executable, *words], cwd=_ROOT, env=environ, stdout=log, stderr=log)
+    for module in _IMPORTED:
+        load_module(module)
+    return fork(words, environ, log, log)
 
 
 @contextmanager
-def _running(start: Callable[[IO[bytes]], _Process], port: int, workers: int) -> Iterator[Served]:
+def _running(
+    words: Sequence[str], environ: Mapping[str, str], port: int, workers: int, forked: bool
+) -> Iterator[Served]:
     # The log goes to a file: a pipe that nobody reads would stop the server.
     with tempfile.TemporaryFile() as log:
-        process = start(log)
+        process = begin(words, environ, log.fileno(), forked=forked)
         try:
             if not _comes_up(process, port, workers if workers > 1 else 0):
                 log.seek(0)
@@ -151,12 +112,12 @@ def _free_port() -> int:
         return int(held.getsockname()[1])
 
 
-def _comes_up(process: _Process, port: int, children: int) -> bool:
+def _comes_up(process: Process, port: int, children: int) -> bool:
     until = time.monotonic() + _PATIENCE_SECONDS
     while process.poll() is None and time.monotonic() < until:
         if len(children_of(process.pid)) >= children and _answers(port):
             return True
-        time.sleep(0.1)
+        time.sleep(0.02)
     return False
 
 

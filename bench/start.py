@@ -2,8 +2,6 @@
 
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +11,8 @@ from pathlib import Path
 from bench.figures import Figure
 from bench.machine import children_of, cpu_of
 from bench.run import Run
+from bench.serving import Process, begin
+from bench.spending import spend
 from bench.trial import migrated
 from tests import postgres
 
@@ -26,7 +26,6 @@ LIBRARIES = (
     "\nimport apscheduler.schedulers.background, uvloop, httptools"
 )
 """What pyproject.toml fixes and a serving process uses; not Alembic, which only migrating needs."""
-_ROOT = Path(__file__).parents[1]
 _READY = b"Application startup complete"
 _PATIENCE_SECONDS = 300.0
 
@@ -38,7 +37,7 @@ def start(run: Run) -> Iterator[Figure]:
         with tempfile.TemporaryDirectory() as folder:
             # A tiny run uses the byte code that stands beside the modules, and starts nothing to make it.
             environ = _environment(run.cluster.url(name, postgres.APP), None if run.scale.tiny else folder)
-            programs = Programs(environ, run.bare.port)
+            programs = Programs(environ, run.bare.port, forked=run.scale.tiny)
             if not run.scale.tiny:
                 _make_byte_code(programs)
             runs, workers = (1, 2) if run.scale.tiny else (RUNS, WORKERS)
@@ -50,42 +49,37 @@ def start(run: Run) -> Iterator[Figure]:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Runs Python with this environment and tells the seconds of CPU."""
+    """Runs Python with this environment and tells the seconds of CPU.
+
+    `forked`: what imports much is run in forks of this process, where the figures mean nothing.
+    """
 
     environ: Mapping[str, str]
     hello_port: int
+    forked: bool = False
 
     def code(self, statements: str) -> float:
-        return self._whole("-c", statements)
+        return spend(["-c", statements], self.environ, forked=self.forked).seconds
 
     def help(self) -> float:
-        return self._whole("-m", "app", "--help")
+        return spend(["-m", "app", "--help"], self.environ).seconds
 
     def health(self) -> float:
         """Asks the bare application, whose answer costs this process nothing."""
-        return self._whole("-m", "app", "health", "--url", f"http://127.0.0.1:{self.hello_port}/")
+        words = ["-m", "app", "health", "--url", f"http://127.0.0.1:{self.hello_port}/"]
+        return spend(words, self.environ).seconds
 
     def serve(self, workers: int) -> float:
         """Until every worker is ready; the processes that watch over them count too."""
-        command = [sys.executable, "-m", "app", "serve", "--port", "0", "--workers", str(workers)]
+        words = ["-m", "app", "serve", "--port", "0", "--workers", str(workers)]
         with tempfile.NamedTemporaryFile() as log:
-            process = subprocess.Popen(command, cwd=_ROOT, env=self.environ, stdout=log, stderr=log)
+            process = begin(words, self.environ, log.fileno(), forked=self.forked)
             try:
                 _wait_until_ready(process, Path(log.name), workers)
                 return cpu_of((process.pid, *children_of(process.pid)))
             finally:
                 process.terminate()
                 process.wait(_PATIENCE_SECONDS)
-
-    def _whole(self, *words: str) -> float:
-        process = subprocess.Popen(
-            [sys.executable, *words], cwd=_ROOT, env=self.environ, stdout=subprocess.DEVNULL
-        )
-        _pid, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"{' '.join(words)} ended with {process.returncode}")
-        return used.ru_utime + used.ru_stime
 
 
 def _environment(url: str, folder: str | None) -> dict[str, str]:
@@ -103,7 +97,7 @@ def _make_byte_code(programs: Programs) -> None:
     programs.serve(1)
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path, workers: int) -> None:
+def _wait_until_ready(process: Process, log: Path, workers: int) -> None:
     until = time.monotonic() + _PATIENCE_SECONDS
     while log.read_bytes().count(_READY) < workers:
         if process.poll() is not None or time.monotonic() > until:
