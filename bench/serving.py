@@ -11,16 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.cli.loading import load_module
 from bench.machine import Memory, children_of, cpu_of, memory_of
 from tests.forks import Fork, fork
 
 WORKERS = 2
 _ROOT = Path(__file__).parents[1]
 _PATIENCE_SECONDS = 60.0
-_IMPORTED = ("app.cli.serving", "app.main")
-"""What a server imports before anything else."""
-
 Process = Fork | subprocess.Popen[bytes]
 
 
@@ -84,8 +80,6 @@ def begin(words: Sequence[str], environ: Mapping[str, str], log: int, *, forked:
     """Start `python` with these arguments, which writes into a file; `forked`: in a fork of this process."""
     if not forked:
         return subprocess.Popen([sys.executable, *words], cwd=_ROOT, env=environ, stdout=log, stderr=log)
-    for module in _IMPORTED:
-        load_module(module)
     return fork(words, environ, log, log)
 
 

@@ -18,8 +18,11 @@ from dataclasses import dataclass, field
 from resource import struct_rusage
 from typing import NoReturn
 
-from app.cli import main
+from app.cli import COMMANDS, main
+from app.cli.loading import load_module
 
+_DAYBOOK = ("-m", "app")
+_SERVING = ("serve", "demo")
 _PAUSE_SECONDS = 0.005
 _UNTOLD = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 """Warnings that an interpreter does not tell unless it is asked to."""
@@ -78,6 +81,8 @@ def fork(
 
     `prepare` is called in the fork before anything else, as that of `subprocess` is.
     """
+    if tuple(words[:2]) == _DAYBOOK:
+        _import_command(words[2])
     with warnings.catch_warnings():
         # Newer Pythons warn of a fork beside threads: those of a test process wait, and hold nothing.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -85,6 +90,13 @@ def fork(
     if pid == 0:
         _become(words, environ, (out, err), prepare or (lambda: None))
     return Fork(pid)
+
+
+def _import_command(name: str) -> None:
+    """What a command imports before anything else; here, so that the next fork has it too."""
+    load_module(f"app.cli.{COMMANDS[name][0].partition(':')[0]}")
+    if name in _SERVING:
+        load_module("app.main")
 
 
 def _become(
@@ -128,7 +140,7 @@ def _forget_the_parent() -> None:
 
 
 def _run(kind: str, what: str, *words: str) -> int:
-    if (kind, what) == ("-m", "app"):
+    if (kind, what) == _DAYBOOK:
         return main(words)
     sys.argv = [what if kind == "-m" else kind, *words]
     if kind == "-m":

@@ -3,14 +3,10 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import timedelta
-from typing import IO
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -22,11 +18,11 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import LEASE
 from app.services.setup.studies import open_site
-from app.settings import ROOT
 from app.storage.row_changes import participant_chain
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact
 from app.storage.tables.studies import Site
+from tests.forks import fork
 from tests.jobs.worker import work
 from tests.servers import Mailbox, mailbox
 from tests.services.people import START, site_entry
@@ -84,15 +80,6 @@ def queued(slot_id: int, participant_id: int) -> Message:
     )
 
 
-@contextmanager
-def forked_workers(count: int, *words: str) -> Iterator[tuple[list[int], IO[str]]]:
-    """The numbers of their processes, and what tells how each ended when all have."""
-    command = [sys.executable, "-m", "tests.jobs.worker", str(count), *words]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield [int(each) for each in process.stdout.readline().split()], process.stdout
-
-
 @pytest.mark.slow
 @pytest.mark.req("AVL-05")
 def test_four_workers_one_killed_and_no_reminder_twice(migrated_postgres_url: str) -> None:
@@ -104,13 +91,14 @@ def test_four_workers_one_killed_and_no_reminder_twice(migrated_postgres_url: st
             open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571")),
         )
         words = (migrated_postgres_url, box.url, KEY.decode())
-        with forked_workers(4, *words, AT.isoformat()) as (workers, told):
-            until = time.monotonic() + GUARD_SECONDS
-            while len(box.letters) < READERS // 4 and time.monotonic() < until:
-                time.sleep(0.01)
-            os.kill(workers[0], signal.SIGKILL)
-            ended = told.readline().split()
-        assert ended == [str(-signal.SIGKILL), "0", "0", "0"], "it was to be killed in the middle of its work"
+        program = ["-m", "tests.jobs.worker", *words, AT.isoformat()]
+        workers = [fork(program, os.environ, 1, 2) for _ in range(4)]
+        until = time.monotonic() + GUARD_SECONDS
+        while len(box.letters) < READERS // 4 and time.monotonic() < until:
+            time.sleep(0.01)
+        workers[0].send_signal(signal.SIGKILL)
+        ended = [each.wait(GUARD_SECONDS) for each in workers]
+        assert ended == [-signal.SIGKILL, 0, 0, 0], "it was to be killed in the middle of its work"
         work(*words, (AT + LEASE).isoformat())
         states = Counter(message.state for message in messages(installation))
         got = Counter(letter["To"] for letter in box.letters)

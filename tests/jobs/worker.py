@@ -1,6 +1,5 @@
-"""Workers forked from one process, as those of the server are: each ticks once at a given moment and ends."""
+"""A worker as those of the server are: ticks once at a given moment and ends."""
 
-import multiprocessing
 import sys
 from datetime import datetime
 
@@ -16,7 +15,7 @@ from tests.services.reminded import WORDS
 
 
 def work(url: str, relay: str, key: str, moment: str) -> None:
-    """What one worker does, with a connection of its own."""
+    """With a connection of its own."""
     at = datetime.fromisoformat(moment)
     installation = Installation(
         open_engine(url), library(), SecretBox(key.encode()), "https://d.test", CLOCK.id
@@ -27,19 +26,5 @@ def work(url: str, relay: str, key: str, moment: str) -> None:
     installation.engine.dispose()
 
 
-def main(count: str, *words: str) -> None:
-    """Print the numbers of so many workers, and how each of them ended."""
-    library()
-    forked = multiprocessing.get_context("fork")
-    workers = [forked.Process(target=work, args=words) for _ in range(int(count))]
-    for each in workers:
-        each.start()
-    sys.stdout.write(f"{' '.join(str(each.pid) for each in workers)}\n")
-    sys.stdout.flush()
-    for each in workers:
-        each.join()
-    sys.stdout.write(f"{' '.join(str(each.exitcode) for each in workers)}\n")
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    work(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""`daybook serve` as a program of its own, started and stopped by a test."""
+"""`daybook serve` as a process of its own, started and stopped by a test."""
 
 import os
 import socket
@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.cli.databases import prepare_database
 from app.settings import Settings
+from tests.forks import Fork, fork
 from tests.meta.sources import ROOT
 
 SECONDS = 600
@@ -23,7 +24,7 @@ SECONDS = 600
 class Server:
     """A running `daybook serve` and the file of its log."""
 
-    process: "subprocess.Popen[bytes]"
+    process: "Fork | subprocess.Popen[bytes]"
     base: str
     log_file: Path
 
@@ -58,10 +59,11 @@ class Server:
 
 
 @contextmanager
-def started(url: str, folder: Path, *options: str, **more: str) -> Iterator[Server]:
+def started(url: str, folder: Path, *options: str, program: bool = False, **more: str) -> Iterator[Server]:
     """Migrate the database and start the server on a free port; stop it at the end.
 
-    `more`: further variables of its environment.
+    `program`: by a new interpreter, not in a fork of this process. `more`: further variables of its
+    environment.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -69,16 +71,46 @@ def started(url: str, folder: Path, *options: str, **more: str) -> Iterator[Serv
     environ = {**os.environ, "DAYBOOK_DATABASE_URL": url, **more}
     prepare_database(Settings.from_environment(environ))
     log_file = folder / "server.log"
-    command = [sys.executable, "-m", "app", "serve", "--port", str(port), *options]
-    with (
-        log_file.open("wb") as log,
-        subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log) as process,
-    ):
+    words = ["-m", "app", "serve", "--port", str(port), *options]
+    with log_file.open("wb") as log:
+        if program:
+            command = [sys.executable, *words]
+            process: Fork | subprocess.Popen[bytes] = subprocess.Popen(
+                command, cwd=ROOT, env=environ, stdout=log, stderr=log
+            )
+        else:
+            process = fork(words, environ, log.fileno(), log.fileno())
         try:
             yield Server(process, f"http://127.0.0.1:{port}", log_file)
         finally:
             process.terminate()
             process.wait(SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run_at_once(
+    count: int, url: str, folder: Path, *words: str, prepare: Callable[[], object] | None = None
+) -> list[Ended]:
+    """One command in so many processes that begin together, each in a fork of this one."""
+    environ = {**os.environ, "DAYBOOK_DATABASE_URL": url}
+    places = [(folder / f"told-{number}.out", folder / f"told-{number}.err") for number in range(count)]
+    processes = []
+    for place in places:
+        with place[0].open("wb") as out, place[1].open("wb") as err:
+            processes.append(fork(["-m", "app", *words], environ, out.fileno(), err.fileno(), prepare))
+    codes = [each.wait(SECONDS) for each in processes]
+    return [
+        Ended(code, out.read_text("utf-8"), err.read_text("utf-8"))
+        for code, (out, err) in zip(codes, places, strict=True)
+    ]
 
 
 def status_of(url: str) -> int:

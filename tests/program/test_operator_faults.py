@@ -1,7 +1,5 @@
 """What an operator can mend is told in one line, and the exit code says of what kind it is."""
 
-import json
-import os
 import resource
 import sqlite3
 import subprocess
@@ -15,6 +13,7 @@ from app.cli import COMMANDS, main
 from app.storage.database.sqlite_file import serving_lock
 from app.storage.revisions import head_revision
 from tests.meta.sources import ROOT
+from tests.program.programs import Ended, run_at_once
 from tests.servers import free_socket
 
 AWAY = "postgresql+psycopg://me:test-only@127.0.0.1:9/daybook"
@@ -151,20 +150,10 @@ def test_workers_must_fit_the_server(daybook: Callable[..., Ran], migrated_postg
     assert (code, is_one_line(said), "DAYBOOK_WORKERS = 64: at most" in said) == (2, True, True)
 
 
-def run_program(url: str, *words: str, **more: object) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "app", *words]
-    environ = {**os.environ, "DAYBOOK_DATABASE_URL": url}
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=pipe, stderr=pipe, text=True, **more)  # type: ignore[call-overload, no-any-return]  # as the caller says
-
-
 def test_two_migrations_at_once_both_end_well(database_url: str, tmp_path: Path) -> None:
     """The second waits, and then says that the database is at the newest revision."""
-    command = [sys.executable, "-m", "tests.program.at_once", str(tmp_path), "migrate"]
-    environ = {**os.environ, "DAYBOOK_DATABASE_URL": database_url}
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True)
     said = f"The database is at the newest revision, {head_revision()}.\n"
-    assert json.loads(done.stdout) == [[0, said, ""], [0, said, ""]]
+    assert run_at_once(2, database_url, tmp_path, "migrate") == [Ended(0, said, "")] * 2
 
 
 def full_disk() -> None:
@@ -173,9 +162,10 @@ def full_disk() -> None:
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
-    with run_program(f"sqlite:///{tmp_path / 'daybook.sqlite3'}", "migrate", preexec_fn=full_disk) as program:
-        said = program.communicate()[1]
-    assert (program.returncode, is_one_line(said), "cannot write" in said) == (3, True, True), said
+    url = f"sqlite:///{tmp_path / 'daybook.sqlite3'}"
+    (program,) = run_at_once(1, url, tmp_path, "migrate", prepare=full_disk)
+    said = program.err
+    assert (program.code, is_one_line(said), "cannot write" in said) == (3, True, True), said
     with Path("/dev/full").open("w") as full:
         words = [sys.executable, "-m", "app", "check-questionnaires"]
         done = subprocess.run(words, check=False, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)

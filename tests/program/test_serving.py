@@ -1,4 +1,4 @@
-"""The server as a program of its own: started, ready, watched by its supervisor, stopped."""
+"""The server as a process of its own: started, ready, watched by its supervisor, stopped."""
 
 import os
 import re
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
+from tests import postgres
 from tests.program.programs import SECONDS, started, status_of
 
 UVICORN_PATIENCE_SECONDS = 5
@@ -40,10 +41,16 @@ def busy_neighbours(count: int) -> Iterator[Callable[[], None]]:
             each.wait()
 
 
+@pytest.fixture
+def owner_url(postgres_cluster: postgres.Cluster, migrated_postgres: str) -> str:
+    """A migrated database for the role that made it."""
+    return postgres_cluster.url(migrated_postgres)
+
+
 @pytest.mark.req("IAM-12")
 def test_the_program_serves_throttles_whatever_a_header_says_and_stops_when_told(tmp_path: Path) -> None:
     """Called from this machine, which the server's own reading of the header would believe."""
-    with started(f"sqlite:///{tmp_path / 'data' / 'daybook.sqlite3'}", tmp_path) as server:
+    with started(f"sqlite:///{tmp_path / 'data' / 'daybook.sqlite3'}", tmp_path, program=True) as server:
         server.wait_for(1)
         assert main(["health", "--url", f"{server.base}/readyz"]) == 0
         assert main(["health", "--url", f"{server.base}/nope"]) == 1
@@ -71,9 +78,9 @@ def _command_of(pid: int) -> bytes:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_server_that_is_stopped_while_its_workers_start_leaves_none(
-    postgres_url: str, tmp_path: Path, number: signal.Signals
+    owner_url: str, tmp_path: Path, number: signal.Signals
 ) -> None:
-    with started(postgres_url, tmp_path, "--workers", "4") as server:
+    with started(owner_url, tmp_path, "--workers", "4") as server:
         workers = server.wait_for_fork()
         server.process.send_signal(number)
         assert server.process.wait(SECONDS) in (0, -number)
@@ -84,14 +91,14 @@ def test_a_server_that_is_stopped_while_its_workers_start_leaves_none(
 
 @pytest.mark.slow
 def test_workers_are_forked_a_slow_one_is_not_killed_and_a_dead_one_is_replaced(
-    postgres_url: str, tmp_path: Path
+    owner_url: str, tmp_path: Path
 ) -> None:
     """Four are forked and start while two neighbours are busy; then one does not answer for longer than
     uvicorn waits, and one is killed.
 
     A fork has the command line of its supervisor; a new interpreter would have one of its own.
     """
-    with started(postgres_url, tmp_path, "--workers", "4") as server:
+    with started(owner_url, tmp_path, "--workers", "4") as server:
         with busy_neighbours(2) as begin:
             server.wait_for_fork()
             begin()
