@@ -1,5 +1,6 @@
 """The trail's chains: what they prove, and every way of breaking one."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -134,6 +135,19 @@ def test_one_spelling_of_a_value() -> None:
         == '{"at":"2026-03-05T02:00:00.123Z","on":"2026-03-05"}'
     )
     assert format_instant(shanghai) == "2026-03-05T02:00:00.123Z"
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(JSON_VALUES)
+def test_a_value_is_spelled_as_the_standard_library_spells_it(value: object) -> None:
+    spelled = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert canonical_json(value) == spelled
 
 
 @pytest.mark.req("AUD-11")

@@ -69,7 +69,7 @@ def rest_on_known(
         base = max(answer.base, before) if follows_own else answer.base
         if base >= before:
             known[answer.seq] = before + 1
-        resting.append(replace(answer, base=base))
+        resting.append(answer if base == answer.base else replace(answer, base=base))
     return tuple(resting)
 
 

@@ -210,7 +210,7 @@ class IntegrityFault:
 
 def canonical_json(value: object) -> str:
     """One spelling of a JSON value: sorted keys, no spaces, UTF-8, instants as UTC with milliseconds."""
-    return _CANONICAL.encode(value)
+    return "".join(_encode(value, 0))
 
 
 def _spell(value: object) -> str:
@@ -219,8 +219,11 @@ def _spell(value: object) -> str:
     return str(value)
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_spell)
 _spell_text = json.encoder.encode_basestring
+# `json.JSONEncoder` makes one of these for each value, which takes as long as to spell the value.
+_encode = json.encoder.c_make_encoder(  # type: ignore[attr-defined]  # typeshed leaves it out
+    None, _spell, _spell_text, None, ":", ",", True, False, True
+)
 
 
 def format_instant(at: datetime) -> str:
