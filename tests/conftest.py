@@ -23,6 +23,7 @@ settings.load_profile("daybook")
 # The same of a page: its own five seconds are a verdict on the machine.
 expect.set_options(timeout=60_000)
 statements.share_compiled()
+statements.share_learned()
 # Thousands of modules, tests and tables that stay: looking for garbage among them took a tenth of all time.
 gc.set_threshold(20_000, 20, 20)
 

@@ -42,6 +42,8 @@ from app.storage.database.written_tables import WrittenTables
 WRITES = "daybook_writes"
 """Connection option of a unit of work; without it the database itself refuses to write."""
 
+_WRITING = "daybook_writing"
+"""Engine option: this engine as a unit of work takes it, made once."""
 _AUTOCOMMIT = "daybook_autocommit"
 """Engine option: the pool of the hot paths, beside the one of everything else."""
 _PAGES = "daybook_pages"
@@ -93,7 +95,16 @@ def open_engine(
     """
     address = parse_address(url)
     if address.get_backend_name() == "sqlite":
-        return _open_sqlite_engine(address, pool_size)
+        engine = _open_sqlite_engine(address, pool_size)
+    else:
+        engine = _open_postgresql_engine(address, pool_size, statement_seconds, encrypted=encrypted)
+    engine.update_execution_options(**{_WRITING: write_engine(engine)})
+    return engine
+
+
+def _open_postgresql_engine(
+    address: sa.URL, pool_size: int, statement_seconds: int, *, encrypted: bool
+) -> Engine:
     beside = _open_at_once(
         address, pool_size, postgresql_arguments(statement_seconds), execution_options={WRITES: True}
     )
@@ -173,7 +184,8 @@ def _open_sqlite_engine(address: sa.URL, pool_size: int) -> Engine:
 
 def write_engine(engine: Engine) -> Engine:
     """The same pool for a unit of work, or for a hot statement that is more than one statement."""
-    return engine.execution_options(**{WRITES: True})
+    writing: Engine | None = engine.get_execution_options().get(_WRITING)
+    return writing or engine.execution_options(**{WRITES: True})
 
 
 def autocommit_engine(engine: Engine) -> Engine:

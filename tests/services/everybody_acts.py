@@ -14,7 +14,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from app.domain.desk.matters import DECISIONS
 from app.domain.plans.plan import Owner, Plan
@@ -56,6 +56,7 @@ from app.services.schedule.schedule_check import MENDABLE, list_schedule_faults
 from app.storage.queries.feed_pages import read_feed_head, read_feed_page, read_latest_events
 from app.storage.queries.slots import list_slots, slot_status
 from app.storage.tables.capture import PaperEntry
+from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.services.amending import longer_diary, weekly_diary, with_versions
@@ -85,6 +86,7 @@ class EverybodyActs(RuleBasedStateMachine):
         super().__init__()
         self.first = self._feed_head()
         self.person = self.enrol(next(_numbers))
+        self.key = self.person.row().id or 0
         self.now = START
         self.ticked = False
 
@@ -105,7 +107,7 @@ class EverybodyActs(RuleBasedStateMachine):
 
     def slots(self) -> list[Slot]:
         with self.installation.read() as session:
-            return list(list_slots(session, self.person.row().id or 0))
+            return list(list_slots(session, self.key))
 
     # Their acts; what is refused changes nothing
 
@@ -253,10 +255,9 @@ class EverybodyActs(RuleBasedStateMachine):
         if names := [each.name for each in open_matters if each.name.kind in DECISIONS]:
             name = names[place % len(names)]
             with suppress(Refused):
-                number, decisions = self.person.row().id or 0, DECISIONS[name.kind]
-                shown = get_matter(context, number, name).shown
+                decisions, shown = DECISIONS[name.kind], get_matter(context, self.key, name).shown
                 entry = SettlementEntry(decisions[choice % len(decisions)], "looked up in the file", shown)
-                settle_matter(context, number, name, entry)
+                settle_matter(context, self.key, name, entry)
 
     @rule(version=st.sampled_from(["2.0", "3.0"]))
     def operator_amends(self, version: str) -> None:
@@ -287,7 +288,7 @@ class EverybodyActs(RuleBasedStateMachine):
 
     @rule()
     def clock_ticks(self) -> None:
-        process_due_slots(ClockContext(self.installation, self.now), self.person.row().id or 0)
+        process_due_slots(ClockContext(self.installation, self.now), self.key)
         self.ticked = True
 
     # The law
@@ -299,7 +300,12 @@ class EverybodyActs(RuleBasedStateMachine):
         check_versions(events)
         told = {str(event["ref"]): event for event in events}
         self._check_snapshot(told)
-        for slot in self.slots():
+        with self.installation.read() as session:
+            self._check_live(session, told)
+
+    def _check_live(self, session: Session, told: dict[str, Event]) -> None:
+        row = session.get_one(Participant, self.key)
+        for slot in list_slots(session, self.key):
             live = feed_state(slot_status(slot, self.now)).value
             if slot.public_id in told:
                 said = told[slot.public_id]["data"]["slot"]
@@ -313,16 +319,15 @@ class EverybodyActs(RuleBasedStateMachine):
                 assert (live == "submitted") == ("answers" in told[slot.public_id]["data"])
             else:
                 assert live in ("not_opened", "not_expected", "excused")
-        self._check_windows()
+        self._check_windows(session, row)
+        check_facts(session, row, told)
         clock = ClockContext(self.installation, self.now)
-        with self.installation.read() as session:
-            check_facts(session, self.person.row(), told)
-            assert list(find_stale_slots(clock, session, self.person.row().id or 0)) == []
+        assert list(find_stale_slots(clock, session, self.key)) == []
 
     def _entered(self) -> frozenset[int]:
         """The forms that somebody entered from paper, once or twice."""
         with self.installation.read() as session:
-            mine = PaperEntry.participant_id == self.person.row().id
+            mine = PaperEntry.participant_id == self.key
             return frozenset(session.exec(select(PaperEntry.slot_id).where(mine)))
 
     def _feed_head(self) -> int:
@@ -342,13 +347,10 @@ class EverybodyActs(RuleBasedStateMachine):
         latest = [json.loads(row.line) for row in rows]
         assert {event["ref"]: event for event in latest} == told
 
-    def _check_windows(self) -> None:
+    def _check_windows(self, session: Session, row: Participant) -> None:
         """Each form that nobody has begun is where the plan has it, and no day ahead is without one."""
-        with self.installation.read() as session:
-            plan = get_plan_of(self.installation, session, self.person.row())
-            faults = list_schedule_faults(
-                self.installation.library, session, plan, self.person.row(), self.now
-            )
+        plan = get_plan_of(self.installation, session, row)
+        faults = list_schedule_faults(self.installation.library, session, plan, row, self.now)
         assert MENDABLE.isdisjoint(fault.kind for fault in faults), faults
 
 

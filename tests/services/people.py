@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
-from sqlmodel import select
+import sqlalchemy as sa
+from sqlmodel import col, select
 
 from app.definitions.library import Library, load_library
 from app.domain.capture.answers import SubmittedAnswer
@@ -24,7 +25,6 @@ from app.services.core.installation import Installation
 from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol_participant, issue_invitation
 from app.services.setup.studies import SiteEntry
-from app.storage.queries.participants import get_participant
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
@@ -49,6 +49,20 @@ def colleague(role: Role, site: Site, everywhere: bool = False) -> Actor:
     return Actor(ActorKind.STAFF, f"{role.value}@{site.code}", role.value, (grant,))
 
 
+_ROW = select(Participant).where(
+    Participant.study_id == sa.bindparam("study"), Participant.subject == sa.bindparam("subject")
+)
+_SLOT = (
+    select(Slot)
+    .join(Participant, col(Participant.id) == col(Slot.participant_id))
+    .where(
+        Participant.study_id == sa.bindparam("study"),
+        Participant.subject == sa.bindparam("subject"),
+        Slot.visit == sa.bindparam("visit"),
+    )
+)
+
+
 @dataclass
 class Person:
     """A participant and the browser they use; every step goes through the real use cases."""
@@ -67,15 +81,14 @@ class Person:
             return authenticate(self.installation, session, self.cookie, at)
 
     def slot(self, visit: str) -> Slot:
+        own = {"study": self.site.study_id, "subject": self.subject, "visit": visit}
         with self.installation.read() as session:
-            found = get_participant(session, self.site.study_id, self.subject)
-            return session.exec(
-                select(Slot).where(Slot.visit == visit, Slot.participant_id == found.id)
-            ).one()
+            return session.exec(_SLOT, params=own).one()
 
     def row(self) -> Participant:
+        own = {"study": self.site.study_id, "subject": self.subject}
         with self.installation.read() as session:
-            return get_participant(session, self.site.study_id, self.subject)
+            return session.exec(_ROW, params=own).one()
 
     def anchor(
         self, kind: str, on: date, at: datetime, confirmed: bool = True, source: Owner = Owner.site

@@ -248,17 +248,18 @@ def test_whatever_is_pressed_and_however_late_it_leaves_nobody_gets_too_many(
     """By staff one a day, by rule one a day; a form at most twice the number of its plan."""
     installation = with_short_diary(installation)
     person, at = reminded(installation, site, next(NUMBERS)), START
+    key, form = person.row().id or 0, baseline(person).public_id
     for act, hours in acts:
         at += timedelta(hours=hours)
         if act == "ask":
             with suppress(Refused):
-                ask(person, at)
+                queue_staff_reminder(StaffContext(installation, person.nurse, at), key, form)
         elif act == "tick":
             push_all(installation, at)
         else:
             deliver(installation, at)
     with installation.read() as session:
-        own = select(Message).where(Message.participant_id == person.row().id, Message.state == "sent")
+        own = select(Message).where(Message.participant_id == key, Message.state == "sent")
         sent = [(row.kind, row.settled_at or at) for row in session.exec(own.order_by("settled_at"))]
     assert len(sent) <= 6
     days = [(local_day(left, "Asia/Shanghai"), kind.startswith("staff:")) for kind, left in sent]
