@@ -19,22 +19,20 @@ from app.notify.breaker import FAILURES, CircuitBreaker
 from app.notify.channel import MessageText, SendFailed
 from app.notify.smtp import SmtpChannel
 from app.services.audit.audit_verification import verify_trail
-from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import PATIENCE, MessageSender
-from app.services.setup.studies import open_site
 from app.storage.act_keys import read_page_epoch
 from app.storage.tables.acts import ActKey
 from app.storage.tables.studies import Site
 from tests.forging import allow_everything
 from tests.heard import heard
 from tests.services.alerted import send_in_pain, watched
-from tests.services.people import START, enrolled, site_entry
+from tests.services.beginnings import begun, installed_at, site_of
+from tests.services.people import START, enrolled
 from tests.services.reminded import (
     WORDS,
     MailServer,
     feed_types,
-    installed,
     messages,
     outbox,
     recorded,
@@ -42,6 +40,7 @@ from tests.services.reminded import (
     shanghai,
 )
 from tests.services.signer import Signer
+from tests.stages import Stage
 
 EVENING = shanghai(date(2026, 3, 4), 19)
 GUARD_SECONDS = 120.0
@@ -49,19 +48,34 @@ GUARD_SECONDS = 120.0
 
 
 @pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Stage | None:
+    return begun(request.fixturenames)
+
+
+@pytest.fixture
 def installation(migrated_url: str) -> Iterator[Installation]:
-    with installed(migrated_url) as made:
+    with installed_at(migrated_url) as made:
         yield made
 
 
 @pytest.fixture
 def site(installation: Installation) -> Site:
-    return open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
+    return site_of(installation)
 
 
+@pytest.fixture
+def reader() -> None:
+    """Asked for: somebody is enrolled who wants reminders."""
+
+
+@pytest.fixture
+def randomised() -> None:
+    """Asked for beside it: their diary begins on the fourth of March."""
+
+
+@pytest.mark.usefixtures("reader", "randomised")
 @pytest.mark.req("AVL-05")
-def test_one_tick_tells_reminds_and_seals(installation: Installation, site: Site) -> None:
-    reminded(installation, site).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
+def test_one_tick_tells_reminds_and_seals(installation: Installation) -> None:
     mail_server = MailServer()
     tick(installation, outbox(mail_server), lambda: EVENING)
     assert feed_types(installation, "D0") == ["diary.opened"]
@@ -88,12 +102,13 @@ def test_an_alert_whose_worker_died_is_told_by_the_next_one_and_once(
 
 
 @pytest.mark.req("ALR-02")
+@pytest.mark.usefixtures("reader", "randomised")
 def test_staff_hear_of_an_alert_before_the_reminders_that_are_left(
     installation: Installation, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is raised while a long row of reminders leaves."""
     monkeypatch.setattr("app.jobs.ticker.SHARE", 1)
-    for number in (1, 2, 3):
+    for number in (2, 3):
         reminded(installation, site, number).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
     person = watched(enrolled(installation, site, "0571-004"))
     Signer(installation, site, "li", Role.NURSE)
@@ -143,8 +158,8 @@ def test_a_bad_participant_stops_nobody_else(installation: Installation, site: S
     assert feed_types(installation, "BL") == ["assessment.opened"] * 2
 
 
-def test_a_letter_that_fails_is_logged_without_its_address(installation: Installation, site: Site) -> None:
-    reminded(installation, site).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
+@pytest.mark.usefixtures("reader", "randomised")
+def test_a_letter_that_fails_is_logged_without_its_address(installation: Installation) -> None:
     with capture_logs() as logs:
         tick(installation, outbox(MailServer(fails=SendFailed("nobody", lasting=True))), lambda: EVENING)
     assert [log["event"] for log in logs] == ["failed"]
@@ -152,8 +167,8 @@ def test_a_letter_that_fails_is_logged_without_its_address(installation: Install
     assert messages(installation)[0].failure == "nobody"
 
 
-def test_what_a_dead_worker_left_is_given_up(installation: Installation, site: Site) -> None:
-    reminded(installation, site).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
+@pytest.mark.usefixtures("reader", "randomised")
+def test_what_a_dead_worker_left_is_given_up(installation: Installation) -> None:
     dying = MailServer(fails=KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         tick(installation, outbox(dying), lambda: EVENING)
@@ -201,11 +216,12 @@ def silent_relay() -> Iterator[str]:
         yield f"smtp://127.0.0.1:{listening.getsockname()[1]}"
 
 
+@pytest.mark.usefixtures("reader", "randomised")
 def test_a_silent_mail_server_costs_three_letters_and_holds_no_other(
     installation: Installation, site: Site
 ) -> None:
     """The breaker opens; the rest of the batch goes back into the queue, untried, for whoever comes next."""
-    for number in range(1, FAILURES + 2):
+    for number in range(2, FAILURES + 2):
         reminded(installation, site, number).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
     with silent_relay() as url:
         breaker = CircuitBreaker(SmtpChannel(url, "daybook@hospital.test", patience_seconds=0.1))
@@ -220,9 +236,9 @@ def test_a_silent_mail_server_costs_three_letters_and_holds_no_other(
     assert len(mail_server.letters) == 1, "what was given back is sent at once when somebody can"
 
 
+@pytest.mark.usefixtures("reader", "randomised")
 def test_a_stop_begins_no_other_letter(installation: Installation, site: Site) -> None:
-    for number in (1, 2):
-        reminded(installation, site, number).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
+    reminded(installation, site, 2).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
     advance(installation, lambda: EVENING)
     mail_server = MailServer()
     deliver(installation, outbox(mail_server), lambda: EVENING, lambda: len(mail_server.letters) > 0)
@@ -232,11 +248,9 @@ def test_a_stop_begins_no_other_letter(installation: Installation, site: Site) -
     assert len(mail_server.letters) == 2
 
 
-def test_a_letter_that_never_ends_holds_neither_the_clock_nor_the_stop(
-    installation: Installation, site: Site
-) -> None:
+@pytest.mark.usefixtures("reader", "randomised")
+def test_a_letter_that_never_ends_holds_neither_the_clock_nor_the_stop(installation: Installation) -> None:
     """The mail server says one word and then nothing, for longer than anybody waits."""
-    reminded(installation, site).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
     advance(installation, lambda: EVENING)
     sending, end, ticks = threading.Event(), threading.Event(), threading.Semaphore(0)
 

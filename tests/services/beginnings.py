@@ -16,7 +16,7 @@ from app.storage.engine import open_engine
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.tables.studies import Site
 from tests.services.people import START, Person, enrolled, enrolment, library, site_entry
-from tests.services.reminded import come_to_evening, reminded
+from tests.services.reminded import RANDOMISED, come_to_evening, reminded, shanghai
 from tests.services.staff_desk import open_desk
 from tests.stages import Stage
 
@@ -76,6 +76,12 @@ def _reader(installation: Installation) -> Sequence[str]:
     return (reminded(installation, site_of(installation)).cookie,)
 
 
+def _readers_diary(installation: Installation) -> Sequence[str]:
+    person = reminded(installation, site_of(installation))
+    person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+    return (person.cookie,)
+
+
 def _invited(installation: Installation) -> Sequence[str]:
     person = Person(installation, site_of(installation), "0571-001")
     enrol_participant(StaffContext(installation, person.nurse, START), person.site, enrolment(person.subject))
@@ -94,10 +100,12 @@ SITE = grown(_site, STUDY)
 DESK = grown(_desk, SITE)
 """The two administrators of the study; its secrets are their numbers."""
 PERSON = grown(_person, SITE)
-RANDOMISED = grown(_randomised, SITE)
+PERSON_RANDOMISED = grown(_randomised, SITE)
 """That person, randomised on the day of enrolment."""
 READER = grown(_reader, SITE)
 """Somebody enrolled who wants reminders by e-mail."""
+READER_RANDOMISED = grown(_readers_diary, SITE)
+"""That reader, whose diary begins two days later."""
 EVENING_COME = grown(_evening, SITE)
 """Somebody whose first diary day has come to its evening, with one reminder queued."""
 INVITED = grown(_invited, SITE)
@@ -111,7 +119,7 @@ def begun(fixtures: Iterable[str]) -> Stage | None:
     """
     asked = frozenset(fixtures)
     stages: Sequence[tuple[str, Stage]] = (
-        ("randomised", RANDOMISED),
+        ("randomised", PERSON_RANDOMISED),
         ("lone", PERSON),
         ("lone_site", SITE),
         ("lone_installation", STUDY),
@@ -119,8 +127,8 @@ def begun(fixtures: Iterable[str]) -> Stage | None:
     if "installation" in asked:
         stages = (
             ("due_reader", EVENING_COME),
-            ("reader", READER),
-            ("randomised", RANDOMISED),
+            ("reader", READER_RANDOMISED if "randomised" in asked else READER),
+            ("randomised", PERSON_RANDOMISED),
             ("person", PERSON),
             ("desk", DESK),
             ("site", SITE),

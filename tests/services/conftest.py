@@ -49,7 +49,7 @@ def person(
 
 @pytest.fixture
 def randomised() -> None:
-    """Asked for beside `person` or `lone`: they are randomised on the day of enrolment."""
+    """Asked for beside `person` or `lone`: they are randomised on the day of enrolment; a reader later."""
 
 
 @pytest.fixture

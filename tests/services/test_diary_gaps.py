@@ -32,7 +32,7 @@ from app.storage.tables.feed import FeedEvent
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.services.arms import blinded
-from tests.services.beginnings import RANDOMISED
+from tests.services.beginnings import PERSON_RANDOMISED
 from tests.services.people import START, Person, colleague, days, enrolled
 from tests.stages import Stage
 
@@ -43,7 +43,7 @@ WHOLE = ShownGap(DAY0, date(2026, 3, 11), 10)
 
 @pytest.fixture
 def stage() -> Stage:
-    return RANDOMISED
+    return PERSON_RANDOMISED
 
 
 @pytest.fixture

@@ -83,10 +83,8 @@ def test_a_submitted_slot_owes_nothing(installation: Installation, person: Perso
 
 
 @pytest.mark.req("AVL-05")
-def test_after_an_outage_all_is_told_in_order_and_nobody_is_flooded(
-    installation: Installation, reader: Person
-) -> None:
-    reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+@pytest.mark.usefixtures("reader", "randomised")
+def test_after_an_outage_all_is_told_in_order_and_nobody_is_flooded(installation: Installation) -> None:
     back = shanghai(W6_CLOSES + days(2), 12)
     done = push_all(installation, back)
     assert feed_types(installation, "W6") == ["assessment.opened", "assessment.missed"]
@@ -140,8 +138,8 @@ def test_after_an_upgrade_the_first_tick_tells_every_difference_once(
 
 
 @pytest.mark.req("PRI-03")
-def test_reminders_are_queued_at_their_moments_once(installation: Installation, reader: Person) -> None:
-    reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+@pytest.mark.usefixtures("reader", "randomised")
+def test_reminders_are_queued_at_their_moments_once(installation: Installation) -> None:
     push_all(installation, shanghai(W6_OPENS - days(1), 23))
     kinds = []
     for hour in range(24 * 16):
@@ -168,8 +166,8 @@ def test_who_wants_no_reminders_gets_none_and_wakes_nobody(
 @pytest.mark.parametrize(
     "kind", [DispositionKind.death, DispositionKind.withdrew_questionnaires, DispositionKind.withdrew_study]
 )
+@pytest.mark.usefixtures("randomised")
 def test_who_left_is_not_reminded(installation: Installation, reader: Person, kind: DispositionKind) -> None:
-    reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     entry = DispositionEntry(kind, RANDOMISED.isoformat(), Owner.site)
     at = shanghai(RANDOMISED, 11)
     record_disposition(
@@ -293,9 +291,9 @@ def test_a_wake_moment_that_is_not_what_the_facts_say_is_named(
     assert list(find_stale_next_due(ClockContext(installation, START))) == [person.row().id]
 
 
+@pytest.mark.usefixtures("reader", "randomised")
 def test_a_push_leaves_nothing_owed(installation: Installation, site: Site) -> None:
-    for number in range(1, 3):
-        reminded(installation, site, number).randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+    reminded(installation, site, 2).randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     enrolled(installation, site, "0571-009")
     for hour in (0, 9, 10, 19, 23, 24 * 40, 24 * 1200):
         at = shanghai(RANDOMISED, 0) + timedelta(hours=hour)
