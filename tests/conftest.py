@@ -10,7 +10,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser, expect
 
 from app.storage.migrations import migrate
-from tests import distribution, measuring, postgres, servers, stages, statements
+from tests import definitions_parsed, distribution, measuring, postgres, servers, stages, statements
 from tests.event_loop import close_portal
 
 # Shared machines stall: a slow example is no finding, a wrong one is. The gates draw the same examples each
@@ -24,6 +24,7 @@ settings.load_profile("daybook")
 expect.set_options(timeout=60_000)
 statements.share_compiled()
 statements.share_learned()
+definitions_parsed.share_parsed()
 # Thousands of modules, tests and tables that stay: looking for garbage among them took a tenth of all time.
 gc.set_threshold(20_000, 20, 20)
 
