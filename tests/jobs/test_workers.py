@@ -29,7 +29,8 @@ from tests.services.people import START, site_entry
 from tests.services.reminded import KEY, address, installed, messages
 from tests.storage.trial import WINDOW, a_participant, a_slot
 
-READERS = 400
+READERS, TOGETHER = 400, 20
+"""Those who are owed a reminder, and of how many one transaction tells, which looks through all of them."""
 GUARD_SECONDS = 600.0
 """Only against hanging."""
 AT = WINDOW.opens_at + timedelta(days=7)
@@ -43,11 +44,11 @@ class SlowMailbox(Mailbox):
         return await super().handle_DATA(server, session, envelope)
 
 
-def queue_reminders(installation: Installation, site: Site) -> None:
-    """One queued reminder for each of many readers, in one transaction."""
+def queue_reminders(installation: Installation, site: Site, numbers: range) -> None:
+    """One queued reminder for each of these readers, in one transaction."""
     with installation.work(SYSTEM, AT) as work:
         participants = []
-        for number in range(READERS):
+        for number in numbers:
             participant = a_participant(work, site.study_id, site.id or 0, f"0571-{number:03d}")
             participant.reminders_wanted, participant.consent_version = True, "2.1"
             participant.enrolled_at = START
@@ -55,7 +56,7 @@ def queue_reminders(installation: Installation, site: Site) -> None:
         slots = [a_slot(participant, "W6", WINDOW) for participant in participants]
         work.session.add_all(slots)
         work.session.flush()
-        for number, (participant, slot) in enumerate(zip(participants, slots, strict=True)):
+        for number, participant, slot in zip(numbers, participants, slots, strict=True):
             sealed = installation.secret_box.encrypt(address(number))
             key = participant.id or 0
             work.session.add(
@@ -86,10 +87,9 @@ def test_four_workers_one_killed_and_no_reminder_twice(migrated_postgres_url: st
     with ExitStack() as stack:
         installation = stack.enter_context(installed(migrated_postgres_url))
         box = stack.enter_context(mailbox(SlowMailbox()))
-        queue_reminders(
-            installation,
-            open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571")),
-        )
+        site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
+        for first in range(0, READERS, TOGETHER):
+            queue_reminders(installation, site, range(first, first + TOGETHER))
         words = (migrated_postgres_url, box.url, KEY.decode())
         program = ["-m", "tests.jobs.worker", *words, AT.isoformat()]
         workers = [fork(program, os.environ, 1, 2) for _ in range(4)]

@@ -31,10 +31,10 @@ def cover_change(declared: Sequence[DeclaredEvent], change: RowChange) -> None:
     A participant's rows are told in their chain alone, where whoever proves them looks for it; others by any
     event that covers them.
     """
-    able = [each for each in declared if change.table in COVERS.get(each.event, ())]
-    answering = [each for each in able if change.chain in (None, each.chain)]
-    if not answering:
+    able = (each for each in declared if change.chain in (None, each.chain))
+    answering = next((each for each in able if change.table in COVERS.get(each.event, ())), None)
+    if answering is None:
         names = [f"{each.record}.{each.field}" for each in change.changes[:1]] or [change.table]
         raise UnauditedChange(f"{names[0]} changed without an event")
-    answering[0].changes.extend(change.changes)
-    answering[0].facts.extend([] if change.fact is None else [change.fact])
+    answering.changes.extend(change.changes)
+    answering.facts.extend([] if change.fact is None else [change.fact])
