@@ -12,7 +12,6 @@ import segno
 from fastapi import APIRouter, Form
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults, words_by_label
@@ -100,6 +99,16 @@ class SheetPage:
 
 
 PRINT, BACK = N_("Print this sheet"), N_("Back to the participant")
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedEnrolmentPage:
+    """Instead of the form where none of one's sites enrols: those that are closed."""
+
+    template: ClassVar[str] = "clinic/enrol_closed.html"
+    sites: tuple[str, ...]
+
+
 Text = Annotated[str, Field(max_length=200), NarrowedAct]
 Box = Annotated[str, Field(max_length=200), VerbatimAct]
 
@@ -138,6 +147,9 @@ FIELDS = tuple(name for name in EnrolmentForm.model_fields if name not in (FIELD
 
 @router.get(ENROL)
 def show_enrolment_form(desk: SignedInRequest) -> Response:
+    sites = list_enrolment_sites(desk.context)
+    if not _list_open(sites):
+        return desk.show(ClosedEnrolmentPage(tuple(f"{site.code} {site.name}" for site in sites)))
     return desk.show(_form(desk, {}))
 
 
@@ -204,8 +216,11 @@ def _read_identity_check(values: dict[str, str]) -> IdentityCheck:
 
 
 def _check_site(sites: Sequence[StaffSite], name: str) -> None:
-    if name not in map(_name, sites):
-        raise Refused("unknown_site", field="site", allowed=tuple(site.code for site in sites))
+    site = next((site for site in sites if _name(site) == name), None)
+    if site is None:
+        raise Refused("unknown_site", field="site", allowed=tuple(site.code for site in _list_open(sites)))
+    if site.closed_at is not None:
+        raise Refused("site_closed", field="site")
 
 
 def _check_channel(channel: str) -> None:
@@ -238,14 +253,16 @@ def _entry(values: dict[str, str]) -> EnrolmentEntry:
 
 def _form(desk: StaffRequest, values: dict[str, str]) -> EnrolPage:
     sites = list_enrolment_sites(desk.context)
-    if not sites:
-        raise HTTPException(404)
     named = _choose_site(sites, values)
     plan = desk.installation.library.plan(named.study, named.plan_version)
     today = TypedDay.of(local_day(desk.at, named.zone))
     known = [(code, find_language(code)) for code in plan.languages]
     return EnrolPage(
-        sites=tuple((_name(site), f"{site.code} {site.name}") for site in sites),
+        sites=tuple(
+            (_name(site), f"{site.code} {site.name}")
+            for site in sites
+            if site is named or site.closed_at is None
+        ),
         languages=tuple((code, spoken.name if spoken else code) for code, spoken in known),
         shape=_shape(plan),
         values=dict.fromkeys(FIELDS, "") | values,
@@ -257,8 +274,13 @@ def _form(desk: StaffRequest, values: dict[str, str]) -> EnrolPage:
 
 
 def _choose_site(sites: tuple[StaffSite, ...], values: Mapping[str, str]) -> StaffSite:
-    """The site that the form names, the first one where it names none."""
-    return next((site for site in sites if _name(site) == values.get("site")), sites[0])
+    """The site that the form names, closed or not; the first one that enrols where it names none."""
+    named = next((site for site in sites if _name(site) == values.get("site")), None)
+    return named or next(iter(_list_open(sites)), sites[0])
+
+
+def _list_open(sites: Sequence[StaffSite]) -> list[StaffSite]:
+    return [site for site in sites if site.closed_at is None]
 
 
 def _name(site: StaffSite) -> str:

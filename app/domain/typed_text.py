@@ -16,6 +16,8 @@ EARLIEST_DAY, LATEST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 
 _DECIMAL_MARKS = re.compile("[,。]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+_DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\u30fc]+")
+"""What keyboards and word processors write for a hyphen; the Chinese one writes two signs for one key."""
 _BLANKS = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -24,11 +26,12 @@ _BLANKS = (
 
 
 def narrow_text(typed: str) -> str:
-    """The text as a Latin keyboard would have written it (NFKC), without what nobody sees and spaces around.
+    """The text as a Latin keyboard would have written it (NFKC, dashes as hyphens), without what nobody sees
+    and spaces around.
 
     For codes, numbers and dates; nobody's own words are changed.
     """
-    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", typed)).strip()
+    return _DASHES.sub("-", _INVISIBLE.sub("", unicodedata.normalize("NFKC", typed))).strip()
 
 
 def trim_text(typed: str) -> str:

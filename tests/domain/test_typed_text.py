@@ -39,6 +39,15 @@ def test_what_nobody_sees_is_no_part_of_a_code(text: str, invisible: str) -> Non
     assert narrow_text(invisible.join(("", *text, ""))) == text
 
 
+@pytest.mark.parametrize(
+    "dash", ["\u2014\u2014", "\u2014", "\u2013", "\u2010", "\u2011", "\u2212", "\uff0d", "\u30fc"]
+)
+def test_every_dash_of_a_code_is_a_hyphen(dash: str) -> None:
+    assert narrow_text(f"0571{dash}001") == "0571-001"
+    assert narrow_text("a--b") == "a--b"
+    assert parse_day(f"2026{dash}03{dash}02", "on") == date(2026, 3, 2)
+
+
 @pytest.mark.parametrize("typed", ["38.5", "38,5", "３８．５", "３８，５", "38。5", "38｡5", " 38.5\n"])
 def test_every_decimal_mark_is_a_point(typed: str) -> None:
     assert narrow_number(typed) == "38.5"

@@ -42,6 +42,10 @@ def test_days_in_a_row_share_a_line() -> None:
     [
         ("8:00-17.30", "08:00-17:30"),
         ("08:00 \u2013 24:00", "08:00-24:00"),
+        ("8:00\u2014\u201417:30", "08:00-17:30"),
+        ("8:00\uff5e17:30", "08:00-17:30"),
+        ("8:00 \u81f3 17:30", "08:00-17:30"),
+        ("8:00\u523017:30", "08:00-17:30"),
         ("\uff18\uff1a00-\uff11\uff17:00", "08:00-17:00"),
     ],
 )
@@ -49,11 +53,21 @@ def test_hours_are_read_however_they_are_typed(typed: str, stored: str) -> None:
     assert check_week_hours({"mon": typed}) == {"mon": stored}
 
 
-@pytest.mark.parametrize("typed", ["morning", "17:00-08:00", "08:00-24:30", "25:00-26:00", "8-17"])
-def test_other_hours_are_refused_by_day(typed: str) -> None:
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("morning", "bad_hours"),
+        ("08:00-24:30", "bad_hours"),
+        ("25:00-26:00", "bad_hours"),
+        ("8-17", "bad_hours"),
+        ("17:00-08:00", "hours_backwards"),
+        ("08:00-08:00", "hours_backwards"),
+    ],
+)
+def test_other_hours_are_refused_by_day_and_say_why(typed: str, code: str) -> None:
     with pytest.raises(Refused) as refusal:
         check_week_hours({"sun": typed})
-    assert (refusal.value.code, refusal.value.details["field"]) == ("bad_hours", "hours_sun")
+    assert (refusal.value.code, refusal.value.details["field"]) == (code, "hours_sun")
 
 
 @given(st.dictionaries(st.sampled_from(WEEKDAYS), HOURS), MOMENTS)

@@ -214,7 +214,7 @@ def test_sites_are_opened_changed_and_closed(clinic: ClinicFixture, admin: TestC
     assert admin.post("/desk/sites", data=new | {"phone": "021-555", "zone": "Nowhere"}).status_code == 422
     assert admin.post("/desk/sites", data=new | {"phone": "021-5550"}).status_code == 303
     assert [each.text for each in page(admin, "/desk/sites").one("table").all("bdi")][:2] == ["0021", "Ward"]
-    url = f"/desk/sites/{clinic.site.id}"
+    url, nurse = f"/desk/sites/{clinic.site.id}", clinic.browser(Role.NURSE)
     shown = str(page(admin, url).one("input", name="shown")["value"])
     change = {"name": "West Lake", "phone": "05", "reason": "moved", "shown": shown}
     assert admin.post(url, data=change).status_code == 422
@@ -227,7 +227,13 @@ def test_sites_are_opened_changed_and_closed(clinic: ClinicFixture, admin: TestC
     assert admin.post(f"{url}/close", data={"reason": ""}).status_code == 422
     assert admin.post(f"{url}/close", data={"reason": "full"}).status_code == 303
     assert "Closed to enrolment" in page(admin, "/desk/sites").text
-    assert clinic.browser(Role.NURSE).get("/desk/enrol").status_code == 404
+    assert "None of your sites enrols" in nurse.get("/desk/enrol").text
+    sent = nurse.post("/desk/enrol", data={"site": f"sbrt-nsclc:{clinic.site.code}", "subject": "0571-990"})
+    assert (sent.status_code, "closed to enrolment" in sent.text, 'value="0571-990"' in sent.text) == (
+        409,
+        True,
+        True,
+    )
     assert admin.post(f"{url}/reopen", data={"reason": "free"}).status_code == 303
     assert admin.get("/desk/sites/999").status_code == 404
     assert admin.post("/desk/sites/999/close", data={"reason": "x"}).status_code == 404

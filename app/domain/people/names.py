@@ -59,7 +59,7 @@ def check_phone(typed: str, field: str) -> str:
 
     Raises Refused("bad_phone") naming the field.
     """
-    phone = " ".join(narrow_text(typed).replace("\u2010", "-").split())
+    phone = " ".join(narrow_text(typed).split())
     digits = sum(sign.isdigit() for sign in phone)
     if _PHONE.fullmatch(phone) is None or not FEWEST_DIGITS <= digits <= MOST_DIGITS:
         raise Refused("bad_phone", field=field, fewest=FEWEST_DIGITS, most=MOST_DIGITS)

@@ -10,7 +10,9 @@ from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import narrow_text
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_SPAN = re.compile(r"([01]?[0-9]|2[0-3])[:.]([0-5][0-9])\s*[-–—~]\s*([01]?[0-9]|2[0-4])[:.]([0-5][0-9])")
+_SPAN = re.compile(
+    r"([01]?[0-9]|2[0-3])[:.]([0-5][0-9])\s*[-~\u301c\u81f3\u5230]\s*([01]?[0-9]|2[0-4])[:.]([0-5][0-9])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class DaySpan:
 def check_week_hours(typed: Mapping[str, str]) -> dict[str, str]:
     """The days on which somebody answers, as `08:00-17:00`; a day without hours is left out.
 
-    Raises Refused("bad_hours") naming the field of each day that is wrong, `hours_mon` to `hours_sun`.
+    Raises Refused: "bad_hours", and "hours_backwards" for hours that end before they begin, each naming the
+    field of a day that is wrong, `hours_mon` to `hours_sun`.
     """
     spans = {day: narrow_text(typed.get(day, "")) for day in WEEKDAYS}
     answered = {day: span for day, span in spans.items() if span}
@@ -68,6 +71,8 @@ def _check_span(typed: str, field: str) -> str:
     if matched is None:
         raise Refused("bad_hours", field=field)
     begin, end = f"{matched[1]:0>2}:{matched[2]}", f"{matched[3]:0>2}:{matched[4]}"
-    if end <= begin or end > "24:00":
+    if end > "24:00":
         raise Refused("bad_hours", field=field)
+    if end <= begin:
+        raise Refused("hours_backwards", field=field)
     return f"{begin}-{end}"

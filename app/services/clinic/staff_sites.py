@@ -91,7 +91,6 @@ def fold_sites(rows: Iterable[Sequence[Any]]) -> tuple[StaffSite, ...]:
 
 
 def list_enrolment_sites(context: StaffContext) -> tuple[StaffSite, ...]:
-    """The sites at which this member of staff may enrol: those that are not closed."""
+    """The sites at which this member of staff enrols, also those that are closed to it."""
     with context.read_plainly() as connection:
-        sites = list_staff_sites(connection, context.actor, Permission.PARTICIPANT_ENROL)
-        return tuple(site for site in sites if site.closed_at is None)
+        return list_staff_sites(connection, context.actor, Permission.PARTICIPANT_ENROL)

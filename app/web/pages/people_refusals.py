@@ -27,6 +27,9 @@ PEOPLE_REFUSALS: Mapping[str, RefusalMessage] = {
     ),
     "bad_email": invalid(N_("Enter an e-mail address, such as name@hospital.org.")),
     "bad_hours": invalid(N_("Enter hours as 08:00-17:00, or leave the day empty.")),
+    "hours_backwards": invalid(
+        N_("These hours end before they begin. Enter them by the 24-hour clock, up to 24:00 of the same day.")
+    ),
     "last_day_past": invalid(N_("This day has passed. Enter %(earliest)s or a later day.")),
     "last_day_too_late": invalid(
         N_("This role ends after a year at the latest. Enter %(latest)s or an earlier day.")
