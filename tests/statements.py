@@ -33,7 +33,7 @@ def share_compiled() -> None:
 def share_learned() -> None:
     """Let the first engine of a kind tell the others what its dialect learned of the server."""
     for dialect in _DIALECTS:
-        dialect.initialize = _initialize_once(dialect.initialize)  # type: ignore[arg-type, method-assign]
+        dialect.initialize = _initialize_once(dialect.initialize)  # type: ignore[arg-type, method-assign]  # a bound method in place of one
 
 
 def _initialize_once(

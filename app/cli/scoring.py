@@ -13,7 +13,7 @@ from typing import TextIO
 from app.definitions.library import load_library
 from app.domain.instruments.definition import Instrument
 from app.i18n.languages import LANGUAGE_CODES
-from app.services.datasets.scoring.score_file import Tally, score_file
+from app.services.datasets.scoring.score_file import ScoredFileCounts, score_file
 from app.settings import Settings
 
 
@@ -75,7 +75,7 @@ def score_atomically(
     missing: Collection[str] = (),
     allow_line_breaks: bool = False,
     report: Path | None = None,
-) -> Tally:
+) -> ScoredFileCounts:
     """Score a file; `target` and `report` appear whole or not at all."""
     with source.open(encoding="utf-8", newline="") as answers, ExitStack() as files:
         checks = files.enter_context(_whole_file(report)) if report else None

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
-from app.clinic.records.offered_acts import find_lost_words, list_cancellable_visits
+from app.clinic.records.offered_acts import find_unoffered_text, list_cancellable_visits
 from app.clinic.records.participant_rows import RecordRows, build_records, participant_url
 from app.clinic.records.schedule_plots import ScheduleView, build_schedule
 from app.clinic.request import StaffRequest, about_participant, answer_staff, get_overview
@@ -117,7 +117,7 @@ def build_participant_page(
         contacts=view.contacts,
         snoozed=view.work.snooze.reason if view.work.snooze else "",
         typed=typed or {},
-        lost=find_lost_words(view, typed or {}),
+        lost=find_unoffered_text(view, typed or {}),
     )
 
 

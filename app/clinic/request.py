@@ -16,7 +16,7 @@ from app.clinic.frame.navigation import find_current, find_page_address, list_me
 from app.clinic.frame.permission_words import name_permission
 from app.clinic.frame.refusal_words import PLAIN, label_field, write_detail
 from app.clinic.frame.return_address import find_return_address, with_return_address
-from app.clinic.frame.signed_out import keep_typed
+from app.clinic.frame.signed_out import page_with_typed
 from app.clinic.frame.studies import (
     STUDY,
     StaffStudy,
@@ -359,7 +359,7 @@ def _to_sign_in(request: Request, fields: Mapping[str, str]) -> Exception:
     url = with_return_address(SIGN_IN, find_return_address(request))
     if request.headers.get("hx-request"):
         return HTTPException(401, headers={"HX-Redirect": url})
-    typed = keep_typed(request, fields)
+    typed = page_with_typed(request, fields)
     return ShownInstead(typed, 401) if typed else HTTPException(303, headers={"Location": url})
 
 

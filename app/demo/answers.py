@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from app.domain.alerts.rules import AlertRule, find_triggered_rules
 from app.domain.instruments.definition import Instrument, Item
-from app.domain.instruments.responses import NOT_TICKED, AnswerValue, settle_list, unanswered_items
+from app.domain.instruments.responses import NOT_TICKED, AnswerValue, clear_unticked, unanswered_items
 from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.scoring.score import spell_score
 
@@ -31,7 +31,7 @@ def draw_answers(
         for code in missing:
             again = code in drawn  # the question over a list in which nothing was ticked
             drawn[code] = 0 if again else _answer(instrument.item(code), subject, visit, burden)
-    return dict(settle_list(instrument, drawn, leave_out))
+    return dict(clear_unticked(instrument, drawn, leave_out))
 
 
 def calm_answers(

@@ -15,10 +15,10 @@ from app.services.datasets.export_work import (
     ClaimLost,
     claim_export,
     end_export,
-    keep_claim,
     make_export,
     release_export,
     remove_old_exports,
+    renew_claim,
 )
 
 EXPORT_EVERY = timedelta(seconds=3)
@@ -76,7 +76,7 @@ def _make(
             raise _Stopped
         at = clock()
         if abs(at - told_at) >= RENEWED_EVERY or done == total:
-            keep_claim(ClockContext(installation, at), claimed, done, total)
+            renew_claim(ClockContext(installation, at), claimed, done, total)
             told_at = at
 
     log = structlog.get_logger("clock")

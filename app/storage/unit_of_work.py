@@ -31,7 +31,7 @@ from app.storage.audit import (
 )
 from app.storage.database.write_guard import WriteRefused
 from app.storage.engine import allow_tables, find_write_guard, write_engine
-from app.storage.feed_log import PendingEvent, append_feed_events
+from app.storage.feed_numbering import PendingEvent, append_feed_events
 from app.storage.proof.declared_events import DeclaredEvent, cover_change
 from app.storage.proof.row_facts import FactKey, RowChange, flushed_row_fact
 from app.storage.row_changes import (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.capture.answers import SubmittedAnswer, rest_on_known
+from app.domain.capture.answers import SubmittedAnswer, rebase_on_own_answers
 from app.domain.instruments.definition import Comparison, Condition, Instrument, Item
 from app.domain.instruments.responses import (
     NOT_TICKED,
@@ -227,7 +227,7 @@ class Draft:
             for number, (client, answer, _claimed) in enumerate(self.rows, start=1)
             if client == phone.client and answer.base >= number - 1
         }
-        stored = rest_on_known(phone.noted, len(self.rows), own)
+        stored = rebase_on_own_answers(phone.noted, len(self.rows), own)
         claims = [each.base for each in phone.noted]
         self.rows += [(phone.client, answer, claim) for answer, claim in zip(stored, claims, strict=True)]
         phone.noted.clear()

@@ -144,8 +144,8 @@ def demonstration(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactor
 
 def _earlier(folder: Folder) -> None:
     """An older demonstration in the same file, for --reset to throw away."""
-    sealer = SecretBox(Fernet.generate_key())
-    installation = Installation(open_engine(folder.database), library(), sealer, "http://old.test", "0")
+    secret_box = SecretBox(Fernet.generate_key())
+    installation = Installation(open_engine(folder.database), library(), secret_box, "http://old.test", "0")
     load_study(
         StaffContext(installation, SYSTEM, datetime(2020, 1, 1, tzinfo=UTC)),
         "sbrt-nsclc",

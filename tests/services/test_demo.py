@@ -94,8 +94,8 @@ class Made:
 
 
 def installed(url: str) -> Installation:
-    sealer = SecretBox(DEMO_KEY, HashCost(1, 8, 1))
-    return Installation(open_engine(url), library(), sealer, "http://demo.test", "0")
+    secret_box = SecretBox(DEMO_KEY, HashCost(1, 8, 1))
+    return Installation(open_engine(url), library(), secret_box, "http://demo.test", "0")
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -270,8 +270,8 @@ def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
 def alone(url: str) -> tuple[Installation, EdcClientSession]:
     """An installation of this test's own, with a study, a site and a client."""
     engine = open_engine(url, pool_size=WRITERS + 2)
-    sealer = SecretBox(Fernet.generate_key(), HashCost(1, 8, 1))
-    made = Installation(engine, library(), sealer, "https://d.test", "0")
+    secret_box = SecretBox(Fernet.generate_key(), HashCost(1, 8, 1))
+    made = Installation(engine, library(), secret_box, "https://d.test", "0")
     load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
     open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
     return made, caller_of(made)

@@ -42,8 +42,8 @@ from app.services.datasets.export_work import (
     ExportResult,
     claim_export,
     end_export,
-    keep_claim,
     remove_old_exports,
+    renew_claim,
 )
 from app.services.setup.studies import create_staff, disable_staff, grant_role
 from app.storage.queries.staff import list_grants
@@ -149,7 +149,7 @@ def test_a_worker_that_dies_or_stops_leaves_the_export_to_the_next(
     claimed = claim_export(ClockContext(trial, AT))
     assert claimed is not None
     assert claim_export(ClockContext(trial, AT)) is None
-    keep_claim(ClockContext(trial, AT), claimed, 1, 3)
+    renew_claim(ClockContext(trial, AT), claimed, 1, 3)
     half = tmp_path / "exports" / f".{public_id}.1"
     whole = tmp_path / "exports" / public_id  # a worker died between naming its folder and saying so
     half.mkdir(parents=True)
@@ -175,7 +175,7 @@ def test_a_worker_that_dies_or_stops_leaves_the_export_to_the_next(
     assert get_export(edc, STUDY, public_id).state is ExportState.ready
     assert not half.exists()
     with pytest.raises(ClaimLost):  # whoever was thought dead
-        keep_claim(ClockContext(trial, later), claimed, 2, 3)
+        renew_claim(ClockContext(trial, later), claimed, 2, 3)
 
 
 @pytest.mark.req("AVL-05")

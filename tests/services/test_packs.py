@@ -71,8 +71,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 @pytest.fixture
 def empty(migrated_sqlite_url: str, library: Library) -> Iterator[Installation]:
     engine = open_engine(migrated_sqlite_url)
-    sealer = SecretBox(Fernet.generate_key(), HashCost(1, 8, 1))
-    yield Installation(engine, library, sealer, "https://d.test", "0")
+    secret_box = SecretBox(Fernet.generate_key(), HashCost(1, 8, 1))
+    yield Installation(engine, library, secret_box, "https://d.test", "0")
     engine.dispose()
 
 

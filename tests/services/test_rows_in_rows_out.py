@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.domain.refusal import Refused
 from app.services.datasets.scoring.answer_table import LONG_CELL, LONGEST_ROW
-from app.services.datasets.scoring.score_file import Tally, score_file
+from app.services.datasets.scoring.score_file import ScoredFileCounts, score_file
 from tests.domain.questionnaires import ODDITY, QLQ_C30
 
 CODES = [item.code for item in QLQ_C30.items]
@@ -28,7 +28,7 @@ def stray_quote(rows: int, at: int) -> str:
 
 def scored(
     text: str, missing: str = "", allow_line_breaks: bool = False
-) -> tuple[Tally, list[dict[str, str]]]:
+) -> tuple[ScoredFileCounts, list[dict[str, str]]]:
     target = io.StringIO(newline="")
     tally = score_file(QLQ_C30, io.StringIO(text, newline=""), target, missing.split(), allow_line_breaks)
     return tally, list(csv.DictReader(io.StringIO(target.getvalue(), newline="")))
@@ -76,7 +76,7 @@ def test_a_line_break_that_is_allowed_stays_in_its_cell() -> None:
         [["row", *CODES, "note"], *([str(row), *"1" * 30, note] for row, note in enumerate(notes))]
     )
     tally, rows = scored(table.getvalue(), allow_line_breaks=True)
-    assert tally == Tally(lines=10, rows=4, flagged=0)
+    assert tally == ScoredFileCounts(lines=10, rows=4, flagged=0)
     assert [row["note"] for row in rows] == notes
     assert {row["PF"] for row in rows} == {"100"}
 
@@ -88,7 +88,7 @@ def test_the_delimiter_is_recognised_and_used_again(delimiter: str, note: str) -
     target = io.StringIO(newline="")
     lines = [[*HEADER.split(","), note], ["1", *ONES.split(","), note]]
     text = "\ufeff" + "\r\n".join(delimiter.join(cells) for cells in lines)
-    assert score_file(QLQ_C30, io.StringIO(text, newline=""), target) == Tally(2, 1, 0)
+    assert score_file(QLQ_C30, io.StringIO(text, newline=""), target) == ScoredFileCounts(2, 1, 0)
     (row,) = csv.DictReader(io.StringIO(target.getvalue(), newline=""), delimiter=delimiter)
     assert row[note.strip('"')] == note.strip('"')
     assert (row["PF"], row["QL"], row["flags"]) == ("100", "0", "")
@@ -107,10 +107,10 @@ def test_codes_that_mean_missing_are_no_faults() -> None:
     text = f"{HEADER}\n1,{','.join(cells)}\n"
     assert scored(text)[1][0]["flags"] == "q1 q2 q3 q5"
     tally, (row,) = scored(text, missing="NA . -9")
-    assert (tally, row["flags"]) == (Tally(2, 1, 1), "q5")
+    assert (tally, row["flags"]) == (ScoredFileCounts(2, 1, 1), "q5")
     assert [row[code] for code in CODES[:5]] == cells[:5]
     assert row["PF"] == ""
-    assert scored(text, missing="NA . -9 -8")[0] == Tally(2, 1, 0)
+    assert scored(text, missing="NA . -9 -8")[0] == ScoredFileCounts(2, 1, 0)
 
 
 @pytest.mark.parametrize(("code", "item"), [("4", "q1"), ("7", "q29"), ("04.0", "q1")])
@@ -125,7 +125,7 @@ def test_words_can_mean_missing_where_words_are_asked() -> None:
     cells = dict.fromkeys(ODD_HEADER, "1") | {"f": "10", "note": "NA"}
     text = "\n".join([",".join(cells), ",".join(cells.values())])
     target = io.StringIO(newline="")
-    assert score_file(ODDITY, io.StringIO(text, newline=""), target, ["NA"]) == Tally(2, 1, 0)
+    assert score_file(ODDITY, io.StringIO(text, newline=""), target, ["NA"]) == ScoredFileCounts(2, 1, 0)
 
 
 @pytest.mark.parametrize("place", ["q3", "note"])
@@ -136,7 +136,7 @@ def test_a_very_long_cell_is_one_flagged_row(place: str) -> None:
     text = "\n".join([",".join(names), ",".join(cells.values()), ",".join(["1"] * 32)])
     csv.field_size_limit(131_072)
     target = io.StringIO(newline="")
-    assert score_file(QLQ_C30, io.StringIO(text, newline=""), target) == Tally(3, 2, 1)
+    assert score_file(QLQ_C30, io.StringIO(text, newline=""), target) == ScoredFileCounts(3, 2, 1)
     long, short = csv.DictReader(io.StringIO(target.getvalue(), newline=""))
     assert long[place] == cells[place]
     assert (long["flags"], short["flags"]) == ("q3 cell_length" if place == "q3" else "cell_length", "")
@@ -148,7 +148,7 @@ def test_a_header_of_very_many_columns_is_read_in_one_pass() -> None:
     names = [*CODES, *(f"{number:x}" for number in range(150_000))]
     with pytest.raises(Refused, match="duplicate_columns"):
         scored(",".join([*names, "q7"]) + "\n")
-    assert scored(",".join(names) + "\n")[0] == Tally(1, 0, 0)
+    assert scored(",".join(names) + "\n")[0] == ScoredFileCounts(1, 0, 0)
 
 
 @pytest.mark.parametrize("bad_line", [1, 2, 3, 40_000])
@@ -177,7 +177,9 @@ def parsed_alone(line: str) -> list[str] | None:
     return [(each[1] or "").replace('""', '"') or each[2] or "" for each in found] if line else []
 
 
-def attempted(text: str, allow_line_breaks: bool = False) -> tuple[Tally, list[list[str]]] | Refused:
+def attempted(
+    text: str, allow_line_breaks: bool = False
+) -> tuple[ScoredFileCounts, list[list[str]]] | Refused:
     """The rows without the header, or the refusal."""
     source, target = io.StringIO(text, newline=""), io.StringIO(newline="")
     try:

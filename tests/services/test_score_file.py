@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.refusal import Refused
 from app.services.datasets.scoring.answer_table import DELIMITERS
-from app.services.datasets.scoring.score_file import Tally, score_file
+from app.services.datasets.scoring.score_file import ScoredFileCounts, score_file
 from tests.domain.questionnaires import DIARY, QLQ_C30, REFERENCE, reference_rows
 
 CODES = [item.code for item in QLQ_C30.items]
@@ -19,7 +19,7 @@ SCORES = ["QL", "PF", "RF", "EF", "CF", "SF", "FA", "NV", "PA", "DY", "SL", "AP"
 HEADER = ",".join(["row", *CODES])
 
 
-def scored(text: str, allow_line_breaks: bool = False) -> tuple[Tally, list[dict[str, str]]]:
+def scored(text: str, allow_line_breaks: bool = False) -> tuple[ScoredFileCounts, list[dict[str, str]]]:
     target = io.StringIO(newline="")
     source = io.StringIO(text, newline="")
     tally = score_file(QLQ_C30, source, target, allow_line_breaks=allow_line_breaks)
@@ -39,7 +39,7 @@ def test_the_reference_file_scores_as_the_independent_program_did(tmp_path: Path
         (REFERENCE / "qlq-c30-responses.csv").open(encoding="utf-8", newline="") as source,
         output.open("w", encoding="utf-8", newline="") as target,
     ):
-        assert score_file(QLQ_C30, source, target) == Tally(lines=1202, rows=1201, flagged=0)
+        assert score_file(QLQ_C30, source, target) == ScoredFileCounts(lines=1202, rows=1201, flagged=0)
     with output.open(encoding="utf-8", newline="") as file:
         made = list(csv.DictReader(file))
     for row, (given, expected) in zip(made, reference_rows(), strict=True):
@@ -54,7 +54,7 @@ def test_columns_may_stand_in_any_order_and_others_pass_through() -> None:
     cells = ["7", "7", *["1"] * 28, '"a, ""b""\nc"', "001"]
     text = ",".join(names) + "\r\n" + ",".join(cells) + "\r\n"
     tally, rows = scored(text, allow_line_breaks=True)
-    assert tally == Tally(3, 1, 0)
+    assert tally == ScoredFileCounts(3, 1, 0)
     assert list(rows[0]) == [*names, *SCORES, "flags"]
     assert (rows[0]["备注"], rows[0]["row"]) == ('a, "b"\nc', "001")
     assert (rows[0]["QL"], rows[0]["SUM"], rows[0]["flags"]) == ("100", "100", "")
@@ -65,7 +65,7 @@ def test_a_bad_cell_is_kept_flagged_and_missing_and_the_batch_goes_on() -> None:
     bad = ",".join(["1", "9", "x", *["1"] * 28])
     good = ",".join(["2", *["1"] * 30])
     tally, rows = scored(f"{HEADER}\n{bad}\n{good}\n")
-    assert tally == Tally(3, 2, 1)
+    assert tally == ScoredFileCounts(3, 2, 1)
     assert (rows[0]["q1"], rows[0]["q2"], rows[0]["PF"], rows[0]["flags"]) == ("9", "x", "100", "q1 q2")
     assert rows[1]["flags"] == ""
 
@@ -74,7 +74,7 @@ def test_a_ragged_row_and_a_blank_line_are_flagged_and_not_scored() -> None:
     short, long = ",".join(["1"] * 30), ",".join(["1"] * 33)
     good = ",".join(["1"] * 31)
     tally, rows = scored(f"{HEADER}\n{short}\n{long}\n\n{good}\n")
-    assert tally == Tally(5, 4, 3)
+    assert tally == ScoredFileCounts(5, 4, 3)
     assert [row["flags"] for row in rows] == ["row_length", "row_length", "row_length", ""]
     assert [row["PF"] for row in rows] == ["", "", "", "100"]
     assert (rows[0]["q29"], rows[0]["q30"]) == ("1", "")
@@ -87,7 +87,7 @@ def test_a_byte_order_mark_and_quoted_names_are_tolerated() -> None:
 
 
 def test_a_header_alone_gives_a_header_alone() -> None:
-    assert scored(HEADER + "\n") == (Tally(1, 0, 0), [])
+    assert scored(HEADER + "\n") == (ScoredFileCounts(1, 0, 0), [])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role
 from app.domain.today.reasons import DiaryFacts, ParticipantFacts, UnsubmittedForm, find_reasons
-from app.domain.today.turns import list_turns
+from app.domain.today.transition_moments import list_transition_moments
 from app.services.clinic.today.work_list import TodayFilter, get_today
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
@@ -120,7 +120,9 @@ def test_time_makes_another_row_of_the_same_facts_only_at_their_turns() -> None:
         search = TodaySearch(1, replace(PLAN, worklist=rule), (1,), NOW)
         person = draw_person(draw, rule)
         facts = facts_of(person, {number: f"{number}" for number, _form in enumerate(person.forms)}, search)
-        turns = sorted({NOW - timedelta(days=900), *list_turns(facts, rule), NOW + timedelta(days=900)})
+        turns = sorted(
+            {NOW - timedelta(days=900), *list_transition_moments(facts, rule), NOW + timedelta(days=900)}
+        )
         said = []
         for since, until in pairwise(turns):
             moments = (since, since + (until - since) / 2, until - timedelta(microseconds=1))

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from app.domain.refusal import DatabaseUnavailable
 from app.domain.today.reasons import Reason
-from app.storage.database.grouped_reads import BundledRead, GroupedRead, PairedRead, keep_groups
+from app.storage.database.grouped_reads import BundledRead, GroupedRead, PairedRead, cache_document_rows
 from app.storage.database.plain_reads import PlainRead
 from app.storage.tables.columns import Moment, enum_type, json_type
 from tests.heard import heard
@@ -79,7 +79,7 @@ def test_rows_of_a_record_are_those_that_come_one_by_one_and_the_same_ones_as_lo
 ) -> None:
     lines = [_line(7, 2, _TEXT), _line(7, 1, None), _line(8, 3, "")]
     statement = sa.union_all(*lines)
-    grouped = GroupedRead(statement, tuple, sorted_by=1, memory=keep_groups(2))
+    grouped = GroupedRead(statement, tuple, sorted_by=1, memory=cache_document_rows(2))
     plain = PlainRead(statement)
     with engine.connect() as connection:
         values = _VALUE | {"some": [4]}
@@ -96,12 +96,12 @@ def test_rows_of_a_record_are_those_that_come_one_by_one_and_the_same_ones_as_lo
 
 
 def test_two_reads_in_one_statement_find_what_each_finds_of_the_records_of_the_first(engine: Engine) -> None:
-    one = GroupedRead(sa.union_all(_line(7, 1, "a"), _line(8, 1, "b")), tuple, memory=keep_groups(4))
+    one = GroupedRead(sa.union_all(_line(7, 1, "a"), _line(8, 1, "b")), tuple, memory=cache_document_rows(4))
     two = GroupedRead(
         sa.union_all(_line(7, 2, "c"), _line(7, 1, "d"), _line(9, 1, "e")),
         tuple,
         sorted_by=1,
-        memory=keep_groups(4),
+        memory=cache_document_rows(4),
     )
     values = _VALUE | {"some": [4]}
     with engine.connect() as connection:
@@ -115,8 +115,10 @@ def test_two_reads_in_one_statement_find_what_each_finds_of_the_records_of_the_f
 
 
 def test_small_reads_in_one_statement_find_what_each_finds_by_itself(engine: Engine) -> None:
-    reads = [GroupedRead(_line(0, place, f"{place}"), tuple, memory=keep_groups(4)) for place in (1, 2)]
-    nothing = GroupedRead(_line(0, 3, "c").where(sa.false()), tuple, memory=keep_groups(4))
+    reads = [
+        GroupedRead(_line(0, place, f"{place}"), tuple, memory=cache_document_rows(4)) for place in (1, 2)
+    ]
+    nothing = GroupedRead(_line(0, 3, "c").where(sa.false()), tuple, memory=cache_document_rows(4))
     values = _VALUE | {"some": [4]}
     with engine.connect() as connection:
         first, none, second = BundledRead(reads[0], nothing, reads[1]).fetch(connection, values)
@@ -127,7 +129,7 @@ def test_small_reads_in_one_statement_find_what_each_finds_by_itself(engine: Eng
 def test_reads_that_share_a_memory_keep_so_many_groups_together_and_none_of_each_other(
     engine: Engine,
 ) -> None:
-    memory = keep_groups(2)
+    memory = cache_document_rows(2)
     one, two = (GroupedRead(_line(7, 1, "a"), make, memory=memory) for make in (tuple, list))
     values = _VALUE | {"some": [4]}
     with engine.connect() as connection:

@@ -14,8 +14,8 @@ from app.domain.plans.windows import Window, build_window
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.storage.queries.slots import (
-    judge_slot,
-    list_turns,
+    derive_slot_state,
+    list_slot_transitions,
     planned_slot,
     slot_facts,
     slot_status,
@@ -101,10 +101,10 @@ def test_the_twin_equals_the_pure_function(
             told = {row[0]: row[1] for row in session.execute(statement)}
             assert told == {slot.id: slot_status(slot, now).value for slot in slots}
     for slot in slots:
-        turns = sorted({at - timedelta(days=99), *list_turns(slot), at + timedelta(days=99)})
+        turns = sorted({at - timedelta(days=99), *list_slot_transitions(slot), at + timedelta(days=99)})
         for since, until in itertools.pairwise(turns):
             within = (since, since + (until - since) / 2, until - timedelta(microseconds=1))
-            assert len({judge_slot(slot, now) for now in within}) == 1
+            assert len({derive_slot_state(slot, now) for now in within}) == 1
 
 
 def test_a_row_and_the_domain_speak_of_the_same_slot(engine: Engine, trial: Trial) -> None:

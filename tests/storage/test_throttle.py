@@ -19,7 +19,7 @@ from app.storage.statements.throttle import (
     FullCounter,
     TryLimit,
     count_try,
-    settle_success,
+    release_counted_tries,
     take_back_try,
 )
 from app.storage.tables.staff import Throttle
@@ -93,7 +93,7 @@ def test_a_success_takes_back_its_own_try_and_hides_nobody_else_s(engine: Engine
     count_try(engine, [limit("nurse"), wide], at)
     counted = count_try(engine, [limit("nurse"), wide], at)
     assert not isinstance(counted, FullCounter)
-    settle_success(engine, counted)
+    release_counted_tries(engine, counted)
     assert [stored(engine, name).failures for name in ("stranger", "nurse", "wide")] == [1, 0, 2]
 
 
@@ -144,7 +144,7 @@ class Law:
         assert counted[0].since_at == counter.since
         assert 1 <= counter.failures <= 5
         if ending == "right":
-            settle_success(self.engine, counted)
+            release_counted_tries(self.engine, counted)
             counter.failures = 0
         elif ending == "undecided":
             take_back_try(self.engine, counted)

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from app.domain.plans.windows import Window, build_window
 from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
-from app.storage.feed_log import new_feed_head
+from app.storage.feed_numbering import new_feed_head
 from app.storage.queries.slots import window_columns
 from app.storage.row_changes import participant_chain, study_chain
 from app.storage.tables.audit import AuditEntry

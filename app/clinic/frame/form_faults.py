@@ -47,7 +47,7 @@ class FormFaults:
         return tuple((each.target, each.words) for each in self.faults if each.listed)
 
     @property
-    def adrift(self) -> tuple[tuple[str, str], ...]:
+    def orphaned(self) -> tuple[tuple[str, str], ...]:
         """The same where the form stands on the page no more."""
         return tuple((PAGE, words) for _target, words in self.lines)
 

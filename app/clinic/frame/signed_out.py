@@ -25,7 +25,7 @@ class SignedOutPage:
     fields: tuple[tuple[str, str], ...]
 
 
-def keep_typed(request: Request, fields: Mapping[str, str]) -> SignedOutPage | None:
+def page_with_typed(request: Request, fields: Mapping[str, str]) -> SignedOutPage | None:
     """The page for an act that a page of ours offered; None where nothing typed would be lost.
 
     None as well in a browser of participants: a tablet that was handed over leads to no page of staff.

@@ -110,7 +110,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(STAFF)
-def list_people(desk: SignedInRequest, done: str = "") -> Response:
+def show_people_list(desk: SignedInRequest, done: str = "") -> Response:
     people = list_study_people(desk.context, desk.study_code)
     rows = tuple(StaffRow(each, person_address(desk, each.staff_id)) for each in people)
     return desk.show(StaffListPage(desk.study_code, rows, desk.zone, done))

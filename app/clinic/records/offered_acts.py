@@ -13,7 +13,7 @@ def list_cancellable_visits(view: ParticipantOverview) -> tuple[str, ...]:
     return tuple(dict.fromkeys(slot.visit for slot in asked if slot.visit not in touched))
 
 
-def find_lost_words(view: ParticipantOverview, typed: Mapping[str, str]) -> str:
+def find_unoffered_text(view: ParticipantOverview, typed: Mapping[str, str]) -> str:
     """What was typed into a form that this page, as it is now, does not offer."""
     offered = {f"device-{each.device_id}" for each in view.devices if each.revoked_at is None}
     offered |= {f"undo-{each.entry.entry_id}" for each in view.dispositions if each.undone is None}

@@ -25,7 +25,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.participants import TeamRequestKind
 from app.i18n.formats import name_weekdays
 from app.i18n.languages import ENGLISH, find_language
-from app.services.clinic.participant_overview import FormState, JudgedForms, ParticipantOverview
+from app.services.clinic.participant_overview import FormState, ParticipantForms, ParticipantOverview
 from app.services.core.installation import Installation
 from app.web.charts.bar_chart import BarChart, draw_bars
 from app.web.charts.heat_grid import HeatEntry, HeatGrid, draw_heat
@@ -142,7 +142,7 @@ def build_schedule(
 
 
 @lru_cache(maxsize=64)
-def _draw_forms(judged: JudgedForms, words: _Words) -> DrawnForms:
+def _draw_forms(judged: ParticipantForms, words: _Words) -> DrawnForms:
     """The forms as they are drawn; those of whoever is looked at again are drawn already."""
     rows = build_visits(words.url, judged.visits)
     return DrawnForms(
@@ -176,7 +176,7 @@ def _section(row: VisitRow) -> str:
     return "later" if all(cell.status in (Status.planned, Status.waiting) for cell in cells) else "past"
 
 
-def draw_schedule(judged: JudgedForms, rows: Sequence[VisitRow], words: _Words) -> WindowTimeline | None:
+def draw_schedule(judged: ParticipantForms, rows: Sequence[VisitRow], words: _Words) -> WindowTimeline | None:
     """The windows of all visits that have one, with today and the dates from which they are counted."""
     targets = {state.slot.visit: state.slot.target_on for state in judged.visits}
     windows = [
@@ -193,7 +193,7 @@ def draw_schedule(judged: JudgedForms, rows: Sequence[VisitRow], words: _Words) 
     return draw_windows(windows, words.today, [(day, name) for name, day in words.events])
 
 
-def draw_diary(judged: JudgedForms, words: _Words) -> DiaryHeat | None:
+def draw_diary(judged: ParticipantForms, words: _Words) -> DiaryHeat | None:
     """The diary so far; None where no day of it has come."""
     shown = [state for state in judged.diary if state.status not in (Status.planned, Status.waiting)]
     dated = [(state.slot.for_day, state) for state in shown if state.slot.for_day is not None]
@@ -291,7 +291,7 @@ def find_next_step(view: ParticipantOverview) -> NextStep:
 
 
 @lru_cache(maxsize=64)
-def _list_expected(judged: JudgedForms) -> tuple[ExpectedForm, ...]:
+def _list_expected(judged: ParticipantForms) -> tuple[ExpectedForm, ...]:
     """The forms as the rule of the next step needs them."""
     return tuple(
         ExpectedForm(

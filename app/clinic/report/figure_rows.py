@@ -97,14 +97,14 @@ def show_rows(
 @router.get(REPORT_ROWS_FILE)
 def save_rows(desk: SignedInRequest, query: Asked, figure: Figure) -> Response:
     found = list_figure_rows(desk.context, choices_of(desk, query), figure, limit=None)
-    record_file_download(desk.context, found.scope.study_id, "rows", said_of(query, figure))
+    record_file_download(desk.context, found.scope.study_id, "rows", describe_figure(query, figure))
     heads, rows = _PEOPLE if TABLES[figure.table].source is None else _FORMS
     what = f"{figure.table.value}-{figure.figure}"
     today = local_day(desk.at, desk.zone)
     return csv_response(found.scope.study, what, today, heads, rows(found, _site_codes(desk, found)))
 
 
-def said_of(query: ReportQuery, figure: FigureAddress) -> dict[str, str]:
+def describe_figure(query: ReportQuery, figure: FigureAddress) -> dict[str, str]:
     """The choices by which the file was made, as the trail tells them."""
     rules = query.parameters
     return {

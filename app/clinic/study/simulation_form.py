@@ -94,7 +94,7 @@ def read_earlier_person(desk: StaffRequest, plan: Plan) -> DatedPerson | None:
     return DatedPerson(dates, arm, zone) if ENROLMENT in dates else None
 
 
-def carry_person(person: DatedPerson, plan: Plan) -> dict[str, str]:
+def hidden_person_fields(person: DatedPerson, plan: Plan) -> dict[str, str]:
     """The hidden fields by which the next page knows what this one showed."""
     dates = {WAS + kind: each.on.isoformat() for kind, each in person.dates.items()}
     return {f"{WAS}version": plan.version, f"{WAS}zone": person.zone, f"{WAS}arm": person.arm or "", **dates}

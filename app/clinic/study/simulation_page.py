@@ -15,8 +15,8 @@ from app.clinic.study.plan_tabs import PlanTab, list_tabs, name_forms, version_c
 from app.clinic.study.simulation_form import (
     DateField,
     SimulationInput,
-    carry_person,
     date_fields,
+    hidden_person_fields,
     read_earlier_person,
     read_typed_dates,
 )
@@ -121,7 +121,7 @@ def simulate_dates(desk: SignedInRequest, version: Annotated[str, Query(max_leng
         errors=read.errors,
         arms=tuple((arm.code, arm.name) for arm in plan.arms),
         zones=plans.zones,
-        carried=carry_person(read.whole[0], plan) if read.whole else _carried_before(desk),
+        carried=hidden_person_fields(read.whole[0], plan) if read.whole else _carried_before(desk),
         view=_simulate(desk, plans, plan, read),
         hides_arms=plans.hides_arms,
     )

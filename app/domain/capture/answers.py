@@ -54,7 +54,7 @@ class SubmittedAnswer:
     checksum: int | None = None
 
 
-def rest_on_known(
+def rebase_on_own_answers(
     answers: Iterable[SubmittedAnswer], revision: int, aware: Mapping[int, int]
 ) -> tuple[SubmittedAnswer, ...]:
     """The answers that are stored after `revision`, each resting on all before it of which its phone knew.

@@ -8,8 +8,8 @@ from app.domain.instruments.responses import (
     AnswerValue,
     ValidAnswers,
     applicable_items,
+    clear_unticked,
     find_empty_list,
-    settle_list,
 )
 from app.domain.records.audit import canonical_json, sha256_hex
 from app.domain.refusal import Refused
@@ -23,7 +23,7 @@ def complete_document(
     An item of a list that was shown is answered, left blank or `NOT_TICKED`. Raises Refused: "not_reviewed"
     without the review step, "unanswered" naming the items, "nothing_ticked" naming the question over a list.
     """
-    settled = settle_list(instrument, answers, leave_out)
+    settled = clear_unticked(instrument, answers, leave_out)
     items = applicable_items(instrument, settled, leave_out)
     missing = tuple(item.code for item in items if settled.get(item.code, OPEN) == OPEN)
     if missing:

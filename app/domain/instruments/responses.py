@@ -117,7 +117,7 @@ def unanswered_items(
 
     Of a list in which nothing is ticked, and "none of these" neither, the question over it.
     """
-    settled = settle_list(instrument, answers, leave_out)
+    settled = clear_unticked(instrument, answers, leave_out)
     empty = find_empty_list(instrument, settled, leave_out)
     return tuple(
         item.code
@@ -130,12 +130,12 @@ def without_unasked(
     instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str] = frozenset()
 ) -> dict[str, AnswerValue]:
     """The answers without those to items that are no longer asked, in the items' order."""
-    settled = settle_list(instrument, answers, leave_out)
+    settled = clear_unticked(instrument, answers, leave_out)
     items = applicable_items(instrument, settled, leave_out)
     return {item.code: settled[item.code] for item in items if item.code in settled}
 
 
-def settle_list(
+def clear_unticked(
     instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str] = frozenset()
 ) -> Mapping[str, AnswerValue]:
     """The answers, with every item of the list not ticked where "none of these" is."""
@@ -171,7 +171,7 @@ def urgent_items(
     instrument: Instrument, answers: Mapping[str, AnswerValue], marks: Collection[Condition] = ()
 ) -> tuple[str, ...]:
     """The codes of items whose answer the instrument, or a mark of the plan, calls urgent: call now."""
-    settled = settle_list(instrument, answers)
+    settled = clear_unticked(instrument, answers)
     if instrument.list_item and settled.get(instrument.list_item.code) == OPEN:
         settled = {**settled, instrument.list_item.code: 1}  # a tick counts before the list is gone through
     return tuple(

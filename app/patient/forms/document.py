@@ -13,7 +13,7 @@ from threading import Lock
 from markupsafe import Markup, escape
 
 from app.domain.instruments.reserved_codes import TICK_PREFIX
-from app.domain.instruments.responses import AnswerValue, format_answer, settle_list
+from app.domain.instruments.responses import AnswerValue, clear_unticked, format_answer
 from app.patient.forms.assets import FormAssets, policy_of_page
 from app.patient.forms.page_builders import form_day, form_page, helper_of, url_of_form
 from app.patient.forms.pages import Question
@@ -58,7 +58,7 @@ class FormDocument:
     def fill(self, form: OpenForm, mark: Markup) -> bytes:
         """The document with this form's own addresses, numbers and answers, and its person's mark."""
         pieces = list(self.pieces)
-        answers = settle_list(form.instrument, form.answers, form.leave_out)
+        answers = clear_unticked(form.instrument, form.answers, form.leave_out)
         for gap, value in ((_PERSON_MARK, ""), mark.encode()), *self._values(form, answers):
             for index in self.gaps[gap]:
                 pieces[index] = value

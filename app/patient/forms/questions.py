@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from app.domain.instruments.definition import Comparison, Condition, Instrument, Item, ItemKind
 from app.domain.instruments.reserved_codes import TICK_PREFIX
-from app.domain.instruments.responses import NOT_TICKED, format_answer, settle_list, urgent_conditions
+from app.domain.instruments.responses import NOT_TICKED, clear_unticked, format_answer, urgent_conditions
 from app.domain.instruments.text import InstrumentText
 from app.patient.forms.pages import Choice, Question, Tick
 
@@ -26,7 +26,7 @@ def build_questions(
 
     `leave_out` names items that the plan does not use, `marks` answers that it calls urgent.
     """
-    settled = settle_list(instrument, answers, leave_out)
+    settled = clear_unticked(instrument, answers, leave_out)
     items = [item for item in instrument.items if item.code not in leave_out]
     questions = (_question(item, items, text, settled, marks) for item in items)
     return tuple(_liken(questions))

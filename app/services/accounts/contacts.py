@@ -53,7 +53,7 @@ def check_contact_address(address: str | None) -> str:
     return kept
 
 
-def keep_contact(
+def store_contact(
     installation: Installation, work: UnitOfWork, participant_id: int, channel: ContactChannel, address: str
 ) -> None:
     """Store where a participant is reached, encrypted, in place of what was stored before."""

@@ -34,7 +34,7 @@ def refusal_for(check: SecondCheck) -> CheckRefusal:
 
 
 def is_confirmed(
-    sealer: SecretBox, participant: Participant, check: SecondCheck, answer: str, known: bool = False
+    secret_box: SecretBox, participant: Participant, check: SecondCheck, answer: str, known: bool = False
 ) -> bool:
     """Whether this answers the check: a PIN, a birth date as YYYY-MM-DD, or anything for `none`.
 
@@ -43,14 +43,14 @@ def is_confirmed(
     if check is SecondCheck.none:
         return True
     if check is SecondCheck.pin:
-        return sealer.pins.matches(participant.pin_hash, answer, known)
-    fingerprint = birth_date_fingerprint(sealer, participant.public_id, answer)
+        return secret_box.pins.matches(participant.pin_hash, answer, known)
+    fingerprint = birth_date_fingerprint(secret_box, participant.public_id, answer)
     return hmac.compare_digest(fingerprint, participant.birth_hash or "")
 
 
-def birth_date_fingerprint(sealer: SecretBox, public_id: str, born_on: str | date) -> str:
+def birth_date_fingerprint(secret_box: SecretBox, public_id: str, born_on: str | date) -> str:
     """The stored fingerprint of a birth date: a digest keyed per participant, never the date (PRI-02)."""
-    return sealer.keyed_fingerprint(str(born_on), f"birth-date:{public_id}")
+    return secret_box.keyed_fingerprint(str(born_on), f"birth-date:{public_id}")
 
 
 def check_new_pin(pin: str, again: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from app.domain.capture.answers import SubmittedAnswer, check_answers, rest_on_known
+from app.domain.capture.answers import SubmittedAnswer, check_answers, rebase_on_own_answers
 from app.domain.capture.arrival import check_open
 from app.domain.capture.outbox import checksum_matches, is_gapless
 from app.domain.instruments.responses import AnswerValue
@@ -179,7 +179,7 @@ def _entry_and_rows(
     """The audit entry and the rows for these answers, numbered on from what was read."""
     before = dict(read.earlier)
     rows, changes = [], clock_changes(batch.clock_untrusted)
-    resting = rest_on_known(unsaved, read.revision, read.aware)
+    resting = rebase_on_own_answers(unsaved, read.revision, read.aware)
     for number, answer in enumerate(resting, start=read.revision + 1):
         rows.append(
             answer_row(

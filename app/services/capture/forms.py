@@ -283,9 +283,11 @@ def begin_form(
         slot.begun_at = context.at
         _set_helper(context, work, slot, helped_by, confirmed_on)
         slot.late_reason = late_reason.value if late_reason else None
-        wish = reminder_preference(work.session.get_one(Participant, context.participant.participant_id))
+        preference = reminder_preference(
+            work.session.get_one(Participant, context.participant.participant_id)
+        )
         sent = used_up_kinds(work.session, [slot])[key_of(slot)]
-        slot.wake_at = next_due_at(plan, slot, sent, context.at, wish)
+        slot.wake_at = next_due_at(plan, slot, sent, context.at, preference)
         work.record(AuditEvent.FORM_BEGUN, chain)
 
 

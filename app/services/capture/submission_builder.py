@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from app.domain.capture.answers import CollectionMode, SubmittedAnswer, rest_on_known, validate_answers
+from app.domain.capture.answers import (
+    CollectionMode,
+    SubmittedAnswer,
+    rebase_on_own_answers,
+    validate_answers,
+)
 from app.domain.capture.arrival import Arrival, classify_arrival
 from app.domain.capture.document import complete_document, content_digest
 from app.domain.capture.outbox import credible_capture
@@ -282,7 +287,7 @@ def _unsaved_answers(
         for seq, code in enumerate(unsaved, start=1)
     )
     events, changes = [], []
-    for answer in rest_on_known(sent, revision, {}):
+    for answer in rebase_on_own_answers(sent, revision, {}):
         events.append(
             answer_row(
                 slot.id,

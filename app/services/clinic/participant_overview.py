@@ -32,11 +32,16 @@ from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, list_plans_of_forms
 from app.services.schedule.missed_reasons import list_diary_gaps
 from app.services.schedule.reminder_preference import wants_reminders
-from app.storage.database.grouped_reads import Group
+from app.storage.database.grouped_reads import DocumentRows
 from app.storage.plain_rows import ContactRecord, SlotRecord
 from app.storage.queries.contradictions import Contradiction
 from app.storage.queries.participants import ParticipantCard, get_card
-from app.storage.queries.slots import is_diary_slot, judge_slot, list_turns, read_slot_records
+from app.storage.queries.slots import (
+    derive_slot_state,
+    is_diary_slot,
+    list_slot_transitions,
+    read_slot_records,
+)
 
 
 class FormState(NamedTuple):
@@ -54,7 +59,7 @@ class FormState(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class JudgedForms:
+class ParticipantForms:
     """All forms of a participant as they stand: of visits, of the diary, and its unexplained stretches.
 
     Two are equal only if they are one, so that anything can be kept for it.
@@ -95,7 +100,7 @@ class ParticipantOverview:
     site: str
     plan: Plan
     plans: Sequence[Plan]
-    judged: JudgedForms
+    judged: ParticipantForms
     kept_apart: tuple[QuarantinedAnswers, ...]
     conflicts: tuple[AnswerConflict, ...]
     dates: tuple[AnchorHistory, ...]
@@ -236,22 +241,24 @@ def _details(row: ParticipantCard) -> ParticipantDetails:
 def _judge_forms(
     context: StaffContext,
     plans: Sequence[Plan],
-    stored: Group[SlotRecord],
+    stored: DocumentRows[SlotRecord],
     slots: Sequence[SlotRecord],
     answered: Mapping[int, int],
-) -> JudgedForms:
+) -> ParticipantForms:
     """What is `stored` of a participant's forms, judged as far as it is shown: `slots` are those of them."""
     plan = plans[0]
 
-    def judge() -> tuple[JudgedForms, Iterable[datetime]]:
+    def judge() -> tuple[ParticipantForms, Iterable[datetime]]:
         states = _list_states(context, plan, slots, answered)
         diary = tuple(state for state in states if is_diary_slot(plan, state.slot))
         visits = tuple(state for state in states if not is_diary_slot(plan, state.slot))
         gaps = list_diary_gaps(plans, ((state.slot, state.status) for state in diary))
-        return JudgedForms(visits, diary, gaps), (moment for slot in slots for moment in list_turns(slot))
+        return ParticipantForms(visits, diary, gaps), (
+            moment for slot in slots for moment in list_slot_transitions(slot)
+        )
 
     content = plan.id, plan.version, stored, len(slots), frozenset(answered.items())
-    judged: JudgedForms = context.installation.judged_forms.find(content, context.at, judge)
+    judged: ParticipantForms = context.installation.form_state_cache.find(content, context.at, judge)
     return judged
 
 
@@ -264,7 +271,7 @@ def _list_states(
         version = slot.instrument, slot.instrument_version, slot.plan_version
         if version not in asked:
             asked[version] = _count_asked(context, plan, *version)
-        status, died = judge_slot(slot, context.at)
+        status, died = derive_slot_state(slot, context.at)
         states.append(FormState(slot, status, counts.get(slot.id, 0), asked[version], died))
     return states
 

@@ -18,7 +18,7 @@ from app.domain.records.access import Actor
 from app.domain.records.acts import KeyedAct
 from app.domain.refusal import Refused
 from app.services.core.clock_watch import ClockWatch
-from app.services.core.lasting_results import LastingResults
+from app.services.core.interval_cache import IntervalCache
 from app.services.core.pack_registry import PackRegistry, StudyPacks
 from app.services.core.page_epochs import PageEpochs
 from app.services.core.secrets import SecretBox
@@ -36,8 +36,8 @@ class Installation:
     `public_url` is the address that links on paper and in messages begin with, without a slash.
     `head_file` is where the heads of the feeds are kept outside the database; None: nowhere.
     `export_folder` holds the files of requested exports, at most `export_room` bytes; None: none are made.
-    `judged_rows` are those of the work list, `judged_lists` its pages, `judged_forms` all forms of a
-    participant, as they were judged last by this library: another one begins with none.
+    `worklist_row_cache`, `worklist_page_cache` and `form_state_cache` hold rows and pages of the work list
+    and the states of a participant's forms, as this library found them: another one begins with none.
     """
 
     engine: Engine
@@ -51,14 +51,14 @@ class Installation:
     pack_registry: PackRegistry = field(default_factory=PackRegistry, repr=False, compare=False)
     clock_watch: ClockWatch = field(default_factory=ClockWatch, repr=False, compare=False)
     page_epochs: PageEpochs = field(default_factory=PageEpochs, repr=False, compare=False)
-    judged_rows: LastingResults[Any] = field(
-        default_factory=lambda: LastingResults(_JUDGED_ROWS), init=False, repr=False, compare=False
+    worklist_row_cache: IntervalCache[Any] = field(
+        default_factory=lambda: IntervalCache(_JUDGED_ROWS), init=False, repr=False, compare=False
     )
-    judged_lists: LastingResults[Any] = field(
-        default_factory=lambda: LastingResults(_JUDGED_LISTS), init=False, repr=False, compare=False
+    worklist_page_cache: IntervalCache[Any] = field(
+        default_factory=lambda: IntervalCache(_JUDGED_LISTS), init=False, repr=False, compare=False
     )
-    judged_forms: LastingResults[Any] = field(
-        default_factory=lambda: LastingResults(_JUDGED_FORMS), init=False, repr=False, compare=False
+    form_state_cache: IntervalCache[Any] = field(
+        default_factory=lambda: IntervalCache(_JUDGED_FORMS), init=False, repr=False, compare=False
     )
 
     @contextmanager

@@ -21,7 +21,7 @@ from app.storage.statements.throttle import (
     FullCounter,
     TryLimit,
     count_try,
-    settle_success,
+    release_counted_tries,
     take_back_try,
 )
 from app.storage.tables.columns import table_of
@@ -82,7 +82,7 @@ def check_guess(
         outcome = check()
         undecided.pop_all()
     if outcome and not isinstance(outcome, Refused):
-        settle_success(database, counted)
+        release_counted_tries(database, counted)
     return outcome
 
 
@@ -131,7 +131,7 @@ def address_limits(participant_id: int) -> Sequence[TryLimit]:
     return (TryLimit(f"address:{participant_id}", TRIES, SPAN, cleared=True),)
 
 
-def count_letter(work: UnitOfWork, participant_id: int, address: str) -> None:
+def count_code_message(work: UnitOfWork, participant_id: int, address: str) -> None:
     """Count a letter to an address that nobody verified yet, so that nobody is flooded with them.
 
     It is counted in the transaction of the act, and forgotten with it. Raises Refused("throttled").
@@ -184,7 +184,7 @@ _FULL = PlainRead(FULL_COUNTERS)
 
 def find_throttled_participants(connection: Connection, at: datetime) -> dict[int, datetime]:
     """Until when whose second check is refused, on the way in or on a bound browser."""
-    return judge_counters(_FULL.fetch(connection, {"since": at - BRAKE_SPAN}), at)
+    return find_full_counters(_FULL.fetch(connection, {"since": at - BRAKE_SPAN}), at)
 
 
 def name_participant_counters(participant_id: int) -> tuple[str, str, str]:
@@ -196,7 +196,7 @@ def name_participant_counters(participant_id: int) -> tuple[str, str, str]:
     )
 
 
-def judge_counters(counters: Iterable[tuple[Any, ...]], at: datetime) -> dict[int, datetime]:
+def find_full_counters(counters: Iterable[tuple[Any, ...]], at: datetime) -> dict[int, datetime]:
     """Until when whose second check is refused, by counters: their names, failures, and since when."""
     until: dict[int, datetime] = {}
     for subject, failures, since_at in counters:

@@ -24,7 +24,7 @@ WAY_EVERY, WAY_SECONDS = 20, 0.00005
 """After how many records other threads may run, and how long one sleeps for it."""
 
 
-def tell_nobody(_done: int, _total: int) -> None:
+def ignore_progress(_done: int, _total: int) -> None:
     """Progress that nobody watches."""
 
 
@@ -58,7 +58,7 @@ def describe_dataset_study(installation: Installation, cut: NamedCut, sees_arm: 
 
 
 def stream_histories(
-    context: DataContext, cut: NamedCut, selection: DataSelection, progress: Progress = tell_nobody
+    context: DataContext, cut: NamedCut, selection: DataSelection, progress: Progress = ignore_progress
 ) -> Iterator[SubjectHistory]:
     """Each participant whom the reader reaches and the feed knew at the cut, by code.
 
@@ -83,7 +83,7 @@ def stream_datasets(
     cut: NamedCut,
     study: DatasetStudy,
     selection: DataSelection,
-    progress: Progress = tell_nobody,
+    progress: Progress = ignore_progress,
     names: Set[str] = EVERY_NAME,
 ) -> Iterator[tuple[DatasetTable, Row]]:
     """Every record of every dataset of a cut, or of these; those of one dataset come in its order."""
@@ -93,7 +93,7 @@ def stream_datasets(
     yield from builder.finish()
 
 
-def give_way(records: Iterator[tuple[DatasetTable, Row]]) -> Iterator[tuple[DatasetTable, Row]]:
+def yield_thread(records: Iterator[tuple[DatasetTable, Row]]) -> Iterator[tuple[DatasetTable, Row]]:
     """The same records, letting other threads run between them: Python runs one thread at a time, and whoever
     waits for a page must not wait until a thread that computes is interrupted.
     """

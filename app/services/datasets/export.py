@@ -29,9 +29,9 @@ from app.services.datasets.dataset_stream import (
     DataSelection,
     Progress,
     describe_dataset_study,
-    give_way,
+    ignore_progress,
     stream_datasets,
-    tell_nobody,
+    yield_thread,
 )
 from app.services.datasets.parquet import PARQUET, has_parquet, load_parquet_engine, write_parquet
 from app.services.datasets.readers import DataContext, study_scopes
@@ -94,7 +94,7 @@ class Export:
 
 
 def export_cut(
-    context: DataContext, study: str, entry: ExportEntry, folder: Path, progress: Progress = tell_nobody
+    context: DataContext, study: str, entry: ExportEntry, folder: Path, progress: Progress = ignore_progress
 ) -> Export:
     """Write every dataset of a cut in these formats to a new folder, which appears whole or not at all.
 
@@ -253,7 +253,7 @@ def write_files(
     opened: OpenedExport,
     entry: ExportEntry,
     folder: Path,
-    progress: Progress = tell_nobody,
+    progress: Progress = ignore_progress,
 ) -> tuple[ExportedFile, ...]:
     """Write every dataset in every format, in one pass over the participants, and what describes them.
 
@@ -270,7 +270,7 @@ def write_files(
                 opened_file = _open_file(stack, opened, table, *place)
                 files[table.name].append(opened_file)
         stream = stream_datasets(context, opened.cut, opened.study, opened.selection, progress, names)
-        for table, row in give_way(stream):
+        for table, row in yield_thread(stream):
             for each in files[table.name]:
                 each.add(row)
         for table in tables:
@@ -293,7 +293,7 @@ def spell_dataset(
     stream = stream_datasets(
         context, opened.cut, opened.study, opened.selection, names=frozenset((table.name,))
     )
-    for records, (_table, row) in enumerate(give_way(stream), 1):
+    for records, (_table, row) in enumerate(yield_thread(stream), 1):
         piece += format_.record(columns, row, records)
         if len(piece) >= _PIECE:
             yield records, bytes(piece)

@@ -110,7 +110,7 @@ def claim_export(context: ClockContext) -> ClaimedExport | None:
     return taken if _update(context, claimed, values) else None
 
 
-def keep_claim(context: ClockContext, claimed: ClaimedExport, done: int, total: int) -> None:
+def renew_claim(context: ClockContext, claimed: ClaimedExport, done: int, total: int) -> None:
     """Renew the lease and tell how far it is. Raises ClaimLost."""
     values = {"lease_until": context.at + LEASE, "done": done, "total": total}
     if not _update(context, claimed, values):

@@ -19,7 +19,7 @@ from app.domain.datasets.study import RANDOMISATION, DatasetStudy
 from app.domain.instruments.definition import Instrument, Scale, ScaleKind
 from app.domain.plans.windows import load_zone, start_of_day
 from app.domain.refusal import Refused
-from app.services.datasets.dataset_stream import Progress, tell_nobody
+from app.services.datasets.dataset_stream import Progress, ignore_progress
 from app.services.datasets.export import LEFT_OUT, ExportEntry, open_export, write_files
 from app.services.datasets.readers import DataContext
 
@@ -50,7 +50,7 @@ def recheck_cut(
     context: DataContext,
     study: str,
     name: str,
-    progress: Progress = tell_nobody,
+    progress: Progress = ignore_progress,
     inside: Path | None = None,
 ) -> tuple[RecheckedFigures, ...]:
     """Make the datasets of a cut in a folder that goes again, and compute their figures a second time.

@@ -60,7 +60,7 @@ class ContradictingBody(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class StatedBody:
     """A body for one address and the moment from which it is true.
 
     `claimed_as_of` is what the EDC stated in the place of `as_of`, if that is ahead of our clock. One that is
@@ -80,7 +80,7 @@ def find_record(session: Session, study_id: int, resource: str) -> EdcRecord | N
 
 
 def store_record(
-    session: Session, study_id: int, resource: str, delivery: Delivery, known: bool = False
+    session: Session, study_id: int, resource: str, stated: StatedBody, known: bool = False
 ) -> StoreResult:
     """Store a body under its address; the caller holds the participant's lock and acts on the effect.
 
@@ -89,16 +89,16 @@ def store_record(
     Raises Refused("stale_update") (a late delivery never undoes a newer one), ContradictingBody.
     """
     record = find_record(session, study_id, resource)
-    body, as_of, claimed = dict(delivery.body), delivery.as_of, delivery.claimed_as_of
+    body, as_of, claimed = dict(stated.body), stated.as_of, stated.claimed_as_of
     if record is None:
         fresh = EdcRecord(
             study_id=study_id, resource=resource, version=1, as_of=as_of, body=body, claimed_as_of=claimed
         )
         session.add(fresh)
         return StoreResult(1, as_of, StoreEffect.created, None, known, claimed)
-    if not delivery.binding:
-        _check_moment(record, delivery)
-    before, effect = dict(record.body), _effect(record, delivery)
+    if not stated.binding:
+        _check_moment(record, stated)
+    before, effect = dict(record.body), _effect(record, stated)
     if effect is not StoreEffect.none:
         record.as_of, record.claimed_as_of = max(as_of, record.as_of), claimed
     if effect is StoreEffect.changed:
@@ -106,21 +106,19 @@ def store_record(
     return StoreResult(record.version, record.as_of, effect, before, claimed_as_of=record.claimed_as_of)
 
 
-def _check_moment(record: EdcRecord, delivery: Delivery) -> None:
+def _check_moment(record: EdcRecord, stated: StatedBody) -> None:
     stored = to_milliseconds(record.as_of)
-    if delivery.as_of < stored:
-        raise Refused(
-            "stale_update", as_of=format_instant(delivery.as_of), stored=format_instant(record.as_of)
-        )
-    if delivery.as_of == stored and delivery.body != record.body:
-        raise ContradictingBody(record, delivery.body)
+    if stated.as_of < stored:
+        raise Refused("stale_update", as_of=format_instant(stated.as_of), stored=format_instant(record.as_of))
+    if stated.as_of == stored and stated.body != record.body:
+        raise ContradictingBody(record, stated.body)
 
 
-def _effect(record: EdcRecord, delivery: Delivery) -> StoreEffect:
-    if delivery.body != record.body:
+def _effect(record: EdcRecord, stated: StatedBody) -> StoreEffect:
+    if stated.body != record.body:
         return StoreEffect.changed
-    repeated = delivery.claimed_as_of is not None and delivery.claimed_as_of == record.claimed_as_of
-    newer = delivery.as_of > to_milliseconds(record.as_of) and not repeated
+    repeated = stated.claimed_as_of is not None and stated.claimed_as_of == record.claimed_as_of
+    newer = stated.as_of > to_milliseconds(record.as_of) and not repeated
     return StoreEffect.newer if newer else StoreEffect.none
 
 

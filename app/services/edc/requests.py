@@ -16,7 +16,7 @@ from app.services.core.plans import get_plan_of
 from app.services.edc.entity_tags import Preconditions, digest_text, list_entity_tags, spell_representation
 from app.services.edc.records import (
     ContradictingBody,
-    Delivery,
+    StatedBody,
     StoreEffect,
     StoreResult,
     find_record,
@@ -102,7 +102,7 @@ class EdcRequest:
         """
         session, study_id, resource = work.session, self.client.study_id, self.resource(part)
         if binding:
-            return store_record(session, study_id, resource, self._binding_delivery(body))
+            return store_record(session, study_id, resource, self._binding_body(body))
         record = find_record(session, study_id, resource)
         known = participant is not None and not part
         served = self._served(work, participant, part)
@@ -111,13 +111,13 @@ class EdcRequest:
         if record is not None and self.sent == served:
             return StoreResult(record.version, record.as_of, StoreEffect.none, dict(record.body))
         self._check_unwritable(served)
-        return store_record(session, study_id, resource, Delivery(body, self._check_as_of()), known)
+        return store_record(session, study_id, resource, StatedBody(body, self._check_as_of()), known)
 
-    def _binding_delivery(self, body: Mapping[str, Any]) -> Delivery:
+    def _binding_body(self, body: Mapping[str, Any]) -> StatedBody:
         """An `as_of` ahead of our clock gives way to the server's time and is kept beside it."""
         if self.as_of > self.at + CLOCKS_DIFFER:
-            return Delivery(body, to_milliseconds(self.at), self.as_of, binding=True)
-        return Delivery(body, self.as_of, binding=True)
+            return StatedBody(body, to_milliseconds(self.at), self.as_of, binding=True)
+        return StatedBody(body, self.as_of, binding=True)
 
     def finish(
         self, work: UnitOfWork, participant: Participant, part: str, stored: StoreResult

@@ -33,18 +33,18 @@ def get_urgent_call(context: ParticipantContext) -> UrgentCall:
 
     A site that does not state its hours by weekday is called first at any time.
     """
-    visitor, site = context.participant, context.participant.site
+    participant, site = context.participant, context.participant.site
     emergency = find_emergency_phone(context, site)
     week = site.week_hours or {}
     if emergency and week and not is_answered(week, context.at.astimezone(load_zone(site.zone))):
         return UrgentCall(emergency, site.phone, is_site=False, words="")
-    return UrgentCall(site.phone, emergency, is_site=True, words=urgent_words(site, visitor.language))
+    return UrgentCall(site.phone, emergency, is_site=True, words=urgent_words(site, participant.language))
 
 
 def find_emergency_phone(context: ParticipantContext, site: Site | SiteRecord) -> str:
     """The emergency number of the site, or of the plan; "" where neither names one."""
-    visitor = context.participant
-    plan = context.installation.library.plan(visitor.study, visitor.plan_version)
+    participant = context.participant
+    plan = context.installation.library.plan(participant.study, participant.plan_version)
     return site.emergency_phone or plan.emergency_phone
 
 

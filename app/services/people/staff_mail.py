@@ -15,8 +15,8 @@ from app.services.people.staff_links import IssuedLink
 
 
 @dataclass(frozen=True, slots=True)
-class LinkLetter:
-    """What the letter says."""
+class LinkMessage:
+    """The content of a message with a link."""
 
     purpose: LinkPurpose
     name: str
@@ -45,7 +45,7 @@ class StaffMail:
             return None
         spoken = find_language(issued.language) or ENGLISH
         days = (issued.expires_at - at).days
-        letter = LinkLetter(issued.purpose, issued.name, issued.url, days)
+        letter = LinkMessage(issued.purpose, issued.name, issued.url, days)
         subject, text = write_letter(self.environments[spoken.code], "messages/staff_link.txt", letter=letter)
         key = f"staff-link-{issued.link_id}"
         try:

@@ -183,15 +183,19 @@ class _ParticipantRun:
         session, at = self.work.session, self.work.at
         contact = find_contact(session, key_of(self.participant))
         channel = contact.channel if contact else NO_CHANNEL
-        wish, sent, queued = reminder_preference(self.participant), used_up_kinds(session, self.slots), 0
+        preference, sent, queued = (
+            reminder_preference(self.participant),
+            used_up_kinds(session, self.slots),
+            0,
+        )
         for slot in self.slots:
             plan, kinds = self._plan(slot), sent[key_of(slot)]
-            planned = plan_reminders(plan, planned_slot(slot), wish.clock)
-            due = find_due_reminder(planned, kinds, slot_status(slot, at), at, wish.not_before)
+            planned = plan_reminders(plan, planned_slot(slot), preference.clock)
+            due = find_due_reminder(planned, kinds, slot_status(slot, at), at, preference.not_before)
             if due is not None:
                 session.add(build_message(slot, due.kind.value, channel, at))
                 kinds, queued = kinds | {due.kind.value}, queued + 1
-            slot.wake_at = next_due_at(plan, slot, kinds, at, wish)
+            slot.wake_at = next_due_at(plan, slot, kinds, at, preference)
         if queued:
             self.work.record(AuditEvent.REMINDER_QUEUED, participant_chain(key_of(self.participant)))
         return queued

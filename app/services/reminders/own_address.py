@@ -16,14 +16,14 @@ from app.services.accounts.contacts import (
     check_contact_address,
     check_reachable,
     find_contact,
-    keep_contact,
     mask_address,
     read_contact,
+    store_contact,
 )
 from app.services.core.context import ParticipantContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.plans import get_plan_of
-from app.services.core.throttling import address_limits, check_guess, count_letter
+from app.services.core.throttling import address_limits, check_guess, count_code_message
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import AddressCode
 from app.services.schedule.next_due import refresh_next_due
@@ -77,7 +77,7 @@ def mail_address_code(context: ParticipantContext, outbox: MessageSender, addres
         raise Refused("unknown_channel", field="address", allowed=tuple(outbox.channels))
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
     with context.unit_of_work() as work:
-        count_letter(work, who, kept)
+        count_code_message(work, who, kept)
         letter = _write(context, outbox, work.session, kept, code)
         check_reachable(_lock(work, who))
         _keep_claim(context, work, kept, code)
@@ -130,7 +130,7 @@ def _take_over(
     check_reachable(participant)
     who = context.participant.participant_id
     participant.reminders_wanted |= find_contact(work.session, who) is None
-    keep_contact(
+    store_contact(
         context.installation, work, who, _WAY, context.installation.secret_box.decrypt(claim.address_sealed)
     )
     _close(work, claim)

@@ -14,8 +14,8 @@ from app.services.accounts.contacts import (
     check_contact_address,
     check_reachable,
     find_contact,
-    keep_contact,
     mask_contact,
+    store_contact,
 )
 from app.services.core.acts import check_act
 from app.services.core.context import StaffContext
@@ -85,7 +85,7 @@ def change_contact(
             participant = _lock(work, participant_id)
             check_reachable(participant)
             participant.reminders_wanted |= find_contact(work.session, participant_id) is None
-            keep_contact(context.installation, work, participant_id, way, kept)
+            store_contact(context.installation, work, participant_id, way, kept)
             _wake(context, work, participant)
             work.record(AuditEvent.CONTACT_CHANGED, participant_chain(participant_id), reason=why)
 

@@ -14,7 +14,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused, check_all
 from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
 from app.services.accounts.birth_dates import birth_date_hash, check_birth_date
-from app.services.accounts.contacts import ContactChannel, check_contact_address, keep_contact
+from app.services.accounts.contacts import ContactChannel, check_contact_address, store_contact
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id, new_short_code, new_token, token_digest
 from app.services.core.plans import get_plan, get_plan_of
@@ -102,7 +102,7 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
             context.installation, plan, participant.public_id, entry.born_on
         )
         if entry.channel is not None and entry.address is not None:
-            keep_contact(context.installation, work, key_of(participant), entry.channel, entry.address)
+            store_contact(context.installation, work, key_of(participant), entry.channel, entry.address)
         change = "updated" if registered else "created"
         version = raise_version(participant)
         draft = participant_event(participant, version, site, context.actor, change)

@@ -28,16 +28,16 @@ from app.storage.unit_of_work import UnitOfWork
 
 
 def next_due_at(
-    plan: Plan, slot: StoredSlot, sent: Collection[str], at: datetime, wish: ReminderPreference
+    plan: Plan, slot: StoredSlot, sent: Collection[str], at: datetime, preference: ReminderPreference
 ) -> datetime | None:
     """The next moment at which the slot owes an event or a reminder; None when it owes no more.
 
     `sent` holds the kinds of reminder that are used up; none is owed against the participant's wish.
     """
-    planned = plan_reminders(plan, planned_slot(slot), wish.clock)
+    planned = plan_reminders(plan, planned_slot(slot), preference.clock)
     published = FeedState(slot.published_state) if slot.published_state is not None else None
     window, facts = window_of_slot(slot), slot_facts(slot)
-    return next_due_moment(window, planned, facts, published, sent, at, wish.not_before)
+    return next_due_moment(window, planned, facts, published, sent, at, preference.not_before)
 
 
 def used_up_kinds(session: Session, slots: Sequence[StoredSlot]) -> dict[int, frozenset[str]]:
@@ -62,9 +62,9 @@ def next_due_moments(
 ) -> dict[int, datetime | None]:
     """When each of these slots of a participant owes something next, by its key."""
     study = session.get_one(Study, participant.study_id).code
-    wish, sent = reminder_preference(participant), used_up_kinds(session, slots)
+    preference, sent = reminder_preference(participant), used_up_kinds(session, slots)
     return {
-        key: next_due_at(library.plan(study, slot.plan_version), slot, sent[key], at, wish)
+        key: next_due_at(library.plan(study, slot.plan_version), slot, sent[key], at, preference)
         for key, slot in ((key_of(slot), slot) for slot in slots)
     }
 

@@ -7,11 +7,11 @@ from app.domain.plans.windows import ONE_DAY, start_of_day
 from app.storage.queries.participants import StoredParticipant
 from app.storage.queries.today.people import PersonRow
 
-ReminderWishes = StoredParticipant | PersonRow
+ReminderSubject = StoredParticipant | PersonRow
 """A participant, as far as they say when they may be reminded."""
 
 
-def reminder_preference(participant: ReminderWishes) -> ReminderPreference:
+def reminder_preference(participant: ReminderSubject) -> ReminderPreference:
     """When this participant may be reminded; without wish or consent never (PRI-03).
 
     A pause lasts through its last local day. What falls into it is dropped and not made up for.
@@ -24,7 +24,7 @@ def reminder_preference(participant: ReminderWishes) -> ReminderPreference:
     return ReminderPreference(max(ends_at, participant.enrolled_at), clock)
 
 
-def wants_reminders(participant: ReminderWishes) -> bool:
+def wants_reminders(participant: ReminderSubject) -> bool:
     """Whether they consented to the study and want to be reminded."""
     return participant.reminders_wanted and participant.consent_version is not None
 

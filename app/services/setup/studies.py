@@ -33,7 +33,7 @@ from app.services.setup.staff_duties import (
     require_remaining_admin,
     revoke_links,
 )
-from app.storage.feed_log import new_feed_head
+from app.storage.feed_numbering import new_feed_head
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.queries.staff import get_staff_by_address, last_day_of
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain

@@ -24,8 +24,8 @@ Other = TypeVar("Other")
 _Processor = Callable[[Any], Any]
 
 
-class Group(tuple[Row, ...]):
-    """The rows of one record. Two are equal only if they are one, so that anything can be kept for it."""
+class DocumentRows(tuple[Row, ...]):
+    """The rows of one record, compared by identity, so that they can be the key of a cache."""
 
     __slots__ = ()
     __eq__ = object.__eq__
@@ -33,20 +33,20 @@ class Group(tuple[Row, ...]):
     __hash__ = object.__hash__
 
 
-GroupMemory = Callable[["GroupedRead[Any]", str, str], Group[Any]]
-"""The last groups that were made of documents, by one read or by several of a kind together."""
+DocumentRowsCache = Callable[["GroupedRead[Any]", str, str], DocumentRows[Any]]
+"""The rows of the last documents, shared by the reads of a kind."""
 
 
-def keep_groups(most: int) -> GroupMemory:
-    """A memory of so many groups, however many reads share it."""
-    return lru_cache(most)(GroupedRead.make_group)
+def cache_document_rows(most: int) -> DocumentRowsCache:
+    """A cache of the rows of so many documents, however many reads share it."""
+    return lru_cache(most)(GroupedRead.make_rows)
 
 
 class GroupedRead(Generic[Row]):
     """A statement that reads rows of records, whose keys are its first column.
 
     `make` makes a row of its columns. By the last columns, as many as `sorted_by` says, the rows of a record
-    are sorted, and they are no part of them. `memory` holds the groups of the last documents.
+    are sorted, and they are no part of them. `memory` holds the rows of the last documents.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class GroupedRead(Generic[Row]):
         make: Callable[[list[Any]], Row],
         *,
         sorted_by: int = 0,
-        memory: GroupMemory,
+        memory: DocumentRowsCache,
     ) -> None:
         listed = statement.subquery("listed")
         self._make, self._sorted_by = make, sorted_by
@@ -66,22 +66,22 @@ class GroupedRead(Generic[Row]):
         self._memory = memory
         self._processors: dict[str, list[tuple[int, _Processor]]] = {}
 
-    def fetch(self, connection: Connection, values: Values) -> Mapping[int, Group[Row]]:
+    def fetch(self, connection: Connection, values: Values) -> Mapping[int, DocumentRows[Row]]:
         """The rows of each record that has any, by its key; raises what `PlainRead.fetch` raises."""
-        self.know(connection.dialect)
+        self.prepare_for(connection.dialect)
         memory, name = self._memory, connection.dialect.name
         return {key: memory(self, document, name) for key, document in self._read.fetch(connection, values)}
 
-    def know(self, dialect: Dialect) -> None:
+    def prepare_for(self, dialect: Dialect) -> None:
         """Find out how documents of this database are read, before the first one is."""
         if dialect.name not in self._processors:
             self._processors[dialect.name] = list(_list_processors(self._types, dialect))
 
-    def decode(self, document: str | None, dialect: Dialect) -> Group[Row]:
+    def decode(self, document: str | None, dialect: Dialect) -> DocumentRows[Row]:
         """The rows in this document of a database that is known; none where there is no document."""
         return self._memory(self, document or "[]", dialect.name)
 
-    def make_group(self, document: str, dialect: str) -> Group[Row]:
+    def make_rows(self, document: str, dialect: str) -> DocumentRows[Row]:
         """The same, of the name of the database, made anew."""
         rows: list[list[Any]] = orjson.loads(document)
         for place, process in self._processors[dialect]:
@@ -92,7 +92,7 @@ class GroupedRead(Generic[Row]):
             rows.sort(key=itemgetter(slice(-by, None)))
             for row in rows:
                 del row[-by:]
-        return Group(map(self._make, rows))
+        return DocumentRows(map(self._make, rows))
 
 
 class PairedRead(Generic[Row, Other]):
@@ -104,11 +104,13 @@ class PairedRead(Generic[Row, Other]):
         documents = sa.select(one.c.key, one.c.document, two.c.document)
         self._read = PlainRead(documents.outerjoin_from(one, two, two.c.key == one.c.key))
 
-    def fetch(self, connection: Connection, values: Values) -> Mapping[int, tuple[Group[Row], Group[Other]]]:
+    def fetch(
+        self, connection: Connection, values: Values
+    ) -> Mapping[int, tuple[DocumentRows[Row], DocumentRows[Other]]]:
         """The rows of each record, by its key; raises what `PlainRead.fetch` raises."""
         first, second, dialect = self._first, self._second, connection.dialect
-        first.know(dialect)
-        second.know(dialect)
+        first.prepare_for(dialect)
+        second.prepare_for(dialect)
         return {
             key: (first.decode(one, dialect), second.decode(two, dialect))
             for key, one, two in self._read.fetch(connection, values)
@@ -130,12 +132,12 @@ class BundledRead:
             )
         )
 
-    def fetch(self, connection: Connection, values: Values) -> list[Group[Any]]:
+    def fetch(self, connection: Connection, values: Values) -> list[DocumentRows[Any]]:
         """The rows that each read finds, in their order; raises what `PlainRead.fetch` raises."""
         documents = dict(self._read.fetch(connection, values))
         found = []
         for place, read in enumerate(self._reads):
-            read.know(connection.dialect)
+            read.prepare_for(connection.dialect)
             found.append(read.decode(documents.get(place), connection.dialect))
         return found
 

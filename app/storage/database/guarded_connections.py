@@ -36,7 +36,7 @@ class SqliteConnection(sqlite3.Connection):
 
     def commit(self) -> None:
         """Commit, if all that was written has its entry."""
-        self.write_guard.check_settled(self.rollback)
+        self.write_guard.check_entry_written(self.rollback)
         super().commit()
 
     def _refuse(self, *_arguments: object, **_settings: object) -> NoReturn:
@@ -90,5 +90,5 @@ class PostgresqlConnection(psycopg.Connection[Any]):
 
     def commit(self) -> None:
         """Commit, if all that was written has its entry."""
-        self.write_guard.check_settled(self.rollback)
+        self.write_guard.check_entry_written(self.rollback)
         super().commit()

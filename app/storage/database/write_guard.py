@@ -41,7 +41,7 @@ class _Verdict(NamedTuple):
 
 
 @lru_cache(maxsize=2048)
-def judge_words(statement: str) -> _Verdict:
+def classify_statement(statement: str) -> _Verdict:
     """What a statement's first word and signs say of it."""
     word = (statement.split(None, 1) or [""])[0].upper()
     if word in _MODE_WORDS or not word.isalpha():  # a word behind a comment or a semicolon would not be seen
@@ -134,7 +134,7 @@ class WriteGuard:
 
         Raises WriteRefused for what may not be written now.
         """
-        verdict = judge_words(statement)
+        verdict = classify_statement(statement)
         if verdict.refused:
             raise WriteRefused(verdict.refused)
         if verdict.reads:
@@ -155,10 +155,10 @@ class WriteGuard:
         compared, self._compared = self._compared, None
         if statement in (compared, _NOTHING):
             return
-        if not isinstance(statement, str) or not judge_words(statement).reads:
+        if not isinstance(statement, str) or not classify_statement(statement).reads:
             raise WriteRefused("a statement that the engine has not seen")
 
-    def check_settled(self, roll_back: Callable[[], object]) -> None:
+    def check_entry_written(self, roll_back: Callable[[], object]) -> None:
         """Let the driver commit; while an entry is owed, roll all back instead and raise WriteRefused."""
         if self.owes:
             roll_back()

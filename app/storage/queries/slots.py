@@ -15,7 +15,7 @@ from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import PlannedSlot
 from app.domain.plans.status import Exit, ExitKind, SlotFacts, Status, derive_status, died_in_window
 from app.domain.plans.windows import Window
-from app.storage.database.grouped_reads import Group, GroupedRead, keep_groups
+from app.storage.database.grouped_reads import DocumentRows, GroupedRead, cache_document_rows
 from app.storage.database.plain_reads import PlainRead
 from app.storage.plain_rows import SlotRecord
 from app.storage.tables.capture import PaperEntry
@@ -31,7 +31,7 @@ _OF_PAGES: GroupedRead[SlotRecord] = GroupedRead(
     sa.select(col(Slot.participant_id), *_COLUMNS, *_ORDER).where(_THEIRS),
     lambda columns: SlotRecord._make(columns[1:]),
     sorted_by=len(_ORDER),
-    memory=keep_groups(64),
+    memory=cache_document_rows(64),
 )
 
 
@@ -66,7 +66,7 @@ def slot_status(slot: SlotDates, at: datetime) -> Status:
     return derive_status(window_of_slot(slot), slot_facts(slot), at)
 
 
-def judge_slot(slot: SlotDates, at: datetime) -> tuple[Status, bool]:
+def derive_slot_state(slot: SlotDates, at: datetime) -> tuple[Status, bool]:
     """The slot's state at this moment, and whether death fell inside of its window.
 
     Most forms of a page were sent, which says all.
@@ -77,8 +77,8 @@ def judge_slot(slot: SlotDates, at: datetime) -> tuple[Status, bool]:
     return derive_status(window, facts, at), died_in_window(window, facts)
 
 
-def list_turns(slot: SlotDates) -> Iterator[datetime]:
-    """From each of these moments on `judge_slot` may say something else of the same slot, not between."""
+def list_slot_transitions(slot: SlotDates) -> Iterator[datetime]:
+    """The moments from each of which on `derive_slot_state` may say something else of the same slot."""
     if slot.submitted_at is None:
         moments = slot.opens_at, slot.due_at, slot.overdue_at, slot.closes_at, slot.grace_until, slot.exit_at
         yield from (each for each in moments if each is not None)
@@ -133,9 +133,9 @@ def list_slot_records(session: Session, participant_id: int) -> Sequence[SlotRec
     return [SlotRecord._make(row) for row in rows]
 
 
-def read_slot_records(connection: Connection, participant_id: int) -> Group[SlotRecord]:
+def read_slot_records(connection: Connection, participant_id: int) -> DocumentRows[SlotRecord]:
     """The same as stored, for pages that read a hundred of them and change none."""
-    return _OF_PAGES.fetch(connection, {"participant": participant_id}).get(participant_id, Group())
+    return _OF_PAGES.fetch(connection, {"participant": participant_id}).get(participant_id, DocumentRows())
 
 
 def code_literal(code: StrEnum) -> sa.ColumnElement[str]:

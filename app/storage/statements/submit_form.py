@@ -25,7 +25,7 @@ from app.storage.audit import (
     move_head_values,
 )
 from app.storage.engine import allow_tables
-from app.storage.feed_log import PendingEvent, append_feed_events
+from app.storage.feed_numbering import PendingEvent, append_feed_events
 from app.storage.plain_rows import ResponseRecord, SlotRecord
 from app.storage.statements.raise_alerts import RaisedAlerts, write_alerts
 from app.storage.statements.save_answers import (

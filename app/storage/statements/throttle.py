@@ -128,7 +128,7 @@ def take_back_try(database: Engine | Connection, counted: Iterable[CountedTry]) 
             connection.execute(_TAKE_BACK, {"name": each.limit.subject, "since": each.since_at})
 
 
-def settle_success(database: Engine | Connection, counted: Iterable[CountedTry]) -> None:
+def release_counted_tries(database: Engine | Connection, counted: Iterable[CountedTry]) -> None:
     """Take back a try that succeeded, and clear the counters that a success clears."""
     with _counting(database) as connection:
         for each in counted:

@@ -14,8 +14,8 @@ from app.i18n import formats
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import LANGUAGES, Language
 from app.web.dependencies import get_language
-from app.web.pages.compiled_translations import POLICY, CompiledTranslations, call_plainly
 from app.web.pages.page_frame import PageFrame, base_frame
+from app.web.pages.template_translation import POLICY, CompiledTranslations, call_plainly
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 REMEMBERED = 1000

@@ -13,7 +13,7 @@ from app.domain.records.participants import TeamRequestKind
 from app.services.accounts.devices import BoundDevice
 from app.services.clinic.today.contact_log import LoggedContact, fold_contacts
 from app.services.core.context import participant_actor
-from app.services.core.throttling import judge_counters, name_participant_counters
+from app.services.core.throttling import find_full_counters, name_participant_counters
 from app.storage.plain_rows import SlotRecord
 from app.storage.queries.contradictions import Contradiction, read_contradiction
 from app.storage.queries.participant_records import RecordLine, read_participant_records
@@ -199,7 +199,7 @@ def read_recorded_facts(
         answered={row.slot_id: row.number for row in lines.get("draft", ())},
         waiting_paper=frozenset(row.slot_id for row in lines.get("paper", ())),
         locked=bool(
-            judge_counters(((row.kind, row.number, row.at) for row in lines.get("throttle", ())), at)
+            find_full_counters(((row.kind, row.number, row.at) for row in lines.get("throttle", ())), at)
         ),
         has_alerts="alert" in lines,
     )

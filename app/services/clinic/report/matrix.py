@@ -8,7 +8,7 @@ from app.domain.records.access import Permission
 from app.domain.report.ledger import MatrixCell
 from app.services.clinic.report.scope import ReportFilter, ReportScope, open_scope
 from app.services.core.context import StaffContext
-from app.storage.database.grouped_reads import Group
+from app.storage.database.grouped_reads import DocumentRows
 from app.storage.queries.report.matrix_rows import read_cells, read_participants
 
 MATRIX_PAGE = 50
@@ -16,7 +16,7 @@ MATRIX_PAGE = 50
 
 Column = tuple[str, str]
 """A visit and an instrument."""
-MatrixForms = Group[MatrixCell]
+MatrixForms = DocumentRows[MatrixCell]
 _NO_FORMS = MatrixForms()
 
 

@@ -28,9 +28,8 @@ from app.domain.today.reasons import (
     find_reasons,
     top_reason,
 )
-from app.domain.today.turns import list_turns
+from app.domain.today.transition_moments import list_transition_moments
 from app.services.clinic.staff_sites import StaffSite
-from app.services.clinic.today.beginning import Beginning, read_beginning
 from app.services.clinic.today.rows import (
     TodayForm,
     TodayRow,
@@ -43,10 +42,11 @@ from app.services.clinic.today.rows import (
     participant_facts,
 )
 from app.services.clinic.today.staff_views import TODAY, remember_view
+from app.services.clinic.today.worklist_setup import WorklistSetup, read_worklist_setup
 from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items
 from app.services.schedule.reminder_preference import lasting_pause, reminder_preference
-from app.storage.database.grouped_reads import Group
+from app.storage.database.grouped_reads import DocumentRows
 from app.storage.queries.today.people import FormRow, PersonRow, read_work
 from app.storage.queries.today.rows import (
     COUNTED,
@@ -111,11 +111,11 @@ def get_today(context: StaffContext, criteria: TodayFilter | None, viewer: int |
     chose are remembered; without `criteria` the list opens with those.
     """
     with context.read_plainly() as connection:
-        begun = read_beginning(context, connection, TODAY, viewer)
-        remembered = _of_own_sites(parse_view(begun.kept), begun.sites)
-        today = _read_today(context, connection, remembered if criteria is None else criteria, begun)
-    if viewer is not None and begun.view and criteria is not None and format_view(criteria) != begun.kept:
-        remember_view(context.installation, viewer, begun.view, format_view(criteria))
+        setup = read_worklist_setup(context, connection, TODAY, viewer)
+        remembered = _of_own_sites(parse_view(setup.kept), setup.sites)
+        today = _read_today(context, connection, remembered if criteria is None else criteria, setup)
+    if viewer is not None and setup.view and criteria is not None and format_view(criteria) != setup.kept:
+        remember_view(context.installation, viewer, setup.view, format_view(criteria))
     return today
 
 
@@ -125,22 +125,22 @@ def get_whole_list(context: StaffContext, criteria: TodayFilter) -> Today:
     It remembers nothing, and costs two queries for each page of the list.
     """
     with context.read_plainly() as connection:
-        begun = read_beginning(context, connection, TODAY)
-        today = _read_today(context, connection, criteria, begun)
+        setup = read_worklist_setup(context, connection, TODAY)
+        today = _read_today(context, connection, criteria, setup)
         while today.next is not None and len(today.rows) < SHEET:
-            further = _read_today(context, connection, replace(criteria, after=today.next), begun)
+            further = _read_today(context, connection, replace(criteria, after=today.next), setup)
             today = replace(further, rows=(*today.rows, *further.rows))
         return replace(today, criteria=criteria)
 
 
 def _read_today(
-    context: StaffContext, connection: Connection, criteria: TodayFilter, begun: Beginning
+    context: StaffContext, connection: Connection, criteria: TodayFilter, setup: WorklistSetup
 ) -> Today:
-    sites = begun.sites
+    sites = setup.sites
     chosen = tuple(site for site in sites if criteria.site in ("", site.code))
     if not chosen:
         return Today((), NOTHING, sites, criteria)
-    search = _search(context, criteria, chosen, begun.locked)
+    search = _search(context, criteria, chosen, setup.locked)
     counts = count_reasons(connection, search)
     reader = _RowReader(context, connection, search, {site.site_id: site for site in sites})
     rows, after = reader.read(criteria, counts)
@@ -198,7 +198,7 @@ class _JudgedRow(NamedTuple):
 
     row: TodayRow
     reasons: Sequence[WorkReason]
-    turns: Sequence[datetime]
+    transitions: Sequence[datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,13 +257,15 @@ class _RowReader:
                     if criteria.resting or _stands_here(each.reasons, entry, criteria.reason)
                 ]
             )
-            return rows, chain.from_iterable(each.turns for _entry, each in judged)
+            return rows, chain.from_iterable(each.transitions for _entry, each in judged)
 
         search = self.search
         around = frozenset([self._surroundings(*place) for place in places])
         shown = criteria.resting, criteria.reason, tuple(page)
         content = (search.plan_rules, found, search.locked, around, *shown)
-        rows: tuple[TodayRow, ...] = self.context.installation.judged_lists.find(content, search.at, judge)
+        rows: tuple[TodayRow, ...] = self.context.installation.worklist_page_cache.find(
+            content, search.at, judge
+        )
         return rows
 
     def _surroundings(self, site_id: int, zone: str) -> tuple[object, ...]:
@@ -271,20 +273,23 @@ class _RowReader:
         site = self.sites[site_id]
         return site, self._allowed(site), _local_standing(self.search.at, zone)
 
-    def _judge(self, people: Group[PersonRow], forms: Group[FormRow]) -> _JudgedRow:
+    def _judge(self, people: DocumentRows[PersonRow], forms: DocumentRows[FormRow]) -> _JudgedRow:
         """The row of the one participant in `people`."""
         search, (person,) = self.search, people
 
         def judge() -> tuple[_JudgedRow, Iterable[datetime]]:
             facts = participant_facts(person, forms, locked)
             reasons = find_reasons(facts, search.plan.worklist, search.at)
-            turns = *list_turns(facts, search.plan.worklist), reminder_preference(person).not_before
-            return _JudgedRow(self._row(person, forms, reasons, facts), reasons, turns), turns
+            transitions = (
+                *list_transition_moments(facts, search.plan.worklist),
+                reminder_preference(person).not_before,
+            )
+            return _JudgedRow(self._row(person, forms, reasons, facts), reasons, transitions), transitions
 
         locked = person.person in search.locked
         around = self._surroundings(person.site_id, person.zone)
         content = (search.plan_rules, people, forms, locked, around)
-        judged: _JudgedRow = self.context.installation.judged_rows.find(content, search.at, judge)
+        judged: _JudgedRow = self.context.installation.worklist_row_cache.find(content, search.at, judge)
         return judged
 
     def _row(

@@ -20,7 +20,7 @@ from app.services.datasets.scoring.score_report import LONG, RAGGED, ScoreReport
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ScoredFileCounts:
     """How many lines were read, how many rows written, and how many of these carry a flag."""
 
     lines: int
@@ -36,7 +36,7 @@ def score_file(
     allow_line_breaks: bool = False,
     by_columns: bool = True,
     report: TextIO | None = None,
-) -> Tally:
+) -> ScoredFileCounts:
     """Copies the table in `source` to `target` with the instrument's scores and `flags` added.
 
     Every line after the header becomes one row, unless `allow_line_breaks` lets a quoted cell go over more
@@ -62,7 +62,7 @@ def score_file(
     together = _put_together(instrument, places, len(header), table.delimiter, codes) if by_columns else None
     while batch := table.read_batch():
         target.write("".join(_score_batch(batch, rows, together)))
-    tally = Tally(table.lines, rows.count, rows.flagged)
+    tally = ScoredFileCounts(table.lines, rows.count, rows.flagged)
     if report and checked:
         checked.write(report, tally.lines, tally.rows, tally.flagged, table.delimiter)
     return tally

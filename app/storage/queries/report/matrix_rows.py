@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.domain.report.ledger import MatrixCell
-from app.storage.database.grouped_reads import Group, GroupedRead, keep_groups
+from app.storage.database.grouped_reads import DocumentRows, GroupedRead, cache_document_rows
 from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.key_lists import is_among
 from app.storage.queries.report.form_figures import FormSelection
@@ -39,7 +39,7 @@ def read_participants(
 
 def read_cells(
     connection: Connection, chosen: FormSelection, people: Sequence[int]
-) -> Mapping[int, Group[MatrixCell]]:
+) -> Mapping[int, DocumentRows[MatrixCell]]:
     """Every form in the plan of these participants, by their keys, but for the diary and, where hidden, of
     one arm."""
     values = {"people": list(people), "now": chosen.at, "diary": chosen.diary}
@@ -78,4 +78,4 @@ def _cells(shows_arm: bool) -> GroupedRead[MatrixCell]:
         col(Slot.series) != sa.bindparam("diary", type_=sa.String),
         *(() if shows_arm else (col(Slot.arm_revealing).is_(False),)),
     )
-    return GroupedRead(listed, MatrixCell._make, sorted_by=1, memory=keep_groups(500))
+    return GroupedRead(listed, MatrixCell._make, sorted_by=1, memory=cache_document_rows(500))

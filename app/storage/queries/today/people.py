@@ -13,7 +13,7 @@ from app.domain.plans.reminders import BY_STAFF
 from app.domain.records.messages import WINDOW_MOVED, MessageState
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.contacts import ContactOutcome
-from app.storage.database.grouped_reads import Group, GroupedRead, PairedRead, keep_groups
+from app.storage.database.grouped_reads import DocumentRows, GroupedRead, PairedRead, cache_document_rows
 from app.storage.queries.key_lists import is_among
 from app.storage.queries.slots import code_literal
 from app.storage.queries.today.branches import (
@@ -32,7 +32,7 @@ from app.storage.tables.schedule import Slot
 
 _REMEMBERED = 1000
 """Of how many participants, of all studies together, the rows that were read last are remembered."""
-_KEPT_PEOPLE, _KEPT_FORMS = keep_groups(_REMEMBERED), keep_groups(_REMEMBERED)
+_KEPT_PEOPLE, _KEPT_FORMS = cache_document_rows(_REMEMBERED), cache_document_rows(_REMEMBERED)
 _PERSON = col(Participant.id)
 _NOW = moment("now")
 _NONE = sa.literal_column("0", sa.Integer)
@@ -243,7 +243,7 @@ def _work(shape: TodayShape) -> PairedRead[PersonRow, FormRow]:
 
 def read_work(
     connection: Connection, search: TodaySearch, people: Collection[int]
-) -> Mapping[int, tuple[Group[PersonRow], Group[FormRow]]]:
+) -> Mapping[int, tuple[DocumentRows[PersonRow], DocumentRows[FormRow]]]:
     """What is known of these participants, one row by each of their keys, and their forms that matter, those
     that close first first."""
     return _work(search.shape).fetch(connection, search.values | {"people": list(people)})

@@ -13,7 +13,7 @@ from sqlmodel import col
 from app.domain.plans.plan import Plan
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import RANKS, Reason, TodayCursor
-from app.storage.database.grouped_reads import Group, GroupedRead, keep_groups
+from app.storage.database.grouped_reads import DocumentRows, GroupedRead, cache_document_rows
 from app.storage.queries.slots import code_literal
 from app.storage.queries.today.alerts import count_alerts_of_leavers
 from app.storage.queries.today.branches import (
@@ -154,7 +154,7 @@ class _ListLine(NamedTuple):
 _REMEMBERED = 500
 """Of so many reasons, in lists of different readers and studies, the entries that were read last are
 remembered."""
-_KEPT_LINES = keep_groups(_REMEMBERED)
+_KEPT_LINES = cache_document_rows(_REMEMBERED)
 _EVERY, _RESTING, _CORRECTIONS, _LEFT_ALERTS = -1, -2, -3, -4
 """What stands for a rank in the lines of other counts."""
 
@@ -226,7 +226,7 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _sort_lines(lines: Group[_ListLine]) -> tuple[_ListLine, Sequence[TodayCursor]]:
+def _sort_lines(lines: DocumentRows[_ListLine]) -> tuple[_ListLine, Sequence[TodayCursor]]:
     """Of the lines of one kind the one that counts, and the entries."""
     entries = [
         TodayCursor(line.rank, line.at, line.person)

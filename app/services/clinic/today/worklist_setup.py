@@ -1,4 +1,4 @@
-"""What the work list begins with: the sites, how they were filtered last, and who is locked out."""
+"""The setup of a work list: the sites, how they were filtered last, and who is locked out."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,11 +11,11 @@ from app.domain.records.access import Permission
 from app.services.clinic.staff_sites import REACHED_SITES, SITE_ORDER, StaffSite, fold_sites, name_reach
 from app.services.clinic.today.staff_views import KEPT_VIEWS
 from app.services.core.context import StaffContext
-from app.services.core.throttling import BRAKE_SPAN, FULL_COUNTERS, judge_counters
-from app.storage.database.grouped_reads import BundledRead, GroupedRead, keep_groups
+from app.services.core.throttling import BRAKE_SPAN, FULL_COUNTERS, find_full_counters
+from app.storage.database.grouped_reads import BundledRead, GroupedRead, cache_document_rows
 
 
-class Beginning(NamedTuple):
+class WorklistSetup(NamedTuple):
     """The sites of this colleague that belong to one study, their filters of it, and participants' keys."""
 
     sites: tuple[StaffSite, ...]
@@ -30,31 +30,31 @@ def _as_one(statement: sa.Select[Any], *order: sa.ColumnElement[Any]) -> Grouped
     first, *others = statement.selected_columns
     place = [sa.func.row_number().over(order_by=order).label("place")] if order else []
     listed = statement.with_only_columns(key, first, *others, *place, maintain_column_froms=True)
-    return GroupedRead(listed, _without_key, sorted_by=len(place), memory=keep_groups(100))
+    return GroupedRead(listed, _without_key, sorted_by=len(place), memory=cache_document_rows(100))
 
 
 def _without_key(columns: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(columns[1:])
 
 
-_BEGINNING = BundledRead(_as_one(REACHED_SITES, *SITE_ORDER), _as_one(KEPT_VIEWS), _as_one(FULL_COUNTERS))
+_SETUP = BundledRead(_as_one(REACHED_SITES, *SITE_ORDER), _as_one(KEPT_VIEWS), _as_one(FULL_COUNTERS))
 
 
-def read_beginning(
+def read_worklist_setup(
     context: StaffContext, connection: Connection, view: str, viewer: int | None = None
-) -> Beginning:
-    """The beginning for this colleague; `view` is the page whose filters are kept, before its study."""
+) -> WorklistSetup:
+    """The setup for this colleague; `view` is the page whose filters are kept, before its study."""
     values: Mapping[str, Any] = {
         **name_reach(context.actor, Permission.PARTICIPANT_SEE),
         "viewer": viewer,
         "since": _since(context.at),
     }
-    rows, kept, counters = _BEGINNING.fetch(connection, values)
+    rows, kept, counters = _SETUP.fetch(connection, values)
     reached = fold_sites(rows)
     sites = tuple(site for site in reached if site.study_id == reached[0].study_id)
     name = f"{view}:{sites[0].study_id}" if sites else ""
-    locked = tuple(judge_counters(counters, context.at))
-    return Beginning(sites, name, dict(kept).get(name, ""), locked)
+    locked = tuple(find_full_counters(counters, context.at))
+    return WorklistSetup(sites, name, dict(kept).get(name, ""), locked)
 
 
 def _since(at: datetime) -> datetime:

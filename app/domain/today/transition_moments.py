@@ -9,8 +9,8 @@ from app.domain.today.reasons import ParticipantFacts, UnsubmittedForm
 _SECOND = timedelta(seconds=1)
 
 
-def list_turns(facts: ParticipantFacts, rule: WorklistRule) -> Iterator[datetime]:
-    """From each of these moments on `find_reasons` may say something else of the same facts.
+def list_transition_moments(facts: ParticipantFacts, rule: WorklistRule) -> Iterator[datetime]:
+    """The moments from each of which on `find_reasons` may say something else of the same facts.
 
     Between two of them it never does, nor is another form open; a test asks at every one of them.
     """

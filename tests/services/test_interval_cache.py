@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from app.services.core.lasting_results import LastingResults
+from app.services.core.interval_cache import IntervalCache
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 HOUR, TICK = timedelta(hours=1), timedelta(microseconds=1)
 
 
 def test_a_result_is_found_anew_for_other_content_and_from_each_turn_on() -> None:
-    results: LastingResults[str] = LastingResults(2)
+    results: IntervalCache[str] = IntervalCache(2)
     found: list[str] = []
 
     def ask(content: str, at: datetime, *turns: datetime) -> bool:

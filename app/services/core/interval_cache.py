@@ -1,0 +1,47 @@
+"""A bounded cache whose entries hold between two known moments."""
+
+from collections.abc import Callable, Hashable, Iterable
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+_EVER = datetime.min.replace(tzinfo=UTC)
+_FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+class IntervalCache(Generic[Result]):
+    """The last `most` results of a rule whose result depends on its content, and on time at known moments.
+
+    A result is handed out again only for the same content, and between two of those moments: there the rule
+    would say the same.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._entries: dict[Hashable, tuple[datetime, datetime, Result]] = {}
+        self._lock = Lock()
+
+    def find(
+        self,
+        content: Hashable,
+        at: datetime,
+        compute: Callable[[], tuple[Result, Iterable[datetime]]],
+    ) -> Result:
+        """The result for this content at this moment.
+
+        `compute` gives it, and the moments from each of which on it may be another one.
+        """
+        entry = self._entries.get(content)
+        if entry is not None and entry[0] <= at < entry[1]:
+            return entry[2]
+        result, transitions = compute()
+        moments = list(transitions)
+        since = max([each for each in moments if each <= at], default=_EVER)
+        until = min([each for each in moments if each > at], default=_FOR_EVER)
+        with self._lock:
+            self._entries.pop(content, None)
+            self._entries[content] = since, until, result
+            if len(self._entries) > self._most:
+                del self._entries[next(iter(self._entries))]
+        return result
