@@ -176,7 +176,7 @@ class StaffRequest:
         self.act.check_texts()
 
     def acting(self, result: str = "", about: str = "") -> Self:
-        """The same request, with another address of its result, or an act about this one record alone."""
+        """This request with another address of its result, or an act about this one record alone."""
         act = replace(self.act, result=result or self.act.result, about=about)
         return replace(self, context=replace(self.context, act=act))
 

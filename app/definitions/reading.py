@@ -25,7 +25,7 @@ def read_definition(path: Path, name: str) -> str:
 
 
 def read_definition_bytes(path: Path, name: str) -> bytes:
-    """The same as bytes, for a digest. Raises BadDefinition."""
+    """The bytes of a definition file, for a digest. Raises BadDefinition."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # asked first: opening some devices already does something
             raise BadDefinition(name, WHOLE_FILE, "", _PLAIN)

@@ -78,7 +78,7 @@ def open_home_study(stage: DemoStage, at: datetime) -> None:
 
 
 def _working(actor: Actor, role: Role, study_id: int, site_id: int | None) -> Actor:
-    """The same person with their role in this study."""
+    """This person with their role in this study."""
     return replace(actor, grants=(Grant(role, study_id, site_id),))
 
 

@@ -97,7 +97,7 @@ class StatedIn(_Closed):
         return spelled
 
     def spell_unwritable(self) -> dict[str, Any]:
-        """Those members that the EDC cannot set."""
+        """The members of a body that the EDC cannot set, in words."""
         extra = {name: field.json_schema_extra for name, field in type(self).model_fields.items()}
         return {name: value for name, value in self.spell().items() if extra[name] is not None}
 
@@ -171,7 +171,7 @@ class CutChangesQuery(_Closed):
 
 
 class DatasetQuery(_Closed):
-    """Of which cut, what for, and in which format; without one the format that the client takes."""
+    """The query of a dataset: its cut, purpose and format; without one the format that the client takes."""
 
     cut: CutName
     purpose: Purpose

@@ -182,7 +182,7 @@ def takes_gzip(request: Request) -> bool:
 
 
 def gzip_parts(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """The same stream, compressed piece by piece."""
+    """A stream compressed piece by piece."""
     press = zlib.compressobj(QUICK, wbits=zlib.MAX_WBITS | 16)
     for part in parts:
         yield press.compress(part)

@@ -56,7 +56,7 @@ def format_moment(at: datetime, zone: str, language: Language) -> str:
 
 @lru_cache(maxsize=4096)
 def format_local_time(at: datetime, zone: str, language: Language) -> str:
-    """The same without the offset, for people who know their own clock, e.g. `27 November 2026, 10:03`."""
+    """A moment without its offset, for people who know their own clock, e.g. `27 November 2026, 10:03`."""
     local = at.astimezone(ZoneInfo(zone))
     return format_datetime(local, _MOMENTS[language.code], tzinfo=local.tzinfo, locale=language.formats)
 
@@ -79,7 +79,7 @@ def format_clock(at: datetime, zone: str, language: Language) -> str:
 
 @lru_cache(maxsize=4096)
 def format_dated_clock(at: datetime, zone: str, language: Language) -> str:
-    """The same with its year, for tables of what happened at any time, e.g. `27 Nov 2026, 10:03`."""
+    """A short moment with its year, for tables of what happened at any time, e.g. `27 Nov 2026, 10:03`."""
     local = at.astimezone(ZoneInfo(zone))
     return format_datetime(local, _DATED_CLOCKS[language.code], tzinfo=local.tzinfo, locale=language.formats)
 

@@ -46,6 +46,6 @@ def take_back(current: ParticipantRequest, why: HandOverEnd) -> Response:
 
 
 def end_idle_hand_over(request: Request, installation: CurrentInstallation, at: At) -> Response:
-    """The same for a tablet that nobody has used for too long, or that was given back before."""
+    """End the hand-over of a tablet that nobody has used for too long, or that was given back before."""
     end_hand_over(installation, get_cookie(request, DEVICE_COOKIE) or "", at, HandOverEnd.idle)
     return RedirectResponse(HANDED_BACK, 303)

@@ -119,7 +119,7 @@ class ParticipantRequest:
         return render(self.request, page, status, replace(self.frame, page_key=str(key)), headers)
 
     def acting(self, about: str) -> "ParticipantRequest":
-        """The same request, its act being about this one record alone."""
+        """This request, its act being about one record alone."""
         return replace(self, context=replace(self.context, act=replace(self._act, about=about)))
 
     def finish(self) -> Response:
@@ -219,7 +219,7 @@ ActFields = Annotated[Mapping[str, str], Depends(read_act_fields)]
 def require_device(
     request: Request, installation: CurrentInstallation, at: At, fields: ActFields
 ) -> ParticipantRequest:
-    """The same, with the act that the request asks for in its context. Raises ActRepeated."""
+    """The request of a bound browser, with the act that it asks for in its context. Raises ActRepeated."""
     current = identify_device(request, installation, at)
     person = current.participant
     act = read_act(request, installation, person.public_id, fields, person.participant_id, CHECK_FIELDS)

@@ -183,7 +183,7 @@ def _open_sqlite_engine(address: sa.URL, pool_size: int) -> Engine:
 
 
 def write_engine(engine: Engine) -> Engine:
-    """The same pool for a unit of work, or for a hot statement that is more than one statement."""
+    """An engine's pool for a unit of work, or for a hot statement that is more than one statement."""
     writing: Engine | None = engine.get_execution_options().get(_WRITING)
     return writing or engine.execution_options(**{WRITES: True})
 

@@ -24,7 +24,7 @@ class DeviceRecord(NamedTuple):
 
 
 class ParticipantRecord(NamedTuple):
-    """Of a participant what every request of theirs needs."""
+    """What every request of a participant needs of them."""
 
     id: int
     public_id: str
@@ -48,7 +48,7 @@ class ContactRecord(NamedTuple):
 
 
 class SiteRecord(NamedTuple):
-    """Of a site what its participants see."""
+    """What participants see of a site."""
 
     id: int
     code: str

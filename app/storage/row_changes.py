@@ -247,7 +247,7 @@ def new_slot_changes(slot: Mapping[str, Any]) -> list[FieldChange]:
 
 
 def changed_slot_changes(slot: SlotRecord, new: SlotRecord) -> list[FieldChange]:
-    """The same of a slot that is to be changed."""
+    """The changes of a slot that is to be changed."""
     name = f"slot:{new.visit}/{new.instrument}"
     before, after = [[getattr(each, day) for day in _WINDOW] for each in (slot, new)]
     told = [] if before == after else [FieldChange(name, "window", _days(before), _days(after))]

@@ -76,7 +76,7 @@ class UnitOfWork:
         self._endings: dict[str, Callable[[], None]] = {}
 
     def joined(self, actor: Actor, at: datetime) -> "JoinedUnitOfWork":
-        """The same transaction for another act; leaving it checks that the act is covered."""
+        """This transaction for another act; leaving it checks that the act is covered."""
         return JoinedUnitOfWork(self, actor, at)
 
     def __enter__(self) -> Self:

@@ -32,7 +32,7 @@ def narrow_code(typed: str) -> str:
 
 
 def narrow_act_code(typed: str) -> str:
-    """The same in a field of an act, without the control characters for which the act itself is refused.
+    """The code in a field of an act, without the control characters for which the act itself is refused.
 
     Line ends and tabs, which no box for a code takes, are spaces.
     """
@@ -40,12 +40,12 @@ def narrow_act_code(typed: str) -> str:
 
 
 def find_unwritable_fields(fields: Mapping[str, str]) -> tuple[str, ...]:
-    """Those of these fields whose text cannot be stored."""
+    """The fields among these whose text cannot be stored."""
     return tuple(name for name, typed in fields.items() if not is_writable(typed))
 
 
 def find_long_fields(fields: Mapping[str, str]) -> tuple[str, ...]:
-    """Those of these fields whose text is longer than may be stored."""
+    """The fields among these whose text is longer than may be stored."""
     return tuple(name for name, typed in fields.items() if len(typed.replace("\r\n", "\n")) > LONGEST_TEXT)
 
 

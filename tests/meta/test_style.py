@@ -18,6 +18,8 @@ CHECKS = ("assert_", "check_", "expect", "raises", "warns")
 # The reason follows the code: ` why` after a lint code, `  # why` after a type code.
 SILENCED = re.compile(r"#\s*noqa\b|#\s*type:\s*ignore")
 WITH_REASON = re.compile(r"#\s*noqa: [A-Z]+\d+(?:, ?[A-Z]+\d+)*[ -]+\w|#\s*type: ignore\[[a-z, -]+\]\s+# \S")
+WITHOUT_SUBJECT = re.compile(r"(?:The same|Those|Of|All of|Such|It|They|And|Likewise|As above)\b")
+"""How a docstring begins that says what something is only to whoever has read the one above it."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -163,6 +165,17 @@ def test_a_silenced_finding_has_its_reason() -> None:
         if SILENCED.search(line) and not WITH_REASON.search(line)
     ]
     assert not bare
+
+
+def test_a_docstring_names_its_subject() -> None:
+    unnamed = [
+        f"{module.relative_to(ROOT)}: {text.splitlines()[0]}"
+        for module in modules("app")
+        for node in nodes(module)
+        if isinstance(node, Function | ast.ClassDef | ast.Module)
+        and WITHOUT_SUBJECT.match(text := ast.get_docstring(node) or "")
+    ]
+    assert not unnamed
 
 
 def test_nothing_is_mocked() -> None:

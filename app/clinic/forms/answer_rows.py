@@ -151,7 +151,7 @@ def _choice_label(item: Item, text: InstrumentText, value: int, label: str) -> s
 
 
 def name_questions(refused: Refused, definition: FormDefinition) -> Refused:
-    """The same refusal, with the numbers of questions in the place of their codes."""
+    """A refusal with the numbers of questions in the place of their codes."""
     numbers = {item.code: str(item.number) for item in definition.items}
     details = dict(refused.details)
     if "item" in details:
@@ -162,7 +162,7 @@ def name_questions(refused: Refused, definition: FormDefinition) -> Refused:
 
 
 def split_questions(refused: Refused) -> Refused:
-    """The same refusal once for each question that it names, so that each is marked."""
+    """One refusal for each question that a refusal names, so that each is marked."""
     first, *others = [part for each in (refused, *refused.also) for part in _split(each)]
     first.also = tuple(others)
     return first

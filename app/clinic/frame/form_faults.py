@@ -48,7 +48,7 @@ class FormFaults:
 
     @property
     def orphaned(self) -> tuple[tuple[str, str], ...]:
-        """The same where the form stands on the page no more."""
+        """The faults to list where the form stands on the page no more."""
         return tuple((PAGE, words) for _target, words in self.lines)
 
 
@@ -83,7 +83,7 @@ def collect_faults(
     form: str = "",
     prefix: str = "",
 ) -> FormFaults:
-    """The same for a form that somebody fills in who is not signed in."""
+    """The faults of a form that somebody fills in who is not signed in."""
     faults: dict[tuple[str, str], FieldFault] = {}
     for each in (refused, *refused.also):
         field = PAGE if each.code in STALE else find(each)

@@ -49,7 +49,7 @@ class JoinPage:
 
 @dataclass(frozen=True, slots=True)
 class JoinedPage:
-    """It is done: the recovery codes, this once, and the way to the sign-in page."""
+    """The end of joining: the recovery codes, this once, and the way to the sign-in page."""
 
     template: ClassVar[str] = "clinic/people/joined.html"
     codes: tuple[str, ...]

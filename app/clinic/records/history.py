@@ -43,7 +43,7 @@ class HistoryPage:
 
 @router.get(HISTORY)
 def show_history(desk: PermittedRequest, kind: str = "", before: str = "") -> Response:
-    """Of one kind or all; an unknown kind shows all. Raises Refused("bad_field")."""
+    """The history of one kind or all; an unknown kind shows all. Raises Refused("bad_field")."""
     chosen = HistoryKind(kind) if kind in tuple(HistoryKind) else None
     history = get_participant_history(
         desk.context,

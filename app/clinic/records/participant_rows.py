@@ -187,7 +187,7 @@ def build_cell(view: ParticipantOverview, state: FormState) -> Cell:
 
 
 def build_form_cell(participant: str, state: FormState) -> Cell:
-    """The same by the address of its participant's page."""
+    """One form as the matrix shows it, by the address of its participant's page."""
     slot = state.slot
     return Cell(
         status=state.status.value,

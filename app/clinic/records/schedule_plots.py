@@ -260,7 +260,7 @@ def _look(each: DiaryCell) -> tuple[str, str]:
 
 
 def _shares(counted: Sequence[tuple[date, FormState]]) -> list[tuple[str, int, int]]:
-    """Of each study week that has expected entries its number, how many were entered, and of how many."""
+    """A bar for each study week with expected entries: its number, how many were entered, and of how many."""
     if not counted:
         return []
     first = min(day for day, _state in counted)

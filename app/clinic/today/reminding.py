@@ -18,7 +18,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.post(BULK_REMINDERS)
 def remind_chosen(desk: SignedInRequest, fields: PostedFields) -> Response:
-    """Of one participant by the button of their row, else of all whose boxes are ticked."""
+    """Remind one participant by the button of their row, else all whose boxes are ticked."""
     participant, _mark, form = narrow_text(fields.get(ONE, "")).partition(":")
     chosen = {
         name.removeprefix(CHOSEN): narrow_text(form)

@@ -114,7 +114,7 @@ class TodayPage:
 
 @dataclass(frozen=True, slots=True)
 class CallSheetPage:
-    """The same list on paper, with room for what came of each call."""
+    """The work list on paper, with room for what came of each call."""
 
     template: ClassVar[str] = "clinic/call_sheet.html"
     rows: tuple[TodayLine, ...]

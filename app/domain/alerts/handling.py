@@ -75,7 +75,7 @@ def check_alert_act(state: AlertState, kind: str, note: str) -> AlertAct:
 
 
 def check_alert_words(kind: str, note: str) -> AlertAct:
-    """The same whatever the alert's state.
+    """Refuse words that are missing or too long, whatever the alert's state.
 
     Raises Refused: "alert_action", "alert_note", "identifying_words".
     """

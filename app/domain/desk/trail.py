@@ -196,7 +196,7 @@ class ArmMask:
         return words is not None and any(words.search(str(value)) for value in values)
 
     def hides_change(self, change: TrailChange) -> bool:
-        """The same of all that a change says; the arm itself and whatever the EDC sent are always hidden."""
+        """Whether a change is hidden as a whole; the arm itself and whatever the EDC sent always are."""
         said = (change.record, change.field, change.old, change.new)
         return change.field in ("arm", "body") or self.hides_subject(change) or self.hides_text(*said)
 
@@ -231,7 +231,7 @@ def _pattern(word: str, number: str = "") -> str:
 
 @dataclass(frozen=True, slots=True)
 class FieldFilter:
-    """Of which visit's forms, and which item of which instrument; "" for any."""
+    """A filter of the trail: a visit's forms, and an item of an instrument; "" for any."""
 
     visit: str = ""
     instrument: str = ""

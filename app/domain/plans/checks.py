@@ -87,7 +87,7 @@ def _gone(key: str, before: Collection[str], after: Collection[str]) -> Iterator
 
 
 def _meanings(plan: Plan) -> Iterator[tuple[str, tuple[object, ...]]]:
-    """Of each code what a form of it is: of a series of visits, or of one day of the diary."""
+    """What a form of each code is: of a series of visits, or of one day of the diary."""
     for rule in plan.visits:
         for offset in rule.offsets or (0,):
             yield rule.code_of(offset), ("a visit of", rule.series)

@@ -172,7 +172,7 @@ class Actor:
         )
 
     def may_administer(self, permission: Permission, study_id: int, site_id: int | None) -> bool:
-        """The same for the administration of a study; the operator, who runs the server, needs no grant."""
+        """Whether this actor may administer a study; the operator, who runs the server, needs no grant."""
         return self.is_operator or self.may(permission, study_id, site_id)
 
     @property
@@ -181,7 +181,7 @@ class Actor:
         return self.kind is ActorKind.SYSTEM
 
     def inside(self, study_id: int) -> "Actor":
-        """The same actor with the grants of this study alone."""
+        """This actor with the grants of one study alone."""
         return replace(self, grants=tuple(each for each in self.grants if each.study_id == study_id))
 
     @property

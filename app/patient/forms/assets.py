@@ -45,7 +45,7 @@ class FormAssets:
     runners: Mapping[RunnerKind, Markup]
 
     def for_reader(self, size: str, *, demo: bool) -> "FormAssets":
-        """Those for a reader of this size of text, "" is the usual one; `demo`: in a demonstration."""
+        """The assets for a reader of this size of text, "" is the usual one; `demo`: in a demonstration."""
         css = self.css + self.large_css if size else self.css
         return replace(self, css=css + self.demo_css if demo else css)
 
@@ -123,7 +123,7 @@ def _short_names(css: str) -> Mapping[str, str]:
 
 @lru_cache(maxsize=16)
 def _in_one_look(css: Markup) -> Markup:
-    """The same with the colours in place of their names, which only a page of two looks has a use for."""
+    """A style with the colours in place of their names, which only a page of two looks has a use for."""
     own = _OWN_PROPERTIES.findall(css)[0]
     colours = dict(each.split(":") for each in own.split(";"))
     plain = _PROPERTY_USE.sub(lambda use: colours[use[1]], _OWN_PROPERTIES.sub("", css))

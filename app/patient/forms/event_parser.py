@@ -41,7 +41,7 @@ def parse_saved_events(body: bytes, received_at: datetime) -> tuple[str, list[Su
 
 
 def parse_pending_events(text: str, ahead: int | None) -> list[SubmittedAnswer]:
-    """Those that come along with the form, because the page did not wait until they were saved.
+    """The answers that come along with a form, because the page did not wait until they were saved.
 
     `ahead` is the device's skew in seconds. Raises as `parse_saved_events`.
     """
@@ -113,7 +113,7 @@ def _listed(value: object, name: str, least: int) -> list[object]:
 
 
 def _numbered_once(answers: list[SubmittedAnswer]) -> list[SubmittedAnswer]:
-    """The same; of two answers under one number nothing says which of them counts."""
+    """The answers, once no two have one number: nothing would say which of them counts."""
     if len({answer.seq for answer in answers}) < len(answers):
         raise Refused("bad_field", field="seq", allowed="each number once")
     return answers

@@ -42,7 +42,7 @@ def authenticate(
 def authenticate_device(
     installation: Installation, cookie: str, at: datetime, *, bringing: bool = False
 ) -> ParticipantSession:
-    """The same in a read of its own, for a request that brings a cookie."""
+    """Recognise the browser of a request by its cookie, in a read of its own."""
     with installation.read() as session:
         return authenticate(installation, session, cookie, at, bringing=bringing)
 

@@ -28,7 +28,7 @@ class BoundParticipant:
 def list_bound_participants(
     installation: Installation, tokens: Collection[str], at: datetime
 ) -> tuple[BoundParticipant, ...]:
-    """Those of the tokens that still bind somebody, in the order of the tokens."""
+    """The participants whom these tokens still bind, in the order of the tokens."""
     with installation.read() as session:
         bound = [_bound_participant(installation, session, token, at) for token in tokens]
     return tuple(each for each in bound if each is not None)

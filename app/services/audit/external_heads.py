@@ -26,7 +26,7 @@ class BadHeads(ValueError):
 
 
 class HeadKind(StrEnum):
-    """Of what a head is: an audit chain, a feed, or a study's trail at the end of a day."""
+    """What a head ends: an audit chain, a feed, or a study's trail at the end of a day."""
 
     CHAIN = "chain"
     FEED = "feed"

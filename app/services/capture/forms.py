@@ -147,7 +147,7 @@ def read_own_form(
 
 
 def open_read_form(context: ParticipantContext, rows: FormRows) -> OpenForm:
-    """The same of a form whose rows are at hand. Raises as `open_form`."""
+    """Open a form whose rows are at hand. Raises as `open_form`."""
     slot, participant = rows.slot, context.participant
     check_open(window_of_slot(slot), slot_facts(slot), context.at)
     check_form_wording(context.installation, participant.study, participant.language, slot, context.at)

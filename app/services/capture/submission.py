@@ -78,7 +78,7 @@ def submission_context(context: ParticipantContext, rows: FormRows) -> Submissio
 
 
 def reread_submission(context: ParticipantContext, known: SubmissionContext) -> SubmissionContext:
-    """The same after something was written in this request; what the form asks is not made again."""
+    """Read a submission again after this request wrote something; what the form asks is not made again."""
     return replace(known, rows=read_own_form(context, known.rows.slot.public_id))
 
 

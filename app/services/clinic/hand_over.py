@@ -33,7 +33,7 @@ def _unused(participant_id: int) -> SelectOfScalar[Activation]:
 
 
 def _tablets(session: Session, participant_id: int) -> Sequence[Device]:
-    """Those that were handed over to this participant before, and not taken back."""
+    """The tablets that were handed over to this participant before, and not taken back."""
     handed = select(Device).where(
         Device.participant_id == participant_id,
         col(Device.handed_over_by).is_not(None),

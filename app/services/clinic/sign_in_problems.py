@@ -50,7 +50,7 @@ class SignInProblems:
 
 
 def list_sign_in_problems(context: StaffContext) -> SignInProblems:
-    """Those of this actor's sites, the longest wait first; participants who left are not among them."""
+    """Sign-in problems at this actor's sites, the longest wait first, without participants who left."""
     with context.read() as session:
         reached = list_staff_sites(session.connection(), context.actor)
         sites = {site.site_id: site.name for site in reached}

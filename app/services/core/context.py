@@ -153,7 +153,7 @@ class StaffContext(_Transactions):
     act: KeyedAct | None = None
 
     def inside(self, work: UnitOfWork) -> "StaffContext":
-        """The same, in a transaction that is open: use cases join it, and read what it has locked."""
+        """This context in a transaction that is open: use cases join it, and read what it has locked."""
         return replace(self, opened=work, act=None)
 
 

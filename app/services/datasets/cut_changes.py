@@ -46,7 +46,7 @@ def find_actor_names(context: DataContext, actor_ids: Collection[str]) -> Mappin
 def export_changes(
     context: DataContext, study: str, older: str, newer: str, purpose: str
 ) -> Iterator[DataChange]:
-    """The same for a file, which stands in the audit trail with its purpose before there is anything in it.
+    """The changes between two cuts as a file, which is in the trail with its purpose before it is written.
 
     Raises Refused: as `compare_cuts` and `check_purpose`.
     """

@@ -94,8 +94,10 @@ def stream_datasets(
 
 
 def yield_thread(records: Iterator[tuple[DatasetTable, Row]]) -> Iterator[tuple[DatasetTable, Row]]:
-    """The same records, letting other threads run between them: Python runs one thread at a time, and whoever
-    waits for a page must not wait until a thread that computes is interrupted.
+    """Pass records on, letting other threads run between them.
+
+    Python runs one thread at a time, and whoever waits for a page must not wait until a thread that computes
+    is interrupted.
     """
     for number, record in enumerate(records):
         if number % WAY_EVERY == 0:

@@ -27,7 +27,7 @@ def is_within_reach(context: DataContext, permission: Permission, study_id: int)
 
 
 def is_anywhere_within_reach(context: DataContext, permission: Permission, study_id: int) -> bool:
-    """The same for at least one site of the study."""
+    """Whether at least one site of the study is within this actor's reach."""
     return is_within_reach(context, permission, study_id) or bool(_sites(context, permission, study_id))
 
 

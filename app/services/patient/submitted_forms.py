@@ -80,7 +80,7 @@ def get_submitted_form(context: ParticipantContext, slot_id: str) -> SubmittedFo
 def summarise_submission(
     known: SubmissionContext, receipt: SubmissionReceipt, answers: Mapping[str, AnswerValue]
 ) -> SubmittedFormSummary:
-    """The same of a form whose receipt and answers are at hand, without reading it again."""
+    """A sent form whose receipt and answers are at hand, without reading it again."""
     slot, definition = known.rows.slot, known.definition
     return SubmittedFormSummary(
         slot=slot.public_id,

@@ -27,14 +27,14 @@ class AccountAct:
 
 
 def list_account_acts(context: StaffContext, staff_id: int) -> Sequence[AccountAct]:
-    """Those of one account that the caller manages, oldest first. Raises Refused("unknown_staff")."""
+    """The acts of one account that the caller manages, oldest first. Raises Refused("unknown_staff")."""
     get_managed_person(context, staff_id)
     with context.read() as session:
         return read_account_acts(session).get(f"staff:{staff_id}", ())
 
 
 def read_account_acts(session: Session) -> Mapping[str, Sequence[AccountAct]]:
-    """Those of all accounts, oldest first, by what the trail calls the account."""
+    """The acts of all accounts, oldest first, by what the trail calls the account."""
     statement = select(AuditEntry).where(
         AuditEntry.chain == INSTALLATION_CHAIN,
         col(AuditEntry.event).in_((AuditEvent.STAFF_DISABLED, AuditEvent.STAFF_ENABLED)),

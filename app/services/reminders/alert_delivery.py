@@ -60,7 +60,7 @@ def _find_rule(context: ClockContext, work: UnitOfWork, alert: Alert) -> AlertRu
 
 
 def _roles_told(rule: AlertRule | None, message: AlertMessage) -> Collection[Role]:
-    """Those for which a message was queued; of a rule that is lost it is not known any more."""
+    """The roles for which a message was queued; of a rule that is lost it is not known any more."""
     told = (tuple(Role), tuple(Role)) if rule is None else (rule.tell, rule.escalate_to)
     return told[message.escalation]
 

@@ -41,7 +41,7 @@ def next_due_at(
 
 
 def used_up_kinds(session: Session, slots: Sequence[StoredSlot]) -> dict[int, frozenset[str]]:
-    """Of each slot's reminders the kinds of which it gets no message any more, by the slot's key.
+    """The kinds of reminder of which each slot gets no message any more, by the slot's key.
 
     A message that was dropped because its window moved was none.
     """

@@ -158,7 +158,7 @@ def propose_amendment(
     entered: Collection[int],
     at: datetime,
 ) -> ScheduleProposal:
-    """The same for a participant who is to follow this version of the plan from now on.
+    """The schedule of a participant who is to follow this version of the plan from now on.
 
     Forms that were begun, or are over, stay with their own version, and so do those `entered` from paper,
     once so far; all others become forms of this one.

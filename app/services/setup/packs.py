@@ -193,7 +193,7 @@ def list_all_pack_statuses(installation: Installation, at: datetime) -> list[Pac
 
 
 def packs_needing_attention(found: Iterable[PackStatus]) -> list[PackStatus]:
-    """Those that somebody must see to."""
+    """The packs that somebody must renew or provide."""
     return [each for each in found if each.standing is not PackValidity.VALID]
 
 

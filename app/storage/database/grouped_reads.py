@@ -82,7 +82,7 @@ class GroupedRead(Generic[Row]):
         return self._memory(self, document or "[]", dialect.name)
 
     def make_rows(self, document: str, dialect: str) -> DocumentRows[Row]:
-        """The same, of the name of the database, made anew."""
+        """Make the rows of a document that this kind of database wrote."""
         rows: list[list[Any]] = orjson.loads(document)
         for place, process in self._processors[dialect]:
             for row in rows:

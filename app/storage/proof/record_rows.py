@@ -89,7 +89,7 @@ def _rows(columns: str, table: str) -> sa.TextClause:
 
 
 def _of_owners(rows: str, owner: str) -> sa.TextClause:
-    """Of the rows those of some participants, each followed by the number of its participant."""
+    """The rows of some participants, each followed by the number of its participant."""
     some = sa.bindparam(_OWNERS, expanding=True, type_=sa.Integer())
     return sa.text(f"SELECT {rows} WHERE {owner} IN :{_OWNERS}").bindparams(some)
 

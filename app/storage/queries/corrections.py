@@ -31,7 +31,7 @@ class CorrectionRows(NamedTuple):
 def list_study_corrections(
     session: Session, study_id: int, site_ids: Collection[int] | None, *, waiting: bool, limit: int
 ) -> Sequence[CorrectionRows]:
-    """Those of a study (at some of its sites): waiting ones, oldest first, or decided ones, newest first."""
+    """A study's corrections (at some sites): waiting ones, oldest first, or decided ones, newest first."""
     undecided = col(CorrectionDecision.id).is_(None)
     statement = _ROWS.where(
         col(Correction.study_id) == study_id, undecided if waiting else sa.not_(undecided)
@@ -98,7 +98,7 @@ def list_waiting_corrections(session: Session, slot_id: int) -> Sequence[str]:
 
 
 def find_forms_in_correction(session: Session, slots: Collection[int]) -> frozenset[int]:
-    """Those of these forms for which a proposal waits."""
+    """The forms among these for which a proposal waits."""
     decided = sa.select(col(CorrectionDecision.correction_id))
     waiting = select(Correction.slot_id).where(col(Correction.slot_id).in_(slots))
     return frozenset(session.exec(waiting.where(col(Correction.id).not_in(decided))))

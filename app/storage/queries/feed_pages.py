@@ -78,7 +78,7 @@ _LATEST_OF_TYPES = _LATEST.where(col(FeedEvent.type).in_(sa.bindparam("types", e
 def read_latest_events(
     session: Session, study_id: int, after: int, through: int, limit: int, types: Sequence[str] = ()
 ) -> Sequence[sa.Row[int, int, str, str]]:
-    """Of the events after one number through another, those that no later one of their record replaces.
+    """The events after one number through another that no later one of their record replaces.
 
     The feed only grows, so pages read at different moments with the same `through` fit together.
     """

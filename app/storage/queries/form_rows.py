@@ -154,13 +154,13 @@ def read_form_by_token(engine: Engine, token_hash: str, slot: str) -> OwnFormRow
 
 
 def read_form_by_device(engine: Engine, device_id: int, slot: str) -> OwnFormRows | None:
-    """The same for a browser that was recognised already; None unless the slot is its own."""
+    """The form of a browser that was recognised already; None unless the slot is its own."""
     with _reading(engine).connect() as connection:
         return reread_form(connection, device_id, slot)
 
 
 def reread_form(connection: Connection, device_id: int, slot: str) -> OwnFormRows | None:
-    """The same on a connection that holds the lock of the participant's chain."""
+    """Read a form again on a connection that holds the lock of the participant's chain."""
     return _own_form_rows(connection.execute(_BY_DEVICE, {"device": device_id, "slot": slot}).one_or_none())
 
 

@@ -192,7 +192,7 @@ _IN_FORCE = (
 
 
 def find_deceased(session: Session, participant_ids: Collection[int | None]) -> frozenset[int]:
-    """Those of the participants of whom a death is in force, whatever else was recorded of them."""
+    """The participants of whom a death is in force, whatever else was recorded of them."""
     dead = sa.select(col(_DEATH.participant_id)).where(
         col(_DEATH.participant_id).in_(participant_ids), *_IN_FORCE
     )

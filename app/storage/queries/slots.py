@@ -127,14 +127,14 @@ def list_slots(session: Session, participant_id: int, only: Collection[int] | No
 
 
 def list_slot_records(session: Session, participant_id: int) -> Sequence[SlotRecord]:
-    """The same as plain records, which cost a fraction: what the session changed is written first."""
+    """A participant's slots as plain records, which cost a fraction; what the session changed is flushed."""
     session.flush()
     rows = _RECORDS.fetch(session.connection(), {"participant": participant_id})
     return [SlotRecord._make(row) for row in rows]
 
 
 def read_slot_records(connection: Connection, participant_id: int) -> DocumentRows[SlotRecord]:
-    """The same as stored, for pages that read a hundred of them and change none."""
+    """A participant's slots as stored, for pages that read a hundred of them and change none."""
     return _OF_PAGES.fetch(connection, {"participant": participant_id}).get(participant_id, DocumentRows())
 
 

@@ -32,7 +32,7 @@ def list_grants(session: Session, staff_id: int, today: date) -> tuple[Grant, ..
 
 
 def list_grant_rows(session: Session, staff_id: int, today: date) -> Sequence[RoleGrant]:
-    """The same as they are stored, oldest first."""
+    """The grants of an account that are in force on a day, as they are stored, oldest first."""
     statement = select(RoleGrant).where(RoleGrant.staff_id == staff_id, grant_in_force(today))
     return session.exec(statement.order_by(col(RoleGrant.id))).all()
 

@@ -142,7 +142,7 @@ class SavingContext:
 def read_slot_for_saving(
     connection: Connection, token_hash: str, slot: str, client: str, answers: Sequence[SubmittedAnswer]
 ) -> SavingContext | None:
-    """All of it in one statement; None unless it is this browser's own slot."""
+    """Read all that saving needs in one statement; None unless it is this browser's own slot."""
     values = {
         "token_hash": token_hash,
         "slot": slot,
@@ -196,7 +196,7 @@ def lock_chain(connection: Connection, chain: str) -> None:
 
 
 def lock_chain_of_device(connection: Connection, token_hash: str) -> None:
-    """The same for the participant whose browser this is."""
+    """Lock the chain of the participant whose browser this is."""
     lock_chain(connection, connection.execute(_CHAIN_OF, {"token_hash": token_hash}).scalar_one())
 
 

@@ -36,7 +36,7 @@ def round_position(place: Number) -> float:
 
 
 def round_ratio(place: int, parts: int) -> float:
-    """The same of a place divided by so many parts, in whole numbers: a page has a hundred of these."""
+    """Round a place divided by so many parts, in whole numbers: a page has a hundred of these."""
     tenths, rest = divmod(place * 10, parts)
     return (tenths + (2 * rest + tenths % 2 > parts)) / 10
 

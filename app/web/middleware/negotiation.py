@@ -23,7 +23,7 @@ def read_qualities(header: str) -> tuple[tuple[str, float], ...]:
 
 
 def select_type(accept: str, offered: Sequence[str]) -> str | None:
-    """Of the media types offered the one that an Accept header prefers; None if it refuses all by `q=0`.
+    """The offered media type that an Accept header prefers; None if it refuses all by `q=0`.
 
     A header that names none of them is disregarded, as RFC 9110 allows: the first one is then served.
     """

@@ -60,7 +60,7 @@ class PageFrame:
         return f"{self.static_root}/vendor/htmx/htmx.min.js"
 
     def speaking(self, spoken: Language) -> "PageFrame":
-        """The same frame in another language."""
+        """This frame in another language."""
         return replace(self, lang=spoken.tag, dir=spoken.dir, code=spoken.code, date_order=spoken.date_order)
 
 

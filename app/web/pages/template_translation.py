@@ -208,7 +208,7 @@ class _Folding(NodeTransformer):
 
 
 def _join(shown: Sequence[nodes.Stmt]) -> Sequence[nodes.Stmt]:
-    """The same with outputs that follow each other as one."""
+    """The nodes with outputs that follow each other as one."""
     joined: list[nodes.Stmt] = []
     for each in shown:
         last = joined[-1] if joined else None

@@ -77,7 +77,7 @@ def _kind(older: PlanFact, newer: PlanFact) -> ChangeKind:
 
 
 def _narrow(older: PlanFact, newer: PlanFact) -> tuple[PlanFact, PlanFact]:
-    """Of words in several languages those that differ; any other fact as it is."""
+    """The words in several languages that differ; any other fact as it is."""
     if not (isinstance(older, Mapping) and isinstance(newer, Mapping)):
         return older, newer
     same = {key for key in older if key in newer and older[key] == newer[key]}

@@ -6,7 +6,7 @@ from app.domain.plans.plan import Plan, VisitRule
 
 
 def hide_arms(plan: Plan) -> Plan:
-    """The same plan without its arms, and without visits, dates, diary and forms that only one arm has."""
+    """A plan without its arms, and without visits, dates, diary and forms that only one arm has."""
     hidden = {anchor.kind for anchor in plan.anchors if anchor.arm_revealing}
     revealing = plan.arm_revealing_rules
     diary = None if plan.diary is None or plan.diary.anchor in hidden else plan.diary

@@ -115,7 +115,7 @@ class StudyAlerts:
 
 
 def list_alerts(context: StaffContext, study_id: int, *, closed: bool, every: bool = False) -> StudyAlerts:
-    """Those of a study at this colleague's sites, open or closed; `every` one of them for a file."""
+    """The alerts of a study at this colleague's sites, open or closed; `every` one of them for a file."""
     reached = [site for study, site in context.actor.reach(Permission.ALERT_SEE) if study == study_id]
     sites = None if None in reached else [site for site in reached if site is not None]
     with context.read() as session:

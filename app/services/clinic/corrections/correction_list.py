@@ -104,7 +104,7 @@ class CorrectionDetails:
 
 
 def list_corrections(context: StaffContext, study_id: int, *, waiting: bool) -> tuple[CorrectionSummary, ...]:
-    """Those of a study at this colleague's sites, at most `LISTED`; without forms that would tell the arm."""
+    """A study's corrections at this colleague's sites, at most `LISTED`, without forms that tell the arm."""
     reach = context.actor.reach(Permission.PARTICIPANT_SEE)
     reached = [site for study, site in reach if study == study_id]
     sites = None if None in reached else [site for site in reached if site is not None]

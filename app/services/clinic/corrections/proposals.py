@@ -90,7 +90,7 @@ def get_correctable_form(context: StaffContext, participant_id: int, slot_id: st
 
 
 def view_correctable_form(context: StaffContext, participant_id: int, slot_id: str) -> CorrectableForm:
-    """The same for a page that shows its answers; the look of a reader who may see them is audited."""
+    """A correctable form for a page that shows its answers; a look of whoever may see them is audited."""
     with replace(context, act=None).unit_of_work() as work:
         form = read_correctable_form(context, work.session, participant_id, slot_id)
         if _sees_answers(context, form):
@@ -101,7 +101,7 @@ def view_correctable_form(context: StaffContext, participant_id: int, slot_id: s
 def read_correctable_form(
     context: StaffContext, session: Session, participant_id: int, slot_id: str
 ) -> CorrectableForm:
-    """The same in an open session.
+    """A correctable form, read in an open session.
 
     Raises Refused("unknown_slot"), also before it was sent and for one that would tell this reader the arm.
     """

@@ -144,7 +144,7 @@ def _search_one(
 def find_open_matter(
     context: StaffContext, session: Session, participant_id: int, name: MatterName
 ) -> OpenMatter | None:
-    """The same as the list tells it."""
+    """An open matter as the list tells it."""
     row = find_open_row(context, session, participant_id, name)
     return None if row is None else describe_matter(row, context.at)
 

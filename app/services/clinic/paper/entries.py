@@ -101,7 +101,7 @@ def get_paper_form(context: StaffContext, participant_id: int, slot_id: str) -> 
 
 
 def get_typed_paper_form(context: StaffContext, participant_id: int, slot_id: str) -> PaperForm:
-    """The same for a page that shows again what was typed, whatever became of the form meanwhile."""
+    """A paper form for a page that shows again what was typed, whatever became of the form meanwhile."""
     with context.read() as session:
         return read_paper_form(context, session, participant_id, slot_id)
 
@@ -153,7 +153,10 @@ def _check_turn(context: StaffContext, waiting: PaperEntry) -> None:
 
 
 def read_paper_form(context: StaffContext, session: Session, participant_id: int, slot_id: str) -> PaperForm:
-    """The same in an open session, whatever became of it. Raises Refused("unknown_slot", "not_yet_open")."""
+    """A paper form, read in an open session, whatever became of it.
+
+    Raises Refused("unknown_slot", "not_yet_open").
+    """
     participant = session.get_one(Participant, participant_id)
     plan = get_plan_of(context.installation, session, participant)
     slot = get_readable_slot(session, context.actor, plan, participant, slot_id)

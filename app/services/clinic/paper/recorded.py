@@ -73,6 +73,6 @@ def _decided_apart(row: PaperEntry, rows: Sequence[PaperEntry]) -> bool:
 
 
 def get_paper_entries(context: StaffContext, slot: StoredSlot) -> tuple[RecordedPaper, ...]:
-    """The same for a page of its own."""
+    """The paper entries of a form, for a page of their own."""
     with context.read() as session:
         return list_paper_entries(session, slot)

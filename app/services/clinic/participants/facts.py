@@ -118,7 +118,7 @@ class IssuedInvitation:
 
 @dataclass(frozen=True, slots=True)
 class RecordedFacts:
-    """All of it; `answered` is the number of answers in each draft, by the slot's key.
+    """All that is recorded of a participant; `answered` counts the answers of each draft, by the slot's key.
 
     `waiting_paper` are the forms of which one of two paper entries waits, as `find_waiting_paper` gives them.
     `locked`: their second check is refused for now, after wrong tries. `has_alerts`: a form ever raised one.

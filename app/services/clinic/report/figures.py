@@ -113,7 +113,7 @@ def _reason(figure: str, group: Group, _rules: RateRules) -> bool:
 
 
 def _settled(figure: str, group: Group, _rules: RateRules) -> bool:
-    """Of forms whose window has closed: those that were to be answered, or those that came in time."""
+    """Whether a form whose window has closed was to be answered, or came in time."""
     if group["status"] == Status.missed.value:
         return figure == "settled"
     return group["status"] == Status.submitted.value and (figure == "settled" or not bool(group["late"]))

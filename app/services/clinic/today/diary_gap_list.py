@@ -35,7 +35,7 @@ class DiaryGaps:
 
 @dataclass(frozen=True, slots=True)
 class DiaryGapList:
-    """Those of a page, by code; `after` is the code from which the next one goes on, "" at the end."""
+    """A page of diary gaps, by code; `after` is the code from which the next one goes on, "" at the end."""
 
     rows: tuple[DiaryGaps, ...]
     after: str

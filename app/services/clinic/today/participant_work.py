@@ -42,7 +42,7 @@ def list_participant_reasons(context: StaffContext, participant_id: int) -> tupl
 def find_participant_reasons(
     context: StaffContext, session: Session, participant: Participant
 ) -> tuple[WorkReason, ...]:
-    """The same inside of a transaction."""
+    """Why this one participant stands on the list, read inside of a transaction."""
     return _find_work(context, session, participant).reasons
 
 

@@ -15,7 +15,7 @@ def record_trail_look(context: StaffContext, scope: TrailScope) -> None:
 
 
 def record_trail_download(context: StaffContext, scope: TrailScope, kind: str) -> None:
-    """The same for a file of this kind."""
+    """Record that a file of this kind was downloaded."""
     _record(context, scope, AuditEvent.TRAIL_SAVED, FieldChange("trail", "file", None, kind))
 
 

@@ -167,6 +167,6 @@ def _day_start(day: date | None, zone: str) -> datetime | None:
 
 
 def get_trail_scope(context: StaffContext, chosen: TrailFilter) -> TrailScope:
-    """The same before anything is read. Raises as `open_trail_scope`."""
+    """The scope of a trail before anything is read. Raises as `open_trail_scope`."""
     with context.read() as session:
         return open_trail_scope(session, context, chosen)

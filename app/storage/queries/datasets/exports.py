@@ -81,7 +81,7 @@ def find_claimed_export(session: Session, key: int, tries: int) -> DataExport | 
 
 
 def find_stored_exports(session: Session, public_ids: Collection[str], at: datetime) -> dict[str, bool]:
-    """Of those exports that there are, whether they are still to be made or their files are kept."""
+    """The exports among these that there are, whether still to be made or with files."""
     kept = sa.and_(col(DataExport.kept_until).is_not(None), col(DataExport.kept_until) > at)
     keeps = sa.or_(NOT_ENDED, sa.and_(kept, col(DataExport.removed_at).is_(None)))
     named = sa.select(col(DataExport.public_id), keeps).where(col(DataExport.public_id).in_(public_ids))

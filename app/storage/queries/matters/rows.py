@@ -171,7 +171,7 @@ def _page(shape: MatterShape, continued: bool) -> sa.Select[Any]:
 
 
 def _described(matter: sa.Subquery) -> sa.Select[Any]:
-    """Those that nobody settled, each with whom and which form it is about."""
+    """The matters that nobody settled, each with whom and which form it is about."""
     return (
         sa.select(
             *(column for column in matter.c if column.name != "slot_id"),

@@ -61,7 +61,7 @@ def list_study_alerts(
     closed: bool,
     limit: int | None = None,
 ) -> Sequence[AlertRows]:
-    """Those of a study (at some of its sites): open ones, those that wait and are oldest first; or closed
+    """A study's alerts (at some of its sites): open ones, those that wait and are oldest first; or closed
     ones, the newest first."""
     statement = _ROWS.where(col(Alert.study_id) == study_id, sa.not_(_OPEN) if closed else _OPEN)
     if site_ids is not None:

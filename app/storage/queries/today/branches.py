@@ -122,7 +122,7 @@ _THERE = col(Slot.site_id).in_(SITES)
 
 
 def _visit(form: type[Slot]) -> tuple[sa.ColumnElement[bool], ...]:
-    """The same of a visit."""
+    """That a form of a visit is still expected."""
     of_visit = (col(form.for_day).is_(None), col(form.opens_at) < col(form.closes_at))
     return (*awaits_answers(form), col(form.exit_kind).is_(None), *of_visit)
 
@@ -220,7 +220,7 @@ def _opens(shape: TodayShape) -> Source:
 
 
 def _alert(_shape: TodayShape) -> Source:
-    """Of several open alerts the oldest; none of them rests."""
+    """Participants with an open alert, by the oldest; no alert rests."""
     own = (col(Alert.closed_at).is_(None), col(Alert.study_id) == sa.bindparam("study", type_=sa.Integer))
     oldest: Any = sa.func.min(col(Alert.raised_at))
     open_ones = _people(oldest, *own).join(Alert, col(Alert.participant_id) == col(Participant.id))

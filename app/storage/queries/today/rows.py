@@ -227,7 +227,7 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _sort_lines(lines: DocumentRows[_ListLine]) -> tuple[_ListLine, Sequence[TodayCursor]]:
-    """Of the lines of one kind the one that counts, and the entries."""
+    """The line that counts among the lines of one kind, and the entries."""
     entries = [
         TodayCursor(line.rank, line.at, line.person)
         for line in lines

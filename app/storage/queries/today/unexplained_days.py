@@ -66,7 +66,7 @@ _UNEXPLAINED = sa.and_(
 def list_candidates(
     connection: Connection, search: DiarySearch, after: str, most: int
 ) -> Sequence[Candidate]:
-    """Those who missed such an entry, by code, from a code on."""
+    """The participants who missed such an entry, by code, from a code on."""
     unexplained = sa.exists().where(
         col(Slot.participant_id) == col(Participant.id), *_OF_DIARY, _UNEXPLAINED, *_shown(search)
     )

@@ -197,7 +197,7 @@ _OF_SLOT: Mapping[str, tuple[type[SQLModel], Any, Callable[[str], object]]] = {
 
 
 def read_record_subjects(session: Session, records: Iterable[str]) -> _Places:
-    """Of which form or kind of date records are that the trail names by their keys."""
+    """The form or kind of date of records that the trail names by their keys."""
     keys: dict[str, dict[object, str]] = {}
     for record in records:
         table, _, key = record.partition(":")
