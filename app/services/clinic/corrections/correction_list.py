@@ -81,7 +81,7 @@ class CorrectedItem:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionDetails:
-    """All of one correction. `overtaken`: an answer changed since; `late`: approval takes a second reason.
+    """One correction in full. `overtaken`: an answer changed since; `late`: approval takes a second reason.
 
     `sees_answers`: this reader may see the answers that were submitted.
     """
