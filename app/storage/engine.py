@@ -194,7 +194,7 @@ def autocommit_engine(engine: Engine) -> Engine:
     On PostgreSQL that spares the round trips of BEGIN and COMMIT; SQLite writes as always.
     """
     beside: Engine | None = engine.get_execution_options().get(_AUTOCOMMIT)
-    return beside or write_engine(engine)
+    return beside or engine.execution_options(**{WRITES: True})
 
 
 def page_engine(engine: Engine) -> Engine:

@@ -50,6 +50,9 @@ from app.storage.tables.schedule import Slot
 
 _NO_KEY = FactKey(b"")
 """For a storage of which nobody holds a key; an installation always gives its own."""
+_LAST_VERSION = sa.select(sa.func.max(col(FeedEvent.version))).where(
+    col(FeedEvent.study_id) == sa.bindparam("study"), col(FeedEvent.ref) == sa.bindparam("ref")
+)
 
 
 class UnitOfWork:
@@ -139,12 +142,10 @@ class UnitOfWork:
 
         Whoever asks holds the lock under which events of the record are made.
         """
-        last = sa.select(sa.func.max(col(FeedEvent.version))).where(
-            col(FeedEvent.study_id) == study_id, col(FeedEvent.ref) == ref
-        )
+        last = self.session.execute(_LAST_VERSION, {"study": study_id, "ref": ref}).scalar()
         waiting = self._transaction.feed_events.get(study_id, ())
         versions = [event.draft.version for event in waiting if event.draft.ref == ref]
-        return max([self.session.execute(last).scalar() or 0, *versions]) + 1
+        return max([last or 0, *versions]) + 1
 
     def insert_slots(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store new slots, given by the names of their columns; told like the rows of a session."""

@@ -94,23 +94,28 @@ def find_due_work(context: ClockContext) -> DueWork:
     return DueWork(*map(bool, row))
 
 
+_PLACE = sa.tuple_(col(Slot.wake_at), col(Slot.id))
+_OWING = (
+    sa.select(col(Slot.wake_at), col(Slot.id), col(Slot.participant_id))
+    .where(col(Slot.wake_at) <= sa.bindparam("at"))
+    .order_by(col(Slot.wake_at), col(Slot.id))
+    .limit(sa.bindparam("batch", type_=sa.Integer))
+)
+
+
 def participants_due(context: ClockContext, study_id: int | None = None) -> Iterator[int]:
     """The participants with a slot that owes something at `at`, longest owed first, each once.
 
     `study_id` leaves out those of other studies. Pages go on behind the last row read, so that a participant
     who cannot be pushed keeps nobody waiting.
     """
-    place = sa.tuple_(col(Slot.wake_at), col(Slot.id))
-    rows = sa.select(col(Slot.wake_at), col(Slot.id), col(Slot.participant_id)).where(
-        col(Slot.wake_at) <= context.at,
-        sa.true() if study_id is None else col(Slot.study_id) == study_id,
-    )
-    rows = rows.order_by(col(Slot.wake_at), col(Slot.id)).limit(BATCH)
+    rows = _OWING if study_id is None else _OWING.where(col(Slot.study_id) == study_id)
+    values = {"at": context.at, "batch": BATCH}
     yielded: set[int] = set()
     following = rows
     while True:
         with context.read() as session:
-            page = session.execute(following).all()
+            page = session.execute(following, values).all()
         for row in page:
             if row.participant_id not in yielded:
                 yielded.add(row.participant_id)
@@ -118,7 +123,7 @@ def participants_due(context: ClockContext, study_id: int | None = None) -> Iter
         if len(page) < BATCH:
             return
         following = rows.where(
-            place > sa.tuple_(sa.literal(page[-1].wake_at, _SLOT.c.wake_at.type), page[-1].id)
+            sa.tuple_(sa.literal(page[-1].wake_at, _SLOT.c.wake_at.type), page[-1].id) < _PLACE
         )
 
 

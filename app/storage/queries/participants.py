@@ -139,10 +139,20 @@ def get_card(connection: Connection, participant_id: int) -> tuple[ParticipantCa
     return ParticipantCard(*row[:size]), contact if contact.address_sealed else None
 
 
+# Built once, as of every statement that most requests execute: to build one costs as much as to execute it.
+_BY_SUBJECT = select(Participant).where(
+    Participant.study_id == sa.bindparam("study"), Participant.subject == sa.bindparam("subject")
+)
+_SLOT = select(Slot).where(
+    Slot.public_id == sa.bindparam("slot"), Slot.participant_id == sa.bindparam("participant")
+)
+_STUDY = select(Study).where(Study.code == sa.bindparam("code"))
+_SITES = select(Site).where(Site.study_id == sa.bindparam("study"))
+
+
 def get_participant(session: Session, study_id: int, subject: str) -> Participant:
     """The participant of a study by code; raises Refused("unknown_participant")."""
-    statement = select(Participant).where(Participant.study_id == study_id, Participant.subject == subject)
-    row = session.exec(statement).one_or_none()
+    row = session.exec(_BY_SUBJECT, params={"study": study_id, "subject": subject}).one_or_none()
     if row is None:
         raise Refused("unknown_participant", subject=subject)
     return row
@@ -152,8 +162,7 @@ def get_readable_slot(
     session: Session, actor: Actor, plan: Plan, participant: Participant, slot_id: str
 ) -> Slot:
     """One form of a participant; raises Refused("unknown_slot") also for one that would tell the arm."""
-    statement = select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == participant.id)
-    slot = session.exec(statement).one_or_none()
+    slot = session.exec(_SLOT, params={"slot": slot_id, "participant": participant.id}).one_or_none()
     if slot is None or (slot.arm_revealing and not _sees_arm(actor, plan, participant)):
         raise Refused("unknown_slot")
     return slot
@@ -214,7 +223,7 @@ def get_site(session: Session, participant: Participant) -> Site:
 
 def get_study(session: Session, code: str) -> Study:
     """The study of this code; raises Refused("unknown_study")."""
-    row = session.exec(select(Study).where(Study.code == code)).one_or_none()
+    row = session.exec(_STUDY, params={"code": code}).one_or_none()
     if row is None:
         raise Refused("unknown_study", study=code)
     return row
@@ -222,7 +231,7 @@ def get_study(session: Session, code: str) -> Study:
 
 def get_site_by_code(session: Session, study_id: int, code: str) -> Site:
     """The study's site of this code; raises Refused("unknown_site") naming those there are."""
-    sites: Sequence[Site] = session.exec(select(Site).where(Site.study_id == study_id)).all()
+    sites: Sequence[Site] = session.exec(_SITES, params={"study": study_id}).all()
     for site in sites:
         if site.code == code:
             return site

@@ -118,12 +118,13 @@ def with_window(slot: SlotRecord, window: Window | None) -> SlotRecord:
     return slot._replace(**window_columns(window), window_version=slot.window_version + 1)
 
 
+_THEIR_ROWS = select(Slot).where(_THEIRS).order_by(*_ORDER)
+
+
 def list_slots(session: Session, participant_id: int, only: Collection[int] | None = None) -> Sequence[Slot]:
     """All slots of a participant, or those of these keys, in the plan's order."""
-    statement = select(Slot).where(Slot.participant_id == participant_id)
-    if only is not None:
-        statement = statement.where(col(Slot.id).in_(only))
-    return session.exec(statement.order_by(col(Slot.position), col(Slot.id))).all()
+    statement = _THEIR_ROWS if only is None else _THEIR_ROWS.where(col(Slot.id).in_(only))
+    return session.exec(statement, params={"participant": participant_id}).all()
 
 
 def list_slot_records(session: Session, participant_id: int) -> Sequence[SlotRecord]:
