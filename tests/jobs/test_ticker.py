@@ -28,7 +28,7 @@ from tests.forging import allow_everything
 from tests.heard import heard
 from tests.services.alerted import send_in_pain, watched
 from tests.services.beginnings import begun, installed_at, site_of
-from tests.services.people import START, enrolled
+from tests.services.people import START, enrolled, with_short_diary
 from tests.services.reminded import (
     WORDS,
     MailServer,
@@ -102,13 +102,13 @@ def test_an_alert_whose_worker_died_is_told_by_the_next_one_and_once(
 
 
 @pytest.mark.req("ALR-02")
-@pytest.mark.usefixtures("reader", "randomised")
 def test_staff_hear_of_an_alert_before_the_reminders_that_are_left(
     installation: Installation, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is raised while a long row of reminders leaves."""
     monkeypatch.setattr("app.jobs.ticker.SHARE", 1)
-    for number in (2, 3):
+    installation = with_short_diary(installation)
+    for number in (1, 2, 3):
         reminded(installation, site, number).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
     person = watched(enrolled(installation, site, "0571-004"))
     Signer(installation, site, "li", Role.NURSE)
@@ -146,7 +146,7 @@ def test_keys_of_acts_are_purged_once_a_day(installation: Installation) -> None:
 
 def test_a_bad_participant_stops_nobody_else(installation: Installation, site: Site) -> None:
     for number in (1, 2, 3):
-        enrolled(installation, site, f"0571-{number:03d}")
+        enrolled(with_short_diary(installation), site, f"0571-{number:03d}")
     with installation.work(SYSTEM, START) as work:  # a plan that is not in the library
         bad = sa.text("UPDATE slot SET plan_version = '0.9' WHERE participant_id = 2")
         connection = work.session.connection()
@@ -216,12 +216,12 @@ def silent_relay() -> Iterator[str]:
         yield f"smtp://127.0.0.1:{listening.getsockname()[1]}"
 
 
-@pytest.mark.usefixtures("reader", "randomised")
 def test_a_silent_mail_server_costs_three_letters_and_holds_no_other(
     installation: Installation, site: Site
 ) -> None:
     """The breaker opens; the rest of the batch goes back into the queue, untried, for whoever comes next."""
-    for number in range(2, FAILURES + 2):
+    installation = with_short_diary(installation)
+    for number in range(1, FAILURES + 2):
         reminded(installation, site, number).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
     with silent_relay() as url:
         breaker = CircuitBreaker(SmtpChannel(url, "daybook@hospital.test", patience_seconds=0.1))

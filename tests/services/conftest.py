@@ -15,7 +15,7 @@ from tests.services.edc_session import caller_of
 from tests.services.full_course import COURSE
 from tests.services.matter_stage import TwoSites, open_two_sites
 from tests.services.owner import Owner, unguarded
-from tests.services.people import Person, enrolled
+from tests.services.people import Person, enrolled, with_short_diary
 from tests.services.reminded import EVENING
 from tests.services.staff_desk import Desk, open_desk
 from tests.stages import Stage
@@ -62,8 +62,9 @@ def reader(
 
 @pytest.fixture
 def people(installation: Installation, site: Site) -> Callable[[int], Person]:
-    """The person of any number at the site."""
-    return lambda number: enrolled(installation, site, f"0571-{number:03d}")
+    """The person of any number at the site, beside whom it matters little how long their diary is."""
+    short = with_short_diary(installation)
+    return lambda number: enrolled(short, site, f"0571-{number:03d}")
 
 
 @pytest.fixture

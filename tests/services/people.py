@@ -25,6 +25,7 @@ from app.services.core.installation import Installation
 from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol_participant, issue_invitation
 from app.services.setup.studies import SiteEntry
+from app.storage.queries.participants import get_participant
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
@@ -49,9 +50,6 @@ def colleague(role: Role, site: Site, everywhere: bool = False) -> Actor:
     return Actor(ActorKind.STAFF, f"{role.value}@{site.code}", role.value, (grant,))
 
 
-_ROW = select(Participant).where(
-    Participant.study_id == sa.bindparam("study"), Participant.subject == sa.bindparam("subject")
-)
 _SLOT = (
     select(Slot)
     .join(Participant, col(Participant.id) == col(Slot.participant_id))
@@ -86,9 +84,8 @@ class Person:
             return session.exec(_SLOT, params=own).one()
 
     def row(self) -> Participant:
-        own = {"study": self.site.study_id, "subject": self.subject}
         with self.installation.read() as session:
-            return session.exec(_ROW, params=own).one()
+            return get_participant(session, self.site.study_id, self.subject)
 
     def anchor(
         self, kind: str, on: date, at: datetime, confirmed: bool = True, source: Owner = Owner.site

@@ -13,7 +13,7 @@ from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.missed_reasons import record_missed_reason
 from tests.services.beginnings import SITE, grown, site_of
-from tests.services.people import START, Person, colleague, days, enrolled, qlq
+from tests.services.people import START, Person, colleague, days, enrolled, qlq, with_short_diary
 
 RANDOMISED = START.date() + days(2)
 TARGET = START + days(2 + 42)
@@ -42,7 +42,7 @@ def unscorable() -> dict[str, int | str | None]:
 
 
 def _golden_case(installation: Installation) -> Sequence[str]:
-    site = site_of(installation)
+    installation, site = with_short_diary(installation), site_of(installation)
     for subject in EVERYBODY:
         person = enrolled(installation, site, subject)
         person.randomise(RANDOMISED, START + days(2))

@@ -28,7 +28,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.messages import Message
 from app.storage.tables.studies import Site
 from tests.heard import heard
-from tests.services.people import START, days
+from tests.services.people import START, days, with_short_diary
 from tests.services.reminded import (
     EVENING,
     KEY,
@@ -98,7 +98,7 @@ def test_a_questionnaire_is_announced_as_a_form(installation: Installation, site
 
 def test_two_workers_get_different_messages(installation: Installation, site: Site) -> None:
     for number in range(2, 6):
-        reminded(installation, site, number)
+        reminded(with_short_diary(installation), site, number)
     push_all(installation, shanghai(START.date() + days(14), 9))
     at = shanghai(START.date() + days(14), 10)
     first, second = (

@@ -36,7 +36,7 @@ from app.storage.tables.studies import Site
 from app.storage.unit_of_work import UnitOfWork
 from tests.forging import allow_everything
 from tests.heard import heard
-from tests.services.people import START, Person, days, enrolled, site_entry
+from tests.services.people import START, Person, days, enrolled, site_entry, with_short_diary
 from tests.services.reminded import feed_types, installed, messages, push_all, recorded, reminded, shanghai
 from tests.services.stale_next_due import find_stale_next_due
 
@@ -141,11 +141,11 @@ def test_after_an_upgrade_the_first_tick_tells_every_difference_once(
 @pytest.mark.usefixtures("reader", "randomised")
 def test_reminders_are_queued_at_their_moments_once(installation: Installation) -> None:
     push_all(installation, shanghai(W6_OPENS - days(1), 23))
-    kinds = []
+    before, queued = messages(installation), 0
     for hour in range(24 * 16):
-        before = len(messages(installation))
-        push_all(installation, shanghai(W6_OPENS, 0) + timedelta(hours=hour))
-        kinds += [each.kind for each in messages(installation)[before:]]
+        queued += push_all(installation, shanghai(W6_OPENS, 0) + timedelta(hours=hour)).queued
+    kinds = [each.kind for each in messages(installation)[len(before) :]]
+    assert queued == len(kinds)
     assert [kind for kind in kinds if kind != "entry"] == ["opening", "middle", "last_day"]
     assert kinds.count("entry") == 16
     assert {each.channel for each in messages(installation)} == {"email"}
@@ -238,9 +238,10 @@ def test_the_index_answers_what_is_owed(migrated_sqlite_url: str) -> None:
     assert "ix_message_waiting" in told
 
 
-def test_wake_moments_are_right_after_every_change_of_a_fact(
-    installation: Installation, reader: Person
-) -> None:
+def test_wake_moments_are_right_after_every_change_of_a_fact(installation: Installation, site: Site) -> None:
+    installation = with_short_diary(installation)
+    reader = reminded(installation, site)
+
     def right(at: datetime) -> bool:
         return list(find_stale_next_due(ClockContext(installation, at))) == []
 
@@ -291,9 +292,10 @@ def test_a_wake_moment_that_is_not_what_the_facts_say_is_named(
     assert list(find_stale_next_due(ClockContext(installation, START))) == [person.row().id]
 
 
-@pytest.mark.usefixtures("reader", "randomised")
 def test_a_push_leaves_nothing_owed(installation: Installation, site: Site) -> None:
-    reminded(installation, site, 2).randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+    installation = with_short_diary(installation)
+    for number in range(1, 3):
+        reminded(installation, site, number).randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     enrolled(installation, site, "0571-009")
     for hour in (0, 9, 10, 19, 23, 24 * 40, 24 * 1200):
         at = shanghai(RANDOMISED, 0) + timedelta(hours=hour)
