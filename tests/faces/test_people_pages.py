@@ -226,6 +226,8 @@ def test_sites_are_opened_changed_and_closed(clinic: ClinicFixture, admin: TestC
     assert shown not in old.text  # the next press is about what is stored now
     assert admin.post(f"{url}/close", data={"reason": ""}).status_code == 422
     assert admin.post(f"{url}/close", data={"reason": "full"}).status_code == 303
+    again = admin.post(f"{url}/close", data={"reason": "full"})
+    assert (again.status_code, 'value="full"' in again.text) == (409, False)  # no reason for the opposite
     assert "Closed to enrolment" in page(admin, "/desk/sites").text
     assert "None of your sites enrols" in nurse.get("/desk/enrol").text
     sent = nurse.post("/desk/enrol", data={"site": f"sbrt-nsclc:{clinic.site.code}", "subject": "0571-990"})

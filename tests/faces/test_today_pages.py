@@ -149,7 +149,9 @@ def test_a_row_rests_and_is_brought_back(clinic: ClinicFixture, nurse: TestClien
     (row,) = rows(nurse, "/desk?view=snoozed")
     assert "Nothing left to do" in row
     assert "Change or end the snooze" in row
-    assert page(nurse, f"{clinic.url}/snooze").all("form", action=f"{clinic.url}/snooze/end")
+    again = page(nurse, f"{clinic.url}/snooze")
+    assert again.all("form", action=f"{clinic.url}/snooze/end")
+    assert typed["reason"] in again.text
 
 
 @pytest.mark.usefixtures("calling")

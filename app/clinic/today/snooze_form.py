@@ -17,6 +17,7 @@ from app.domain.today.reasons import STAYING
 from app.i18n.marking import N_
 from app.services.clinic.today.contact_log import get_contact_context
 from app.services.clinic.today.participant_work import get_participant_work
+from app.services.clinic.today.rows import TodaySnooze
 from app.services.clinic.today.snoozing import resume_participant, snooze_participant
 from app.web.form_fields import ActCode, ActWords
 from app.web.urls import DESK, RESUME, SNOOZE
@@ -24,7 +25,7 @@ from app.web.urls import DESK, RESUME, SNOOZE
 
 @dataclass(frozen=True, slots=True)
 class SnoozePage:
-    """Until when a row rests and why; `reasons` are those that can; `rests`: it does so already.
+    """Until when a row rests and why; `reasons` are those that can; `rests`: how it does so already.
 
     `stays`: for another reason the row stays on the list all the same.
     """
@@ -37,7 +38,8 @@ class SnoozePage:
     reasons: tuple[str, ...]
     first_day: date
     last_day: date
-    rests: bool
+    rests: TodaySnooze | None
+    zone: str
     stays: bool
     reason: str = ""
     until: TypedDay = NOTHING_TYPED
@@ -107,6 +109,7 @@ def _page(desk: ParticipantStaffRequest) -> SnoozePage:
         reasons=tuple(each.reason.value for each in work.reasons if each.reason not in STAYING),
         first_day=today + timedelta(days=1),
         last_day=today + timedelta(days=LONGEST_SNOOZE_DAYS),
-        rests=work.snooze is not None,
+        rests=work.snooze,
+        zone=about.zone,
         stays=any(each.reason in STAYING for each in work.reasons),
     )

@@ -1,7 +1,7 @@
 """What came of trying to reach a participant, and how long their row of the work list may rest."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 from app.domain.refusal import Refused, raise_all
@@ -54,8 +54,9 @@ def check_contact(
         refusals.append(Refused("call_not_settled", field="answers_call", allowed=settling))
     if outcome == ContactOutcome.other and not note:
         refusals.append(Refused("contact_note", field="note"))
-    if next_try is not None and not 0 <= (next_try - today).days <= LONGEST_WAIT_DAYS:
-        refusals.append(Refused("next_try", field="next_try", most=LONGEST_WAIT_DAYS))
+    latest = today + timedelta(days=LONGEST_WAIT_DAYS)
+    if next_try is not None and not today <= next_try <= latest:
+        refusals.append(Refused("next_try", field="next_try", earliest=today, latest=latest))
     raise_all(refusals)
     return ContactNote(ContactOutcome(outcome), note, next_try)
 

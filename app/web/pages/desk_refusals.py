@@ -50,7 +50,7 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     "not_excusable": conflict(N_("Only an expected form that no one has started can be excused.")),
     "contact_outcome": invalid(N_("Please choose the outcome.")),
     "contact_note": invalid(N_("Please write a few words about the outcome.")),
-    "next_try": invalid(N_("The next try is today or at most %(most)s days later.")),
+    "next_try": invalid(N_("The next try is on a day from %(earliest)s to %(latest)s.")),
     "call_not_settled": invalid(N_("Only a call that reached them settles their request. Please untick it.")),
     "unknown_contact": absent("not-found"),
     "contact_corrected": conflict(N_("This entry was already corrected. Please correct the newest one.")),

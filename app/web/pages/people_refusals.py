@@ -71,7 +71,12 @@ PEOPLE_REFUSALS: Mapping[str, RefusalMessage] = {
     "no_account": invalid(N_("Nobody has an account with this address. Invite the person.")),
     "unknown_session": conflict(N_("This browser is signed out already.")),
     "wrong_passkey": RefusalMessage(
-        403, N_("Your passkey was not accepted. Try it once more, or enter a code."), "forbidden"
+        403,
+        N_(
+            "Your passkey was not accepted. Enter a code, or try the passkey once more where it is still"
+            " offered. “Your account” says if it was stopped."
+        ),
+        "forbidden",
     ),
     "passkeys_unavailable": conflict(
         N_(
