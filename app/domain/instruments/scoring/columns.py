@@ -12,7 +12,7 @@ from struct import unpack
 from app.domain.instruments.definition import Instrument, Item, Scale
 from app.domain.instruments.responses import parse_answer
 from app.domain.instruments.scoring.registry import ScoringAlgorithm, find_algorithm
-from app.domain.instruments.scoring.score import ScaleScore
+from app.domain.instruments.scoring.score import ScaleScore, reverse_value
 from app.domain.refusal import Refused
 from app.domain.typed_text import trim_text
 
@@ -196,7 +196,7 @@ def _count(
         weight = bytearray(STATES)
         for sign, value in read[place].items():
             if value is not None:
-                weight[sign] = step + _turned(scale, code, value) - scale.low
+                weight[sign] = step + reverse_value(scale, code, value) - scale.low
         weights.append(bytes(weight))
     ranks, scores = bytearray(STATES), list[ScaleScore]()
     numbers: dict[tuple[int | None, int], int] = {}
@@ -221,13 +221,9 @@ def answers_of_state(scale: Scale, answered: int, total: int) -> dict[str, int |
     answers: dict[str, int | None] = dict.fromkeys(scale.items)
     for code in scale.items[:answered]:
         part = min(total, scale.high - scale.low)
-        answers[code] = _turned(scale, code, scale.low + part)
+        answers[code] = reverse_value(scale, code, scale.low + part)
         total -= part
     return answers
-
-
-def _turned(scale: Scale, code: str, value: int) -> int:
-    return scale.low + scale.high - value if code in scale.reversed else value
 
 
 def _side_by_side(scales: Sequence[_Counted], delimiter: str) -> list[_Group]:
@@ -258,10 +254,10 @@ def _summarise(scale: Scale, parts: Sequence[int], groups: Sequence[_Group]) -> 
     """Its weights; None where three bytes do not hold the sum."""
     every = [score for group in groups for each in group.scales for score in each.scores]
     common = lcm(*(score.denominator for score in every))
-    turned = frozenset(parts[scale.parts.index(code)] for code in scale.reversed)
+    codes = dict(zip(parts, scale.parts, strict=True))
     weights, first, most = [], 0, 0
     for number, group in enumerate(groups):
-        sums = [_sum_of_parts(scale, state, first, parts, turned, common) for state in group.scores]
+        sums = [_sum_of_parts(scale, state, first, codes, common) for state in group.scores]
         first += len(group.scales)
         most += max(total for total, _ in sums)
         if min(total for total, _ in sums) < 0 or most >= 1 << _SUM_BITS:
@@ -278,15 +274,17 @@ def _sum_of_parts(
     scale: Scale,
     scores: Sequence[ScaleScore],
     first: int,
-    parts: Collection[int],
-    turned: Collection[int],
+    codes: Mapping[int, str],
     common: int,
 ) -> tuple[int, int]:
-    """The sum of those scores that are parts, in whole numbers over `common`, and how many these are."""
+    """The sum of those scores that are parts, in whole numbers over `common`, and how many these are.
+
+    `codes` are the parts by their places among all scores; `first` is the place of the first one here.
+    """
     total = answered = 0
     for place, score in enumerate(scores, first):
-        if place in parts and score.numerator is not None:
-            value = score.numerator * (common // score.denominator)
-            total += (scale.low + scale.high) * common - value if place in turned else value
+        code = codes.get(place)
+        if code is not None and score.numerator is not None:
+            total += reverse_value(scale, code, score.numerator * (common // score.denominator), common)
             answered += 1
     return total, answered

@@ -6,7 +6,13 @@ from functools import lru_cache
 from math import lcm
 
 from app.domain.instruments.definition import Scale, ScaleKind
-from app.domain.instruments.scoring.score import ScaleScore, ScoreStatus, status_of_score
+from app.domain.instruments.scoring.score import (
+    ScaleScore,
+    ScoreStatus,
+    has_enough_answers,
+    reverse_value,
+    status_of_score,
+)
 
 _NOT_ADMINISTERED, _PRORATED = ScoreStatus.NOT_ADMINISTERED, ScoreStatus.PRORATED
 
@@ -27,7 +33,7 @@ class EortcLinear:
     def score_items(self, scale: Scale, answers: Mapping[str, int | None]) -> ScaleScore:
         """The score of a scale of items; `answers` are those to the items that were asked."""
         asked = [code for code in scale.items if code in answers]
-        values = [_turned(scale, code, value) for code in asked if (value := answers[code]) is not None]
+        values = [reverse_value(scale, code, value) for code in asked if (value := answers[code]) is not None]
         return _scored(scale, sum(values), 1, len(values), len(asked), whole=True)
 
     def score_parts(self, scale: Scale, parts: Sequence[ScaleScore]) -> ScaleScore:
@@ -35,26 +41,16 @@ class EortcLinear:
         numerators, denominators, _, _, statuses = zip(*parts, strict=True)
         common = lcm(*denominators)
         total = answered = 0
-        for turns, number, below in zip(_turns(scale), numerators, denominators, strict=True):
+        for code, number, below in zip(scale.parts, numerators, denominators, strict=True):
             if number is not None:
                 answered += 1
-                value = number * (common // below)
-                total += (scale.low + scale.high) * common - value if turns else value
+                total += reverse_value(scale, code, number * (common // below), common)
         asked = len(parts) - statuses.count(_NOT_ADMINISTERED)
         return _scored(scale, total, common, answered, asked, whole=_PRORATED not in statuses)
 
 
-@lru_cache(maxsize=256)
-def _turns(scale: Scale) -> tuple[bool, ...]:
-    return tuple(code in scale.reversed for code in scale.parts)
-
-
-def _turned(scale: Scale, code: str, value: int) -> int:
-    return scale.low + scale.high - value if code in scale.reversed else value
-
-
 def _scored(scale: Scale, total: int, common: int, answered: int, asked: int, *, whole: bool) -> ScaleScore:
-    enough = answered >= scale.minimum
+    enough = has_enough_answers(scale, answered)
     status = status_of_score(answered, asked, enough, whole)
     if not enough:
         return ScaleScore(None, 1, answered, asked, status)

@@ -5,11 +5,13 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from app.domain.instruments.definition import Scale
 from app.domain.refusal import Refused
 
 DECIMALS = 10
+_Value = TypeVar("_Value", int, Fraction)
 
 
 class ScoreStatus(StrEnum):
@@ -56,6 +58,19 @@ class Score:
     instrument: str
     version: str
     algorithm: str
+
+
+def reverse_value(scale: Scale, code: str, value: _Value, over: int = 1) -> _Value:
+    """The value of an item or part, counted from the scale's other end where the scale reverses it.
+
+    A value that is a numerator stands `over` its denominator.
+    """
+    return (scale.low + scale.high) * over - value if code in scale.reversed else value
+
+
+def has_enough_answers(scale: Scale, answered: int) -> bool:
+    """The half rule: whether a scale, or a summary, has as many answers as its instrument asks for."""
+    return answered >= scale.minimum
 
 
 def status_of_score(answered: int, asked: int, enough: bool, whole: bool = True) -> ScoreStatus:

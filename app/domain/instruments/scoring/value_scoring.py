@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from app.domain.instruments.definition import Scale
-from app.domain.instruments.scoring.score import ScaleScore, ScoreStatus, status_of_score
+from app.domain.instruments.scoring.score import (
+    ScaleScore,
+    ScoreStatus,
+    has_enough_answers,
+    reverse_value,
+    status_of_score,
+)
 
 
 class ValueScoring(ABC):
@@ -33,10 +39,10 @@ class ValueScoring(ABC):
         return self._score(scale, values, len(asked), whole=whole)
 
     def _score(self, scale: Scale, values: Mapping[str, Fraction], asked: int, *, whole: bool) -> ScaleScore:
-        answered, both_ends = len(values), scale.low + scale.high
-        enough = answered >= scale.minimum
+        answered = len(values)
+        enough = has_enough_answers(scale, answered)
         status = status_of_score(answered, asked, enough, whole)
         if not enough:
             return ScaleScore(None, 1, answered, asked, status)
-        turned = [both_ends - value if code in scale.reversed else value for code, value in values.items()]
+        turned = [reverse_value(scale, code, value) for code, value in values.items()]
         return ScaleScore(*self.combine(scale, turned).as_integer_ratio(), answered, asked, status)
