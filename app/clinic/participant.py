@@ -15,7 +15,7 @@ from app.clinic.records.offered_acts import find_unoffered_text, list_cancellabl
 from app.clinic.records.participant_rows import RecordRows, build_records, participant_url
 from app.clinic.records.schedule_plots import ScheduleView, build_schedule
 from app.clinic.request import StaffRequest, about_participant, answer_staff, get_overview
-from app.domain.plans.plan import SecondCheck
+from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
 from app.i18n.languages import language_name
 from app.services.accounts.contacts import ContactDetails
@@ -42,9 +42,12 @@ class ReachView:
 
 @dataclass(frozen=True, slots=True)
 class VisitForms:
-    """The visits that can be added, from which day, and those that can be taken back."""
+    """The visits that can be added, from which day, and those that can be taken back.
 
-    on_request: tuple[str, ...]
+    One that can be added has its code and what it is: "unscheduled", "baseline", or "" where its code tells.
+    """
+
+    on_request: tuple[tuple[str, str], ...]
     on: TypedDay
     cancellable: tuple[str, ...]
 
@@ -135,10 +138,20 @@ def _build_reach(view: ParticipantOverview, revealed: ContactDetails | None, tod
 
 def _build_visit_forms(view: ParticipantOverview, typed: Mapping[str, str], today: date) -> VisitForms:
     return VisitForms(
-        on_request=tuple(rule.code_of(0) for rule in view.plan.visits if rule.on_request or rule.repeatable),
+        on_request=_list_addable(view.plan),
         on=read_typed_day(typed, "on") or TypedDay.of(today),
         cancellable=list_cancellable_visits(view),
     )
+
+
+def _list_addable(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """Visits on request and those that can be repeated; several on request are told apart by their codes."""
+    on_request = [rule for rule in plan.visits if rule.on_request]
+    kinds = {on_request[0].code: "unscheduled"} if len(on_request) == 1 else {}
+    if plan.baseline_rule is not None:
+        kinds[plan.baseline_rule.code] = "baseline"
+    addable = (rule for rule in plan.visits if rule.on_request or rule.repeatable)
+    return tuple((rule.code_of(0), kinds.get(rule.code, "")) for rule in addable)
 
 
 NOTICES = (

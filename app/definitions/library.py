@@ -63,6 +63,17 @@ class Library:
             known = ", ".join(f"{name}@{version}" for name, version in sorted(self.plans))
             raise Refused("unknown_plan", plan=f"{study}@{version}", allowed=known) from None
 
+    def list_demonstrated(self) -> tuple[str, ...]:
+        """The names of licensed instruments whose words here are our own, for the demonstration alone."""
+        ours = {
+            (text.instrument, text.version)
+            for text in self.texts.values()
+            if text.wording is Wording.DEMONSTRATION
+        }
+        return tuple(
+            sorted({each.name for each in self.instruments.values() if (each.id, each.version) in ours})
+        )
+
 
 def load_library(root: Path, languages: Collection[str]) -> Library:
     """Read and check every definition under `questionnaires/`; raises BadDefinition at the first fault.

@@ -38,11 +38,9 @@ def show_start(request: Request) -> Response:
 @router.get("/about")
 def show_about(request: Request, installation: CurrentInstallation) -> Response:
     names = tuple(f"{name} {version}" for name, version in sorted(installation.library.instruments))
-    shown = (
-        installation.library.texts.values() if base_frame(request).demo else ()
-    )  # a trial never shows them
-    words = any(text.wording == "demonstration" for text in shown)
-    return render(request, AboutPage(request.app.state.commit, names, words))
+    shown = base_frame(request).demo  # a trial never shows words of our own for a licensed questionnaire
+    demonstrated = installation.library.list_demonstrated() if shown else ()
+    return render(request, AboutPage(request.app.state.commit, names, demonstrated))
 
 
 @router.get("/healthz")

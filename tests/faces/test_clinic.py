@@ -245,6 +245,8 @@ def test_a_lost_phone_is_unbound_and_a_new_sheet_given(clinic: ClinicFixture, nu
 
 def test_a_visit_is_added_on_request(clinic: ClinicFixture, nurse: TestClient) -> None:
     url = f"{clinic.url}/visits"
+    offered = parsed(nurse.get(clinic.url).text).one("select", id="visit-visit")
+    assert [each.text for each in offered.all("option")][-2:] == ["Baseline again", "Unscheduled"]
     assert nurse.post(url, data={"visit": "UNS", "on": "soon"}).status_code == 422
     assert nurse.post(url, data={"visit": "W6", "on": "2026-03-02"}).status_code == 422
     assert nurse.post(url, data={"visit": "UNS", "on": "2026-03-02"}).status_code == 303

@@ -12,7 +12,7 @@ from httpx2 import Response
 from sqlmodel import select
 
 from app.clinic.frame.permission_words import PERMISSION_WORDS
-from app.domain.datasets.study import RANDOMISATION
+from app.domain.plans.plan import RANDOMISATION
 from app.domain.records.access import Permission, Role
 from app.storage.tables.participants import TeamRequest
 from app.web import urls

@@ -33,7 +33,7 @@ def test_about_names_the_version_and_whose_words_the_questionnaires_are(
     assert app.version in words
     assert "abc123" in words
     assert "qlq-c30 3.0" in words
-    assert "copyright of the EORTC" in words
+    assert "PRO-CTCAE, QLQ-C30, QLQ-LC13 and their official wording are copyright of their owners" in words
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,23 @@ from tests.markup import Element, parsed
 from tests.pseudo import Pseudo
 
 SHELL = PageFrame(ENGLISH.tag, ENGLISH.dir, ENGLISH.code, demo=True, version="1.2.3", static_root="/static/0")
-NAMES = {"", "Daybook", "中文", "English", "·", "qlq-c30 3.0", "1.2.3", "c0ffee", "ref", "told", "-"}
+NAMES = {
+    "",
+    "Daybook",
+    "中文",
+    "English",
+    "·",
+    "qlq-c30 3.0",
+    "QLQ-C30",
+    "1.2.3",
+    "c0ffee",
+    "ref",
+    "told",
+    "-",
+}
 PAGES = [
     StartPage("/code", "/desk"),
-    AboutPage("c0ffee", ("qlq-c30 3.0",), demonstration_wording=True),
+    AboutPage("c0ffee", ("qlq-c30 3.0",), demonstrated=("QLQ-C30",)),
     *(ErrorPage(status, "told", "ref") for status in (404, 409, 429, 500)),
 ]
 

@@ -6,10 +6,10 @@ from datetime import date
 from typing import Any
 
 from app.domain.datasets.history import SubjectHistory
-from app.domain.datasets.study import RANDOMISATION, DatasetStudy, study_day
+from app.domain.datasets.study import DatasetStudy, study_day
 from app.domain.datasets.subjects import randomised_on
 from app.domain.datasets.tables import DatasetTable, Row, describe_columns
-from app.domain.plans.plan import ENROLMENT, TREATMENT_WITHDRAWAL, AnchorKind
+from app.domain.plans.plan import ENROLMENT, RANDOMISATION, TREATMENT_WITHDRAWAL, AnchorKind
 from app.domain.records.dispositions import DispositionKind
 
 ICE = DatasetTable(

@@ -8,11 +8,10 @@ from decimal import Decimal
 from app.domain.datasets.history import ExitFact, FormFact, SubjectHistory
 from app.domain.datasets.terms import InstrumentTerms, plain_terms
 from app.domain.instruments.definition import Instrument
-from app.domain.plans.plan import Plan, VisitRule
+from app.domain.plans.plan import RANDOMISATION, Plan, VisitRule
 from app.domain.report.completeness import EXITS, FormFacts, RuleSet
 from app.domain.report.spreads import visit_order
 
-RANDOMISATION = "randomisation"
 _DIARY_FROM = 1000
 """Numbers of diary days as visits begin above those of any visit."""
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from app.domain.datasets.history import ExitFact, FormFact, SubjectHistory, read_whole_day
-from app.domain.datasets.study import RANDOMISATION, DatasetStudy, study_day
+from app.domain.datasets.study import DatasetStudy, study_day
 from app.domain.datasets.tables import DatasetTable, Row, describe_columns
-from app.domain.plans.plan import ENROLMENT
+from app.domain.plans.plan import ENROLMENT, RANDOMISATION
 from app.domain.plans.status import ExitKind
 from app.domain.records.audit import format_instant
 from app.domain.records.dispositions import DispositionKind

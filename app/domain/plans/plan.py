@@ -13,6 +13,8 @@ from app.domain.plans.windows import Unit
 
 ENROLMENT, TREATMENT_WITHDRAWAL = "enrolment", "treatment_withdrawal"
 """The kinds of anchor that Daybook records itself: every plan has the first, and may have the second."""
+RANDOMISATION = "randomisation"
+"""The kind by which a plan says that its participants are randomised; datasets and reports ask for it."""
 FIRST_DATE = date(2000, 1, 1)
 """Of a plan that names no first date; nothing in a study of today is older."""
 

@@ -15,8 +15,9 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from app.domain.datasets.study import RANDOMISATION, DatasetStudy
+from app.domain.datasets.study import DatasetStudy
 from app.domain.instruments.definition import Instrument, Scale, ScaleKind
+from app.domain.plans.plan import RANDOMISATION
 from app.domain.plans.windows import load_zone, start_of_day
 from app.domain.refusal import Refused
 from app.services.datasets.dataset_stream import Progress, ignore_progress

@@ -15,9 +15,9 @@ class StartPage:
 
 @dataclass(frozen=True, slots=True)
 class AboutPage:
-    """Which program this is, and whose words the questionnaires are."""
+    """Which program this is, and which questionnaires are `demonstrated` in words of our own."""
 
     template: ClassVar[str] = "web/about.html"
     commit: str
     instruments: tuple[str, ...]
-    demonstration_wording: bool
+    demonstrated: tuple[str, ...]

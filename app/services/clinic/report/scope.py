@@ -6,14 +6,14 @@ from datetime import date
 
 from sqlalchemy.engine import Connection
 
-from app.domain.plans.plan import Plan
+from app.domain.plans.plan import RANDOMISATION, Plan
 from app.domain.records.access import Permission
 from app.domain.refusal import Refused
 from app.domain.report.completeness import RateRules
 from app.domain.report.spreads import diary_weeks
 from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
-from app.storage.queries.report.form_figures import RANDOMISATION, FormSelection
+from app.storage.queries.report.form_figures import FormSelection
 from app.storage.queries.report.people_figures import PeopleSelection
 
 

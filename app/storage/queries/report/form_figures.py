@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlmodel import col
 
+from app.domain.plans.plan import RANDOMISATION
 from app.domain.plans.status import ExitKind, Status
 from app.domain.records.anchors import AnchorStanding
 from app.domain.report.completeness import EXITS, RuleSet
@@ -98,8 +99,6 @@ _IS_LATEST = ~sa.exists().where(
     col(_LATER.slot_id) == col(_LATEST.slot_id), col(_LATER.version) > col(_LATEST.version)
 )
 _RANDOMISED = sa.orm.aliased(Anchor, name="randomised")
-RANDOMISATION = "randomisation"
-"""The anchor by which a plan says that its participants are randomised."""
 _ANSWER = each_answer(col(_LATEST.answers)).table_valued("key", "value", name="answer")
 
 
