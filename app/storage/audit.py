@@ -17,12 +17,14 @@ from sqlmodel import col
 
 from app.domain.records.access import Actor
 from app.domain.records.audit import (
+    GENESIS,
     AuditEvent,
     ChainEntry,
     FieldChange,
     canonical_json,
     link_entry,
 )
+from app.storage.database.plain_reads import PlainRead
 from app.storage.database.write_guard import WriteRefused
 from app.storage.engine import allow_tables, find_write_guard
 from app.storage.proof.event_tables import COVERS
@@ -168,14 +170,55 @@ def append_if_unmoved(connection: Connection, audited: LinkedEntry) -> bool:
     return True
 
 
-def move_locked_head(head: AuditChain, audited: LinkedEntry) -> None:
-    """Move the head in a session that holds its row; the entry is then stored by `insert_linked_entries`."""
-    head.seq, head.hash = audited.entry.seq, audited.entry.hash
+@dataclass(slots=True)
+class LockedHead:
+    """The head of a chain while its row is locked: where the entries that were built so far end.
+
+    `read`: whether it is known; a hot statement moves it in the database alone.
+    """
+
+    chain: str
+    seq: int
+    hash: str
+    read: bool = True
+
+
+_HEAD = PlainRead(
+    sa.select(col(AuditChain.seq), col(AuditChain.hash))
+    .where(col(AuditChain.chain) == sa.bindparam("head_chain"))
+    .with_for_update()
+)
+_INSERT_HEAD = sa.insert(AuditChain).inline()
+_MOVE_LOCKED_HEAD = (
+    sa.update(AuditChain)
+    .where(col(AuditChain.chain) == sa.bindparam("head_chain"))
+    .values(seq=sa.bindparam("head_seq"), hash=sa.bindparam("head_is"))
+)
+
+
+def lock_head(connection: Connection, chain: str, study_id: int | None) -> LockedHead:
+    """Take the row lock of a chain's head until the transaction ends; a new chain begins with it."""
+    rows = _HEAD.fetch(connection, {"head_chain": chain})
+    if rows:
+        ((seq, hash_),) = rows
+        return LockedHead(chain, seq, hash_)
+    first = LockedHead(chain, 0, GENESIS)
+    with allow_tables(connection, _TRAIL):
+        connection.execute(
+            _INSERT_HEAD, {"chain": chain, "study_id": study_id, "seq": first.seq, "hash": first.hash}
+        )
+    return first
 
 
 def insert_linked_entries(connection: Connection, entries: Collection[LinkedEntry]) -> None:
-    """Store the entries of heads that were moved under their lock."""
+    """Store the entries of heads that are locked, and move these to the last of them."""
     if entries:
+        last = {audited.entry.chain: audited.entry for audited in entries}
+        moved = [
+            {"head_chain": chain, "head_seq": entry.seq, "head_is": entry.hash}
+            for chain, entry in last.items()
+        ]
         with allow_tables(connection, _TRAIL):
+            connection.execute(_MOVE_LOCKED_HEAD, moved)
             connection.execute(_INSERT_ENTRY, [audited.entry.as_row() for audited in entries])
         find_write_guard(connection).owes = False

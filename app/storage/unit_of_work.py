@@ -15,19 +15,20 @@ import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import UOWTransaction
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, SQLModel, col
 
 from app.domain.records.access import Actor
 from app.domain.records.acts import KeyedAct
-from app.domain.records.audit import GENESIS, AuditEvent, FieldChange
+from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.records.feed import FeedEventDraft
 from app.storage.act_keys import claim_act
 from app.storage.audit import (
+    LockedHead,
     UnpublishedChange,
     bookkeeping_writes,
     build_entry,
     insert_linked_entries,
-    move_locked_head,
+    lock_head,
 )
 from app.storage.database.write_guard import WriteRefused
 from app.storage.engine import allow_tables, find_write_guard, write_engine
@@ -43,7 +44,6 @@ from app.storage.row_changes import (
     row_changes,
 )
 from app.storage.statements.slot_rows import SlotChanges, insert_slots, update_slots
-from app.storage.tables.audit import AuditChain
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.schedule import Slot
@@ -106,8 +106,7 @@ class UnitOfWork:
 
     def mark_published(self, chain: str) -> None:
         """Say that the feed now tells what is true of the forms of this chain's participant."""
-        self.session.flush()
-        self._transaction.unpublished.discard(chain)
+        self._transaction.mark_published(chain)
 
     def _finish(self) -> None:
         for ending in self._endings.values():
@@ -237,8 +236,7 @@ class _Transaction:
         self.unpublished: set[str] = set()
         self._assigned = 0
         self._collected: list[RowChange] = []
-        self._heads: dict[str, AuditChain] = {}
-        self._moved: list[AuditChain] = []
+        self._heads: dict[str, LockedHead] = {}
         self._rows: list[
             object
         ] = []  # the session itself forgets rows that nobody holds, and reads them anew
@@ -271,6 +269,12 @@ class _Transaction:
         if any(rests_feed_on(slot, new) for slot, new in changed):
             self.unpublished.add(participant_chain(participant_id))
 
+    def mark_published(self, chain: str) -> None:
+        # What is not flushed yet and changes a fact was there when the feed was told; nothing else waits.
+        if any(changes_published_fact(row) for row in self.session.dirty):
+            self.session.flush()
+        self.unpublished.discard(chain)
+
     @contextmanager
     def whole(self) -> Iterator[None]:
         """Let nothing be committed unless this ends well: some rows may be written then, and none is told."""
@@ -298,7 +302,7 @@ class _Transaction:
         self.write_declared()
         with self.whole():
             yield self.session.connection()
-        self.session.expire(self._heads[chain])
+        self._heads[chain].read = False
 
     def write_declared(self) -> None:
         """Write an entry for each event that was declared, in its chain, and append to the feeds."""
@@ -313,11 +317,8 @@ class _Transaction:
             audited = build_entry(
                 head, each.event, each.actor, each.at, each.changes, each.reason, each.facts
             )
-            move_locked_head(head, audited)
-            self._moved.append(head)
+            head.seq, head.hash = audited.entry.seq, audited.entry.hash
             entries.append(audited)
-        self.session.flush()
-        self._moved.clear()
         insert_linked_entries(self.session.connection(), entries)
         for study_id in sorted(self.feed_events):
             append_feed_events(self.session.connection(), study_id, self.feed_events[study_id])
@@ -334,15 +335,10 @@ class _Transaction:
         self._flushing.close()
         self.session.close()
 
-    def _head(self, chain: str, study_id: int | None) -> AuditChain:
+    def _head(self, chain: str, study_id: int | None) -> LockedHead:
         head = self._heads.get(chain)
-        if head is None:
-            statement = select(AuditChain).where(AuditChain.chain == chain).with_for_update()
-            head = self.session.exec(statement).one_or_none()
-        if head is None:
-            head = AuditChain(chain=chain, study_id=study_id, seq=0, hash=GENESIS)
-            self.session.add(head)
-        self._heads[chain] = head
+        if head is None or not head.read:
+            head = self._heads[chain] = lock_head(self.session.connection(), chain, study_id)
         return head
 
     def _hold(self, _session: Session, row: object) -> None:
@@ -363,8 +359,7 @@ class _Transaction:
     def _allow_flush(self, session: Session, _context: UOWTransaction, _rows: object) -> None:
         rows = [*session.new, *session.dirty, *session.deleted]
         for row in rows:
-            if not any(row is head for head in self._moved):
-                check_row_change(row, deleted=row in session.deleted)
+            check_row_change(row, deleted=row in session.deleted)
         tables = dict.fromkeys(table_of(type(row)).name for row in rows)
         self._flushing.enter_context(allow_tables(session.connection(), tables, flushing=True))
 
