@@ -1,8 +1,9 @@
 """Column types and naming shared by every table, the same on SQLite and PostgreSQL."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -51,15 +52,32 @@ def key_of(row: _Numbered) -> int:
 class Moment(UTCDateTime):
     """A moment in UTC. The driver of PostgreSQL returns it as it is: its connections are in UTC.
 
-    To make each value once more what it is already was a tenth of a long list's time.
+    To make each value once more what it is already was a tenth of a long list's time. SQLite stores text, of
+    which most was read before.
     """
 
     cache_ok = True
 
     def result_processor(
-        self, dialect: sa.engine.Dialect, coltype: object
+        self, dialect: sa.engine.Dialect, _coltype: object
     ) -> Callable[[Any], datetime | None] | None:
-        return None if dialect.name == "postgresql" else super().result_processor(dialect, coltype)
+        return None if dialect.name == "postgresql" else _read_moment
+
+    def bind_processor(self, dialect: sa.engine.Dialect) -> Callable[[Any], Any] | None:
+        if dialect.name == "postgresql":
+            return super().bind_processor(dialect)
+
+        def spell(moment: datetime | None) -> str | None:
+            """As SQLAlchemy does, in a third of the time."""
+            aware = self.process_bind_param(moment, dialect)
+            return None if aware is None else aware.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+        return spell
+
+
+@lru_cache(maxsize=8192)  # the windows of one form are those of many, and are read again and again
+def _read_moment(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(stored).replace(tzinfo=UTC)
 
 
 def json_type() -> sa.types.TypeEngine[Any]:
