@@ -10,10 +10,11 @@ from sqlmodel import col
 
 from app.domain.records.audit import GENESIS
 from app.domain.records.feed import FeedEventDraft, finalise_event
+from app.storage.database.plain_reads import PlainRead
 from app.storage.engine import allow_tables
 from app.storage.tables.feed import FeedEvent, FeedHead
 
-_LOCK_HEAD = (
+_LOCK_HEAD = PlainRead(
     sa.select(col(FeedHead.seq), col(FeedHead.hash))
     .where(col(FeedHead.study_id) == sa.bindparam("of_study"))
     .with_for_update()
@@ -40,8 +41,8 @@ def append_feed_events(connection: Connection, study_id: int, pending: Sequence[
     The head's row lock is what makes commit order equal number order with concurrent
     writers; a rollback leaves no gap because the numbers were never given.
     """
-    head = connection.execute(_LOCK_HEAD, {"of_study": study_id}).one()
-    seq, hash_ = int(head.seq), str(head.hash)
+    (head,) = _LOCK_HEAD.fetch(connection, {"of_study": study_id})
+    seq, hash_ = int(head[0]), str(head[1])
     rows = []
     for event in pending:
         seq += 1

@@ -16,7 +16,7 @@ from app.storage.statements import submit_form
 DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]  # it declares no types
 HOT: dict[str, sa.ClauseElement] = {
     "read a form": form_rows._BY_TOKEN.statement,
-    "read a session": form_rows._SESSION,
+    "read a session": form_rows._SESSION.statement,
     "submit": submit_form._ALL_IN_ONE[0],
     "submit and keep alive": submit_form._ALL_IN_ONE[1],
     "look ahead": upcoming_forms._READ.statement,

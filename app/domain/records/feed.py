@@ -109,7 +109,7 @@ class UnnumberedEvent:
 
 def spell_event(draft: FeedEventDraft, recorded_at: datetime) -> UnnumberedEvent:
     """Everything of an event that is known before its number and its predecessor are."""
-    spelled = {name: canonical_json(section.data) for name, section in draft.sections.items()}
+    spelled = _spelled({name: section.data for name, section in draft.sections.items()})
     envelope = {
         "type": draft.type,
         "site": draft.site,
@@ -123,21 +123,21 @@ def spell_event(draft: FeedEventDraft, recorded_at: datetime) -> UnnumberedEvent
         "changed": list(draft.changed),
         "digests": {name: section.digest(spelled[name]) for name, section in draft.sections.items()},
     }
-    line = envelope | {
+    outside = {
         "salts": {name: section.salt for name, section in draft.sections.items()},
         "scopes": list_scopes(draft.type, draft.sections),
         "needs": draft.needs,
     }
-    first, last = _spelled(envelope, {"seq": _GAP}).split(_GAP)
-    given = dict.fromkeys(("envelope_sha256", "prev_hash", "hash"), f'"{_GAP}"')
-    given |= {"seq": _GAP, "data": _object(spelled)}
-    pieces = _spelled(line, given).split(_GAP)
+    enclosed = _spelled(envelope) | {"seq": _GAP}
+    first, last = _object(enclosed).split(_GAP)
+    line = enclosed | _spelled(outside) | {"data": _object(spelled)}
+    line |= dict.fromkeys(("envelope_sha256", "prev_hash", "hash"), f'"{_GAP}"')
+    pieces = _object(line).split(_GAP)
     return UnnumberedEvent((first, last), (pieces[0], pieces[1], pieces[2], pieces[3], pieces[4]))
 
 
-def _spelled(told: Mapping[str, object], given: Mapping[str, str]) -> str:
-    """As `canonical`, with these members spelled already, or left open."""
-    return _object({name: canonical_json(value) for name, value in told.items()} | dict(given))
+def _spelled(members: Mapping[str, object]) -> dict[str, str]:
+    return {name: canonical_json(value) for name, value in members.items()}
 
 
 def _object(members: Mapping[str, str]) -> str:

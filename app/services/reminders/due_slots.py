@@ -13,23 +13,25 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from app.domain.plans.plan import Plan
 from app.domain.plans.publication import SlotChange
 from app.domain.plans.reminders import find_due_reminder, plan_reminders
+from app.domain.plans.status import derive_status
 from app.domain.records.audit import AuditEvent
 from app.services.accounts.contacts import find_contact
 from app.services.audit.audit_seals import day_to_seal
 from app.services.core.context import ClockContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.installation import Installation
-from app.services.schedule.next_due import next_due_at, used_up_kinds
+from app.services.schedule.next_due import next_due_of, used_up_kinds
 from app.services.schedule.reminder_preference import reminder_preference
 from app.services.schedule.slot_publication import publish_due
 from app.storage.act_keys import is_page_epoch_over
+from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.participants import get_site
-from app.storage.queries.slots import planned_slot, slot_status
+from app.storage.queries.slots import planned_slot, slot_facts
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditChain, DaySeal
 from app.storage.tables.capture import ALERT_WAKING, Alert
@@ -146,14 +148,27 @@ def process_due_slots(context: ClockContext, participant_id: int, *, waits: bool
         )
 
 
+_FREE = PlainRead(
+    sa.select(col(AuditChain.seq))
+    .where(col(AuditChain.chain) == sa.bindparam("of_chain", type_=sa.String))
+    .with_for_update(skip_locked=True)
+)
+_DUE = (
+    sa.select(Slot)
+    .where(
+        col(Slot.participant_id) == sa.bindparam("participant", type_=sa.Integer),
+        col(Slot.wake_at) <= sa.bindparam("due_at", type_=_SLOT.c.wake_at.type),
+    )
+    .order_by(col(Slot.wake_at), col(Slot.id))
+)
+
+
 def _is_free(session: Session, chain: str) -> bool:
-    statement = sa.select(col(AuditChain.seq)).where(col(AuditChain.chain) == chain)
-    return session.execute(statement.with_for_update(skip_locked=True)).first() is not None
+    return bool(_FREE.fetch(session.connection(), {"of_chain": chain}))
 
 
 def _due(session: Session, participant_id: int, at: datetime) -> Sequence[Slot]:
-    statement = select(Slot).where(Slot.participant_id == participant_id, col(Slot.wake_at) <= at)
-    return session.exec(statement.order_by(col(Slot.wake_at), col(Slot.id))).all()
+    return session.scalars(_DUE, {"participant": participant_id, "due_at": at}).all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,23 +199,27 @@ class _ParticipantRun:
     def _plan(self, slot: Slot) -> Plan:
         return self.installation.library.plan(self.study.code, slot.plan_version)
 
+    def _channel(self) -> str:
+        contact = find_contact(self.work.session, key_of(self.participant))
+        return contact.channel if contact else NO_CHANNEL
+
     def _remind(self) -> int:
         session, at = self.work.session, self.work.at
-        contact = find_contact(session, key_of(self.participant))
-        channel = contact.channel if contact else NO_CHANNEL
         preference, sent, queued = (
             reminder_preference(self.participant),
             used_up_kinds(session, self.slots),
             0,
         )
         for slot in self.slots:
-            plan, kinds = self._plan(slot), sent[key_of(slot)]
-            planned = plan_reminders(plan, planned_slot(slot), preference.clock)
-            due = find_due_reminder(planned, kinds, slot_status(slot, at), at, preference.not_before)
+            kinds = sent[key_of(slot)]
+            planned = planned_slot(slot)
+            reminders = plan_reminders(self._plan(slot), planned, preference.clock)
+            state = derive_status(planned.window, slot_facts(slot), at)
+            due = find_due_reminder(reminders, kinds, state, at, preference.not_before)
             if due is not None:
-                session.add(build_message(slot, due.kind.value, channel, at))
+                session.add(build_message(slot, due.kind.value, self._channel(), at))
                 kinds, queued = kinds | {due.kind.value}, queued + 1
-            slot.wake_at = next_due_at(plan, slot, kinds, at, preference)
+            slot.wake_at = next_due_of(slot, planned.window, reminders, kinds, at, preference)
         if queued:
             self.work.record(AuditEvent.REMINDER_QUEUED, participant_chain(key_of(self.participant)))
         return queued

@@ -11,14 +11,18 @@ from app.domain.plans.plan import Plan
 from app.domain.plans.publication import FeedState
 from app.domain.plans.reminders import (
     QueuedReminder,
+    Reminder,
     ReminderPreference,
     kinds_used_up,
     next_due_moment,
     plan_reminders,
 )
+from app.domain.plans.windows import Window
 from app.domain.records.messages import WINDOW_MOVED
 from app.services.schedule.reminder_preference import reminder_preference
+from app.storage.database.plain_reads import PlainRead
 from app.storage.plain_rows import SlotRecord
+from app.storage.queries.key_lists import is_among
 from app.storage.queries.slots import StoredSlot, list_slot_records, planned_slot, slot_facts, window_of_slot
 from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
@@ -34,10 +38,29 @@ def next_due_at(
 
     `sent` holds the kinds of reminder that are used up; none is owed against the participant's wish.
     """
-    planned = plan_reminders(plan, planned_slot(slot), preference.clock)
+    planned = planned_slot(slot)
+    reminders = plan_reminders(plan, planned, preference.clock)
+    return next_due_of(slot, planned.window, reminders, sent, at, preference)
+
+
+def next_due_of(
+    slot: StoredSlot,
+    window: Window | None,
+    planned: Collection[Reminder],
+    sent: Collection[str],
+    at: datetime,
+    preference: ReminderPreference,
+) -> datetime | None:
+    """The next due moment of a slot whose window and planned reminders are at hand."""
     published = FeedState(slot.published_state) if slot.published_state is not None else None
-    window, facts = window_of_slot(slot), slot_facts(slot)
-    return next_due_moment(window, planned, facts, published, sent, at, preference.not_before)
+    return next_due_moment(window, planned, slot_facts(slot), published, sent, at, preference.not_before)
+
+
+_MESSAGES = PlainRead(
+    sa.select(col(Message.slot_id), col(Message.kind), col(Message.queued_at)).where(
+        is_among(col(Message.slot_id), "slots"), col(Message.failure).is_distinct_from(WINDOW_MOVED)
+    )
+)
 
 
 def used_up_kinds(session: Session, slots: Sequence[StoredSlot]) -> dict[int, frozenset[str]]:
@@ -45,13 +68,9 @@ def used_up_kinds(session: Session, slots: Sequence[StoredSlot]) -> dict[int, fr
 
     A message that was dropped because its window moved was none.
     """
-    rows = sa.select(col(Message.slot_id), col(Message.kind), col(Message.queued_at)).where(
-        col(Message.slot_id).in_([slot.id for slot in slots]),
-        col(Message.failure).is_distinct_from(WINDOW_MOVED),
-    )
     messages: dict[int, list[QueuedReminder]] = {}
-    for row in session.execute(rows):
-        messages.setdefault(row.slot_id, []).append(QueuedReminder(row.kind, row.queued_at))
+    for slot_id, *queued in _MESSAGES.fetch(session.connection(), {"slots": [slot.id for slot in slots]}):
+        messages.setdefault(slot_id, []).append(QueuedReminder(*queued))
     return {
         key_of(slot): kinds_used_up(messages.get(key_of(slot), ()), window_of_slot(slot)) for slot in slots
     }

@@ -39,7 +39,7 @@ from app.storage.tables.capture import Response
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
-from app.storage.tables.studies import Study
+from app.storage.tables.studies import Site, Study
 from app.storage.unit_of_work import UnitOfWork
 
 ADMINISTRATIVE = "administrative"
@@ -56,6 +56,21 @@ class _Pending:
     slot: Slot
     place: int
     what: PendingChange
+
+
+@dataclass(frozen=True, slots=True)
+class _FormOwner:
+    """Of whose forms the feed is told."""
+
+    participant: Participant
+    study: Study
+    site: Site
+
+    @classmethod
+    def of(cls, session: Session, participant_id: int) -> "_FormOwner":
+        participant = session.get_one(Participant, participant_id)
+        study = session.get_one(Study, participant.study_id)
+        return cls(participant, study, get_site(session, participant))
 
 
 def publish_acts_of(installation: Installation, work: UnitOfWork, participant_id: int) -> None:
@@ -128,9 +143,12 @@ def _act_changes(session: Session, participant_id: int, at: datetime) -> list[_P
 
 
 def _publish(installation: Installation, work: UnitOfWork, pending: Sequence[_Pending]) -> None:
+    if not pending:
+        return
+    person = _FormOwner.of(work.session, pending[0].slot.participant_id)
     for each in pending:
         actor = CLOCK if each.what.by_time else work.actor
-        publish_slot(installation, work, each.slot, actor, each.what.published)
+        _tell(installation, work, person, each.slot, actor, each.what.published)
 
 
 def _wake_anew(installation: Installation, work: UnitOfWork, slots: Sequence[Slot]) -> None:
@@ -151,15 +169,23 @@ def publish_slot(
     what: PublishedChange,
 ) -> None:
     """Tell one form as it is now, and note what was told."""
-    session = work.session
-    participant = session.get_one(Participant, slot.participant_id)
-    study = session.get_one(Study, participant.study_id)
-    plan = installation.library.plan(study.code, slot.plan_version)
-    response = _response(session, slot) if what.state is FeedState.submitted else None
+    _tell(installation, work, _FormOwner.of(work.session, slot.participant_id), slot, actor, what)
+
+
+def _tell(
+    installation: Installation,
+    work: UnitOfWork,
+    person: _FormOwner,
+    slot: Slot,
+    actor: Actor,
+    what: PublishedChange,
+) -> None:
+    plan = installation.library.plan(person.study.code, slot.plan_version)
+    response = _response(work.session, slot) if what.state is FeedState.submitted else None
     slot.published_state, slot.published_window = what.state.value, slot.window_version
-    site, version, subject = get_site(session, participant), raise_version(slot), participant.subject
-    draft = slot_event(slot, version, subject, site, actor, what, response, plan.blinded)
-    work.publish(participant.study_id, draft)
+    version, subject = raise_version(slot), person.participant.subject
+    draft = slot_event(slot, version, subject, person.site, actor, what, response, plan.blinded)
+    work.publish(person.participant.study_id, draft)
 
 
 def _response(session: Session, slot: Slot) -> ResponseRecord:

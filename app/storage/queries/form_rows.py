@@ -74,7 +74,7 @@ _OF_DEVICE = (
     .join(Study, col(Study.id) == col(Participant.study_id))
 )
 _BOUND = (col(Device.token_hash) == sa.bindparam("token"), col(Device.revoked_at).is_(None))
-_SESSION = sa.select(*_WHO).select_from(_OF_DEVICE).where(*_BOUND)
+_SESSION = PlainRead(sa.select(*_WHO).select_from(_OF_DEVICE).where(*_BOUND))
 _ALL = (
     sa.select(*_WHO, *_FORM, _DRAFT)
     .select_from(_OF_DEVICE)
@@ -91,7 +91,7 @@ _BY_SLOT = (
     .where(col(Slot.id) == sa.bindparam("slot_id"))
 )
 _BY_TOKEN = PlainRead(_ALL.where(*_BOUND))
-_BY_DEVICE = _ALL.where(col(Device.id) == sa.bindparam("device"))
+_BY_DEVICE = PlainRead(_ALL.where(col(Device.id) == sa.bindparam("device")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +142,8 @@ class OwnFormRows(FormRows):
 
 def read_session_by_token(connection: Connection, token_hash: str) -> SessionRows | None:
     """Whose browser has this token; None unless it is bound."""
-    row = connection.execute(_SESSION, {"token": token_hash}).one_or_none()
-    return None if row is None else _session_rows(iter(row))
+    rows = _SESSION.fetch(connection, {"token": token_hash})
+    return _session_rows(iter(rows[0])) if rows else None
 
 
 def read_form_by_token(engine: Engine, token_hash: str, slot: str) -> OwnFormRows | None:
@@ -161,7 +161,8 @@ def read_form_by_device(engine: Engine, device_id: int, slot: str) -> OwnFormRow
 
 def reread_form(connection: Connection, device_id: int, slot: str) -> OwnFormRows | None:
     """Read a form again on a connection that holds the lock of the participant's chain."""
-    return _own_form_rows(connection.execute(_BY_DEVICE, {"device": device_id, "slot": slot}).one_or_none())
+    rows = _BY_DEVICE.fetch(connection, {"device": device_id, "slot": slot})
+    return _own_form_rows(rows[0]) if rows else None
 
 
 def read_form_of_slot(connection: Connection, slot_id: int) -> FormRows:
@@ -189,9 +190,7 @@ def _person_rows(values: Iterator[Any]) -> PersonRows:
     )
 
 
-def _own_form_rows(row: Sequence[Any] | None) -> OwnFormRows | None:
-    if row is None:
-        return None
+def _own_form_rows(row: Sequence[Any]) -> OwnFormRows:
     values = iter(row)
     return OwnFormRows(_session_rows(values), *_slot_rows(values))
 

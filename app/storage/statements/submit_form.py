@@ -93,13 +93,21 @@ def _write_form(connection: Connection, submission: Submission) -> bool:
             return False
         if submission.answers:
             connection.execute(*insert_answers_statement(connection, submission.answers))
-        connection.execute(sa.insert(Response), [submission.response._asdict()])
-        changed = sa.update(Slot).where(col(Slot.id) == slot.id)
-        connection.execute(changed.values({name: getattr(slot, name) for name in SENT_SLOT_COLUMNS}))
+        connection.execute(_INSERT_RESPONSE, submission.response._asdict())
+        sent = {f"sent_{name}": getattr(slot, name) for name in SENT_SLOT_COLUMNS}
+        connection.execute(_SEND_SLOT, sent | {"its_id": slot.id})
         if submission.seen_device is not None:
             write_device_seen(connection, submission.seen_device, at)
         append_feed_events(connection, slot.study_id, [PendingEvent(submission.event, at)])
     return True
+
+
+_INSERT_RESPONSE = sa.insert(table_of(Response)).inline()
+_SEND_SLOT = (
+    sa.update(table_of(Slot))
+    .where(col(Slot.id) == sa.bindparam("its_id"))
+    .values({name: sa.bindparam(f"sent_{name}") for name in SENT_SLOT_COLUMNS})
+)
 
 
 def _as_one(submission: Submission, at: datetime) -> dict[str, Any]:
