@@ -58,7 +58,7 @@ from app.services.schedule.exemptions import excuse_visit
 from app.services.schedule.missed_reasons import record_missed_reason
 from app.services.schedule.requested_visits import request_visit
 from app.storage.queries.participants import get_participant
-from app.storage.queries.slots import list_slots
+from app.storage.queries.slots import list_slot_records
 from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
@@ -292,7 +292,9 @@ def _slot(stage: DemoStage, visitor: ParticipantSession, visit: str) -> str:
     known = stage.slots.get(visitor.subject, {})
     if visit not in known:
         with stage.read() as session:
-            known = {slot.visit: slot.public_id for slot in list_slots(session, visitor.participant_id)}
+            known = {
+                slot.visit: slot.public_id for slot in list_slot_records(session, visitor.participant_id)
+            }
         stage.slots[visitor.subject] = known
     return known[visit]
 
@@ -301,9 +303,10 @@ def explain_missed(stage: DemoStage, at: datetime, story: Story, visit: str, rea
     """Site staff say why a form was missed."""
     with stage.read() as session:
         participant = get_participant(session, stage.study_id, story.subject)
-        slot = next(slot for slot in list_slots(session, key_of(participant)) if slot.visit == visit)
+        key = key_of(participant)
+        slot = next(slot for slot in list_slot_records(session, key) if slot.visit == visit)
     nurse = stage.nurses[story.site]
-    record_missed_reason(stage.staff(nurse, at), slot.participant_id, slot.public_id, reason.value, "")
+    record_missed_reason(stage.staff(nurse, at), key, slot.public_id, reason.value, "")
 
 
 def pass_time(stage: DemoStage, at: datetime) -> None:

@@ -133,6 +133,8 @@ _SECRET = frozenset(
     }
 )
 
+_TOLD_OF_SLOTS = frozenset(name for name in SlotRecord._fields if f"slot.{name}" not in NOT_AUDITED)
+
 _WINDOW = ("opens_on", "target_on", "closes_on")
 """The days of a slot's window, told together: a participant has some 245 of them."""
 
@@ -252,7 +254,7 @@ def changed_slot_changes(slot: SlotRecord, new: SlotRecord) -> list[FieldChange]
     before, after = [[getattr(each, day) for day in _WINDOW] for each in (slot, new)]
     told = [] if before == after else [FieldChange(name, "window", _days(before), _days(after))]
     for column, was, now in zip(slot._fields, slot, new, strict=True):
-        if was != now and f"slot.{column}" not in NOT_AUDITED:
+        if was != now and column in _TOLD_OF_SLOTS:
             told.append(FieldChange(name, column, was, now))
     return told
 

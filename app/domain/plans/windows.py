@@ -86,6 +86,7 @@ def local_day(at: datetime, zone: str) -> date:
     return at.astimezone(load_zone(zone)).date()
 
 
+@lru_cache(maxsize=65536)
 def local_moment(day: date, clock: time, zone: str) -> datetime | None:
     """The UTC instant at which local clocks first show `clock` on `day`.
 
@@ -104,6 +105,7 @@ def add_units(day: date, count: int, unit: Unit) -> date:
     return day + count * (ONE_DAY * 7 if unit is Unit.weeks else ONE_DAY)
 
 
+@lru_cache(maxsize=8192)  # the windows of one participant are those of many, and are made again and again
 def build_window(
     opens_on: date,
     target_on: date,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NoReturn
 
-from sqlmodel import Session, select
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
 
 from app.domain.plans.anchor_order import DateContradiction, check_date_range, find_contradictions
 from app.domain.plans.plan import ENROLMENT, Owner, Plan
@@ -51,7 +52,7 @@ def preview_anchor(
     plan = get_plan_of(installation, session, participant)
     anchors = current_anchors(session, key_of(participant))
     if _find_standing(session, plan, participant, anchors, entry, at) is AnchorStanding.DIFFERING:
-        return ScheduleProposal((), (), AnchorStanding.DIFFERING)
+        return ScheduleProposal((), (), standing=AnchorStanding.DIFFERING)
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
     slots = list_slot_records(session, key_of(participant))
     return propose_schedule(session, installation.library, plan, participant, slots, anchors, at)
@@ -93,7 +94,7 @@ def enter_anchor(
     work.record(event, chain, reason=entry.reason)
     _keep(session, work, participant, entry, standing)
     if standing is AnchorStanding.DIFFERING:
-        return ScheduleProposal((), (), standing)
+        return ScheduleProposal((), (), standing=standing)
     slots = list_slot_records(session, key_of(participant))
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
     proposal = propose_schedule(session, installation.library, plan, participant, slots, anchors, at)
@@ -215,13 +216,15 @@ def _standing(session: Session, participant: Participant, plan: Plan, entry: Anc
     return AnchorStanding.CURRENT if current.dated_on == entry.on else AnchorStanding.DIFFERING
 
 
+_CURRENT = sa.select(Anchor).where(
+    col(Anchor.participant_id) == sa.bindparam("participant"),
+    col(Anchor.kind) == sa.bindparam("of_kind"),
+    col(Anchor.standing) == AnchorStanding.CURRENT,
+)
+
+
 def _current(session: Session, participant: Participant, kind: str) -> Anchor | None:
-    statement = select(Anchor).where(
-        Anchor.participant_id == participant.id,
-        Anchor.kind == kind,
-        Anchor.standing == AnchorStanding.CURRENT,
-    )
-    return session.exec(statement).one_or_none()
+    return session.scalars(_CURRENT, {"participant": participant.id, "of_kind": kind}).one_or_none()
 
 
 def _keep(

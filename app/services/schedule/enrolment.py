@@ -20,8 +20,9 @@ from app.services.core.identifiers import new_public_id, new_short_code, new_tok
 from app.services.core.plans import get_plan, get_plan_of
 from app.services.core.throttling import forget_invitation_failures
 from app.services.feed.feed_events import participant_event, raise_version
-from app.services.schedule.anchors import AnchorEntry, enter_anchor, preview_anchor
+from app.services.schedule.anchors import AnchorEntry, enter_anchor
 from app.services.schedule.next_due import refresh_next_due
+from app.services.schedule.slots import ScheduleProposal
 from app.services.setup.packs import check_packs
 from app.storage.queries.participants import get_participant
 from app.storage.row_changes import participant_chain, study_chain
@@ -108,18 +109,17 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
         draft = participant_event(participant, version, site, context.actor, change)
         work.publish(site.study_id, draft)
         anchor = AnchorEntry(ENROLMENT, entry.enrolled_on, Owner.site, ENROLLED if registered else None)
-        _check_shown(context, work, participant, anchor, entry.accepts_missed)
-        enter_anchor(context.installation, work, participant, anchor, confirmed=True)
+        _check_shown(
+            enter_anchor(context.installation, work, participant, anchor, confirmed=True),
+            entry.accepts_missed,
+        )
         if registered:
             refresh_next_due(context.installation.library, work, participant)
         return participant
 
 
-def _check_shown(
-    context: StaffContext, work: UnitOfWork, participant: Participant, anchor: AnchorEntry, accepted: str
-) -> None:
+def _check_shown(proposal: ScheduleProposal, accepted: str) -> None:
     """Refuse forms missed at once, unless just this was shown to whoever accepts it."""
-    proposal = preview_anchor(context.installation, work.session, participant, anchor, context.at)
     shown = fingerprint_consequences(proposal)
     if proposal.would_be_missed and accepted != shown:
         slots = [f"{visit} {form}" for visit, form in proposal.would_be_missed]

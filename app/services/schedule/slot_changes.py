@@ -20,7 +20,7 @@ from app.services.schedule.reminder_preference import reminder_preference
 from app.services.schedule.slot_publication import ADMINISTRATIVE, publish_acts_of
 from app.services.schedule.slots import ScheduleProposal, exit_of
 from app.storage.plain_rows import SlotRecord
-from app.storage.queries.slots import list_slot_records, window_columns, with_window
+from app.storage.queries.slots import window_columns, with_window
 from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.unit_of_work import UnitOfWork
@@ -43,7 +43,7 @@ def apply_proposal(
     publish_acts_of(installation, work, key_of(participant))
     if not proposal.changes:
         return
-    slots = {slot.id: slot for slot in list_slot_records(work.session, key_of(participant))}
+    slots = {slot.id: slot for slot in proposal.slots}
     moves = [(slots[move.standing.key], move) for move in proposal.changes if move.standing is not None]
     moved = [(slot, move_slot(slot, move)) for slot, move in moves]
     forms = [new for _slot, new in moved]

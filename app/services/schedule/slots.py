@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, select
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
 from app.definitions.library import Library
 from app.domain.capture.slot_view import FormSlot
@@ -31,6 +32,7 @@ from app.domain.records.anchors import AnchorStanding
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
+from app.storage.database.plain_reads import PlainRead
 from app.storage.plain_rows import SlotRecord
 from app.storage.queries.participants import get_readable_slot
 from app.storage.queries.slots import (
@@ -52,11 +54,13 @@ from app.storage.unit_of_work import UnitOfWork
 class ScheduleProposal:
     """What a changed fact would do to a participant's forms, in the plan's order.
 
-    `standing`: whether the fact would be in force; one that only differs changes nothing.
+    `slots` are the forms as they stand. `standing`: whether the fact would be in force; one that only differs
+    changes nothing.
     """
 
     changes: tuple[SlotMove, ...]
     planned: tuple[PlannedSlot, ...]
+    slots: Sequence[SlotRecord] = ()
     standing: AnchorStanding = AnchorStanding.CURRENT
 
     @property
@@ -100,18 +104,31 @@ def lock_form(context: StaffContext, work: UnitOfWork, participant_id: int, slot
     return LockedForm(participant, plan, slot)
 
 
+_PARTICIPANT = sa.bindparam("participant", type_=sa.Integer)
+_ANCHORS = PlainRead(
+    sa.select(col(Anchor.kind), col(Anchor.dated_on), col(Anchor.dated_at)).where(
+        col(Anchor.participant_id) == _PARTICIPANT, col(Anchor.standing) == AnchorStanding.CURRENT
+    )
+)
+_VISITS = PlainRead(
+    sa.select(col(VisitRecord.visit), col(VisitRecord.dated_on)).where(
+        col(VisitRecord.participant_id) == _PARTICIPANT,
+        col(VisitRecord.state) == "occurred",
+        col(VisitRecord.dated_on).is_not(None),
+    )
+)
+_WAITING_PAPER = PlainRead(
+    sa.select(col(PaperEntry.slot_id)).where(col(PaperEntry.participant_id) == _PARTICIPANT, *paper_waits())
+)
+
+
 def current_anchors(session: Session, participant_id: int) -> dict[str, AnchorDate]:
     """The anchors in force, and under `visit:<code>` the actual dates of visits."""
-    current = select(Anchor).where(
-        Anchor.participant_id == participant_id, Anchor.standing == AnchorStanding.CURRENT
-    )
-    anchors = {row.kind: AnchorDate(row.kind, row.dated_on, row.dated_at) for row in session.exec(current)}
-    visits = select(VisitRecord).where(
-        VisitRecord.participant_id == participant_id, VisitRecord.state == "occurred"
-    )
-    for visit in session.exec(visits):
-        if visit.dated_on is not None:
-            anchors[VISIT + visit.visit] = AnchorDate(VISIT + visit.visit, visit.dated_on)
+    session.flush()
+    connection, theirs = session.connection(), {"participant": participant_id}
+    anchors = {row[0]: AnchorDate(*row) for row in _ANCHORS.fetch(connection, theirs)}
+    for visit, dated_on in _VISITS.fetch(connection, theirs):
+        anchors[VISIT + visit] = AnchorDate(VISIT + visit, dated_on)
     return anchors
 
 
@@ -121,8 +138,8 @@ def find_waiting_paper(session: Session, participant_id: int) -> frozenset[int]:
     Nobody may take such a form away, as if nobody had begun it: the pair could then only be set aside.
     Whether two are asked for is said by the version of the form, not by that of its participant.
     """
-    waiting = select(PaperEntry.slot_id).where(PaperEntry.participant_id == participant_id, *paper_waits())
-    return frozenset(session.exec(waiting))
+    rows = _WAITING_PAPER.fetch(session.connection(), {"participant": participant_id})
+    return frozenset(slot_id for (slot_id,) in rows)
 
 
 def is_slot_touched(slot: StoredSlot, waiting_paper: Collection[int]) -> bool:
@@ -194,7 +211,7 @@ def _propose(
     scheduled = [form for form in kept if not form.on_request]
     present = plan_slots(plan, anchors, participant.arm, participant.zone)
     planned = (*merge_versions(present, scheduled, by_version), *on_request)
-    return ScheduleProposal(plan_moves(standing, planned, exit_of(participant), at), planned)
+    return ScheduleProposal(plan_moves(standing, planned, exit_of(participant), at), planned, slots)
 
 
 def standing_slot(plan: Plan, slot: SlotRecord, waiting_paper: Collection[int]) -> StandingSlot:

@@ -41,6 +41,9 @@ _NATURAL_KEYS: Mapping[str, tuple[str, ...]] = {
 }
 """How a record is named whose number the database gives only when the entry is built already."""
 
+_PLAIN = frozenset({str, int, bool, type(None)})
+"""The kinds of values that facts spell as they are."""
+
 _PROSE = 200
 """From this length on a text column may hold people's own words."""
 
@@ -95,8 +98,11 @@ class ProvenTable:
 
     def spell_row(self, key: FactKey, names: Iterable[str], row: Mapping[str, Any]) -> list[object]:
         """These columns of a row as facts spell them; the row has at least the columns of the key."""
-        record = self.record_key(row)
-        return [self._spell(key, record, name, row[name]) for name in names]
+        record, digested = self.record_key(row), self.digested
+        return [
+            value if name not in digested and type(value) in _PLAIN else self._spell(key, record, name, value)
+            for name, value in ((name, row[name]) for name in names)
+        ]
 
     def record_key(self, row: Mapping[str, Any]) -> str:
         """The key of a row as one text."""
@@ -184,11 +190,15 @@ def new_row_fact(key: FactKey, table: str, row: Mapping[str, Any]) -> RowFact:
 
 def changed_row_fact(key: FactKey, table: str, row: Mapping[str, Any], changed: Iterable[str]) -> RowFact:
     """What an entry states of a row of which these columns changed; `row` has them, the key, and the `id`."""
+    columns = _columns_of_change(table, frozenset(changed))
+    return RowFact(table, RowAct.CHANGED, columns, proven_table(table).spell_row(key, columns, row))
+
+
+@cache
+def _columns_of_change(table: str, changed: frozenset[str]) -> tuple[str, ...]:
     proven = proven_table(table)
     named = (*proven.key, "id") if table == "slot" else proven.key
-    wanted = frozenset(changed)
-    columns = (*named, *(name for name in proven.columns if name in wanted and name not in named))
-    return RowFact(table, RowAct.CHANGED, columns, proven.spell_row(key, columns, row))
+    return (*named, *(name for name in proven.columns if name in changed and name not in named))
 
 
 def flushed_row_fact(key: FactKey, row: SQLModel, deleted: bool) -> RowFact | None:

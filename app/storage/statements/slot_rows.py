@@ -29,6 +29,7 @@ SlotChanges = Sequence[tuple[SlotRecord, SlotRecord]]
 """Slots as they were read, each beside what it is to be; in the order in which they are written."""
 _TABLE = table_of(Slot)
 _FIXED = frozenset({"id", "public_id", "study_id"})
+_UNSTATED = frozenset(column.name for column in _TABLE.columns if f"{_TABLE.name}.{column.name}" in UNPROVEN)
 
 
 def insert_slots(connection: Connection, key: FactKey, rows: Sequence[Mapping[str, Any]]) -> list[RowChange]:
@@ -70,7 +71,7 @@ def update_slots(
 
 
 def _fact(key: FactKey, slot: SlotRecord, names: Iterable[str]) -> RowFact | None:
-    stated = [name for name in names if f"{_TABLE.name}.{name}" not in UNPROVEN]
+    stated = [name for name in names if name not in _UNSTATED]
     return changed_row_fact(key, _TABLE.name, slot._asdict(), stated) if stated else None
 
 
