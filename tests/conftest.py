@@ -10,7 +10,16 @@ from hypothesis import settings
 from playwright.sync_api import Browser, expect
 
 from app.storage.migrations import migrate
-from tests import definitions_parsed, distribution, measuring, postgres, servers, stages, statements
+from tests import (
+    definitions_parsed,
+    demonstrations,
+    distribution,
+    measuring,
+    postgres,
+    servers,
+    stages,
+    statements,
+)
 from tests.event_loop import close_portal
 
 # Shared machines stall: a slow example is no finding, a wrong one is. The gates draw the same examples each
@@ -99,6 +108,14 @@ def postgres_template(postgres_cluster: postgres.Cluster) -> Iterator[str]:
 def sqlite_shelf(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> stages.Shelf:
     """SQLite files in which a trial has begun."""
     return stages.Shelf(stages.Files(tmp_path_factory.mktemp("stages")), str(sqlite_template))
+
+
+@pytest.fixture(scope="session")
+def program_demonstration(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> demonstrations.ProgramsDemonstration:
+    """The demonstration as the program makes it in a SQLite file, at this moment."""
+    return demonstrations.make_by_program(sqlite_template, tmp_path_factory.mktemp("demonstration"))
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-SHARING = (
-    "tests/faults/test_interleavings.py",
-    "tests/journeys/test_demo.py",
-    "tests/services/test_demo.py",
-)
+SHARING = ("tests/faults/test_interleavings.py",)
 """The modules whose tests share something dear."""
 
 STAGED: Mapping[str, Sequence[str]] = {
@@ -47,6 +43,7 @@ STAGED: Mapping[str, Sequence[str]] = {
         "tests/services/test_unprovable.py",
         "tests/faces/test_trail_words.py",
     ),
+    "demonstration": ("tests/services/test_demo.py", "tests/journeys/test_demo.py"),
     "three people": ("tests/services/test_today.py",),
     "two studies": ("tests/faces/test_study_law.py",),
     "syntax trees": (

@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,9 +11,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,48 +21,11 @@ import pytest
 from cryptography.fernet import Fernet
 from playwright.sync_api import Browser, Page, expect
 
-from app.cli import main
 from app.domain.plans.status import Status
-from app.domain.records.access import SYSTEM
-from app.domain.records.studies import StudyMode
-from app.services.core.context import StaffContext
-from app.services.core.installation import Installation
-from app.services.core.secrets import SecretBox
-from app.services.setup.studies import load_study
-from app.storage.engine import open_engine
 from tests import servers
-from tests.services.people import library
+from tests.demonstrations import Folder, ProgramsDemonstration, folder_at
 
 _PATIENCE_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class Folder:
-    """Where the command runs, and its database."""
-
-    path: Path
-    database: str
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """That of the program: what it prints into a pipe is buffered, as everywhere else."""
-        own = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-        own = {name: value for name, value in own.items() if not name.startswith("DAYBOOK_")}
-        return {**own, "DAYBOOK_DATABASE_URL": self.database}
-
-    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "app", "demo", *options],
-            cwd=self.path,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-
-def folder_at(path: Path) -> Folder:
-    return Folder(path, f"sqlite:///{path / 'demo.sqlite3'}")
 
 
 @dataclass(frozen=True)
@@ -86,43 +47,9 @@ class Demonstration:
         return next(each for each in self.found["participants"] if each["subject"] == subject)
 
 
-@dataclass(frozen=True)
-class Done:
-    """How a command ended and what it said."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Daybook = Callable[..., Done]
-
-
-@pytest.fixture
-def daybook(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Daybook:
-    """Runs a command that serves nothing, in this process, which has imported it."""
-
-    def run(folder: Folder, *words: str, **more: str) -> Done:
-        for name in filter(lambda name: name.startswith("DAYBOOK_"), tuple(os.environ)):
-            monkeypatch.delenv(name)
-        for name, value in {"DAYBOOK_DATABASE_URL": folder.database, **more}.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.chdir(folder.path)
-        capfd.readouterr()
-        code = main(words)
-        said = capfd.readouterr()
-        return Done(code, said.out, said.err)
-
-    return run
-
-
 @pytest.fixture(scope="module")
-def demonstration(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
-    folder = folder_at(tmp_path_factory.mktemp("demo"))
-    shutil.copyfile(sqlite_template, folder.path / "demo.sqlite3")
-    _earlier(folder)
-    done = folder.run("--reset", "--no-serve", "--json", "made.json")
-    assert done.returncode == 0, done.stderr
+def demonstration(program_demonstration: ProgramsDemonstration) -> Iterator[Demonstration]:
+    folder, done = program_demonstration.folder, program_demonstration.done
     made = json.loads((folder.path / "made.json").read_text("utf-8"))
     with servers.free_socket() as held:
         port = held.getsockname()[1]
@@ -140,19 +67,6 @@ def demonstration(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactor
         finally:
             server.terminate()
             server.wait(_PATIENCE_SECONDS)
-
-
-def _earlier(folder: Folder) -> None:
-    """An older demonstration in the same file, for --reset to throw away."""
-    secret_box = SecretBox(Fernet.generate_key())
-    installation = Installation(open_engine(folder.database), library(), secret_box, "http://old.test", "0")
-    load_study(
-        StaffContext(installation, SYSTEM, datetime(2020, 1, 1, tzinfo=UTC)),
-        "sbrt-nsclc",
-        "1.0",
-        StudyMode.DEMO,
-    )
-    installation.engine.dispose()
 
 
 def _ready(server: subprocess.Popen[bytes], url: str) -> None:
@@ -222,8 +136,8 @@ def _secret(participant: dict[str, Any]) -> str:
     return str(participant["activation_url"]).rsplit("/", 1)[-1]
 
 
-def test_the_trail_of_the_demonstration_is_whole(demonstration: Demonstration, daybook: Daybook) -> None:
-    checked = daybook(demonstration.folder, "verify-audit")
+def test_the_trail_of_the_demonstration_is_whole(demonstration: Demonstration) -> None:
+    checked = demonstration.folder.run("verify-audit")
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
@@ -295,28 +209,28 @@ def test_the_edc_pulls_scores_with_the_printed_client(demonstration: Demonstrati
     assert [event["seq"] for event in page["items"]] == list(range(1, page["through"] + 1))
 
 
-def test_a_file_that_is_none_of_ours_is_left_alone(daybook: Daybook, tmp_path: Path) -> None:
+def test_a_file_that_is_none_of_ours_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "demo.sqlite3") as other:
         other.execute("CREATE TABLE letters (words TEXT)")
     other.close()
-    refused = daybook(folder_at(tmp_path), "demo", "--reset", "--no-serve")
+    refused = folder_at(tmp_path).run("demo", "--reset", "--no-serve")
     assert refused.returncode == 2
     assert "not_a_demonstration" in refused.stderr
     assert (tmp_path / "demo.sqlite3").exists()
 
 
 @pytest.mark.req("VAL-08")
-def test_there_is_no_demonstration_in_a_live_installation(daybook: Daybook, tmp_path: Path) -> None:
+def test_there_is_no_demonstration_in_a_live_installation(tmp_path: Path) -> None:
     live = {"DAYBOOK_MODE": "live", "DAYBOOK_PUBLIC_URL": "https://daybook.example"}
     key = Fernet.generate_key().decode()
-    refused = daybook(folder_at(tmp_path), "demo", "--no-serve", DAYBOOK_KEY=key, **live)
+    refused = folder_at(tmp_path).run("demo", "--no-serve", DAYBOOK_KEY=key, **live)
     assert refused.returncode == 2
     assert "DAYBOOK_MODE" in refused.stderr
     assert not (tmp_path / "demo.sqlite3").exists()
 
 
-def test_only_a_file_is_thrown_away(daybook: Daybook, tmp_path: Path) -> None:
+def test_only_a_file_is_thrown_away(tmp_path: Path) -> None:
     server = Folder(tmp_path, "postgresql+psycopg://127.0.0.1/demo")
-    refused = daybook(server, "demo", "--reset", "--no-serve")
+    refused = server.run("demo", "--reset", "--no-serve")
     assert refused.returncode == 2
     assert "--reset" in refused.stderr

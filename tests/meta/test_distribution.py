@@ -9,14 +9,14 @@ import pytest
 from tests import distribution
 
 ROOT = Path(__file__).parents[2]
-DEMO = "tests/services/test_demo.py::test_every_state_is_to_be_seen"
+SHARED = f"{distribution.SHARING[0]}::test_a"
 
 
-def test_tests_of_one_demonstration_share_a_scope() -> None:
-    sqlite = {distribution.scope_of(f"{DEMO}[sqlite]"), distribution.scope_of(f"{DEMO}[sqlite-1]")}
-    assert sqlite == {"tests/services/test_demo.py@sqlite"}
-    assert distribution.scope_of(f"{DEMO}[postgresql]") == "tests/services/test_demo.py@postgresql"
-    assert distribution.scope_of(DEMO) == "tests/services/test_demo.py@"
+def test_tests_of_one_fixture_share_a_scope() -> None:
+    sqlite = {distribution.scope_of(f"{SHARED}[sqlite]"), distribution.scope_of(f"{SHARED}[sqlite-1]")}
+    assert sqlite == {"tests/faults/test_interleavings.py@sqlite"}
+    assert distribution.scope_of(f"{SHARED}[postgresql]") == "tests/faults/test_interleavings.py@postgresql"
+    assert distribution.scope_of(SHARED) == "tests/faults/test_interleavings.py@"
     free = "tests/services/test_entry.py::test_a[sqlite]"
     assert distribution.scope_of(free) == free
 
@@ -34,6 +34,7 @@ def test_tests_of_one_stage_share_a_scope_on_each_database() -> None:
         ("golden case", r"return GOLDEN$"),
         ("trial of the datasets", r"return TRIAL$"),
         ("full course", r"return COURSE$|\bcourse: Installation"),
+        ("demonstration", r": ProgramsDemonstration\)"),
         ("three people", r"^THREE = "),
         ("two studies", r"return TWO_STAGE$"),
         ("syntax trees", r"^from tests\.meta\.(?:sources import .*\b(?:nodes|tree)\b|requirements import)"),
@@ -64,7 +65,7 @@ class Two:
 
 def test_the_scheduler_asks_for_the_scope() -> None:
     made = distribution.scheduler(Two(), None)
-    assert made._split_scope(f"{DEMO}[sqlite]") == "tests/services/test_demo.py@sqlite"
+    assert made._split_scope(f"{SHARED}[sqlite]") == f"{distribution.SHARING[0]}@sqlite"
 
 
 def test_the_record_is_of_these_tests() -> None:

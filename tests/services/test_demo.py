@@ -2,10 +2,11 @@
 
 import io
 import itertools
-import shutil
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TypeVar
 
 import pytest
@@ -59,9 +60,10 @@ from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.messages import AlertMessage, Message
 from app.storage.tables.participants import Participant, TeamRequest
 from app.storage.tables.schedule import Anchor, Disposition, Slot
-from app.storage.tables.staff import RoleGrant, Staff
+from app.storage.tables.staff import AccessReview, RoleGrant, Staff
 from app.storage.tables.studies import Study
 from tests import postgres
+from tests.demonstrations import ProgramsDemonstration
 from tests.services.people import library
 from tests.services.stale_next_due import find_stale_next_due
 
@@ -69,17 +71,24 @@ NOON = datetime(2026, 11, 20, 4, 15, tzinfo=UTC)
 AFTER_MIDNIGHT = datetime(2026, 11, 20, 16, 1, tzinfo=UTC)  # in Shanghai the next day has just begun
 
 Row = TypeVar("Row", bound=SQLModel)
+Trail = tuple[tuple[str, int, datetime, str], ...]
+"""By chain and number: when each entry was made, and of what."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """A demonstration, the moment it was made, the letters of its past and its trail then."""
+    """A demonstration, the moment it was made, the letters of its past and its trail until now."""
 
     installation: Installation
     kept: demonstration.DemoSecrets
     at: datetime
     letters: str
-    trail: tuple[tuple[str, int, datetime], ...]
+    trail: Trail
+
+    @cached_property
+    def told(self) -> demonstration.Demonstration:
+        """How to sign in, as it is printed then."""
+        return demonstration.list_sign_ins(self.installation, self.kept, self.at)
 
     def rows(self, table: type[Row]) -> Sequence[Row]:
         with self.installation.read() as session:
@@ -99,17 +108,28 @@ def installed(url: str) -> Installation:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
-    """The whole demonstration, made once on each database, at noon and just after midnight."""
+def made(request: pytest.FixtureRequest) -> Iterator[Made]:
+    """The whole demonstration on each database: by the program at this moment, and just after midnight."""
     if request.param == "sqlite":
-        file = tmp_path_factory.mktemp("demo") / "demo.sqlite3"
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), file)
-        yield from _made(f"sqlite:///{file}", NOON)
+        yield from _made_by_program(request.getfixturevalue("program_demonstration"))
         return
     cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
     name = cluster.create(request.getfixturevalue("postgres_template"))
     yield from _made(cluster.url(name, postgres.APP), AFTER_MIDNIGHT)
     cluster.drop(name)
+
+
+def _made_by_program(done: ProgramsDemonstration) -> Iterator[Made]:
+    """A copy of what the program made, and of the secrets that it keeps for its next start."""
+    installation = installed(f"sqlite:///{done.copy}")
+    kept = demonstration.DemoSecrets(
+        **json.loads((done.folder.path / "demo.sqlite3.json").read_text("utf-8"))
+    )
+    with installation.read() as session:
+        (review,) = session.exec(select(AccessReview)).all()
+    # The links that it prints are of a moment later.
+    yield Made(installation, kept, review.reviewed_at, "", _trail(installation))
+    installation.engine.dispose()
 
 
 def _made(url: str, at: datetime) -> Iterator[Made]:
@@ -119,11 +139,16 @@ def _made(url: str, at: datetime) -> Iterator[Made]:
     )
     assert not demonstration.demonstration_exists(installation)
     kept = demonstration.make_demonstration(installation, outbox, at)
-    with installation.read() as session:
-        entries = session.exec(select(AuditEntry)).all()
-    trail = tuple(sorted((entry.chain, entry.seq, entry.at) for entry in entries))
-    yield Made(installation, kept, at, letters.getvalue(), trail)
+    yield Made(installation, kept, at, letters.getvalue(), _trail(installation))
     installation.engine.dispose()
+
+
+def _trail(installation: Installation) -> Trail:
+    with installation.read() as session:
+        rows = session.execute(
+            select(AuditEntry.chain, AuditEntry.seq, AuditEntry.at, AuditEntry.event)
+        ).all()
+    return tuple(sorted((row.chain, row.seq, row.at, row.event) for row in rows))
 
 
 def test_every_state_is_to_be_seen(made: Made) -> None:
@@ -132,10 +157,7 @@ def test_every_state_is_to_be_seen(made: Made) -> None:
 
 
 def test_each_person_shows_what_their_story_says(made: Made) -> None:
-    told = {
-        each.subject: each.state
-        for each in demonstration.list_sign_ins(made.installation, made.kept, made.at).participants
-    }
+    told = {each.subject: each.state for each in made.told.participants}
     assert told == {
         "0571-001": Status.planned,
         "0571-002": Status.open,
@@ -180,9 +202,8 @@ def test_the_second_study_is_of_another_shape_and_settles_a_paper_form(made: Mad
     assert {slot.instrument for slot in made.slots("SH-001").values()} == {"health-five"}
     entries = [(each.slot_id, each.outcome) for each in made.rows(PaperEntry) if each.study_id == second.id]
     assert entries == [(made.slots("SH-004")["H3"].id, PaperOutcome.first)]
-    told = demonstration.list_sign_ins(made.installation, made.kept, made.at)
-    assert set(told.both) == BOTH_STUDIES
-    assert not {each.email for each in STAFF if each.site == "0571"} & set(told.both)
+    assert set(made.told.both) == BOTH_STUDIES
+    assert not {each.email for each in STAFF if each.site == "0571"} & set(made.told.both)
     manager = next(row for row in made.rows(Staff) if row.email == "data@daybook.example")
     grants = (Grant(Role.DATA_MANAGER, second.id or 0, None),)
     actor = Actor(ActorKind.STAFF, f"staff:{manager.id}", "data_manager", grants)
@@ -259,9 +280,10 @@ def test_an_alert_stands_in_every_state_and_only_stories_have_one(made: Made) ->
 def test_the_trail_holds_and_every_chain_is_in_order_of_time(made: Made) -> None:
     assert verify_trail(made.installation) == []
     for _, chain in itertools.groupby(made.trail, key=lambda entry: entry[0]):
-        moments = [at for *_, at in chain]
+        moments = [at for *_, at, _event in chain]
         assert moments == sorted(moments)
-    assert max(at for *_, at in made.trail) <= made.at
+    later = {event for *_, at, event in made.trail if at > made.at}
+    assert later <= {AuditEvent.ACTIVATION_ISSUED}  # the links that the program prints
 
 
 def test_the_feed_has_no_gap_and_tells_a_form_as_opened_first(made: Made) -> None:
@@ -286,7 +308,7 @@ def test_nothing_is_owed_that_time_alone_brings(made: Made) -> None:
 
 
 def test_staff_of_each_role_can_be_told_how_to_sign_in(made: Made) -> None:
-    staff = demonstration.list_sign_ins(made.installation, made.kept, made.at).staff
+    staff = made.told.staff
     assert [(each.email, each.role, each.site) for each in staff] == [
         (each.email, each.role.value, each.site) for each in STAFF
     ]
@@ -296,7 +318,7 @@ def test_staff_of_each_role_can_be_told_how_to_sign_in(made: Made) -> None:
 
 
 def test_a_printed_link_binds_a_browser_and_is_renewed_only_then(made: Made) -> None:
-    first = demonstration.list_sign_ins(made.installation, made.kept, made.at)
+    first = demonstration.list_sign_ins(made.installation, made.told.kept, made.at)
     again = demonstration.list_sign_ins(made.installation, first.kept, made.at + timedelta(days=1))
     assert again.kept == first.kept
     person = next(each for each in again.participants if each.subject == "0571-002")
@@ -315,17 +337,13 @@ def test_a_printed_link_binds_a_browser_and_is_renewed_only_then(made: Made) -> 
 
 
 def test_a_link_that_ran_out_is_renewed(made: Made) -> None:
-    first = demonstration.list_sign_ins(made.installation, made.kept, made.at)
+    first = made.told
     later = demonstration.list_sign_ins(made.installation, first.kept, made.at + timedelta(days=15))
     assert not set(first.kept.invitations.values()) & set(later.kept.invitations.values())
 
 
 def test_the_printed_pin_opens_the_phone_of_before(made: Made) -> None:
-    person = next(
-        each
-        for each in demonstration.list_sign_ins(made.installation, made.kept, made.at).participants
-        if each.subject == "0755-006"
-    )
+    person = next(each for each in made.told.participants if each.subject == "0755-006")
     assert person.activation_url is not None
     assert person.pin is not None
     stored = made.participant("0755-006").pin_hash
