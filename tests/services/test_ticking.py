@@ -274,9 +274,7 @@ def test_wake_moments_are_right_after_every_change_of_a_fact(installation: Insta
     assert right(at)
     leave(DispositionKind.withdrew_questionnaires, RANDOMISED + days(3), at)
     assert right(at)
-    undo_disposition(
-        StaffContext(installation, reader.nurse, at), study, subject, "entered for somebody else"
-    )
+    undo_disposition(StaffContext(installation, reader.nurse, at), study, subject, "somebody else")
     assert right(at)
     leave(DispositionKind.death, RANDOMISED + days(3), at)
     assert right(at)

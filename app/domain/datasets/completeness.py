@@ -126,7 +126,7 @@ class CompletenessCounts:
                 }
 
     def _population(self, study: DatasetStudy, place: _Place) -> int:
-        """Whom a figure counts: all of the arm; of a visit of some arms alone, theirs; or those who came to have it."""
+        """How many a figure is about: all of the arm, or of the arms of its visit, or who came to have it."""
         rule, arm = study.rules[place[1]], place[3]
         if not study.is_for_everybody(place[1]):
             return self.counts[place]["told"]

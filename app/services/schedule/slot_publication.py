@@ -60,7 +60,7 @@ class _Pending:
 
 @dataclass(frozen=True, slots=True)
 class _FormOwner:
-    """Of whose forms the feed is told."""
+    """The participant whose forms the feed is told of."""
 
     participant: Participant
     study: Study
