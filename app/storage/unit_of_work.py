@@ -30,6 +30,7 @@ from app.storage.audit import (
     insert_linked_entries,
     lock_head,
 )
+from app.storage.database.plain_reads import PlainRead
 from app.storage.database.write_guard import WriteRefused
 from app.storage.engine import allow_tables, find_write_guard, write_engine
 from app.storage.feed_numbering import PendingEvent, append_feed_events
@@ -50,8 +51,10 @@ from app.storage.tables.schedule import Slot
 
 _NO_KEY = FactKey(b"")
 """For a storage of which nobody holds a key; an installation always gives its own."""
-_LAST_VERSION = sa.select(sa.func.max(col(FeedEvent.version))).where(
-    col(FeedEvent.study_id) == sa.bindparam("study"), col(FeedEvent.ref) == sa.bindparam("ref")
+_LAST_VERSION = PlainRead(
+    sa.select(sa.func.max(col(FeedEvent.version))).where(
+        col(FeedEvent.study_id) == sa.bindparam("study"), col(FeedEvent.ref) == sa.bindparam("ref")
+    )
 )
 
 
@@ -141,7 +144,7 @@ class UnitOfWork:
 
         Whoever asks holds the lock under which events of the record are made.
         """
-        last = self.session.execute(_LAST_VERSION, {"study": study_id, "ref": ref}).scalar()
+        ((last,),) = _LAST_VERSION.fetch(self.session.connection(), {"study": study_id, "ref": ref})
         waiting = self._transaction.feed_events.get(study_id, ())
         versions = [event.draft.version for event in waiting if event.draft.ref == ref]
         return max([last or 0, *versions]) + 1
@@ -191,7 +194,7 @@ class UnitOfWork:
         with bookkeeping_writes(self.session.connection(), table.name, values):
             changed = self.session.execute(statement.returning(*returning) if returning else statement)
         for row in self.session.identity_map.values():
-            if sa.inspect(row).mapper.local_table is table:
+            if row.__table__ is table:  # type: ignore[attr-defined]  # only rows of tables are there
                 self.session.expire(row, list(values))  # the rest stays readable when the session is closed
         return changed
 

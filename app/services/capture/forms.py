@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlmodel import Session, select
+from sqlmodel import Session, col
 
 from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.capture.arrival import check_open
@@ -173,10 +174,15 @@ def get_form_definition(context: ParticipantContext, slot_id: str) -> FormDefini
     return form_definition(context, slot)
 
 
+_OWN = sa.select(Slot).where(
+    col(Slot.public_id) == sa.bindparam("public_id"), col(Slot.participant_id) == sa.bindparam("participant")
+)
+
+
 def get_own_slot(session: Session, participant: ParticipantSession, slot_id: str) -> Slot:
     """One's own slot; anybody else's is refused like one that is not there: Refused("unknown_slot")."""
-    own = select(Slot).where(Slot.public_id == slot_id, Slot.participant_id == participant.participant_id)
-    slot = session.exec(own).one_or_none()
+    own = {"public_id": slot_id, "participant": participant.participant_id}
+    slot = session.scalars(_OWN, own).one_or_none()
     if slot is None:
         raise Refused("unknown_slot")
     return slot

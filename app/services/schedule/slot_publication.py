@@ -110,6 +110,8 @@ def publish_due(
 def slot_changes_due(slot: StoredSlot, at: datetime) -> tuple[PendingChange, ...]:
     """What the feed does not say yet of this slot."""
     state = slot.published_state
+    if state is None and _lies_ahead(slot, at):
+        return ()
     published = PublishedSlot(
         FeedState(state) if state is not None else None, slot.published_window == slot.window_version
     )
@@ -123,6 +125,12 @@ def slot_changes_due(slot: StoredSlot, at: datetime) -> tuple[PendingChange, ...
         offered=offered,
         in_plan=not slot.out_of_plan,
     )
+
+
+def _lies_ahead(slot: StoredSlot, at: datetime) -> bool:
+    """Whether this is one of the many forms that have not opened and that nobody did anything about."""
+    ahead = slot.opens_at is None or slot.opens_at > at
+    return ahead and not (slot.begun_at or slot.submitted_at or slot.excused or slot.exit_kind)
 
 
 def _pending(slots: Sequence[Slot], at: datetime) -> list[_Pending]:
