@@ -34,7 +34,7 @@ def test_tests_of_one_stage_share_a_scope_on_each_database() -> None:
         ("golden case", r"return GOLDEN$"),
         ("trial of the datasets", r"return TRIAL$"),
         ("full course", r"return COURSE$|\bcourse: Installation"),
-        ("demonstration", r": ProgramsDemonstration\)"),
+        ("demonstration", r"program_demonstration\W\)|: ProgramsDemonstration\)"),
         ("three people", r"^THREE = "),
         ("two studies", r"return TWO_STAGE$"),
         ("syntax trees", r"^from tests\.meta\.(?:sources import .*\b(?:nodes|tree)\b|requirements import)"),

@@ -1,16 +1,10 @@
 """The demonstration shows every state of the vocabulary, and everything in it came the proper way."""
 
-import io
 import itertools
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import TypeVar
 
 import pytest
-from sqlmodel import SQLModel, select
 
 from app.demo import calendar, demonstration
 from app.demo.home_study import HOME_PEOPLE
@@ -28,24 +22,14 @@ from app.domain.records.dispositions import DispositionKind
 from app.domain.records.participants import TeamRequestKind
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
-from app.i18n.catalogues import Catalogues
-from app.notify.console import ConsoleChannel
 from app.services.accounts.activation import activate_device
 from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
 from app.services.core.context import ClockContext, StaffContext
-from app.services.core.hashing import HashCost
-from app.services.core.installation import Installation
-from app.services.core.secrets import SecretBox
 from app.services.reminders.due_slots import find_due_work
-from app.services.reminders.reminder_delivery import MessageSender
-from app.services.reminders.reminder_texts import ReminderTexts
 from app.services.setup.studies import load_study
-from app.settings import DEMO_KEY, ROOT
-from app.storage.engine import open_engine
-from app.storage.queries.slots import list_slots, slot_facts, slot_status, window_of_slot
+from app.storage.queries.slots import slot_facts, slot_status, window_of_slot
 from app.storage.row_changes import study_chain
-from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import (
     Alert,
     AlertAction,
@@ -60,95 +44,27 @@ from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.messages import AlertMessage, Message
 from app.storage.tables.participants import Participant, TeamRequest
 from app.storage.tables.schedule import Anchor, Disposition, Slot
-from app.storage.tables.staff import AccessReview, RoleGrant, Staff
+from app.storage.tables.staff import RoleGrant, Staff
 from app.storage.tables.studies import Study
 from tests import postgres
-from tests.demonstrations import ProgramsDemonstration
+from tests.services.made_demonstration import Made, installed, made_by_program, made_now
 from tests.services.people import library
 from tests.services.stale_next_due import find_stale_next_due
 
 NOON = datetime(2026, 11, 20, 4, 15, tzinfo=UTC)
 AFTER_MIDNIGHT = datetime(2026, 11, 20, 16, 1, tzinfo=UTC)  # in Shanghai the next day has just begun
 
-Row = TypeVar("Row", bound=SQLModel)
-Trail = tuple[tuple[str, int, datetime, str], ...]
-"""By chain and number: when each entry was made, and of what."""
-
-
-@dataclass(frozen=True)
-class Made:
-    """A demonstration, the moment it was made, the letters of its past and its trail until now."""
-
-    installation: Installation
-    kept: demonstration.DemoSecrets
-    at: datetime
-    letters: str
-    trail: Trail
-
-    @cached_property
-    def told(self) -> demonstration.Demonstration:
-        """How to sign in, as it is printed then."""
-        return demonstration.list_sign_ins(self.installation, self.kept, self.at)
-
-    def rows(self, table: type[Row]) -> Sequence[Row]:
-        with self.installation.read() as session:
-            return session.exec(select(table)).all()
-
-    def participant(self, subject: str) -> Participant:
-        return next(each for each in self.rows(Participant) if each.subject == subject)
-
-    def slots(self, subject: str) -> dict[str, Slot]:
-        with self.installation.read() as session:
-            return {slot.visit: slot for slot in list_slots(session, self.participant(subject).id or 0)}
-
-
-def installed(url: str) -> Installation:
-    secret_box = SecretBox(DEMO_KEY, HashCost(1, 8, 1))
-    return Installation(open_engine(url), library(), secret_box, "http://demo.test", "0")
-
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def made(request: pytest.FixtureRequest) -> Iterator[Made]:
     """The whole demonstration on each database: by the program at this moment, and just after midnight."""
     if request.param == "sqlite":
-        yield from _made_by_program(request.getfixturevalue("program_demonstration"))
+        yield from made_by_program(request.getfixturevalue("program_demonstration"))
         return
     cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
     name = cluster.create(request.getfixturevalue("postgres_template"))
-    yield from _made(cluster.url(name, postgres.APP), AFTER_MIDNIGHT)
+    yield from made_now(cluster.url(name, postgres.APP), AFTER_MIDNIGHT)
     cluster.drop(name)
-
-
-def _made_by_program(done: ProgramsDemonstration) -> Iterator[Made]:
-    """A copy of what the program made, and of the secrets that it keeps for its next start."""
-    installation = installed(f"sqlite:///{done.copy}")
-    kept = demonstration.DemoSecrets(
-        **json.loads((done.folder.path / "demo.sqlite3.json").read_text("utf-8"))
-    )
-    with installation.read() as session:
-        (review,) = session.exec(select(AccessReview)).all()
-    # The links that it prints are of a moment later.
-    yield Made(installation, kept, review.reviewed_at, "", _trail(installation))
-    installation.engine.dispose()
-
-
-def _made(url: str, at: datetime) -> Iterator[Made]:
-    installation, letters = installed(url), io.StringIO()
-    outbox = MessageSender(
-        {"email": ConsoleChannel(letters)}, ReminderTexts.load(Catalogues.load(ROOT / "locales"))
-    )
-    assert not demonstration.demonstration_exists(installation)
-    kept = demonstration.make_demonstration(installation, outbox, at)
-    yield Made(installation, kept, at, letters.getvalue(), _trail(installation))
-    installation.engine.dispose()
-
-
-def _trail(installation: Installation) -> Trail:
-    with installation.read() as session:
-        rows = session.execute(
-            select(AuditEntry.chain, AuditEntry.seq, AuditEntry.at, AuditEntry.event)
-        ).all()
-    return tuple(sorted((row.chain, row.seq, row.at, row.event) for row in rows))
 
 
 def test_every_state_is_to_be_seen(made: Made) -> None:
