@@ -189,7 +189,8 @@ def test_an_alert_stands_in_every_state_and_only_stories_have_one(made: Made) ->
     ]
     assert set(states) == set(AlertState)
     assert len(alerts) == sum(story.alerted is not None for story in PEOPLE)
-    assert [each.acknowledged_at for each in alerts if each.escalated_at] == [None]
+    escalated = [each.acknowledged_at for each in alerts if each.escalated_at]
+    assert escalated in ([None], [None, None])  # late in the day also the one of last evening
     assert {message.state for message in made.rows(AlertMessage)} == {"sent"}
 
 
