@@ -93,7 +93,7 @@ def local_moment(day: date, clock: time, zone: str) -> datetime | None:
     None when that day does not exist in the zone. A time skipped by a clock change is read
     with the offset before the change, as much later as the clock jumped.
     """
-    at = datetime.combine(day, clock, load_zone(zone)).astimezone(UTC)
+    at = datetime.combine(day, clock.replace(fold=0), load_zone(zone)).astimezone(UTC)
     return at if local_day(at, zone) == day else None
 
 
