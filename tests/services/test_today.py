@@ -45,6 +45,7 @@ from tests.services.people import (
     library,
     qlq,
     site_entry,
+    with_short_diary,
 )
 from tests.services.today_reading import by_rule, by_statement, read_facts
 from tests.stages import Stage
@@ -56,7 +57,7 @@ WEEK_6 = START + days(2 + 42)  # the target day of W6, 09:30 in Shanghai
 
 def _three(installation: Installation) -> Sequence[str]:
     """Three people randomised on consecutive days, and one who never signed in."""
-    site = site_of(installation)
+    installation, site = with_short_diary(installation), site_of(installation)
     found = [enrolled(installation, site, f"0571-{number:03d}") for number in (1, 2, 3)]
     for number, person in enumerate(found):
         person.randomise(RANDOMISED + days(number), START + days(6))
