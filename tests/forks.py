@@ -20,6 +20,9 @@ from typing import NoReturn
 
 from app.cli import COMMANDS, main
 from app.cli.loading import load_module
+from app.i18n.catalogues import Catalogues
+from app.web.pages.rendering import Pages
+from tests.compiled_templates import shipped_pages
 
 _DAYBOOK = ("-m", "app")
 _SERVING = ("serve", "demo")
@@ -93,10 +96,19 @@ def fork(
 
 
 def _import_command(name: str) -> None:
-    """What a command imports before anything else; here, so that the next fork has it too."""
+    """What a command imports and compiles; here, so that the next fork has it too."""
     load_module(f"app.cli.{COMMANDS[name][0].partition(':')[0]}")
     if name in _SERVING:
         load_module("app.main")
+        shipped_pages()
+
+
+class _LentPages:
+    """In the place of `Pages` in a fork that serves: those of this process, whose templates are compiled."""
+
+    @staticmethod
+    def load(_catalogues: Catalogues) -> Pages:
+        return shipped_pages()
 
 
 def _become(
@@ -141,6 +153,8 @@ def _forget_the_parent() -> None:
 
 def _run(kind: str, what: str, *words: str) -> int:
     if (kind, what) == _DAYBOOK:
+        if words[0] in _SERVING and "DAYBOOK_LOCALES" not in os.environ:
+            setattr(load_module("app.main"), "Pages", _LentPages)  # noqa: B010 - a module declares no names
         return main(words)
     sys.argv = [what if kind == "-m" else kind, *words]
     if kind == "-m":
