@@ -204,7 +204,8 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
     found under its permission; Refused("unknown_participant") otherwise, or "permission_missing" about one
     whom they may see. Without one, a permission that no grant has in the chosen study is refused with 403,
     or with 404 where the address names something. An act that the request asks for stands in its context,
-    whose actor has the grants of the chosen study alone: no use case reaches another. Raises ActRepeated.
+    whose actor has the grants of the chosen study alone, at the sites that the permission reaches: no use
+    case reaches another. Raises ActRepeated.
     """
     installation, at = get_installation(request), get_now(request)
     access = required_access(request, CallerKind.STAFF)
@@ -232,7 +233,7 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
     act = read_act(request, installation, staff.actor.id, fields, about, SIGNING)
     if act is not None and participant is None:
         act = replace(act, result=frame.within(act.result))
-    context = StaffContext(installation, actor, at, act=act)
+    context = StaffContext(installation, actor.on_route(access.permission), at, act=act)
     shared = (request, context, staff, frame, study, frame.studies, bool(named))
     return ParticipantStaffRequest(*shared, participant) if participant else StaffRequest(*shared)
 

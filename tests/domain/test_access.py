@@ -1,5 +1,7 @@
 """Roles and what they allow, per study and site."""
 
+from itertools import product
+
 import pytest
 
 from app.domain.records.access import ROLE_PERMISSIONS, Actor, ActorKind, Grant, Permission, Role
@@ -47,3 +49,20 @@ def test_a_grant_reaches_its_own_study_and_site() -> None:
     assert actor.may(Permission.PARTICIPANT_SEE, 2, 99)
     assert actor.reach(Permission.PARTICIPANT_SEE) == ((1, 10), (2, None))
     assert actor.reach(Permission.DISPOSITION_UNDO) == ()
+
+
+@pytest.mark.req("IAM-02", "IAM-03")
+@pytest.mark.parametrize("other_site", [20, None])
+def test_on_a_route_no_grant_reaches_where_the_routes_permission_does_not(other_site: int | None) -> None:
+    """Whoever has a role at one site and another at a second, or in the whole study."""
+    for here, there in product(Role, Role):
+        free = Actor(ActorKind.STAFF, "a", "", (Grant(here, 1, 10), Grant(there, 1, other_site)))
+        assert free.on_route(None) == free
+        for asked, permission in product(Permission, Permission):
+            actor = free.on_route(asked)
+            reach = actor.reach(permission)
+            for site in (10, 20, None):
+                both = free.may(asked, 1, site) and free.may(permission, 1, site)
+                assert actor.may(permission, 1, site) is both
+                assert ({(1, site), (1, None)} & set(reach) != set()) is both
+        assert free.on_route(Permission.PLAN_SEE).permissions == free.permissions

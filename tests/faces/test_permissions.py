@@ -9,11 +9,14 @@ from httpx2 import Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.domain.records.access import Permission, Scope
+from app.domain.records.access import ROLE_PERMISSIONS, SYSTEM, Permission, Role, Scope
+from app.services.core.context import StaffContext
+from app.services.setup.studies import grant_role
 from app.web import urls
 from app.web.permissions import ROUTES, Access, CallerKind, edc_access, staff_access
 from tests.faces.callers import ENDING, Caller, SiteFixture, caller
 from tests.faces.rights import READERS, Who, expected
+from tests.services.people import START
 
 NAMES = ("{participant}", "{subject}", "{assessment}")
 SAFE = "GET"
@@ -94,6 +97,39 @@ def test_another_hospitals_people_are_not_there(here: SiteFixture, let: Let, who
     }
     assert len(answers) >= 4
     assert set(answers.values()) == {404}
+
+
+ROLES_AT_TWO_SITES = [
+    (Who.investigator, Role.NURSE),
+    (Who.statistician, Role.NURSE),
+    (Who.monitor, Role.SPONSOR_VIEWER),
+    (Who.nurse, Role.DATA_MANAGER),
+]
+"""Somebody's role at this site and at the other, where they lack what many lists ask."""
+
+
+@pytest.mark.req("IAM-02", "IAM-03", "IAM-08")
+def test_a_list_shows_no_site_at_which_its_permission_is_missing(here: SiteFixture, let: Let) -> None:
+    """Whatever the person may do at the other site: every list, file and overview."""
+    theirs = here.others.person
+    system = StaffContext(here.installation, SYSTEM, START)
+    lists = {
+        path: access.permission
+        for (method, path), access in ROUTES.items()
+        if access.caller is CallerKind.STAFF and access.permission and method == SAFE and "{" not in path
+    }
+    shown, leaked = 0, []
+    for who, role in ROLES_AT_TWO_SITES:
+        asking = let(who)
+        grant_role(system, here.staff[f"{who}@example.org"][0].staff_id, role, "sbrt-nsclc", theirs.site.code)
+        for path, permission in lists.items():
+            text = asking.ask(SAFE, path, f"{path}?code={theirs.subject}&table=ledger&figure=forms").text
+            if permission in ROLE_PERMISSIONS[role]:
+                shown += theirs.site.code in text
+            elif theirs.site.code in text.replace(f"code={theirs.subject}", ""):
+                leaked.append((who, role, path))
+    assert leaked == []
+    assert shown > 40
 
 
 @pytest.mark.req("IAM-03")

@@ -155,15 +155,24 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The person or machine that acts, with the grants in force at that moment."""
+    """The person or machine that acts, with the grants in force at that moment.
+
+    `route_permission` is what the route asks by which they came. Where they lack it their other grants
+    allow nothing either: no use case of a page reaches a site at which the page itself is closed to them.
+    """
 
     kind: ActorKind
     id: str
     role: str
     grants: tuple[Grant, ...] = ()
+    route_permission: Permission | None = None
 
     def may(self, permission: Permission, study_id: int, site_id: int | None) -> bool:
         """Whether a grant in force allows this at this site; None: at every site of the study."""
+        asked = {permission, self.route_permission or permission}
+        return all(self._is_granted(each, study_id, site_id) for each in asked)
+
+    def _is_granted(self, permission: Permission, study_id: int, site_id: int | None) -> bool:
         return any(
             grant.study_id == study_id
             and grant.site_id in (None, site_id)
@@ -184,20 +193,27 @@ class Actor:
         """This actor with the grants of one study alone."""
         return replace(self, grants=tuple(each for each in self.grants if each.study_id == study_id))
 
+    def on_route(self, permission: Permission | None) -> "Actor":
+        """The same actor on a route that asks this permission."""
+        return replace(self, route_permission=permission)
+
     @property
     def permissions(self) -> frozenset[Permission]:
-        """Everything that a grant in force allows anywhere."""
+        """Everything that a grant in force allows anywhere, whatever the route asks."""
         return frozenset().union(*(ROLE_PERMISSIONS[grant.role] for grant in self.grants))
 
     def reach(self, permission: Permission) -> tuple[tuple[int, int | None], ...]:
         """The (study, site) pairs at which this is allowed; a site of None means every site of the study."""
-        return tuple(
-            dict.fromkeys(
-                (grant.study_id, grant.site_id)
-                for grant in self.grants
-                if permission in ROLE_PERMISSIONS[grant.role]
-            )
-        )
+        granted = {
+            (grant.study_id, grant.site_id): None
+            for grant in self.grants
+            if permission in ROLE_PERMISSIONS[grant.role]
+        }
+        if self.route_permission in (None, permission):
+            return tuple(granted)
+        # A site of its own may be where one of the two permissions is granted and the other in the study.
+        places = dict.fromkeys((*granted, *((grant.study_id, grant.site_id) for grant in self.grants)))
+        return tuple(each for each in places if self.may(permission, *each))
 
 
 def staff_actor(staff_id: int | None, grants: tuple[Grant, ...] = ()) -> Actor:

@@ -51,7 +51,7 @@ def get_matrix(context: StaffContext, chosen: ReportFilter, after: str) -> Matri
     Raises Refused: as `open_scope`.
     """
     with context.read_plainly() as connection:
-        scope = open_scope(connection, context, chosen, Permission.PARTICIPANT_SEE)
+        scope = open_scope(connection, context, chosen, Permission.TRAIL_SEE)
         people = read_participants(connection, scope.people(context), after, MATRIX_PAGE + 1)
         shown = people[:MATRIX_PAGE]
         cells = read_cells(connection, scope.forms(context), [person.id for person in shown])
