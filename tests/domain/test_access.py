@@ -1,10 +1,13 @@
 """Roles and what they allow, per study and site."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.records.access import ROLE_PERMISSIONS, Actor, ActorKind, Grant, Permission, Role
+from tests.domain.trial import SHIPPED
 
 
 @pytest.mark.req("IAM-02", "IAM-04", "IAM-14")
@@ -66,3 +69,16 @@ def test_on_a_route_no_grant_reaches_where_the_routes_permission_does_not(other_
                 assert actor.may(permission, 1, site) is both
                 assert ({(1, site), (1, None)} & set(reach) != set()) is both
         assert free.on_route(Permission.PLAN_SEE).permissions == free.permissions
+
+
+@pytest.mark.req("IAM-02")
+def test_the_arm_is_hidden_in_a_blinded_plan_from_whoever_may_not_see_it_everywhere() -> None:
+    open_plan = replace(SHIPPED, blinded=False)
+    blinded = replace(open_plan, blinded=True)
+    both = (Grant(Role.INVESTIGATOR, 1, 10), Grant(Role.NURSE, 1, 11))
+    actor = Actor(ActorKind.STAFF, "a", "investigator+nurse", both)
+    assert sees_arm(actor, open_plan, 1, 10, 11, None)
+    assert sees_arm(actor, blinded, 1, 10)
+    assert not sees_arm(actor, blinded, 1, 11)
+    assert not sees_arm(actor, blinded, 1, 10, 11)
+    assert not sees_arm(actor, blinded, 1, None)

@@ -140,3 +140,19 @@ def test_a_route_about_a_participant_names_a_permission(
 def test_every_permission_guards_a_route_or_what_a_page_shows() -> None:
     shown = {Permission.ARM_SEE}  # forms that tell the arm
     assert {access.permission for access in ROUTES.values()} - {None} == set(Permission) - shown
+
+
+def test_who_sees_the_arm_is_asked_in_one_place() -> None:
+    """Elsewhere the permission is asked by itself: for figures by arm, words of the trail, files of data."""
+    root = Path(__file__).parents[2]
+    asking = {
+        path.relative_to(root).as_posix()
+        for path in (root / "app").rglob("*.py")
+        if "Permission.ARM_SEE" in path.read_text(encoding="utf-8")
+    }
+    assert asking == {
+        *("app/domain/records/access.py", "app/clinic/frame/permission_words.py"),
+        "app/domain/desk/arm_blinding.py",
+        *("app/services/clinic/report/scope.py", "app/services/clinic/trail/scope.py"),
+        "app/services/datasets/readers.py",
+    }

@@ -190,7 +190,7 @@ def _report_page(desk: StaffRequest, query: ReportQuery, counted: ReportQuery) -
         completion=headline.get("completion"),
         available=headline.get("available"),
         randomises=report.scope.randomises,
-        pooled=len(report.scope.plan.arms) > 1 and not report.scope.sees_arm,
+        pooled=len(report.scope.plan.arms) > 1 and not report.scope.by_arm,
         sign_in_days=report.scope.plan.worklist.unused_days,
         as_of=desk.at,
         zone=report.scope.plan.zone,

@@ -6,6 +6,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlmodel import col
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.records.access import Actor, Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
@@ -149,5 +150,4 @@ def _describe(
 def _hidden(context: StaffContext, study: str, slot: Slot) -> bool:
     """Whether the very form would tell this colleague the arm."""
     plan = context.installation.library.plan(study, slot.plan_version)
-    sees = not plan.blinded or context.actor.may(Permission.ARM_SEE, slot.study_id, slot.site_id)
-    return slot.arm_revealing and not sees
+    return slot.arm_revealing and not sees_arm(context.actor, plan, slot.study_id, slot.site_id)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.desk.diary_gaps import DiaryGap
 from app.domain.instruments.duration import count_certain
 from app.domain.instruments.severity import Severity
@@ -161,7 +162,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
         participant, contact = get_card(connection, participant_id)
         may = _permissions(context.actor, participant)
         plan = context.installation.library.plan(participant.study, participant.plan_version)
-        hides = plan.blinded and Permission.ARM_SEE not in may
+        hides = not sees_arm(context.actor, plan, participant.study_id, participant.site_id)
         every = read_slot_records(connection, participant_id)
         slots = [slot for slot in every if not (hides and slot.arm_revealing)]
         plans = list_plans_of_forms(context.installation.library, plan, slots)

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.plans.plan import ENROLMENT, Plan
 from app.domain.plans.status import ExitKind
 from app.domain.records.access import Actor, Permission
@@ -163,7 +164,9 @@ def get_readable_slot(
 ) -> Slot:
     """One form of a participant; raises Refused("unknown_slot") also for one that would tell the arm."""
     slot = session.exec(_SLOT, params={"slot": slot_id, "participant": participant.id}).one_or_none()
-    if slot is None or (slot.arm_revealing and not _sees_arm(actor, plan, participant)):
+    if slot is None or (
+        slot.arm_revealing and not sees_arm(actor, plan, participant.study_id, participant.site_id)
+    ):
         raise Refused("unknown_slot")
     return slot
 
@@ -172,13 +175,9 @@ def list_readable_slots(
     session: Session, actor: Actor, plan: Plan, participant: Participant
 ) -> Sequence[Slot]:
     """All forms of a participant in the plan's order, but those that would tell this actor the arm."""
-    sees_arm = _sees_arm(actor, plan, participant)
+    sees = sees_arm(actor, plan, participant.study_id, participant.site_id)
     slots = list_slots(session, key_of(participant))
-    return [slot for slot in slots if sees_arm or not slot.arm_revealing]
-
-
-def _sees_arm(actor: Actor, plan: Plan, participant: Participant) -> bool:
-    return not plan.blinded or actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
+    return [slot for slot in slots if sees or not slot.arm_revealing]
 
 
 def find_enrolment_days(session: Session, rows: Collection[Participant]) -> dict[int, date]:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from sqlmodel import Session
 
 from app.domain.alerts.handling import AlertState, deadline_of, derive_alert_state, escalates_at
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.plans.plan import Plan
 from app.domain.plans.status import ExitKind
 from app.domain.records.access import Permission
@@ -180,7 +181,7 @@ class _Reader:
         plan = self.context.installation.library.plan(self.study, slot.plan_version)
         rule = plan.find_alert_rule(alert.rule)
         may, at_site = self.context.actor.may, (who.study_id, who.site_id)
-        hidden = plan.blinded and slot.arm_revealing and not may(Permission.ARM_SEE, *at_site)
+        hidden = slot.arm_revealing and not sees_arm(self.context.actor, plan, *at_site)
         state = derive_alert_state(alert.acknowledged_at, acted, alert.closed_at)
         due_at = deadline_of(rule, alert.raised_at) if rule else None
         return AlertRecord(

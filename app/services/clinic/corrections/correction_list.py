@@ -13,6 +13,7 @@ from app.domain.capture.corrections import (
     needs_second_reason,
     read_item_corrections,
 )
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.instruments.responses import AnswerValue
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
@@ -210,5 +211,4 @@ def _is_signable(rows: CorrectionRows, signers: frozenset[tuple[str, int | None]
 def _hides(context: StaffContext, study: str, slot: Slot) -> bool:
     """Whether the very form would tell this colleague the arm."""
     plan = context.installation.library.plan(study, slot.plan_version)
-    sees = not plan.blinded or context.actor.may(Permission.ARM_SEE, slot.study_id, slot.site_id)
-    return slot.arm_revealing and not sees
+    return slot.arm_revealing and not sees_arm(context.actor, plan, slot.study_id, slot.site_id)

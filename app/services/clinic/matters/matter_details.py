@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.desk.matters import DECISIONS, MatterDecision, MatterKind, MatterName
 from app.domain.plans.plan import Plan
 from app.domain.records.access import Permission
@@ -106,8 +107,8 @@ def _read_details(
     study, site = participant.study_id, participant.site_id
     plan = get_plan(context.installation, session, study)
     matter = find_open_matter(context, session, key_of(participant), name)
-    sees_arm = not plan.blinded or context.actor.may(Permission.ARM_SEE, study, site)
-    told = sees_arm or sees_matter(context, session, key_of(participant), name)
+    sees = sees_arm(context.actor, plan, study, site)
+    told = sees or sees_matter(context, session, key_of(participant), name)
     return MatterDetails(
         name=name,
         subject=participant.subject,
@@ -117,7 +118,7 @@ def _read_details(
         settled=_read_settled(session, participant, name) if told else None,
         decisions=DECISIONS[name.kind] if matter else (),
         sees_answers=context.actor.may(Permission.ANSWERS_SEE, study, site),
-        sees_arm=sees_arm,
+        sees_arm=sees,
         records_dates=context.actor.may(Permission.ANCHOR_RECORD, study, site),
         proposes=context.actor.may(Permission.CORRECTION_PROPOSE, study, site),
         accepts=may_accept(context, participant),

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from sqlmodel import Session
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.desk.matters import MatterCursor, MatterKind, MatterName
 from app.domain.plans.anchor_order import kinds_before
 from app.domain.plans.plan import Plan
@@ -152,11 +153,7 @@ def open_matter_scope(context: StaffContext, session: Session, site: str = "") -
     study_id, code = sites[0].study_id, sites[0].study
     plans = sites[0].list_plans(context.installation.library)
     plan = plans[0]
-    seeing = [
-        each.site_id
-        for each in sites
-        if not plan.blinded or context.actor.may(Permission.ARM_SEE, study_id, each.site_id)
-    ]
+    seeing = [each.site_id for each in sites if sees_arm(context.actor, plan, study_id, each.site_id)]
     return MatterScope(
         study_id=study_id,
         study=code,

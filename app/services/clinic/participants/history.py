@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.desk.history import (
     HistoryKind,
     HistorySubject,
@@ -89,9 +90,7 @@ def get_participant_history(
         slot_of_message = read_message_slots(session, messages)
     visits = {key_of(slot): slot.visit for slot in slots}
     of_messages = {key: visits[slot] for key, slot in slot_of_message.items()}
-    hides = plan.blinded and not context.actor.may(
-        Permission.ARM_SEE, participant.study_id, participant.site_id
-    )
+    hides = not sees_arm(context.actor, plan, participant.study_id, participant.site_id)
     hidden = {slot.visit for slot in slots if hides and slot.arm_revealing}
     sees_answers = context.actor.may(Permission.ANSWERS_SEE, participant.study_id, participant.site_id)
     entries = (

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from app.definitions.library import Library
 from app.domain.capture.arrival import completion_instant, is_completed_before
 from app.domain.capture.outbox import credible_capture
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.responses import ValidAnswers
 from app.domain.instruments.scoring.course import CoursePoint, ScaleCourse
@@ -94,9 +95,7 @@ def get_participant_scores(context: StaffContext, participant_id: int) -> Partic
         if not context.actor.may(Permission.SCORES_SEE, participant.study_id, participant.site_id):
             raise Refused("unknown_participant")
         plan = get_plan_of(context.installation, session, participant)
-        hides = plan.blinded and not context.actor.may(
-            Permission.ARM_SEE, participant.study_id, participant.site_id
-        )
+        hides = not sees_arm(context.actor, plan, participant.study_id, participant.site_id)
         slots = [slot for slot in list_slots(session, participant_id) if not (hides and slot.arm_revealing)]
         anchors = _list_anchors(session, participant_id)
         forms = read_newest_forms(session, participant_id)

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.records.access import Permission
 from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
@@ -89,7 +90,7 @@ def _rank_forms(context: StaffContext, sites: Sequence[StaffSite]) -> sa.Select[
     library = context.installation.library
     plan = library.plan(sites[0].study, sites[0].plan_version)
     scored = [name for (name, _version), each in library.instruments.items() if each.scales]
-    sees = all(context.actor.may(Permission.ARM_SEE, site.study_id, site.site_id) for site in sites)
+    sees = sees_arm(context.actor, plan, sites[0].study_id, *(site.site_id for site in sites))
     newest = sa.func.row_number().over(
         partition_by=col(Slot.participant_id),
         order_by=(col(Slot.submitted_at).desc(), col(Slot.id).desc()),
@@ -105,5 +106,5 @@ def _rank_forms(context: StaffContext, sites: Sequence[StaffSite]) -> sa.Select[
         col(Slot.submitted_at).is_not(None),
         col(Slot.for_day).is_(None),
         col(Slot.instrument).in_(scored),
-        ~col(Slot.arm_revealing) if plan.blinded and not sees else sa.true(),
+        ~col(Slot.arm_revealing) if not sees else sa.true(),
     )

@@ -72,7 +72,7 @@ def get_report(context: StaffContext, chosen: ReportFilter, part: ReportPart) ->
         groups: dict[FormFigures | None, Sequence[Group]] = {}
         tables = []
         for name, rule in TABLES.items():
-            if rule.part is not part or (name is ReportTable.rates_by_arm and not scope.sees_arm):
+            if rule.part is not part or (name is ReportTable.rates_by_arm and not scope.by_arm):
                 continue
             if rule.source not in groups:
                 groups[rule.source] = _read_groups(session.connection(), context, scope, rule.source)
@@ -104,7 +104,7 @@ def list_figure_rows(
         raise Refused("unknown_figure", field="figure", allowed=rule.figures)
     with context.read() as session:
         scope = open_scope(session.connection(), context, chosen)
-        if figure.arm and not scope.sees_arm:
+        if figure.arm and not scope.by_arm:
             raise Refused("unknown_figure", field="arm", allowed=())
         connection = session.connection()
         readable = frozenset(

@@ -6,6 +6,7 @@ from datetime import date
 
 from sqlalchemy.engine import Connection
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.plans.plan import RANDOMISATION, Plan
 from app.domain.records.access import Permission
 from app.domain.refusal import Refused
@@ -34,7 +35,8 @@ class ReportScope:
     """A study as this reader may report on it. `chosen` are the sites that are counted, None for all.
 
     `plans` are the versions that the study has followed, the present one first: it has forms of each.
-    `sees_arm`: at each of these sites they may see the arm.
+    `by_arm`: at each of these sites they may see the arm, so that figures are told by it. `shows_arm`: what
+    would reveal it is counted with the rest, as in every plan that is not blinded.
     """
 
     study_id: int
@@ -43,7 +45,8 @@ class ReportScope:
     studies: tuple[str, ...]
     sites: tuple[StaffSite, ...]
     chosen: tuple[int, ...] | None
-    sees_arm: bool
+    by_arm: bool
+    shows_arm: bool
     filter: ReportFilter
 
     @property
@@ -80,8 +83,8 @@ class ReportScope:
             first=self.filter.first,
             last=self.filter.last,
             randomises=self.randomises,
-            shows_arm=self.sees_arm or not self.plan.blinded,
-            by_arm=self.sees_arm,
+            shows_arm=self.shows_arm,
+            by_arm=self.by_arm,
             diary=self.plan.diary.series if self.plan.diary else "",
         )
 
@@ -127,6 +130,7 @@ def open_scope(
     plans = sites[0].list_plans(context.installation.library)
     if chosen.visit and chosen.visit not in list_visits(*plans):
         raise Refused("unknown_visit", field="visit", allowed=list_visits(*plans))
+    keys = tuple(site.site_id for site in counted)
     everywhere = not chosen.site and (study_id, None) in context.actor.reach(permission)
     return ReportScope(
         study_id=study_id,
@@ -134,7 +138,8 @@ def open_scope(
         plans=plans,
         studies=studies,
         sites=sites,
-        chosen=None if everywhere else tuple(site.site_id for site in counted),
-        sees_arm=all(context.actor.may(Permission.ARM_SEE, study_id, site.site_id) for site in counted),
+        chosen=None if everywhere else keys,
+        by_arm=all(context.actor.may(Permission.ARM_SEE, study_id, key) for key in keys),
+        shows_arm=sees_arm(context.actor, plans[0], study_id, *keys),
         filter=chosen,
     )

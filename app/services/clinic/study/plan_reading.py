@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.plans.outline.hidden_arms import hide_arms
 from app.domain.plans.plan import Plan
 from app.domain.records.access import Permission
@@ -50,8 +51,7 @@ def read_plans(context: StaffContext, study: str) -> ReadablePlans:
         key=lambda plan: [int(part) for part in plan.version.split(".")],
     )
     reached = [site for each, site in context.actor.reach(Permission.PLAN_SEE) if each == study_id]
-    sees = all(context.actor.may(Permission.ARM_SEE, study_id, site) for site in reached)
-    hides = not sees and any(plan.blinded for plan in plans)
+    hides = not all(sees_arm(context.actor, plan, study_id, *reached) for plan in plans)
     zones = (*(plan.zone for plan in plans), *(site.zone for site in sites if site.study_id == study_id))
     versions = {plan.version: hide_arms(plan) if hides else plan for plan in plans}
     return ReadablePlans(study, versions, current, hides, tuple(dict.fromkeys(zones)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.desk.diary_gaps import DiaryEntry, DiaryGap, find_diary_gaps
 from app.domain.plans.plan import DiaryRule, weekly_codes
 from app.domain.records.access import Permission
@@ -85,10 +86,10 @@ def _find_diary(context: StaffContext, sites: Mapping[int, StaffSite]) -> DiaryR
 
 
 def _search(context: StaffContext, sites: Mapping[int, StaffSite], diary: DiaryRule) -> DiarySearch:
-    first, actor = next(iter(sites.values())), context.actor
-    blinded = context.installation.library.plan(first.study, first.plan_version).blinded
-    sees_arm = all(actor.may(Permission.ARM_SEE, each.study_id, each.site_id) for each in sites.values())
-    return DiarySearch(tuple(sites), diary.series, context.at, blinded and not sees_arm)
+    first = next(iter(sites.values()))
+    plan = context.installation.library.plan(first.study, first.plan_version)
+    hides_arm = not sees_arm(context.actor, plan, first.study_id, *sites)
+    return DiarySearch(tuple(sites), diary.series, context.at, hides_arm)
 
 
 def _gaps(weekly: Collection[str], days: Iterable[UnexplainedDay]) -> tuple[DiaryGap, ...]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.plans.plan import Plan
-from app.domain.records.access import Permission
 from app.domain.today.reasons import WorkReason, find_reasons
 from app.services.clinic.today.rows import TodaySnooze, find_snooze, participant_facts
 from app.services.core.context import StaffContext
@@ -48,8 +48,7 @@ def find_participant_reasons(
 
 def _find_work(context: StaffContext, session: Session, participant: Participant) -> ParticipantWork:
     plan = get_plan_of(context.installation, session, participant)
-    sees_arm = context.actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id)
-    hides_arm = plan.blinded and not sees_arm
+    hides_arm = not sees_arm(context.actor, plan, participant.study_id, participant.site_id)
     plans = (plan, *list_plans(context.installation, session, participant.study_id))
     connection = session.connection()
     locked = key_of(participant) in find_throttled_participants(connection, context.at)

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy.engine import Connection
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.instruments.duration import count_certain
 from app.domain.plans.reminders import is_staff_hour
 from app.domain.plans.windows import local_day
@@ -179,14 +180,14 @@ def _search(
     first = sites[0]
     plans = first.list_plans(context.installation.library)
     plan = plans[0]
-    sees_arm = all(context.actor.may(Permission.ARM_SEE, site.study_id, site.site_id) for site in sites)
+    keys = tuple(site.site_id for site in sites)
     return TodaySearch(
         study_id=first.study_id,
         plan=plan,
         earlier=plans[1:],
-        sites=tuple(site.site_id for site in sites),
+        sites=keys,
         at=context.at,
-        hides_arm=plan.blinded and not sees_arm,
+        hides_arm=not sees_arm(context.actor, plan, first.study_id, *keys),
         subject=criteria.search.strip(),
         language=criteria.language,
         locked=locked,
