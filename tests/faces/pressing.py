@@ -13,7 +13,8 @@ from app.services.core.installation import Installation
 from app.storage.tables import metadata
 from app.storage.tables.participants import Contact
 from app.web.acts import FIELD
-from tests.applications import fresh_page_key, visitor
+from tests.applications import visitor
+from tests.browsers import fresh_page_key
 from tests.faces.callers import SiteFixture, caller
 from tests.faces.rights import Who
 from tests.services.people import START

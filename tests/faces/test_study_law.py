@@ -17,7 +17,7 @@ from app.domain.records.access import Permission, Role
 from app.storage.tables.participants import TeamRequest
 from app.web import urls
 from app.web.permissions import ROUTES, CallerKind
-from tests.applications import Browser
+from tests.browsers import Browser
 from tests.faces.desk_pages import day_in, page
 from tests.faces.two_studies import (
     CODE,

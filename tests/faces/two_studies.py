@@ -16,7 +16,8 @@ from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.studies import SiteEntry, create_staff, grant_role, load_study, open_site
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.tables.studies import Site
-from tests.applications import Browser, Clock, application, visitor
+from tests.applications import Clock, application, visitor
+from tests.browsers import Browser
 from tests.faces.callers import PASSWORD
 from tests.services.beginnings import grown
 from tests.services.people import START, Person, enrolled, enrolment
