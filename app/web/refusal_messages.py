@@ -137,7 +137,6 @@ MESSAGES: Mapping[str, RefusalMessage] = {
     "demo_takes_no_pack": conflict(N_("A demonstration never shows licensed wording.")),
     "pack_of_other_study": conflict(N_("This pack is licensed to the study %(study)s.")),
     "not_in_plan": conflict(N_("The plan does not use %(instrument)s. It uses: %(allowed)s.")),
-    "unknown_wording": absent("unknown-wording"),
     "older_plan": conflict(
         N_("This study follows version %(present)s of its plan, and none that is older (%(version)s).")
     ),

@@ -79,7 +79,6 @@ ADQS = DatasetTable(
     """),
     arm_columns=frozenset({"TRTP"}),
 )
-_SENT = "submitted"
 _PHANTOM = frozenset({"missed", "excused", "not_expected"})
 """States of a form of which a record says that and why there is nothing."""
 

@@ -14,7 +14,6 @@ from app.domain.datasets.formats.spelling import REPEATED, CellTooWide, FileCont
 from app.domain.datasets.tables import Column, ColumnKind, DatasetTable, Row, Value
 
 CARD = 80
-LONGEST_TEXT = 200
 MISSING = b"\x2e" + bytes(7)
 """A number that is not there."""
 _EPOCH = date(1960, 1, 1)
