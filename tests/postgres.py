@@ -2,8 +2,8 @@
 
 Where it comes from, in this order: the address in TEST_POSTGRES_URL (a server for tests
 alone, with a superuser), the system's binaries, the binaries inside a development wheel.
-A server started here listens on a Unix socket in a private folder. A small frame stands
-between: when this process ends, however it ends, its pipe closes and the frame stops the
+A server started here listens on a Unix socket in a private folder. A small shell stands
+between: when this process ends, however it ends, its pipe closes and the shell stops the
 server and removes the folder.
 """
 

@@ -14,7 +14,7 @@ from app.web.pages.system_pages import AboutPage, StartPage
 from tests.markup import Element, parsed
 from tests.pseudo import Pseudo
 
-SHELL = PageFrame(ENGLISH.tag, ENGLISH.dir, ENGLISH.code, demo=True, version="1.2.3", static_root="/static/0")
+FRAME = PageFrame(ENGLISH.tag, ENGLISH.dir, ENGLISH.code, demo=True, version="1.2.3", static_root="/static/0")
 NAMES = {
     "",
     "Daybook",
@@ -49,6 +49,6 @@ def marked_pages() -> Pages:
 
 @pytest.mark.parametrize("page", PAGES, ids=repr)
 def test_every_sentence_can_be_translated(page: Page) -> None:
-    shown = re.sub(r"⟦[^⟧]*⟧", "", marked_pages().text(page, SHELL))
+    shown = re.sub(r"⟦[^⟧]*⟧", "", marked_pages().text(page, FRAME))
     left = [word for word in words(parsed(shown)) if word.strip("- ") not in NAMES]
     assert left == []

@@ -1,4 +1,4 @@
-"""`daybook demo` from the frame: made once, kept, served, and open to everybody whom it prints."""
+"""`daybook demo` from the shell: made once, kept, served, and open to everybody whom it prints."""
 
 import base64
 import json

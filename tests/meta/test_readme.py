@@ -12,7 +12,8 @@ from tests.meta.sources import ROOT
 
 DEMO = "sh .ci/setup && .venv/bin/daybook demo"
 TESTS = "sh .ci/setup dev && .venv/bin/python -m tests"
-BLOCK = re.compile(r"^```(?:sh|frame|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(?:sh|shell|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`((?:[\w./]+/)?daybook [^`]+)`")
 PROGRAM = re.compile(r"^(?:\S*/)?daybook$")
 ENDS = {"&&", "||", "|", ";", ">", ">>", "<", "2>", "&"}
 
@@ -23,8 +24,13 @@ def _lines(document: Path) -> Iterator[str]:
 
 
 def _quoted(document: Path) -> Iterator[list[str]]:
-    """The arguments of each call of the program in the document's frame blocks."""
-    for line in _lines(document):
+    """The arguments of each call of the program: in the document's shell blocks, and in its sentences.
+
+    A sentence that names a command without options speaks of it and shows no call.
+    """
+    text = document.read_text(encoding="utf-8")
+    inline = (line for line in INLINE.findall(BLOCK.sub("", text)) if " --" in line)
+    for line in (*_lines(document), *inline):
         words = shlex.split(line.removeprefix("$ "), comments=True)
         for start, word in enumerate(words):
             begins = start == 0 or words[start - 1] in ENDS or "=" in words[start - 1]

@@ -68,8 +68,7 @@ def test_every_constant_is_read() -> None:
         f"{module.relative_to(ROOT)}: {name}"
         for module in modules("app")
         for name in _CONSTANT.findall(module.read_text("utf-8"))
-        if words[module][name] == 1 and not any(
-            _module_name(module) in each for each in readers[name] if each is not words[module]
-        )
+        if words[module][name] == 1
+        and not any(_module_name(module) in each for each in readers[name] if each is not words[module])
     ]
     assert unread == []
