@@ -348,11 +348,12 @@ def _require_reach(
 
 
 def _refuse_permission(request: Request, permission: Permission, frame: DeskFrame) -> Refused:
-    """What says which permission is missing, in words, and in which study."""
+    """What says which permission is missing, in words, and in which study; or that no role is left at all."""
+    if frame.study is None:
+        return Refused("no_role")
     pages: Pages = request.app.state.pages
     words = pages.word(name_permission(permission), frame)
-    study = frame.study.name if frame.study else "–"
-    return Refused("permission_missing", permission=words, study=study)
+    return Refused("permission_missing", permission=words, study=frame.study.name)
 
 
 def _to_sign_in(request: Request, fields: Mapping[str, str]) -> Exception:

@@ -28,6 +28,14 @@ MESSAGES: Mapping[str, RefusalMessage] = {
         ),
         "forbidden",
     ),
+    "no_role": RefusalMessage(
+        403,
+        N_(
+            "You have no role at the moment: none was given yet, or it ended."
+            " An administrator can give you one."
+        ),
+        "forbidden",
+    ),
     "too_large": RefusalMessage(413, N_("This is too large."), "too-large"),
     "not_allowed": RefusalMessage(405, N_("This page cannot be used in this way."), "method-not-allowed"),
     "page_outdated": conflict(

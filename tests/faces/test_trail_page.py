@@ -209,4 +209,6 @@ def test_a_grant_that_ended_is_as_if_it_were_not_there(clinic: ClinicFixture) ->
     clinic.clock.forward(minutes=20)
     ended = [monitor.get(url).status_code for url in ("/desk/trail", "/desk/trail/entries.csv")]
     assert ended == [403, 403]
+    start = monitor.get("/desk")  # no list of nobody, which would say that nothing is to be done
+    assert (start.status_code, "You have no role at the moment" in start.text) == (403, True)
     assert looks(clinic) == [AuditEvent.TRAIL_VIEWED]

@@ -40,6 +40,10 @@ def test_a_review_is_of_what_was_seen_and_the_report_is_safe(desk: Desk) -> None
         4,
         "all work here",
     )
+    # The same page once more is of no use; whoever saw that review may record the next.
+    again = digest_access(people)
+    assert refused(lambda: record_review(desk.context(), STUDY, again, "once more")) == "review_recorded"
+    record_review(desk.context(), STUDY, again, "three months later", review.review_id)
     report = write_access_report(desk.context(), STUDY)
     assert "'=HYPERLINK(1),zhao@example.org,nurse,0571" in report
     assert report.count("\r\n") == 5

@@ -115,7 +115,7 @@ def test_an_address_belongs_to_one_person_for_ever(desk: Desk) -> None:
     disable_person(desk.context(), issued.staff_id, "left")
     assert refused(desk.invite) == "staff_exists"
     assert refused(lambda: desk.join(issued)) == "unknown_join_link"
-    assert refused(lambda: disable_person(desk.context(), issued.staff_id, "left")) == "staff_disabled"
+    assert refused(lambda: disable_person(desk.context(), issued.staff_id, "left")) == "already_disabled"
     assert (
         refused(lambda: reset_person(desk.context(), issued.staff_id, LinkPurpose.BOTH, "x"))
         == "staff_disabled"

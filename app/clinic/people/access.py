@@ -22,7 +22,7 @@ from app.services.people.access_review import (
     write_access_report,
 )
 from app.services.people.managed_people import list_study_people
-from app.web.form_fields import ActCode, ActWords
+from app.web.form_fields import ActCode, ActWords, parse_number
 from app.web.pages.rendering import Pages
 from app.web.urls import ACCESS_REPORT, ACCESS_REVIEW, ROLE_MATRIX
 
@@ -66,9 +66,11 @@ def show_access(desk: SignedInRequest, done: str = "") -> Response:
 
 
 @router.post(ACCESS_REVIEW)
-def record_access_review(desk: SignedInRequest, listed: ActCode = "", notes: ActWords = "") -> Response:
+def record_access_review(
+    desk: SignedInRequest, listed: ActCode = "", seen: ActCode = "", notes: ActWords = ""
+) -> Response:
     try:
-        record_review(desk.context, desk.study_code, listed, notes)
+        record_review(desk.context, desk.study_code, listed, notes, parse_number(seen or "0", "seen"))
     except Refused as refused:
         faults = list_faults(desk, refused, FIELD_WORDS)
         return desk.show(replace(_page(desk, notes=notes), faults=faults), refused)

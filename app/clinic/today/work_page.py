@@ -143,8 +143,11 @@ async def show_today(request: Request) -> Response:
 
 
 def _show_today(desk: StaffRequest) -> Response:
+    """The list, or where the menu of this colleague begins. Raises Refused("no_role")."""
     typed = read_query(desk.request, **LONGEST, after=80)
     query, done = build_query(typed), desk.request.query_params.get("done", "")
+    if not desk.actor.permissions:
+        raise Refused("no_role")  # an empty list would say that nobody needs them
     first = list_menu(desk.actor)[:1]
     reads = desk.actor.reach(Permission.PARTICIPANT_SEE) and has_filters(desk.request)
     if first and first[0].address != DESK and not reads:

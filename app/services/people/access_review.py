@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.people.names import check_notes
@@ -41,6 +42,7 @@ _HEADS = (
 class ReviewRecord:
     """That somebody looked through who has access, when, how much there was, and what they noted."""
 
+    review_id: int
     reviewed_at: datetime
     reviewed_by: str
     people: int
@@ -57,6 +59,7 @@ def list_reviews(context: StaffContext, study: str) -> tuple[ReviewRecord, ...]:
         names = find_staff_names(session, [each.reviewed_by for each in rows])
         return tuple(
             ReviewRecord(
+                key_of(each),
                 each.reviewed_at,
                 names.get(each.reviewed_by, each.reviewed_by),
                 each.people,
@@ -80,12 +83,13 @@ def digest_access(people: Sequence[StaffPerson]) -> str:
     )
 
 
-def record_review(context: StaffContext, study: str, listed: str, notes: str) -> None:
-    """Record that the list was looked through. `listed` is the digest of what the person saw.
+def record_review(context: StaffContext, study: str, listed: str, notes: str, seen: int = 0) -> None:
+    """Record that the list was looked through. `listed` is the digest of what the person saw, and `seen` the
+    newest review that stood beside it; 0 for none.
 
     A review is of the whole study, and only who administers all of it saw everybody. Raises Refused:
-    "unknown_study", "beyond_your_sites", "access_changed" when the list is another one by now, or as
-    `check_notes`.
+    "unknown_study", "beyond_your_sites", "access_changed" when the list is another one by now,
+    "review_recorded" when somebody recorded one meanwhile, or as `check_notes`.
     """
     notes = check_notes(notes, "notes")
     with context.unit_of_work() as work:
@@ -95,6 +99,9 @@ def record_review(context: StaffContext, study: str, listed: str, notes: str) ->
         people = list_study_people(context.inside(work), study)
         if digest_access(people) != listed:
             raise Refused("access_changed")
+        newest = select(sa.func.max(col(AccessReview.id))).where(AccessReview.study_id == row.id)
+        if (work.session.exec(newest).one() or 0) != seen:
+            raise Refused("review_recorded")
         counted = [each for each in people if each.in_force]
         work.session.add(
             AccessReview(

@@ -236,7 +236,7 @@ def grant_role(
 def disable_staff(context: StaffContext, email: str, reason: str) -> None:
     """Disable an account; its sessions and links end at once (IAM-06).
 
-    Raises Refused: "unknown_staff", "own_account", "staff_disabled", "last_admin", or as `check_reason`.
+    Raises Refused: "unknown_staff", "own_account", "already_disabled", "last_admin", or as `check_reason`.
     """
     reason = check_reason(reason)
     with context.unit_of_work() as work:
@@ -245,7 +245,7 @@ def disable_staff(context: StaffContext, email: str, reason: str) -> None:
         if is_self(context, key_of(staff)):
             raise Refused("own_account")
         if staff.disabled_at is not None:
-            raise Refused("staff_disabled")
+            raise Refused("already_disabled")
         require_remaining_admin(work, key_of(staff))
         staff.disabled_at = context.at
         end_sessions(work, key_of(staff))

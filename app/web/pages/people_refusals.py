@@ -60,6 +60,7 @@ PEOPLE_REFUSALS: Mapping[str, RefusalMessage] = {
     "last_admin": conflict(
         N_("This is the last administrator of %(study)s. Give someone else that role first.")
     ),
+    "already_disabled": conflict(N_("This account is disabled already.")),
     "staff_disabled": conflict(N_("This account is disabled. Enable it first.")),
     "sign_in_not_set_up": conflict(
         N_(
@@ -89,6 +90,9 @@ PEOPLE_REFUSALS: Mapping[str, RefusalMessage] = {
     "unknown_passkey": conflict(N_("This passkey has already been removed.")),
     "access_changed": conflict(
         N_("Somebody's access changed since you were shown this. Look at the list as it is now.")
+    ),
+    "review_recorded": conflict(
+        N_("A review was recorded since you were shown this. Look at it before you record another one.")
     ),
     "unknown_join_link": gone(N_("This link does not work. Ask your administrator for a new one.")),
     "link_used": gone(
