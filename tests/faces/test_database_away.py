@@ -14,7 +14,8 @@ from httpx2 import ASGITransport, AsyncClient, Response
 
 from app.storage.database.limits import POOL_SIZE
 from tests import postgres
-from tests.applications import BASE_URL, Clock, application
+from tests.applications import Clock, application
+from tests.browsers import BASE_URL
 from tests.coroutines import run_apart
 from tests.faces.edc_caller import REGISTER, STUDY, signed_in
 from tests.faces.visitors import Phone, event, heading, invited, newcomer

@@ -12,7 +12,8 @@ from starlette.requests import HTTPConnection
 
 from app.services.core.throttling import TRIES
 from app.web.middleware.forwarding import TrustedProxies, find_source
-from tests.applications import BASE_URL, Clock, application
+from tests.applications import Clock, application
+from tests.browsers import BASE_URL
 
 PROXIES = ("127.0.0.1", "10.0.0.7", "10.0.0.8", "2001:db8:1::9")
 STRANGERS = ("203.0.113.9", "198.51.100.1", "2001:db8:2::1")

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.clinic.enrolment import draw_qr
-from tests.applications import BASE_URL, visitor
+from tests.applications import visitor
+from tests.browsers import BASE_URL
 from tests.faces.callers import SiteFixture, caller
 from tests.faces.rights import Who
 from tests.markup import Element, parsed

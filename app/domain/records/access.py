@@ -194,7 +194,7 @@ class Actor:
         return replace(self, grants=tuple(each for each in self.grants if each.study_id == study_id))
 
     def on_route(self, permission: Permission | None) -> "Actor":
-        """The same actor on a route that asks this permission."""
+        """This actor on a route that asks this permission."""
         return replace(self, route_permission=permission)
 
     @property
