@@ -64,12 +64,23 @@ from app.storage.row_changes import study_chain
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.studies import Site
 from tests.services.edc_session import caller_of, request_about
-from tests.services.people import START, Person, colleague, enrolment, library, qlq, site_entry
+from tests.services.people import (
+    START,
+    Person,
+    colleague,
+    enrolment,
+    library,
+    qlq,
+    site_entry,
+    with_short_diary,
+)
 from tests.services.stale_next_due import find_stale_next_due
 
 VERIFIER = Path(__file__).parents[2] / "docs" / "manual" / "edc_verify.py"
 TODAY = START.date()
 WRITERS, EACH = 8, 6
+POLLING = 0.002
+"""Seconds between two pulls of the reader: several come between two events."""
 
 
 def body(language: str = "en", on: date = TODAY) -> ParticipantBody:
@@ -274,7 +285,7 @@ def alone(url: str) -> tuple[Installation, EdcClientSession]:
     made = Installation(engine, library(), secret_box, "https://d.test", "0")
     load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
     open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-    return made, caller_of(made)
+    return with_short_diary(made), caller_of(made)
 
 
 @pytest.mark.slow
@@ -294,7 +305,7 @@ def test_eight_writers_and_a_polling_reader_skip_nothing(migrated_postgres_url: 
     def poll() -> None:
         after, last = 0, False
         while not last:
-            last = done.is_set()
+            last = done.wait(POLLING)
             page = pull_changes(EdcContext(made, caller, START), FeedQuery(after, 7))
             while page.lines:
                 held.extend(page.lines)

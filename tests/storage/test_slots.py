@@ -95,10 +95,10 @@ def test_the_twin_equals_the_pure_function(
     ]
     keys = [slot.id for slot in slots]
     with Session(engine) as session:
+        moment = sa.bindparam("now", type_=sa.inspect(Slot).columns.opens_at.type)
+        statement = sa.select(col(Slot.id), status_expression(moment)).where(col(Slot.id).in_(keys))
         for now in [*others, *edges]:
-            moment = sa.literal(now, type_=sa.inspect(Slot).columns.opens_at.type)
-            statement = sa.select(col(Slot.id), status_expression(moment)).where(col(Slot.id).in_(keys))
-            told = {row[0]: row[1] for row in session.execute(statement)}
+            told = {row[0]: row[1] for row in session.execute(statement, {"now": now})}
             assert told == {slot.id: slot_status(slot, now).value for slot in slots}
     for slot in slots:
         turns = sorted({at - timedelta(days=99), *list_slot_transitions(slot), at + timedelta(days=99)})
