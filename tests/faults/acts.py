@@ -76,7 +76,7 @@ def _restart_phone(_made: Interleaving, phone: Phone, _act: Act) -> None:
 def _back(_made: Interleaving, phone: Phone, _act: Act) -> None:
     seen = phone.screen()
     if seen.kind == "form" and phone.page:
-        phone.tap(phone.page.locator("#back"))
+        phone.tap(phone.page.locator("#back"), seen)
         phone.take_back()
 
 

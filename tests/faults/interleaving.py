@@ -51,12 +51,13 @@ class Interleaving:
         if self.case.keeping is Keeping.forms and phone.online and not phone.settled:
             self.attempt(phone.settle)
         before, held = len(self.ledger.events()), self.ledger.draft()
-        seen = phone.screen() if phone.screen().kind == "pin" else phone.visit(f"/f/{phone.slot}")
+        seen = phone.screen()
+        if seen.kind != "pin":
+            seen = phone.visit(f"/f/{phone.slot}")
         for _ in range(3):
-            if seen.kind == "pin":
-                self.attempt(phone.confirm)
-            elif seen.kind == "begin":
-                self.attempt(phone.begin)
+            if seen.kind not in ("pin", "begin"):
+                break
+            self.attempt(phone.confirm if seen.kind == "pin" else phone.begin)
             seen = phone.screen()
         if seen.kind == "form":
             self.compare(phone, seen, held, before)
@@ -120,11 +121,11 @@ class Interleaving:
             return
         if seen.reviews and phone.page:
             rows = phone.page.locator("#rows a")
-            phone.tap(rows.nth((value - 1) % max(rows.count(), 1)))
-            phone.take_back()
-        self.note(f"   {phone.name} answers {phone.screen().heading} {value}")
-        phone.choose(value)
-        phone.next()
+            phone.tap(rows.nth((value - 1) % max(rows.count(), 1)), seen)
+            seen = phone.take_back()
+        self.note(f"   {phone.name} answers {seen.heading} {value}")
+        phone.choose(seen, value)
+        phone.next(seen)
 
     def finish(self, phone: Phone, value: int) -> Screen:
         """Answer what is still open, and come to the review."""
@@ -135,14 +136,15 @@ class Interleaving:
                 return seen
             item = phone.asked(seen.heading)
             if item and not phone.answered(item):
-                phone.choose(1 + (value + number) % 4)
-            phone.next()
+                phone.choose(seen, 1 + (value + number) % 4)
+            phone.next(seen)
         self.fault(f"{phone.name}: no way to the review")
         return seen
 
     def send(self, phone: Phone, value: int) -> None:
-        if self.finish(phone, value).reviews:
-            phone.send()
+        seen = self.finish(phone, value)
+        if seen.reviews:
+            phone.send(seen)
 
     def soon(self, is_true: Callable[[Screen], bool], phone: Phone, turns: int = SOON) -> bool:
         """Whether the screen comes to this within so many turns of the page in which nothing is under way.

@@ -49,6 +49,8 @@ class Phone:
     page: Page | None = None
     settled: bool = False
     """Whether the worker was given the time to come."""
+    begins_ahead: str = ""
+    """By how much the clock of a new page is ahead, as its browser was told last."""
 
     @property
     def promised(self) -> list[tuple[str, AnswerValue]]:
@@ -72,7 +74,7 @@ class Phone:
         context.add_init_script(phone_script(keeps=self.keeps))
         context.add_cookies([{"name": "device", "value": self.cookie, "url": self.world.url}])
         self.watch.attach(context)
-        self.context = context
+        self.context, self.begins_ahead = context, ""
         self.set_clock()
         context.set_offline(not self.online)
         return context
@@ -93,14 +95,23 @@ class Phone:
         return stored
 
     def set_clock(self) -> None:
-        """Show the world's time, and be as wrong as ever."""
-        if self.context is None:
-            return
-        ahead = AHEAD.format(ms=int((self.world.ahead + self.wrong_by) * 1000))
-        self.context.add_init_script(ahead)
-        for page in self.context.pages:
-            with suppress(Error):  # a page that is being left; the next one reads it for itself
-                page.evaluate(ahead)
+        """Show the world's time, and be as wrong as ever, on this page and on those that come."""
+        self._begin_ahead()
+        for page in self.context.pages if self.context else ():
+            self._move_clock(page)
+
+    def _begin_ahead(self) -> None:
+        if self.context and self.begins_ahead != self._ahead:
+            self.begins_ahead = self._ahead
+            self.context.add_init_script(self._ahead)
+
+    def _move_clock(self, page: Page) -> None:
+        with suppress(Error):  # a page that is being left; the next one reads it for itself
+            page.evaluate(self._ahead)
+
+    @property
+    def _ahead(self) -> str:
+        return AHEAD.format(ms=int((self.world.ahead + self.wrong_by) * 1000))
 
     def by_the_world(self, shown: datetime) -> datetime:
         """When it really was that this phone's clock showed this."""
@@ -116,6 +127,7 @@ class Phone:
         context = self.context or self.switch_on()
         self.page = self.page or context.new_page()
         self.watch.forget_page()
+        self._begin_ahead()
         with self.leaving():
             try:
                 self.page.goto(f"{self.world.url}{path}")
@@ -216,10 +228,10 @@ class Phone:
         """Whether an answer to it stands on the form; that it is ticked in a list is none yet."""
         return self.checked().get(item.code, OPEN) != OPEN
 
-    def choose(self, drawn: int) -> None:
-        """Answer the question on the screen: tap an option of it, or type."""
+    def choose(self, seen: Screen, drawn: int) -> None:
+        """Answer the question on the screen that was just looked at: tap an option of it, or type."""
         assert self.page
-        item = self.asked(self.screen().heading)
+        item = self.asked(seen.heading)
         if item is None:
             return  # the thanks came while the finger was on its way
         before = self.checked()
@@ -257,9 +269,12 @@ class Phone:
     def _shows(self, item: Asked, value: AnswerValue) -> bool:
         return self.screen().kind == "form" and self.checked().get(item.code) == value
 
-    def tap(self, target: Locator) -> bool:
-        """Tap it; False when the page has gone on and there is nothing to tap any more."""
-        before = self.screen()
+    def tap(self, target: Locator, seen: Screen | None = None) -> bool:
+        """Tap it; False when the page has gone on and there is nothing to tap any more.
+
+        `seen` is the screen, where it was just looked at.
+        """
+        before = seen or self.screen()
 
         def is_done(now: Screen) -> bool:
             return now.clicks > before.clicks or now.born != before.born
@@ -292,19 +307,19 @@ class Phone:
                 raise
             self.page.wait_for_load_state()
 
-    def next(self) -> None:
-        """Tap Next, a little later than the last time: the phone's clock tells."""
+    def next(self, seen: Screen) -> None:
+        """Tap Next on this screen, a little later than the last time: the phone's clock tells."""
         assert self.page
-        item = self.asked(self.screen().heading)
+        item = self.asked(seen.heading)
         asks_list = item is not None and item.kind is Kind.list and not self.answered(item)
         self.world.forward(seconds=1)
-        self.set_clock()
+        self._move_clock(self.page)
         self.tap(self.page.locator("#next"))
         if item and asks_list and self.screen().kind == "form" and self.checked().get(item.code) == 1:
             self.given.append((item.code, 1))  # Next says of a list that it was gone through
 
-    def send(self) -> None:
-        """Tap Send on the review, and remember what it showed.
+    def send(self, seen: Screen) -> None:
+        """Tap Send on this review, and remember what it showed.
 
         A second tap may find the review gone, because the first one has sent it: then it shows nothing new.
         """
@@ -312,12 +327,14 @@ class Phone:
         rows = [(self.asked(words), label) for words, label in self.page.evaluate(REVIEWED)]
         if rows:
             self.reviewed = read_review(self.form, [(item, label) for item, label in rows if item])
-        self.next()
+        self.next(seen)
 
-    def take_back(self) -> None:
+    def take_back(self) -> Screen:
         """Whoever goes from the review to a question does not want to have sent any more."""
-        if not self.screen().reviews:
+        seen = self.screen()
+        if not seen.reviews:
             self.watch.sending_failed = False
+        return seen
 
     def confirm(self) -> None:
         """Give the PIN that the page asks for."""
