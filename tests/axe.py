@@ -1,8 +1,10 @@
-"""axe in a page of ours: injected once for each document, and telling only what is wrong.
+"""axe in a page of ours: sent once to each browser context, and telling only what is wrong.
 
 `Axe.run` of axe-playwright-python sends half a megabyte of script with every call; a page is audited
 more than once, and that script was most of what an audit cost.
 """
+
+from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
@@ -10,8 +12,13 @@ from playwright.sync_api import Page
 COLOURS = ("color-contrast", "link-in-text-block")
 """The rules whose result depends on the colour scheme."""
 
-_SCRIPT: str = Axe().axe_script
+_SCRIPT: str = f"window.loadAxe = () => {{\n{Axe().axe_script}\n}};"
+"""Stands in every document of a context that was audited once; the browser has parsed it by then."""
 _AUDIT = """async (rules) => {
+  if (!window.axe) {
+    if (!window.loadAxe) { return null; }
+    window.loadAxe();
+  }
   const options = {resultTypes: ['violations']};
   if (rules.length) { options.runOnly = {type: 'rule', values: rules}; }
   const found = await axe.run(document, options);
@@ -21,6 +28,9 @@ _AUDIT = """async (rules) => {
 
 def audit(tab: Page, rules: tuple[str, ...] = ()) -> list[tuple[str, str]]:
     """Every violation, best practices with them, as rule and first element; `rules` are all if empty."""
-    if not tab.evaluate("'axe' in window"):
+    found: Any = tab.evaluate(_AUDIT, list(rules))
+    if found is None:
+        tab.context.add_init_script(_SCRIPT)
         tab.evaluate(_SCRIPT)
-    return [(rule, element) for rule, element in tab.evaluate(_AUDIT, list(rules))]
+        found = tab.evaluate(_AUDIT, list(rules))
+    return [(rule, element) for rule, element in found]

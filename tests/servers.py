@@ -18,6 +18,9 @@ from starlette.types import ASGIApp
 
 _PATIENCE_SECONDS = 300.0
 """Only against hanging."""
+# No sandbox: tests may run as root, and they open our own pages only. A page of a test is gone before its
+# scripts have repaid what it costs to optimise them; axe began anew on every page.
+_LAUNCH = ("--no-sandbox", "--js-flags=--no-turbofan --no-maglev --single-threaded-gc")
 
 
 @contextmanager
@@ -117,8 +120,7 @@ def chromium() -> Iterator[Browser]:
     if program is None:
         raise RuntimeError("no chromium on this machine: on Debian, as root, `sh .ci/setup dev` installs it")
     with sync_playwright() as driver:
-        # No sandbox: tests may run as root, and they open our own pages only.
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=program, args=_LAUNCH)
         yield browser
         browser.close()
 
