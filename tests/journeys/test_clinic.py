@@ -48,7 +48,7 @@ def check_sound_at_each_width(page: Page) -> None:
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_every_page_is_sound(chromium: Browser, served: ServedDesk, language: str) -> None:
     context = chromium.new_context(viewport={"width": WIDTHS[-1], "height": 800}, locale="en-GB")
-    page = served.sign_in(context, EMAIL)
+    page = served.come_in(context, EMAIL)
     if language == "zh_CN":
         page.click("form[action='/desk/language'] button")
     check_sound_at_each_width(page)
@@ -121,7 +121,7 @@ def test_a_filter_swaps_the_list_in_place_and_keeps_the_address(
     chromium: Browser, served: ServedDesk
 ) -> None:
     context = chromium.new_context(locale="en-GB")
-    page = served.sign_in(context, EMAIL)
+    page = served.come_in(context, EMAIL)
     assert page.locator("#work tbody tr").count() == 2
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -142,7 +142,7 @@ def test_a_filter_swaps_the_list_in_place_and_keeps_the_address(
 def test_a_call_is_logged_from_its_row(chromium: Browser, served: ServedDesk, scripts: bool) -> None:
     """With keys alone where there are scripts: the form opens under its row, and the focus goes there."""
     context = chromium.new_context(java_script_enabled=scripts, locale="en-GB")
-    page = served.sign_in(context, EMAIL)
+    page = served.come_in(context, EMAIL)
     assert "Asked for a call" in page.inner_text("#work tbody tr:first-child")
     if scripts:
         page.keyboard.press("j")
@@ -185,7 +185,7 @@ def choose_two_before_the_first_answers(page: Page) -> None:
 @pytest.mark.slow
 def test_one_form_is_open_at_a_time(chromium: Browser, served: ServedDesk) -> None:
     context = chromium.new_context(locale="en-GB")
-    page = served.sign_in(context, EMAIL)
+    page = served.come_in(context, EMAIL)
     choose_two_before_the_first_answers(page)
     under = page.locator("tr.under")
     expect(under).to_have_count(1)
@@ -204,7 +204,7 @@ def test_one_form_is_open_at_a_time(chromium: Browser, served: ServedDesk) -> No
 def test_an_open_form_loses_nothing_unasked(chromium: Browser, served: ServedDesk) -> None:
     """Words are typed; then another row and site are chosen, and the network and the server fail."""
     context = chromium.new_context(locale="en-GB")
-    page = served.sign_in(context, EMAIL)
+    page = served.come_in(context, EMAIL)
     log_call(page, 1)
     under, note = page.locator("tr.under"), page.locator("tr.under [name=note]")
     second = page.locator("#work tbody tr:not(.under)").nth(1).locator("[data-open]").inner_text()
@@ -245,7 +245,7 @@ def test_an_old_list_is_asked_for_again_but_not_over_what_is_typed(
     chromium: Browser, served: ServedDesk
 ) -> None:
     context = chromium.new_context(locale="en-GB")
-    page = served.sign_in(context, EMAIL)
+    page = served.come_in(context, EMAIL)
     documents: list[str] = []
     page.on("request", lambda each: documents.append(each.url) if each.resource_type == "document" else None)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # a list of this minute is not old
@@ -274,7 +274,7 @@ def test_an_old_list_is_asked_for_again_but_not_over_what_is_typed(
 @pytest.mark.slow
 def test_a_note_survives_the_end_of_the_session(chromium: Browser, served: ServedDesk) -> None:
     context = chromium.new_context(locale="en-GB")
-    page = served.sign_in(context, EMAIL)
+    page = served.come_in(context, EMAIL)
     log_call(page, 0)
     page.check("[name=outcome][value=no_answer]")
     page.fill("[name=note]", "rings at noon")
@@ -295,7 +295,7 @@ def test_a_fault_is_shown_beside_its_words_and_the_summary_leads_to_the_field(
     chromium: Browser, served: ServedDesk
 ) -> None:
     context = chromium.new_context(locale="en-GB")
-    page = served.sign_in(context, EMAIL)
+    page = served.come_in(context, EMAIL)
     log_call(page, 0)
     page.click("text=Save the contact")
     circle = page.locator("[name=outcome]").first
@@ -331,7 +331,7 @@ def alarmed(migrated_sqlite_url: str) -> Iterator[ServedDesk]:
 @pytest.mark.req("ALR-03")
 def test_alerts_are_dealt_with_by_keys_alone_in_each_language(chromium: Browser, alarmed: ServedDesk) -> None:
     context = chromium.new_context(locale="en-GB", viewport={"width": 360, "height": 800})
-    page = alarmed.sign_in(context, EMAIL)
+    page = alarmed.come_in(context, EMAIL)
     hand, list_url = Keyboard(page), f"{alarmed.address}/desk/alerts"
     for check, said, typed in (
         (check_sound, "The alert has been closed.", "feels better"),

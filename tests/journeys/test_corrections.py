@@ -76,7 +76,7 @@ def test_a_correction_is_proposed_signed_and_printed(
         f"{form}/correction?item=q5&item=q30",
     )
     with chromium.new_context(locale="en-GB") as context:
-        page = served.sign_in(context, DOCTOR)
+        page = served.come_in(context, DOCTOR)
         check_in_both_languages(page, pages)
         check_copy(page, form)
         page.emulate_media(media="screen")
@@ -87,7 +87,7 @@ def test_a_correction_is_proposed_signed_and_printed(
 
 def sign_by_page(served: ServedDesk, context: BrowserContext) -> str:
     """From the list of what is to sign to the signature; the address of what was signed."""
-    doctor = served.sign_in(context, DOCTOR)
+    doctor = served.come_in(context, DOCTOR)
     doctor.click("a:has-text('To sign')")
     doctor.click("#work tbody a")
     doctor.check("[name=outcome][value=approved]")
