@@ -296,7 +296,10 @@ def _shape(plan: Plan) -> str:
 
 ENROLMENT_LABELS = {**LABELS, "born_on": N_("Date of birth")}
 _FIELD_OF = {
+    "bad_subject": "subject",
     "subject_exists": "subject",
+    "subject_of_other_site": "subject",
+    "subject_not_plain": "subject",
     "date_in_future": "enrolled_on",
     "date_out_of_range": "enrolled_on",
     "dates_contradict": "enrolled_on",
@@ -327,8 +330,7 @@ def _tell(desk: StaffRequest, form: EnrolPage, refused: Refused) -> str:
 
 def _find_field(refused: Refused) -> str:
     named = str(refused.details.get("field", refused.code))
-    field = _FIELD_OF.get(named) or find_field(refused, ENROLMENT_LABELS)
-    return "subject" if field == "main" else field
+    return _FIELD_OF.get(named) or find_field(refused, ENROLMENT_LABELS)
 
 
 def _list_checks(desk: StaffRequest, values: dict[str, str]) -> tuple[Callable[[], object], ...]:

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.navigation import find_current, find_page_address, list_menu
 from app.clinic.frame.permission_words import name_permission
-from app.clinic.frame.refusal_words import PLAIN, label_field, write_detail
+from app.clinic.frame.refusal_words import PLAIN, label_field, name_wording, write_detail
 from app.clinic.frame.return_address import find_return_address, with_return_address
 from app.clinic.frame.signed_out import page_with_typed
 from app.clinic.frame.studies import (
@@ -283,7 +283,8 @@ def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> s
     if not sentence:
         return ""
     spoken = find_language(frame.code) or ENGLISH
-    named = label_field(refused, lambda label: pages.word(label, frame))
+    told = name_wording(refused, request.app.state.installation.library, frame.code)
+    named = label_field(told, lambda label: pages.word(label, frame))
     return fill_message(pages.word(sentence, frame), named, lambda value: write_detail(value, spoken), comma)
 
 

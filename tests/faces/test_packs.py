@@ -139,7 +139,7 @@ def test_the_desk_enrols_nobody_before_the_packs_are_there(
     nurse, investigator = browser(app, Role.NURSE, clock), browser(app, Role.INVESTIGATOR, clock)
     typed = enrolment(site=f"{STUDY}:{site.code}")
     refused = nurse.post("/desk/enrol", data=typed)
-    assert "The official wording of moon-6 in zh_CN is missing." in parsed(refused.text).text
+    assert "The official wording of Moonlight in 中文 is missing." in parsed(refused.text).text
     assert notes(nurse) == []
     missing = "the official wording is missing. Nobody can be enrolled."
     assert notes(investigator) == [f"Moonlight, {spoken}: {missing}" for spoken in ("中文", "English")]

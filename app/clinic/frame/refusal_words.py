@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
+from app.definitions.library import Library
 from app.domain.refusal import Refused
 from app.i18n.formats import format_short_day
-from app.i18n.languages import Language
+from app.i18n.languages import Language, language_name
 from app.i18n.marking import N_
 
 HIDDEN = N_("This page")
@@ -47,6 +48,17 @@ def label_field(refused: Refused, word: Callable[[str], str]) -> Refused:
     if not isinstance(named, str) or not _NAME.fullmatch(named):
         return refused
     return Refused(refused.code, **{**refused.details, "field": word(LABELS.get(named, HIDDEN))})
+
+
+def name_wording(refused: Refused, library: Library, reader: str) -> Refused:
+    """The refusal with a questionnaire and a language by the names that staff read, not by their codes."""
+    details = dict(refused.details)
+    if isinstance(details.get("language"), str):
+        details["language"] = language_name(str(details["language"]))
+    names = {name: text.name for (name, _version, spoken), text in library.texts.items() if spoken == reader}
+    if isinstance(details.get("instrument"), str):
+        details["instrument"] = names.get(str(details["instrument"]), details["instrument"])
+    return Refused(refused.code, **details)
 
 
 def write_detail(value: object, language: Language) -> str:
