@@ -14,6 +14,7 @@ from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from app.clinic.forms.answer_rows import name_form
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults, words_by_label
 from app.clinic.frame.refusal_words import LABELS
 from app.clinic.frame.studies import STUDY
@@ -314,18 +315,35 @@ def _refused(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refuse
     return replace(
         form,
         faults=list_faults(
-            desk, refused, ENROLMENT_LABELS, find=_find_field, tell=lambda each: _tell(desk, form, each)
+            desk,
+            refused,
+            ENROLMENT_LABELS,
+            find=_find_field,
+            tell=lambda each: _tell(desk, form, values, each),
         ),
         existing_url=existing,
         would_miss=str(refused.details.get("shown", "")),
     )
 
 
-def _tell(desk: StaffRequest, form: EnrolPage, refused: Refused) -> str:
-    """A refusal in words, with the form of a code for people in the place of its pattern."""
+def _tell(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refused: Refused) -> str:
+    """A refusal in words, with the shape of a code in the place of its pattern, and forms by their names."""
+    slots = refused.details.get("slots")
+    if isinstance(slots, list):
+        named = _choose_site(list_enrolment_sites(desk.context), values)
+        plan = desk.installation.library.plan(named.study, named.plan_version)
+        read = [_name_slot(desk, plan, slot) for slot in slots]
+        refused = Refused(refused.code, **{**refused.details, "slots": read})
     if refused.code == "bad_subject":
         refused = Refused(refused.code, **{**refused.details, "allowed": form.shape})
     return words_by_label(desk, refused, ENROLMENT_LABELS)
+
+
+def _name_slot(desk: StaffRequest, plan: Plan, slot: str) -> str:
+    """A form that a refusal names by visit and code, as staff read it."""
+    visit, _, form = slot.rpartition(" ")
+    instrument = desk.installation.library.instrument(form, plan.version_of(form))
+    return f"{name_form(desk.installation, plan, instrument, desk.frame.code)} · {visit}"
 
 
 def _find_field(refused: Refused) -> str:

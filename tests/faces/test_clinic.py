@@ -304,7 +304,7 @@ def test_a_past_enrolment_says_what_it_makes_missed_and_waits_for_a_yes(clinic: 
     typed = enrolment(subject="0571-088", enrolled_on="2026-01-05", consented_on="2026-01-05")
     shown = nurse.post("/desk/enrol", data=typed)
     assert shown.status_code == 409
-    assert "BL qlq-c30" in shown.text
+    assert "would be missed at once: Quality of life · BL." in parsed(shown.text).text
     (choice,) = parsed(shown.text).all("select", name="accepts_missed")
     seen = {"accepts_missed": choice.all("option")[-1].attributes["value"]}
     other = {"enrolled_on": "2026-01-04", "consented_on": "2026-01-04"}
