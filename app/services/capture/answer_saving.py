@@ -62,7 +62,7 @@ def save_answers(
     """Store answers one by one, append-only and audited (idempotent); return the form's revision.
 
     Optimistic: the write holds only if the head of the participant's audit chain has not moved since it was
-    read. After one conflict it retries while holding the head's row lock, so it cannot lose twice. Events
+    read. After a conflict it tries once more, holding the head's row lock, so it cannot lose twice. Events
     of this client that are stored already are skipped; a gap in its numbers is told by the trail. `late`
     ones were judged to have been captured in time. Raises Refused: "not_signed_in", "locked", "not_begun",
     "unknown_item", "out_of_range", "wrong_kind", "altered_answer", or as `open_form`.
@@ -70,9 +70,7 @@ def save_answers(
     untrusted = installation.clock_watch.untrusted
     batch = AnswerBatch(token_digest(cookie), slot_id, client, answers, at, late, untrusted)
     revision = _save_if_head_unmoved(installation, batch)
-    while revision is None:
-        revision = _save_holding_head(installation, batch)
-    return revision
+    return _save_holding_head(installation, batch) if revision is None else revision
 
 
 def save_draft(
@@ -114,10 +112,12 @@ def _save_if_head_unmoved(installation: Installation, batch: AnswerBatch) -> int
         return revision
 
 
-def _save_holding_head(installation: Installation, batch: AnswerBatch) -> int | None:
+def _save_holding_head(installation: Installation, batch: AnswerBatch) -> int:
+    """Read and write anew under the head's row lock, where nobody else can move it."""
     with open_transaction(installation.engine) as connection:
         lock_chain_of_device(connection, batch.token_hash)
         revision = _read_and_write(installation, connection, batch)
+        assert revision is not None  # noqa: S101 - a locked head has not moved; mypy wants it said
         connection.commit()
         return revision
 

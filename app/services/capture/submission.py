@@ -91,8 +91,8 @@ def submit_form(
     """Make the answers the slot's one response, scored, audited and in the feed (idempotent).
 
     The same content again returns the receipt of the first time. Optimistic: the write holds only if the
-    head of the participant's audit chain has not moved since it was read. After a conflict it retries
-    while holding the head's row lock, where nobody else can move it; so it does at once in a transaction
+    head of the participant's audit chain has not moved since it was read. After a conflict it tries
+    once more, holding the head's row lock, so it cannot lose twice; so it does at once in a transaction
     that the context carries. What is `known` is not read again.
 
     Raises Refused: "unknown_slot", "not_yet_open", "window_closed", "not_begun", "unanswered",
@@ -103,9 +103,7 @@ def submit_form(
     if context.opened is None:
         known = known or submission_context(context, read_own_form(context, slot_id))
         receipt = _submit_if_head_unmoved(context, known, form)
-    while receipt is None:
-        receipt = _submit_holding_head(context, slot_id, form)
-    return receipt
+    return _submit_holding_head(context, slot_id, form) if receipt is None else receipt
 
 
 def _submit_if_head_unmoved(
@@ -123,20 +121,20 @@ def _submit_if_head_unmoved(
     return _receipt(submission.response, repeated=False) if written else None
 
 
-def _submit_holding_head(
-    context: ParticipantContext, slot_id: str, form: SubmittedForm
-) -> SubmissionReceipt | None:
-    """Read and write anew under the head's row lock; None as above."""
+def _submit_holding_head(context: ParticipantContext, slot_id: str, form: SubmittedForm) -> SubmissionReceipt:
+    """Read and write anew under the head's row lock, where nobody else can move it."""
     with _hold_head(context) as connection:
         known = submission_context(context, read_own_form(context, slot_id, connection))
         submission = _build_if_acceptable(known, form, context.at)
-        written = submission is not None and write_submission(connection, submission)
+        if submission is not None:
+            written = write_submission(connection, submission)
+            assert written, "a locked head has moved"  # noqa: S101 - what nobody can do
     if context.opened is not None:
         context.opened.reread(Slot, known.rows.slot.id)
         context.opened.reread(Device, context.participant.device_id)
     if submission is None:
         return _first_receipt_or_quarantine(context, known, form)
-    return _receipt(submission.response, repeated=False) if written else None
+    return _receipt(submission.response, repeated=False)
 
 
 @contextmanager
