@@ -16,12 +16,12 @@ from app.patient.refusals import PatientRoute
 from app.patient.request import FormPost, ParticipantPost, ParticipantRequest, UnlockedRequest
 from app.services.core.acts import get_newest_entry
 from app.services.core.context import ParticipantContext
+from app.services.patient.text_size import choose_text_size
 from app.services.reminders.own_address import get_own_address
 from app.services.reminders.reminder_settings import (
     HOURS,
     choose_hour,
     choose_reminders,
-    choose_text_size,
     get_reminder_settings,
     pause_reminders,
 )

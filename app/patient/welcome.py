@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.patient.refusals import PatientRoute
 from app.patient.request import ParticipantPost, UnlockedRequest
-from app.services.reminders.reminder_settings import choose_text_size
+from app.services.patient.text_size import choose_text_size
 from app.web.urls import PRACTICE, READY, WELCOME
 
 

@@ -12,6 +12,9 @@ from starlette.routing import BaseRoute, Match, Mount, Router
 from starlette.types import Scope
 
 from app.domain.records.access import Permission
+from app.services.people import staff_links
+from app.services.reminders import alert_delivery
+from app.services.schedule import enrolment
 from app.web import urls
 from app.web.middleware.route_index import RouteIndex
 from app.web.permissions import (
@@ -156,3 +159,9 @@ def test_who_sees_the_arm_is_asked_in_one_place() -> None:
         *("app/services/clinic/report/scope.py", "app/services/clinic/trail/scope.py"),
         "app/services/datasets/readers.py",
     }
+
+
+def test_links_that_use_cases_write_are_addresses_of_pages() -> None:
+    assert enrolment.PATH == urls.WAY_IN
+    assert alert_delivery.PATH == urls.ALERT
+    assert staff_links.PATH + "{link}" == urls.JOIN

@@ -10,7 +10,7 @@ from app.services.accounts.devices import list_own_devices, remove_own_device
 from app.services.accounts.participant_session import lock_device, unlock_device
 from app.services.accounts.shared_device import list_bound_participants
 from app.services.core.context import ParticipantContext
-from app.services.reminders.reminder_settings import choose_text_size
+from app.services.patient.text_size import choose_text_size
 from tests.refusals import refused
 from tests.services.people import PIN, START, Person, bound, days, enrolled
 from tests.services.trail_entries import entries_of

@@ -12,11 +12,11 @@ from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
 from app.services.core.context import ClockContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
+from app.services.patient.text_size import choose_text_size
 from app.services.reminders.reminder_delivery import claim_messages, deliver_message
 from app.services.reminders.reminder_settings import (
     choose_hour,
     choose_reminders,
-    choose_text_size,
     get_reminder_settings,
     pause_reminders,
 )

@@ -50,6 +50,7 @@ RESET_LIFE = timedelta(days=1)
 """How long a link works by which somebody who was let in before chooses anew."""
 _LIVES = {LinkPurpose.INVITATION: LINK_LIFE}
 PATH = "/desk/join/"
+"""The page of such a link, as in `app.web.urls.JOIN`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from app.services.core.plans import get_plan_of
 from app.services.core.throttling import address_limits, check_guess, count_code_message
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import AddressCode
-from app.services.schedule.next_due import refresh_next_due
+from app.services.schedule.next_due import lock_participant, refresh_next_due
 from app.storage.queries.participants import get_site
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import AddressClaim, Participant
@@ -79,14 +79,14 @@ def mail_address_code(context: ParticipantContext, outbox: MessageSender, addres
     with context.unit_of_work() as work:
         count_code_message(work, who, kept)
         letter = _write(context, outbox, work.session, kept, code)
-        check_reachable(_lock(work, who))
+        check_reachable(lock_participant(work, who))
         _keep_claim(context, work, kept, code)
         work.record(AuditEvent.ADDRESS_CODE_ISSUED, participant_chain(who))
     try:
         outbox.channels[_WAY.value].send(letter)
     except SendFailed as failed:
         with context.installation.work(context.actor, context.at) as work:
-            _lock(work, who)
+            lock_participant(work, who)
             claim = work.session.get_one(AddressClaim, who)
             if claim.code_hash == _digest(context, code):  # another may have been mailed meanwhile
                 _close(work, claim)
@@ -106,7 +106,7 @@ def verify_address(context: ParticipantContext, typed: str) -> None:
     who, chain = context.participant.participant_id, participant_chain(context.participant.participant_id)
     digest = _digest(context, "".join(sign for sign in narrow_text(typed) if sign.isdecimal()))
     with context.unit_of_work() as work:
-        participant = _lock(work, who)
+        participant = lock_participant(work, who)
         claim = work.session.get(AddressClaim, who)
         if claim is None or claim.expires_at <= context.at:
             raise Refused("code_expired", field="code")
@@ -195,9 +195,3 @@ def _close(work: UnitOfWork, claim: AddressClaim) -> None:
 def _digest(context: ParticipantContext, code: str) -> str:
     purpose = f"address:{context.participant.participant_id}"
     return context.installation.secret_box.keyed_fingerprint(code, purpose)
-
-
-def _lock(work: UnitOfWork, participant_id: int) -> Participant:
-    """The participant, with nobody else changing what they are owed meanwhile."""
-    work.lock(participant_chain(participant_id))
-    return work.session.get_one(Participant, participant_id)

@@ -1,4 +1,4 @@
-"""What participants set for themselves: how large they read, and when they are reminded."""
+"""What participants set of how they are reminded: whether, at which hour, and not during a pause."""
 
 from dataclasses import dataclass
 from datetime import date, time
@@ -7,12 +7,11 @@ from sqlmodel import Session
 
 from app.domain.plans.windows import ONE_DAY, local_day
 from app.domain.records.audit import AuditEvent
-from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
 from app.services.accounts.contacts import find_contact, get_masked_contact
-from app.services.core.context import ParticipantContext, ParticipantSession
+from app.services.core.context import ParticipantContext
 from app.services.core.installation import Installation
-from app.services.schedule.next_due import refresh_next_due
+from app.services.schedule.next_due import lock_participant, refresh_next_due
 from app.services.schedule.reminder_preference import wants_reminders
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
@@ -65,21 +64,10 @@ def get_reminder_settings(context: ParticipantContext) -> ReminderSettings:
     )
 
 
-def choose_text_size(context: ParticipantContext, size: str) -> None:
-    """Set how large this participant reads. Raises Refused("unknown_choice")."""
-    if size not in tuple(TextSize):
-        raise Refused("unknown_choice", field="text_size", allowed=tuple(TextSize))
-    with context.unit_of_work() as work:
-        participant = work.session.get_one(Participant, context.participant.participant_id)
-        if participant.text_size != TextSize(size):
-            participant.text_size = TextSize(size)
-            work.record(AuditEvent.TEXT_SIZE_CHANGED, participant_chain(context.participant.participant_id))
-
-
 def choose_reminders(context: ParticipantContext, wanted: bool) -> None:
     """Switch reminders on or off. Raises Refused("no_contact") to switch them on without an address."""
     with context.unit_of_work() as work:
-        participant = _held(work, context.participant)
+        participant = lock_participant(work, context.participant.participant_id)
         if wanted and not _can_be_reached(work.session, participant):
             raise Refused("no_contact")
         if participant.reminders_wanted != wanted:
@@ -92,7 +80,7 @@ def choose_hour(context: ParticipantContext, hour: str) -> None:
     if hour and hour not in HOURS:
         raise Refused("unknown_choice", field="hour", allowed=HOURS)
     with context.unit_of_work() as work:
-        participant = _held(work, context.participant)
+        participant = lock_participant(work, context.participant.participant_id)
         if (participant.remind_at or "") != hour:
             participant.remind_at = hour or None
             _wake(context.installation, work, participant)
@@ -107,7 +95,7 @@ def pause_reminders(context: ParticipantContext, until: date | None) -> None:
     if until is not None and until not in pauses:
         raise Refused("unknown_choice", field="until", allowed=tuple(day.isoformat() for day in pauses))
     with context.unit_of_work() as work:
-        participant = _held(work, context.participant)
+        participant = lock_participant(work, context.participant.participant_id)
         if participant.reminders_paused_until != until:
             participant.reminders_paused_until = until
             _wake(context.installation, work, participant)
@@ -115,12 +103,6 @@ def pause_reminders(context: ParticipantContext, until: date | None) -> None:
 
 def _pauses(today: date) -> tuple[date, ...]:
     return tuple(today + count * ONE_DAY for count in range(LONGEST_PAUSE_DAYS))
-
-
-def _held(work: UnitOfWork, visitor: ParticipantSession) -> Participant:
-    """The participant, with nobody else changing what they are owed meanwhile."""
-    work.lock(participant_chain(visitor.participant_id))
-    return work.session.get_one(Participant, visitor.participant_id)
 
 
 def _can_be_reached(session: Session, participant: Participant) -> bool:

@@ -24,7 +24,7 @@ from app.services.core.plans import get_plan_of
 from app.services.core.throttling import send_alone
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.reminder_texts import ContactCheck
-from app.services.schedule.next_due import refresh_next_due
+from app.services.schedule.next_due import lock_participant, refresh_next_due
 from app.services.schedule.reminder_preference import lasting_pause, wants_reminders
 from app.storage.queries.participants import get_site
 from app.storage.row_changes import participant_chain
@@ -82,7 +82,7 @@ def change_contact(
         check_act(context)
         _send_test(context, outbox, participant_id, way, kept)
         with context.unit_of_work() as work:
-            participant = _lock(work, participant_id)
+            participant = lock_participant(work, participant_id)
             check_reachable(participant)
             participant.reminders_wanted |= find_contact(work.session, participant_id) is None
             store_contact(context.installation, work, participant_id, way, kept)
@@ -99,7 +99,7 @@ def remove_contact(context: StaffContext, participant_id: int, reason: str) -> N
     """
     why = check_reason(reason)
     with context.unit_of_work() as work:
-        participant = _lock(work, participant_id)
+        participant = lock_participant(work, participant_id)
         contact = find_contact(work.session, participant_id)
         if contact is None:
             raise Refused("no_contact")
@@ -118,7 +118,7 @@ def pause_for_participant(
     Raises Refused: "pause_until", "reason_needed", "participation_ended".
     """
     with context.unit_of_work() as work:
-        participant = _lock(work, participant_id)
+        participant = lock_participant(work, participant_id)
         check_pause(until, reason, local_day(context.at, participant.zone))
         if participant.exit_kind is not None:
             raise Refused("participation_ended")
@@ -155,7 +155,7 @@ def _check_until(until: date | None, today: date) -> None:
 def end_pause(context: StaffContext, participant_id: int) -> None:
     """End a pause that still lasts, whoever began it. Raises Refused("not_paused")."""
     with context.unit_of_work() as work:
-        participant = _lock(work, participant_id)
+        participant = lock_participant(work, participant_id)
         if lasting_pause(participant.reminders_paused_until, local_day(context.at, participant.zone)) is None:
             raise Refused("not_paused")
         participant.reminders_paused_until = None
@@ -185,12 +185,6 @@ def _send_test(
         channel.send(MessageText(f"contact-{new_public_id()}", address, subject, text, spoken, context.at))
     except (SendFailed, Unconfirmed) as failed:
         raise Refused("address_not_reached", field="address") from failed
-
-
-def _lock(work: UnitOfWork, participant_id: int) -> Participant:
-    """The participant, with nobody else changing what they are owed meanwhile."""
-    work.lock(participant_chain(participant_id))
-    return work.session.get_one(Participant, participant_id)
 
 
 def _wake(context: StaffContext, work: UnitOfWork, participant: Participant) -> None:

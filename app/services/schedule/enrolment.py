@@ -33,6 +33,8 @@ from app.storage.unit_of_work import UnitOfWork
 
 ENROLLED = "ENROLLED_AT_SITE"
 """The reason under which a site's enrolment date replaces the one that the EDC gave."""
+PATH = "/a/"
+"""The page of an invitation, as in `app.web.urls.WAY_IN`."""
 
 
 class IdentityCheck(StrEnum):
@@ -265,7 +267,7 @@ def issue_invitation(context: StaffContext, study_id: int, subject: str) -> Invi
             code_expires_at=context.at + CODE_LIFE,
         )
         work.session.add(activation)
-    url = f"{context.installation.public_url}/a/{link_token}"
+    url = f"{context.installation.public_url}{PATH}{link_token}"
     return Invitation(url, code, activation.expires_at, activation.code_expires_at)
 
 

@@ -24,6 +24,7 @@ from app.storage.database.plain_reads import PlainRead
 from app.storage.plain_rows import SlotRecord
 from app.storage.queries.key_lists import is_among
 from app.storage.queries.slots import StoredSlot, list_slot_records, planned_slot, slot_facts, window_of_slot
+from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Participant
@@ -98,3 +99,9 @@ def refresh_next_due(library: Library, work: UnitOfWork, participant: Participan
 def list_unsubmitted_slots(session: Session, participant: Participant) -> Sequence[SlotRecord]:
     """The forms of a participant that no response was submitted to."""
     return [slot for slot in list_slot_records(session, key_of(participant)) if slot.submitted_at is None]
+
+
+def lock_participant(work: UnitOfWork, participant_id: int) -> Participant:
+    """The participant, with nobody else changing meanwhile what they are owed."""
+    work.lock(participant_chain(participant_id))
+    return work.session.get_one(Participant, participant_id)
