@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import ClassVar
 
 from fastapi import APIRouter, Request
@@ -11,17 +11,27 @@ from starlette.responses import Response
 from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
-from app.clinic.records.offered_acts import find_unoffered_text, list_cancellable_visits
+from app.clinic.records.offered_acts import (
+    OfferedActs,
+    find_unoffered_text,
+    list_cancellable_visits,
+    list_offered_acts,
+)
 from app.clinic.records.participant_rows import RecordRows, build_records, participant_url
 from app.clinic.records.schedule_plots import ScheduleView, build_schedule
-from app.clinic.request import StaffRequest, about_participant, answer_staff, get_overview
+from app.clinic.request import (
+    ParticipantStaffRequest,
+    StaffRequest,
+    about_participant,
+    answer_staff,
+    get_overview,
+)
 from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
 from app.i18n.languages import language_name
 from app.services.accounts.contacts import ContactDetails
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.today.contact_log import LoggedContact
-from app.services.core.installation import Installation
 from app.services.schedule.reminder_preference import lasting_pause
 from app.web.middleware.plain_route import PlainRoute
 from app.web.permissions import CallerKind, guards
@@ -69,7 +79,7 @@ class ParticipantPage:
     schedule: ScheduleView
     records: RecordRows
     reach: ReachView
-    may: frozenset[str]
+    offers: OfferedActs
     visits: VisitForms
     notice: str
     asks_birth_date: bool = False
@@ -87,17 +97,15 @@ class ParticipantPage:
 
 
 def build_participant_page(
-    installation: Installation,
+    desk: ParticipantStaffRequest,
     view: ParticipantOverview,
-    code: str,
-    at: datetime,
     notice: str = "",
     faults: FormFaults = NO_FAULTS,
     revealed: ContactDetails | None = None,
     typed: Mapping[str, str] | None = None,
 ) -> ParticipantPage:
-    who = view.participant
-    today = local_day(at, who.zone)
+    who, installation, code = view.participant, desk.installation, desk.frame.code
+    today = local_day(desk.at, who.zone)
     return ParticipantPage(
         subject=who.subject,
         url=participant_url(view),
@@ -109,9 +117,9 @@ def build_participant_page(
         identity=who.identity_check,
         exit=view.exit,
         schedule=build_schedule(installation, view, code, today),
-        records=build_records(installation, view, code, at),
+        records=build_records(installation, view, code, desk.at),
         reach=_build_reach(view, revealed, today),
-        may=frozenset(each.value for each in view.may),
+        offers=list_offered_acts(desk),
         visits=_build_visit_forms(view, typed or {}, today),
         notice=notice,
         faults=faults,
@@ -187,5 +195,5 @@ async def show_participant(request: Request) -> Response:
 def _show_participant(desk: StaffRequest) -> Response:
     done = desk.request.query_params.get("done", "")
     notice = done if done in NOTICES else ""
-    view = get_overview(about_participant(desk))
-    return desk.show(build_participant_page(desk.installation, view, desk.frame.code, desk.at, notice))
+    about = about_participant(desk)
+    return desk.show(build_participant_page(about, get_overview(about), notice))

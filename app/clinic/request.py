@@ -45,7 +45,7 @@ from app.web.errors import ShownInstead
 from app.web.form_fields import read_posted_fields
 from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, Pages, render, render_blocks
-from app.web.permissions import CallerKind, guards, required_access
+from app.web.permissions import CallerKind, guards, permission_of, required_access
 from app.web.refusal_messages import COMMA, fill_message, message_of
 from app.web.urls import DESK, PARTICIPANTS, SESSION_COOKIE, SETTLE, SIGN_IN
 
@@ -171,6 +171,16 @@ class StaffRequest:
             raise LookupError(self.request.url.path)
         return self.context.act
 
+    def offers(self, address: str, method: str = "GET") -> bool:
+        """Whether this route is open to them at some site of the chosen study, so that a page offers it."""
+        permission = permission_of(address, method)
+        return permission is None or bool(self.actor.reach(permission))
+
+    def as_on(self, address: str) -> Self:
+        """The same request on the route of another page, which is shown as its answer."""
+        actor = self.actor.on_route(permission_of(address))
+        return replace(self, context=replace(self.context, actor=actor))
+
     def require_writable(self) -> None:
         """Refuse before a preview what the act would be refused for, as `KeyedAct.check_texts`."""
         self.act.check_texts()
@@ -191,6 +201,12 @@ class ParticipantStaffRequest(StaffRequest):
     """A request about one participant, whom the permission of its route reaches."""
 
     participant: PermittedParticipant
+
+    def offers(self, address: str, method: str = "GET") -> bool:
+        """Whether this route is open to them about this participant, so that a page offers it."""
+        permission = permission_of(address, method)
+        who = self.participant
+        return permission is None or self.actor.may(permission, who.study_id, who.site_id)
 
 
 PostedFields = Annotated[Mapping[str, str], Depends(read_posted_fields)]

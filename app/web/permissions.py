@@ -326,6 +326,11 @@ def required_access(request: Request, caller: CallerKind) -> Access:
     return access
 
 
+def permission_of(address: str, method: str = "GET") -> Permission | None:
+    """What a route of staff asks; None where being signed in is enough."""
+    return ROUTES[method, address].permission
+
+
 def check_routes(routes: Sequence[BaseRoute]) -> None:
     """Compare the routes of an application with the table. Raises RouteMismatch naming the difference."""
     declared = set()

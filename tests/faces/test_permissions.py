@@ -130,6 +130,8 @@ def test_a_list_shows_no_site_at_which_its_permission_is_missing(here: SiteFixtu
                 leaked.append((who, role, path))
     assert leaked == []
     assert shown > 40
+    unsent = let(Who.nurse).ask("POST", urls.BULK_REMINDERS, urls.BULK_REMINDERS)
+    assert theirs.site.code in unsent.text  # the list of today again, which has both sites
 
 
 @pytest.mark.req("IAM-03")

@@ -165,3 +165,22 @@ def test_links_that_use_cases_write_are_addresses_of_pages() -> None:
     assert enrolment.PATH == urls.WAY_IN
     assert alert_delivery.PATH == urls.ALERT
     assert staff_links.PATH + "{link}" == urls.JOIN
+
+
+def test_a_page_asks_what_it_offers_by_route() -> None:
+    """Not by a permission of its own choice, which may be another than the one that is enforced."""
+    root = Path(__file__).parents[2] / "app"
+    asking = re.compile(r"actor\.(reach|may|permissions)\b")
+    asked = {
+        path.name: path.read_text(encoding="utf-8")
+        for path in (root / "clinic").rglob("*.py")
+        if asking.search(path.read_text(encoding="utf-8"))
+    }
+    assert set(asked) == {
+        "request.py",
+        "studies.py",  # which of their studies a request is about
+        "navigation.py",  # the menu, of the route of each entry
+        "access.py",  # whether a review of the whole study is theirs
+    }
+    templates = (path.read_text(encoding="utf-8") for path in (root / "templates").rglob("*.html"))
+    assert not any(f'"{each}"' in text for text in templates for each in Permission)

@@ -116,7 +116,7 @@ def make_data_cut(desk: SignedInRequest, name: ActCode = "", purpose: ActWords =
         check_all(desk.act.check_texts, lambda: check_cut_words(name, purpose))
         make_cut(desk.context, desk.study_code, name, purpose)
     except Refused as refused:
-        page = replace(_page(desk), name=name, purpose=purpose)
+        page = replace(_page(desk.as_on(EXPORTS)), name=name, purpose=purpose)
         return _refused(desk, page, refused, _MAKING)
     return desk.finish()
 

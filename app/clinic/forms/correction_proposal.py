@@ -21,7 +21,6 @@ from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, PostedFields, url_of_participant
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionReason
 from app.domain.instruments.definition import Item
-from app.domain.records.access import Permission
 from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import drop_unwritable
 from app.i18n.languages import find_language
@@ -36,7 +35,7 @@ from app.services.clinic.corrections.proposals import (
     view_correctable_form,
 )
 from app.web.form_fields import ActCode, ActWords, parse_number
-from app.web.urls import FORM_CORRECTION
+from app.web.urls import FORM_COPY, FORM_CORRECTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +198,7 @@ def _item(
         code=item.code,
         number=item.number,
         question=text.items[item.code],
-        now=now if _sees_answers(desk, form) else None,
+        now=now if desk.offers(FORM_COPY) else None,
         choices=choices,
         free_text=item.free_text,
         skippable=item.skippable,
@@ -207,11 +206,6 @@ def _item(
         blank=typed.blank,
         reason=CorrectionReason.follows.value if follows else typed.reason,
     )
-
-
-def _sees_answers(desk: ParticipantStaffRequest, form: CorrectableForm) -> bool:
-    who = form.participant
-    return desk.actor.may(Permission.ANSWERS_SEE, who.study_id, who.site_id)
 
 
 def _page(
@@ -236,5 +230,5 @@ def _page(
         version=form.response.version,
         first_day=form.first_day,
         last_day=form.last_day,
-        sees_answers=_sees_answers(desk, form),
+        sees_answers=desk.offers(FORM_COPY),
     )

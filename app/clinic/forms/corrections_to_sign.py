@@ -11,13 +11,12 @@ from starlette.responses import Response
 from app.clinic.forms.answer_rows import name_form
 from app.clinic.forms.correction_decision import url_of_correction
 from app.clinic.request import SignedInRequest, StaffRequest
-from app.domain.records.access import Permission
 from app.services.clinic.corrections.correction_list import (
     LISTED,
     CorrectionSummary,
     list_corrections,
 )
-from app.web.urls import CORRECTIONS
+from app.web.urls import CORRECTION, CORRECTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def show_corrections(desk: SignedInRequest, decided: str = "") -> Response:
         raise HTTPException(404)
     listed = list_corrections(desk.context, desk.study.id, waiting=decided != "1")
     page = ToSignPage(
-        signs=bool(desk.actor.reach(Permission.CORRECTION_DECIDE)),
+        signs=desk.offers(CORRECTION, "POST"),
         decided=decided == "1",
         waiting_url=desk.frame.within(CORRECTIONS),
         decided_url=desk.frame.within(f"{CORRECTIONS}?decided=1"),

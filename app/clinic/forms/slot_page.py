@@ -21,7 +21,6 @@ from app.clinic.request import (
 from app.clinic.trail.address import TrailQuery
 from app.domain.plans.plan import Plan
 from app.domain.plans.status import ANSWERABLE
-from app.domain.records.access import Permission
 from app.domain.refusal import Refused, check_all
 from app.i18n.marking import N_
 from app.services.clinic.corrections.submitted_form import (
@@ -36,8 +35,15 @@ from app.services.reminders.staff_reminder import find_staff_reminder_refusal, q
 from app.services.schedule.exemptions import excuse_form, is_excusable
 from app.services.schedule.missed_reasons import check_missed_reason, record_missed_reason
 from app.web.form_fields import ActCode, ActWords
-from app.web.permissions import ROUTES
-from app.web.urls import EXEMPTION, FORM_CORRECTION, PAPER_ENTRY, PARTICIPANT_FORM, STAFF_REMINDER
+from app.web.urls import (
+    EXEMPTION,
+    FORM_COPY,
+    FORM_CORRECTION,
+    PAPER_ENTRY,
+    PARTICIPANT_FORM,
+    STAFF_REMINDER,
+    TRAIL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +185,11 @@ def build_slot_page(desk: ParticipantStaffRequest, slot_id: str, version: int | 
     view = get_overview(desk)
     state = get_form_state(view, slot_id)
     slot, cell = state.slot, build_cell(view, state)
-    corrects = slot.submitted_at and ROUTES["POST", FORM_CORRECTION].permission in view.may
-    may = ROUTES["POST", PARTICIPANT_FORM].permission in view.may
-    reminds = ROUTES["POST", STAFF_REMINDER].permission in view.may and cell.status in ANSWERABLE
-    enters = ROUTES["POST", PAPER_ENTRY].permission in view.may
-    excuses = may and is_excusable(slot, desk.at, view.waiting_paper)
+    corrects = slot.submitted_at and desk.offers(FORM_CORRECTION)
+    explains = desk.offers(PARTICIPANT_FORM, "POST")
+    reminds = desk.offers(STAFF_REMINDER, "POST") and cell.status in ANSWERABLE
+    enters = desk.offers(PAPER_ENTRY)
+    excuses = desk.offers(EXEMPTION, "POST") and is_excusable(slot, desk.at, view.waiting_paper)
     return SlotPage(
         subject=view.participant.subject,
         site=view.site,
@@ -194,10 +200,10 @@ def build_slot_page(desk: ParticipantStaffRequest, slot_id: str, version: int | 
         cell=cell,
         facts=_build_facts(state),
         note=slot.missed_note or "",
-        reasons=_missed_reasons(view, cell) if may else (),
+        reasons=_missed_reasons(view, cell) if explains else (),
         excused=view.plan.exemption_label(slot.excused, desk.frame.code) if slot.excused else "",
         exemptions=_exemptions(view.plan, desk.frame.code) if excuses else {},
-        answers=_answers(desk, view, slot_id, version),
+        answers=_answers(desk, slot_id, version),
         events=list_form_events(desk.context, desk.participant.participant_id, slot_id),
         trail_url=_trail_url(desk, view, slot.visit),
         correct_url=f"{cell.url}/correction" if corrects else "",
@@ -228,17 +234,15 @@ def _missed_reasons(view: ParticipantOverview, cell: Cell) -> tuple[str, ...]:
     return tuple(each.value for each in view.plan.missed_reasons) if cell.status == "missed" else ()
 
 
-def _answers(
-    desk: ParticipantStaffRequest, view: ParticipantOverview, slot_id: str, version: int | None
-) -> AnswersCard | None:
-    if Permission.ANSWERS_SEE not in view.may:
+def _answers(desk: ParticipantStaffRequest, slot_id: str, version: int | None) -> AnswersCard | None:
+    if not desk.offers(FORM_COPY):
         return None
     seen = view_submitted_form(desk.context, desk.participant.participant_id, slot_id, version)
     return build_answers_card(seen) if seen else None
 
 
 def _trail_url(desk: ParticipantStaffRequest, view: ParticipantOverview, visit: str) -> str:
-    if Permission.TRAIL_SEE not in view.may:
+    if not desk.offers(TRAIL):
         return ""
     return desk.frame.within(TrailQuery(participant=view.participant.subject, visit=visit).url())
 

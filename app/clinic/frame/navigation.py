@@ -8,7 +8,7 @@ from starlette.requests import Request
 from app.clinic.frame.studies import STUDY
 from app.domain.records.access import Actor, Permission
 from app.i18n.marking import N_
-from app.web.permissions import ROUTES
+from app.web.permissions import ROUTES, permission_of
 from app.web.urls import (
     ACCESS,
     ACCESS_REVIEW,
@@ -79,7 +79,7 @@ def list_menu(actor: Actor) -> tuple[MenuEntry, ...]:
     shown: dict[str, MenuEntry] = {}
     allowed = {None, *actor.permissions}
     for entry in NAVIGATION:
-        if entry.permission in allowed and ROUTES["GET", entry.address].permission in allowed:
+        if entry.permission in allowed and permission_of(entry.address) in allowed:
             shown.setdefault(entry.address, entry)
     return tuple(shown.values())
 

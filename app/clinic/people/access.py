@@ -24,7 +24,7 @@ from app.services.people.access_review import (
 from app.services.people.managed_people import list_study_people
 from app.web.form_fields import ActCode, ActWords, parse_number
 from app.web.pages.rendering import Pages
-from app.web.urls import ACCESS_REPORT, ACCESS_REVIEW, ROLE_MATRIX
+from app.web.urls import ACCESS_REPORT, ACCESS_REVIEW, ROLE_MATRIX, STAFF_PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def record_access_review(
         record_review(desk.context, desk.study_code, listed, notes, parse_number(seen or "0", "seen"))
     except Refused as refused:
         faults = list_faults(desk, refused, FIELD_WORDS)
-        return desk.show(replace(_page(desk, notes=notes), faults=faults), refused)
+        return desk.show(replace(_page(desk.as_on(ACCESS_REVIEW), notes=notes), faults=faults), refused)
     return desk.finish()
 
 
@@ -102,7 +102,7 @@ def show_role_matrix(desk: SignedInRequest) -> Response:
 
 def _page(desk: StaffRequest, done: str = "", notes: str = "") -> AccessReviewPage:
     people = list_study_people(desk.context, desk.study_code, Permission.ACCESS_SEE)
-    manages = bool(desk.actor.reach(Permission.STAFF_MANAGE))
+    manages = desk.offers(STAFF_PERSON)
     whole = desk.study is not None and desk.actor.may(Permission.STAFF_MANAGE, desk.study.id, None)
     return AccessReviewPage(
         study=desk.study_code,

@@ -1,9 +1,76 @@
 """Which acts a participant's page offers as it is now."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from app.clinic.request import ParticipantStaffRequest
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.schedule.slots import is_on_request, is_slot_touched
+from app.web.urls import (
+    BIRTH_DATE,
+    CANCELLED_VISIT,
+    CONTACT,
+    CONTACT_ENTRY,
+    CONTACT_LOG,
+    DATES,
+    DISPOSITION,
+    HAND_OVER,
+    INVITATION,
+    PAPER_FORMS,
+    PARTICIPANT_DEVICE,
+    PARTICIPANT_FORM,
+    REACHING,
+    SCORES,
+    SNOOZE,
+    UNDO_DISPOSITION,
+    VISITS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedActs:
+    """The acts and pages of one participant by what they do: whether their routes are open to the reader."""
+
+    log_contact: bool
+    correct_contact: bool
+    snooze: bool
+    invite: bool
+    sign_out_device: bool
+    birth_date: bool
+    dates: bool
+    add_visit: bool
+    cancel_visit: bool
+    disposition: bool
+    undo_disposition: bool
+    scores: bool
+    hand_over: bool
+    paper: bool
+    reaching: bool
+    reveal_contact: bool
+    explain_forms: bool
+
+
+def list_offered_acts(desk: ParticipantStaffRequest) -> OfferedActs:
+    """What this reader may use of a participant's page."""
+    return OfferedActs(
+        log_contact=desk.offers(CONTACT_LOG),
+        correct_contact=desk.offers(CONTACT_ENTRY),
+        snooze=desk.offers(SNOOZE),
+        invite=desk.offers(INVITATION, "POST"),
+        sign_out_device=desk.offers(PARTICIPANT_DEVICE, "POST"),
+        birth_date=desk.offers(BIRTH_DATE),
+        dates=desk.offers(DATES),
+        add_visit=desk.offers(VISITS, "POST"),
+        cancel_visit=desk.offers(CANCELLED_VISIT, "POST"),
+        disposition=desk.offers(DISPOSITION),
+        undo_disposition=desk.offers(UNDO_DISPOSITION, "POST"),
+        scores=desk.offers(SCORES),
+        hand_over=desk.offers(HAND_OVER),
+        paper=desk.offers(PAPER_FORMS),
+        reaching=desk.offers(REACHING),
+        reveal_contact=desk.offers(CONTACT, "POST"),
+        explain_forms=desk.offers(PARTICIPANT_FORM, "POST"),
+    )
 
 
 def list_cancellable_visits(view: ParticipantOverview) -> tuple[str, ...]:

@@ -41,9 +41,7 @@ def reveal_participant_contact(desk: PermittedRequest) -> Response:
     except Refused as refused:
         return show_refused(desk, refused)
     view = get_overview(desk)
-    return desk.show(
-        build_participant_page(desk.installation, view, desk.frame.code, desk.at, revealed=contact)
-    )
+    return desk.show(build_participant_page(desk, view, revealed=contact))
 
 
 @router.post(PARTICIPANT_DEVICE)
@@ -100,10 +98,7 @@ def show_refused(
     form = (typed or {}).get("form", "")
     faults = list_faults(desk, refused, LABELS, form=form, prefix=f"{form}-", find=_find_field)
     view = get_overview(desk)
-    page = build_participant_page(
-        desk.installation, view, desk.frame.code, desk.at, faults=faults, typed=typed
-    )
-    return desk.show(page, refused)
+    return desk.show(build_participant_page(desk, view, faults=faults, typed=typed), refused)
 
 
 def _find_field(refused: Refused) -> str:

@@ -11,7 +11,6 @@ from starlette.responses import RedirectResponse, Response
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
-from app.domain.records.access import Permission
 from app.domain.refusal import Refused, check_all
 from app.i18n.marking import N_
 from app.services.accounts.contacts import ContactChannel
@@ -151,6 +150,6 @@ def _page(desk: ParticipantStaffRequest) -> ReachingPage:
         first_day=reach.today,
         last_day=reach.today + timedelta(days=LONGEST_STAFF_PAUSE_DAYS),
         channels=tuple(ContactChannel),
-        may_change=bool(desk.actor.reach(Permission.PARTICIPANT_ENROL)),
+        may_change=desk.offers(NEW_CONTACT, "POST"),
         typed={},
     )

@@ -22,7 +22,6 @@ from app.clinic.today.address import (
     has_filters,
     query_of,
 )
-from app.domain.records.access import Permission
 from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactOutcome
 from app.i18n.languages import language_name
@@ -33,7 +32,17 @@ from app.services.clinic.today.work_list import Today, TodayFilter, get_today, g
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
 from app.web.middleware.plain_route import PlainRoute
 from app.web.permissions import CallerKind, guards
-from app.web.urls import ALERTS, CALL_SHEET, DESK, DIARY_GAP_LIST, REQUESTS
+from app.web.urls import (
+    ALERTS,
+    BULK_REMINDERS,
+    CALL_SHEET,
+    CONTACT_LOG,
+    DESK,
+    DIARY_GAP_LIST,
+    PARTICIPANTS,
+    REQUESTS,
+    TRAIL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +158,7 @@ def _show_today(desk: StaffRequest) -> Response:
     if not desk.actor.permissions:
         raise Refused("no_role")  # an empty list would say that nobody needs them
     first = list_menu(desk.actor)[:1]
-    reads = desk.actor.reach(Permission.PARTICIPANT_SEE) and has_filters(desk.request)
+    reads = desk.offers(PARTICIPANTS) and has_filters(desk.request)
     if first and first[0].address != DESK and not reads:
         return RedirectResponse(desk.frame.within(first[0].address), 303)
     criteria = query.filter(typed["after"]) if has_filters(desk.request) else None
@@ -209,12 +218,12 @@ def build_today_page(
         corrections=0 if fragment else today.counts.corrections,
         next_opening=today.next_opening,
         fragment=fragment,
-        reminds=bool(desk.actor.reach(Permission.REMINDER_SEND)),
-        logs=bool(desk.actor.reach(Permission.CONTACT_LOG)),
-        requests_url=within(REQUESTS) if desk.actor.reach(Permission.REQUEST_CLOSE) else "",
+        reminds=desk.offers(BULK_REMINDERS, "POST"),
+        logs=desk.offers(CONTACT_LOG),
+        requests_url=within(REQUESTS) if desk.offers(REQUESTS) else "",
         packs=() if fragment else tuple(_pack_notes(desk)),
         left_alerts=0 if fragment else today.counts.left_alerts,
-        alerts_url=within(ALERTS) if desk.actor.reach(Permission.ALERT_SEE) else "",
+        alerts_url=within(ALERTS) if desk.offers(ALERTS) else "",
         gaps=0 if fragment else _count_gaps(desk),
         gaps_url=within(DIARY_GAP_LIST),
         notice=notice,
@@ -225,7 +234,7 @@ def show_unsent(
     desk: StaffRequest, refused: Refused, queued: int = 0, unsent: Sequence[tuple[str, str]] = ()
 ) -> Response:
     """The list, and to whom no reminder goes and why."""
-    page = build_today_page(desk)
+    page = build_today_page(desk.as_on(DESK))
     error = words_by_label(desk, refused, {})
     return desk.show(replace(page, error=error, queued=queued, unsent=tuple(unsent)), refused)
 
@@ -258,7 +267,7 @@ def _languages(desk: StaffRequest) -> Iterator[tuple[str, str]]:
 
 def _count_gaps(desk: StaffRequest) -> int:
     """How many participants have days of the diary that this colleague can explain."""
-    if not desk.actor.reach(Permission.REASON_RECORD):
+    if not desk.offers(DIARY_GAP_LIST):
         return 0
     looking = replace(desk.context, act=None)
     return get_desk_counts(desk.request).read(looking, count_diary_gaps)
@@ -266,7 +275,7 @@ def _count_gaps(desk: StaffRequest) -> int:
 
 def _pack_notes(desk: StaffRequest) -> Iterator[PackStatus]:
     """Licences of instruments that end soon or are missing, for roles that see the trail."""
-    if desk.study is None or not desk.actor.reach(Permission.TRAIL_SEE):
+    if desk.study is None or not desk.offers(TRAIL):
         return
     study, version = desk.study.code, desk.study.plan_version
     for each in packs_needing_attention(list_pack_statuses(desk.installation, study, version, desk.at)):

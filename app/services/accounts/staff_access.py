@@ -23,6 +23,7 @@ class PermittedParticipant:
     participant_id: int
     public_id: str
     study_id: int
+    site_id: int
     subject: str
     newest_entry: int
 

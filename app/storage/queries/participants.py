@@ -48,6 +48,7 @@ class ReadableParticipant(NamedTuple):
     id: int
     public_id: str
     study_id: int
+    site_id: int
     subject: str
     newest_entry: int
 
@@ -57,6 +58,7 @@ _READABLE = PlainRead(
         col(Participant.id),
         col(Participant.public_id),
         col(Participant.study_id),
+        col(Participant.site_id),
         col(Participant.subject),
         col(AuditChain.seq),
     )
