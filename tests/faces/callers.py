@@ -112,6 +112,7 @@ class SiteFixture:
     staff: dict[str, tuple[NewStaff, dict[str, str]]] = field(default_factory=dict)
     """Who has signed in at the beginning, by their address, and what their browser carries."""
     _found: dict[tuple[str, str], str] = field(default_factory=dict)
+    _rows: dict[str, Participant] = field(default_factory=dict)
 
     @property
     def installation(self) -> Installation:
@@ -138,8 +139,10 @@ class SiteFixture:
     def _place(self, name: str, person: Person) -> str:
         """One of them; what there is keeps its name, and is looked up once."""
         if (person.subject, name) not in self._found:
+            if person.subject not in self._rows:  # of which addresses name nothing that changes
+                self._rows[person.subject] = person.row()
             with self.installation.read() as session:
-                found = PLACES[name](session, person.row())
+                found = PLACES[name](session, self._rows[person.subject])
             if found is None:
                 return NOWHERE
             self._found[person.subject, name] = str(found)

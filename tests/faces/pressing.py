@@ -1,6 +1,7 @@
 """An act about to be pressed in good faith, by whom and with what, and what the whole database then holds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,29 +26,35 @@ LOOKS = f"'{AuditEvent.ANSWERS_VIEWED}'"
 """A page that shows answers says so in the trail, also when an act on it is refused."""
 Rows = Mapping[str, list[tuple[Any, ...]]]
 _TOLD = {
-    table: [column.name for column in table.columns if column.name not in UNTOLD.get(table.name, ())]
+    table.name: [column.name for column in table.columns if column.name not in UNTOLD.get(table.name, ())]
     for table in metadata.sorted_tables
     if table.name != "audit_chain"  # its heads only repeat the last entries
+}
+
+
+def _quoted(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)
+
+
+_READS = {
+    name: f'SELECT {_quoted(columns)} FROM "{name}"'
+    f"{f' WHERE event <> {LOOKS}' if name == 'audit_entry' else ''}"
+    f" ORDER BY {_quoted(column.name for column in metadata.tables[name].primary_key)}"
+    for name, columns in _TOLD.items()
 }
 
 
 def all_rows(installation: Installation) -> Rows:
     """Every row of every table in the order of its key, but when somebody was last seen, and looks.
 
-    Read from the driver: some thousand rows are compared several times in each of some hundred tests.
+    Read from the driver, by a connection of the pool, which has prepared the statements before: some thousand
+    rows are compared several times in each of some hundred tests.
     """
-    with installation.read() as session:
-        quote = session.connection().dialect.identifier_preparer.quote
-        cursor = session.connection().connection.cursor()
+    with installation.read() as session, closing(session.connection().connection.cursor()) as cursor:
         rows: dict[str, list[tuple[Any, ...]]] = {}
-        for table, columns in _TOLD.items():
-            cursor.execute(
-                f"SELECT {', '.join(map(quote, columns))} FROM {quote(table.name)}"
-                f"{f' WHERE event <> {LOOKS}' if table.name == 'audit_entry' else ''}"
-                f" ORDER BY {', '.join(quote(column.name) for column in table.primary_key)}"
-            )
-            rows[table.name] = list(cursor.fetchall())
-        cursor.close()
+        for name, read in _READS.items():
+            cursor.execute(read)
+            rows[name] = list(cursor.fetchall())
         return rows
 
 

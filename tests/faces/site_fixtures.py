@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
+from sqlmodel import select
 
 from app.services.setup.studies import NewClient, NewStaff
-from app.storage.queries.participants import get_site_by_code, get_study
+from app.storage.queries.participants import get_study
+from app.storage.tables.studies import Site
 from tests.applications import Clock, application, visitor
 from tests.faces.callers import SiteFixture, caller, make_site_fixture, sign_in_colleague
 from tests.faces.edc_caller import STUDY, Edc
@@ -29,7 +31,10 @@ def restore_site_fixture(app: FastAPI, clock: Clock, secrets: Sequence[str]) -> 
     app.state.installation = with_short_diary(app.state.installation)
     stored = json.loads(secrets[0])
     edc = Edc(visitor(app), NewClient(*stored["client"]), stored["token"])
-    phone, others, waiting = (_phone(app, each) for each in stored["phones"])
+    with app.state.installation.read() as session:
+        study = get_study(session, STUDY)
+        sites = {site.code: site for site in session.exec(select(Site).where(Site.study_id == study.id))}
+    phone, others, waiting = (_phone(app, sites[each["site"]], each) for each in stored["phones"])
     member, sent = NewStaff(*stored["member"]), stored["assessments"]
     staff = {
         email: (NewStaff(staff_id, secret), carried)
@@ -70,11 +75,8 @@ def _described(phone: Phone) -> dict[str, Any]:
     }
 
 
-def _phone(app: FastAPI, described: dict[str, Any]) -> Phone:
-    installation = app.state.installation
-    with installation.read() as session:
-        site = get_site_by_code(session, get_study(session, STUDY).id or 0, described["site"])
-    client = visitor(app)
+def _phone(app: FastAPI, site: Site, described: dict[str, Any]) -> Phone:
+    installation, client = app.state.installation, visitor(app)
     for name, value, domain, path in described["cookies"]:
         client.cookies.set(name, value, domain=domain, path=path)
     return Phone(
