@@ -18,10 +18,9 @@ class RouteIndex:
     def __init__(self, router: APIRouter) -> None:
         self._whole: ASGIApp = router.app
         routes = [route for route in router.routes if isinstance(route, APIRoute)]
-        self._parts: dict[_Beginning, ASGIApp] = {
-            beginning: APIRouter(routes=list[BaseRoute](reachable), redirect_slashes=False).app
-            for beginning, reachable in group_routes(routes).items()
-        }
+        self._groups = group_routes(routes)
+        self._parts: dict[_Beginning, ASGIApp] = {}
+        """The router of each group that was asked for: a program starts sooner than all are made."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         part = self._find(scope["path"]) if scope["type"] == "http" else None
@@ -29,7 +28,13 @@ class RouteIndex:
 
     def _find(self, path: str) -> ASGIApp | None:
         many, first, second = _read_beginning(path)
-        return self._parts.get((many, first, second)) or self._parts.get((many, first, _PLACEHOLDER))
+        beginning = (many, first, second)
+        if beginning not in self._groups:
+            beginning = (many, first, _PLACEHOLDER)
+        if beginning not in self._parts and beginning in self._groups:
+            reachable = list[BaseRoute](self._groups[beginning])
+            self._parts[beginning] = APIRouter(routes=reachable, redirect_slashes=False).app
+        return self._parts.get(beginning)
 
 
 def group_routes(routes: Collection[APIRoute]) -> dict[_Beginning, list[APIRoute]]:

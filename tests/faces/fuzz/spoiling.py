@@ -200,11 +200,12 @@ def takes_json(route: RouteParts) -> bool:
 def _pairs(route: RouteParts, place: str, spoils: Spoils) -> list[tuple[str, str]]:
     """The fields of a query or form: plausible ones, and spoiled ones, which may come several times."""
     pairs = []
+    spoiled = {part.name: value for part, value in spoils.items() if part.place == place}
     for part in route.parts:
         if part.place != place:
             continue
-        if part in spoils:
-            value = spoils[part]
+        if part.name in spoiled:
+            value = spoiled[part.name]
             values = value if isinstance(value, list) else [value]
             pairs += [(part.name, each if isinstance(each, str) else repr(each)) for each in values]
         elif part.name in PLAUSIBLE and not _is_described(route):
