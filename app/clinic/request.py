@@ -177,7 +177,7 @@ class StaffRequest:
         return permission is None or bool(self.actor.reach(permission))
 
     def as_on(self, address: str) -> Self:
-        """The same request on the route of another page, which is shown as its answer."""
+        """This request on the route of another page, which is shown as its answer."""
         actor = self.actor.on_route(permission_of(address))
         return replace(self, context=replace(self.context, actor=actor))
 
