@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.schema import DropTable
@@ -28,12 +27,13 @@ from app.storage.audit import (
     build_entry,
     covered_writes,
 )
+from app.storage.database.page_connections import open_page_connection
 from app.storage.database.plain_reads import PlainRead
 from app.storage.database.write_guard import WriteRefused
 from app.storage.proof.row_facts import FactKey, changed_row_fact
 from app.storage.queries.slots import list_slot_records
 from app.storage.row_changes import participant_chain
-from app.storage.statements.connections import open_autocommit, open_page_connection, open_transaction
+from app.storage.statements.connections import open_autocommit, open_transaction
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedHead
@@ -152,11 +152,11 @@ def bookkeeping(table: str, *columns: str) -> Callable[[Place, Connection], None
 
 @contextmanager
 def listening(target: object, name: str, hear: Callable[..., object]) -> Iterator[None]:
-    event.listen(target, name, hear)
+    sa.event.listen(target, name, hear)
     try:
         yield
     finally:
-        event.remove(target, name, hear)
+        sa.event.remove(target, name, hear)
 
 
 def in_mapper_event(place: Place) -> None:
@@ -166,7 +166,7 @@ def in_mapper_event(place: Place) -> None:
 
 def in_flush_event(name: str) -> Attack:
     def attack(place: Place) -> None:
-        event.listen(place.work.session, name, lambda session, *_rest: session.execute(UPDATE))
+        sa.event.listen(place.work.session, name, lambda session, *_rest: session.execute(UPDATE))
         place.touch()
 
     return attack
@@ -183,7 +183,7 @@ def change_and(end: Attack) -> Attack:
 def same_words(place: Place) -> None:
     """The very words by which the session has just changed the row."""
     heard: list[str] = []
-    event.listen(place.engine, "before_cursor_execute", lambda _c, _cursor, said, *_rest: heard.append(said))
+    sa.event.listen(place.engine, "before_cursor_execute", lambda _c, _d, said, *_rest: heard.append(said))
     place.touch()
     place.driver.cursor().execute(next(said for said in heard if said.startswith("UPDATE slot")), {})
 

@@ -5,9 +5,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from app.storage.database import long_statements
+from app.storage.database.page_connections import open_page_connection
 from app.storage.database.plain_reads import PlainRead
 from app.storage.database.write_guard import WriteRefused
-from app.storage.statements.connections import open_page_connection
 from app.storage.tables.participants import Snooze
 
 SETTINGS = PlainRead(

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.engine import Connection
-
 from app.domain.capture.answers import SubmittedAnswer, check_answers, rebase_on_own_answers
 from app.domain.capture.arrival import check_open
 from app.domain.capture.outbox import checksum_matches, is_gapless
@@ -24,13 +22,13 @@ from app.storage.audit import LinkedEntry, build_entry
 from app.storage.proof.row_facts import FactKey, new_row_fact
 from app.storage.queries.slots import slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
-from app.storage.statements.connections import open_autocommit, open_transaction
 from app.storage.statements.save_answers import (
+    ArrivingAnswers,
+    AuditedAnswers,
+    NothingToSaveInto,
     SavingContext,
-    is_device_bound,
-    lock_chain_of_device,
-    read_slot_for_saving,
-    write_answers,
+    save_holding_head,
+    save_if_unmoved,
 )
 
 
@@ -41,7 +39,6 @@ class AnswerBatch:
     `clock_untrusted`: the server's clock is in doubt, so that their moments are too.
     """
 
-    token_hash: str
     slot: str
     client: str
     answers: Sequence[SubmittedAnswer]
@@ -68,9 +65,17 @@ def save_answers(
     "unknown_item", "out_of_range", "wrong_kind", "altered_answer", or as `open_form`.
     """
     untrusted = installation.clock_watch.untrusted
-    batch = AnswerBatch(token_digest(cookie), slot_id, client, answers, at, late, untrusted)
-    revision = _save_if_head_unmoved(installation, batch)
-    return _save_holding_head(installation, batch) if revision is None else revision
+    batch = AnswerBatch(slot_id, client, answers, at, late, untrusted)
+    arriving = ArrivingAnswers(token_digest(cookie), slot_id, client, answers)
+
+    def judge(read: SavingContext) -> AuditedAnswers | None:
+        return _judge(installation, batch, read)
+
+    try:
+        revision = save_if_unmoved(installation.engine, arriving, judge)
+        return save_holding_head(installation.engine, arriving, judge) if revision is None else revision
+    except NothingToSaveInto as error:
+        raise Refused("unknown_slot" if error.device_bound else "not_signed_in") from error
 
 
 def save_draft(
@@ -102,31 +107,8 @@ def record_altered_answers(context: ParticipantContext, slot_id: str) -> None:
         work.record(AuditEvent.ANSWERS_ALTERED, participant_chain(context.participant.participant_id))
 
 
-def _save_if_head_unmoved(installation: Installation, batch: AnswerBatch) -> int | None:
-    # One answer is written by one statement; several need a transaction around theirs.
-    opened = open_autocommit if len(batch.answers) == 1 else open_transaction
-    with opened(installation.engine) as connection:
-        revision = _read_and_write(installation, connection, batch)
-        if revision is not None:
-            connection.commit()
-        return revision
-
-
-def _save_holding_head(installation: Installation, batch: AnswerBatch) -> int:
-    """Read and write anew under the head's row lock, where nobody else can move it."""
-    with open_transaction(installation.engine) as connection:
-        lock_chain_of_device(connection, batch.token_hash)
-        revision = _read_and_write(installation, connection, batch)
-        assert revision is not None  # noqa: S101 - a locked head has not moved; mypy wants it said
-        connection.commit()
-        return revision
-
-
-def _read_and_write(installation: Installation, connection: Connection, batch: AnswerBatch) -> int | None:
-    """The form's new revision; None after a conflict, with nothing written."""
-    read = read_slot_for_saving(connection, batch.token_hash, batch.slot, batch.client, batch.answers)
-    if read is None:
-        raise Refused("unknown_slot" if is_device_bound(connection, batch.token_hash) else "not_signed_in")
+def _judge(installation: Installation, batch: AnswerBatch, read: SavingContext) -> AuditedAnswers | None:
+    """What is stored of these answers; None where all of them are stored already."""
     plan = installation.library.plan(read.study, read.slot.plan_version)
     _check_takes_answers(read, batch, plan.idle_minutes)
     instrument = installation.library.instrument(read.slot.instrument, read.slot.instrument_version)
@@ -137,15 +119,13 @@ def _read_and_write(installation: Installation, connection: Connection, batch: A
         _check_unaltered(form_item_tokens(installation, plan, batch.slot, len(codes)), codes, batch)
     unsaved = [answer for answer in batch.answers if answer.seq not in read.known_seqs]
     if not unsaved:
-        return read.revision
+        return None
     text = installation.text(read.study, instrument, read.language, read.slot.begun_at)
     gapless = is_gapless([answer.seq for answer in batch.answers], frozenset(read.known_seqs))
     event = AuditEvent.ANSWER_SAVED if gapless else AuditEvent.ANSWERS_AFTER_GAP
     entry, rows = _entry_and_rows(read, batch, unsaved, text.sha256, event, installation.fact_key)
     seen_device = read.device_id if is_keep_alive_due(read.seen_at, batch.at) else None
-    if not write_answers(connection, entry, rows, seen_device):
-        return None
-    return read.revision + len(unsaved)
+    return AuditedAnswers(entry, rows, seen_device)
 
 
 def _check_takes_answers(read: SavingContext, batch: AnswerBatch, idle_minutes: int) -> None:

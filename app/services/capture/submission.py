@@ -1,7 +1,5 @@
 """Submitting a form: exactly once, scored, and in the audit trail and the feed by the same transaction."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -26,9 +24,8 @@ from app.services.capture.submission_builder import (
 from app.services.core.context import ParticipantContext
 from app.storage.queries.form_rows import FormRows
 from app.storage.row_changes import participant_chain
-from app.storage.statements.connections import open_autocommit, open_transaction
-from app.storage.statements.save_answers import lock_chain
-from app.storage.statements.submit_form import Submission, write_submission
+from app.storage.statements.save_answers import run_holding_chain
+from app.storage.statements.submit_form import Submission, submit_if_unmoved, write_submission
 from app.storage.tables.capture import Response
 from app.storage.tables.participants import Device
 from app.storage.tables.schedule import Slot
@@ -113,42 +110,33 @@ def _submit_if_head_unmoved(
     submission = _build_if_acceptable(known, form, context.at)
     if submission is None:
         return _first_receipt_or_quarantine(context, known, form)
-    # One statement is a transaction by itself; alerts are a second one.
-    opened = open_transaction if submission.alerts else open_autocommit
-    with opened(context.installation.engine) as connection:
-        written = write_submission(connection, submission)
-        connection.commit()
+    written = submit_if_unmoved(context.installation.engine, submission)
     return _receipt(submission.response, repeated=False) if written else None
 
 
 def _submit_holding_head(context: ParticipantContext, slot_id: str, form: SubmittedForm) -> SubmissionReceipt:
     """Read and write anew under the head's row lock, where nobody else can move it."""
-    with _hold_head(context) as connection:
+
+    def read_and_write(connection: Connection) -> tuple[SubmissionContext, Submission | None]:
         known = submission_context(context, read_own_form(context, slot_id, connection))
         submission = _build_if_acceptable(known, form, context.at)
         if submission is not None:
             written = write_submission(connection, submission)
             assert written, "a locked head has moved"  # noqa: S101 - what nobody can do
-    if context.opened is not None:
+        return known, submission
+
+    chain = participant_chain(context.participant.participant_id)
+    if context.opened is None:
+        engine = context.installation.engine
+        known, submission = run_holding_chain(engine, chain, read_and_write)
+    else:
+        with context.opened.hot_connection(chain) as connection:
+            known, submission = read_and_write(connection)
         context.opened.reread(Slot, known.rows.slot.id)
         context.opened.reread(Device, context.participant.device_id)
     if submission is None:
         return _first_receipt_or_quarantine(context, known, form)
     return _receipt(submission.response, repeated=False)
-
-
-@contextmanager
-def _hold_head(context: ParticipantContext) -> Iterator[Connection]:
-    """A connection that holds the head: that of the carried transaction, or one that commits on leaving."""
-    chain = participant_chain(context.participant.participant_id)
-    if context.opened is not None:
-        with context.opened.hot_connection(chain) as connection:
-            yield connection
-        return
-    with open_transaction(context.installation.engine) as connection:
-        lock_chain(connection, chain)
-        yield connection
-        connection.commit()
 
 
 def _build_if_acceptable(known: SubmissionContext, form: SubmittedForm, at: datetime) -> Submission | None:

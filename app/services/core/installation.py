@@ -22,8 +22,8 @@ from app.services.core.interval_cache import IntervalCache
 from app.services.core.pack_registry import PackRegistry, StudyPacks
 from app.services.core.page_epochs import PageEpochs
 from app.services.core.secrets import SecretBox
+from app.storage.database.page_connections import open_page_connection
 from app.storage.proof.row_facts import FactKey
-from app.storage.statements.connections import open_page_connection
 from app.storage.unit_of_work import UnitOfWork
 
 _JUDGED_ROWS, _JUDGED_LISTS, _JUDGED_FORMS = 1000, 64, 64

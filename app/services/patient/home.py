@@ -21,7 +21,6 @@ from app.services.setup.packs import has_form_wording
 from app.storage.queries.participant_answers import Draft, read_drafts
 from app.storage.queries.slots import planned_slot, slot_facts, slot_status, window_of_slot
 from app.storage.queries.upcoming_forms import read_upcoming_forms
-from app.storage.statements.connections import open_autocommit
 from app.storage.tables.capture import Response
 from app.storage.tables.columns import key_of, table_of
 from app.storage.tables.participants import Contact, Participant
@@ -127,7 +126,7 @@ def get_home(context: ParticipantContext) -> HomeOverview:
 
 def get_next_forms(context: ParticipantContext) -> NextForms:
     """What this participant may do next; one query, as it stands between Send and the thanks."""
-    with open_autocommit(context.installation.engine) as connection:
+    with context.read_plainly() as connection:
         upcoming = read_upcoming_forms(connection, context.participant.participant_id, context.at)
     person = context.participant
     allowed = [

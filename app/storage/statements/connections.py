@@ -1,11 +1,11 @@
-"""Connections of hot paths and pages: they read and, by the statements of this folder alone, write."""
+"""Connections of hot paths: they read and, by the statements of this folder alone, write.
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+Nothing outside storage opens one: a hot statement that is a transaction by itself opens its own.
+"""
 
 from sqlalchemy.engine import Connection, Engine
 
-from app.storage.engine import autocommit_engine, page_engine, write_engine
+from app.storage.engine import autocommit_engine, write_engine
 
 
 def open_autocommit(engine: Engine) -> Connection:
@@ -18,18 +18,3 @@ def open_transaction(engine: Engine) -> Connection:
     connection = write_engine(engine).connect()
     connection.begin()  # at once: a plain read begins none
     return connection
-
-
-@contextmanager
-def open_page_connection(engine: Engine) -> Iterator[Connection]:
-    """A connection that can only read, by plain statements.
-
-    On PostgreSQL each statement is a transaction by itself, as each sees what was committed before it anyhow:
-    that spares the round trips of BEGIN and COMMIT. On SQLite all of them see the same.
-    """
-    with page_engine(engine).connect() as connection:
-        if connection.dialect.name == "sqlite":
-            connection.begin()
-        yield connection
-        if connection.in_transaction():
-            connection.commit()

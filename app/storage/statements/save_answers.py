@@ -5,10 +5,10 @@ them, because every change is audited. So an answer is judged on one read and wr
 statement that holds only if that head has not moved; otherwise both are done again.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import sqlalchemy as sa
@@ -29,7 +29,7 @@ from app.storage.audit import (
 )
 from app.storage.database.plain_reads import PlainRead
 from app.storage.plain_rows import ChainHeadRecord, SlotRecord
-from app.storage.statements.connections import open_autocommit
+from app.storage.statements.connections import open_autocommit, open_transaction
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.capture import AnswerEvent
 from app.storage.tables.columns import table_of
@@ -37,6 +37,7 @@ from app.storage.tables.participants import Device, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
 
+_Result = TypeVar("_Result")
 _OWN = sa.literal_column("'participant:'", sa.String)
 CHAIN = _OWN.concat(sa.cast(col(Participant.id), sa.String))
 """The chain of a participant in a query. Written out: a constant that is bound is sent each time."""
@@ -195,14 +196,89 @@ def lock_chain(connection: Connection, chain: str) -> None:
     connection.execute(_LINE, {"line": chain})
 
 
-def lock_chain_of_device(connection: Connection, token_hash: str) -> None:
-    """Lock the chain of the participant whose browser this is."""
-    lock_chain(connection, connection.execute(_CHAIN_OF, {"token_hash": token_hash}).scalar_one())
+def run_holding_chain(engine: Engine, chain: str, act: Callable[[Connection], _Result]) -> _Result:
+    """Do this act in a transaction that holds the head of a participant's chain, and commit it."""
+    with open_transaction(engine) as connection:
+        lock_chain(connection, chain)
+        result = act(connection)
+        connection.commit()
+    return result
 
 
-def is_device_bound(connection: Connection, token_hash: str) -> bool:
-    """Whether this is a browser that somebody uses, whoever it is."""
-    return connection.execute(_BOUND, {"token_hash": token_hash}).first() is not None
+class NothingToSaveInto(Exception):
+    """The slot is not this browser's own; `device_bound`: somebody uses the browser, whoever it is."""
+
+    def __init__(self, device_bound: bool) -> None:
+        super().__init__(device_bound)
+        self.device_bound = device_bound
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivingAnswers:
+    """Answers on their way to a draft: of which browser, by the hash of its token, slot and client."""
+
+    token_hash: str
+    slot: str
+    client: str
+    answers: Sequence[SubmittedAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedAnswers:
+    """Answers as they are stored, and their audit entry.
+
+    `seen_device`: the browser whose lease is renewed along with them; None where that is not due.
+    """
+
+    entry: LinkedEntry
+    events: Sequence[dict[str, Any]]
+    seen_device: int | None
+
+
+def save_if_unmoved(
+    engine: Engine, arriving: ArrivingAnswers, judge: Callable[[SavingContext], AuditedAnswers | None]
+) -> int | None:
+    """Read once, write what `judge` makes of it, and return the form's revision.
+
+    None, with nothing written, where the head of the chain has moved since it was read. Raises
+    NothingToSaveInto, and whatever `judge` raises.
+    """
+    # One answer is written by one statement; several need a transaction around theirs.
+    opened = open_autocommit if len(arriving.answers) == 1 else open_transaction
+    with opened(engine) as connection:
+        revision = _read_and_write(connection, arriving, judge)
+        if revision is not None:
+            connection.commit()
+        return revision
+
+
+def save_holding_head(
+    engine: Engine, arriving: ArrivingAnswers, judge: Callable[[SavingContext], AuditedAnswers | None]
+) -> int:
+    """Read and write anew under the head's row lock, where nobody else can move it."""
+    with open_transaction(engine) as connection:
+        chain = connection.execute(_CHAIN_OF, {"token_hash": arriving.token_hash}).scalar_one()
+        lock_chain(connection, chain)
+        revision = _read_and_write(connection, arriving, judge)
+        assert revision is not None  # noqa: S101 - a locked head has not moved; mypy wants it said
+        connection.commit()
+        return revision
+
+
+def _read_and_write(
+    connection: Connection,
+    arriving: ArrivingAnswers,
+    judge: Callable[[SavingContext], AuditedAnswers | None],
+) -> int | None:
+    token = arriving.token_hash
+    read = read_slot_for_saving(connection, token, arriving.slot, arriving.client, arriving.answers)
+    if read is None:
+        raise NothingToSaveInto(connection.execute(_BOUND, {"token_hash": token}).first() is not None)
+    audited = judge(read)
+    if audited is None:
+        return read.revision
+    written = write_answers(connection, audited.entry, audited.events, audited.seen_device)
+    return read.revision + len(audited.events) if written else None
 
 
 def write_answers(

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlmodel import SQLModel, col
 
 from app.domain.records.feed import FeedEventDraft, spell_event
@@ -27,6 +27,7 @@ from app.storage.audit import (
 from app.storage.engine import allow_tables
 from app.storage.feed_numbering import PendingEvent, append_feed_events
 from app.storage.plain_rows import ResponseRecord, SlotRecord
+from app.storage.statements.connections import open_autocommit, open_transaction
 from app.storage.statements.raise_alerts import RaisedAlerts, write_alerts
 from app.storage.statements.save_answers import (
     device_seen_after,
@@ -68,6 +69,16 @@ class Submission:
     event: FeedEventDraft
     seen_device: int | None
     alerts: RaisedAlerts | None = None
+
+
+def submit_if_unmoved(engine: Engine, submission: Submission) -> bool:
+    """Write it in a transaction of its own; False, and nothing written, if the chain has moved meanwhile."""
+    # One statement is a transaction by itself; alerts are a second one.
+    opened = open_transaction if submission.alerts else open_autocommit
+    with opened(engine) as connection:
+        written = write_submission(connection, submission)
+        connection.commit()
+    return written
 
 
 def write_submission(connection: Connection, submission: Submission) -> bool:
