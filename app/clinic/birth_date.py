@@ -10,9 +10,10 @@ from starlette.responses import Response
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
+from app.domain.people.names import require_reason
 from app.domain.refusal import Refused, check_all
 from app.i18n.marking import N_
-from app.services.accounts.birth_dates import asks_birth_date, check_birth_reason, record_birth_date
+from app.services.accounts.birth_dates import asks_birth_date, record_birth_date
 from app.web.acts import FIELD
 from app.web.form_fields import NarrowedAct, VerbatimAct, read_birth_date
 from app.web.urls import BIRTH_DATE
@@ -66,7 +67,7 @@ def take_birth_date(desk: PermittedRequest, typed: Annotated[BirthDateForm, Form
         check_all(
             desk.act.check_texts,
             lambda: read_birth_date(fields),
-            lambda: check_birth_reason(page.reason),
+            lambda: require_reason(page.reason),
         )
         born_on = read_birth_date(fields)
         record_birth_date(desk.context, desk.participant.participant_id, born_on, page.reason)

@@ -38,7 +38,7 @@ from app.services.core.acts import new_page_key
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.people.site_desk import find_desk_zone
-from app.web.acts import SIGNING, read_act
+from app.web.acts import SIGNING, read_act, require_act
 from app.web.cookies import get_cookie, set_cookie
 from app.web.dependencies import get_installation, get_language, get_now
 from app.web.errors import ShownInstead
@@ -167,9 +167,7 @@ class StaffRequest:
     @property
     def act(self) -> KeyedAct:
         """The act that this request asks for. Raises LookupError where the route offers none."""
-        if self.context.act is None:
-            raise LookupError(self.request.url.path)
-        return self.context.act
+        return require_act(self.request, self.context.act)
 
     def offers(self, address: str, method: str = "GET") -> bool:
         """Whether this route is open to them at some site of the chosen study, so that a page offers it."""

@@ -31,7 +31,7 @@ from app.services.core.acts import new_page_key
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.services.core.installation import Installation
 from app.services.patient.urgent_call import get_urgent_call
-from app.web.acts import ACTS, read_act
+from app.web.acts import ACTS, read_act, require_act
 from app.web.cookies import get_cookie, other_tokens
 from app.web.dependencies import At, CurrentInstallation, get_installation, get_now
 from app.web.pages.drawn_mark import DrawnMark
@@ -128,9 +128,7 @@ class ParticipantRequest:
 
     @property
     def _act(self) -> KeyedAct:
-        if self.context.act is None:
-            raise LookupError(self.request.url.path)
-        return self.context.act
+        return require_act(self.request, self.context.act)
 
     def frame_of_form(self, slot: SlotInstrument) -> PageFrame:
         """The frame of a form's page: only those languages are offered that the form has words in."""

@@ -290,3 +290,10 @@ def read_act(
     )
     check_repeated(installation, act)
     return act
+
+
+def require_act(request: Request, act: KeyedAct | None) -> KeyedAct:
+    """The act that a request asks for. Raises LookupError where its route offers none."""
+    if act is None:
+        raise LookupError(request.url.path)
+    return act

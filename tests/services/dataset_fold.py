@@ -1,10 +1,12 @@
 """Datasets of a cut, as they are exported and as the fold of the whole feed up to its number."""
 
+import csv
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 
 from sqlmodel import col, select
 
@@ -75,3 +77,9 @@ def check_rules(records: Sequence[tuple[str, Row]]) -> None:
             tables[name.lower()].append({key: cell for key, cell in cells.items() if cell})
     for name in sorted(ALWAYS):
         assert all(RULES[name].check(tables)), name
+
+
+def rows_of(folder: Path, name: str) -> list[dict[str, str]]:
+    """The rows of a dataset that was exported as CSV."""
+    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

@@ -1,6 +1,5 @@
 """QLQ-LC13, PRO-CTCAE and health in five lines all the way: asked, sent, scored, fed and in the datasets."""
 
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from app.services.datasets.export import ExportEntry, export_cut
 from app.services.datasets.recheck import recheck_cut
 from app.storage.tables.studies import Site
 from tests.services.beginnings import PLAN
-from tests.services.dataset_fold import lines_of
+from tests.services.dataset_fold import lines_of, rows_of
 from tests.services.people import START, Person, days, enrolled
 
 LATER = START + days(60)
@@ -62,11 +61,6 @@ def added(lone_installation: Installation, lone_site: Site) -> Person:
 def fill(person: Person, visit: str, answers: dict[str, int | str | None]) -> None:
     person.begin(visit, SENT)
     person.submit(visit, SENT, answers)
-
-
-def rows_of(folder: Path, name: str) -> list[dict[str, str]]:
-    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_they_go_the_whole_way_from_the_phone_to_the_datasets(added: Person, tmp_path: Path) -> None:

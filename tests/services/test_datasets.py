@@ -1,6 +1,5 @@
 """Datasets of a cut: the fold of the feed up to its number, to the byte, whoever makes them and whenever."""
 
-import csv
 import json
 import sys
 import time
@@ -35,7 +34,7 @@ from app.services.datasets.recheck import count_from, recheck_cut
 from app.storage.tables.audit import AuditEntry
 from tests.services.amending import with_versions
 from tests.services.beginnings import installed_at, site_of
-from tests.services.dataset_fold import folded, streamed
+from tests.services.dataset_fold import folded, rows_of, streamed
 from tests.services.dataset_stage import DEAD, FINAL, OFF, STUDY, TRIAL, client_of
 from tests.services.people import Person, colleague, days
 from tests.stages import Stage
@@ -69,11 +68,6 @@ def operator(installation: Installation) -> StaffContext:
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
-def rows_of(folder: Path, name: str) -> list[dict[str, str]]:
-    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.mark.req("REP-09", "EDC-10")

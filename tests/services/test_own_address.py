@@ -150,7 +150,7 @@ def test_letters_and_codes_are_few_and_only_for_whoever_agreed(
     assert recorded(lone_installation, AuditEvent.ADDRESS_CODE_REFUSED) == 5
 
 
-class SlowServer(MailServer):
+class OvertakenServer(MailServer):
     """Refuses its first letter, after the participant had another one mailed on the same phone."""
 
     def __init__(self, phone: Phone) -> None:
@@ -167,7 +167,7 @@ class SlowServer(MailServer):
 
 def test_a_letter_that_fails_late_leaves_the_code_that_was_mailed_since(lone: Person) -> None:
     phone = Phone(lone)
-    phone.server = SlowServer(phone)
+    phone.server = OvertakenServer(phone)
     assert phone.enter(NEW) == "address_not_reached"
     assert recorded(lone.installation, AuditEvent.ADDRESS_CODE_UNSENT) == 1
     assert (phone.answer(phone.code), phone.contact()) == ("", (OTHER, "participant"))

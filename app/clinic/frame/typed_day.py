@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 from fastapi import Form, Query
 
@@ -82,27 +83,23 @@ def read_typed_day(fields: Mapping[str, str], name: str) -> TypedDay:
 
 def day_of_form(name: str) -> Callable[..., TypedDay]:
     """A dependency: the day of this name in the form that is posted."""
-
-    def read_boxes(
-        year: Annotated[str, Form(alias=f"{name}_year", max_length=400), VerbatimAct] = "",
-        month: Annotated[str, Form(alias=f"{name}_month", max_length=400), VerbatimAct] = "",
-        day: Annotated[str, Form(alias=f"{name}_day", max_length=400), VerbatimAct] = "",
-        whole: Annotated[str, Form(alias=name, max_length=400), VerbatimAct] = "",
-    ) -> TypedDay:
-        return TypedDay(year, month, day) or split_day(whole)
-
-    return read_boxes
+    return _day_dependency(name, partial(Form, max_length=400), VerbatimAct)
 
 
 def day_of_address(name: str) -> Callable[..., TypedDay]:
     """A dependency: the day of this name in an address: one text in a link, three boxes of a form."""
+    return _day_dependency(name, partial(Query, max_length=40), None)
 
-    def read_query(
-        year: Annotated[str, Query(alias=f"{name}_year", max_length=40)] = "",
-        month: Annotated[str, Query(alias=f"{name}_month", max_length=40)] = "",
-        day: Annotated[str, Query(alias=f"{name}_day", max_length=40)] = "",
-        whole: Annotated[str, Query(alias=name, max_length=40)] = "",
+
+def _day_dependency(name: str, field: Callable[..., Any], mark: object) -> Callable[..., TypedDay]:
+    """Read three boxes, or one text where they are empty, each as a `field` of the request with this mark."""
+
+    def read_day(
+        year: Annotated[str, field(alias=f"{name}_year"), mark] = "",
+        month: Annotated[str, field(alias=f"{name}_month"), mark] = "",
+        day: Annotated[str, field(alias=f"{name}_day"), mark] = "",
+        whole: Annotated[str, field(alias=name), mark] = "",
     ) -> TypedDay:
         return TypedDay(year, month, day) or split_day(whole)
 
-    return read_query
+    return read_day

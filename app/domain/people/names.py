@@ -79,6 +79,12 @@ def check_address(typed: str, field: str) -> str:
     return address
 
 
+def require_reason(typed: str) -> None:
+    """Refuse an act of which nobody says why: Refused("reason_needed"). Any words will do."""
+    if not typed.strip():
+        raise Refused("reason_needed", field="reason")
+
+
 def check_reason(typed: str, field: str = "reason") -> str:
     """Why something is done. Raises Refused: "reason_needed", "text_too_long", "hidden_signs"."""
     reason = _check_line(typed, field, MOST_NOTE)

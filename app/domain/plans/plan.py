@@ -130,7 +130,18 @@ class PlannedInstrument:
 
 
 @dataclass(frozen=True, slots=True)
-class VisitRule:
+class _NumberedCode:
+    """What has a code, in which `{n}` stands for the number of units from the anchor."""
+
+    code: str
+
+    def code_of(self, offset: int) -> str:
+        """The code at this offset, such as `W12`, `D0` or `DW12`."""
+        return self.code.replace("{n}", str(offset))
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRule(_NumberedCode):
     """One visit, or a repeated one whose `code` holds `{n}`, the number of units.
 
     `before`, `after` and `overdue_after` are days around the target day. `closes_with` names an
@@ -139,7 +150,6 @@ class VisitRule:
     ones also by the schedule. `occasion`, by language, is what participants are told it is.
     """
 
-    code: str
     series: str
     anchor: str | None
     anchoring: Anchoring
@@ -156,22 +166,13 @@ class VisitRule:
     repeatable: bool
     occasion: Mapping[str, str] = field(default_factory=dict, hash=False)
 
-    def code_of(self, offset: int) -> str:
-        """The visit code at this offset, such as `W12`."""
-        return self.code.replace("{n}", str(offset))
-
 
 @dataclass(frozen=True, slots=True)
-class DiaryPhase:
+class DiaryPhase(_NumberedCode):
     """A stretch of diary days: a code with `{n}` and the offsets from the anchor."""
 
-    code: str
     unit: Unit
     offsets: tuple[int, ...]
-
-    def code_of(self, offset: int) -> str:
-        """The code of one diary day, such as `D0` or `DW12`."""
-        return self.code.replace("{n}", str(offset))
 
 
 @lru_cache(maxsize=256)  # each page of a participant asks twice

@@ -50,6 +50,11 @@ VISIT = "visit:"
 """Prefix of the kind under which a visit's actual date is given among the anchors, as in `visit:W6`."""
 
 
+def is_diary_series(plan: Plan, series: str) -> bool:
+    """Whether the slots of this series are days of the diary."""
+    return plan.diary is not None and series == plan.diary.series
+
+
 def plan_slots(
     plan: Plan, anchors: Mapping[str, AnchorDate], arm: str | None, zone: str
 ) -> tuple[PlannedSlot, ...]:

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from app.domain.people.names import require_reason
 from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
@@ -24,12 +25,6 @@ def check_birth_date(born_on: date | None, today: date) -> None:
         raise Refused("birth_date_needed", field="born_on")
     if not today.year - _OLDEST <= born_on.year or born_on > today:
         raise Refused("bad_birth_date", field="born_on")
-
-
-def check_birth_reason(reason: str) -> None:
-    """Refuse to record a birth date of which nobody says why it comes now: "reason_needed"."""
-    if not reason.strip():
-        raise Refused("reason_needed", field="reason")
 
 
 def birth_date_hash(
@@ -65,7 +60,7 @@ def record_birth_date(
         if plan.second_check is not SecondCheck.birth_date:
             raise Refused("birth_date_not_asked")
         today = local_day(context.at, participant.zone)
-        check_all(lambda: check_birth_date(born_on, today), lambda: check_birth_reason(reason))
+        check_all(lambda: check_birth_date(born_on, today), lambda: require_reason(reason))
         participant.birth_hash = birth_date_hash(context.installation, plan, participant.public_id, born_on)
         forget_invitation_failures(work.session, participant_id)
         work.record(AuditEvent.BIRTH_DATE_RECORDED, chain, reason=reason.strip())

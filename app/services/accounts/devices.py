@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from app.domain.people.names import require_reason
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.activation import CODE_LIFE
@@ -44,8 +45,7 @@ def revoke_device(context: StaffContext, participant_id: int, device_id: int, re
     """
     with context.unit_of_work() as work:
         _check_owner(work.session, participant_id, device_id)
-        if not reason.strip():
-            raise Refused("reason_needed", field="reason")
+        require_reason(reason)
         unbind_device(work, participant_id, device_id, AuditEvent.DEVICE_REVOKED, reason.strip())
 
 

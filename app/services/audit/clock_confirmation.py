@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.clock_trust import ClockReading, choose_anchor, follows_anchor, is_behind_trail
+from app.domain.people.names import require_reason
 from app.domain.records.audit import AuditEvent, format_instant
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
@@ -60,8 +61,7 @@ def confirm_clock(context: StaffContext, reading: ClockReading, boot_id: str, re
     as it was written.
     Raises Refused: "reason_needed", "words_too_long".
     """
-    if not reason.strip():
-        raise Refused("reason_needed", field="reason")
+    require_reason(reason)
     if len(reason) > _LONGEST_REASON:
         raise Refused("words_too_long", most=_LONGEST_REASON)
     with context.read() as session:

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, col, select
 
+from app.domain.people.names import require_reason
 from app.domain.plans.plan import ENROLMENT, TREATMENT_WITHDRAWAL, Owner, Plan
 from app.domain.plans.status import ANSWERABLE, Exit, ExitKind, Status, derive_status
 from app.domain.plans.windows import local_day, start_of_day
@@ -136,8 +137,7 @@ def undo_disposition(
 
     `entry_id` names it; None is the last one. Raises Refused: "reason_needed", "nothing_to_undo".
     """
-    if not reason.strip():
-        raise Refused("reason_needed", field="reason")
+    require_reason(reason)
     with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
         chain = participant_chain(key_of(participant))

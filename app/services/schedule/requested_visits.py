@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
+from app.domain.people.names import require_reason
 from app.domain.plans.plan import ENROLMENT
 from app.domain.plans.schedule import AnchorDate, plan_requested_visit
 from app.domain.plans.windows import local_day
@@ -81,7 +82,7 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
             if is_on_request(slot) and not slot.out_of_plan
         ]
         slots = [slot for slot in asked if slot.visit == visit]
-        check_all(lambda: _check_reason(reason), lambda: _check_cancellable(visit, asked))
+        check_all(lambda: require_reason(reason), lambda: _check_cancellable(visit, asked))
         waiting = find_waiting_paper(work.session, key_of(participant))
         if any(is_slot_touched(slot, waiting) for slot in slots):
             raise Refused("visit_begun", visit=visit)
@@ -89,11 +90,6 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
         publish_acts_of(context.installation, work, key_of(participant))
         left = [(slot, leave_plan(slot, touched=False)._replace(wake_at=None)) for slot in slots]
         change_slots(work, participant, left)
-
-
-def _check_reason(reason: str) -> None:
-    if not reason.strip():
-        raise Refused("reason_needed", field="reason")
 
 
 def _check_cancellable(visit: str, asked: Sequence[SlotRecord]) -> None:

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from app.domain.capture.paper import PaperOutcome
 from app.domain.capture.slot_view import SlotDates, SlotView
 from app.domain.plans.plan import Plan
-from app.domain.plans.schedule import PlannedSlot
+from app.domain.plans.schedule import PlannedSlot, is_diary_series
 from app.domain.plans.status import Exit, ExitKind, SlotFacts, Status, derive_status, died_in_window
 from app.domain.plans.windows import Window
 from app.storage.database.grouped_reads import DocumentRows, GroupedRead, cache_document_rows
@@ -37,7 +37,7 @@ _OF_PAGES: GroupedRead[SlotRecord] = GroupedRead(
 
 def is_diary_slot(plan: Plan, slot: SlotView) -> bool:
     """Whether a form is a day of the diary, also while its day waits for a date."""
-    return plan.diary is not None and slot.series == plan.diary.series
+    return is_diary_series(plan, slot.series)
 
 
 def window_of_slot(slot: SlotDates) -> Window | None:

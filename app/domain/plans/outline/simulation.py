@@ -17,7 +17,7 @@ from app.domain.plans.reminders import (
     plan_reminders,
 )
 from app.domain.plans.rescheduling import SlotMove, StandingSlot, WindowMove, plan_moves, window_moves
-from app.domain.plans.schedule import AnchorDate, PlannedSlot, SlotKey, plan_slots
+from app.domain.plans.schedule import AnchorDate, PlannedSlot, SlotKey, is_diary_series, plan_slots
 from app.domain.plans.status import SlotFacts, Status, derive_status
 from app.domain.plans.windows import start_of_day
 
@@ -84,18 +84,19 @@ def simulate_person(
 
 def _draw(plan: Plan, slot: PlannedSlot, now: datetime, messages: Iterator[QueuedReminder]) -> SimulatedForm:
     status = derive_status(slot.window, _UNTOUCHED, now)
-    return SimulatedForm(slot, status, _is_diary(plan, slot), tuple(messages))
-
-
-def _is_diary(plan: Plan, slot: PlannedSlot) -> bool:
-    return plan.diary is not None and slot.series == plan.diary.series
+    return SimulatedForm(slot, status, is_diary_series(plan, slot.series), tuple(messages))
 
 
 def _standing(plan: Plan, person: DatedPerson) -> Sequence[StandingSlot]:
     slots = plan_slots(plan, person.dates, person.arm, person.zone)
     return [
         StandingSlot(
-            key, slot, _UNTOUCHED, is_diary=_is_diary(plan, slot), on_request=False, out_of_plan=False
+            key,
+            slot,
+            _UNTOUCHED,
+            is_diary=is_diary_series(plan, slot.series),
+            on_request=False,
+            out_of_plan=False,
         )
         for key, slot in enumerate(slots)
     ]
