@@ -7,7 +7,6 @@ from sqlmodel import col, select
 
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.audit import AuditEvent
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role
@@ -19,6 +18,7 @@ from tests.faces.desk_pages import hidden_of, page
 from tests.faces.visitors import Phone, invited
 from tests.markup import parsed
 from tests.services.people import START, days
+from tests.services.trail_entries import verify_trail
 
 TYPED = {
     "items": "q5,q6",

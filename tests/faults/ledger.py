@@ -8,13 +8,13 @@ from sqlmodel import col, select
 
 from app.domain.capture.arrival import LATE_ARRIVAL
 from app.domain.instruments.responses import OPEN, AnswerValue
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.installation import Installation
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.schedule import Slot
 from tests.faults.phones import Phone
 from tests.faults.screens import Screen
 from tests.faults.times import timed
+from tests.services.trail_entries import verify_trail
 
 
 def told(event: AnswerEvent) -> AnswerValue:

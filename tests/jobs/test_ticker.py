@@ -18,7 +18,6 @@ from app.jobs.ticker import Ticker, advance, deliver, tick
 from app.notify.breaker import FAILURES, CircuitBreaker
 from app.notify.channel import MessageText, SendFailed
 from app.notify.smtp import SmtpChannel
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import PATIENCE, MessageSender
 from app.storage.act_keys import read_page_epoch
@@ -40,6 +39,7 @@ from tests.services.reminded import (
     shanghai,
 )
 from tests.services.signer import Signer
+from tests.services.trail_entries import verify_trail
 from tests.stages import Stage
 
 EVENING = shanghai(date(2026, 3, 4), 19)

@@ -13,7 +13,6 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import LEASE
@@ -27,6 +26,7 @@ from tests.jobs.worker import work
 from tests.servers import Mailbox, mailbox
 from tests.services.people import START, site_entry
 from tests.services.reminded import KEY, address, installed, messages
+from tests.services.trail_entries import verify_trail
 from tests.storage.trial import WINDOW, a_participant, a_slot
 
 READERS, TOGETHER = 400, 20

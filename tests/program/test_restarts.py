@@ -19,7 +19,6 @@ from app.clock import now
 from app.domain.plans.windows import local_day
 from app.domain.records.access import SYSTEM
 from app.domain.records.studies import StudyMode
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.enrolment import enrol_participant
@@ -31,6 +30,7 @@ from tests import postgres
 from tests.program.programs import SECONDS, Server, started
 from tests.services.beginnings import installed_at
 from tests.services.people import Person, bound, enrolment, site_entry
+from tests.services.trail_entries import verify_trail
 
 PHONES = 6
 SHARE = 30

@@ -7,7 +7,6 @@ import pytest
 
 from app.domain.records.access import Role
 from app.domain.records.audit import AuditEvent
-from app.services.audit.audit_verification import verify_trail
 from app.services.people.access_review import digest_access, list_reviews, record_review, write_access_report
 from app.services.people.managed_people import get_managed_person, list_study_people
 from app.services.people.role_grants import (
@@ -19,6 +18,7 @@ from app.services.people.role_grants import (
 from tests.refusals import refused
 from tests.services.people import START
 from tests.services.staff_desk import EMAIL, STUDY, Desk
+from tests.services.trail_entries import verify_trail
 
 
 @pytest.mark.req("IAM-05", "IAM-07")

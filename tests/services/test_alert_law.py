@@ -13,7 +13,6 @@ from app.domain.records.access import CLOCK, SYSTEM, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.domain.today.reasons import Reason
-from app.services.audit.audit_verification import verify_trail
 from app.services.capture.submission_builder import CheckedSubmission, SubmissionContext, build_submission
 from app.services.clinic.alerts.alert_acts import acknowledge_alert, close_alert, record_alert_action
 from app.services.clinic.corrections.decisions import DecisionEntry
@@ -33,6 +32,7 @@ from tests.services.alerted import PAIN, SLEEP, raised, run_clock, send_in_pain,
 from tests.services.people import START, Person, bound, enrolled, qlq, site_entry
 from tests.services.reminded import MailServer, installed, outbox
 from tests.services.signer import Signer
+from tests.services.trail_entries import verify_trail
 
 PAINFUL = qlq(2) | {"q9": 4}
 RULES = (PAIN, SLEEP)

@@ -14,7 +14,6 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.domain.today.reasons import Reason
 from app.notify.channel import SendFailed
-from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.alerts.alert_acts import acknowledge_alert, close_alert, record_alert_action
 from app.services.clinic.alerts.alert_list import AlertRecord, get_alert, list_alerts
 from app.services.clinic.corrections.decisions import DecisionEntry
@@ -37,6 +36,7 @@ from tests.services.alerted import SLEEP, raised, run_clock, send_in_pain, watch
 from tests.services.people import START, Person, colleague, days, qlq, site_entry
 from tests.services.reminded import WORDS, MailServer, outbox
 from tests.services.signer import Signer
+from tests.services.trail_entries import verify_trail
 
 SENT = START + timedelta(hours=1)
 APPROVED = DecisionEntry("approved")

@@ -21,7 +21,6 @@ from app.domain.records.access import SYSTEM, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import BadDefinition
 from app.i18n.languages import LANGUAGE_CODES
-from app.services.audit.audit_verification import verify_trail
 from app.services.capture.forms import define_form
 from app.services.clinic.participant_overview import get_participant_overview
 from app.services.clinic.report.figures import ReportPart
@@ -60,6 +59,7 @@ from tests.services.paper_forms import enter, paper
 from tests.services.people import START, Person, colleague, days, enrolled
 from tests.services.reminded import recorded
 from tests.services.stale_next_due import find_stale_slots
+from tests.services.trail_entries import verify_trail
 from tests.stages import Stage
 
 DAY0 = START.date()

@@ -21,7 +21,6 @@ from app.services.accounts.staff_session import (
     sign_in_staff,
 )
 from app.services.audit.audit_seals import day_to_seal, seal_days
-from app.services.audit.audit_verification import verify_trail
 from app.services.audit.clock_confirmation import (
     check_clock,
     confirm_clock,
@@ -52,6 +51,7 @@ from tests.services.people import PIN, START, Person, days, enrolled, qlq
 from tests.services.reminded import MailServer, outbox, recorded, reminded
 from tests.services.signer import Signer
 from tests.services.staff_desk import EMAIL, HERE, PASSWORD, code
+from tests.services.trail_entries import verify_trail
 
 REASON = "NTP was off after the power cut"
 YEARS = days(2000)

@@ -24,7 +24,6 @@ from app.domain.records.access import SYSTEM
 from app.domain.refusal import Refused
 from app.jobs.ticker import tick
 from app.services.accounts.participant_session import unlock_device
-from app.services.audit.audit_verification import verify_trail
 from app.services.audit.clock_confirmation import check_clock, confirm_clock, update_clock_trust
 from app.services.capture.answer_saving import save_answers
 from app.services.capture.forms import begin_form
@@ -44,6 +43,7 @@ from tests import postgres
 from tests.services.beginnings import SITE, grown, installed_at, site_of
 from tests.services.people import PIN, START, Person, with_short_diary
 from tests.services.reminded import MailServer, outbox, reminded
+from tests.services.trail_entries import verify_trail
 from tests.stages import Grown, Shelf
 
 NO_SPAN = timedelta()

@@ -20,7 +20,6 @@ from app.domain.today.contacts import (
     split_reasons,
 )
 from app.domain.today.reasons import Reason
-from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.today.bulk_reminders import MOST, remind_participants
 from app.services.clinic.today.contact_log import correct_contact, get_contact_context, log_contact
 from app.services.clinic.today.participant_work import list_participant_reasons
@@ -39,6 +38,7 @@ from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.services.people import START, Person, days, enrolled
 from tests.services.reminded import recorded, reminded
+from tests.services.trail_entries import verify_trail
 
 LATER = START + timedelta(hours=2)
 TODAY = START.date()

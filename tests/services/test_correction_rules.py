@@ -14,7 +14,6 @@ from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
-from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.corrections.correction_list import get_correction, list_corrections
 from app.services.clinic.corrections.decisions import DecisionEntry, decide_correction
 from app.services.clinic.corrections.proposals import ProposedAnswer
@@ -45,6 +44,7 @@ from tests.services.correcting import (
 )
 from tests.services.people import START, Person, colleague, days
 from tests.services.signer import Signer
+from tests.services.trail_entries import verify_trail
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from sqlmodel import select
 
 from app.domain.records.access import Actor, ActorKind, Grant, Role
 from app.domain.records.audit import AuditEvent
-from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.corrections.correction_list import list_corrections
 from app.services.clinic.corrections.decisions import DecisionEntry
 from app.services.clinic.corrections.proposals import ProposedAnswer
@@ -25,6 +24,7 @@ from tests.refusals import refused
 from tests.services.correcting import APPROVED, SENT, entry, events_of, propose, send_baseline, versions
 from tests.services.people import Person, colleague, days, qlq
 from tests.services.signer import Signer
+from tests.services.trail_entries import verify_trail
 
 
 @pytest.fixture

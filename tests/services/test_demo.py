@@ -23,7 +23,6 @@ from app.domain.records.participants import TeamRequestKind
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
 from app.services.accounts.activation import activate_device
-from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
 from app.services.core.context import ClockContext, StaffContext
 from app.services.reminders.due_slots import find_due_work
@@ -50,6 +49,7 @@ from tests import postgres
 from tests.services.made_demonstration import Made, installed, made_by_program, made_now
 from tests.services.people import library
 from tests.services.stale_next_due import find_stale_next_due
+from tests.services.trail_entries import verify_trail
 
 NOON = datetime(2026, 11, 20, 4, 15, tzinfo=UTC)
 AFTER_MIDNIGHT = datetime(2026, 11, 20, 16, 1, tzinfo=UTC)  # in Shanghai the next day has just begun

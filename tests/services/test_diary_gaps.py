@@ -15,7 +15,6 @@ from app.domain.plans.publication import FeedState
 from app.domain.records.access import Actor, ActorKind, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.corrections.submitted_form import FormAct, list_form_events
 from app.services.clinic.participant_overview import get_participant_overview
 from app.services.clinic.participants.history import get_participant_history
@@ -34,6 +33,7 @@ from app.storage.tables.studies import Site
 from tests.services.arms import blinded
 from tests.services.beginnings import PERSON_RANDOMISED
 from tests.services.people import START, Person, colleague, days, enrolled
+from tests.services.trail_entries import verify_trail
 from tests.stages import Stage
 
 DAY0 = date(2026, 3, 2)

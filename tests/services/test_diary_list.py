@@ -14,7 +14,6 @@ from app.domain.datasets.questionnaires import build_diary, build_qs
 from app.domain.datasets.study import DatasetStudy
 from app.domain.instruments.responses import NOT_TICKED, OPEN, AnswerValue
 from app.domain.records.access import Role
-from app.services.audit.audit_verification import verify_trail
 from app.services.capture.forms import change_helper
 from app.services.capture.offline_sync import OfflineBatch, SyncOutcome, accept_offline_answers
 from app.services.clinic.corrections.proposals import ProposedAnswer
@@ -33,6 +32,7 @@ from tests.services.paper_forms import enter, paper
 from tests.services.people import START, Person, asking_by_list, colleague, days, enrolled
 from tests.services.sending import response, rows
 from tests.services.signer import Signer
+from tests.services.trail_entries import verify_trail
 from tests.stages import Stage
 
 NEXT = TODAY + days(1)

@@ -14,7 +14,6 @@ from app.domain.records.access import Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
-from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
 from app.services.clinic.paper.comparison import (
     COLLECTED_ON,
@@ -39,6 +38,7 @@ from app.storage.tables.capture import PaperEntry, Quarantine, Response
 from tests.refusals import refused
 from tests.services.paper_forms import LATER, TODAY, enter, paper
 from tests.services.people import Person, colleague
+from tests.services.trail_entries import verify_trail
 
 OTHER = TODAY + timedelta(days=1)
 WELL = [TypedAnswer("any_symptom", "0")]

@@ -15,7 +15,6 @@ from app.domain.records.access import Role, Scope
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind, parse_stated_date
 from app.domain.refusal import Refused
-from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.participant_overview import get_participant_overview
 from app.services.core.context import EdcClientSession, StaffContext
 from app.services.core.installation import Installation
@@ -32,7 +31,7 @@ from app.storage.tables.schedule import Anchor
 from app.storage.tables.studies import Site
 from tests.services.edc_session import request_about
 from tests.services.people import START, Person, colleague, days, enrolled, with_short_diary
-from tests.services.trail_entries import entries_of
+from tests.services.trail_entries import entries_of, verify_trail
 
 LOST = StatusBody(StatusWord.lost, "2026-03-02")
 DIED = StatusBody(StatusWord.died, "2026-03-02")

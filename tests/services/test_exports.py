@@ -21,7 +21,6 @@ from app.domain.records.exports import ExportKind, ExportState
 from app.domain.refusal import Refused
 from app.jobs.export_rounds import TURN, make_exports
 from app.services.accounts.edc_clients import disable_client
-from app.services.audit.audit_verification import verify_trail
 from app.services.audit.clock_confirmation import confirm_clock
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
@@ -53,6 +52,7 @@ from tests.services.beginnings import installed_at
 from tests.services.dataset_stage import FINAL, STUDY, TRIAL, client_of
 from tests.services.machines import BOOT_ID, machine_at
 from tests.services.people import days
+from tests.services.trail_entries import verify_trail
 from tests.stages import Stage
 
 AT = FINAL + days(1)

@@ -14,7 +14,6 @@ from app.services.accounts.activation import activate_device, find_invitation
 from app.services.accounts.devices import issue_own_code
 from app.services.accounts.participant_session import authenticate_device, remember_language
 from app.services.accounts.shared_device import end_hand_over, list_bound_participants
-from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.hand_over import HAND_OVER_LIFE, begin_hand_over
 from app.services.clinic.participant_overview import get_participant_overview
 from app.services.core.context import ParticipantContext, StaffContext
@@ -25,6 +24,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Response
 from tests.services.confirming import confirming, newcomer
 from tests.services.people import PIN, START, Person, days
+from tests.services.trail_entries import verify_trail
 
 HERE = "192.0.2.7"
 SOON = START + timedelta(minutes=5)

@@ -14,13 +14,13 @@ from app.domain.plans.plan import Owner
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
-from app.services.audit.audit_verification import verify_trail
 from app.services.capture.offline_sync import OfflineBatch, SyncOutcome, SyncResult, accept_offline_answers
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from tests.services.people import START, Person, days
+from tests.services.trail_entries import verify_trail
 
 CODES = [f"q{number}" for number in range(1, 31)]
 HOUR = timedelta(hours=1)

@@ -21,7 +21,6 @@ from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.accounts.activation import activate_device
 from app.services.accounts.participant_session import change_language
-from app.services.audit.audit_verification import verify_trail
 from app.services.capture.forms import begin_form
 from app.services.clinic.hand_over import begin_hand_over
 from app.services.clinic.matters.late_answers import Obstacle
@@ -36,7 +35,7 @@ from tests.services.alerted import PAIN, raised, watching
 from tests.services.matter_stage import NOW, SOON, TwoSites, keep_apart, sent_twice, two_phones
 from tests.services.people import PIN, START, Person, bound, days, qlq
 from tests.services.sending import response
-from tests.services.trail_entries import entries_of
+from tests.services.trail_entries import entries_of, verify_trail
 
 Binder = Callable[[Person, datetime], str]
 """Binds a browser to somebody at a moment; returns its cookie."""

@@ -19,7 +19,6 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.i18n.languages import LANGUAGE_CODES
-from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.corrections.decisions import DecisionEntry
 from app.services.clinic.matters.matter_details import get_licence, get_matter
 from app.services.clinic.matters.matter_list import (
@@ -58,7 +57,7 @@ from tests.services.matter_stage import (
     two_messages,
 )
 from tests.services.people import START, Person, colleague, days, site_entry
-from tests.services.trail_entries import entries_of
+from tests.services.trail_entries import entries_of, verify_trail
 
 
 def decide(trial: TwoSites, draw: Random, person: Person, matter: OpenMatter) -> None:

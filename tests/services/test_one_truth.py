@@ -14,7 +14,6 @@ from sqlmodel import select
 from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.dispositions import DispositionKind
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.due_slots import process_due_slots
@@ -32,6 +31,7 @@ from tests.services.dataset_fold import check_numbers_of_the_feed
 from tests.services.everybody_acts import EverybodyActs, acting_on
 from tests.services.feed_checks import check_snapshots_of_everybody
 from tests.services.people import START
+from tests.services.trail_entries import verify_trail
 
 
 @pytest.mark.slow

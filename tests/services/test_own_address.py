@@ -11,7 +11,6 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.accounts.contacts import read_contact
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import ClockContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.own_address import CODE_LIFE, get_own_address, mail_address_code, verify_address
@@ -24,6 +23,7 @@ from tests.refusals import refused
 from tests.services.people import START, Person
 from tests.services.reminded import WORDS, MailServer, outbox, recorded, reminded
 from tests.services.stale_next_due import find_stale_next_due
+from tests.services.trail_entries import verify_trail
 
 NEW, OTHER = "li@example.org", "lina@example.org"
 

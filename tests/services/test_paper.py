@@ -16,7 +16,6 @@ from app.domain.records.access import Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
-from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.corrections.proposals import get_correctable_form
 from app.services.clinic.corrections.submitted_form import FormAct, list_form_events
 from app.services.clinic.matters.matter_details import get_matter
@@ -41,6 +40,7 @@ from app.storage.tables.capture import PaperEntry, Quarantine, Response
 from app.storage.tables.feed import FeedEvent
 from tests.services.paper_forms import LATER, TODAY, enter, paper
 from tests.services.people import START, Person, colleague, days
+from tests.services.trail_entries import verify_trail
 
 
 def refusal(call: Callable[[], object]) -> tuple[str, object]:

@@ -11,7 +11,6 @@ from sqlmodel import select
 from app.domain.records.audit import AuditEvent
 from app.domain.records.staff_links import LinkPurpose
 from app.services.accounts.staff_session import confirm_second_factor, sign_in_staff
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.installation import Installation
 from app.services.core.second_factor.challenges import CHALLENGE_LIFE, PasskeySite, find_passkey_site
 from app.services.core.second_factor.passkeys import (
@@ -41,6 +40,7 @@ from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.services.soft_key import SoftKey
 from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, Desk, code, open_desk
+from tests.services.trail_entries import verify_trail
 
 COOKIE = "the token of a whole session"
 

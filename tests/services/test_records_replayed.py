@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.services.audit.audit_verification import inspect_trail, verify_trail
+from app.services.audit.audit_verification import inspect_trail
 from app.services.audit.record_replay import Replay
 from app.services.core.installation import Installation
 from app.storage.proof.row_facts import (
@@ -21,6 +21,7 @@ from app.storage.proof.row_facts import (
 from app.storage.tables import APPEND_ONLY
 from tests.services.owner import Owner, other_value
 from tests.services.people import START, Person
+from tests.services.trail_entries import verify_trail
 
 TABLES = tuple(proven.table.name for proven in proven_tables())
 OWNING = frozenset({"participant_id", "slot_id"})

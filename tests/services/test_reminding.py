@@ -11,7 +11,6 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.messages import MessageState
 from app.domain.refusal import Refused
 from app.notify.channel import MessageText, SendFailed, Unconfirmed
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
@@ -41,6 +40,7 @@ from tests.services.reminded import (
     reminded,
     shanghai,
 )
+from tests.services.trail_entries import verify_trail
 
 
 def state(installation: Installation) -> str:

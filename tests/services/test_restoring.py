@@ -13,7 +13,6 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import DatabaseUnavailable, Refused
 from app.services.accounts.edc_clients import authenticate_client, issue_token
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import EdcContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.edc.transfers import FeedQuery, pull_changes, pull_scores
@@ -27,6 +26,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
 from tests.services.machines import database_now
 from tests.services.people import START, enrolled
+from tests.services.trail_entries import verify_trail
 
 STUDY, OTHER = "sbrt-nsclc", "symptoms-at-home"
 

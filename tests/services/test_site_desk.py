@@ -6,7 +6,6 @@ from functools import partial
 import pytest
 
 from app.domain.records.audit import AuditEvent
-from app.services.audit.audit_verification import verify_trail
 from app.services.people.site_desk import (
     SiteDetails,
     close_site,
@@ -21,6 +20,7 @@ from app.services.setup.studies import open_site
 from tests.refusals import refused
 from tests.services.people import enrolled, site_entry
 from tests.services.staff_desk import STUDY, Desk
+from tests.services.trail_entries import verify_trail
 
 
 def test_times_are_told_where_somebody_works(desk: Desk) -> None:

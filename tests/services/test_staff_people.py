@@ -14,7 +14,6 @@ from app.domain.records.staff_links import LinkPurpose, MailOutcome
 from app.i18n.catalogues import Catalogues
 from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.accounts.staff_session import MOST_BROWSERS
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.second_factor.one_time_codes import recognise_code, spend_code
 from app.services.people.managed_people import get_managed_person, list_permitted_studies, list_study_people
 from app.services.people.own_account import change_own_password, get_own_account, renew_recovery_codes
@@ -43,6 +42,7 @@ from app.storage.tables.staff import RecoveryCode, Staff, StaffLink
 from tests.refusals import refused
 from tests.services.people import START, site_entry
 from tests.services.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code
+from tests.services.trail_entries import verify_trail
 
 
 @pytest.mark.req("IAM-01", "IAM-05", "IAM-11", "SEC-06")

@@ -24,7 +24,6 @@ from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.records.messages import MessageState
 from app.domain.refusal import Refused
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import claim_messages, deliver_message
@@ -36,6 +35,7 @@ from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.services.people import START, Person, enrolled, with_short_diary
 from tests.services.reminded import MailServer, messages, outbox, push_all, recorded, reminded, shanghai
+from tests.services.trail_entries import verify_trail
 
 TODAY = date(2026, 3, 2)
 ZONE = ZoneInfo("Asia/Shanghai")

@@ -15,7 +15,6 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.accounts.contacts import reveal_contact
-from app.services.audit.audit_verification import verify_trail
 from app.services.clinic.participant_overview import get_participant_overview
 from app.services.clinic.today.work_list import TodayFilter, get_today
 from app.services.core.context import ClockContext, StaffContext
@@ -50,6 +49,7 @@ from tests.services.reminded import (
     shanghai,
 )
 from tests.services.stale_next_due import find_stale_next_due
+from tests.services.trail_entries import verify_trail
 
 NEW = "new@example.org"
 REMINDERS = ACTS["POST", NEW_CONTACT].spoiled_by

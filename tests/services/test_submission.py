@@ -16,7 +16,6 @@ from app.domain.instruments.responses import ValidAnswers
 from app.domain.records.access import CLOCK
 from app.domain.records.audit import AuditEvent, canonical_json
 from app.domain.refusal import Refused
-from app.services.audit.audit_verification import verify_trail
 from app.services.capture.answer_saving import save_answers
 from app.services.capture.forms import begin_form, find_form, get_own_slot
 from app.services.capture.submission import SubmissionReceipt, submission_context, submit_form
@@ -38,6 +37,7 @@ from tests.refusals import refusal_of, refused
 from tests.services.overtaking import overtaken_once
 from tests.services.people import START, Person, days, qlq
 from tests.services.sending import response, rows, send
+from tests.services.trail_entries import verify_trail
 
 SHANGHAI = timezone(timedelta(hours=8))
 

@@ -14,7 +14,6 @@ from app.domain.records.access import CLOCK, SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.services.audit.audit_seals import seal_days
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.acts import purge_acts
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
@@ -39,6 +38,7 @@ from tests.heard import heard
 from tests.services.people import START, Person, days, enrolled, site_entry, with_short_diary
 from tests.services.reminded import feed_types, installed, messages, push_all, recorded, reminded, shanghai
 from tests.services.stale_next_due import find_stale_next_due
+from tests.services.trail_entries import verify_trail
 
 RANDOMISED = date(2026, 3, 4)
 W6_OPENS = date(2026, 4, 8)  # 4 March + 6 weeks - 7 days

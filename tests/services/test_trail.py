@@ -10,7 +10,6 @@ from sqlmodel import col, select
 
 from app.domain.records.audit import AuditEvent
 from app.services.audit.audit_seals import day_to_seal, seal_day, seal_days
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.storage.tables.audit import AuditChain, DaySeal
@@ -19,6 +18,7 @@ from tests import postgres
 from tests.services.beginnings import SITE, grown, site_of
 from tests.services.people import START, Person, days, enrolled
 from tests.services.reminded import recorded
+from tests.services.trail_entries import verify_trail
 from tests.stages import Stage
 
 Tamper = Callable[[str], None]

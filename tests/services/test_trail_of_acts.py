@@ -9,7 +9,6 @@ from app.domain.plans.plan import MissedReason, Owner
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
-from app.services.audit.audit_verification import verify_trail
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.reminders.due_slots import process_due_slots
@@ -19,6 +18,7 @@ from app.services.setup.studies import create_staff, disable_staff, grant_role
 from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
 from app.storage.tables.audit import AuditEntry
 from tests.services.people import START, Person, colleague, days
+from tests.services.trail_entries import verify_trail
 
 DAY0 = date(2026, 3, 2)
 

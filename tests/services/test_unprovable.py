@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent, ChainEntry, link_entry
-from app.services.audit.audit_verification import inspect_trail, verify_trail
+from app.services.audit.audit_verification import inspect_trail
 from app.services.audit.record_replay import Replay
 from app.services.core.installation import Installation
 from app.storage.proof.row_facts import FactKey, proven_table
@@ -19,6 +19,7 @@ from app.storage.tables.participants import Device
 from tests.services.beginnings import installed_at
 from tests.services.full_course import COURSE, LATER
 from tests.services.owner import Owner, unguarded
+from tests.services.trail_entries import verify_trail
 from tests.stages import Stage
 
 ENTRIES, CHAINS = table_of(AuditEntry), table_of(AuditChain)

@@ -128,11 +128,6 @@ class TrailReport:
     redacted: int = 0
 
 
-def verify_trail(installation: Installation) -> list[IntegrityFault]:
-    """Every place where trail and records do not hold; empty when all is whole. Source: AUD-04."""
-    return inspect_trail(installation).faults
-
-
 def inspect_trail(
     installation: Installation, heads: Sequence[ExternalHead] = (), progress: Progress | None = None
 ) -> TrailReport:
