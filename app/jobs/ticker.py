@@ -7,7 +7,6 @@ of their own, so that a mail server holds up nothing else, and exports are made 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -26,8 +25,8 @@ from app.services.reminders.alert_escalation import alerts_due, process_due_aler
 from app.services.reminders.due_slots import DueWork, find_due_work, participants_due, process_due_slots
 from app.services.reminders.reminder_delivery import (
     REMINDERS,
+    AnyQueue,
     ClaimedMessage,
-    MessageQueue,
     MessageSender,
     claim_messages,
     deliver_message,
@@ -186,7 +185,7 @@ def _send_batch(
     outbox: MessageSender,
     clock: Clock,
     is_over: Callable[[], bool],
-    queue: MessageQueue[Any],
+    queue: AnyQueue,
 ) -> bool:
     """Send a batch of one queue; whether it had any."""
     batch: Sequence[ClaimedMessage] = ()
@@ -205,7 +204,7 @@ def _send(
     outbox: MessageSender,
     clock: Clock,
     claimed: ClaimedMessage,
-    queue: MessageQueue[Any],
+    queue: AnyQueue,
 ) -> None:
     with logged_faults("send", message=claimed.message_id):
         outcome = deliver_message(ClockContext(installation, clock()), outbox, claimed, queue)

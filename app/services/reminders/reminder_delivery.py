@@ -12,7 +12,7 @@ record of the trial; every outcome is.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -107,6 +107,16 @@ class MessageQueue(Generic[Row]):
     def get_row(self, session: Session, key: int) -> Row:
         """The message of this key."""
         return session.get_one(self.kind, key)
+
+    def judge_row(
+        self, context: ClockContext, outbox: MessageSender, work: UnitOfWork, key: int
+    ) -> ReadyMessage | str:
+        """What `judge` says of the message of this key."""
+        return self.judge(context, outbox, work, self.get_row(work.session, key))
+
+
+AnyQueue = MessageQueue[Message] | MessageQueue[AlertMessage]
+"""Whichever queue a message is delivered from."""
 
 
 def _judge_reminder(
@@ -216,7 +226,7 @@ REMINDERS = MessageQueue(
 
 
 def claim_messages(
-    context: ClockContext, limit: int = BATCH, queue: MessageQueue[Any] = REMINDERS
+    context: ClockContext, limit: int = BATCH, queue: AnyQueue = REMINDERS
 ) -> list[ClaimedMessage]:
     """Take queued messages for this worker, in one statement; nobody else gets them before the lease ends."""
     table = queue.table
@@ -241,7 +251,7 @@ def claim_messages(
 
 
 def release_messages(
-    context: ClockContext, claimed: Sequence[ClaimedMessage], queue: MessageQueue[Any] = REMINDERS
+    context: ClockContext, claimed: Sequence[ClaimedMessage], queue: AnyQueue = REMINDERS
 ) -> None:
     """Give claimed messages back that nobody began to send, so that they need not wait for their lease."""
     table = queue.table
@@ -255,7 +265,7 @@ def deliver_message(
     context: ClockContext,
     outbox: MessageSender,
     claimed: ClaimedMessage,
-    queue: MessageQueue[Any] = REMINDERS,
+    queue: AnyQueue = REMINDERS,
 ) -> MessageState | None:
     """Send one claimed message unless it is owed no more; returns what became of it, None if another had it.
 
@@ -273,7 +283,7 @@ def deliver_message(
     return _conclude(context, claimed, MessageState.sent, None, queue)
 
 
-def expire_messages(context: ClockContext, queue: MessageQueue[Any] = REMINDERS) -> int:
+def expire_messages(context: ClockContext, queue: AnyQueue = REMINDERS) -> int:
     """Mark as unconfirmed what stays `sending` because its worker died; returns how many."""
     table = queue.table
     statement = sa.select(table.c.id, table.c.participant_id).where(
@@ -286,7 +296,7 @@ def expire_messages(context: ClockContext, queue: MessageQueue[Any] = REMINDERS)
 
 
 def _prepare(
-    context: ClockContext, outbox: MessageSender, claimed: ClaimedMessage, queue: MessageQueue[Any]
+    context: ClockContext, outbox: MessageSender, claimed: ClaimedMessage, queue: AnyQueue
 ) -> ReadyMessage | MessageState | None:
     """Judge the message once more, and mark it as being sent in this transaction."""
     with context.unit_of_work() as work:
@@ -294,7 +304,7 @@ def _prepare(
         message = queue.get_row(work.session, claimed.message_id)
         if message.state != MessageState.queued.value:
             return None
-        judged = queue.judge(context, outbox, work, message)
+        judged = queue.judge_row(context, outbox, work, claimed.message_id)
         if isinstance(judged, str):
             _settle(work, queue, message, MessageState.dropped, judged)
             return MessageState.dropped
@@ -308,7 +318,7 @@ def _prepare(
 
 
 def _fail(
-    context: ClockContext, claimed: ClaimedMessage, failed: SendFailed, queue: MessageQueue[Any]
+    context: ClockContext, claimed: ClaimedMessage, failed: SendFailed, queue: AnyQueue
 ) -> MessageState | None:
     table = queue.table
     with context.read() as session:
@@ -332,7 +342,7 @@ def _conclude(
     claimed: ClaimedMessage,
     outcome: MessageState,
     failure: str | None,
-    queue: MessageQueue[Any],
+    queue: AnyQueue,
 ) -> MessageState | None:
     with context.unit_of_work() as work:
         work.lock(participant_chain(claimed.participant_id))
@@ -349,7 +359,7 @@ def _conclude(
 
 def _settle(
     work: UnitOfWork,
-    queue: MessageQueue[Any],
+    queue: AnyQueue,
     message: Message | AlertMessage,
     outcome: MessageState,
     failure: str | None,
