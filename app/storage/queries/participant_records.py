@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -25,6 +25,7 @@ from app.storage.tables.staff import Staff, Throttle
 _AT = table_of(Anchor).c.recorded_at.type
 _WORDS = dict.fromkeys(("kind", "note", "source", "detail", "by", "who"), "")
 """Columns of text, where nothing is as good as an empty text."""
+_Value = TypeVar("_Value")
 _WHO = sa.bindparam("participant", type_=sa.Integer)
 _COUNTERS = ("counter_1", "counter_2", "counter_3")
 _TYPES: dict[str, Any] = {
@@ -46,23 +47,33 @@ _TYPES: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class RecordLine:
-    """One row of one table, in columns that all of them share; `who` is the name of the staff behind `by`."""
+    """One row of one table, in columns that all of them share; `who` is the name of the staff behind `by`.
+
+    What a table does not have is None, and an empty text where the column is one of text.
+    """
 
     table: str
     number: int
-    slot_id: int
+    slot_id: int | None
     kind: str
     note: str
     source: str
     detail: str
-    dated_on: date
-    at: datetime
-    seen_at: datetime
+    dated_on: date | None
+    at: datetime | None
+    seen_at: datetime | None
     ended_at: datetime | None
     other_at: datetime | None
     by: str
     refers_to: int | None
     who: str
+
+
+def require_value(value: _Value | None) -> _Value:
+    """What stands in a column that the line's table has. Raises ValueError where nothing does."""
+    if value is None:
+        raise ValueError("a column that the table has is empty")
+    return value
 
 
 def _part(

@@ -16,7 +16,7 @@ from app.services.core.context import participant_actor
 from app.services.core.throttling import find_full_counters, name_participant_counters
 from app.storage.plain_rows import SlotRecord
 from app.storage.queries.contradictions import Contradiction, read_contradiction
-from app.storage.queries.participant_records import RecordLine, read_participant_records
+from app.storage.queries.participant_records import RecordLine, read_participant_records, require_value
 from app.storage.queries.participants import StoredParticipant
 from app.storage.tables.columns import key_of
 
@@ -140,20 +140,22 @@ class RecordedFacts:
 
 
 def _device(row: RecordLine) -> BoundDevice:
-    return BoundDevice(row.number, row.kind, row.at, row.seen_at, row.ended_at, bool(row.by))
+    at, seen_at = require_value(row.at), require_value(row.seen_at)
+    return BoundDevice(row.number, row.kind, at, seen_at, row.ended_at, bool(row.by))
 
 
 def _invitation(row: RecordLine) -> IssuedInvitation:
-    return IssuedInvitation(row.at, row.seen_at, row.other_at, row.ended_at, row.who)
+    at, expires_at = require_value(row.at), require_value(row.seen_at)
+    return IssuedInvitation(at, expires_at, row.other_at, row.ended_at, row.who)
 
 
 def _list_kept_apart(
     rows: Iterable[RecordLine], shown: Mapping[int, SlotRecord]
 ) -> tuple[QuarantinedAnswers, ...]:
     return tuple(
-        QuarantinedAnswers(shown[row.slot_id], row.kind, row.at, row.detail)
+        QuarantinedAnswers(slot, row.kind, require_value(row.at), row.detail)
         for row in rows
-        if row.slot_id in shown
+        if (slot := shown.get(require_value(row.slot_id))) is not None
     )
 
 
@@ -161,9 +163,9 @@ def _list_conflicts(
     rows: Iterable[RecordLine], shown: Mapping[int, SlotRecord]
 ) -> tuple[AnswerConflict, ...]:
     return tuple(
-        AnswerConflict(shown[row.slot_id], row.kind, row.at, row.other_at or row.at)
+        AnswerConflict(slot, row.kind, require_value(row.at), require_value(row.other_at))
         for row in rows
-        if row.slot_id in shown
+        if (slot := shown.get(require_value(row.slot_id))) is not None
     )
 
 
@@ -196,10 +198,12 @@ def read_recorded_facts(
         ),
         contacts=fold_contacts((_contact(row), row.refers_to) for row in lines.get("contact_entry", ())),
         conflicts=_list_conflicts(lines.get("conflict", ()), shown),
-        answered={row.slot_id: row.number for row in lines.get("draft", ())},
-        waiting_paper=frozenset(row.slot_id for row in lines.get("paper", ())),
+        answered={require_value(row.slot_id): row.number for row in lines.get("draft", ())},
+        waiting_paper=frozenset(require_value(row.slot_id) for row in lines.get("paper", ())),
         locked=bool(
-            find_full_counters(((row.kind, row.number, row.at) for row in lines.get("throttle", ())), at)
+            find_full_counters(
+                ((row.kind, row.number, require_value(row.at)) for row in lines.get("throttle", ())), at
+            )
         ),
         has_alerts="alert" in lines,
     )
@@ -208,7 +212,7 @@ def read_recorded_facts(
 def _anchor_history(kind: AnchorKind, rows: Sequence[RecordLine]) -> AnchorHistory:
     def values(standing: AnchorStanding) -> tuple[AnchorValue, ...]:
         return tuple(
-            AnchorValue(row.dated_on, row.source, row.note, row.at, row.who)
+            AnchorValue(require_value(row.dated_on), row.source, row.note, require_value(row.at), row.who)
             for row in rows
             if row.kind == kind.kind and row.detail == standing.value
         )
@@ -229,13 +233,14 @@ def _dispositions(rows: Sequence[RecordLine]) -> tuple[DispositionHistory, ...]:
 
 
 def _disposition(row: RecordLine) -> DispositionValue:
-    return DispositionValue(row.number, row.kind, row.detail, row.source, row.note, row.at, row.who)
+    at = require_value(row.at)
+    return DispositionValue(row.number, row.kind, row.detail, row.source, row.note, at, row.who)
 
 
 def _request(me: str, row: RecordLine, shown: Mapping[int, SlotRecord]) -> RequestHistory:
-    kind, slot = TeamRequestKind(row.kind), shown.get(row.slot_id)
+    kind, slot = TeamRequestKind(row.kind), shown.get(row.slot_id) if row.slot_id is not None else None
     withdrawn = row.by == me
-    return RequestHistory(kind, slot, row.at, row.ended_at, row.note, row.who, withdrawn)
+    return RequestHistory(kind, slot, require_value(row.at), row.ended_at, row.note, row.who, withdrawn)
 
 
 def _contact(row: RecordLine) -> LoggedContact:
@@ -244,8 +249,8 @@ def _contact(row: RecordLine) -> LoggedContact:
         outcome=row.kind,
         note=row.note,
         next_try_on=row.dated_on,
-        contacted_at=row.at,
-        recorded_at=row.other_at or row.at,
+        contacted_at=require_value(row.at),
+        recorded_at=require_value(row.other_at),
         recorded_by=row.who or row.by,
         reason=row.detail,
     )
