@@ -1,11 +1,12 @@
 """Keeps compiled templates beside the byte code of the tests, for all test processes and the next run."""
 
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 import jinja2
-from jinja2.bccache import FileSystemBytecodeCache
+from jinja2.bccache import Bucket, FileSystemBytecodeCache
 
 from app.i18n.catalogues import Catalogues
 from app.settings import ROOT
@@ -26,6 +27,11 @@ class CompiledTemplates(FileSystemBytecodeCache):
     def get_source_checksum(self, source: str) -> str:
         """What must be equal for a kept template to be taken."""
         return super().get_source_checksum(self._compiler + source)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Not kept where nothing can be written: some tests fill the disk."""
+        with suppress(OSError):
+            super().dump_bytecode(bucket)
 
 
 @cache
