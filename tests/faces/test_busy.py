@@ -5,11 +5,11 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import Response
 
-from app.domain.records.access import SYSTEM
+from app.domain.records.access import SYSTEM, Role
 from app.services.core.context import StaffContext
 from app.services.core.hashing import RETRY_SECONDS, HashingSlots, SecretHasher
 from app.services.core.throttling import SOURCE_TRIES, TRIES
-from app.services.setup.studies import create_staff
+from app.services.setup.studies import create_staff, grant_role
 from tests.applications import CHEAP, Clock, visitor
 from tests.faces.visitors import Phone
 from tests.markup import parsed
@@ -96,7 +96,9 @@ def test_strangers_hold_up_no_browser_that_signed_in_before(
 def test_a_new_sign_in_ends_the_session_that_the_browser_had(
     app: FastAPI, founder: Person, clock: Clock
 ) -> None:
-    new = create_staff(StaffContext(founder.installation, SYSTEM, START), EMAIL, "Li Na", PASSWORD, "en")
+    system = StaffContext(founder.installation, SYSTEM, START)
+    new = create_staff(system, EMAIL, "Li Na", PASSWORD, "en")
+    grant_role(system, new.staff_id, Role.NURSE, "sbrt-nsclc", founder.site.code)
     nurse, copy = visitor(app), visitor(app)
     nurse.post("/desk/sign-in", data={"email": EMAIL, "password": PASSWORD})
     nurse.post("/desk/sign-in/code", data={"code": pyotp.TOTP(new.totp_secret).at(clock.at)})
