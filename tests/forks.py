@@ -118,7 +118,7 @@ def _become(
     prepare: Callable[[], object],
 ) -> NoReturn:
     """What the fork does; it ends as an interpreter would."""
-    code = 1
+    code, own = 1, dict(environ)  # it may be this process's, which is cleared
     try:
         for stream, place in zip((1, 2), places, strict=True):
             os.dup2(place, stream)
@@ -126,7 +126,7 @@ def _become(
         sys.stdout, sys.stderr = (open(stream, "w", encoding="utf-8", closefd=False) for stream in (1, 2))  # noqa: SIM115 - for good
         _forget_the_parent()
         os.environ.clear()
-        os.environ.update(environ)
+        os.environ.update(own)
         prepare()
         code = _run(*words)
     except SystemExit as end:

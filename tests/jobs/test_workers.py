@@ -92,7 +92,12 @@ def test_four_workers_one_killed_and_no_reminder_twice(migrated_postgres_url: st
             queue_reminders(installation, site, range(first, first + TOGETHER))
         words = (migrated_postgres_url, box.url, KEY.decode())
         program = ["-m", "tests.jobs.worker", *words, AT.isoformat()]
-        workers = [fork(program, os.environ, 1, 2) for _ in range(4)]
+        # None begins before all are forked: the mail server has nothing to do until then.
+        gate, opened = os.pipe()
+        workers = [fork(program, os.environ, 1, 2, lambda: os.read(gate, 1)) for _ in range(4)]
+        os.write(opened, bytes(len(workers)))
+        os.close(gate)
+        os.close(opened)
         until = time.monotonic() + GUARD_SECONDS
         while len(box.letters) < READERS // 4 and time.monotonic() < until:
             time.sleep(0.01)
