@@ -4,6 +4,7 @@ Importing is most of what a program's start costs. What a fork runs is the same 
 a program also starts by itself is proved where it does.
 """
 
+import logging
 import os
 import runpy
 import signal
@@ -17,6 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from resource import struct_rusage
 from typing import NoReturn
+
+import structlog
 
 from app.cli import COMMANDS, main
 from app.cli.loading import load_module
@@ -141,7 +144,7 @@ def _become(
 
 
 def _forget_the_parent() -> None:
-    """Signals and warnings as in a new interpreter."""
+    """Signals, warnings and logging as in a new interpreter."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     warnings.resetwarnings()
@@ -149,6 +152,19 @@ def _forget_the_parent() -> None:
         warnings.simplefilter("ignore", kind)
     # It tells of what the parent has imported.
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
+    _forget_loggers()
+
+
+def _forget_loggers() -> None:
+    """Levels and handlers that other tests gave: a server in a thread of theirs silences uvicorn's lines."""
+    logging.disable(logging.NOTSET)
+    named = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
+    for logger in (logging.root, *named):
+        logger.setLevel(logging.WARNING if logger is logging.root else logging.NOTSET)
+        logger.disabled, logger.propagate = False, True
+        logger.handlers[:] = [each for each in logger.handlers if type(each) is logging.NullHandler]
+        logger.filters.clear()
+    structlog.reset_defaults()
 
 
 def _run(kind: str, what: str, *words: str) -> int:
