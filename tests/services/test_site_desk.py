@@ -57,7 +57,7 @@ def test_details_of_a_site_that_nobody_could_use_are_refused(desk: Desk) -> None
         (SiteDetails("a\u202e", "0571-12", "", "", {}), "hidden_signs"),
         (SiteDetails("a" * 81, "0571-12", "", "", {}), "text_too_long"),
         (SiteDetails("a", "0571-12", "", "", {"mon": "morning"}), "bad_hours"),
-        (SiteDetails("a", "0571-12", "", "", {"mon": "17:00-08:00"}), "bad_hours"),
+        (SiteDetails("a", "0571-12", "", "", {"mon": "17:00-08:00"}), "hours_backwards"),
     ):
         assert refused(partial(update_site, me, number, typed, shown, "x")) == refusal
     assert refused(lambda: open_site(desk.system, STUDY, site_entry("a b"))) == "bad_code"

@@ -1,7 +1,7 @@
 """From plan and dated facts to the schedule that a participant should have, compared with their slots."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -54,13 +54,13 @@ from app.storage.unit_of_work import UnitOfWork
 class ScheduleProposal:
     """What a changed fact would do to a participant's forms, in the plan's order.
 
-    `slots` are the forms as they stand. `standing`: whether the fact would be in force; one that only differs
-    changes nothing.
+    `slots` are the forms as they stand, no consequence of it. `standing`: whether the fact would be in force;
+    one that only differs changes nothing.
     """
 
     changes: tuple[SlotMove, ...]
     planned: tuple[PlannedSlot, ...]
-    slots: Sequence[SlotRecord] = ()
+    slots: Sequence[SlotRecord] = field(default=(), repr=False, compare=False)
     standing: AnchorStanding = AnchorStanding.CURRENT
 
     @property

@@ -17,8 +17,8 @@ _UNMATCHED = "-"
 
 
 def configure_logging(stream: TextIO | None = None) -> None:
-    """Send our own and the server's log lines to a stream, or to standard error, as JSON."""
-    stream = stream or sys.stderr
+    """Send our own and the server's log lines to a stream, or to the process's standard error, as JSON."""
+    stream = stream or sys.__stderr__ or sys.stderr
     shared: list[Any] = [  # structlog's own type of a processor is not exported for lists of mixed kinds
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
