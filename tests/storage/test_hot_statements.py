@@ -10,8 +10,10 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from app.storage.database import long_statements
 from app.storage.database.long_statements import LongStatementCursor
+from app.storage.database.write_guard import WriteRefused
 from app.storage.queries import form_rows, upcoming_forms
 from app.storage.statements import submit_form
+from app.storage.statements.save_answers import require_written
 
 DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]  # it declares no types
 HOT: dict[str, sa.ClauseElement] = {
@@ -41,3 +43,9 @@ def test_a_hot_statement_is_not_written_anew_for_its_values(name: str) -> None:
     told = cast(SQLCompiler, HOT[name].compile(dialect=DIALECT))
     assert not told.literal_execute_params
     assert not told.post_compile_params
+
+
+def test_a_write_that_stored_nothing_under_the_lock_is_never_told_as_stored() -> None:
+    assert require_written(0) == 0
+    with pytest.raises(WriteRefused, match="a locked head has moved"):
+        require_written(None)

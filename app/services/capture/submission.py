@@ -24,7 +24,7 @@ from app.services.capture.submission_builder import (
 from app.services.core.context import ParticipantContext
 from app.storage.queries.form_rows import FormRows
 from app.storage.row_changes import participant_chain
-from app.storage.statements.save_answers import run_holding_chain
+from app.storage.statements.save_answers import require_written, run_holding_chain
 from app.storage.statements.submit_form import Submission, submit_if_unmoved, write_submission
 from app.storage.tables.capture import Response
 from app.storage.tables.participants import Device
@@ -121,8 +121,7 @@ def _submit_holding_head(context: ParticipantContext, slot_id: str, form: Submit
         known = submission_context(context, read_own_form(context, slot_id, connection))
         submission = _build_if_acceptable(known, form, context.at)
         if submission is not None:
-            written = write_submission(connection, submission)
-            assert written, "a locked head has moved"  # noqa: S101 - what nobody can do
+            require_written(write_submission(connection, submission) or None)
         return known, submission
 
     chain = participant_chain(context.participant.participant_id)

@@ -28,6 +28,7 @@ from app.storage.audit import (
     move_head_values,
 )
 from app.storage.database.plain_reads import PlainRead
+from app.storage.database.write_guard import WriteRefused
 from app.storage.plain_rows import ChainHeadRecord, SlotRecord
 from app.storage.statements.connections import open_autocommit, open_transaction
 from app.storage.tables.audit import AuditChain, AuditEntry
@@ -205,6 +206,16 @@ def run_holding_chain(engine: Engine, chain: str, act: Callable[[Connection], _R
     return result
 
 
+def require_written(result: _Result | None) -> _Result:
+    """The result of a write under the lock of its chain's head, which nobody else can move meanwhile.
+
+    Raises WriteRefused where nothing was written all the same: nobody is told that it was.
+    """
+    if result is None:
+        raise WriteRefused("a locked head has moved")
+    return result
+
+
 class NothingToSaveInto(Exception):
     """The slot is not this browser's own; `device_bound`: somebody uses the browser, whoever it is."""
 
@@ -259,8 +270,7 @@ def save_holding_head(
     with open_transaction(engine) as connection:
         chain = connection.execute(_CHAIN_OF, {"token_hash": arriving.token_hash}).scalar_one()
         lock_chain(connection, chain)
-        revision = _read_and_write(connection, arriving, judge)
-        assert revision is not None  # noqa: S101 - a locked head has not moved; mypy wants it said
+        revision = require_written(_read_and_write(connection, arriving, judge))
         connection.commit()
         return revision
 
