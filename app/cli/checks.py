@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.cli.operator import configured_installation
 from app.definitions.golden import check_golden
 from app.definitions.library import load_library
@@ -14,7 +16,7 @@ from app.services.audit.audit_verification import FACTS_SINCE, TrailReport, insp
 from app.services.audit.external_heads import list_heads, parse_heads
 from app.settings import Settings
 
-WHOLE, FAULTY, UNUSABLE = 0, 1, 2
+WHOLE, FAULTY, UNUSABLE, CANNOT_LOOK = 0, 1, 2, 3
 
 
 def declare_check(parser: argparse.ArgumentParser) -> None:
@@ -59,18 +61,23 @@ def declare_verify(parser: argparse.ArgumentParser) -> None:
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
-    """Verify, and say what was found: 0 whole, 1 a fault found, 2 unusable heads.
+    """Verify, and say what was found: 0 whole, 1 a fault found, 2 unusable heads, 3 could not look.
 
-    Raises DatabaseUnavailable where it cannot look.
+    Raises DatabaseUnavailable for a database that is away.
     """
     try:
         heads = parse_heads(arguments.heads.read_text("utf-8")) if arguments.heads else []
     except ValueError as bad:
         print(f"daybook: {arguments.heads}: {bad}", file=sys.stderr)
         return UNUSABLE
-    with configured_installation() as installation:
-        report = inspect_trail(installation, heads, show_progress)
-        lines = list_heads(installation) if arguments.save_heads else []
+    try:
+        with configured_installation() as installation:
+            report = inspect_trail(installation, heads, show_progress)
+            lines = list_heads(installation) if arguments.save_heads else []
+    except SQLAlchemyError as unreadable:  # a table or column is gone: no fault of the trail was found
+        why = str(getattr(unreadable, "orig", None) or unreadable).strip().splitlines()[0]
+        print(f"daybook: the database could not be read: {why}", file=sys.stderr)
+        return CANNOT_LOOK
     for fault in report.faults:
         where = f" {fault.record} {fault.field}" if fault.record else ""
         print(f"{fault.chain} {fault.seq}:{where} {fault.what}", file=sys.stderr)

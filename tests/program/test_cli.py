@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -338,6 +339,19 @@ def test_a_verification_that_cannot_look_says_so_in_one_line(
     assert said.err.startswith("daybook: the database cannot be used: ")
     assert len(said.err.splitlines()) == 1
     assert said.out == ""
+
+
+def test_a_verification_that_misses_a_table_finds_no_fault_of_the_trail(
+    daybook: Daybook,
+    migrated_sqlite_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DAYBOOK_DATABASE_URL", migrated_sqlite_url)
+    with closing(sqlite3.connect(migrated_sqlite_url.removeprefix("sqlite:///"))) as file:
+        file.execute("ALTER TABLE audit_chain RENAME TO gone")
+    assert daybook("verify-audit") == 3
+    assert capsys.readouterr().err == "daybook: the database could not be read: no such table: audit_chain\n"
 
 
 def test_what_a_verification_could_not_prove_is_told(capsys: pytest.CaptureFixture[str]) -> None:
