@@ -150,7 +150,7 @@ def _today(context: StaffContext) -> object:
 
 
 def _context(made: Trial, site_id: int | None) -> StaffContext:
-    grant = Grant(Role.NURSE, made.study.id or 0, site_id)
+    grant = Grant(Role.NURSE, made.study.id, site_id)
     return StaffContext(made.installation, Actor(ActorKind.STAFF, "bench", "nurse", (grant,)), made.at)
 
 

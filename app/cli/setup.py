@@ -16,7 +16,6 @@ from app.services.setup.packs import list_all_pack_statuses, packs_needing_atten
 from app.services.setup.site_words import set_urgent_words
 from app.settings import Settings
 from app.storage.queries.staff import get_staff_by_address
-from app.storage.tables.columns import key_of
 
 _RESETS = (LinkPurpose.BOTH, LinkPurpose.PASSWORD, LinkPurpose.SECOND_FACTOR)
 
@@ -170,7 +169,7 @@ def run_enable_user(arguments: argparse.Namespace) -> int:
 def run_reset_user(arguments: argparse.Namespace) -> int:
     with operator_context() as context:
         with context.read() as session:
-            staff_id = key_of(get_staff_by_address(session, narrow_address(arguments.email)))
+            staff_id = get_staff_by_address(session, narrow_address(arguments.email)).id
         issued = reset_person(context, staff_id, arguments.what, arguments.reason)
     print(f"{issued.email} is reset. Link to choose anew, shown once: {issued.url}")
     return 0

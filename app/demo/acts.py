@@ -59,7 +59,6 @@ from app.services.schedule.missed_reasons import record_missed_reason
 from app.services.schedule.requested_visits import request_visit
 from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import list_slot_records
-from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from app.storage.unit_of_work import UnitOfWork
@@ -222,7 +221,7 @@ def snooze_row(stage: DemoStage, at: datetime, story: Story, reason: str) -> Non
 
 def _participant(stage: DemoStage, story: Story) -> int:
     with stage.read() as session:
-        return key_of(get_participant(session, stage.study_id, story.subject))
+        return get_participant(session, stage.study_id, story.subject).id
 
 
 def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) -> None:
@@ -303,7 +302,7 @@ def explain_missed(stage: DemoStage, at: datetime, story: Story, visit: str, rea
     """Site staff say why a form was missed."""
     with stage.read() as session:
         participant = get_participant(session, stage.study_id, story.subject)
-        key = key_of(participant)
+        key = participant.id
         slot = next(slot for slot in list_slot_records(session, key) if slot.visit == visit)
     nurse = stage.nurses[story.site]
     record_missed_reason(stage.staff(nurse, at), key, slot.public_id, reason.value, "")

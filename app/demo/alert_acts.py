@@ -9,7 +9,6 @@ from app.domain.alerts.handling import AlertActionKind, AlertState
 from app.services.clinic.alerts.alert_acts import acknowledge_alert, close_alert, record_alert_action
 from app.storage.queries.participants import get_participant
 from app.storage.queries.today.alerts import list_own_alerts
-from app.storage.tables.columns import key_of
 
 _STEPS = (AlertState.acknowledged, AlertState.acted, AlertState.closed)
 """In the order in which a nurse takes them."""
@@ -19,7 +18,7 @@ def handle_alert_of(stage: DemoStage, at: datetime, story: Story, alert: DemoAle
     """The site's nurse takes one step with the newest alert of a participant."""
     context = stage.staff(stage.nurses[story.site], at)
     with stage.read() as session:
-        participant_id = key_of(get_participant(session, stage.study_id, story.subject))
+        participant_id = get_participant(session, stage.study_id, story.subject).id
         public_id = list_own_alerts(session, participant_id)[0].alert.public_id
     if step is AlertState.acknowledged:
         acknowledge_alert(context, participant_id, public_id)

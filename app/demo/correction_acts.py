@@ -22,7 +22,6 @@ from app.services.core.second_factor.one_time_codes import step_at
 from app.storage.queries.corrections import list_own_corrections
 from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import list_slots
-from app.storage.tables.columns import key_of
 from app.storage.tables.staff import Staff
 
 _MEANT: Mapping[str, str] = {
@@ -37,7 +36,7 @@ def propose_correction_of(stage: DemoStage, at: datetime, story: Story, correcte
     proposing = (stage.investigators if corrected.by_doctor else stage.nurses)[story.site]
     context = stage.staff(proposing, at)
     with stage.read() as session:
-        participant_id = key_of(get_participant(session, stage.study_id, story.subject))
+        participant_id = get_participant(session, stage.study_id, story.subject).id
         slots = list_slots(session, participant_id)
     slot = next(slot.public_id for slot in slots if slot.visit == corrected.visit)
     form = get_correctable_form(context, participant_id, slot)
@@ -58,10 +57,10 @@ def sign_correction_of(stage: DemoStage, at: datetime, story: Story, outcome: Co
     doctor = stage.investigators[story.site]
     with stage.read() as session:
         staff = session.get_one(Staff, int(doctor.id.removeprefix("staff:")))
-        participant_id = key_of(get_participant(session, stage.study_id, story.subject))
+        participant_id = get_participant(session, stage.study_id, story.subject).id
         correction = list_own_corrections(session, participant_id)[-1].correction.public_id
     secret = stage.installation.secret_box.decrypt(staff.totp_sealed)
     code = pyotp.TOTP(secret).generate_otp(step_at(at))
-    signer = SigningStaff(key_of(staff), PASSWORD, code, "192.0.2.1")
+    signer = SigningStaff(staff.id, PASSWORD, code, "192.0.2.1")
     entry = DecisionEntry(outcome.value, "" if outcome is CorrectionOutcome.approved else _DECLINED)
     decide_correction(stage.staff(doctor, at), participant_id, correction, entry, signer)

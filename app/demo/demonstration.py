@@ -40,7 +40,6 @@ from app.services.reminders.reminder_delivery import MessageSender
 from app.services.schedule.enrolment import issue_invitation
 from app.services.setup.studies import create_client, create_staff, grant_role, load_study, open_site
 from app.storage.queries.slots import list_slots, slot_status
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import RoleGrant, Staff
@@ -147,7 +146,7 @@ def _set_up(installation: Installation, outbox: MessageSender, at: datetime) -> 
     client_id, client_secret = _new_client(installation, at)
     stage = DemoStage(
         installation=installation,
-        study_id=key_of(study),
+        study_id=study.id,
         plan=installation.library.plan(STUDY, PLAN),
         sites=sites,
         nurses=_by_site(actors, Role.NURSE),
@@ -162,9 +161,9 @@ def _set_up(installation: Installation, outbox: MessageSender, at: datetime) -> 
 def _set_hours(context: StaffContext, sites: Mapping[str, Site]) -> None:
     """When the telephones are answered, by day of the week."""
     for site in sites.values():
-        shown = get_site_details(context, key_of(site)).details
+        shown = get_site_details(context, site.id).details
         details = replace(shown, week_hours=WEEK_HOURS)
-        update_site(context, key_of(site), details, digest_details(shown), "hours by day of the week")
+        update_site(context, site.id, details, digest_details(shown), "hours by day of the week")
 
 
 def _review_access(context: StaffContext) -> None:
@@ -179,9 +178,9 @@ def _review_access(context: StaffContext) -> None:
 
 
 def _caller(client_id: str, study: Study, sites: Mapping[str, Site], at: datetime) -> EdcClientSession:
-    site_ids = frozenset(key_of(site) for site in sites.values())
+    site_ids = frozenset(site.id for site in sites.values())
     return EdcClientSession(
-        client_id, _EDC, key_of(study), STUDY, study.feed, frozenset(Scope), None, site_ids, at + _EDC_SPEAKS
+        client_id, _EDC, study.id, STUDY, study.feed, frozenset(Scope), None, site_ids, at + _EDC_SPEAKS
     )
 
 
@@ -192,7 +191,7 @@ def _colleague(
         StaffContext(installation, SYSTEM, at), each.email, each.name, PASSWORD, each.language
     )
     grant_role(StaffContext(installation, SYSTEM, at), account.staff_id, each.role, STUDY, each.site)
-    grant = Grant(each.role, key_of(study), sites[each.site].id if each.site else None)
+    grant = Grant(each.role, study.id, sites[each.site].id if each.site else None)
     return Actor(ActorKind.STAFF, f"staff:{account.staff_id}", each.role.value, (grant,))
 
 
@@ -215,7 +214,7 @@ def list_sign_ins(installation: Installation, kept: DemoSecrets | None, at: date
     with installation.read() as session:
         people = _people(session)
         states = {
-            subject: most_pressing_status(list_slots(session, key_of(each)), at)
+            subject: most_pressing_status(list_slots(session, each.id), at)
             for subject, each in people.items()
         }
         staff = _staff(installation, session)

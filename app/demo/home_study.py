@@ -11,7 +11,6 @@ from app.domain.records.access import SYSTEM, Actor, Grant, Role
 from app.domain.records.studies import StudyMode
 from app.services.setup.studies import grant_role, load_study, open_site
 from app.storage.queries.staff import get_staff_by_address
-from app.storage.tables.columns import key_of
 
 HOME_OPENED = 45
 """How many days ago the study was opened."""
@@ -58,12 +57,12 @@ HOME_PEOPLE = (
 def open_home_study(stage: DemoStage, at: datetime) -> None:
     """Load the plan, open the study at its one hospital, and let those who work in both studies in."""
     system = stage.staff(SYSTEM, at)
-    study_id = key_of(load_study(system, HOME_STUDY, HOME_PLAN, StudyMode.DEMO))
+    study_id = load_study(system, HOME_STUDY, HOME_PLAN, StudyMode.DEMO).id
     site = open_site(system, HOME_STUDY, HOME_SITE)
     for each in STAFF:
         if each.email in BOTH_STUDIES:
             with stage.read() as session:
-                staff_id = key_of(get_staff_by_address(session, each.email))
+                staff_id = get_staff_by_address(session, each.email).id
             grant_role(system, staff_id, each.role, HOME_STUDY, each.site)
     stage.others[HOME_STUDY] = replace(
         stage,

@@ -8,7 +8,6 @@ from app.domain.capture.paper import PaperReason
 from app.services.clinic.paper.entries import TypedAnswer, TypedPaper, enter_paper, get_typed_paper_form
 from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import list_slots
-from app.storage.tables.columns import key_of
 
 
 def enter_paper_of(stage: DemoStage, at: datetime, story: Story, visit: str, on: date) -> None:
@@ -18,7 +17,7 @@ def enter_paper_of(stage: DemoStage, at: datetime, story: Story, visit: str, on:
     """
     context = stage.staff(stage.nurses[story.site], at)
     with stage.read() as session:
-        participant_id = key_of(get_participant(session, stage.study_id, story.subject))
+        participant_id = get_participant(session, stage.study_id, story.subject).id
         slots = list_slots(session, participant_id)
     slot = next(slot.public_id for slot in slots if slot.visit == visit)
     items = get_typed_paper_form(context, participant_id, slot).definition.items

@@ -196,9 +196,7 @@ def _paper_difference(sites: SiteFixture) -> Press:
         nurse = replace(person.nurse, id=f"nurse-{number}")
         answers = [TypedAnswer(f"q{item}", first if item == 1 else "3") for item in range(1, 31)]
         typed = TypedPaper(answers, START.date(), "sheet 1", "no_device")
-        enter_paper(
-            StaffContext(double, nurse, START), person.row().id or 0, person.slot("BL").public_id, typed
-        )
+        enter_paper(StaffContext(double, nurse, START), person.row().id, person.slot("BL").public_id, typed)
     press = press_as_staff(sites, urls.PAPER_DIFFERENCES, words="the second one")
     hidden = parsed(press.client.get(press.address).text).one("input", name="second")
     chosen = {"second": hidden["value"], "c_q1": "second"}

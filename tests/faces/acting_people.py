@@ -55,12 +55,12 @@ def _review(sites: SiteFixture) -> Press:
 
 def _reopened(sites: SiteFixture) -> Press:
     press = as_admin(sites, urls.SITE_REOPENING, reason="enrols again")
-    close_site(system(sites), sites.phone.person.site.id or 0, "full")
+    close_site(system(sites), sites.phone.person.site.id, "full")
     return press
 
 
 def _changed(sites: SiteFixture) -> Press:
-    shown = get_site_details(system(sites), sites.phone.person.site.id or 0).details
+    shown = get_site_details(system(sites), sites.phone.person.site.id).details
     return as_admin(
         sites,
         urls.SITE,

@@ -193,9 +193,7 @@ def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
         each.activate()
         each.client.post("/help/call")
         person = each.person
-        log_contact(
-            StaffContext(installation, person.nurse, START), person.row().id or 0, "no_answer", "", None
-        )
+        log_contact(StaffContext(installation, person.nurse, START), person.row().id, "no_answer", "", None)
     for site in (here, there):
         baseline = answered(app, site, f"{site.code}-004", START)
         propose(baseline, START)

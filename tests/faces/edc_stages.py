@@ -24,7 +24,7 @@ def both_sites(app: FastAPI) -> tuple[Site, Site]:
     """The two hospitals of `HOSPITALS`."""
     installation: Installation = app.state.installation
     with installation.read() as session:
-        study = get_study(session, STUDY).id or 0
+        study = get_study(session, STUDY).id
         return get_site_by_code(session, study, "0571"), get_site_by_code(session, study, "0512")
 
 

@@ -39,5 +39,5 @@ def enrolled(app: FastAPI) -> Phone:
     load_study(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", VERSION, StudyMode.DEMO)
     open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
     with installation.read() as session:
-        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id or 0, "0571")
+        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id, "0571")
     return invited(app, newcomer(Person(installation, site, "0571-001")))

@@ -24,7 +24,7 @@ def explain_day(press: Press, visit: str) -> None:
     """A colleague says why one day is missing."""
     sites, person = press.sites, press.sites.phone.person
     context = StaffContext(sites.installation, person.nurse, sites.clock.at)
-    record_missed_reason(context, person.row().id or 0, person.slot(visit).public_id, "technical", "")
+    record_missed_reason(context, person.row().id, person.slot(visit).public_id, "technical", "")
 
 
 @pytest.mark.req("REP-04")

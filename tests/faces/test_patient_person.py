@@ -224,7 +224,7 @@ def open_book(migrated_sqlite_url: str, clock: Clock, tmp_path: Path) -> Phone:
     app = application(migrated_sqlite_url, clock, DAYBOOK_QUESTIONNAIRES=str(folder))
     installation = founded(app)
     with installation.read() as session:
-        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id or 0, "0571")
+        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id, "0571")
     phone = invited(app, newcomer(Person(installation, site, "0571-001")))
     phone.activate()
     return phone
@@ -255,7 +255,7 @@ def test_help_says_the_hours_by_day_and_the_number_for_emergencies(app: FastAPI,
     context = StaffContext(phone.person.installation, SYSTEM, START)
     work_days = dict.fromkeys(WEEKDAYS[:5], "08:00-17:00")
     details = SiteDetails("Ward", "0571-5550000", "8-17", "0571 110", work_days | {"sun": "09:00-12:00"})
-    number = phone.person.site.id or 0
+    number = phone.person.site.id
     before = digest_details(get_site_details(context, number).details)
     update_site(context, number, details, before, "hours by day")
     shown = page(phone, "/help")

@@ -26,7 +26,7 @@ def stage() -> Stage:
 def test_staff_change_the_contact_and_pause_reminders_on_one_page(clinic: ClinicFixture) -> None:
     nurse, server = clinic.browser(Role.NURSE), MailServer()
     clinic.app.state.outbox = MessageSender({"email": server}, WORDS)
-    url, who = f"{clinic.url}/reminders", clinic.person.row().id or 0
+    url, who = f"{clinic.url}/reminders", clinic.person.row().id
     assert f'href="{url}"' in nurse.get(clinic.url).text
     assert page(nurse, url).one("h1").text == "Contact and reminders"
     typed = {"channel": "email", "address": "li", "reason": "new address"}

@@ -73,8 +73,7 @@ def restore_two_studies(url: str, cookies: Sequence[str]) -> TwoStudies:
     made = app.state.installation = _with_another_plan(app.state.installation)
     with made.read() as session:
         sites = {
-            study: get_site_by_code(session, get_study(session, study).id or 0, CODE)
-            for study in (HERE, OTHER)
+            study: get_site_by_code(session, get_study(session, study).id, CODE) for study in (HERE, OTHER)
         }
     people = {
         study: Person(made, sites[study], SUBJECT, cookie)

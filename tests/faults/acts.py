@@ -26,7 +26,7 @@ def run(world: World, browser: Browser, case: Case, say: Callable[[str], object]
         Phone(name, browser, world, slot.public_id, cookie, FORMS[case.form], keeps, wrong_by)
         for name, cookie, wrong_by in zip("AB", cookies, case.clocks, strict=True)
     ]
-    made = Interleaving(case, world, (phones[0], phones[1]), Ledger(world.installation, slot.id or 0), say)
+    made = Interleaving(case, world, (phones[0], phones[1]), Ledger(world.installation, slot.id), say)
     made.note(str(case))
     try:
         made.open(phones[0])

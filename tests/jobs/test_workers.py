@@ -49,7 +49,7 @@ def queue_reminders(installation: Installation, site: Site, numbers: range) -> N
     with installation.work(SYSTEM, AT) as work:
         participants = []
         for number in numbers:
-            participant = a_participant(work, site.study_id, site.id or 0, f"0571-{number:03d}")
+            participant = a_participant(work, site.study_id, site.id, f"0571-{number:03d}")
             participant.reminders_wanted, participant.consent_version = True, "2.1"
             participant.enrolled_at = START
             participants.append(participant)
@@ -58,11 +58,11 @@ def queue_reminders(installation: Installation, site: Site, numbers: range) -> N
         work.session.flush()
         for number, participant, slot in zip(numbers, participants, slots, strict=True):
             sealed = installation.secret_box.encrypt(address(number))
-            key = participant.id or 0
+            key = participant.id
             work.session.add(
                 Contact(participant_id=key, channel="email", address_sealed=sealed, recorded_at=AT)
             )
-            work.session.add(queued(slot.id or 0, key))
+            work.session.add(queued(slot.id, key))
             work.record(AuditEvent.ANCHOR_RECORDED, participant_chain(key))
             work.record(AuditEvent.REMINDER_QUEUED, participant_chain(key))
 

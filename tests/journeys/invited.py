@@ -35,7 +35,7 @@ class World:
             own = select(AnswerEvent).where(col(AnswerEvent.slot_id).in_(self._slots()))
             return [(row.item, row.value) for row in session.exec(own)]
 
-    def _slots(self) -> SelectOfScalar[int | None]:
+    def _slots(self) -> SelectOfScalar[int]:
         return select(col(Slot.id)).where(Slot.participant_id == self.phone.person.row().id)
 
 

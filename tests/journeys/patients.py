@@ -125,7 +125,7 @@ def hospital(database: str, **environ: str) -> Iterator[Hospital]:
     app = application(database, clock, DAYBOOK_PUBLIC_URL=address(held), **environ)
     installation = founded(app)
     with installation.read() as session:
-        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id or 0, "0571")
+        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id, "0571")
     with serving(app, held) as url:
         yield Hospital(url, clock, app, installation, site)
 

@@ -43,7 +43,7 @@ def held(migrated_sqlite_url: str) -> Iterator[tuple[str, list[Phone]]]:
     app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address(listener))
     installation = founded(app)
     with installation.read() as session:
-        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id or 0, "0571")
+        site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id, "0571")
     people = [Person(installation, site, f"0571-00{number}") for number in (1, 2)]
     phones = [invited(app, newcomer(person)) for person in people]
     with serving(app, listener) as url:

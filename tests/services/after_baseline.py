@@ -16,19 +16,19 @@ def propose(person: Person, at: datetime, version: int = 1) -> str:
     context = StaffContext(person.installation, person.nurse, at)
     answers = (ProposedAnswer("q5", "4", "wrong_tap"),)
     entry = ProposalEntry(version, answers, "I meant the other one", at.date(), "telephone")
-    return propose_correction(context, person.row().id or 0, person.slot("BL").public_id, entry)
+    return propose_correction(context, person.row().id, person.slot("BL").public_id, entry)
 
 
 def alert(person: Person, at: datetime, name: str = "") -> None:
     """An alert that somebody's baseline raised, as if their plan had watched it."""
-    key = person.row().id or 0
+    key = person.row().id
     with person.installation.work(SYSTEM, at) as work:
         work.session.add(
             Alert(
                 public_id=name or f"alert-{person.subject}",
                 participant_id=key,
                 study_id=person.site.study_id,
-                slot_id=person.slot("BL").id or 0,
+                slot_id=person.slot("BL").id,
                 rule="much_pain",
                 response_version=1,
                 raised_at=at,

@@ -19,15 +19,15 @@ def assign(person: Person, arm: str | None, day: float) -> None:
     at = START + days(day)
     with person.installation.work(SYSTEM, at) as work:
         participant = work.session.get_one(Participant, person.row().id)
-        work.lock(participant_chain(participant.id or 0))
+        work.lock(participant_chain(participant.id))
         participant.arm = arm
         plan = get_plan(person.installation, work.session, participant.study_id)
-        anchors = current_anchors(work.session, participant.id or 0)
-        slots = list_slot_records(work.session, participant.id or 0)
+        anchors = current_anchors(work.session, participant.id)
+        slots = list_slot_records(work.session, participant.id)
         library = person.installation.library
         proposal = propose_schedule(work.session, library, plan, participant, slots, anchors, at)
         apply_proposal(person.installation, work, plan, participant, proposal)
-        work.record(AuditEvent.ARM_RECORDED, participant_chain(participant.id or 0))
+        work.record(AuditEvent.ARM_RECORDED, participant_chain(participant.id))
 
 
 def blinded(installation: Installation) -> Installation:

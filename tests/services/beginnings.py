@@ -44,7 +44,7 @@ def grown(act: Callable[[Installation], Sequence[str]], before: Stage | None = N
 def site_of(installation: Installation) -> Site:
     """The study's first site."""
     with installation.read() as session:
-        return get_site_by_code(session, get_study(session, PLAN[0]).id or 0, "0571")
+        return get_site_by_code(session, get_study(session, PLAN[0]).id, "0571")
 
 
 def _study(installation: Installation) -> Sequence[str]:

@@ -38,7 +38,7 @@ def propose(
 ) -> str:
     """Propose a correction, as the nurse unless somebody else does; its public number."""
     context = StaffContext(person.installation, by or person.nurse, at)
-    return propose_correction(context, person.row().id or 0, person.slot(visit).public_id, proposal)
+    return propose_correction(context, person.row().id, person.slot(visit).public_id, proposal)
 
 
 def versions(installation: Installation) -> list[Response]:

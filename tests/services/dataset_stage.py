@@ -119,7 +119,7 @@ def _correct(person: Person, signer: Signer) -> None:
     nurse = StaffContext(person.installation, person.nurse, at)
     wrong = ProposedAnswer("q9", "4", "wrong_tap")
     entry = ProposalEntry(1, (wrong,), "I meant the last one", at.date(), "telephone")
-    proposed = propose_correction(nurse, person.row().id or 0, person.slot("W6").public_id, entry)
+    proposed = propose_correction(nurse, person.row().id, person.slot("W6").public_id, entry)
     signer.decide(person, proposed, at, DecisionEntry("approved"))
 
 

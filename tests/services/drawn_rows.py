@@ -31,8 +31,8 @@ EVENTS = (
 
 def keep(work: UnitOfWork, site: Site, drawn: DrawnPerson) -> int:
     """Store the participant; their key."""
-    row = a_participant(work, site.study_id, site.id or 0, f"{site.code}-{next(NUMBER)}")
-    key, chain = row.id or 0, participant_chain(row.id or 0)
+    row = a_participant(work, site.study_id, site.id, f"{site.code}-{next(NUMBER)}")
+    key, chain = row.id, participant_chain(row.id)
     row.enrolled_at = drawn.enrolled_at
     row.consent_version = "1" if drawn.consented else None
     row.activated_at = drawn.enrolled_at if drawn.activated else None
@@ -55,18 +55,16 @@ def _keep_contacts(work: UnitOfWork, row: Participant, drawn: DrawnPerson) -> No
         closed_at = None if is_open else asked_at
         work.session.add(
             TeamRequest(
-                participant_id=row.id or 0, kind=TeamRequestKind.call, asked_at=asked_at, closed_at=closed_at
+                participant_id=row.id, kind=TeamRequestKind.call, asked_at=asked_at, closed_at=closed_at
             )
         )
     if drawn.address_at is not None:
         work.session.add(
-            Contact(
-                participant_id=row.id or 0, channel="email", address_sealed="x", recorded_at=drawn.address_at
-            )
+            Contact(participant_id=row.id, channel="email", address_sealed="x", recorded_at=drawn.address_at)
         )
     work.session.add(
         Snooze(
-            participant_id=row.id or 0,
+            participant_id=row.id,
             reasons=join_reasons(drawn.snoozed),
             until_at=drawn.snoozed_until,
             reason="x",
@@ -93,7 +91,7 @@ def _slot(row: Participant, number: int, form: DrawnForm) -> Slot:
 def _answers(slot: Slot, form: DrawnForm) -> list[AnswerEvent]:
     return [
         AnswerEvent(
-            slot_id=slot.id or 0,
+            slot_id=slot.id,
             revision=number,
             client="c",
             seq=number,
@@ -118,8 +116,8 @@ def _keep_messages(work: UnitOfWork, row: Participant, drawn: DrawnPerson) -> No
     for number, (state, failure, settled_at) in enumerate(drawn.messages):
         work.session.add(
             Message(
-                slot_id=about.id or 0,
-                participant_id=row.id or 0,
+                slot_id=about.id,
+                participant_id=row.id,
                 window_version=0,
                 kind=f"k{number}",
                 state=state,
@@ -144,9 +142,9 @@ def _keep_alerts(work: UnitOfWork, row: Participant, drawn: DrawnPerson) -> None
         work.session.add(
             Alert(
                 public_id=f"a{next(NUMBER)}",
-                participant_id=row.id or 0,
+                participant_id=row.id,
                 study_id=row.study_id,
-                slot_id=about.id or 0,
+                slot_id=about.id,
                 rule=f"r{number}",
                 response_version=1,
                 raised_at=raised_at,

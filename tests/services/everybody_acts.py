@@ -86,7 +86,7 @@ class EverybodyActs(RuleBasedStateMachine):
         super().__init__()
         self.first = self._feed_head()
         self.person = self.enrol(next(_numbers))
-        self.key = self.person.row().id or 0
+        self.key = self.person.row().id
         self.now = START
         self.ticked = False
 
@@ -268,9 +268,9 @@ class EverybodyActs(RuleBasedStateMachine):
         self.ticked = False
         before, entered = {slot.id: slot for slot in self.slots()}, self._entered()
         plan = self.installation.library.plan("sbrt-nsclc", version)
-        amendment = Amendment(self.site.study_id, plan, version, begun=True, waiting=(row.id or 0,))
+        amendment = Amendment(self.site.study_id, plan, version, begun=True, waiting=(row.id,))
         operator = StaffContext(self.installation, SYSTEM, self.now)
-        follow_amendment(operator, amendment, row.id or 0, "amendment", confirmed=True)
+        follow_amendment(operator, amendment, row.id, "amendment", confirmed=True)
         for after in self.slots():
             slot = before.get(after.id)
             touched = slot is not None and bool(slot.begun_at or slot.submitted_at or slot.id in entered)

@@ -29,8 +29,8 @@ def check_versions(events: Sequence[Event]) -> None:
 
 def check_facts(session: Session, row: Participant, told: Mapping[str, Event]) -> None:
     """Dates, dispositions, visits and arm of a participant are what the feed says of them."""
-    anchors = current_anchors(session, row.id or 0)
-    standing = dispositions_in_force(session, row.id or 0)
+    anchors = current_anchors(session, row.id)
+    standing = dispositions_in_force(session, row.id)
     records = session.exec(select(VisitRecord).where(VisitRecord.participant_id == row.id)).all()
     said = {ref.rsplit("/", 1)[1]: event for ref, event in told.items() if "anchor" in event["data"]}
     dates = {kind: event["data"]["anchor"]["date"] for kind, event in said.items()}

@@ -120,7 +120,7 @@ def _ask_and_leave(person: Person) -> None:
     request_call(ParticipantContext(installation, session, at))
     request_correction(ParticipantContext(installation, session, at), slot)
     nurse = StaffContext(installation, person.nurse, at)
-    key = person.row().id or 0
+    key = person.row().id
     log_contact(nurse, key, "no_answer", "nobody at home", at.date() + timedelta(days=1))
     snooze_participant(nurse, key, [Reason.call], "is away until tomorrow", at.date() + timedelta(days=1))
     for request in list_open_requests(nurse):
@@ -139,7 +139,7 @@ def _correct(person: Person) -> None:
     nurse = StaffContext(installation, person.nurse, LATER)
     wrong = ProposedAnswer("q5", "3", "wrong_tap")
     told = ProposalEntry(1, (wrong,), "I meant the other one", LATER.date(), "telephone")
-    proposed = propose_correction(nurse, person.row().id or 0, person.slot("BL").public_id, told)
+    proposed = propose_correction(nurse, person.row().id, person.slot("BL").public_id, told)
     signer.decide(person, proposed, LATER, DecisionEntry("approved"))
 
 
@@ -147,7 +147,7 @@ def _enter_paper(person: Person) -> None:
     """A day of the diary that was filled in on paper."""
     nurse, day = StaffContext(person.installation, person.nurse, LATER), RANDOMISED + timedelta(days=1)
     well = TypedPaper((TypedAnswer("any_symptom", "0"),), day, "sheet 1", "prefers_paper")
-    enter_paper(nurse, person.row().id or 0, person.slot("D1").public_id, well)
+    enter_paper(nurse, person.row().id, person.slot("D1").public_id, well)
 
 
 def _keep_keys(person: Person) -> None:
@@ -166,7 +166,7 @@ def _keep_keys(person: Person) -> None:
 
 def _deal_with_alert(person: Person) -> None:
     """The alert that the baseline raised is told, escalated, acknowledged, acted on and closed."""
-    here, key = watched(person).installation, person.row().id or 0
+    here, key = watched(person).installation, person.row().id
     run_clock(here, outbox(MailServer()), LATER)
     (alert,) = raised(here)
     nurse = StaffContext(here, person.nurse, LATER)
@@ -238,7 +238,7 @@ def _settle(person: Person) -> None:
     manager = colleague(Role.DATA_MANAGER, person.site, everywhere=True)
     context = StaffContext(person.installation, manager, LATER)
     name, entry = MatterName(MatterKind.quarantine, "1"), SettlementEntry("rejected", "asked by telephone")
-    settle_matter(context, person.row().id or 0, name, entry)
+    settle_matter(context, person.row().id, name, entry)
     study = person.site.study_id
     with person.installation.work(manager, LATER) as work:
         work.session.add(

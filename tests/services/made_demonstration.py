@@ -57,7 +57,7 @@ class Made:
 
     def slots(self, subject: str) -> dict[str, Slot]:
         with self.installation.read() as session:
-            return {slot.visit: slot for slot in list_slots(session, self.participant(subject).id or 0)}
+            return {slot.visit: slot for slot in list_slots(session, self.participant(subject).id)}
 
 
 def installed(url: str) -> Installation:

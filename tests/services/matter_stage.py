@@ -91,7 +91,7 @@ class TwoSites:
         self, person: Person, name: MatterName, decision: str, context: StaffContext | None = None
     ) -> None:
         entry = SettlementEntry(decision, "looked up in the file")
-        settle_matter(context or self.manager, person.row().id or 0, name, entry)
+        settle_matter(context or self.manager, person.row().id, name, entry)
 
 
 def open_two_sites(whole: Installation) -> TwoSites:
@@ -176,7 +176,7 @@ MAKERS: tuple[tuple[MatterKind, Callable[[TwoSites, Site], Person]], ...] = (
 def keep_apart(person: Person, at: datetime, answers: Mapping[str, AnswerValue]) -> MatterName:
     """Answers that the baseline cannot take, as every way of coming too late stores them."""
     with person.installation.work(SYSTEM, at) as work:
-        work.lock(participant_chain(person.row().id or 0))
+        work.lock(participant_chain(person.row().id))
         slot = work.session.exec(select(Slot).where(Slot.public_id == person.slot("BL").public_id)).one()
         mode = CollectionMode.own_device
         quarantine_answers(work, slot, answers, "altered", at, mode=mode, clock_untrusted=False)

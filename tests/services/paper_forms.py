@@ -25,7 +25,7 @@ def enter(
     person: Person, typed: TypedPaper, at: datetime = LATER, visit: str = "BL", role: Role = Role.NURSE
 ) -> PaperOutcome:
     context = StaffContext(person.installation, colleague(role, person.site), at)
-    return enter_paper(context, person.row().id or 0, person.slot(visit).public_id, typed)
+    return enter_paper(context, person.row().id, person.slot(visit).public_id, typed)
 
 
 def whole_sheet(slot: Slot, filled_in_on: date) -> TypedPaper:

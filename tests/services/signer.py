@@ -33,4 +33,4 @@ class Signer:
 
     def decide(self, person: Person, correction: str, at: datetime, entry: DecisionEntry) -> None:
         context = StaffContext(self.installation, self.actor, at)
-        decide_correction(context, person.row().id or 0, correction, entry, self.credentials(at))
+        decide_correction(context, person.row().id, correction, entry, self.credentials(at))

@@ -9,7 +9,6 @@ from sqlmodel import Session, col, select
 from app.services.core.context import ClockContext
 from app.services.schedule.next_due import next_due_at, used_up_kinds
 from app.services.schedule.reminder_preference import reminder_preference
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
@@ -38,6 +37,6 @@ def find_stale_slots(
     sent = used_up_kinds(session, slots)
     for slot in slots:
         plan = context.installation.library.plan(study.code, slot.plan_version)
-        moment = next_due_at(plan, slot, sent[key_of(slot)], context.at, reminder_preference(participant))
+        moment = next_due_at(plan, slot, sent[slot.id], context.at, reminder_preference(participant))
         if moment != slot.wake_at:
             yield slot, moment

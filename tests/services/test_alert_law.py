@@ -66,7 +66,7 @@ class Course:
             self.person.submit("BL", self.at, answers)
 
     def correct(self) -> None:
-        slot, key = self.person.slot("BL"), self.person.row().id or 0
+        slot, key = self.person.slot("BL"), self.person.row().id
         item, value = self.draw.choice([*ITEMS.values()]), self.draw.choice(["2", "4"])
         with self.person.installation.read() as session:
             versions = session.exec(select(Response.version).where(Response.slot_id == slot.id)).all()
@@ -84,7 +84,7 @@ class Course:
 
     def handle(self) -> None:
         context = StaffContext(self.person.installation, self.person.nurse, self.at)
-        key = self.person.row().id or 0
+        key = self.person.row().id
         for alert in raised(self.person.installation):
             how = self.draw.choice(["acknowledge", "act", "close", "nothing"])
             with suppress(Refused):
@@ -109,7 +109,7 @@ class Course:
         ]
         assert sorted(each.rule for each in alerts) == sorted(self.expected())
         context = StaffContext(self.person.installation, self.person.nurse, self.at)
-        reasons = [each.reason for each in list_participant_reasons(context, self.person.row().id or 0)]
+        reasons = [each.reason for each in list_participant_reasons(context, self.person.row().id)]
         assert (reasons[:1] == [Reason.alert]) is any(each.closed_at is None for each in alerts)
 
     def expected(self) -> set[str]:
@@ -162,7 +162,7 @@ def test_someone_elses_turn_is_left_to_them(migrated_postgres_url: str) -> None:
         Signer(installation, site, "li", Role.NURSE)
         send_in_pain(person, START)
         due, clock = (
-            DueAlert(raised(installation)[0].id or 0, person.row().id or 0),
+            DueAlert(raised(installation)[0].id, person.row().id),
             ClockContext(person.installation, START),
         )
         with UnitOfWork(installation.engine, CLOCK, START) as other:

@@ -64,11 +64,11 @@ def acting(person: Person, at: timedelta = timedelta(), by: Actor | None = None)
 
 def first(person: Person, at: timedelta = timedelta()) -> AlertRecord:
     """The oldest alert as a nurse sees it."""
-    return get_alert(acting(person, at), person.row().id or 0, raised(person.installation)[0].public_id)
+    return get_alert(acting(person, at), person.row().id, raised(person.installation)[0].public_id)
 
 
 def act(person: Person, how: Callable[..., None], *words: str, at: timedelta = timedelta()) -> None:
-    how(acting(person, at), person.row().id or 0, raised(person.installation)[0].public_id, *words)
+    how(acting(person, at), person.row().id, raised(person.installation)[0].public_id, *words)
 
 
 def refusal(person: Person, how: Callable[..., None], *words: str) -> str:
@@ -78,14 +78,14 @@ def refusal(person: Person, how: Callable[..., None], *words: str) -> str:
 
 
 def due_alert(person: Person) -> DueAlert:
-    return DueAlert(raised(person.installation)[0].id or 0, person.row().id or 0)
+    return DueAlert(raised(person.installation)[0].id, person.row().id)
 
 
 def correct(person: Person, doctor: Signer, item: str, value: str, version: int) -> None:
     """A nurse proposes another answer to one question, and the doctor signs it a day later."""
     wrong = ProposedAnswer(item, value, "wrong_tap")
     entry = ProposalEntry(version, [wrong], "I meant the other one", SENT.date(), "telephone")
-    key, at = person.row().id or 0, SENT + days(version)
+    key, at = person.row().id, SENT + days(version)
     slot = person.slot("BL").public_id
     context = StaffContext(person.installation, person.nurse, at)
     doctor.decide(person, propose_correction(context, key, slot, entry), at, APPROVED)
@@ -141,7 +141,7 @@ def test_a_correction_raises_what_is_new_and_takes_nothing_back(person: Person, 
 @pytest.mark.req("ALR-03")
 def test_an_alert_stands_first_until_it_is_closed_and_says_who_did_what(person: Person) -> None:
     send_in_pain(person, SENT)
-    key = person.row().id or 0
+    key = person.row().id
 
     def why(at: timedelta = timedelta()) -> list[Reason]:
         return [each.reason for each in list_participant_reasons(acting(person, at), key)][:1]
@@ -176,7 +176,7 @@ def test_an_alert_stands_first_until_it_is_closed_and_says_who_did_what(person: 
 
 def test_an_alert_of_another_person_site_or_study_is_not_there(person: Person) -> None:
     send_in_pain(person, SENT)
-    alert, key = raised(person.installation)[0].public_id, person.row().id or 0
+    alert, key = raised(person.installation)[0].public_id, person.row().id
     with pytest.raises(Refused, match="unknown_alert"):
         get_alert(acting(person), key + 1, alert)
     with pytest.raises(Refused, match="unknown_alert"):
@@ -207,7 +207,7 @@ def test_a_form_that_would_tell_the_arm_is_not_named(person: Person) -> None:
     alert = first(replace(person, installation=blind))
     assert (alert.slot, alert.visit, alert.label("zh_CN")) == ("", "", "很痛")
     doctor = StaffContext(blind, colleague(Role.INVESTIGATOR, person.site), SENT)
-    assert get_alert(doctor, person.row().id or 0, alert.alert).visit == "BL"
+    assert get_alert(doctor, person.row().id, alert.alert).visit == "BL"
 
 
 @pytest.mark.req("ALR-02", "ALR-03", "ALR-06")
@@ -313,7 +313,7 @@ def test_a_rule_that_a_draft_lost_leaves_the_alert_to_staff(person: Person) -> N
     send_in_pain(person, SENT)
     other, due = watching(person.installation, [SLEEP]), due_alert(person)
     assert run_clock(other, outbox(MailServer()), SENT) == 0
-    alert = get_alert(StaffContext(other, person.nurse, SENT), person.row().id or 0, first(person).alert)
+    alert = get_alert(StaffContext(other, person.nurse, SENT), person.row().id, first(person).alert)
     assert (alert.label("en"), alert.due_at, alert.overdue, alert.notices) == ("Pain", None, False, ())
     assert process_due_alert(ClockContext(person.installation, SENT), due) == 0  # nothing is owed any more
 

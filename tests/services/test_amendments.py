@@ -85,7 +85,7 @@ def amend(installation: Installation, version: str, at: datetime = NOW) -> list[
 
 
 def tick(person: Person, at: datetime) -> None:
-    process_due_slots(ClockContext(person.installation, at), person.row().id or 0)
+    process_due_slots(ClockContext(person.installation, at), person.row().id)
 
 
 def versions(person: Person, *visits: str) -> list[tuple[str, str]]:
@@ -134,7 +134,7 @@ def test_what_is_begun_or_over_keeps_its_version_and_all_else_follows(treated: P
     assert opens.astimezone(UTC).hour == 10
     tick(treated, NOW)
     with treated.installation.read() as session:
-        key = treated.row().id or 0
+        key = treated.row().id
         assert list(find_stale_slots(ClockContext(treated.installation, NOW), session, key)) == []
         told_states = [
             (slot.published_state, feed_state(slot_status(slot, NOW)).value)
@@ -169,7 +169,7 @@ def test_a_form_is_asked_and_reported_by_its_own_version(treated: Person) -> Non
     gone = treated.slot("W6")
     assert (gone.out_of_plan, gone.excused, gone.plan_version) == (True, "not_in_plan", "2.0")
     investigator = StaffContext(treated.installation, colleague(Role.INVESTIGATOR, treated.site), NOW)
-    view = get_participant_overview(investigator, treated.row().id or 0)
+    view = get_participant_overview(investigator, treated.row().id)
     assert view.plan.version == "3.0"
     assert [plan.version for plan in view.plans] == ["3.0", "2.0", "1.0"]
     assert {state.slot.visit for state in view.diary if state.status is Status.submitted} == {"D9"}

@@ -30,7 +30,7 @@ def recorded(person: Person) -> list[Anchor]:
 @pytest.mark.req("REP-01")
 def test_every_expected_form_exists_from_enrolment_on(person: Person) -> None:
     with person.installation.read() as session:
-        slots = list_slots(session, person.row().id or 0)
+        slots = list_slots(session, person.row().id)
     assert len(slots) == 244
     assert {slot_status(slot, START) for slot in slots} == {Status.due, Status.waiting}
     assert [slot.visit for slot in slots][:3] == ["BL", "W6", "W12"]
@@ -39,7 +39,7 @@ def test_every_expected_form_exists_from_enrolment_on(person: Person) -> None:
 @pytest.mark.usefixtures("randomised")
 def test_randomisation_places_every_window_and_tells_the_edc_once(person: Person) -> None:
     with person.installation.read() as session:
-        slots = list_slots(session, person.row().id or 0)
+        slots = list_slots(session, person.row().id)
         told = session.exec(select(FeedEvent).where(FeedEvent.type == "anchor.recorded")).all()
     assert all(slot.opens_on for slot in slots)
     assert person.slot("W6").target_on == date(2026, 4, 13)

@@ -152,7 +152,7 @@ def test_a_confirmation_is_an_audited_act_with_its_reason(
         before = session.get_one(AuditEntry, row.newest_entry_id)
     assert (entry.event, entry.reason) == ("system:clock:confirmed", REASON)
     assert (row.confirmed_at, row.boot_id, row.boot_ms) == (START, BOOT_ID, 3_600_000)
-    assert (before.id, before.at) == ((entry.id or 0) - 1, row.newest_entry_at)
+    assert (before.id, before.at) == ((entry.id) - 1, row.newest_entry_at)
     assert verify_trail(installation) == []
     assert refused(lambda: confirm(installation, machine, "  ")) == "reason_needed"
     assert refused(lambda: confirm(installation, machine, "x" * 401)) == "words_too_long"

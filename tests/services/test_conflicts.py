@@ -16,7 +16,7 @@ SOON = START + timedelta(minutes=1)
 
 def listed(person: Person) -> list[tuple[str, str]]:
     context = StaffContext(person.installation, person.nurse, SOON)
-    found = get_participant_overview(context, person.row().id or 0).conflicts
+    found = get_participant_overview(context, person.row().id).conflicts
     assert all(each.earlier_at <= each.later_at for each in found)
     return [(each.slot.visit, each.item) for each in found]
 

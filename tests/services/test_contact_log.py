@@ -50,7 +50,7 @@ def desk(person: Person, at: datetime = LATER) -> StaffContext:
 
 
 def key(person: Person) -> int:
-    return person.row().id or 0
+    return person.row().id
 
 
 def test_a_contact_is_logged_and_closes_the_call_that_was_asked_for(person: Person) -> None:

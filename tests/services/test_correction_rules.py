@@ -108,7 +108,7 @@ def test_a_wrong_password_or_code_signs_nothing_and_guesses_are_slowed(
 
     def sign(signer: SigningStaff) -> str:
         try:
-            decide_correction(context, sent.row().id or 0, correction, APPROVED, signer)
+            decide_correction(context, sent.row().id, correction, APPROVED, signer)
         except Refused as refused:
             return refused.code
         return "signed"
@@ -217,7 +217,7 @@ def test_a_form_that_was_not_sent_has_nothing_to_correct(person: Person) -> None
 def test_a_form_tells_its_history_and_its_answers_to_whom_may_see_them(
     lone_installation: Installation, person: Person, investigator: Signer
 ) -> None:
-    key, slot = person.row().id or 0, person.begin("BL", START)
+    key, slot = person.row().id, person.begin("BL", START)
     reading = StaffContext(lone_installation, colleague(Role.MONITOR, person.site), SENT)
     assert view_submitted_form(reading, key, slot) is None
     drafts = [SubmittedAnswer(seq, seq - 1, "q5", value) for seq, value in ((1, 4), (2, 2))]
@@ -248,7 +248,7 @@ def test_a_form_tells_its_history_and_its_answers_to_whom_may_see_them(
 def test_a_correction_of_a_form_that_tells_the_arm_is_hidden_from_the_blinded(
     lone_installation: Installation, sent: Person, investigator: Signer
 ) -> None:
-    correction, key, slot = propose(sent, entry()), sent.row().id or 0, sent.slot("BL")
+    correction, key, slot = propose(sent, entry()), sent.row().id, sent.slot("BL")
     with lone_installation.work(sent.nurse, SENT) as work:
         work.session.get_one(type(slot), slot.id).arm_revealing = True
         work.record(AuditEvent.VISIT_REQUESTED, participant_chain(key))
@@ -264,7 +264,7 @@ def test_a_correction_of_a_form_that_tells_the_arm_is_hidden_from_the_blinded(
 def test_who_may_not_see_answers_sees_the_new_ones_and_the_words_of_their_own_proposal_alone(
     lone_installation: Installation, sent: Person, investigator: Signer
 ) -> None:
-    key = sent.row().id or 0
+    key = sent.row().id
     nurse = StaffContext(lone_installation, sent.nurse, SENT)
     own = get_correction(nurse, key, propose(sent, entry()))
     assert (own.sees_proposal, own.items[0].value, own.words) == (True, 3, "I meant the other one")
@@ -310,7 +310,7 @@ def test_a_signature_takes_the_account_and_the_roles_as_they_are_when_it_is_give
     was_theirs = replace(investigator.actor, grants=(*investigator.actor.grants, *wider.grants))
     context = StaffContext(lone_installation, was_theirs, SENT)
     signer = investigator.credentials(SENT)
-    key = sent.row().id or 0
+    key = sent.row().id
     taken = lambda: decide_correction(context, key, correction, APPROVED, signer)  # noqa: E731 - one use
     assert refused(taken) == "not_signed_in"
     with lone_installation.work(SYSTEM, SENT) as work:

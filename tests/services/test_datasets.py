@@ -248,7 +248,7 @@ def test_an_export_holds_what_its_reader_may_see_and_is_recorded(
     assert [row.reason for row in entries] == ["monitoring board"] * 3
     assert [each["contents"] for each in told] == ["", "answers, scores", "scores"]
     nurse = StaffContext(lone_trial, colleague(Role.NURSE, site, everywhere=True), LATER)
-    assert read_scopes(nurse, site.study_id, site.id or 0) is None
+    assert read_scopes(nurse, site.study_id, site.id) is None
     other = replace(scores, client=replace(scores.client, sites=("0512",), site_ids=frozenset()))
     export_cut(other, STUDY, entry, tmp_path / "none")
     assert rows_of(tmp_path / "none", "dm") == []

@@ -121,7 +121,7 @@ def test_the_second_study_is_of_another_shape_and_settles_a_paper_form(made: Mad
     assert set(made.told.both) == BOTH_STUDIES
     assert not {each.email for each in STAFF if each.site == "0571"} & set(made.told.both)
     manager = next(row for row in made.rows(Staff) if row.email == "data@daybook.example")
-    grants = (Grant(Role.DATA_MANAGER, second.id or 0, None),)
+    grants = (Grant(Role.DATA_MANAGER, second.id, None),)
     actor = Actor(ActorKind.STAFF, f"staff:{manager.id}", "data_manager", grants)
     matters = get_open_matters(StaffContext(made.installation, actor, made.at), MatterFilter())
     assert [matter.name.kind for matter in matters.rows] == [MatterKind.paper]

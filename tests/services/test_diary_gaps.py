@@ -26,7 +26,6 @@ from app.services.schedule.missed_reasons import ShownGap, record_gap_reason, re
 from app.storage.queries.participants import get_participant
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.columns import key_of
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
@@ -55,13 +54,13 @@ def diarist(person: Person) -> Person:
 def gaps(person: Person, actor: Actor | None = None) -> list[ShownGap]:
     """The gaps as the participant's page shows them."""
     context = StaffContext(person.installation, actor or person.nurse, NOW)
-    view = get_participant_overview(context, person.row().id or 0)
+    view = get_participant_overview(context, person.row().id)
     return [ShownGap(gap.first, gap.last, len(gap.entries)) for gap in view.gaps]
 
 
 def say(person: Person, shown: ShownGap, reason: str, note: str = "", actor: Actor | None = None) -> None:
     context = StaffContext(person.installation, actor or person.nurse, NOW)
-    record_gap_reason(context, person.row().id or 0, shown, reason, note)
+    record_gap_reason(context, person.row().id, shown, reason, note)
 
 
 def refused(call: Callable[[], object]) -> tuple[str, object]:
@@ -91,7 +90,7 @@ def test_a_gap_gets_its_reason_in_one_act_and_the_edc_hears_of_each_day(diarist:
     assert {slot.published_state for slot in explained} == {FeedState.missed.value}
     with installation.read() as session:
         told = session.exec(select(FeedEvent).where(FeedEvent.type == "diary.missed")).all()
-        chain = participant_chain(person.row().id or 0)
+        chain = participant_chain(person.row().id)
         entries = session.exec(select(AuditEntry).where(AuditEntry.chain == chain)).all()
     assert len({event.ref for event in told}) == len(told) == 10
     assert {json.loads(event.line)["data"]["reason"]["text"] for event in told} == {"hospital"}
@@ -102,7 +101,7 @@ def test_a_gap_gets_its_reason_in_one_act_and_the_edc_hears_of_each_day(diarist:
 
 @pytest.mark.req("REP-04")
 def test_a_gap_that_changed_since_it_was_shown_is_refused(diarist: Person) -> None:
-    person, key = diarist, diarist.row().id or 0
+    person, key = diarist, diarist.row().id
     nurse = StaffContext(person.installation, person.nurse, NOW)
     record_missed_reason(nurse, key, person.slot("D2").public_id, "unknown", "")
     excuse_form(nurse, key, person.slot("D6").public_id, "no_translation")
@@ -118,7 +117,7 @@ def test_a_gap_that_changed_since_it_was_shown_is_refused(diarist: Person) -> No
 
 @pytest.mark.req("REP-04")
 def test_a_reason_said_better_keeps_the_earlier_ones_with_who_and_when(diarist: Person) -> None:
-    person, key = diarist, diarist.row().id or 0
+    person, key = diarist, diarist.row().id
     say(person, WHOLE, "not_reachable")
     slot = person.slot("D3").public_id
     later = StaffContext(person.installation, colleague(Role.INVESTIGATOR, person.site), NOW + days(1))
@@ -155,7 +154,7 @@ def test_hidden_days_are_in_nobody_s_gap_and_history(
         hidden = [slot for slot in diary_slots(person) if slot.for_day and slot.for_day > date(2026, 3, 6)]
         for slot in hidden:
             work.session.get_one(Slot, slot.id).arm_revealing = True
-        work.record(AuditEvent.VISIT_REQUESTED, participant_chain(person.row().id or 0))
+        work.record(AuditEvent.VISIT_REQUESTED, participant_chain(person.row().id))
     shown = ShownGap(DAY0, date(2026, 3, 6), 5)
     assert gaps(person) == [shown]
     (row,) = list_diary_gaps_of_sites(StaffContext(person.installation, person.nurse, NOW)).rows
@@ -165,7 +164,7 @@ def test_hidden_days_are_in_nobody_s_gap_and_history(
     assert gaps(person, investigator) == [WHOLE]
     say(person, WHOLE, "unknown", actor=investigator)
     context = StaffContext(person.installation, person.nurse, NOW)
-    entries = get_participant_history(context, person.row().id or 0, "en").entries
+    entries = get_participant_history(context, person.row().id, "en").entries
     assert AuditEvent.MISSED_REASON_RECORDED not in {each.event for each in entries}
 
 
@@ -183,7 +182,7 @@ def test_the_list_of_many_says_what_each_page_says(
     for _round in range(4):
         for person in everyone:
             spoil(person, drawn)
-        views = [get_participant_overview(nurse, key_of(person.row())) for person in everyone]
+        views = [get_participant_overview(nurse, person.row().id) for person in everyone]
         told = {view.participant.subject: as_listed(view.gaps) for view in views if view.gaps}
         listed = list_diary_gaps_of_sites(nurse)
         assert {row.subject: as_listed(row.gaps) for row in listed.rows} == told

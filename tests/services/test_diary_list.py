@@ -134,7 +134,7 @@ def test_two_phones_that_tick_apart_are_both_kept_and_listed(person: Person) -> 
     person.save("D0", START, *given(*day(person, pain=OPEN).items()))
     person.save("D0", START, *given(*day(person, cough=OPEN).items()), client="other")
     overview = get_participant_overview(
-        StaffContext(person.installation, person.nurse, SENT), person.row().id or 0
+        StaffContext(person.installation, person.nurse, SENT), person.row().id
     )
     listed = overview.conflicts
     assert {each.item for each in listed} == {"pain", "cough"}
@@ -253,7 +253,7 @@ def test_a_correction_ticks_and_takes_back(
     assert told["data"]["item_status"]["pain"] == "not_ticked"
     seen = view_submitted_form(
         StaffContext(installation, investigator.actor, SENT),
-        person.row().id or 0,
+        person.row().id,
         person.slot("D0").public_id,
     )
     assert seen is not None

@@ -264,7 +264,7 @@ def _undo(person: Person, at_day: float) -> None:
 
 def _standing(person: Person) -> list[Disposition]:
     with person.installation.read() as session:
-        return dispositions_in_force(session, person.row().id or 0)
+        return dispositions_in_force(session, person.row().id)
 
 
 def _types(person: Person) -> list[str]:

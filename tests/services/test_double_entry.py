@@ -67,7 +67,7 @@ def manager(person: Person, role: Role = Role.DATA_MANAGER) -> StaffContext:
 def settle(
     person: Person, role: Role = Role.DATA_MANAGER, visit: str = "BL", **changed: object
 ) -> PaperOutcome:
-    context, key, slot = manager(person, role), person.row().id or 0, person.slot(visit).public_id
+    context, key, slot = manager(person, role), person.row().id, person.slot(visit).public_id
     second = view_paper_difference(context, key, slot).second.public_id
     usual = PaperChoices(second, {"q5": "second", COLLECTED_ON: "first"}, "as the sheet has it")
     return settle_paper(context, key, slot, replace(usual, **changed))  # type: ignore[arg-type]  # by name
@@ -92,7 +92,7 @@ def open_paper(person: Person) -> int:
 @pytest.mark.req("IAM-09")
 def test_two_people_who_enter_the_same_send_the_form(lone: Person) -> None:
     person = twice(lone)
-    slot, key = person.slot("BL").public_id, person.row().id or 0
+    slot, key = person.slot("BL").public_id, person.row().id
     assert enter(person, paper()) is PaperOutcome.first
     assert person.slot("BL").submitted_at is None
     assert refused(lambda: enter(person, paper())) == "second_by_another"
@@ -143,7 +143,7 @@ def test_two_entries_that_are_both_wrong_are_set_aside_and_entered_anew(lone: Pe
 def test_a_question_that_only_one_entry_was_asked_is_chosen_as_a_whole(lone: Person) -> None:
     person = twice(lone)
     person.randomise(TODAY, LATER)
-    context, key, slot = manager(person), person.row().id or 0, person.slot("D0").public_id
+    context, key, slot = manager(person), person.row().id, person.slot("D0").public_id
     items = get_paper_form(StaffContext(person.installation, person.nurse, LATER), key, slot).definition.items
     ill = [TypedAnswer("any_symptom", "1")]
     ill += [TypedAnswer(item.code, "", blank=True) for item in items[1:]]
@@ -211,7 +211,7 @@ def test_what_is_chosen_of_a_form_that_nobody_expects_any_more_is_refused(lone: 
 
 def test_a_form_with_a_waiting_entry_is_held_like_a_begun_one(lone: Person) -> None:
     """Nobody takes it away until the pair is settled: not excused, not cancelled, not moved, not left out."""
-    person, key = twice(lone), lone.row().id or 0
+    person, key = twice(lone), lone.row().id
     nurse = StaffContext(person.installation, person.nurse, LATER)
     request_visit(nurse, lone.site.study_id, lone.subject, "UNS", TODAY)
     person.randomise(TODAY, LATER)
@@ -241,7 +241,7 @@ def test_a_form_with_a_waiting_entry_is_held_like_a_begun_one(lone: Person) -> N
 
 def test_a_first_entry_of_a_form_that_was_sent_meanwhile_is_to_be_settled(person: Person) -> None:
     double = twice(person)
-    context, key, slot = manager(double), double.row().id or 0, double.slot("BL").public_id
+    context, key, slot = manager(double), double.row().id, double.slot("BL").public_id
     assert enter(double, paper()) is PaperOutcome.first
     assert open_paper(double) == 0
     double.begin("BL", LATER)

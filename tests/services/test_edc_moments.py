@@ -26,7 +26,6 @@ from app.services.edc.records import StoreEffect, to_milliseconds
 from app.services.edc.representations import Stated, represent
 from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import AnchorBody, receive_anchor, receive_arm
-from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Anchor
 from app.storage.tables.studies import Site
 from tests.services.edc_session import request_about
@@ -144,7 +143,7 @@ def test_another_body_for_the_same_moment_is_listed_once_and_changes_nothing(
     assert person.row().arm == "SBRT"
     assert len(entries_of(installation, AuditEvent.BODY_CONTRADICTED)) == 2
     nurse = StaffContext(installation, colleague(Role.NURSE, site), START)
-    view = get_participant_overview(nurse, key_of(person.row()))
+    view = get_participant_overview(nurse, person.row().id)
     assert [(each.part, each.as_of) for each in view.contradictions] == [("arm", START), ("status", START)]
     assert view.contradictions[1].refused["reason"] == "MOVED"
     assert verify_trail(installation) == []

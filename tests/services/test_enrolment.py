@@ -46,7 +46,7 @@ def test_an_enrolment_records_consent_and_identity_and_makes_every_form(newcomer
     assert (row.consent_version, row.consented_on, row.identity_check) == ("2.1", date(2026, 3, 2), "id_card")
     assert (row.zone, row.language, row.reminders_wanted) == ("Asia/Shanghai", "en", False)
     with newcomer.installation.read() as session:
-        slots = list_slots(session, row.id or 0)
+        slots = list_slots(session, row.id)
         told = session.exec(
             select(AuditEntry).where(AuditEntry.event == AuditEvent.PARTICIPANT_ENROLLED.value)
         ).one()

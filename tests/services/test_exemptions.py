@@ -27,7 +27,7 @@ def excuse(person: Person, visit: str, exemption: str = "no_translation") -> Non
 
 
 def excuse_one(person: Person, slot: str, exemption: str = "no_translation") -> None:
-    excuse_form(StaffContext(person.installation, person.nurse, START), person.row().id or 0, slot, exemption)
+    excuse_form(StaffContext(person.installation, person.nurse, START), person.row().id, slot, exemption)
 
 
 def test_an_excused_form_is_expected_no_more_and_told(person: Person) -> None:

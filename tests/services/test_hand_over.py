@@ -32,7 +32,7 @@ SOON = START + timedelta(minutes=5)
 
 def hand_over(person: Person, slot: str = "") -> str:
     context = StaffContext(person.installation, person.nurse, START)
-    return begin_hand_over(context, person.row().id or 0, slot)
+    return begin_hand_over(context, person.row().id, slot)
 
 
 def tablet(person: Person, slot: str = "", pin: str = PIN, again: str = "") -> str:
@@ -104,7 +104,7 @@ def test_who_never_had_a_phone_chooses_a_pin_on_the_tablet(lone: Person) -> None
     other = newcomer(lone.installation, lone.site, "0571-009")
     cookie = tablet(other, pin="246813", again="246813")
     assert authenticate_device(lone.installation, cookie, SOON).subject == "0571-009"
-    seen = get_participant_overview(StaffContext(lone.installation, lone.nurse, SOON), other.row().id or 0)
+    seen = get_participant_overview(StaffContext(lone.installation, lone.nurse, SOON), other.row().id)
     assert [(each.handed_over, each.label) for each in seen.devices] == [(True, "tablet")]
     assert seen.invitations == ()
 

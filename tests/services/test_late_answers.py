@@ -52,7 +52,7 @@ def send_too_late(
     person.cookie = bind(person, NOW)
     with pytest.raises(Refused, match="arrived_too_late"):
         person.submit("BL", NOW, answers)
-    return person, person.row().id or 0, trial.only(MatterKind.quarantine).name
+    return person, person.row().id, trial.only(MatterKind.quarantine).name
 
 
 @pytest.mark.req("IAM-04")
@@ -109,7 +109,7 @@ def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(two_sites:
 
 def tablet(person: Person, at: datetime) -> str:
     """The cookie of the clinic's tablet, handed over."""
-    link = begin_hand_over(StaffContext(person.installation, person.nurse, at), person.row().id or 0)
+    link = begin_hand_over(StaffContext(person.installation, person.nurse, at), person.row().id)
     return activate_device(person.installation, link, PIN, PIN, "tablet", "192.0.2.7", at)
 
 
@@ -147,7 +147,7 @@ def test_answers_that_cannot_be_the_response_can_only_be_rejected(lone_sites: Tw
         )
 
     def judge(person: Person, answers: Mapping[str, AnswerValue], at: datetime = NOW) -> Obstacle | None:
-        name, key = keep_apart(person, at, answers), person.row().id or 0
+        name, key = keep_apart(person, at, answers), person.row().id
         context = replace(trial.investigator(site), at=at)
         details = get_matter(context, key, name)
         assert details.late is not None
@@ -177,7 +177,7 @@ def test_who_may_not_see_answers_settles_without_them(
         person = make(lone_sites, lone_sites.sites[0])
         nurse = StaffContext(lone_sites.installation, person.nurse, NOW)
         (matter,) = lone_sites.open(nurse).rows
-        told = get_matter(nurse, person.row().id or 0, matter.name)
+        told = get_matter(nurse, person.row().id, matter.name)
         assert not told.sees_answers
         assert not (told.conflict.answers if told.conflict else ())
         apart = told.late

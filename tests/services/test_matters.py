@@ -197,7 +197,7 @@ def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_sites: TwoSites
     monitor = staff_actor(900, (Grant(Role.MONITOR, site.study_id, None),))
     for by, seen in ((trial.manager, [False, True]), (trial.investigator(site), [True, True])):
         settled = [
-            get_matter(by, who.row().id or 0, name).settled is not None
+            get_matter(by, who.row().id, name).settled is not None
             for who, name in ((person, hidden.name), (another, told.name))
         ]
         assert settled == seen
@@ -216,7 +216,7 @@ def test_the_entry_that_settles_what_the_edc_sent_twice_names_it(lone_sites: Two
 
 def sent_twice_about(trial: TwoSites, person: Person, part: str) -> None:
     told = Contradiction(f"participants/{person.subject}/{part}", NOW, {"date": "1"}, {"date": "2"})
-    chain = participant_chain(person.row().id or 0)
+    chain = participant_chain(person.row().id)
     with trial.installation.work(SYSTEM, NOW) as work:
         work.record(AuditEvent.BODY_CONTRADICTED, chain, person.site.study_id, changes=[told.as_change()])
 
@@ -247,7 +247,7 @@ def test_pages_hold_each_matter_once_and_searches_narrow_them(lone_sites: TwoSit
     with pytest.raises(Refused, match="matter_closed"):
         settle_licence(nobody, "x", SettlementEntry("ends", "x"))
     with pytest.raises(Refused, match="unknown_matter"):
-        get_matter(trial.manager, here.row().id or 0, MatterName(MatterKind.missed, "1"))
+        get_matter(trial.manager, here.row().id, MatterName(MatterKind.missed, "1"))
 
 
 def test_a_licence_is_settled_once_in_each_of_its_states(migrated_sqlite_url: str, tmp_path: Path) -> None:

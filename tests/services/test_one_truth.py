@@ -61,7 +61,7 @@ def amend_as_participants_were(operator: StaffContext) -> None:
 
 
 def tick_and_compare(acts: EverybodyActs) -> None:
-    process_due_slots(ClockContext(acts.installation, acts.now), acts.person.row().id or 0)
+    process_due_slots(ClockContext(acts.installation, acts.now), acts.person.row().id)
     acts.ticked = True
     acts.feed_and_live_state_are_the_same()
 

@@ -103,7 +103,7 @@ def test_an_address_holds_once_its_code_is_entered(installation: Installation, s
     assert recorded(installation, AuditEvent.ADDRESS_VERIFIED) == 1
     assert recorded(installation, AuditEvent.ADDRESS_CODE_ISSUED) == 2
     nurse = StaffContext(installation, phone.person.nurse, START + timedelta(minutes=1))
-    who = phone.person.row().id or 0
+    who = phone.person.row().id
     reach = get_participant_reach(nurse, who)
     assert reach.contact is not None
     assert (reach.contact.entered_by, reach.entered_on) == ("participant", date(2026, 3, 2))

@@ -298,7 +298,7 @@ def test_nobody_is_reminded_of_a_form_that_cannot_begin(trial: Installation, sit
         open_now = select(Slot.public_id).where(Slot.instrument == "moon-6", col(Slot.opens_at) <= opened)
         slot_id = session.exec(open_now.where(col(Slot.closes_at) > opened)).one()
     with expect_refusal("pack_expired"):
-        queue_staff_reminder(StaffContext(trial, person.nurse, opened), person.row().id or 0, slot_id)
+        queue_staff_reminder(StaffContext(trial, person.nurse, opened), person.row().id, slot_id)
 
 
 @pytest.mark.req("CAP-01")
@@ -370,7 +370,7 @@ def test_a_cut_of_forms_without_scales_has_no_rates_to_compute_again(trial: Inst
 
 @pytest.mark.req("CAP-01")
 def test_the_edc_registers_nobody_before_the_words_are_there(trial: Installation, site: Site) -> None:
-    scopes, sites = frozenset(scope.value for scope in Scope), frozenset({site.id or 0})
+    scopes, sites = frozenset(scope.value for scope in Scope), frozenset({site.id})
     caller = EdcClientSession("c", "EDC", site.study_id, STUDY, "f", scopes, None, sites, START + days(1))
     request = EdcRequest(EdcContext(trial, caller, START), "0571-001", START, Preconditions())
     body = ParticipantBody("0571", "en", START.date())

@@ -77,7 +77,7 @@ def test_a_paper_form_is_the_response_with_its_mode_day_and_whoever_entered_it(p
         events = list(session.exec(select(AuditEntry.event).where(AuditEntry.actor_id == "nurse@0571")))
     nurse = StaffContext(installation, person.nurse, LATER)
     (entry,) = get_paper_entries(nurse, slot)
-    form = get_correctable_form(nurse, person.row().id or 0, slot.public_id)
+    form = get_correctable_form(nurse, person.row().id, slot.public_id)
     assert (form.first_day, form.last_day) == (TODAY, LATER.date()), (
         "they may have said so before it was entered"
     )
@@ -121,7 +121,7 @@ def test_a_phone_that_answered_otherwise_is_in_conflict_with_the_paper(person: P
 def test_paper_of_a_form_that_was_sent_meanwhile_is_left_to_the_data_manager(person: Person) -> None:
     slot, nurse = person.begin("BL", START), StaffContext(person.installation, person.nurse, LATER)
     person.submit("BL", START)
-    number = person.row().id or 0
+    number = person.row().id
     assert refusal(lambda: get_paper_form(nurse, number, slot))[0] == "already_submitted"
     assert enter(person, paper()) is PaperOutcome.kept_apart
     assert get_typed_paper_form(nurse, number, slot).slot.public_id == slot
@@ -159,7 +159,7 @@ def test_paper_that_lay_apart_and_is_accepted_says_that_it_is_paper(lone: Person
     record_disposition(nurse, lone.site.study_id, lone.subject, left)
     assert enter(lone, paper(helped_by="family")) is PaperOutcome.kept_apart
     undo_disposition(doctor, lone.site.study_id, lone.subject, "mixed up with somebody else")
-    number, name = lone.row().id or 0, MatterName(MatterKind.quarantine, "1")
+    number, name = lone.row().id, MatterName(MatterKind.quarantine, "1")
     shown = get_matter(doctor, number, name).shown
     settle_matter(doctor, number, name, SettlementEntry("accepted", "it is their sheet", shown))
     (response,) = responses(lone.installation)
@@ -193,7 +193,7 @@ def test_what_is_typed_and_marked_as_left_blank_is_refused_and_the_word_blank_is
     lone.randomise(TODAY, LATER)
     lone = in_full(lone)
     nurse, day = StaffContext(lone.installation, lone.nurse, LATER), lone.slot("D0").public_id
-    codes = [item.code for item in get_paper_form(nurse, lone.row().id or 0, day).definition.items]
+    codes = [item.code for item in get_paper_form(nurse, lone.row().id, day).definition.items]
     blank = [TypedAnswer(code, BLANK) for code in codes if code not in ("any_symptom", "temperature")]
     ill = [TypedAnswer("any_symptom", "1"), TypedAnswer("temperature", "", blank=True), *blank]
     for wrong in (TypedAnswer("other", "sore knee", blank=True), TypedAnswer("fever", "1", blank=True)):
@@ -207,7 +207,7 @@ def test_what_is_typed_and_marked_as_left_blank_is_refused_and_the_word_blank_is
 
 def test_what_is_missing_or_impossible_on_a_paper_form_is_named(lone: Person) -> None:
     nurse = StaffContext(lone.installation, lone.nurse, LATER)
-    number = lone.row().id or 0
+    number = lone.row().id
     lacking = paper(answers=[TypedAnswer("q1", "3"), TypedAnswer("q2", "")])
     with pytest.raises(Refused) as refused:
         enter(lone, lacking)

@@ -25,7 +25,7 @@ def seen(
     found: list[HistoryEntry] = []
     before: int | None = None
     while True:
-        page = get_participant_history(context, person.row().id or 0, "en", kind, before, limit)
+        page = get_participant_history(context, person.row().id, "en", kind, before, limit)
         found += page.entries
         if page.older is None:
             return found

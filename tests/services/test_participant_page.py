@@ -57,11 +57,11 @@ CLOSED = START + days(40)  # the baseline's window is over
 
 
 def viewed(installation: Installation, actor: Actor, person: Person, at: datetime) -> ParticipantOverview:
-    return get_participant_overview(StaffContext(installation, actor, at), person.row().id or 0)
+    return get_participant_overview(StaffContext(installation, actor, at), person.row().id)
 
 
 def events_of(installation: Installation, person: Person) -> list[tuple[str, str, str | None]]:
-    chain = participant_chain(person.row().id or 0)
+    chain = participant_chain(person.row().id)
     with installation.read() as session:
         rows = session.exec(select(AuditEntry).where(AuditEntry.chain == chain)).all()
     return [(row.event, row.actor_id, row.reason) for row in rows]
@@ -73,7 +73,7 @@ def reached(installation: Installation, site: Site) -> Person:
     enrol_participant(StaffContext(installation, person.nurse, START), site, enrolment(person.subject))
     address = installation.secret_box.encrypt("li@example.org")
     with installation.work(person.nurse, START) as work:
-        key = person.row().id or 0
+        key = person.row().id
         work.lock(participant_chain(key))
         work.session.add(
             Contact(participant_id=key, channel="email", address_sealed=address, recorded_at=START)
@@ -102,7 +102,7 @@ def test_the_page_has_everything_of_the_participant(installation: Installation, 
 
 
 def test_the_page_costs_a_bounded_number_of_queries(installation: Installation, person: Person) -> None:
-    key = person.row().id or 0
+    key = person.row().id
     person.begin("BL", START)
     with heard(installation.engine) as statements:
         get_participant_overview(StaffContext(installation, person.nurse, START), key)
@@ -110,7 +110,7 @@ def test_the_page_costs_a_bounded_number_of_queries(installation: Installation, 
 
 
 def test_contacts_and_reasons_are_those_of_the_work_list(installation: Installation, person: Person) -> None:
-    key, context = person.row().id or 0, StaffContext(installation, person.nurse, CLOSED)
+    key, context = person.row().id, StaffContext(installation, person.nurse, CLOSED)
     log_contact(context, key, ContactOutcome.no_answer, "line busy", CLOSED.date() + timedelta(1))
     (first,) = get_contact_context(context, key).log
     correct_contact(context, key, first.entry_id, ContactOutcome.reached_will_do, "", None, "a slip")
@@ -203,7 +203,7 @@ def test_a_contact_is_masked_and_each_look_is_recorded(installation: Installatio
     shown = viewed(installation, person.nurse, person, START).contact
     assert shown is not None
     assert shown.address == "l***@example.org"
-    whole = reveal_contact(StaffContext(installation, person.nurse, START), person.row().id or 0)
+    whole = reveal_contact(StaffContext(installation, person.nurse, START), person.row().id)
     assert (whole.channel, whole.address) == ("email", "li@example.org")
     assert events_of(installation, person)[-1] == (AuditEvent.CONTACT_REVEALED, person.nurse.id, None)
     manager = colleague(Role.DATA_MANAGER, site)
@@ -211,7 +211,7 @@ def test_a_contact_is_masked_and_each_look_is_recorded(installation: Installatio
 
 
 def test_nothing_is_revealed_where_nothing_is_kept(installation: Installation, person: Person) -> None:
-    who = person.row().id or 0
+    who = person.row().id
     assert (
         refused(lambda: reveal_contact(StaffContext(installation, person.nurse, START), who)) == "no_contact"
     )
@@ -227,7 +227,7 @@ def test_masking_leaves_just_enough(address: str, shown: str) -> None:
 
 @pytest.mark.req("IAM-13")
 def test_an_unbound_phone_is_dead_at_once(installation: Installation, person: Person) -> None:
-    who, nurse = person.row().id or 0, person.nurse
+    who, nurse = person.row().id, person.nurse
     device = viewed(installation, nurse, person, START).devices[0].device_id
     assert (
         refused(lambda: revoke_device(StaffContext(installation, nurse, START), who, device, " "))
@@ -248,7 +248,7 @@ def test_an_unbound_phone_is_dead_at_once(installation: Installation, person: Pe
 
 @pytest.mark.req("REP-04")
 def test_a_missed_form_gets_its_reason_and_the_edc_hears(installation: Installation, person: Person) -> None:
-    who, nurse, slot = person.row().id or 0, person.nurse, person.slot("BL").public_id
+    who, nurse, slot = person.row().id, person.nurse, person.slot("BL").public_id
 
     def say(reason: str, note: str = "", at: datetime = CLOSED, slot_id: str = slot) -> None:
         record_missed_reason(StaffContext(installation, nurse, at), who, slot_id, reason, note)
@@ -278,7 +278,7 @@ def test_a_hidden_form_cannot_be_given_a_reason(installation: Installation, pers
     with installation.work(person.nurse, START) as work:
         work.session.get_one(type(slot), slot.id).arm_revealing = True
         work.record(AuditEvent.VISIT_REQUESTED, participant_chain(slot.participant_id))
-    who = person.row().id or 0
+    who = person.row().id
 
     def say(actor: Actor) -> None:
         record_missed_reason(StaffContext(veiled, actor, CLOSED), who, slot.public_id, "unknown", "")

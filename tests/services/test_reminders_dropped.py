@@ -72,13 +72,13 @@ def move(person: Person, at: datetime) -> None:
 def want_no_more(person: Person, at: datetime) -> None:
     with person.installation.work(CLOCK, at) as work:
         work.session.get_one(Participant, person.row().id).reminders_wanted = False
-        work.record(AuditEvent.PARTICIPANT_UPDATED, participant_chain(person.row().id or 0))
+        work.record(AuditEvent.PARTICIPANT_UPDATED, participant_chain(person.row().id))
 
 
 def forget(person: Person, at: datetime) -> None:
     with person.installation.work(CLOCK, at) as work:
         work.session.delete(work.session.get_one(Contact, person.row().id))
-        work.record(AuditEvent.PARTICIPANT_ENROLLED, participant_chain(person.row().id or 0))
+        work.record(AuditEvent.PARTICIPANT_ENROLLED, participant_chain(person.row().id))
 
 
 def excuse(person: Person, at: datetime) -> None:

@@ -182,7 +182,7 @@ def test_the_rates_are_what_the_tables_hold(
             if slot.participant_id not in randomised or slot.closes_at is None or slot.closes_at > CLOSED:
                 continue
             sent = slot.submitted_at is not None and not slot.out_of_window
-            scored = any(score["value"] is not None for score in scores.get(slot.id or 0, ()))
+            scored = any(score["value"] is not None for score in scores.get(slot.id, ()))
             left = exits.get(slot.participant_id, date.max) <= (slot.closes_on or date.max)
             valid += sent and scored
             expected += (sent and scored) or not left

@@ -117,16 +117,16 @@ def test_actual_visits_count_among_the_anchors(person: Person) -> None:
         for visit, on in (("W6", DAY0), ("W12", None)):
             work.session.add(
                 VisitRecord(
-                    participant_id=person.row().id or 0,
+                    participant_id=person.row().id,
                     visit=visit,
                     state="occurred",
                     dated_on=on,
                     recorded_at=START,
                 )
             )
-        work.record(AuditEvent.VISIT_RECEIVED, participant_chain(person.row().id or 0))
+        work.record(AuditEvent.VISIT_RECEIVED, participant_chain(person.row().id))
     with person.installation.read() as session:
-        assert set(current_anchors(session, person.row().id or 0)) == {"enrolment", "visit:W6"}
+        assert set(current_anchors(session, person.row().id)) == {"enrolment", "visit:W6"}
 
 
 def test_nothing_is_planned_for_a_study_or_person_that_is_not_there(person: Person) -> None:
@@ -182,12 +182,12 @@ def test_a_mistaken_visit_can_be_cancelled_until_it_is_begun(person: Person) -> 
 @pytest.mark.usefixtures("randomised")
 def test_codes_that_are_exchanged_are_given_one_after_the_other(person: Person) -> None:
     with person.installation.work(SYSTEM, START) as work:
-        slots = {slot.visit: slot for slot in list_slot_records(work.session, person.row().id or 0)}
+        slots = {slot.visit: slot for slot in list_slot_records(work.session, person.row().id)}
         exchange = {"D1": "D2", "D2": "D3", "D3": "D1"}
         changed = [(slots[code], slots[code]._replace(visit=to)) for code, to in exchange.items()]
         change_slots(work, person.row(), changed)
-        work.record(AuditEvent.ANCHOR_RECORDED, participant_chain(person.row().id or 0))
-        work.mark_published(participant_chain(person.row().id or 0))
+        work.record(AuditEvent.ANCHOR_RECORDED, participant_chain(person.row().id))
+        work.mark_published(participant_chain(person.row().id))
     assert [person.slot(code).for_day for code in ("D1", "D2", "D3")] == [
         date(2026, 3, 5),
         date(2026, 3, 3),

@@ -33,7 +33,7 @@ def alone(lone: Person) -> Person:
 
 def seen(person: Person, at: datetime = WEEK_6, role: Role = Role.INVESTIGATOR) -> ParticipantScores:
     context = StaffContext(person.installation, colleague(role, person.site), at)
-    return get_participant_scores(context, person.row().id or 0)
+    return get_participant_scores(context, person.row().id)
 
 
 def sent(person: Person, visit: str, at: datetime, answers: dict[str, int | str | None]) -> None:
@@ -93,7 +93,7 @@ def test_a_form_sent_after_the_moment_of_randomisation_is_no_baseline(alone: Per
     (course,) = seen(alone, START + 3 * HOUR).instruments
     assert course.courses[0].baseline is not None  # a day alone counts as before
     with alone.installation.work(alone.nurse, START + 3 * HOUR) as work:
-        chain = participant_chain(alone.row().id or 0)
+        chain = participant_chain(alone.row().id)
         work.lock(chain)
         anchor = work.session.exec(select(Anchor).where(Anchor.kind == "randomisation")).one()
         anchor.dated_at = START

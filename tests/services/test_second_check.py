@@ -85,7 +85,7 @@ def test_enrolment_needs_a_birth_date_that_somebody_can_have(
 
 def _record(person: Person, born_on: date | None, reason: str = "mistyped") -> None:
     record_birth_date(
-        StaffContext(person.installation, person.nurse, START), person.row().id or 0, born_on, reason
+        StaffContext(person.installation, person.nurse, START), person.row().id, born_on, reason
     )
 
 

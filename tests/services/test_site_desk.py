@@ -35,7 +35,7 @@ DETAILS = SiteDetails("West Lake", "+86 571-1234", "work days", "120", {"mon": "
 
 @pytest.mark.req("IAM-02")
 def test_a_site_is_changed_as_it_was_shown_and_only_where_something_differs(desk: Desk) -> None:
-    number, me = desk.site.id or 0, desk.context()
+    number, me = desk.site.id, desk.context()
     before = digest_details(get_site_details(me, number).details)
     update_site(me, number, DETAILS, before, "moved")
     stored = get_site_details(me, number).details
@@ -48,7 +48,7 @@ def test_a_site_is_changed_as_it_was_shown_and_only_where_something_differs(desk
 
 
 def test_details_of_a_site_that_nobody_could_use_are_refused(desk: Desk) -> None:
-    number, me = desk.site.id or 0, desk.context()
+    number, me = desk.site.id, desk.context()
     shown = digest_details(get_site_details(me, number).details)
     for typed, refusal in (
         (SiteDetails("", "0571-1", "", "", {}), "name_needed"),
@@ -66,7 +66,7 @@ def test_details_of_a_site_that_nobody_could_use_are_refused(desk: Desk) -> None
 
 @pytest.mark.req("IAM-02")
 def test_a_closed_site_takes_nobody_in_until_it_is_opened_again(desk: Desk) -> None:
-    number, me = desk.site.id or 0, desk.context()
+    number, me = desk.site.id, desk.context()
     details = get_site_details(me, number).details
     enrolled(desk.installation, desk.site, "0571-001")
     close_site(me, number, "full")

@@ -71,7 +71,7 @@ def events(installation: Installation) -> list[tuple[str, str]]:
 def test_two_factors_open_a_session(installation: Installation, secret: str, site: Site) -> None:
     colleague = seen(installation, signed_in(installation, secret, START), START)
     assert (colleague.name, colleague.language, colleague.actor.role) == ("Li Na", "en", "nurse")
-    assert colleague.actor.may(Permission.PARTICIPANT_SEE, site.study_id, site.id or 0)
+    assert colleague.actor.may(Permission.PARTICIPANT_SEE, site.study_id, site.id)
     assert events(installation) == [(AuditEvent.STAFF_SIGNED_IN, colleague.actor.id)]
 
 
@@ -278,7 +278,7 @@ def test_staff_without_a_grant_see_nobody(installation: Installation, site: Site
     new = create_staff(StaffContext(installation, SYSTEM, START), EMAIL, "Li Na", PASSWORD, "en")
     colleague = seen(installation, signed_in(installation, new.totp_secret, START), START)
     assert (colleague.actor.role, colleague.actor.grants) == ("none", ())
-    assert not colleague.actor.may(Permission.PARTICIPANT_SEE, site.study_id, site.id or 0)
+    assert not colleague.actor.may(Permission.PARTICIPANT_SEE, site.study_id, site.id)
 
 
 @pytest.mark.req("IAM-02", "IAM-03")

@@ -296,7 +296,7 @@ def test_sessions_that_ended_by_themselves_take_no_browser_s_place(ward: Ward) -
 @pytest.mark.req("IAM-02")
 @pytest.mark.parametrize("act", ["change", "close", "open"])
 def test_two_acts_on_a_site_are_one_after_the_other(desk: Desk, act: str) -> None:
-    number, me = desk.site.id or 0, desk.context()
+    number, me = desk.site.id, desk.context()
     stored = get_site_details(me, number).details
     shown = digest_details(stored)
 

@@ -231,7 +231,7 @@ def test_a_site_s_administrator_reaches_that_site_alone(desk: Desk) -> None:
     assert refused(lambda: disable_person(local, issued.staff_id, "x")) == "works_elsewhere"
     assert refused(lambda: open_managed_site(local, STUDY, site_entry("0022"))) == "beyond_your_sites"
     assert [each.code for each in list_sites(local, STUDY)] == ["0021"]
-    assert refused(lambda: get_site_details(local, desk.site.id or 0)) == "unknown_site_number"
+    assert refused(lambda: get_site_details(local, desk.site.id)) == "unknown_site_number"
     assert refused(lambda: list_study_people(local, "other")) == "unknown_study"
     assert list_permitted_studies(local, Permission.STAFF_MANAGE) == (STUDY,)
     assert open_managed_site(desk.context(), STUDY, site_entry("0022")).code == "0022"

@@ -50,12 +50,12 @@ def baseline(person: Person) -> Slot:
 
 def ask(person: Person, at: datetime, slot: str = "") -> None:
     context = StaffContext(person.installation, person.nurse, at)
-    queue_staff_reminder(context, person.row().id or 0, slot or baseline(person).public_id)
+    queue_staff_reminder(context, person.row().id, slot or baseline(person).public_id)
 
 
 def why_not(person: Person, at: datetime) -> str | None:
     context = StaffContext(person.installation, person.nurse, at)
-    refusal = find_staff_reminder_refusal(context, person.row().id or 0, baseline(person))
+    refusal = find_staff_reminder_refusal(context, person.row().id, baseline(person))
     return refusal.code if refusal else None
 
 
@@ -248,7 +248,7 @@ def test_whatever_is_pressed_and_however_late_it_leaves_nobody_gets_too_many(
     """By staff one a day, by rule one a day; a form at most twice the number of its plan."""
     installation = with_short_diary(installation)
     person, at = reminded(installation, site, next(NUMBERS)), START
-    key, form = person.row().id or 0, baseline(person).public_id
+    key, form = person.row().id, baseline(person).public_id
     for act, hours in acts:
         at += timedelta(hours=hours)
         if act == "ask":

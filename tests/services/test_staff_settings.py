@@ -56,7 +56,7 @@ REMINDERS = ACTS["POST", NEW_CONTACT].spoiled_by
 
 
 def desk(person: Person, at: datetime = EVENING) -> tuple[StaffContext, int]:
-    return StaffContext(person.installation, person.nurse, at), person.row().id or 0
+    return StaffContext(person.installation, person.nurse, at), person.row().id
 
 
 @dataclass
@@ -180,7 +180,7 @@ def test_who_had_no_address_is_reminded_from_then_on_and_nobody_is_who_has_left(
     with installation.work(person.nurse, START) as work:
         plan = get_plan(installation, work.session, site.study_id)
         known = add_participant(work, plan, site, "0571-004", "en", AuditEvent.PARTICIPANT_REGISTERED)
-        unasked = known.id or 0
+        unasked = known.id
     assert refused(lambda: change_contact(context, outbox(server), unasked, "email", NEW, "moved")) == (
         "consent_needed"
     )

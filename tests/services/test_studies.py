@@ -166,5 +166,5 @@ def test_staff_see_the_people_of_their_own_sites(installation: Installation, per
             subjects = [each.subject for each in session.exec(select_readable(actor))]
         assert subjects == ([person.subject] if sees else [])
     nurse = colleague(Role.NURSE, person.site)
-    assert nurse.may(Permission.PARTICIPANT_ENROL, person.site.study_id, person.site.id or 0)
-    assert not nurse.may(Permission.DISPOSITION_UNDO, person.site.study_id, person.site.id or 0)
+    assert nurse.may(Permission.PARTICIPANT_ENROL, person.site.study_id, person.site.id)
+    assert not nurse.may(Permission.DISPOSITION_UNDO, person.site.study_id, person.site.id)

@@ -190,7 +190,7 @@ def test_withdrawal_from_treatment_stops_no_reminder(installation: Installation,
 def test_someone_elses_turn_is_left_to_them(migrated_postgres_url: str) -> None:
     with installed(migrated_postgres_url) as installation:
         site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-        participant_id = enrolled(installation, site, "0571-001").row().id or 0
+        participant_id = enrolled(installation, site, "0571-001").row().id
         with UnitOfWork(installation.engine, CLOCK, START) as other:
             other.lock(participant_chain(participant_id))
             assert process_due_slots(ClockContext(installation, START), participant_id) == SlotsProcessed()

@@ -118,19 +118,19 @@ def disturb(trial: list[Person]) -> None:
     watched(third).submit("W6", WEEK_6 + days(3), qlq(2) | {"q9": 4})
     slot = second.slot("W6")
     with first.installation.work(SYSTEM, WEEK_6) as work:
-        work.session.add(_message(second, slot.id or 0, WEEK_6 - days(1), "failed"))
-        work.session.add(_message(third, third.slot("W6").id or 0, WEEK_6 - days(1), "failed"))
-        work.record(AuditEvent.REMINDER_FAILED, participant_chain(second.row().id or 0))
-        work.record(AuditEvent.REMINDER_FAILED, participant_chain(third.row().id or 0))
+        work.session.add(_message(second, slot.id, WEEK_6 - days(1), "failed"))
+        work.session.add(_message(third, third.slot("W6").id, WEEK_6 - days(1), "failed"))
+        work.record(AuditEvent.REMINDER_FAILED, participant_chain(second.row().id))
+        work.record(AuditEvent.REMINDER_FAILED, participant_chain(third.row().id))
     with first.installation.work(SYSTEM, WEEK_6) as work:
-        work.session.add(_message(third, third.slot("W6").id or 0, WEEK_6, "sent"))
-        work.record(AuditEvent.REMINDER_SENT, participant_chain(third.row().id or 0))
+        work.session.add(_message(third, third.slot("W6").id, WEEK_6, "sent"))
+        work.record(AuditEvent.REMINDER_SENT, participant_chain(third.row().id))
 
 
 def _message(person: Person, slot: int, at: datetime, state: str) -> Message:
     return Message(
         slot_id=slot,
-        participant_id=person.row().id or 0,
+        participant_id=person.row().id,
         window_version=9,
         kind=f"{state}-{at:%d}",
         state=state,
@@ -154,8 +154,8 @@ def test_every_reason_comes_and_goes_in_a_whole_course(
     disturb(trial)
     site = trial[0].site
     seen: set[Reason] = set()
-    plan, locked = library().plan("sbrt-nsclc", "1.0"), trial[2].row().id or 0
-    search = TodaySearch(site.study_id, plan, (site.id or 0,), START, locked=(locked,))
+    plan, locked = library().plan("sbrt-nsclc", "1.0"), trial[2].row().id
+    search = TodaySearch(site.study_id, plan, (site.id,), START, locked=(locked,))
     for offset in MOMENTS:
         for phase in (timedelta(), timedelta(hours=14, minutes=30)):
             search = replace(search, at=START + days(offset) + phase)
@@ -173,7 +173,7 @@ def test_every_reason_comes_and_goes_in_a_whole_course(
 def test_a_count_that_stops_early_says_so_also_where_few_people_have_many_entries(
     lone: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site, key = lone.site, lone.row().id or 0
+    site, key = lone.site, lone.row().id
     with lone.installation.work(SYSTEM, START) as work:
         calls = (
             TeamRequest(participant_id=key, kind=TeamRequestKind.call, asked_at=START, slot_key=number)
@@ -181,7 +181,7 @@ def test_a_count_that_stops_early_says_so_also_where_few_people_have_many_entrie
         )
         work.session.add_all(calls)
         work.record(AuditEvent.CALL_REQUESTED, participant_chain(key))
-    search = TodaySearch(site.study_id, library().plan("sbrt-nsclc", "1.0"), (site.id or 0,), START)
+    search = TodaySearch(site.study_id, library().plan("sbrt-nsclc", "1.0"), (site.id,), START)
     with lone.installation.read() as session:
         exact = statements.count_reasons(session.connection(), search)
         monkeypatch.setattr(statements, "COUNTED", 3)
@@ -293,7 +293,7 @@ def test_a_row_tells_how_long_nothing_came_and_what_the_last_call_was(
     person, at = trial[0], WEEK_6 + days(3)
     log_contact(
         StaffContext(installation, person.nurse, at),
-        person.row().id or 0,
+        person.row().id,
         "no_answer",
         "",
         at.date() + days(1),
@@ -320,7 +320,7 @@ def test_rows_that_rest_are_paged_by_the_day_on_which_they_come_back(
     at = WEEK_6 + days(5)
     for number, person in enumerate(trial[:3]):
         context = StaffContext(installation, person.nurse, at)
-        snooze_participant(context, person.row().id or 0, [Reason.half], "away", at.date() + days(3 - number))
+        snooze_participant(context, person.row().id, [Reason.half], "away", at.date() + days(3 - number))
     monkeypatch.setattr("app.services.clinic.today.work_list.PAGE", 1)
     seen: list[str] = []
     after = None
@@ -356,6 +356,6 @@ def test_a_page_of_which_everybody_stood_before_leads_on(
 def test_a_study_without_a_diary_has_no_such_reason(installation: Installation, trial: list[Person]) -> None:
     site = trial[0].site
     plan = replace(library().plan("sbrt-nsclc", "1.0"), diary=None)
-    search = TodaySearch(site.study_id, plan, (site.id or 0,), START + days(20))
+    search = TodaySearch(site.study_id, plan, (site.id,), START + days(20))
     assert by_statement(installation, search)[Reason.diary] == {}
     assert all(facts.diary == DiaryFacts() for facts in read_facts(installation, search).values())

@@ -161,7 +161,7 @@ def test_statements_and_rule_agree_for_any_facts_at_any_moment(
     names = _names(installation, keys)
     plan = replace(PLAN, worklist=rule)
     locked = tuple(key for key, each in zip(keys, drawn, strict=True) if each.locked)
-    search = TodaySearch(site.study_id, plan, (place.id or 0,), NOW, hides_arm, locked=locked)
+    search = TodaySearch(site.study_id, plan, (place.id,), NOW, hides_arm, locked=locked)
     edges = edges_of([form for person in drawn[:3] for form in person.forms[:2]], rule)
     later = [edge for edge in edges if edge > SNOOZED_BY]
     moments = [NOW + timedelta(hours=draw.randint(-72, 96)), *draw.sample(later, min(4, len(later)))]

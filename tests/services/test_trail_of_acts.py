@@ -33,15 +33,15 @@ def acts(installation: Installation, chain: str) -> list[str]:
 @pytest.mark.req("AUD-01", "AUD-07")
 def test_a_participant_s_way_is_told_act_by_act(person: Person) -> None:
     installation, participant = person.installation, person.row()
-    chain = participant_chain(participant.id or 0)
+    chain = participant_chain(participant.id)
     person.randomise(DAY0, START)
     late = START + days(60)
-    process_due_slots(ClockContext(installation, late), participant.id or 0)
+    process_due_slots(ClockContext(installation, late), participant.id)
     nurse, investigator = person.nurse, colleague(Role.INVESTIGATOR, person.site)
     slot = person.slot("W6").public_id
     record_missed_reason(
         StaffContext(installation, nurse, late),
-        participant.id or 0,
+        participant.id,
         slot,
         MissedReason.too_ill_staff,
         "in hospital",

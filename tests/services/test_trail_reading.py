@@ -66,7 +66,7 @@ def stored(installation: Installation, study_id: int, subjects: dict[str, str]) 
     with installation.read() as session:
         rows = session.exec(select(AuditEntry)).all()
         kept = [row for row in rows if row.chain in {*subjects, study_chain(study_id)}]
-    return sorted(kept, key=lambda row: (row.at, row.id or 0), reverse=True)
+    return sorted(kept, key=lambda row: (row.at, row.id), reverse=True)
 
 
 def matches(row: AuditEntry, chosen: TrailFilter, subjects: dict[str, str]) -> bool:
@@ -95,7 +95,7 @@ def test_parts_lose_and_repeat_nothing_and_filters_are_the_filtered_whole(course
     site = site_of(course)
     person = Person(course, site, "0571-001")
     with course.read() as session:
-        subjects = {participant_chain(row.id or 0): row.subject for row in session.exec(select(Participant))}
+        subjects = {participant_chain(row.id): row.subject for row in session.exec(select(Participant))}
     entries = stored(course, site.study_id, subjects)
     context = reader(course, Role.MONITOR, Role.STATISTICIAN)  # who also sees the arm, so everything
     assert [each.number for each in whole(context, EVERYTHING)] == [row.id for row in entries]

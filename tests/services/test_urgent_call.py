@@ -60,7 +60,7 @@ def test_a_call_is_promised_for_a_day_on_which_somebody_is_there(person: Person)
 def test_paper_of_an_earlier_day_calls_nobody_on_the_day_of_its_entry(lone: Person) -> None:
     """A fever of yesterday, typed today, is old; one of today is urgent."""
     today = START + timedelta(days=1)
-    nurse, key = StaffContext(lone.installation, lone.nurse, today), lone.row().id or 0
+    nurse, key = StaffContext(lone.installation, lone.nurse, today), lone.row().id
     lone.cookie = bound(lone, today)
     for visit, filled_in_on, calls in (("D0", START.date(), False), ("D1", today.date(), True)):
         slot = lone.slot(visit).public_id

@@ -39,7 +39,7 @@ def read_facts(installation: Installation, search: TodaySearch) -> dict[int, Par
     """What the program reads of everybody at these sites who takes part."""
     with installation.read() as session:
         rows = session.exec(select(Participant).where(col(Participant.site_id).in_(search.sites)))
-        people = [row.id or 0 for row in rows if row.exit_kind is None]
+        people = [row.id for row in rows if row.exit_kind is None]
         known = read_work(session.connection(), search, people)
     return {
         key: participant_facts(person, forms, key in search.locked)

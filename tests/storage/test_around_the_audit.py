@@ -381,7 +381,7 @@ ONLY = {
 @pytest.mark.req("AUD-01")
 def test_nothing_leads_around_the_audit_trail(engine: Engine, trial: Trial, at: datetime) -> None:
     with UnitOfWork(engine, SYSTEM, at) as work:
-        other = a_participant(work, trial.study, trial.site, "01-777").id or 0
+        other = a_participant(work, trial.study, trial.site, "01-777").id
     stored = [sa.select(table_of(each)) for each in (Participant, Slot, AuditChain, FeedHead)]
     with Session(engine) as session:
         before = [session.execute(each).all() for each in stored]

@@ -79,7 +79,7 @@ def test_eight_writers_leave_no_gap_and_no_reader_ever_skips(
 ) -> None:
     engine, trial = postgres_engine, postgres_trial
     with UnitOfWork(engine, SYSTEM, at) as work:
-        people = [a_participant(work, trial.study, trial.site, f"01-1{n:02}").id or 0 for n in range(WRITERS)]
+        people = [a_participant(work, trial.study, trial.site, f"01-1{n:02}").id for n in range(WRITERS)]
 
     def write(person: int) -> int:
         kept = 0

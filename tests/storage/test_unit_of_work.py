@@ -87,7 +87,7 @@ def test_an_event_of_one_participant_never_tells_of_another(
         work.record(AuditEvent.LANGUAGE_CHANGED, participant_chain(other))
 
     with UnitOfWork(engine, SYSTEM, at) as work:
-        other = a_participant(work, trial.study, trial.site, "01-777").id or 0
+        other = a_participant(work, trial.study, trial.site, "01-777").id
     with (
         pytest.raises(UnauditedChange, match="language changed without an event"),
         UnitOfWork(engine, SYSTEM, at) as work,
@@ -179,7 +179,7 @@ def test_a_slot_changed_by_one_statement_stays_whose_it_is(
     engine: Engine, trial: Trial, at: datetime
 ) -> None:
     with UnitOfWork(engine, SYSTEM, at) as work:
-        other = a_participant(work, trial.study, trial.site, "01-777").id or 0
+        other = a_participant(work, trial.study, trial.site, "01-777").id
     slot = slot_of(engine, trial)
     with pytest.raises(WriteRefused, match="become another"), UnitOfWork(engine, SYSTEM, at) as work:
         work.update_slots(trial.participant, [(slot, slot._replace(public_id="another"))])

@@ -51,19 +51,19 @@ def found_trial(work: UnitOfWork) -> Trial:
     )
     work.session.add(study)
     work.session.flush()
-    work.session.add(new_feed_head(study.id or 0))
-    site = Site(study_id=study.id or 0, code="01", name="One", phone="1", hours="8-17", zone="Asia/Shanghai")
+    work.session.add(new_feed_head(study.id))
+    site = Site(study_id=study.id, code="01", name="One", phone="1", hours="8-17", zone="Asia/Shanghai")
     work.session.add(site)
     work.session.flush()
-    participant = a_participant(work, study.id or 0, site.id or 0, "01-001")
+    participant = a_participant(work, study.id, site.id, "01-001")
     slot = a_slot(participant, "W6", WINDOW)
     work.session.add(slot)
     work.session.flush()
-    chain = study_chain(study.id or 0)
+    chain = study_chain(study.id)
     work.record(AuditEvent.STUDY_LOADED, chain, study.id)
     work.record(AuditEvent.SITE_OPENED, chain, study.id)
-    work.record(AuditEvent.ANCHOR_RECORDED, participant_chain(participant.id or 0))
-    return Trial(study.id or 0, site.id or 0, participant.id or 0, slot.id or 0)
+    work.record(AuditEvent.ANCHOR_RECORDED, participant_chain(participant.id))
+    return Trial(study.id, site.id, participant.id, slot.id)
 
 
 def a_participant(work: UnitOfWork, study: int, site: int, subject: str) -> Participant:
@@ -80,7 +80,7 @@ def a_participant(work: UnitOfWork, study: int, site: int, subject: str) -> Part
     )
     work.session.add(participant)
     work.session.flush()
-    chain = participant_chain(participant.id or 0)
+    chain = participant_chain(participant.id)
     work.lock(chain, study)
     work.record(AuditEvent.PARTICIPANT_ENROLLED, chain, study)
     return participant
@@ -91,7 +91,7 @@ def a_slot(participant: Participant, visit: str, window: Window | None) -> Slot:
     slot = Slot(
         public_id=f"s{participant.id}-{visit}",
         study_id=participant.study_id,
-        participant_id=participant.id or 0,
+        participant_id=participant.id,
         site_id=participant.site_id,
         visit=visit,
         series="qlq",

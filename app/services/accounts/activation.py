@@ -26,7 +26,6 @@ from app.services.core.throttling import (
     invitation_limits,
 )
 from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Device, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site, Study
@@ -220,13 +219,13 @@ def _invited(
         return None
     plan = installation.library.plan(study.code, participant.plan_version)
     return InvitationContext(
-        participant_id=key_of(participant),
+        participant_id=participant.id,
         public_id=participant.public_id,
         language=participant.language,
         study=study.code,
         plan_version=participant.plan_version,
         site=site,
-        activation_id=key_of(activation),
+        activation_id=activation.id,
         asks=_asks(plan.second_check, activation),
         handed_over=activation.handed_over_by is not None,
         slot=slot or "",

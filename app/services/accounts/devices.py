@@ -14,7 +14,6 @@ from app.services.accounts.participant_session import unbind_device
 from app.services.core.context import ParticipantContext, ParticipantSession, StaffContext
 from app.services.core.identifiers import new_short_code, new_token, token_digest
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Device
 
 
@@ -63,7 +62,7 @@ def list_own_devices(context: ParticipantContext) -> tuple[BoundDevice, ...]:
 def bound_device(row: Device) -> BoundDevice:
     """The browser of this row."""
     handed_over = row.handed_over_by is not None
-    return BoundDevice(key_of(row), row.label, row.bound_at, row.seen_at, row.revoked_at, handed_over)
+    return BoundDevice(row.id, row.label, row.bound_at, row.seen_at, row.revoked_at, handed_over)
 
 
 def remove_own_device(context: ParticipantContext, device_id: int) -> None:

@@ -239,4 +239,4 @@ def _site_ids(session: Session, study_id: int, codes: Sequence[str] | None) -> f
     if codes is None:
         return frozenset()
     statement = select(Site.id).where(Site.study_id == study_id, col(Site.code).in_(codes))
-    return frozenset(site_id for site_id in session.exec(statement) if site_id is not None)
+    return frozenset(session.exec(statement))

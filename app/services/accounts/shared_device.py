@@ -13,7 +13,6 @@ from app.services.accounts.participant_session import authenticate, lock_device,
 from app.services.core.context import ParticipantContext, ParticipantSession, participant_actor
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Device, Participant
 
 
@@ -65,5 +64,5 @@ def end_hand_over(installation: Installation, token: str, at: datetime, why: Han
     device, participant = row
     if device.revoked_at is None:
         with installation.work(participant_actor(participant.public_id), at) as work:
-            unbind_device(work, key_of(participant), key_of(device), AuditEvent.HAND_OVER_ENDED, why.value)
+            unbind_device(work, participant.id, device.id, AuditEvent.HAND_OVER_ENDED, why.value)
     return True

@@ -30,7 +30,6 @@ from app.services.core.throttling import check_guess, staff_limits
 from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.staff import grant_in_force, last_day_of, list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
-from app.storage.tables.columns import key_of
 from app.storage.tables.staff import RoleGrant, Staff, StaffSession
 from app.storage.tables.studies import Study
 from app.storage.unit_of_work import UnitOfWork
@@ -126,9 +125,7 @@ def _half_opened(
             return False
         _end_earlier_session(work, earlier)
         work.session.add(
-            StaffSession(
-                token_hash=token_digest(cookie), staff_id=key_of(confirmed), opened_at=at, seen_at=at
-            )
+            StaffSession(token_hash=token_digest(cookie), staff_id=confirmed.id, opened_at=at, seen_at=at)
         )
     return True
 
@@ -188,14 +185,14 @@ def _opened(
         if not stands_unchanged(work, staff):
             return False
         half = work.session.get_one(StaffSession, half_hash)
-        if half.closed_at is not None or not spend_factor(work, key_of(staff), factor):
+        if half.closed_at is not None or not spend_factor(work, staff.id, factor):
             return False
         half.closed_at = at
-        _end_oldest_sessions(work, key_of(staff))
+        _end_oldest_sessions(work, staff.id)
         work.session.add(
             StaffSession(
                 token_hash=token_digest(fresh),
-                staff_id=key_of(staff),
+                staff_id=staff.id,
                 second_factor_at=at,
                 opened_at=at,
                 seen_at=at,
@@ -329,7 +326,7 @@ def stands_unchanged(work: UnitOfWork, checked: Staff) -> bool:
     accounts: no reset comes between it and what follows, and none that came before is undone.
     """
     work.lock(INSTALLATION_CHAIN)
-    staff = work.session.get_one(Staff, key_of(checked))
+    staff = work.session.get_one(Staff, checked.id)
     secrets = (staff.password_hash, staff.totp_sealed)
     return staff.disabled_at is None and secrets == (checked.password_hash, checked.totp_sealed)
 

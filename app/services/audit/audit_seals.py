@@ -24,7 +24,6 @@ from app.domain.records.audit import (
 from app.services.core.context import ClockContext
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
 from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
-from app.storage.tables.columns import key_of
 from app.storage.tables.studies import Study
 
 SETTLING = timedelta(minutes=15)
@@ -53,16 +52,16 @@ def seal_days(context: ClockContext) -> int:
 
 def seal_day(context: ClockContext, study: Study, day: date) -> bool:
     """Seal one day of a study, once: a second call changes nothing and returns False."""
-    chain, key = study_chain(key_of(study)), (study.id, day.isoformat())
+    chain, key = study_chain(study.id), (study.id, day.isoformat())
     with context.unit_of_work() as work:
         work.lock(chain)
         if work.session.get(DaySeal, key) is not None:
             return False
-        last = _last_seal(work.session, key_of(study))
-        chains, digest = digest_heads(stream_heads_before(work.session, key_of(study), day))
+        last = _last_seal(work.session, study.id)
+        chains, digest = digest_heads(stream_heads_before(work.session, study.id, day))
         hash_ = link_hash(last.hash if last else GENESIS, digest)
         seal = DaySeal(
-            study_id=key_of(study), sealed_on=day.isoformat(), chains=chains, hash=hash_, sealed_at=context.at
+            study_id=study.id, sealed_on=day.isoformat(), chains=chains, hash=hash_, sealed_at=context.at
         )
         work.session.add(seal)
         change = FieldChange(f"day_seal:{seal.sealed_on}", "hash", None, hash_)

@@ -16,7 +16,6 @@ from sqlmodel.sql.expression import SelectOfScalar
 from app.domain.records.audit import IntegrityFault, canonical_json
 from app.services.core.installation import Installation
 from app.storage.tables.audit import AuditChain, AuditEntry, DaySeal
-from app.storage.tables.columns import key_of
 from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.studies import Study
 
@@ -62,7 +61,7 @@ def parse_heads(text: str) -> list[ExternalHead]:
 
 def find_head_faults(session: Session, heads: Iterable[ExternalHead]) -> Iterator[IntegrityFault]:
     """Every head that the stored trail contradicts."""
-    studies = {study.feed: key_of(study) for study in session.exec(select(Study))}
+    studies = {study.feed: study.id for study in session.exec(select(Study))}
     for head in heads:
         study_id = studies.get(head.name, 0)
         if head.kind is not HeadKind.CHAIN and not study_id:

@@ -38,7 +38,6 @@ from app.storage.queries.form_rows import (
 )
 from app.storage.queries.slots import planned_slot, slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Device, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.unit_of_work import UnitOfWork
@@ -292,7 +291,7 @@ def begin_form(
         preference = reminder_preference(
             work.session.get_one(Participant, context.participant.participant_id)
         )
-        sent = used_up_kinds(work.session, [slot])[key_of(slot)]
+        sent = used_up_kinds(work.session, [slot])[slot.id]
         slot.wake_at = next_due_at(plan, slot, sent, context.at, preference)
         work.record(AuditEvent.FORM_BEGUN, chain)
 

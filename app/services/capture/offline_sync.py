@@ -34,7 +34,6 @@ from app.services.core.installation import Installation
 from app.storage.queries.slots import slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
 from app.storage.tables.capture import AnswerEvent, Response
-from app.storage.tables.columns import key_of
 
 _LAID_APART = ("arrived_too_late", "already_submitted")
 """Refusals of a submission whose answers were quarantined."""
@@ -79,7 +78,7 @@ def accept_offline_answers(
     """
     with context.read() as session:
         slot = get_own_slot(session, context.participant, slot_id)
-        known_seqs = _known_seqs(session, key_of(slot), batch.client)
+        known_seqs = _known_seqs(session, slot.id, batch.client)
         first = get_first_response(session, slot) if slot.submitted_at is not None else None
         session.expunge_all()
     intact, altered = _read_events(context.installation, form_definition(context, slot), batch)

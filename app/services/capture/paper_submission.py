@@ -12,7 +12,6 @@ from app.services.core.installation import Installation
 from app.storage.queries.form_rows import read_form_of_slot
 from app.storage.row_changes import participant_chain
 from app.storage.statements.submit_form import write_submission
-from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Slot
 from app.storage.unit_of_work import UnitOfWork
 
@@ -34,7 +33,7 @@ def submit_paper(
     """
     with work.hot_connection(participant_chain(slot.participant_id)) as connection:
         known = SubmissionContext(
-            read_form_of_slot(connection, key_of(slot)),
+            read_form_of_slot(connection, slot.id),
             definition,
             by_paper(work.actor),
             installation.app_version,
@@ -44,4 +43,4 @@ def submit_paper(
         )
         submission = build_submission(known, check_submission(known, form, work.at), work.at)
         write_submission(connection, submission)
-    work.reread(Slot, key_of(slot))
+    work.reread(Slot, slot.id)

@@ -11,7 +11,6 @@ from app.domain.instruments.responses import AnswerValue
 from app.domain.records.audit import AuditEvent
 from app.storage.row_changes import participant_chain
 from app.storage.tables.capture import Quarantine
-from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Slot
 from app.storage.unit_of_work import UnitOfWork
 
@@ -40,7 +39,7 @@ def quarantine_answers(
         return
     work.session.add(
         Quarantine(
-            slot_id=key_of(slot),
+            slot_id=slot.id,
             reason=reason,
             content_sha256=sha256,
             answers=dict(answers),

@@ -16,7 +16,6 @@ from app.services.core.plans import get_plan_of
 from app.storage.queries.participants import get_readable_slot
 from app.storage.queries.slots import slot_status
 from app.storage.row_changes import participant_chain, record_name
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Device, Participant
 
 HAND_OVER_LIFE = timedelta(minutes=15)
@@ -80,7 +79,7 @@ def begin_hand_over(context: StaffContext, participant_id: int, slot_id: str = "
             code_expires_at=context.at,
             resets_pin=needs_pin,
             handed_over_by=context.actor.id,
-            handed_slot_id=key_of(slot) if slot else None,
+            handed_slot_id=slot.id if slot else None,
         )
         work.session.add(activation)
         about = [FieldChange(record_name(slot), "handed_over_by", None, context.actor.id)] if slot else []

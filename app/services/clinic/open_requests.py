@@ -15,7 +15,7 @@ from app.services.core.context import StaffContext
 from app.storage.queries.corrections import find_forms_in_correction
 from app.storage.queries.participants import find_deceased
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of, table_of
+from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Participant, TeamRequest
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site, Study
@@ -126,7 +126,7 @@ def _describe(
     died: bool,
 ) -> OpenRequest:
     entry = OpenRequest(
-        request_id=key_of(row),
+        request_id=row.id,
         kind=row.kind,
         participant=who.public_id,
         subject=who.subject,

@@ -10,7 +10,6 @@ from app.services.clinic.staff_sites import list_staff_sites
 from app.services.core.context import StaffContext
 from app.storage.queries.participants import find_deceased, find_enrolment_days, select_readable
 from app.storage.tables.capture import Response
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Device, Participant
 from app.storage.tables.schedule import Slot
 
@@ -46,7 +45,7 @@ def list_participants(context: StaffContext, search: str, after: str) -> tuple[P
                 site=sites[row.site_id],
                 language=row.language,
                 zone=row.zone,
-                enrolled_on=enrolled[key_of(row)],
+                enrolled_on=enrolled[row.id],
                 activated=row.id in bound,
                 exit=_exit(row, row.id in dead),
             )
@@ -113,6 +112,6 @@ def _list_rows(session: Session, context: StaffContext, search: str, after: str)
     return tuple(session.exec(statement.order_by(col(Participant.subject)).limit(PAGE_SIZE + 1)))
 
 
-def _list_activated(session: Session, keys: list[int | None]) -> frozenset[int]:
+def _list_activated(session: Session, keys: list[int]) -> frozenset[int]:
     """Who of them ever had a browser bound; a PIN does not tell it in every study."""
     return frozenset(session.exec(select(Device.participant_id).where(col(Device.participant_id).in_(keys))))

@@ -11,7 +11,6 @@ from app.services.clinic.staff_sites import list_staff_sites
 from app.services.core.context import StaffContext
 from app.services.core.throttling import find_throttled_participants
 from app.storage.queries.participants import find_enrolment_days, select_readable
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 
 MOST = 100
@@ -62,13 +61,11 @@ def list_sign_in_problems(context: StaffContext) -> SignInProblems:
         return SignInProblems(
             after_days,
             tuple(
-                LockedOut(row.public_id, row.subject, sites[row.site_id], row.zone, until[key_of(row)])
+                LockedOut(row.public_id, row.subject, sites[row.site_id], row.zone, until[row.id])
                 for row in locked
             ),
             tuple(
-                NeverActivated(
-                    row.public_id, row.subject, sites[row.site_id], row.zone, enrolled[key_of(row)]
-                )
+                NeverActivated(row.public_id, row.subject, sites[row.site_id], row.zone, enrolled[row.id])
                 for row in unused
             ),
         )

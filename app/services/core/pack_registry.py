@@ -18,7 +18,6 @@ from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
 from app.storage.queries.packs import list_packs, newest_pack_id
 from app.storage.queries.participants import get_study
-from app.storage.tables.columns import key_of
 from app.storage.tables.packs import InstrumentPack
 
 Key = tuple[str, str, str]
@@ -75,7 +74,7 @@ class PackRegistry:
 
     def read_pack(self, row: InstrumentPack, study: str, instrument: Instrument) -> Pack:
         """What a stored pack says. Raises Refused("pack_altered")."""
-        key = key_of(row)
+        key = row.id
         if key not in self._packs:
             self._packs[key] = open_stored_pack(row, study, instrument)
         return self._packs[key]
@@ -92,7 +91,7 @@ def open_stored_pack(row: InstrumentPack, study: str, instrument: Instrument) ->
 
 def _without_packs(session: Session, study: str) -> StudyPacks:
     row = get_study(session, study)
-    return StudyPacks(study, key_of(row), live=row.mode is StudyMode.LIVE)
+    return StudyPacks(study, row.id, live=row.mode is StudyMode.LIVE)
 
 
 def _refreshed(session: Session, known: StudyPacks, until: datetime) -> StudyPacks:

@@ -18,7 +18,6 @@ from app.storage.queries.datasets.cuts import find_cut, get_cut, list_cut_rows, 
 from app.storage.queries.participants import get_study
 from app.storage.queries.staff import find_staff_names
 from app.storage.row_changes import study_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.feed import DataCut
 from app.storage.tables.studies import Study
 
@@ -64,13 +63,13 @@ def make_cut(context: DataContext, study: str, name: str, purpose: str) -> CutOu
     name, purpose = check_code(name, "name"), check_purpose(purpose)
     with context.read() as session:
         row = _get_permitted_study(session, context, study, (Permission.CUT_MAKE,))
-        if not is_within_reach(context, Permission.CUT_MAKE, key_of(row)):
+        if not is_within_reach(context, Permission.CUT_MAKE, row.id):
             raise Refused("cut_of_whole_study")
-    _tell_what_is_due(context, key_of(row))
+    _tell_what_is_due(context, row.id)
     with context.unit_of_work() as work:
-        chain = study_chain(key_of(row))
+        chain = study_chain(row.id)
         work.lock(chain, row.id)
-        known = find_cut(work.session, key_of(row), name)
+        known = find_cut(work.session, row.id, name)
         if known is not None:
             return CutOutcome(_repeated(row, known, purpose), known=True)
         made = _new_cut(context, work.session, work.session.get_one(Study, row.id), name, purpose)
@@ -88,7 +87,7 @@ def list_cuts(context: DataContext, study: str) -> tuple[NamedCut, ...]:
     """The cuts of a study, the newest first. Raises Refused("unknown_study")."""
     with context.read() as session:
         row = _get_permitted_study(session, context, study, _READING)
-        return tuple(_shown(row, each) for each in list_cut_rows(session, key_of(row)))
+        return tuple(_shown(row, each) for each in list_cut_rows(session, row.id))
 
 
 def get_named_cut(
@@ -99,7 +98,7 @@ def get_named_cut(
     """
     with context.read() as session:
         row = _get_permitted_study(session, context, study, permissions)
-        return _shown(row, get_cut(session, key_of(row), name))
+        return _shown(row, get_cut(session, row.id, name))
 
 
 def find_cut_makers(context: DataContext, cuts: Iterable[NamedCut]) -> dict[str, str]:
@@ -113,7 +112,7 @@ def _get_permitted_study(
 ) -> Study:
     """The study; any one of the permissions, at one of its sites, is enough."""
     row = get_study(session, study)
-    if not any(is_anywhere_within_reach(context, each, key_of(row)) for each in permissions):
+    if not any(is_anywhere_within_reach(context, each, row.id) for each in permissions):
         raise Refused("unknown_study", study=study)
     return row
 
@@ -134,9 +133,9 @@ def _tell_what_is_due(context: DataContext, study_id: int) -> None:
 
 
 def _new_cut(context: DataContext, session: Session, study: Study, name: str, purpose: str) -> DataCut:
-    seq, feed_hash = read_feed_end(session, key_of(study))
+    seq, feed_hash = read_feed_end(session, study.id)
     return DataCut(
-        study_id=key_of(study),
+        study_id=study.id,
         name=name,
         seq=seq,
         feed_hash=feed_hash,

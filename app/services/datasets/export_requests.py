@@ -39,7 +39,6 @@ from app.storage.queries.datasets.exports import (
 )
 from app.storage.queries.participants import get_study
 from app.storage.row_changes import study_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.feed import DataExport
 
 KEPT = timedelta(days=7)
@@ -118,7 +117,7 @@ def request_export(
     with context.unit_of_work() as work:
         chain = study_chain(study_id)
         work.lock(chain, study_id)
-        cut_id = key_of(get_cut(work.session, study_id, opened.cut.name))
+        cut_id = get_cut(work.session, study_id, opened.cut.name).id
         row = _new_row(context, opened, entry, kind, packed, cut_id)
         known = find_same_export(work.session, row.fingerprint, context.at)
         if known is not None and is_readable(context, known):
@@ -170,7 +169,7 @@ def _new_row(
 def list_exports(context: DataContext, study: str) -> tuple[RequestedExport, ...]:
     """The newest exports that this reader requested and may still read. Raises Refused("unknown_study")."""
     with context.read() as session:
-        study_id = key_of(get_study(session, study))
+        study_id = get_study(session, study).id
         rows = list_export_rows(session, study_id, context.actor.id, LISTED)
         return tuple(_shown(context, row, cut) for row, cut in rows if is_readable(context, row))
 
@@ -178,7 +177,7 @@ def list_exports(context: DataContext, study: str) -> tuple[RequestedExport, ...
 def get_export(context: DataContext, study: str, public_id: str) -> RequestedExport:
     """One of them. Raises Refused: "unknown_study", "unknown_export"."""
     with context.read() as session:
-        row, cut = get_export_row(session, key_of(get_study(session, study)), context.actor.id, public_id)
+        row, cut = get_export_row(session, get_study(session, study).id, context.actor.id, public_id)
         if not is_readable(context, row):
             raise Refused("unknown_export")
         return _shown(context, row, cut)

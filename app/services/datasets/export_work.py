@@ -51,7 +51,6 @@ from app.storage.queries.datasets.exports import (
 )
 from app.storage.queries.staff import last_day_of, list_grants
 from app.storage.row_changes import study_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.feed import DataExport
 from app.storage.tables.staff import Staff
 
@@ -99,7 +98,7 @@ def claim_export(context: ClockContext) -> ClaimedExport | None:
         row = find_next_export(session, context.at)
     if row is None:
         return None
-    claimed = ClaimedExport(key_of(row), row.public_id, row.study_id, row.tries)
+    claimed = ClaimedExport(row.id, row.public_id, row.study_id, row.tries)
     if row.tries >= TRIES:
         if context.installation.export_folder is not None:
             _remove_tries(context.installation.export_folder, row.public_id)

@@ -28,7 +28,6 @@ from app.services.schedule.dispositions import DispositionEntry, dispositions_in
 from app.services.schedule.enrolment import add_participant, check_subject, require_open_site
 from app.services.setup.packs import check_packs
 from app.storage.queries.participants import get_site
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Disposition
 from app.storage.tables.studies import Site
@@ -202,7 +201,7 @@ def _dispose(
     body: StatusBody,
 ) -> bool:
     """Enter the disposition, unless the same one stands already; whether it was entered."""
-    standing = dispositions_in_force(work.session, key_of(participant))
+    standing = dispositions_in_force(work.session, participant.id)
     if kind is None:
         if standing:
             raise Refused("undone_by_site", disposition=standing[-1].kind)

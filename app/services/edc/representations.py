@@ -18,7 +18,6 @@ from app.services.core.context import EdcClientSession
 from app.services.edc.records import find_record
 from app.services.schedule.dispositions import dispositions_in_force
 from app.storage.queries.participants import get_site
-from app.storage.tables.columns import key_of
 from app.storage.tables.edc import EdcRecord
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Slot, VisitRecord
@@ -92,7 +91,7 @@ def _participant(stated: Stated, record: EdcRecord | None) -> Json:
 def _dispositions(stated: Stated) -> list[Json]:
     return [
         {"kind": row.kind, "date": row.stated_date, "source": row.source}
-        for row in dispositions_in_force(stated.session, key_of(stated.participant))
+        for row in dispositions_in_force(stated.session, stated.participant.id)
     ]
 
 

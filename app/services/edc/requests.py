@@ -27,7 +27,6 @@ from app.services.edc.representations import Json, Stated, represent
 from app.storage.queries.contradictions import Contradiction, read_contradictions
 from app.storage.queries.participants import get_site_by_code
 from app.storage.row_changes import participant_chain, study_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor
 from app.storage.tables.studies import Site
@@ -147,8 +146,8 @@ class EdcRequest:
 def record_contradiction(work: UnitOfWork, participant: Participant, told: ContradictingBody) -> None:
     """Tell both bodies in the participant's trail, once for each body that differs."""
     new = Contradiction(told.resource, to_milliseconds(told.as_of), told.stored, told.body)
-    if new not in read_contradictions(work.session, key_of(participant)):
-        chain = participant_chain(key_of(participant))
+    if new not in read_contradictions(work.session, participant.id):
+        chain = participant_chain(participant.id)
         change = new.as_change()
         work.record(AuditEvent.BODY_CONTRADICTED, chain, participant.study_id, changes=[change])
 
@@ -167,7 +166,7 @@ def find_participant(session: Session, client: EdcClientSession, subject: str) -
 def lock_participant(work: UnitOfWork, request: EdcRequest) -> Participant:
     """The participant of a request, as they are once everybody else's change is done."""
     participant = find_participant(work.session, request.client, request.subject)
-    work.lock(participant_chain(key_of(participant)))
+    work.lock(participant_chain(participant.id))
     work.session.refresh(participant)
     return participant
 
@@ -194,7 +193,7 @@ def lock_participant_if_known(work: UnitOfWork, request: EdcRequest) -> Particip
 def record_event(work: UnitOfWork, participant: Participant, event: AuditEvent, stored: StoreResult) -> None:
     """Record the event in the participant's chain, unless the request changed nothing at all."""
     if stored.is_audited:
-        work.record(event, participant_chain(key_of(participant)), participant.study_id)
+        work.record(event, participant_chain(participant.id), participant.study_id)
 
 
 def get_own_site(session: Session, client: EdcClientSession, code: str) -> Site:

@@ -35,7 +35,6 @@ from app.services.schedule.slot_changes import apply_proposal
 from app.services.schedule.slots import current_anchors, propose_schedule
 from app.storage.queries.participants import get_site
 from app.storage.queries.slots import list_slot_records
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import VisitRecord
 from app.storage.unit_of_work import UnitOfWork
@@ -105,7 +104,7 @@ def _visit_row(work: UnitOfWork, participant: Participant, visit: str) -> VisitR
     )
     row = work.session.exec(statement).one_or_none()
     if row is None:
-        row = VisitRecord(participant_id=key_of(participant), visit=visit, state="", recorded_at=work.at)
+        row = VisitRecord(participant_id=participant.id, visit=visit, state="", recorded_at=work.at)
         work.session.add(row)
     row.recorded_at = work.at
     return row
@@ -115,8 +114,8 @@ def _reschedule(
     request: EdcRequest, work: UnitOfWork, plan: Plan, participant: Participant, confirm: bool
 ) -> None:
     """Move what the changed fact moves; a form is made missed only when that was confirmed."""
-    anchors = current_anchors(work.session, key_of(participant))
-    slots = list_slot_records(work.session, key_of(participant))
+    anchors = current_anchors(work.session, participant.id)
+    slots = list_slot_records(work.session, participant.id)
     installation = request.context.installation
     library = installation.library
     proposal = propose_schedule(work.session, library, plan, participant, slots, anchors, work.at)

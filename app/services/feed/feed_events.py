@@ -14,7 +14,6 @@ from app.domain.records.audit import format_instant
 from app.domain.records.feed import EventSection, FeedEventDraft
 from app.services.core.identifiers import new_public_id
 from app.storage.plain_rows import ResponseRecord
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Disposition, Slot, VisitRecord
 from app.storage.tables.studies import Site
@@ -31,7 +30,7 @@ class FeedSite(Protocol):
     """The site that an event belongs to."""
 
     @property
-    def id(self) -> int | None: ...
+    def id(self) -> int: ...
     @property
     def code(self) -> str: ...
 
@@ -90,7 +89,7 @@ def participant_event(
     return FeedEventDraft(
         type=f"participant.{change}",
         subject=participant.subject,
-        site_id=key_of(site),
+        site_id=site.id,
         site=site.code,
         ref=participant.public_id,
         version=version,
@@ -144,7 +143,7 @@ def anchor_event(
     return FeedEventDraft(
         type="anchor.withdrawn" if stated.withdrawn else "anchor.recorded",
         subject=participant.subject,
-        site_id=key_of(site),
+        site_id=site.id,
         site=site.code,
         ref=anchor_ref(participant, anchor.kind),
         version=version,
@@ -168,7 +167,7 @@ def disposition_event(
     return FeedEventDraft(
         type="status.undone" if disposition.undoes_id else "status.recorded",
         subject=participant.subject,
-        site_id=key_of(site),
+        site_id=site.id,
         site=site.code,
         ref=status_ref(participant),
         version=version,
@@ -201,7 +200,7 @@ def visit_event(
     return FeedEventDraft(
         type="visit.recorded",
         subject=participant.subject,
-        site_id=key_of(site),
+        site_id=site.id,
         site=site.code,
         visit=visit.visit,
         ref=visit_ref(participant, visit.visit),
@@ -240,7 +239,7 @@ def slot_event(
     return FeedEventDraft(
         type=f"{kind}.{change.value}",
         subject=subject,
-        site_id=key_of(site),
+        site_id=site.id,
         site=site.code,
         visit=slot.visit,
         ref=slot.public_id,

@@ -22,7 +22,7 @@ from app.storage.queries.participant_answers import Draft, read_drafts
 from app.storage.queries.slots import planned_slot, slot_facts, slot_status, window_of_slot
 from app.storage.queries.upcoming_forms import read_upcoming_forms
 from app.storage.tables.capture import Response
-from app.storage.tables.columns import key_of, table_of
+from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Disposition, Slot
 
@@ -113,10 +113,10 @@ def get_home(context: ParticipantContext) -> HomeOverview:
                 context.at,
             )
         ]
-        drafts = read_drafts(session, [key_of(slot) for slot in slots])
+        drafts = read_drafts(session, [slot.id for slot in slots])
         next_at, reminded = _next_at(session, context.participant, context.at)
         finished = next_at is None and not slots and _completed(session, context.participant)
-    forms = (_due(context, slot, len(drafts[key_of(slot)].answers)) for slot in slots)
+    forms = (_due(context, slot, len(drafts[slot.id].answers)) for slot in slots)
     today = local_day(context.at, context.participant.zone)
     ordered = sorted(forms, key=lambda form: (form.is_catch_up(today), form.until_on))
     urgent = _holds_urgent_answers(context, rows, drafts)
@@ -186,7 +186,7 @@ def _holds_urgent_answers(
     saved = [
         (slot, draft.answers)
         for slot, _ in rows
-        if (draft := drafts.get(key_of(slot))) and draft.changed_at and is_today(context, draft.changed_at)
+        if (draft := drafts.get(slot.id)) and draft.changed_at and is_today(context, draft.changed_at)
     ]
     return any(has_urgent_answers(form_definition(context, slot), given) for slot, given in (*sent, *saved))
 

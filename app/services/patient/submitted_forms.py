@@ -20,7 +20,6 @@ from app.services.capture.submission import SubmissionReceipt
 from app.services.capture.submission_builder import SubmissionContext
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.storage.tables.capture import Response
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Device
 from app.storage.tables.schedule import Slot
 
@@ -144,7 +143,7 @@ def _summarise(context: ParticipantContext, slot: Slot, response: Response) -> S
     definition = form_definition(context, slot)
     return SubmittedFormSummary(
         slot=slot.public_id,
-        slot_key=key_of(slot),
+        slot_key=slot.id,
         name=definition.name,
         occasion=definition.occasion,
         sent_at=response.submitted_at,

@@ -18,7 +18,6 @@ from app.services.capture.forms import get_own_slot
 from app.services.core.context import ParticipantContext, ParticipantSession
 from app.storage.queries.corrections import list_waiting_corrections
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import TeamRequest
 from app.storage.unit_of_work import UnitOfWork
 
@@ -54,7 +53,7 @@ def withdraw_correction(context: ParticipantContext, slot_id: str) -> None:
     "request_closed" where no request is open.
     """
     with context.unit_of_work() as work:
-        slot_key = key_of(get_own_slot(work.session, context.participant, slot_id))
+        slot_key = get_own_slot(work.session, context.participant, slot_id).id
         work.lock(participant_chain(context.participant.participant_id))
         if list_waiting_corrections(work.session, slot_key):
             raise Refused("correction_under_way")

@@ -25,7 +25,6 @@ from app.services.setup.staff_duties import require_manager
 from app.storage.queries.staff import find_staff_names
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.columns import key_of
 from app.storage.tables.staff import AccessReview
 
 SHOWN = 20
@@ -59,7 +58,7 @@ def list_reviews(context: StaffContext, study: str) -> tuple[ReviewRecord, ...]:
         names = find_staff_names(session, [each.reviewed_by for each in rows])
         return tuple(
             ReviewRecord(
-                key_of(each),
+                each.id,
                 each.reviewed_at,
                 names.get(each.reviewed_by, each.reviewed_by),
                 each.people,
@@ -94,7 +93,7 @@ def record_review(context: StaffContext, study: str, listed: str, notes: str, se
     notes = check_notes(notes, "notes")
     with context.unit_of_work() as work:
         row = get_permitted_study(work.session, context.actor, study, Permission.STAFF_MANAGE)
-        require_manager(context, key_of(row), None)
+        require_manager(context, row.id, None)
         work.lock(INSTALLATION_CHAIN)
         people = list_study_people(context.inside(work), study)
         if digest_access(people) != listed:
@@ -105,7 +104,7 @@ def record_review(context: StaffContext, study: str, listed: str, notes: str, se
         counted = [each for each in people if each.in_force]
         work.session.add(
             AccessReview(
-                study_id=key_of(row),
+                study_id=row.id,
                 reviewed_at=context.at,
                 reviewed_by=context.actor.id,
                 people=len(counted),
@@ -114,7 +113,7 @@ def record_review(context: StaffContext, study: str, listed: str, notes: str, se
                 notes=notes,
             )
         )
-        work.record(AuditEvent.ACCESS_REVIEWED, study_chain(key_of(row)), row.id, reason=notes)
+        work.record(AuditEvent.ACCESS_REVIEWED, study_chain(row.id), row.id, reason=notes)
 
 
 def write_access_report(context: StaffContext, study: str) -> str:

@@ -14,7 +14,6 @@ from app.services.accounts.edc_clients import TOKEN_LIFE, disable_client
 from app.services.core.context import StaffContext
 from app.services.people.managed_people import get_permitted_study
 from app.services.setup.studies import NewClient, create_client
-from app.storage.tables.columns import key_of
 from app.storage.tables.edc import EdcClient, EdcToken, Transfer
 from app.storage.tables.studies import Study
 
@@ -49,7 +48,7 @@ def list_clients(context: StaffContext, study: str) -> tuple[ManagedClient, ...]
         )
         statement = (
             select(EdcClient, signed.scalar_subquery(), pulled.scalar_subquery())
-            .where(EdcClient.study_id == key_of(row))
+            .where(EdcClient.study_id == row.id)
             .order_by(col(EdcClient.created_at).desc(), col(EdcClient.client_id))
         )
         return tuple(_describe(client, signed, at) for client, signed, at in session.exec(statement))
@@ -98,7 +97,7 @@ def end_client(context: StaffContext, study: str, client_id: str, reason: str) -
 def _find_study(session: Session, context: StaffContext, code: str) -> Study | None:
     """The study, None where the caller administers only some of its sites."""
     row = get_permitted_study(session, context.actor, code, Permission.STAFF_MANAGE)
-    return row if context.actor.may_administer(Permission.STAFF_MANAGE, key_of(row), None) else None
+    return row if context.actor.may_administer(Permission.STAFF_MANAGE, row.id, None) else None
 
 
 def _describe(client: EdcClient, token_until: datetime | None, pulled_at: datetime | None) -> ManagedClient:

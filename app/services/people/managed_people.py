@@ -14,7 +14,6 @@ from app.services.core.second_factor.passkeys import count_passkeys
 from app.services.setup.staff_duties import is_self
 from app.storage.queries.staff import last_day_of, list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
-from app.storage.tables.columns import key_of
 from app.storage.tables.staff import RoleGrant, Staff, StaffLink, StaffSession
 from app.storage.tables.studies import Site, Study
 from app.storage.unit_of_work import UnitOfWork
@@ -124,7 +123,7 @@ def require_whole_account(context: StaffContext, work: UnitOfWork, staff_id: int
 def get_permitted_study(session: Session, actor: Actor, code: str, permission: Permission) -> Study:
     """The study of this code, where this permission reaches; Refused("unknown_study") otherwise."""
     row = session.exec(select(Study).where(Study.code == code)).one_or_none()
-    if row is None or not can_reach(actor, permission, key_of(row), None):
+    if row is None or not can_reach(actor, permission, row.id, None):
         raise Refused("unknown_study", study=code)
     return row
 
@@ -175,19 +174,19 @@ def _describe(
     today = last_day_of(at)
     people = []
     for row in accounts:
-        until = waiting.get(key_of(row))
+        until = waiting.get(row.id)
         people.append(
             StaffPerson(
-                staff_id=key_of(row),
+                staff_id=row.id,
                 email=row.email,
                 name=row.name,
                 language=row.language,
                 disabled_at=row.disabled_at,
                 has_password=bool(row.password_hash),
                 has_second_factor=bool(row.totp_sealed),
-                passkeys=passkeys[key_of(row), False],
-                stopped_passkeys=passkeys[key_of(row), True],
-                last_sign_in=signed_in.get(key_of(row)),
+                passkeys=passkeys[row.id, False],
+                stopped_passkeys=passkeys[row.id, True],
+                last_sign_in=signed_in.get(row.id),
                 link_until=until if until is not None and until > at else None,
                 created_at=row.created_at,
                 grants=[_grant(each, today) for each in grants if each.grant.staff_id == row.id],
@@ -211,7 +210,7 @@ def _grant(row: _StoredGrant, today: date) -> StaffGrant:
     grant = row.grant
     lasting = grant.ends_on is None or grant.ends_on >= today
     return StaffGrant(
-        grant_id=key_of(grant),
+        grant_id=grant.id,
         role=grant.role,
         study=row.study,
         site=row.site or "",

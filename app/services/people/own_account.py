@@ -51,7 +51,12 @@ def get_own_account(context: StaffContext, staff_id: int) -> OwnAccount:
         wanted = [row.site_id for row in rows if row.site_id is not None]
         sites = {row.id: row.code for row in session.exec(select(Site).where(col(Site.id).in_(wanted)))}
         grants = [
-            OwnGrant(row.role.value, studies[row.study_id], sites.get(row.site_id, ""), row.ends_on)
+            OwnGrant(
+                row.role.value,
+                studies[row.study_id],
+                "" if row.site_id is None else sites[row.site_id],
+                row.ends_on,
+            )
             for row in rows
         ]
         left = count_recovery_codes(session, staff_id)

@@ -39,7 +39,6 @@ from app.services.core.second_factor.passkeys import (
 )
 from app.services.people.own_proof import OwnProof, check_proof, prove_oneself, spend_proof
 from app.storage.row_changes import INSTALLATION_CHAIN
-from app.storage.tables.columns import key_of
 from app.storage.tables.staff import Passkey, Staff
 
 MOST_PASSKEYS = 10
@@ -63,7 +62,7 @@ def list_own_passkeys(context: StaffContext, staff_id: int) -> tuple[OwnPasskey,
     """One's own passkeys that were not removed, the oldest first."""
     with context.read() as session:
         return tuple(
-            OwnPasskey(key_of(row), row.name, row.made_at, row.last_used_at, row.stopped_at)
+            OwnPasskey(row.id, row.name, row.made_at, row.last_used_at, row.stopped_at)
             for row in list_passkeys(session, staff_id)
         )
 

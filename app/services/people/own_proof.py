@@ -14,7 +14,6 @@ from app.services.core.second_factor.shown_factor import (
     spend_factor,
 )
 from app.services.core.throttling import check_guess, staff_limits
-from app.storage.tables.columns import key_of
 from app.storage.tables.staff import Staff
 from app.storage.unit_of_work import UnitOfWork
 
@@ -64,5 +63,5 @@ def spend_proof(work: UnitOfWork, staff: Staff, factor: RecognisedFactor) -> Non
     """
     if not stands_unchanged(work, staff):
         raise Refused("not_signed_in")
-    if not spend_factor(work, key_of(staff), factor):
+    if not spend_factor(work, staff.id, factor):
         raise Refused("wrong_code", field="code")

@@ -22,7 +22,6 @@ from app.services.core.context import StaffContext
 from app.services.people.managed_people import get_permitted_study
 from app.services.setup.studies import SiteEntry, open_site
 from app.storage.row_changes import study_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Site, Study
 from app.storage.unit_of_work import UnitOfWork
@@ -63,7 +62,7 @@ def list_sites(context: StaffContext, study: str) -> tuple[ManagedSite, ...]:
         counted = counted.group_by(col(Participant.site_id))
         numbers: dict[int, int] = {row[0]: row[1] for row in session.execute(counted)}
         return tuple(
-            _describe(site, row, numbers.get(key_of(site), 0)) for site in sites if _manages(context, site)
+            _describe(site, row, numbers.get(site.id, 0)) for site in sites if _manages(context, site)
         )
 
 
@@ -93,7 +92,7 @@ def open_managed_site(context: StaffContext, study: str, entry: SiteEntry) -> Si
     """
     with context.read() as session:
         row = get_permitted_study(session, context.actor, study, Permission.SITE_MANAGE)
-        if not context.actor.may_administer(Permission.SITE_MANAGE, key_of(row), None):
+        if not context.actor.may_administer(Permission.SITE_MANAGE, row.id, None):
             raise Refused("beyond_your_sites", field="code")
     return open_site(context, study, entry)
 
@@ -186,12 +185,12 @@ def _find_locked(work: UnitOfWork, context: StaffContext, site_id: int) -> Site:
 
 
 def _manages(context: StaffContext, site: Site) -> bool:
-    return context.actor.may_administer(Permission.SITE_MANAGE, site.study_id, key_of(site))
+    return context.actor.may_administer(Permission.SITE_MANAGE, site.study_id, site.id)
 
 
 def _describe(site: Site, study: Study, participants: int) -> ManagedSite:
     return ManagedSite(
-        key_of(site), study.code, site.code, site.zone, _details(site), site.closed_at, participants
+        site.id, study.code, site.code, site.zone, _details(site), site.closed_at, participants
     )
 
 

@@ -40,7 +40,6 @@ from app.services.setup.staff_duties import end_sessions, require_remaining_admi
 from app.services.setup.studies import grant_role
 from app.storage.queries.staff import last_day_of
 from app.storage.row_changes import INSTALLATION_CHAIN
-from app.storage.tables.columns import key_of
 from app.storage.tables.staff import Staff, StaffLink
 from app.storage.unit_of_work import UnitOfWork
 
@@ -127,7 +126,7 @@ def invite_person(context: StaffContext, entry: InvitationEntry) -> IssuedLink:
         inside = context.inside(work)
         for role in entry.roles:
             for site in entry.sites or (None,):
-                grant_role(inside, key_of(staff), role, entry.study, site, entry.ends_on, reason)
+                grant_role(inside, staff.id, role, entry.study, site, entry.ends_on, reason)
     return issued
 
 
@@ -191,7 +190,7 @@ def read_link(installation: Installation, token: str, at: datetime) -> OpenLink:
     with installation.read() as session:
         link, staff = _find_link(session, token, at)
         return OpenLink(
-            staff_id=key_of(staff),
+            staff_id=staff.id,
             purpose=link.purpose,
             email=staff.email,
             name=staff.name,
@@ -250,15 +249,15 @@ def use_link(
     with installation.work(staff_actor(staff.id), at) as work:
         work.lock(INSTALLATION_CHAIN)
         link, staff = _find_link(work.session, token, at)
-        if not spend_factor(work, key_of(staff), proof):
+        if not spend_factor(work, staff.id, proof):
             raise refuse_factor(shown, "code")
         link.used_at = at
         staff.password_hash = hashed or staff.password_hash
         codes: Sequence[str] = ()
         if link.purpose.asks_second_factor:
             staff.totp_sealed = link.totp_sealed
-            codes = make_recovery_codes(work, box, key_of(staff))
-        end_sessions(work, key_of(staff))
+            codes = make_recovery_codes(work, box, staff.id)
+        end_sessions(work, staff.id)
         work.record(AuditEvent.STAFF_LINK_USED, INSTALLATION_CHAIN)
     return codes
 
@@ -268,7 +267,7 @@ def _widen(session: Session, staff: Staff, purpose: LinkPurpose) -> LinkPurpose:
 
     It is an invitation, which works longer, only for somebody who was invited and never let in.
     """
-    if not staff.password_hash and not staff.totp_sealed and _awaits_invitation(session, key_of(staff)):
+    if not staff.password_hash and not staff.totp_sealed and _awaits_invitation(session, staff.id):
         return LinkPurpose.INVITATION
     lacking_password = not staff.password_hash and not purpose.asks_password
     lacking_factor = not staff.totp_sealed and not purpose.asks_second_factor
@@ -286,10 +285,10 @@ def _issue(
     context: StaffContext, work: UnitOfWork, staff: Staff, purpose: LinkPurpose, life: timedelta
 ) -> IssuedLink:
     """Give an account a new link, in place of every earlier one."""
-    revoke_links(work, key_of(staff))
+    revoke_links(work, staff.id)
     token, expires_at = new_token(), context.at + life
     link = StaffLink(
-        staff_id=key_of(staff),
+        staff_id=staff.id,
         purpose=purpose,
         token_hash=token_digest(token),
         totp_sealed=context.installation.secret_box.encrypt(pyotp.random_base32()),
@@ -300,9 +299,7 @@ def _issue(
     work.session.add(link)
     work.session.flush()
     url = f"{context.installation.public_url}{PATH}{token}"
-    return IssuedLink(
-        key_of(link), key_of(staff), staff.email, staff.name, staff.language, purpose, url, expires_at
-    )
+    return IssuedLink(link.id, staff.id, staff.email, staff.name, staff.language, purpose, url, expires_at)
 
 
 def _find_link(session: Session, token: str, at: datetime) -> tuple[StaffLink, Staff]:

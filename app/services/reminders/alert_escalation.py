@@ -24,7 +24,6 @@ from app.storage.queries.staff import list_site_staff
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.audit import AuditChain
 from app.storage.tables.capture import ALERT_WAKING, Alert
-from app.storage.tables.columns import key_of
 from app.storage.tables.messages import AlertMessage
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
@@ -117,7 +116,7 @@ class _Turn:
 
     def _message(self, staff_id: int, at: datetime, escalation: bool) -> AlertMessage:
         return AlertMessage(
-            alert_id=key_of(self.alert),
+            alert_id=self.alert.id,
             participant_id=self.alert.participant_id,
             staff_id=staff_id,
             escalation=escalation,

@@ -35,7 +35,7 @@ from app.storage.queries.slots import planned_slot, slot_facts
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditChain, DaySeal
 from app.storage.tables.capture import ALERT_WAKING, Alert
-from app.storage.tables.columns import key_of, table_of
+from app.storage.tables.columns import table_of
 from app.storage.tables.messages import MESSAGE_WAITING, AlertMessage, Message
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
@@ -192,7 +192,7 @@ class _ParticipantRun:
 
     def all(self) -> SlotsProcessed:
         """Tell events in order of time over all slots, then queue reminders and set the next waking."""
-        changes = publish_due(self.installation, self.work, key_of(self.participant), self.slots)
+        changes = publish_due(self.installation, self.work, self.participant.id, self.slots)
         queued = self._remind()
         return SlotsProcessed(changes.count(SlotChange.opened), changes.count(SlotChange.missed), queued)
 
@@ -200,7 +200,7 @@ class _ParticipantRun:
         return self.installation.library.plan(self.study.code, slot.plan_version)
 
     def _channel(self) -> str:
-        contact = find_contact(self.work.session, key_of(self.participant))
+        contact = find_contact(self.work.session, self.participant.id)
         return contact.channel if contact else NO_CHANNEL
 
     def _remind(self) -> int:
@@ -211,7 +211,7 @@ class _ParticipantRun:
             0,
         )
         for slot in self.slots:
-            kinds = sent[key_of(slot)]
+            kinds = sent[slot.id]
             planned = planned_slot(slot)
             reminders = plan_reminders(self._plan(slot), planned, preference.clock)
             state = derive_status(planned.window, slot_facts(slot), at)
@@ -221,14 +221,14 @@ class _ParticipantRun:
                 kinds, queued = kinds | {due.kind.value}, queued + 1
             slot.wake_at = next_due_of(slot, planned.window, reminders, kinds, at, preference)
         if queued:
-            self.work.record(AuditEvent.REMINDER_QUEUED, participant_chain(key_of(self.participant)))
+            self.work.record(AuditEvent.REMINDER_QUEUED, participant_chain(self.participant.id))
         return queued
 
 
 def build_message(slot: Slot, kind: str, channel: str, at: datetime) -> Message:
     """A message of a form, queued now."""
     return Message(
-        slot_id=key_of(slot),
+        slot_id=slot.id,
         participant_id=slot.participant_id,
         window_version=slot.window_version,
         kind=kind,

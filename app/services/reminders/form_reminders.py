@@ -9,7 +9,6 @@ from app.domain.plans.reminders import FormReminders, plan_reminders
 from app.domain.records.messages import MessageState
 from app.services.core.installation import Installation
 from app.storage.queries.slots import StoredSlot, planned_slot
-from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
 from app.storage.tables.studies import Study
 
@@ -25,7 +24,7 @@ def count_form_reminders(
 ) -> FormReminders:
     """The form's messages in these states, and how many its plan has; what was dropped or failed is none."""
     messages = sa.select(sa.func.count()).where(
-        col(Message.slot_id) == key_of(slot), col(Message.state).in_([state.value for state in states])
+        col(Message.slot_id) == slot.id, col(Message.state).in_([state.value for state in states])
     )
     study = session.get_one(Study, slot.study_id)
     plan = installation.library.plan(study.code, slot.plan_version)

@@ -14,7 +14,6 @@ from app.services.core.installation import Installation
 from app.services.schedule.next_due import lock_participant, refresh_next_due
 from app.services.schedule.reminder_preference import wants_reminders
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.unit_of_work import UnitOfWork
 
@@ -106,9 +105,9 @@ def _pauses(today: date) -> tuple[date, ...]:
 
 
 def _can_be_reached(session: Session, participant: Participant) -> bool:
-    return participant.consent_version is not None and find_contact(session, key_of(participant)) is not None
+    return participant.consent_version is not None and find_contact(session, participant.id) is not None
 
 
 def _wake(installation: Installation, work: UnitOfWork, participant: Participant) -> None:
     refresh_next_due(installation.library, work, participant)
-    work.record(AuditEvent.REMINDERS_CHANGED, participant_chain(key_of(participant)))
+    work.record(AuditEvent.REMINDERS_CHANGED, participant_chain(participant.id))

@@ -16,7 +16,6 @@ from app.services.schedule.slots import lock_form
 from app.services.setup.packs import check_form_wording
 from app.storage.queries.slots import StoredSlot, slot_status
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.studies import Study
@@ -51,7 +50,7 @@ def find_staff_reminder_refusal(
 
 def _check(context: StaffContext, session: Session, participant: Participant, slot: StoredSlot) -> Contact:
     """The address to which a reminder of this form may go now; raises Refused."""
-    contact = find_contact(session, key_of(participant))
+    contact = find_contact(session, participant.id)
     if contact is None or contact.channel not in tuple(ContactChannel):
         raise Refused(StaffReminderRefusal.REMINDERS_NOT_WANTED.value)
     refusal = check_staff_reminder(

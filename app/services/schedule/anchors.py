@@ -24,7 +24,6 @@ from app.services.schedule.slots import ScheduleProposal, current_anchors, propo
 from app.storage.queries.participants import get_participant, get_site
 from app.storage.queries.slots import list_slot_records
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor
 from app.storage.unit_of_work import UnitOfWork
@@ -50,11 +49,11 @@ def preview_anchor(
 ) -> ScheduleProposal:
     """What recording this would do, with nothing changed. Raises as `record_anchor`."""
     plan = get_plan_of(installation, session, participant)
-    anchors = current_anchors(session, key_of(participant))
+    anchors = current_anchors(session, participant.id)
     if _find_standing(session, plan, participant, anchors, entry, at) is AnchorStanding.DIFFERING:
         return ScheduleProposal((), (), standing=AnchorStanding.DIFFERING)
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
-    slots = list_slot_records(session, key_of(participant))
+    slots = list_slot_records(session, participant.id)
     return propose_schedule(session, installation.library, plan, participant, slots, anchors, at)
 
 
@@ -85,17 +84,17 @@ def enter_anchor(
 ) -> ScheduleProposal:
     """`record_anchor` inside a transaction that is already open."""
     session, at = work.session, work.at
-    chain = participant_chain(key_of(participant))
+    chain = participant_chain(participant.id)
     work.lock(chain)
     plan = get_plan_of(installation, session, participant)
-    anchors = current_anchors(session, key_of(participant))
+    anchors = current_anchors(session, participant.id)
     standing = _find_standing(session, plan, participant, anchors, entry, at)
     event = AuditEvent.ANCHOR_RECORDED if entry.source is Owner.site else AuditEvent.ANCHOR_RECEIVED
     work.record(event, chain, reason=entry.reason)
     _keep(session, work, participant, entry, standing)
     if standing is AnchorStanding.DIFFERING:
         return ScheduleProposal((), (), standing=standing)
-    slots = list_slot_records(session, key_of(participant))
+    slots = list_slot_records(session, participant.id)
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
     proposal = propose_schedule(session, installation.library, plan, participant, slots, anchors, at)
     proposal.confirm(confirmed)
@@ -114,8 +113,8 @@ def withdraw_anchor(
         return
     row.standing = AnchorStanding.SUPERSEDED
     work.session.flush()
-    anchors = current_anchors(work.session, key_of(participant))
-    slots = list_slot_records(work.session, key_of(participant))
+    anchors = current_anchors(work.session, participant.id)
+    slots = list_slot_records(work.session, participant.id)
     library = installation.library
     proposal = propose_schedule(work.session, library, plan, participant, slots, anchors, work.at)
     apply_proposal(installation, work, plan, participant, proposal)
@@ -237,7 +236,7 @@ def _keep(
         session.flush()  # the database allows one current row per kind, at every moment
     session.add(
         Anchor(
-            participant_id=key_of(participant),
+            participant_id=participant.id,
             kind=entry.kind,
             dated_on=entry.on,
             dated_at=entry.at,

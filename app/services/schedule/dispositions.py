@@ -29,7 +29,6 @@ from app.storage.queries.slots import (
     window_of_slot,
 )
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Participant
 from app.storage.tables.schedule import Disposition
 from app.storage.unit_of_work import UnitOfWork
@@ -71,7 +70,7 @@ def preview_disposition(
     left = Exit(ExitKind(entry.kind.value), start_of_day(effective_on, participant.zone))
     ended = [
         slot
-        for slot in list_slot_records(session, key_of(participant))
+        for slot in list_slot_records(session, participant.id)
         if slot_status(slot, at) in _AHEAD
         and derive_status(window_of_slot(slot), replace(slot_facts(slot), exit=left), at) not in _AHEAD
     ]
@@ -98,13 +97,13 @@ def enter_disposition(
     installation: Installation, work: UnitOfWork, participant: Participant, entry: DispositionEntry
 ) -> Disposition:
     """`record_disposition` inside a transaction that is already open."""
-    chain = participant_chain(key_of(participant))
+    chain = participant_chain(participant.id)
     work.lock(chain)
     effective_on = effective_date(work.session, entry, participant, work.at)
     event = AuditEvent.DISPOSITION_RECORDED if entry.source is Owner.site else AuditEvent.DISPOSITION_RECEIVED
     work.record(event, chain, reason=entry.reason)
     row = Disposition(
-        participant_id=key_of(participant),
+        participant_id=participant.id,
         kind=entry.kind.value,
         effective_on=effective_on,
         stated_date=entry.stated,
@@ -140,15 +139,15 @@ def undo_disposition(
     require_reason(reason)
     with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
-        chain = participant_chain(key_of(participant))
+        chain = participant_chain(participant.id)
         work.lock(chain)
-        standing = dispositions_in_force(work.session, key_of(participant))
+        standing = dispositions_in_force(work.session, participant.id)
         undone = next((row for row in reversed(standing) if entry_id in (None, row.id)), None)
         if undone is None:
             raise Refused("nothing_to_undo")
         work.record(AuditEvent.DISPOSITION_UNDONE, chain, reason=reason)
         row = Disposition(
-            participant_id=key_of(participant),
+            participant_id=participant.id,
             kind=undone.kind,
             effective_on=undone.effective_on,
             stated_date=undone.stated_date,
@@ -168,7 +167,7 @@ def _undo_withdrawal(
     installation: Installation, work: UnitOfWork, participant: Participant, reason: str
 ) -> None:
     """Date the withdrawal that is still in force, or take the date away with the last one."""
-    standing = dispositions_in_force(work.session, key_of(participant))
+    standing = dispositions_in_force(work.session, participant.id)
     still = [row for row in standing if row.kind == DispositionKind.withdrew_treatment]
     if still:
         _date_withdrawal(installation, work, participant, still[-1], reason)
@@ -194,7 +193,7 @@ def effective_date(session: Session, entry: DispositionEntry, participant: Parti
     zones_apart = entry.kind is DispositionKind.death and entry.source is Owner.edc
     if stated.first > today + timedelta(days=zones_apart):
         raise Refused("date_in_future", field="date", date=entry.stated, latest=today)
-    enrolled = current_anchors(session, key_of(participant)).get(ENROLMENT)
+    enrolled = current_anchors(session, participant.id).get(ENROLMENT)
     if enrolled is not None and stated.last < enrolled.on:
         raise Refused("before_enrolment", field="date", date=entry.stated, earliest=enrolled.on)
     return stated.effective_on(today)
@@ -205,8 +204,8 @@ def _settle(installation: Installation, work: UnitOfWork, participant: Participa
     session = work.session
     session.add(row)
     session.flush()
-    publish_acts_of(installation, work, key_of(participant))
-    standing = dispositions_in_force(session, key_of(participant))
+    publish_acts_of(installation, work, participant.id)
+    standing = dispositions_in_force(session, participant.id)
     exits = [each for each in standing if each.kind in set(ExitKind)]
     left = None
     if exits:

@@ -26,7 +26,6 @@ from app.services.schedule.slots import ScheduleProposal
 from app.services.setup.packs import check_packs
 from app.storage.queries.participants import get_participant
 from app.storage.row_changes import participant_chain, study_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Activation, Participant
 from app.storage.tables.studies import Site
 from app.storage.unit_of_work import UnitOfWork
@@ -105,7 +104,7 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
             context.installation, plan, participant.public_id, entry.born_on
         )
         if entry.channel is not None and entry.address is not None:
-            store_contact(context.installation, work, key_of(participant), entry.channel, entry.address)
+            store_contact(context.installation, work, participant.id, entry.channel, entry.address)
         change = "updated" if registered else "created"
         version = raise_version(participant)
         draft = participant_event(participant, version, site, context.actor, change)
@@ -143,7 +142,7 @@ def _registered(work: UnitOfWork, site: Site, subject: str) -> Participant | Non
     participant = work.session.exec(same).one_or_none()
     if participant is None:
         return None
-    chain = participant_chain(key_of(participant))
+    chain = participant_chain(participant.id)
     work.lock(chain)
     work.session.refresh(participant)
     if participant.consent_version is not None:
@@ -167,7 +166,7 @@ def add_participant(
     participant = Participant(
         public_id=new_public_id(),
         study_id=site.study_id,
-        site_id=key_of(site),
+        site_id=site.id,
         subject=subject,
         plan_version=plan.version,
         zone=site.zone,
@@ -176,7 +175,7 @@ def add_participant(
     )
     work.session.add(participant)
     work.session.flush()
-    chain = participant_chain(key_of(participant))
+    chain = participant_chain(participant.id)
     work.lock(chain, site.study_id)
     work.record(event, chain, site.study_id)
     return participant
@@ -244,7 +243,7 @@ def issue_invitation(context: StaffContext, study_id: int, subject: str) -> Invi
     link_token, code = new_token(), new_short_code()
     with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
-        chain = participant_chain(key_of(participant))
+        chain = participant_chain(participant.id)
         work.lock(chain)
         if participant.consent_version is None:
             raise Refused("consent_needed", field="consent")
@@ -254,11 +253,11 @@ def issue_invitation(context: StaffContext, study_id: int, subject: str) -> Invi
         if plan.second_check is SecondCheck.birth_date and participant.birth_hash is None:
             raise Refused("birth_date_needed", field="born_on")
         work.record(AuditEvent.ACTIVATION_ISSUED, chain)
-        forget_invitation_failures(work.session, key_of(participant))
+        forget_invitation_failures(work.session, participant.id)
         for earlier in _waiting(work.session, participant):
             earlier.revoked_at = context.at
         activation = Activation(
-            participant_id=key_of(participant),
+            participant_id=participant.id,
             token_hash=token_digest(link_token),
             code_hash=token_digest(code),
             issued_at=context.at,

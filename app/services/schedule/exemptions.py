@@ -14,7 +14,6 @@ from app.services.schedule.slots import find_waiting_paper, is_slot_touched, loc
 from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import StoredSlot, list_slots, slot_status
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.unit_of_work import UnitOfWork
@@ -36,11 +35,11 @@ def excuse_visit(
     """
     with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
-        chain = participant_chain(key_of(participant))
+        chain = participant_chain(participant.id)
         work.lock(chain)
         plan = get_plan_of(context.installation, work.session, participant)
         _check(plan, exemption)
-        expected = list_slots(work.session, key_of(participant))
+        expected = list_slots(work.session, participant.id)
         slots = [slot for slot in expected if slot.visit == visit]
         if not slots:
             raise Refused("unknown_visit", visit=visit, allowed=tuple(slot.visit for slot in expected))
@@ -80,7 +79,7 @@ def _check(plan: Plan, exemption: str) -> None:
 def _excuse(
     context: StaffContext, work: UnitOfWork, participant: Participant, slots: Sequence[Slot], exemption: str
 ) -> None:
-    work.record(AuditEvent.SLOT_EXCUSED, participant_chain(key_of(participant)), reason=exemption)
-    publish_acts_of(context.installation, work, key_of(participant))
+    work.record(AuditEvent.SLOT_EXCUSED, participant_chain(participant.id), reason=exemption)
+    publish_acts_of(context.installation, work, participant.id)
     for slot in slots:
         slot.excused, slot.wake_at = exemption, None

@@ -25,7 +25,6 @@ from app.storage.plain_rows import SlotRecord
 from app.storage.queries.key_lists import is_among
 from app.storage.queries.slots import StoredSlot, list_slot_records, planned_slot, slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Study
@@ -72,9 +71,7 @@ def used_up_kinds(session: Session, slots: Sequence[StoredSlot]) -> dict[int, fr
     messages: dict[int, list[QueuedReminder]] = {}
     for slot_id, *queued in _MESSAGES.fetch(session.connection(), {"slots": [slot.id for slot in slots]}):
         messages.setdefault(slot_id, []).append(QueuedReminder(*queued))
-    return {
-        key_of(slot): kinds_used_up(messages.get(key_of(slot), ()), window_of_slot(slot)) for slot in slots
-    }
+    return {slot.id: kinds_used_up(messages.get(slot.id, ()), window_of_slot(slot)) for slot in slots}
 
 
 def next_due_moments(
@@ -85,7 +82,7 @@ def next_due_moments(
     preference, sent = reminder_preference(participant), used_up_kinds(session, slots)
     return {
         key: next_due_at(library.plan(study, slot.plan_version), slot, sent[key], at, preference)
-        for key, slot in ((key_of(slot), slot) for slot in slots)
+        for key, slot in ((slot.id, slot) for slot in slots)
     }
 
 
@@ -93,12 +90,12 @@ def refresh_next_due(library: Library, work: UnitOfWork, participant: Participan
     """Set every open slot's next moment again, after something changed what reminders are owed."""
     slots = list_unsubmitted_slots(work.session, participant)
     due = next_due_moments(library, work.session, participant, slots, work.at)
-    work.update_slots(key_of(participant), [(slot, slot._replace(wake_at=due[slot.id])) for slot in slots])
+    work.update_slots(participant.id, [(slot, slot._replace(wake_at=due[slot.id])) for slot in slots])
 
 
 def list_unsubmitted_slots(session: Session, participant: Participant) -> Sequence[SlotRecord]:
     """The forms of a participant that no response was submitted to."""
-    return [slot for slot in list_slot_records(session, key_of(participant)) if slot.submitted_at is None]
+    return [slot for slot in list_slot_records(session, participant.id) if slot.submitted_at is None]
 
 
 def lock_participant(work: UnitOfWork, participant_id: int) -> Participant:

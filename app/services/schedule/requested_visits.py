@@ -24,7 +24,6 @@ from app.storage.plain_rows import SlotRecord
 from app.storage.queries.participants import get_participant
 from app.storage.queries.slots import list_slot_records
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 
 FURTHEST_AHEAD = timedelta(days=90)
@@ -45,11 +44,11 @@ def request_visit(
     """
     with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
-        chain = participant_chain(key_of(participant))
+        chain = participant_chain(participant.id)
         work.lock(chain)
         plan = get_plan_of(context.installation, work.session, participant)
-        slots = list_slot_records(work.session, key_of(participant))
-        anchors = current_anchors(work.session, key_of(participant))
+        slots = list_slot_records(work.session, participant.id)
+        anchors = current_anchors(work.session, participant.id)
         _check_day(participant, slots, anchors, visit, on_day, context.at)
         taken = {slot.visit for slot in slots}
         number = next(
@@ -74,20 +73,20 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
     """
     with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
-        chain = participant_chain(key_of(participant))
+        chain = participant_chain(participant.id)
         work.lock(chain)
         asked = [
             slot
-            for slot in list_slot_records(work.session, key_of(participant))
+            for slot in list_slot_records(work.session, participant.id)
             if is_on_request(slot) and not slot.out_of_plan
         ]
         slots = [slot for slot in asked if slot.visit == visit]
         check_all(lambda: require_reason(reason), lambda: _check_cancellable(visit, asked))
-        waiting = find_waiting_paper(work.session, key_of(participant))
+        waiting = find_waiting_paper(work.session, participant.id)
         if any(is_slot_touched(slot, waiting) for slot in slots):
             raise Refused("visit_begun", visit=visit)
         work.record(AuditEvent.VISIT_CANCELLED, chain, reason=reason.strip())
-        publish_acts_of(context.installation, work, key_of(participant))
+        publish_acts_of(context.installation, work, participant.id)
         left = [(slot, leave_plan(slot, touched=False)._replace(wake_at=None)) for slot in slots]
         change_slots(work, participant, left)
 

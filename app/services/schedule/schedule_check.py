@@ -21,7 +21,6 @@ from app.services.schedule.slots import (
 )
 from app.storage.queries.slots import list_slot_records
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 
 MENDABLE = frozenset({ScheduleFaultKind.empty_day, ScheduleFaultKind.moved_window})
@@ -40,10 +39,10 @@ def list_schedule_faults(
     library: Library, session: Session, plan: Plan, participant: Participant, at: datetime
 ) -> tuple[ScheduleFault, ...]:
     """What the plan promises of one participant's forms and does not hold."""
-    anchors = current_anchors(session, key_of(participant))
-    slots = list_slot_records(session, key_of(participant))
+    anchors = current_anchors(session, participant.id)
+    slots = list_slot_records(session, participant.id)
     changes = propose_schedule(session, library, plan, participant, slots, anchors, at).changes
-    waiting = find_waiting_paper(session, key_of(participant))
+    waiting = find_waiting_paper(session, participant.id)
     standing = [standing_slot(plan, slot, waiting) for slot in slots]
     return tuple(find_schedule_faults(plan, anchors, standing, changes, at))
 
@@ -63,7 +62,7 @@ def check_schedules(context: StaffContext) -> Iterator[ParticipantFaults]:
                 earlier = ScheduleFault(ScheduleFaultKind.earlier_plan, plan.version, present)
                 faults = (*faults, earlier)
             if faults:
-                yield ParticipantFaults(key_of(participant), participant.subject, faults)
+                yield ParticipantFaults(participant.id, participant.subject, faults)
 
 
 def mend_schedule(context: StaffContext, found: ParticipantFaults) -> bool:

@@ -21,7 +21,6 @@ from app.services.schedule.slot_publication import ADMINISTRATIVE, publish_acts_
 from app.services.schedule.slots import ScheduleProposal, exit_of
 from app.storage.plain_rows import SlotRecord
 from app.storage.queries.slots import window_columns, with_window
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.unit_of_work import UnitOfWork
 
@@ -40,7 +39,7 @@ def apply_proposal(
 
     What is missed thereby is `administrative`. The unit of work ends by telling the feed.
     """
-    publish_acts_of(installation, work, key_of(participant))
+    publish_acts_of(installation, work, participant.id)
     if not proposal.changes:
         return
     slots = {slot.id: slot for slot in proposal.slots}
@@ -97,9 +96,9 @@ def change_slots(
     A code is given once no other form of theirs holds it: the database wants that always.
     """
     moved = [(slot, new._replace(visit=slot.visit), new.visit) for slot, new in changed]
-    work.update_slots(key_of(participant), [(slot, new) for slot, new, _code in moved])
+    work.update_slots(participant.id, [(slot, new) for slot, new, _code in moved])
     renamed = rename_steps([(new, code) for _slot, new, code in moved])
-    work.update_slots(key_of(participant), list(renamed))
+    work.update_slots(participant.id, list(renamed))
 
 
 def rename_steps(changed: Iterable[tuple[SlotRecord, str]]) -> Iterator[tuple[SlotRecord, SlotRecord]]:
@@ -133,7 +132,7 @@ def new_slot_values(
     return {
         "public_id": new_public_id(),
         "study_id": participant.study_id,
-        "participant_id": key_of(participant),
+        "participant_id": participant.id,
         "site_id": participant.site_id,
         "visit": planned.visit,
         "series": planned.series,
@@ -161,4 +160,4 @@ def apply_exit(library: Library, work: UnitOfWork, participant: Participant, lef
     ended = [slot._replace(exit_kind=participant.exit_kind, exit_at=participant.exit_at) for slot in slots]
     due = next_due_moments(library, work.session, participant, ended, work.at)
     changed = [(slot, new._replace(wake_at=due[new.id])) for slot, new in zip(slots, ended, strict=True)]
-    work.update_slots(key_of(participant), changed)
+    work.update_slots(participant.id, changed)

@@ -36,7 +36,6 @@ from app.storage.queries.slots import (
 )
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import Response
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site, Study
@@ -166,7 +165,7 @@ def _wake_anew(installation: Installation, work: UnitOfWork, slots: Sequence[Slo
     participant = work.session.get_one(Participant, slots[0].participant_id)
     due = next_due_moments(installation.library, work.session, participant, slots, work.at)
     for slot in slots:
-        slot.wake_at = due[key_of(slot)]
+        slot.wake_at = due[slot.id]
 
 
 def publish_slot(
@@ -198,6 +197,6 @@ def _tell(
 
 def _response(session: Session, slot: Slot) -> ResponseRecord:
     """The newest version of a form's response."""
-    latest = select(Response).where(Response.slot_id == key_of(slot)).order_by(col(Response.version).desc())
+    latest = select(Response).where(Response.slot_id == slot.id).order_by(col(Response.version).desc())
     row = session.exec(latest.limit(1)).one()
     return ResponseRecord(**{name: getattr(row, name) for name in ResponseRecord._fields})

@@ -44,7 +44,6 @@ from app.storage.queries.slots import (
 )
 from app.storage.row_changes import participant_chain
 from app.storage.tables.capture import PaperEntry
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Slot, VisitRecord
 from app.storage.unit_of_work import UnitOfWork
@@ -144,7 +143,7 @@ def find_waiting_paper(session: Session, participant_id: int) -> frozenset[int]:
 
 def is_slot_touched(slot: StoredSlot, waiting_paper: Collection[int]) -> bool:
     """Whether somebody began or answered this form; `waiting_paper` as `find_waiting_paper` gives it."""
-    return is_touched(slot_facts(slot), paper_waits=key_of(slot) in waiting_paper)
+    return is_touched(slot_facts(slot), paper_waits=slot.id in waiting_paper)
 
 
 def propose_schedule(
@@ -160,7 +159,7 @@ def propose_schedule(
 
     A form of an earlier version of the plan is where that version has it.
     """
-    waiting = find_waiting_paper(session, key_of(participant))
+    waiting = find_waiting_paper(session, participant.id)
     standing = [standing_slot(plan, slot, waiting) for slot in slots]
     kept = [form for form in standing if form.stays_earlier(plan.version)]
     return _propose(library, plan, participant, slots, anchors, standing, kept, at)
@@ -206,7 +205,7 @@ def _propose(
         planned
         for slot in slots
         if is_on_request(slot)
-        for planned in _again(own.get(key_of(slot), plan), slot, anchors)
+        for planned in _again(own.get(slot.id, plan), slot, anchors)
     )
     scheduled = [form for form in kept if not form.on_request]
     present = plan_slots(plan, anchors, participant.arm, participant.zone)
@@ -217,13 +216,13 @@ def _propose(
 def standing_slot(plan: Plan, slot: SlotRecord, waiting_paper: Collection[int]) -> StandingSlot:
     """A stored form as the domain compares it with the plan; `waiting_paper` as above."""
     return StandingSlot(
-        key_of(slot),
+        slot.id,
         planned_slot(slot),
         slot_facts(slot),
         is_diary=is_diary_slot(plan, slot),
         on_request=is_on_request(slot),
         out_of_plan=slot.out_of_plan,
-        paper_waits=key_of(slot) in waiting_paper,
+        paper_waits=slot.id in waiting_paper,
     )
 
 

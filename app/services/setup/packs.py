@@ -19,7 +19,6 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.storage.queries.participants import get_study
 from app.storage.row_changes import study_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.packs import InstrumentPack
 from app.storage.tables.studies import Study
 
@@ -47,7 +46,7 @@ def import_pack(context: StaffContext, study: str, content: str, file: str) -> t
     pack = parse_pack(content, file, context.installation.library.instrument)
     with context.unit_of_work() as work:
         study_row = get_study(work.session, study)
-        chain = study_chain(key_of(study_row))
+        chain = study_chain(study_row.id)
         work.lock(chain)
         _check_fits(context.installation, study_row, pack)
         if _is_stored(work.session, study_row, pack):
@@ -85,7 +84,7 @@ def _is_stored(session: Session, study: Study, pack: Pack) -> bool:
 def _row(study: Study, pack: Pack, content: str, actor: Actor, at: datetime) -> InstrumentPack:
     text = pack.text
     return InstrumentPack(
-        study_id=key_of(study),
+        study_id=study.id,
         instrument=text.instrument,
         version=text.version,
         lang=text.lang,

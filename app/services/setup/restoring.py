@@ -14,7 +14,6 @@ from app.services.core.installation import Installation
 from app.services.setup.feed_heads import read_heads
 from app.storage.head_file import KnownHead, KnownHeads, read_head_file, write_head_file
 from app.storage.row_changes import study_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.feed import FeedHead
 from app.storage.tables.studies import Study
 from app.storage.unit_of_work import UnitOfWork
@@ -68,7 +67,7 @@ def mark_restored(context: StaffContext, lost: KnownHeads, reason: str) -> Mappi
 
 
 def _begin_feed(work: UnitOfWork, study: Study, lost: KnownHead | None, now: KnownHead, reason: str) -> None:
-    chain = study_chain(key_of(study))
+    chain = study_chain(study.id)
     work.lock(chain, study.id)
     before = lost or now
     study.feed, study.restored_at = new_public_id(), work.at

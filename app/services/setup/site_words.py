@@ -6,7 +6,6 @@ from app.services.core.context import StaffContext
 from app.storage.plain_rows import SiteRecord
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.row_changes import study_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.studies import Site
 
 MOST_CHARACTERS = 120
@@ -28,7 +27,7 @@ def set_urgent_words(context: StaffContext, study: str, site: str, language: str
         raise Refused("words_too_long", most=MOST_CHARACTERS)
     with context.unit_of_work() as work:
         study_row = get_study(work.session, study)
-        place = get_site_by_code(work.session, key_of(study_row), site)
+        place = get_site_by_code(work.session, study_row.id, site)
         languages = context.installation.library.plan(study_row.code, study_row.plan_version).languages
         if language not in languages:
             raise Refused("no_language", field="language", allowed=languages)
@@ -36,4 +35,4 @@ def set_urgent_words(context: StaffContext, study: str, site: str, language: str
         others |= {language: said} if said else {}
         if others != (place.urgent_words or {}):
             place.urgent_words = others or None
-            work.record(AuditEvent.SITE_UPDATED, study_chain(key_of(study_row)), study_row.id)
+            work.record(AuditEvent.SITE_UPDATED, study_chain(study_row.id), study_row.id)

@@ -37,7 +37,6 @@ from app.storage.feed_numbering import new_feed_head
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.queries.staff import get_staff_by_address, last_day_of
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.edc import EdcClient
 from app.storage.tables.staff import RoleGrant, Staff
 from app.storage.tables.studies import Site, Study
@@ -69,8 +68,8 @@ def load_study(context: StaffContext, code: str, version: str, mode: StudyMode) 
         )
         work.session.add(study)
         work.session.flush()
-        work.session.add(new_feed_head(key_of(study)))
-        work.record(AuditEvent.STUDY_LOADED, study_chain(key_of(study)), study.id)
+        work.session.add(new_feed_head(study.id))
+        work.record(AuditEvent.STUDY_LOADED, study_chain(study.id), study.id)
         return study
 
 
@@ -125,13 +124,13 @@ def open_site(context: StaffContext, study: str, entry: SiteEntry) -> Site:
     entry = check_site_entry(entry)
     with context.unit_of_work() as work:
         study_row = get_study(work.session, study)
-        work.lock(study_chain(key_of(study_row)), study_row.id)
+        work.lock(study_chain(study_row.id), study_row.id)
         if work.session.exec(
             select(Site).where(Site.study_id == study_row.id, Site.code == entry.code)
         ).first():
             raise Refused("site_exists", site=entry.code, field="code")
         site = Site(
-            study_id=key_of(study_row),
+            study_id=study_row.id,
             code=entry.code,
             name=entry.name,
             phone=entry.phone,
@@ -139,7 +138,7 @@ def open_site(context: StaffContext, study: str, entry: SiteEntry) -> Site:
             zone=entry.zone,
         )
         work.session.add(site)
-        work.record(AuditEvent.SITE_OPENED, study_chain(key_of(study_row)), study_row.id)
+        work.record(AuditEvent.SITE_OPENED, study_chain(study_row.id), study_row.id)
         return site
 
 
@@ -182,7 +181,7 @@ def create_staff(
         work.session.add(staff)
         work.record(AuditEvent.STAFF_CREATED, INSTALLATION_CHAIN)
         work.session.flush()
-        return NewStaff(key_of(staff), secret)
+        return NewStaff(staff.id, secret)
 
 
 def create_granted_staff(
@@ -219,11 +218,11 @@ def grant_role(
     last_day = choose_last_day(role, ends_on, last_day_of(context.at))
     with context.unit_of_work() as work:
         study_row = get_study(work.session, study)
-        site_id = get_site_by_code(work.session, key_of(study_row), site).id if site else None
+        site_id = get_site_by_code(work.session, study_row.id, site).id if site else None
         grant = RoleGrant(
             staff_id=staff_id,
             role=role,
-            study_id=key_of(study_row),
+            study_id=study_row.id,
             site_id=site_id,
             granted_at=context.at,
             granted_by=context.actor.id,
@@ -242,14 +241,14 @@ def disable_staff(context: StaffContext, email: str, reason: str) -> None:
     with context.unit_of_work() as work:
         work.lock(INSTALLATION_CHAIN)
         staff = get_staff_by_address(work.session, narrow_address(email))
-        if is_self(context, key_of(staff)):
+        if is_self(context, staff.id):
             raise Refused("own_account")
         if staff.disabled_at is not None:
             raise Refused("already_disabled")
-        require_remaining_admin(work, key_of(staff))
+        require_remaining_admin(work, staff.id)
         staff.disabled_at = context.at
-        end_sessions(work, key_of(staff))
-        revoke_links(work, key_of(staff))
+        end_sessions(work, staff.id)
+        revoke_links(work, staff.id)
         work.record(AuditEvent.STAFF_DISABLED, INSTALLATION_CHAIN, reason=reason)
 
 
@@ -288,10 +287,10 @@ def create_client(
     with context.unit_of_work() as work:
         study_row = get_study(work.session, study)
         for site in sites or ():
-            get_site_by_code(work.session, key_of(study_row), site)
+            get_site_by_code(work.session, study_row.id, site)
         client = EdcClient(
             client_id=f"edc-{new_public_id().lower()}",
-            study_id=key_of(study_row),
+            study_id=study_row.id,
             name=name,
             secret_hash=token_digest(secret),
             scopes=" ".join(sorted(scope.value for scope in scopes)),
@@ -299,5 +298,5 @@ def create_client(
             created_at=context.at,
         )
         work.session.add(client)
-        work.record(AuditEvent.EDC_CLIENT_CREATED, study_chain(key_of(study_row)), study_row.id)
+        work.record(AuditEvent.EDC_CLIENT_CREATED, study_chain(study_row.id), study_row.id)
         return NewClient(client.client_id, secret)

@@ -21,7 +21,6 @@ from app.storage.plain_rows import ContactRecord
 from app.storage.queries.slots import list_slots
 from app.storage.row_changes import PARTICIPANT_CHAIN
 from app.storage.tables.audit import AuditChain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Anchor, Disposition, Slot
 from app.storage.tables.studies import Site, Study
@@ -178,7 +177,7 @@ def list_readable_slots(
 ) -> Sequence[Slot]:
     """All forms of a participant in the plan's order, but those that would tell this actor the arm."""
     sees = sees_arm(actor, plan, participant.study_id, participant.site_id)
-    slots = list_slots(session, key_of(participant))
+    slots = list_slots(session, participant.id)
     return [slot for slot in slots if sees or not slot.arm_revealing]
 
 

@@ -17,7 +17,7 @@ class AuditEntry(SQLModel, table=True):
         sa.Index("ix_audit_entry_at", "at", "id"),
         partial_index("ix_audit_entry_contradicted", "chain", where="event = 'edc:body:contradicted'"),
     )
-    id: int | None = Field(default=None, primary_key=True, sa_type=big_key_type())
+    id: int = Field(default=None, primary_key=True, sa_type=big_key_type())
     chain: str = Field(max_length=40)
     seq: int
     event: str = Field(max_length=60)
@@ -63,7 +63,7 @@ class ClockConfirmation(SQLModel, table=True):
     """
 
     __tablename__ = "clock_confirmation"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     confirmed_at: datetime
     boot_id: str = Field(max_length=80)
     boot_ms: int = Field(sa_type=sa.BigInteger)

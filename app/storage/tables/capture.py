@@ -36,7 +36,7 @@ class AnswerEvent(SQLModel, table=True):
         partial_index("ix_answer_event_unaware", "slot_id", "item", where="base < revision - 1"),
         sa.CheckConstraint("NOT (value IS NOT NULL AND words IS NOT NULL)", name="one_value"),
     )
-    id: int | None = Field(default=None, primary_key=True, sa_type=big_key_type())
+    id: int = Field(default=None, primary_key=True, sa_type=big_key_type())
     slot_id: int = Field(foreign_key="slot.id", sa_type=sa.BigInteger)
     revision: int
     client: str = Field(max_length=32)
@@ -66,7 +66,7 @@ class Response(SQLModel, table=True):
         sa.UniqueConstraint("slot_id", "version"),
         sa.UniqueConstraint("public_id", "version"),
     )
-    id: int | None = Field(default=None, primary_key=True, sa_type=big_key_type())
+    id: int = Field(default=None, primary_key=True, sa_type=big_key_type())
     public_id: str = Field(max_length=24, index=True)
     slot_id: int = Field(foreign_key="slot.id", sa_type=sa.BigInteger)
     study_id: int = Field(foreign_key="study.id")
@@ -104,7 +104,7 @@ class Quarantine(SQLModel, table=True):
     `mode`: by which means they were given; None of those that were kept before that was noted.
     """
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     slot_id: int = Field(foreign_key="slot.id", sa_type=sa.BigInteger, index=True)
     reason: str = Field(max_length=40)
     content_sha256: str = Field(max_length=64)
@@ -124,7 +124,7 @@ class PaperEntry(SQLModel, table=True):
 
     __tablename__ = "paper_entry"
     __table_args__ = (partial_index("ix_paper_entry_waits", "study_id", where=PAPER_WAITS),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     public_id: str = Field(unique=True, max_length=24)
     participant_id: int = Field(foreign_key="participant.id", index=True)
     study_id: int = Field(foreign_key="study.id")
@@ -148,7 +148,7 @@ class Correction(SQLModel, table=True):
     """
 
     __table_args__ = (sa.Index(None, "study_id", "proposed_at"),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     public_id: str = Field(unique=True, max_length=24)
     participant_id: int = Field(foreign_key="participant.id", index=True)
     study_id: int = Field(foreign_key="study.id")
@@ -169,7 +169,7 @@ class CorrectionDecision(SQLModel, table=True):
     """
 
     __tablename__ = "correction_decision"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     correction_id: int = Field(foreign_key="correction.id", unique=True)
     participant_id: int = Field(foreign_key="participant.id", index=True)
     outcome: CorrectionOutcome = Field(sa_type=enum_type(CorrectionOutcome))
@@ -192,7 +192,7 @@ class Alert(SQLModel, table=True):
         partial_index("ix_alert_open", "study_id", "raised_at", where=ALERT_OPEN),
         partial_index("ix_alert_waking", "wake_at", where=ALERT_WAKING),
     )
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     public_id: str = Field(unique=True, max_length=24)
     participant_id: int = Field(foreign_key="participant.id", index=True)
     study_id: int = Field(foreign_key="study.id")
@@ -214,7 +214,7 @@ class AlertAction(SQLModel, table=True):
     """Something that was done about an alert, append-only."""
 
     __tablename__ = "alert_action"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     alert_id: int = Field(foreign_key="alert.id", index=True)
     participant_id: int = Field(foreign_key="participant.id", index=True)
     kind: AlertActionKind = Field(sa_type=enum_type(AlertActionKind))
@@ -230,7 +230,7 @@ class Settlement(SQLModel, table=True):
     """
 
     __table_args__ = (sa.UniqueConstraint("participant_id", "kind", "ref"),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     participant_id: int = Field(foreign_key="participant.id")
     kind: MatterKind = Field(sa_type=enum_type(MatterKind))
     ref: str = Field(max_length=120)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -35,18 +35,6 @@ def partial_index(name: str, *columns: str, where: str | sa.TextClause, unique: 
     """An index of the rows of one condition, the same on both databases."""
     condition = sa.text(where) if isinstance(where, str) else where
     return sa.Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
-
-
-class _Numbered(Protocol):
-    @property
-    def id(self) -> int | None: ...
-
-
-def key_of(row: _Numbered) -> int:
-    """The key of a stored row. Raises ValueError for one that was not saved and has none."""
-    if row.id is None:
-        raise ValueError("a row that was not saved has no key")
-    return row.id
 
 
 class Moment(UTCDateTime):

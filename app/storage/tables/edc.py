@@ -42,7 +42,7 @@ class EdcRecord(SQLModel, table=True):
 
     __tablename__ = "edc_record"
     __table_args__ = (sa.UniqueConstraint("study_id", "resource"),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     study_id: int = Field(foreign_key="study.id")
     resource: str = Field(max_length=120)
     version: int
@@ -54,7 +54,7 @@ class EdcRecord(SQLModel, table=True):
 class Transfer(SQLModel, table=True):
     """One pull: who, when, which range, how many rows and their digest (EDC-05)."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     client_id: str = Field(foreign_key="edc_client.client_id", index=True)
     study_id: int = Field(foreign_key="study.id")
     resource: str = Field(max_length=40)

@@ -48,7 +48,7 @@ class DataCut(SQLModel, table=True):
 
     __tablename__ = "data_cut"
     __table_args__ = (sa.UniqueConstraint("study_id", "name"),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     study_id: int = Field(foreign_key="study.id")
     name: str = Field(max_length=20)
     seq: int
@@ -77,7 +77,7 @@ class DataExport(SQLModel, table=True):
         ),
         sa.Index("ix_data_export_actor", "study_id", "actor_id", "id"),
     )
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     public_id: str = Field(max_length=24, unique=True)
     study_id: int = Field(foreign_key="study.id")
     cut_id: int = Field(foreign_key="data_cut.id")

@@ -23,7 +23,7 @@ class Message(SQLModel, table=True):
         partial_index("ix_message_waiting", "lease_until", where=MESSAGE_WAITING),
         partial_index("ix_message_undelivered", "settled_at", where=MESSAGE_UNDELIVERED),
     )
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     slot_id: int = Field(foreign_key="slot.id", sa_type=sa.BigInteger)
     participant_id: int = Field(foreign_key="participant.id", index=True)
     window_version: int
@@ -46,7 +46,7 @@ class AlertMessage(SQLModel, table=True):
         sa.UniqueConstraint("alert_id", "staff_id", "escalation"),
         partial_index("ix_alert_message_waiting", "lease_until", where=MESSAGE_WAITING),
     )
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     alert_id: int = Field(foreign_key="alert.id")
     participant_id: int = Field(foreign_key="participant.id", index=True)
     staff_id: int = Field(foreign_key="staff.id")

@@ -18,7 +18,7 @@ class InstrumentPack(SQLModel, table=True):
 
     __tablename__ = "instrument_pack"
     __table_args__ = (sa.UniqueConstraint("study_id", "sha256"),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     study_id: int = Field(foreign_key="study.id")
     instrument: str = Field(max_length=40)
     version: str = Field(max_length=20)
@@ -39,7 +39,7 @@ class LicenceDecision(SQLModel, table=True):
 
     __tablename__ = "licence_decision"
     __table_args__ = (sa.UniqueConstraint("study_id", "ref"),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     study_id: int = Field(foreign_key="study.id")
     ref: str = Field(max_length=120)
     decision: MatterDecision = Field(sa_type=enum_type(MatterDecision))

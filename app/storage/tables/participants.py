@@ -29,7 +29,7 @@ class Participant(SQLModel, table=True):
         sa.Index(None, "site_id"),
         partial_index("ix_participant_unused", "site_id", "enrolled_at", where=NEVER_SIGNED_IN),
     )
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     public_id: str = Field(unique=True, max_length=24)
     study_id: int = Field(foreign_key="study.id")
     site_id: int = Field(foreign_key="site.id")
@@ -93,7 +93,7 @@ class Activation(SQLModel, table=True):
     clinic's tablet for one sitting: for the form `handed_slot_id`, or for whatever is open.
     """
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     participant_id: int = Field(foreign_key="participant.id", index=True)
     token_hash: str = Field(unique=True, max_length=64)
     code_hash: str = Field(unique=True, max_length=64)
@@ -117,7 +117,7 @@ class Device(SQLModel, table=True):
     `helper_on`; none once the phone has passed to somebody else.
     """
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     participant_id: int = Field(foreign_key="participant.id", index=True)
     token_hash: str = Field(unique=True, max_length=64)
     label: str = Field(max_length=40)
@@ -145,7 +145,7 @@ class TeamRequest(SQLModel, table=True):
             unique=True,
         ),
     )
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     participant_id: int = Field(foreign_key="participant.id", index=True)
     kind: TeamRequestKind = Field(sa_type=enum_type(TeamRequestKind))
     slot_id: int | None = Field(default=None, foreign_key="slot.id", sa_type=sa.BigInteger)
@@ -164,7 +164,7 @@ class ContactEntry(SQLModel, table=True):
 
     __tablename__ = "contact_entry"
     __table_args__ = (sa.Index("ix_contact_entry_participant", "participant_id", "id"),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     participant_id: int = Field(foreign_key="participant.id")
     outcome: ContactOutcome = Field(sa_type=enum_type(ContactOutcome))
     note: str | None = Field(default=None, max_length=400)

@@ -19,7 +19,7 @@ class Anchor(SQLModel, table=True):
         ),
         partial_index("ix_anchor_differing", "participant_id", where="standing = 'differing'"),
     )
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     participant_id: int = Field(foreign_key="participant.id", index=True)
     kind: str = Field(max_length=40)
     dated_on: date
@@ -34,7 +34,7 @@ class Anchor(SQLModel, table=True):
 class Disposition(SQLModel, table=True):
     """A dated change of a participant's part in the study; undone only by a new entry."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     participant_id: int = Field(foreign_key="participant.id", index=True)
     kind: str = Field(max_length=40)
     effective_on: date
@@ -51,7 +51,7 @@ class VisitRecord(SQLModel, table=True):
 
     __tablename__ = "visit_record"
     __table_args__ = (sa.UniqueConstraint("participant_id", "visit"),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     participant_id: int = Field(foreign_key="participant.id")
     visit: str = Field(max_length=20)
     state: str = Field(max_length=20)
@@ -114,7 +114,7 @@ class Slot(SQLModel, table=True):
             name="window_whole",
         ),
     )
-    id: int | None = Field(default=None, primary_key=True, sa_type=big_key_type())
+    id: int = Field(default=None, primary_key=True, sa_type=big_key_type())
     public_id: str = Field(unique=True, max_length=24)
     study_id: int = Field(foreign_key="study.id")
     participant_id: int = Field(foreign_key="participant.id")

@@ -16,7 +16,7 @@ class Staff(SQLModel, table=True):
     An empty `password_hash` or `totp_sealed` lets nobody in: who was invited, or is to choose anew, has none.
     """
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     email: str = Field(unique=True, max_length=200)
     name: str = Field(max_length=120)
     language: str = Field(max_length=10)
@@ -33,7 +33,7 @@ class RoleGrant(SQLModel, table=True):
     """
 
     __tablename__ = "role_grant"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     staff_id: int = Field(foreign_key="staff.id", index=True)
     role: Role = Field(sa_type=enum_type(Role))
     study_id: int = Field(foreign_key="study.id")
@@ -88,7 +88,7 @@ class StaffLink(SQLModel, table=True):
     """
 
     __tablename__ = "staff_link"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     staff_id: int = Field(foreign_key="staff.id", index=True)
     purpose: LinkPurpose = Field(sa_type=enum_type(LinkPurpose))
     token_hash: str = Field(max_length=64, unique=True)
@@ -105,7 +105,7 @@ class RecoveryCode(SQLModel, table=True):
     """A code that stands in once for the second factor; kept as a keyed digest, replaced all at once."""
 
     __tablename__ = "recovery_code"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     staff_id: int = Field(foreign_key="staff.id", index=True)
     code_hash: str = Field(max_length=64)
     issued_at: datetime
@@ -120,7 +120,7 @@ class Passkey(SQLModel, table=True):
     `stopped` when that count went back, and `revoked` by its owner or with the whole second factor.
     """
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     staff_id: int = Field(foreign_key="staff.id", index=True)
     credential_id: str = Field(max_length=1400, unique=True)
     public_key: str = Field(max_length=2000)
@@ -137,7 +137,7 @@ class AccessReview(SQLModel, table=True):
     """That somebody looked through who has access to a study, on what they saw, and what they noted."""
 
     __tablename__ = "access_review"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     study_id: int = Field(foreign_key="study.id", index=True)
     reviewed_at: datetime
     reviewed_by: str = Field(max_length=80)

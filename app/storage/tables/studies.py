@@ -16,7 +16,7 @@ class Study(SQLModel, table=True):
     `feed` is the epoch of its feed; `restored_at` says when a restore from a backup last began one anew.
     """
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     code: str = Field(unique=True, max_length=40)
     plan_version: str = Field(max_length=20)
     plan_sha256: str = Field(max_length=64)
@@ -34,7 +34,7 @@ class PlanAmendment(SQLModel, table=True):
 
     __tablename__ = "plan_amendment"
     __table_args__ = (sa.UniqueConstraint("study_id", "to_version"),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     study_id: int = Field(foreign_key="study.id")
     from_version: str = Field(max_length=20)
     to_version: str = Field(max_length=20)
@@ -53,7 +53,7 @@ class Site(SQLModel, table=True):
     """
 
     __table_args__ = (sa.UniqueConstraint("study_id", "code"),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)
     study_id: int = Field(foreign_key="study.id")
     code: str = Field(max_length=20)
     name: str = Field(max_length=120)

@@ -14,7 +14,6 @@ from app.services.core.context import StaffContext
 from app.storage.queries.today.alerts import AlertRows, find_alert
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import AlertAction
-from app.storage.tables.columns import key_of
 from app.storage.unit_of_work import UnitOfWork
 
 
@@ -41,7 +40,7 @@ def record_alert_action(context: StaffContext, participant_id: int, alert: str, 
         act = check_alert_act(state, kind, note)
         work.session.add(
             AlertAction(
-                alert_id=key_of(rows.alert),
+                alert_id=rows.alert.id,
                 participant_id=participant_id,
                 kind=act.kind,
                 note=act.note or None,

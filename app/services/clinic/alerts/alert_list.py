@@ -27,7 +27,6 @@ from app.storage.queries.today.alerts import (
     list_study_alerts,
 )
 from app.storage.tables.capture import AlertAction
-from app.storage.tables.columns import key_of
 from app.storage.tables.studies import Study
 
 _UNDER_WAY = (MessageState.queued.value, MessageState.sending.value, MessageState.sent.value)
@@ -145,7 +144,7 @@ def read_own_alerts(
     if not context.actor.may(Permission.ALERT_SEE, participant.study_id, participant.site_id):
         return ()
     reader = _Reader(context, study, {})
-    return tuple(reader.describe(rows, (), ()) for rows in list_own_alerts(session, key_of(participant)))
+    return tuple(reader.describe(rows, (), ()) for rows in list_own_alerts(session, participant.id))
 
 
 def _describe(
@@ -153,7 +152,7 @@ def _describe(
 ) -> tuple[AlertRecord, ...]:
     if not listed:
         return ()
-    keys = [key_of(rows.alert) for rows in listed]
+    keys = [rows.alert.id for rows in listed]
     actions, messages = list_alert_actions(session, keys), list_alert_messages(session, keys)
     actors = {each for rows in listed for each in (rows.alert.acknowledged_by, rows.alert.closed_by) if each}
     actors |= {action.recorded_by for each in actions.values() for action in each}

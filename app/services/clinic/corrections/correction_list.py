@@ -30,7 +30,6 @@ from app.storage.queries.corrections import (
     read_signers,
 )
 from app.storage.queries.staff import find_staff_names, last_day_of
-from app.storage.tables.columns import key_of
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
 from app.storage.unit_of_work import UnitOfWork
@@ -134,7 +133,7 @@ def get_correction(context: StaffContext, participant_id: int, correction: str) 
 def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: CorrectionRows) -> CorrectionDetails:
     session = work.session
     correction, decision, who = rows.correction, rows.decision, rows.participant
-    versions = {row.version: row for row in list_response_versions(session, key_of(rows.slot))}
+    versions = {row.version: row for row in list_response_versions(session, rows.slot.id)}
     base, newest = versions[correction.response_version], versions[max(versions)]
     sees = context.actor.may(Permission.ANSWERS_SEE, who.study_id, who.site_id)
     # Once it is approved the new answer is the answer; who proposed it knows it already.

@@ -42,7 +42,6 @@ from app.storage.queries.corrections import (
 )
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import CorrectionDecision, Response
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import TeamRequest
 from app.storage.unit_of_work import UnitOfWork
 
@@ -79,7 +78,7 @@ def decide_correction(
 
 def is_overtaken(session: Session, rows: CorrectionRows) -> bool:
     """Whether an item of a waiting proposal has another answer now than the proposal rested on."""
-    versions = {row.version: row for row in list_response_versions(session, key_of(rows.slot))}
+    versions = {row.version: row for row in list_response_versions(session, rows.slot.id)}
     newest = versions[max(versions)]
     return bool(_overtaken_items(rows, versions[rows.correction.response_version], newest))
 
@@ -96,7 +95,7 @@ def _decide(
     if rows.correction.proposed_by == context.actor.id:
         raise Refused("own_correction")
     decision = CorrectionDecision(
-        correction_id=key_of(rows.correction),
+        correction_id=rows.correction.id,
         participant_id=rows.correction.participant_id,
         outcome=entry.outcome,
         note=entry.note,
@@ -174,7 +173,7 @@ def _approve(
 
 
 def _check_still_true(session: Session, rows: CorrectionRows, form: CorrectableForm) -> None:
-    versions = list_response_versions(session, key_of(rows.slot))
+    versions = list_response_versions(session, rows.slot.id)
     base = next(row for row in versions if row.version == rows.correction.response_version)
     if items := _overtaken_items(rows, base, form.response):
         raise Refused("answer_changed", items=items)

@@ -40,7 +40,6 @@ from app.storage.queries.corrections import list_response_versions
 from app.storage.queries.participants import find_death_day, get_readable_slot
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import Correction, Response
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
@@ -108,7 +107,7 @@ def read_correctable_form(
     participant = session.get_one(Participant, participant_id)
     plan = get_plan_of(context.installation, session, participant)
     slot = get_readable_slot(session, context.actor, plan, participant, slot_id)
-    versions = list_response_versions(session, key_of(slot))
+    versions = list_response_versions(session, slot.id)
     if not versions:
         raise Refused("unknown_slot")
     study = session.get_one(Study, participant.study_id)
@@ -144,7 +143,7 @@ def propose_correction(context: StaffContext, participant_id: int, slot_id: str,
             public_id=new_public_id(),
             participant_id=participant_id,
             study_id=form.participant.study_id,
-            slot_id=key_of(form.slot),
+            slot_id=form.slot.id,
             response_version=form.response.version,
             changes={each.item: each.as_document() for each in corrections},
             words=trim_text(entry.words),

@@ -31,7 +31,6 @@ from app.storage.queries.staff import find_staff_names
 from app.storage.queries.trail.participant_history import read_missed_reasons
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Device, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
@@ -113,7 +112,7 @@ def view_submitted_form(
     with looking.unit_of_work() as work:
         participant = work.session.get_one(Participant, participant_id)
         slot = _readable(context, work.session, participant, slot_id)
-        versions = {row.version: row for row in list_response_versions(work.session, key_of(slot))}
+        versions = {row.version: row for row in list_response_versions(work.session, slot.id)}
         if not context.actor.may(Permission.ANSWERS_SEE, participant.study_id, participant.site_id):
             raise Refused("unknown_slot")
         if not versions and version is None:
@@ -163,7 +162,7 @@ def list_form_events(context: StaffContext, participant_id: int, slot_id: str) -
     with context.read() as session:
         participant = session.get_one(Participant, participant_id)
         slot = _readable(context, session, participant, slot_id)
-        corrections = list_form_corrections(session, participant_id, key_of(slot))
+        corrections = list_form_corrections(session, participant_id, slot.id)
         proposed = [rows.correction.proposed_by for rows in corrections]
         decided = [rows.decision.decided_by for rows in corrections if rows.decision]
         names = find_staff_names(session, {*proposed, *decided})

@@ -28,7 +28,6 @@ from app.storage.queries.slots import slot_facts, slot_status
 from app.storage.queries.trail.participant_history import read_language_at
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import PaperEntry, Quarantine, Response
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
@@ -76,7 +75,7 @@ def read_late_answers(
     study = session.get_one(Study, participant.study_id)
     language = read_language_at(session, participant, quarantine.received_at)
     definition = define_form(context.installation, study.code, slot, language)
-    saved = read_drafts(session, [slot_key := key_of(slot)])[slot_key].answers
+    saved = read_drafts(session, [slot_key := slot.id])[slot_key].answers
     instrument, leave_out = definition.instrument, definition.leave_out
     merged = ValidAnswers(without_unasked(instrument, {**saved, **quarantine.answers}, leave_out))
     paper = _find_sheet(session, quarantine)
@@ -115,10 +114,10 @@ def accept_late_answers(
     response = build_response(late.definition, record, origin, version=1, answers=document)
     work.session.add(Response(**response._asdict()))
     changes = [FieldChange(record_name(slot), "quarantine", None, late.quarantine.id), *_answer_changes(late)]
-    chain = participant_chain(key_of(participant))
+    chain = participant_chain(participant.id)
     work.record(AuditEvent.ANSWERS_ACCEPTED, chain, reason=reason, changes=changes)
     raise_alerts(work, late.definition.plan, slot, response)
-    publish_acts_of(context.installation, work, key_of(participant))
+    publish_acts_of(context.installation, work, participant.id)
 
 
 def _describe_origin(context: StaffContext, late: LateAnswers) -> ResponseOrigin:

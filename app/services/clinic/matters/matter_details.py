@@ -27,7 +27,6 @@ from app.storage.queries.matters.answers import ConflictingAnswers, read_conflic
 from app.storage.queries.staff import find_staff_names
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import Settlement
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
@@ -106,9 +105,9 @@ def _read_details(
 ) -> MatterDetails:
     study, site = participant.study_id, participant.site_id
     plan = get_plan(context.installation, session, study)
-    matter = find_open_matter(context, session, key_of(participant), name)
+    matter = find_open_matter(context, session, participant.id, name)
     sees = sees_arm(context.actor, plan, study, site)
-    told = sees or sees_matter(context, session, key_of(participant), name)
+    told = sees or sees_matter(context, session, participant.id, name)
     return MatterDetails(
         name=name,
         subject=participant.subject,
@@ -147,7 +146,7 @@ def _with_conflict(
     study = session.get_one(Study, participant.study_id)
     conflict = ConflictingForm(
         define_form(context.installation, study.code, slot, participant.language),
-        read_conflicting_answers(session, key_of(slot)) if details.sees_answers else (),
+        read_conflicting_answers(session, slot.id) if details.sees_answers else (),
         slot.submitted_at is not None,
     )
     return replace(details, conflict=conflict)

@@ -28,7 +28,6 @@ from app.storage.queries.slots import slot_facts
 from app.storage.queries.staff import find_staff_names
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import PaperEntry
-from app.storage.tables.columns import key_of
 
 COLLECTED_ON = "collected_on"
 """How the day is named among the things that differ."""
@@ -152,7 +151,7 @@ def _read(context: StaffContext, session: Session, participant_id: int, slot_id:
     before = select(PaperEntry).where(
         PaperEntry.slot_id == form.slot.id,
         PaperEntry.outcome == PaperOutcome.first,
-        col(PaperEntry.id) < key_of(second),
+        col(PaperEntry.id) < second.id,
     )
     first = session.exec(before.order_by(col(PaperEntry.id).desc()).limit(1)).one()
     items = find_changed_items(first.answers, second.answers)

@@ -42,7 +42,6 @@ from app.storage.queries.participants import find_enrolment_days, get_readable_s
 from app.storage.queries.slots import planned_slot, slot_facts, slot_status, window_of_slot
 from app.storage.row_changes import participant_chain
 from app.storage.tables.capture import PaperEntry
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
@@ -235,7 +234,7 @@ def _check_day(context: StaffContext, session: Session, form: PaperForm, collect
     today = local_day(context.at, form.slot.zone)
     if collected_on > today:
         raise Refused("date_in_future", field="collected_on", latest=today)
-    enrolled_on = find_enrolment_days(session, [form.participant])[key_of(form.participant)]
+    enrolled_on = find_enrolment_days(session, [form.participant])[form.participant.id]
     if collected_on < enrolled_on:
         raise Refused("before_enrolment", field="collected_on", earliest=enrolled_on)
 

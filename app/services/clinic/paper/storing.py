@@ -23,7 +23,6 @@ from app.services.core.identifiers import new_public_id
 from app.storage.queries.slots import paper_waits
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import PaperEntry
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.unit_of_work import UnitOfWork
@@ -137,9 +136,9 @@ def record_entry(
     """Store one entry of a sheet, whatever becomes of it."""
     entry = PaperEntry(
         public_id=new_public_id(),
-        participant_id=key_of(form.participant),
+        participant_id=form.participant.id,
         study_id=form.participant.study_id,
-        slot_id=key_of(form.slot),
+        slot_id=form.slot.id,
         answers=dict(checked.document),
         collected_on=checked.collected_on,
         paper=checked.paper,

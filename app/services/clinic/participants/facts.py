@@ -18,7 +18,6 @@ from app.storage.plain_rows import SlotRecord
 from app.storage.queries.contradictions import Contradiction, read_contradiction
 from app.storage.queries.participant_records import RecordLine, read_participant_records, require_value
 from app.storage.queries.participants import StoredParticipant
-from app.storage.tables.columns import key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +178,8 @@ def read_recorded_facts(
 ) -> RecordedFacts:
     """Read all facts of a participant at once; with `hides` without the dates that reveal the arm."""
     lines: dict[str, list[RecordLine]] = {}
-    counters = name_participant_counters(key_of(participant))
-    for line in read_participant_records(connection, key_of(participant), counters):
+    counters = name_participant_counters(participant.id)
+    for line in read_participant_records(connection, participant.id, counters):
         lines.setdefault(line.table, []).append(line)
     shown, me = {slot.id: slot for slot in slots}, participant_actor(participant.public_id).id
     kinds = [kind for kind in plan.anchors if not (hides and kind.arm_revealing)]

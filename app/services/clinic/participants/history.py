@@ -25,7 +25,6 @@ from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
 from app.storage.queries.slots import list_slots
 from app.storage.queries.trail.participant_history import read_history_page, read_message_slots
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 
 PAGE = 100
@@ -88,7 +87,7 @@ def get_participant_history(
         subjects = {row.seq: find_history_subject(row.event, json.loads(row.changes), order) for row in rows}
         messages = [each.message for each in subjects.values() if each.message is not None]
         slot_of_message = read_message_slots(session, messages)
-    visits = {key_of(slot): slot.visit for slot in slots}
+    visits = {slot.id: slot.visit for slot in slots}
     of_messages = {key: visits[slot] for key, slot in slot_of_message.items()}
     hides = not sees_arm(context.actor, plan, participant.study_id, participant.site_id)
     hidden = {slot.visit for slot in slots if hides and slot.arm_revealing}

@@ -25,7 +25,6 @@ from app.services.core.context import StaffContext
 from app.services.core.plans import excluded_items, get_plan_of
 from app.storage.queries.participant_answers import AnsweredForm, read_newest_forms
 from app.storage.queries.slots import is_diary_slot, list_slots, slot_status
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Slot
 
@@ -156,15 +155,15 @@ def _instrument_course(
 ) -> InstrumentCourse:
     scores = {}
     for slot in slots:
-        if key_of(slot) in forms:
+        if slot.id in forms:
             leave_out = excluded_items(library.plan(plan.id, slot.plan_version), instrument.id)
-            given = ValidAnswers(forms[key_of(slot)].answers)
+            given = ValidAnswers(forms[slot.id].answers)
             scores[slot.id] = {score.scale: score for score in score_answers(instrument, given, leave_out)}
     courses = []
     for scale in instrument.scales:
         low, high = find_algorithm(instrument.algorithm).score_range(scale)
         points = tuple(
-            _point(plan, slot, forms.get(key_of(slot)), scores.get(slot.id, {}).get(scale.code), anchors, at)
+            _point(plan, slot, forms.get(slot.id), scores.get(slot.id, {}).get(scale.code), anchors, at)
             for slot in slots
         )
         courses.append(ScaleCourse(scale, low, high, points))
@@ -225,7 +224,7 @@ def _diary_course(
             day=slot.for_day,
             entered=slot.submitted_at is not None,
             missed=slot_status(slot, context.at) is Status.missed,
-            severities=read_severities(context, plan, slot, forms.get(key_of(slot))),
+            severities=read_severities(context, plan, slot, forms.get(slot.id)),
         )
         for slot in slots
         if slot.for_day is not None

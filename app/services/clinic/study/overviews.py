@@ -8,7 +8,6 @@ from sqlmodel import col, select
 from app.domain.records.access import Permission
 from app.services.core.context import StaffContext
 from app.services.setup.packs import PackStatus, list_pack_statuses
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Site, Study
 
@@ -67,7 +66,7 @@ def list_instruments(context: StaffContext) -> tuple[InstrumentUse, ...]:
     library = context.installation.library
     with context.read() as session:
         rows = session.exec(select(Study).where(col(Study.id).in_(reached)).order_by(Study.code)).all()
-        named = [(key_of(row), row.code, row.plan_version) for row in rows]
+        named = [(row.id, row.code, row.plan_version) for row in rows]
     plans = [library.plan(code, version) for _key, code, version in named]
     packs = [
         each

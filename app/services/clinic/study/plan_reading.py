@@ -11,7 +11,6 @@ from app.domain.refusal import Refused
 from app.services.clinic.staff_sites import list_staff_sites
 from app.services.core.context import StaffContext
 from app.services.people.managed_people import get_permitted_study
-from app.storage.tables.columns import key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def read_plans(context: StaffContext, study: str) -> ReadablePlans:
     with context.read() as session:
         row = get_permitted_study(session, context.actor, study, Permission.PLAN_SEE)
         sites = list_staff_sites(session.connection(), context.actor, Permission.PLAN_SEE)
-        study_id, current = key_of(row), row.plan_version
+        study_id, current = row.id, row.plan_version
     plans = sorted(
         (plan for (name, _version), plan in context.installation.library.plans.items() if name == study),
         key=lambda plan: [int(part) for part in plan.version.split(".")],

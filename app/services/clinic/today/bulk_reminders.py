@@ -12,7 +12,6 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.reminders.staff_reminder import queue_staff_reminder
 from app.storage.queries.participants import select_readable
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 
 MOST = 100
@@ -50,7 +49,7 @@ def remind_participants(context: StaffContext, chosen: Mapping[str, str]) -> Bul
     with context.read() as session:
         statement = select_readable(context.actor, Permission.REMINDER_SEND)
         named = statement.where(col(Participant.public_id).in_(chosen)).order_by(col(Participant.subject))
-        people = [(key_of(row), row.public_id, row.subject) for row in session.exec(named)]
+        people = [(row.id, row.public_id, row.subject) for row in session.exec(named)]
     if len(people) < len(chosen):
         raise Refused("unknown_participant")
     unsent = []

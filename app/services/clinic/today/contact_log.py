@@ -15,7 +15,6 @@ from app.services.accounts.contacts import ContactDetails, get_masked_contact
 from app.services.core.context import StaffContext
 from app.storage.queries.staff import find_staff_names
 from app.storage.row_changes import participant_chain
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import ContactEntry, Participant, TeamRequest
 
 
@@ -146,7 +145,7 @@ def read_contact_log(session: Session, participant_id: int) -> tuple[LoggedConta
     return fold_contacts(
         (
             LoggedContact(
-                entry_id=key_of(row),
+                entry_id=row.id,
                 outcome=row.outcome.value,
                 note=row.note or "",
                 next_try_on=row.next_try_on,

@@ -16,7 +16,6 @@ from app.services.core.throttling import find_throttled_participants
 from app.storage.queries.participants import StoredParticipant
 from app.storage.queries.today.people import read_work
 from app.storage.queries.today.rows import TodaySearch
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 
 
@@ -51,7 +50,7 @@ def _find_work(context: StaffContext, session: Session, participant: Participant
     hides_arm = not sees_arm(context.actor, plan, participant.study_id, participant.site_id)
     plans = (plan, *list_plans(context.installation, session, participant.study_id))
     connection = session.connection()
-    locked = key_of(participant) in find_throttled_participants(connection, context.at)
+    locked = participant.id in find_throttled_participants(connection, context.at)
     return read_participant_work(context, connection, participant, plans, hides_arm, locked)
 
 
@@ -70,7 +69,7 @@ def read_participant_work(
     """
     if participant.exit_kind is not None:
         return ParticipantWork((), None)
-    key = key_of(participant)
+    key = participant.id
     search = TodaySearch(
         study_id=participant.study_id,
         plan=plans[0],

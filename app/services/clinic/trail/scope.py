@@ -15,7 +15,6 @@ from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
 from app.storage.queries.participants import get_study, select_readable
 from app.storage.queries.trail.entry_rows import TrailSelection, list_study_staff
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 
 KINDS_OF_ACTORS = (ActorKind.PARTICIPANT, ActorKind.EDC, ActorKind.SYSTEM)
@@ -95,7 +94,7 @@ def open_trail_scope(session: Session, context: StaffContext, chosen: TrailFilte
     if chosen.first and chosen.last and chosen.last < chosen.first:
         raise Refused("days_reversed", field="to")
     study = get_study(session, chosen.study)
-    study_id = key_of(study)
+    study_id = study.id
     plans = reached[0].list_plans(context.installation.library)
     participant = _find_participant(session, context, study_id, chosen.participant)
     whole = (study_id, None) in context.actor.reach(Permission.TRAIL_SEE)
@@ -146,7 +145,7 @@ def _participant_key(participant: Participant | None, sites: tuple[int, ...] | N
     """The key of the chosen participant; nobody's where they are not at the chosen site."""
     if participant is None:
         return None
-    return key_of(participant) if sites is None or participant.site_id in sites else _NOBODY
+    return participant.id if sites is None or participant.site_id in sites else _NOBODY
 
 
 def _find_participant(

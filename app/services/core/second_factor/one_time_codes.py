@@ -20,7 +20,6 @@ from app.domain.typed_text import narrow_text
 from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
 from app.storage.row_changes import INSTALLATION_CHAIN
-from app.storage.tables.columns import key_of
 from app.storage.tables.staff import RecoveryCode, Staff, UsedCode
 from app.storage.unit_of_work import UnitOfWork
 
@@ -68,9 +67,9 @@ def recognise_code(
     if len(typed) != RECOVERY_DIGITS:
         step = find_step(installation.secret_box.decrypt(staff.totp_sealed), typed, at)
         return None if step is None else RecognisedCode(step=step)
-    digest = _digest(installation.secret_box, key_of(staff), typed)
+    digest = _digest(installation.secret_box, staff.id, typed)
     with installation.read() as session:
-        row = session.exec(_unused(key_of(staff)).where(RecoveryCode.code_hash == digest)).first()
+        row = session.exec(_unused(staff.id).where(RecoveryCode.code_hash == digest)).first()
         return None if row is None else RecognisedCode(recovery_id=row.id)
 
 

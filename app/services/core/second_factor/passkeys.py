@@ -46,7 +46,6 @@ from app.services.core.second_factor.challenges import (
 )
 from app.services.core.secrets import SecretBox
 from app.storage.row_changes import INSTALLATION_CHAIN
-from app.storage.tables.columns import key_of
 from app.storage.tables.staff import Passkey, Staff
 from app.storage.unit_of_work import UnitOfWork
 
@@ -83,20 +82,20 @@ def recognise_passkey(
     site = find_passkey_site(installation.public_url)
     if site is None or not staff.totp_sealed:
         return None
-    terms = ChallengeTerms(ChallengePurpose.SHOW, key_of(staff), signed.session)
+    terms = ChallengeTerms(ChallengePurpose.SHOW, staff.id, signed.session)
     try:
         credential = parse_authentication_credential_json(signed.credential)
         challenge = parse_client_data_json(credential.response.client_data_json).challenge
         asked_at = read_challenge(installation.secret_box, terms, challenge, at)
         named = bytes_to_base64url(credential.raw_id)
         with installation.read() as session:
-            row = session.exec(_usable(key_of(staff)).where(Passkey.credential_id == named)).first()
+            row = session.exec(_usable(staff.id).where(Passkey.credential_id == named)).first()
         if row is None or asked_at is None or not _is_own(installation.secret_box, staff, credential):
             return None
         shown = _verify(site, row, credential, challenge)
     except MALFORMED:
         return None
-    use = PasskeyUse(key_of(row), shown.new_sign_count, asked_at)
+    use = PasskeyUse(row.id, shown.new_sign_count, asked_at)
     if _is_used(row, use, at):
         return None
     if not _has_grown(row, use):
@@ -216,7 +215,7 @@ def _verify(
 def _is_own(box: SecretBox, staff: Staff, credential: AuthenticationCredential) -> bool:
     """Whether the authenticator names no account, or this one."""
     named = credential.response.user_handle
-    return not named or named == make_user_handle(box, key_of(staff))
+    return not named or named == make_user_handle(box, staff.id)
 
 
 def _is_used(row: Passkey, use: PasskeyUse, at: datetime) -> bool:
@@ -235,7 +234,7 @@ def _has_grown(row: Passkey, use: PasskeyUse) -> bool:
 
 def _stop(installation: Installation, staff: Staff, row: Passkey, at: datetime) -> None:
     """Stop a passkey of which there may be a copy; whoever is beside it in the trail is its owner."""
-    with installation.work(staff_actor(key_of(staff)), at) as work:
+    with installation.work(staff_actor(staff.id), at) as work:
         work.lock(INSTALLATION_CHAIN)
-        work.session.get_one(Passkey, key_of(row)).stopped_at = at
+        work.session.get_one(Passkey, row.id).stopped_at = at
         work.record(AuditEvent.PASSKEY_STOPPED, INSTALLATION_CHAIN)

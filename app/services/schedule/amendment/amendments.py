@@ -28,7 +28,6 @@ from app.storage.queries.participants import get_study
 from app.storage.queries.slots import list_slot_records, list_slots
 from app.storage.row_changes import participant_chain, study_chain
 from app.storage.tables.capture import PaperEntry
-from app.storage.tables.columns import key_of
 from app.storage.tables.participants import Participant
 from app.storage.tables.studies import PlanAmendment
 
@@ -86,14 +85,14 @@ def open_amendment(context: StaffContext, study: str, version: str) -> Amendment
     """
     with context.read() as session:
         row = get_study(session, study)
-        followed = list_plans(context.installation, session, key_of(row))
+        followed = list_plans(context.installation, session, row.id)
         present, plan = followed[0], context.installation.library.plan(study, version)
-        waiting = _list_waiting(session, key_of(row), version)
+        waiting = _list_waiting(session, row.id, version)
         begun = present.version == version
         if waiting or not begun:
             check_version(context, row, present, plan)
-            check_fits(session, key_of(row), followed, plan)
-    return Amendment(key_of(row), plan, present.version, begun, waiting)
+            check_fits(session, row.id, followed, plan)
+    return Amendment(row.id, plan, present.version, begun, waiting)
 
 
 def preview_moves(context: StaffContext, amendment: Amendment) -> Iterator[ParticipantMove]:
@@ -161,7 +160,7 @@ def follow_amendment(
 def _propose(
     context: StaffContext, session: Session, amendment: Amendment, participant: Participant
 ) -> ScheduleProposal:
-    key = key_of(participant)
+    key = participant.id
     slots, anchors = list_slot_records(session, key), current_anchors(session, key)
     entered = session.exec(select(PaperEntry.slot_id).where(PaperEntry.participant_id == key)).all()
     library = context.installation.library
@@ -182,4 +181,4 @@ def _list_waiting(session: Session, study_id: int, version: str) -> tuple[int, .
     waiting = select(Participant.id).where(
         Participant.study_id == study_id, Participant.plan_version != version
     )
-    return tuple(key for key in session.exec(waiting.order_by(col(Participant.id))) if key is not None)
+    return tuple(session.exec(waiting.order_by(col(Participant.id))))

@@ -11,7 +11,6 @@ from sqlmodel import Session, col
 from app.domain.records.audit import AuditEvent
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.audit import AuditEntry
-from app.storage.tables.columns import key_of
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
@@ -71,7 +70,7 @@ def read_missed_reasons(session: Session, slot: Slot) -> Sequence[sa.Row[Any]]:
 def read_language_at(session: Session, participant: Participant, at: datetime) -> str:
     """The participant's language at a moment: the one from which the first change since then led away."""
     entries = sa.select(col(AuditEntry.changes)).where(
-        col(AuditEntry.chain) == participant_chain(key_of(participant)),
+        col(AuditEntry.chain) == participant_chain(participant.id),
         col(AuditEntry.at) > at,
         col(AuditEntry.changes).contains('"field":"language"', autoescape=True),
     )
