@@ -16,6 +16,7 @@ from app.definitions.reading import read_definition, read_definition_bytes
 from app.domain.datasets.terms import InstrumentTerms, parse_terms
 from app.domain.instruments.definition import Condition, Instrument
 from app.domain.instruments.parsing import parse_instrument
+from app.domain.instruments.scoring.thresholds import ThresholdSet, parse_thresholds
 from app.domain.instruments.text import InstrumentText, Wording, parse_text
 from app.domain.plans.parsing import parse_plan
 from app.domain.plans.plan import Plan, PlannedInstrument
@@ -30,7 +31,7 @@ class Library:
     """Every instrument, text and plan of an installation, by id and version.
 
     `texts` are the newest editions of the words, `editions` all by their digests. `terms` are the codes and
-    names by which instruments stand in datasets.
+    names by which instruments stand in datasets. `thresholds` are by instrument and name.
     """
 
     root: Path
@@ -39,6 +40,7 @@ class Library:
     plans: Mapping[tuple[str, str], Plan]
     terms: Mapping[tuple[str, str], InstrumentTerms] = field(default_factory=dict)
     editions: Mapping[str, InstrumentText] = field(default_factory=dict)
+    thresholds: Mapping[tuple[str, str], ThresholdSet] = field(default_factory=dict)
 
     def instrument(self, name: str, version: str) -> Instrument:
         """The instrument; raises Refused("unknown_instrument") naming those there are."""
@@ -62,6 +64,12 @@ class Library:
         except KeyError:
             known = ", ".join(f"{name}@{version}" for name, version in sorted(self.plans))
             raise Refused("unknown_plan", plan=f"{study}@{version}", allowed=known) from None
+
+    def thresholds_of(self, plan: Plan) -> Mapping[str, ThresholdSet]:
+        """The thresholds that the plan names, by instrument."""
+        return {
+            used.id: self.thresholds[used.id, used.thresholds] for used in plan.instruments if used.thresholds
+        }
 
     def list_demonstrated(self) -> tuple[str, ...]:
         """The names of licensed instruments whose words here are our own, for the demonstration alone."""
@@ -90,6 +98,7 @@ def load_library(root: Path, languages: Collection[str]) -> Library:
         instruments[instrument.id, instrument.version] = instrument
         for text in _texts(root, path.parent, instrument):
             texts[instrument.id, instrument.version, text.lang] = editions[text.sha256] = text
+    thresholds = _thresholds(root, instruments)
     plans: dict[tuple[str, str], tuple[Plan, str]] = {}
     for path in sorted(root.glob("plans/*/*.toml")):
         plan = parse_plan(read_definition(path, _name(root, path)), _name(root, path))
@@ -98,11 +107,12 @@ def load_library(root: Path, languages: Collection[str]) -> Library:
         _check_languages(plan, _name(root, path), languages, texts)
         plan = replace(plan, instruments=used)
         check_alert_rules(plan, _name(root, path), instruments)
+        _check_thresholds(plan, _name(root, path), thresholds)
         plans[plan.id, plan.version] = plan, _name(root, path)
     terms = _terms(root, instruments)
     check_dataset_codes(plans, instruments, terms)
     read = {key: plan for key, (plan, _file) in plans.items()}
-    return Library(root, instruments, texts, read, terms, editions)
+    return Library(root, instruments, texts, read, terms, editions, thresholds)
 
 
 def _terms(
@@ -119,6 +129,27 @@ def _terms(
         found.check_codes(instrument, file)
         terms[key] = found
     return terms
+
+
+def _thresholds(
+    root: Path, instruments: Mapping[tuple[str, str], Instrument]
+) -> Mapping[tuple[str, str], ThresholdSet]:
+    """The thresholds of every file, by the instrument that its folder names and its own name."""
+    thresholds: dict[tuple[str, str], ThresholdSet] = {}
+    for path in sorted(root.glob("thresholds/*/*.toml")):
+        file, instrument = _name(root, path), path.parent.name
+        versions = [each for (name, _version), each in instruments.items() if name == instrument]
+        if not versions:
+            raise BadDefinition(file, WHOLE_FILE, instrument, "a folder named after an instrument")
+        thresholds[instrument, path.stem] = parse_thresholds(read_definition(path, file), file, versions)
+    return thresholds
+
+
+def _check_thresholds(plan: Plan, file: str, thresholds: Mapping[tuple[str, str], ThresholdSet]) -> None:
+    for used in plan.instruments:
+        if used.thresholds and (used.id, used.thresholds) not in thresholds:
+            known = ", ".join(sorted(name for key, name in thresholds if key == used.id)) or "none"
+            raise BadDefinition(file, "thresholds", used.thresholds, f"a set for {used.id}: {known}")
 
 
 def file_digests(root: Path) -> dict[str, str]:

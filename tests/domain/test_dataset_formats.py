@@ -30,7 +30,7 @@ from app.domain.instruments.definition import Direction
 from app.domain.instruments.parsing import LONGEST_TEXT as LONGEST_ANSWER
 from app.domain.instruments.scoring.registry import ALGORITHM_NAMES
 from app.domain.instruments.scoring.score import ScoreStatus
-from app.domain.instruments.scoring.thresholds import THRESHOLD_SETS
+from app.domain.instruments.scoring.thresholds import MOST_SOURCE
 from app.domain.people.names import MOST_CODE, MOST_SUBJECT
 from app.domain.plans.parsing import LONGEST_WORD
 from app.domain.plans.plan import MissedReason, Owner
@@ -202,7 +202,7 @@ TEXTS: dict[str, Iterable[object]] = {
     "HELPBY": HelpedBy,
     "ALGOR": ALGORITHM_NAMES,
     "BETTER": Direction,
-    "CRIT1": [f"{'S' * 8} > 100 ({each.source})" for each in THRESHOLD_SETS.values()],
+    "CRIT1": [f"{'S' * 8} > {10**5} ({'s' * MOST_SOURCE})"],
     "INSTR ITEM": ["i" * 32],
     "INSTRVER": ["1" * 20],
     "TXTSHA": ["0" * 64],

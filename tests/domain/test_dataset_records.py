@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -17,6 +18,7 @@ from app.domain.datasets.study import DatasetStudy, study_day
 from app.domain.datasets.subjects import build_dm, build_ds, build_sv, missing_reason
 from app.domain.datasets.tables import Row
 from app.domain.datasets.terms import parse_terms, plain_terms
+from app.domain.instruments.scoring.thresholds import ThresholdSet
 from app.domain.plans.plan import Anchoring
 from app.domain.refusal import BadDefinition
 from app.services.datasets.recheck import precedes_start
@@ -112,8 +114,10 @@ def test_a_form_is_dated_as_its_window_was_judged() -> None:
 
 @pytest.mark.req("REP-06")
 def test_a_threshold_is_one_that_the_plan_names() -> None:
-    used = tuple(replace(each, thresholds="giesinger-2020") for each in SHIPPED.instruments)
-    study = replace(STUDY, plan=replace(SHIPPED, instruments=used))
+    published = ThresholdSet(
+        "Giesinger JM et al. J Clin Epidemiol 2020;118:1-8", {"PF": Fraction(83), "FA": Fraction(39)}
+    )
+    study = replace(STUDY, thresholds={"qlq-c30": published})
     grace = event("f-W36", 3, slot=slot("W36", "open", "2026-11-30", begun_at="2026-11-30T10:00:00.000Z"))
     ahead = event("f-W48", 3, slot=slot("W48", "open", "2027-02-01"))
     missed = event("f-W12", 3, slot=slot("W12", "missed", "2026-05-27"))

@@ -249,19 +249,17 @@ def test_a_plan_says_what_its_dates_exemptions_and_forms_are_called() -> None:
     assert hash(plan) == hash(small(head=head))
 
 
-def test_a_plan_may_name_thresholds_of_the_very_instrument() -> None:
-    assert SHIPPED.thresholds_of("qlq-c30") == SHIPPED.thresholds_of("none") == ""
+def test_a_plan_may_name_a_set_of_thresholds() -> None:
+    assert {used.thresholds for used in SHIPPED.instruments} == {""}
     rule = SHIPPED.baseline_rule
     assert rule is not None
     assert (rule.code, rule.closes_with) == ("BL", "randomisation")
     named = SHIPPED_TEXT.replace('id = "qlq-c30"\n', 'id = "qlq-c30"\nthresholds = "giesinger-2020"\n', 1)
-    assert parse_plan(named, "plan.toml").thresholds_of("qlq-c30") == "giesinger-2020"
-    other = SHIPPED_TEXT.replace(
-        'id = "symptom-diary"\n', 'id = "symptom-diary"\nthresholds = "giesinger-2020"\n', 1
-    )
+    plan = parse_plan(named, "plan.toml")
+    assert {used.id: used.thresholds for used in plan.instruments}["qlq-c30"] == "giesinger-2020"
     with pytest.raises(BadDefinition) as refused:
-        parse_plan(other, "plan.toml")
-    assert "instruments[1].thresholds" in str(refused.value)
+        parse_plan(named.replace("giesinger-2020", "Giesinger 2020"), "plan.toml")
+    assert refused.value.key == "instruments[0].thresholds"
 
 
 @pytest.mark.parametrize(

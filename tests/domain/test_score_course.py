@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from app.domain.instruments.definition import Direction
 from app.domain.instruments.scoring.course import CoursePoint, ScaleCourse, mean_of_weeks, round_score
 from app.domain.instruments.scoring.score import Score, ScoreStatus
-from app.domain.instruments.scoring.thresholds import THRESHOLD_SETS
-from tests.domain.questionnaires import shipped
+from app.domain.instruments.scoring.thresholds import parse_thresholds
+from app.domain.refusal import BadDefinition
+from tests.domain.questionnaires import QUESTIONNAIRES, shipped
 
 DAY = date(2026, 3, 2)
 QLQ = shipped("qlq-c30/3.0")
+GIESINGER_TEXT = (QUESTIONNAIRES / "thresholds/qlq-c30/giesinger-2020.toml").read_text("utf-8")
+GIESINGER = parse_thresholds(GIESINGER_TEXT, "giesinger-2020.toml", [QLQ])
 PF = next(scale for scale in QLQ.scales if scale.code == "PF")
 
 
@@ -83,19 +86,35 @@ def test_weeks_without_an_entry_have_no_mean() -> None:
 
 
 def test_thresholds_name_their_source_and_scales_that_exist() -> None:
-    published = THRESHOLD_SETS["giesinger-2020"]
     scales = {scale.code: scale for scale in QLQ.scales}
-    assert set(published.limits) <= set(scales)
-    assert "2020" in published.source
-    assert published.find_limit(scales["PF"]) == (Fraction(83), False)
-    assert published.find_limit(scales["FA"]) == (Fraction(39), True)
-    assert published.find_limit(scales["QL"]) is None
-    assert published.find_limit(scales["SUM"]) is None
+    assert set(GIESINGER.limits) <= set(scales)
+    assert "2020" in GIESINGER.source
+    assert GIESINGER.find_limit(scales["PF"]) == (Fraction(83), False)
+    assert GIESINGER.find_limit(scales["FA"]) == (Fraction(39), True)
+    assert GIESINGER.find_limit(scales["QL"]) is None
+    assert GIESINGER.find_limit(scales["SUM"]) is None
 
 
-@pytest.mark.parametrize("name", THRESHOLD_SETS)
-def test_beyond_is_always_the_worse_side(name: str) -> None:
-    published = THRESHOLD_SETS[name]
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("PF = 83", "XX = 83", "limits.XX"),
+        ("PF = 83", "PF = 101", "limits.PF"),
+        ("PF = 83", "PF = 82.5", "limits.PF"),
+        ("PF = 83", 'PF = 83\nnote = "none"', "limits.note"),
+        ("Giesinger JM", "吉辛格", "source"),
+        ("Giesinger JM", "Giesinger Johannes M and others", "source"),
+        ("[limits]", "[limit]", "limits"),
+        ("source", "sauce", "source"),
+    ],
+)
+def test_thresholds_that_cannot_be_meant_are_refused(old: str, new: str, key: str) -> None:
+    with pytest.raises(BadDefinition) as refused:
+        parse_thresholds(GIESINGER_TEXT.replace(old, new, 1), "file.toml", [QLQ])
+    assert refused.value.key == key
+
+
+def test_beyond_is_always_the_worse_side() -> None:
     for scale in QLQ.scales:
-        limit = published.find_limit(scale)
+        limit = GIESINGER.find_limit(scale)
         assert limit is None or limit[1] is (scale.better is Direction.LOWER)

@@ -197,6 +197,31 @@ def test_words_have_editions_and_answers_keep_theirs(root: Path) -> None:
         (folder / name).rename(folder / "text.en.2.toml")
 
 
+def test_a_plan_names_thresholds_that_its_instrument_has(root: Path) -> None:
+    unlock(root)
+    plan = root / "plans/sbrt-nsclc/1.0.toml"
+    text = plan.read_text("utf-8")
+    named = 'id = "qlq-c30"\nthresholds = "giesinger-2020"\n'
+    plan.write_text(text.replace('id = "qlq-c30"\n', named, 1), "utf-8")
+    read = load(root)
+    thresholds = read.thresholds_of(read.plan("sbrt-nsclc", "1.0"))
+    assert {name: each.limits["PF"] for name, each in thresholds.items()} == {"qlq-c30": 83}
+    assert read.thresholds_of(read.plan("symptoms-at-home", "1.0")) == {}
+    plan.write_text(
+        text.replace('id = "symptom-diary"\n', named.replace("qlq-c30", "symptom-diary"), 1), "utf-8"
+    )
+    with pytest.raises(BadDefinition, match="a set for symptom-diary: none") as refused:
+        load(root)
+    assert refused.value.key == "thresholds"
+
+
+def test_thresholds_stand_in_the_folder_of_their_instrument(root: Path) -> None:
+    unlock(root)
+    (root / "thresholds/qlq-c30").rename(root / "thresholds/qlq-c31")
+    with pytest.raises(BadDefinition, match="a folder named after an instrument"):
+        load(root)
+
+
 def asks(root: Path, keys: str) -> Library:
     """The library with a published plan that says these keys of the diary."""
     unlock(root)

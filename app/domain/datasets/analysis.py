@@ -12,7 +12,7 @@ from app.domain.datasets.study import DatasetStudy, study_day
 from app.domain.datasets.subjects import missing_reason, randomised_on
 from app.domain.datasets.tables import DatasetTable, Row, describe_columns
 from app.domain.instruments.definition import Instrument, Scale
-from app.domain.instruments.scoring.thresholds import THRESHOLD_SETS, ThresholdSet
+from app.domain.instruments.scoring.thresholds import ThresholdSet
 from app.domain.plans.plan import Anchoring
 from app.domain.plans.schedule import AnchorDate, PlannedSlot, plan_slots
 from app.domain.plans.status import ExitKind
@@ -171,7 +171,7 @@ def _scale(
 ) -> Iterator[Row]:
     terms = study.terms_of(instrument)
     baseline = _find_baseline(study, history, scale, forms)
-    limits = THRESHOLD_SETS.get(study.plan.thresholds_of(instrument.id))
+    limits = study.thresholds.get(instrument.id)
     common = {
         "STUDYID": study.study,
         "USUBJID": study.subject_id(history),

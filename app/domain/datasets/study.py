@@ -8,6 +8,7 @@ from decimal import Decimal
 from app.domain.datasets.history import ExitFact, FormFact, SubjectHistory
 from app.domain.datasets.terms import InstrumentTerms, plain_terms
 from app.domain.instruments.definition import Instrument
+from app.domain.instruments.scoring.thresholds import ThresholdSet
 from app.domain.plans.plan import RANDOMISATION, Plan, VisitRule
 from app.domain.report.completeness import EXITS, FormFacts, RuleSet
 from app.domain.report.spreads import visit_order
@@ -21,8 +22,9 @@ class DatasetStudy:
     """A study as of a cut: `at` is the cut's instant, `through` its number of the feed.
 
     `earlier` are the versions of the plan that the study followed before, the newest first: forms of each
-    exist. `numbers` are those of visits and diary days by code, `rules` those of the visits that a version
-    expects; those that only an earlier one has come behind those of the plan.
+    exist. `thresholds` are those that the plan names, by instrument. `numbers` are those of visits and diary
+    days by code, `rules` those of the visits that a version expects; those that only an earlier one has come
+    behind those of the plan.
     """
 
     study: str
@@ -32,6 +34,7 @@ class DatasetStudy:
     plan: Plan
     find_instrument: Callable[[str, str], Instrument]
     terms: Mapping[tuple[str, str], InstrumentTerms] = field(default_factory=dict)
+    thresholds: Mapping[str, ThresholdSet] = field(default_factory=dict)
     sees_arm: bool = True
     earlier: tuple[Plan, ...] = ()
     numbers: Mapping[str, Decimal] = field(init=False, repr=False, compare=False)

@@ -10,7 +10,6 @@ from typing import TypedDict
 
 from app.domain.alerts.rules import AlertRule
 from app.domain.instruments.definition import Comparison, Condition
-from app.domain.instruments.scoring.thresholds import THRESHOLD_SETS
 from app.domain.people.names import check_phone
 from app.domain.plans.checks import check_plan
 from app.domain.plans.plan import (
@@ -297,9 +296,8 @@ def _instrument(at: TomlSection, languages: tuple[str, ...]) -> PlannedInstrumen
 
 
 def _thresholds(at: TomlSection) -> str:
-    """The name of a published set for the very instrument; "" where the plan names none."""
-    fitting = [name for name, each in THRESHOLD_SETS.items() if each.instrument == at.text("id")]
-    return at.choice("thresholds", fitting, default="")
+    """The name of a set of the instrument's, which the library checks; "" where the plan names none."""
+    return _word(at, "thresholds", r"[a-z][a-z0-9-]*") if at.has("thresholds") else ""
 
 
 def _mark(at: TomlSection) -> Condition:

@@ -383,10 +383,6 @@ class Plan:
         """What staff call an exemption in this language."""
         return self.exemption_labels.get(code, {}).get(language) or label_from_code(code)
 
-    def thresholds_of(self, instrument: str) -> str:
-        """The set of thresholds that plots of this instrument show; "" for none."""
-        return next((used.thresholds for used in self.instruments if used.id == instrument), "")
-
     @property
     def baseline_rule(self) -> VisitRule | None:
         """The visit whose last form before an anchor is the baseline: it closes with that anchor."""

@@ -44,15 +44,17 @@ def describe_dataset_study(installation: Installation, cut: NamedCut, sees_arm: 
     library = installation.library
     with installation.read() as session:
         versions = list_plan_versions(session, cut.study_id, until=cut.plan_version)
+    plan = library.plan(cut.study, cut.plan_version)
     return DatasetStudy(
         study=cut.study,
         cut=cut.name,
         through=cut.through,
         at=cut.at,
-        plan=library.plan(cut.study, cut.plan_version),
+        plan=plan,
         earlier=tuple(library.plan(cut.study, version) for version in versions[1:]),
         find_instrument=library.instrument,
         terms=library.terms,
+        thresholds=library.thresholds_of(plan),
         sees_arm=sees_arm,
     )
 

@@ -1,17 +1,21 @@
 """Published thresholds of scores, each with its source; a study's plan says whether they are shown."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from app.domain.instruments.definition import Direction, Scale
+from app.domain.instruments.definition import Direction, Instrument, Scale
+from app.domain.instruments.scoring.registry import find_algorithm
+from app.domain.toml_section import TomlSection, read_toml
+
+MOST_SOURCE = 60
+"""Characters of a source: the analysis dataset has one column for scale, limit and source."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThresholdSet:
     """The thresholds of one publication for one instrument, by scale."""
 
-    instrument: str
     source: str
     limits: Mapping[str, Fraction]
 
@@ -21,17 +25,29 @@ class ThresholdSet:
         return None if limit is None else (limit, scale.better is Direction.LOWER)
 
 
-def _limits(words: str) -> Mapping[str, Fraction]:
-    return {code: Fraction(number) for code, number in (word.split(":") for word in words.split())}
+def parse_thresholds(toml: str, file: str, versions: Collection[Instrument]) -> ThresholdSet:
+    """The thresholds that a TOML text states for an instrument of these versions. Raises BadDefinition."""
+    root = read_toml(toml, file)
+    source = root.line("source")
+    if len(source) > MOST_SOURCE or not source.isascii():
+        root.refuse("source", source, f"at most {MOST_SOURCE} characters of ASCII")
+    limits = root.section("limits")
+    ranges = _score_ranges(versions)
+    thresholds = ThresholdSet(source, {code: _limit(limits, code, ranges) for code in limits.names()})
+    root.done()
+    return thresholds
 
 
-THRESHOLD_SETS: Mapping[str, ThresholdSet] = {
-    "giesinger-2020": ThresholdSet(
-        "qlq-c30",
-        "Giesinger JM et al. J Clin Epidemiol 2020;118:1-8",
-        _limits(
-            "PF:83 RF:58 SF:58 EF:71 CF:75 FA:39 PA:25 NV:8 SL:50 DY:17 AP:50 CO:50 DI:17 FI:17",
-        ),
-    ),
-}
-"""By the name that a plan gives; there is none for QL and SUM."""
+def _limit(limits: TomlSection, code: str, ranges: Mapping[str, tuple[int, int]]) -> Fraction:
+    if code not in ranges:
+        limits.refuse(code, code, "a scale of the instrument: " + ", ".join(ranges))
+    return Fraction(limits.integer(code, *ranges[code]))
+
+
+def _score_ranges(versions: Collection[Instrument]) -> Mapping[str, tuple[int, int]]:
+    """From where to where the score of each scale goes, by its code."""
+    return {
+        scale.code: find_algorithm(version.algorithm).score_range(scale)
+        for version in versions
+        for scale in version.scales
+    }

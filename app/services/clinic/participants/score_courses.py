@@ -15,7 +15,7 @@ from app.domain.instruments.responses import ValidAnswers
 from app.domain.instruments.scoring.course import CoursePoint, ScaleCourse
 from app.domain.instruments.scoring.registry import find_algorithm, score_answers
 from app.domain.instruments.scoring.score import Score
-from app.domain.instruments.scoring.thresholds import THRESHOLD_SETS, ThresholdSet
+from app.domain.instruments.scoring.thresholds import ThresholdSet
 from app.domain.instruments.severity import Severity, has_severity, list_severities
 from app.domain.plans.plan import Plan
 from app.domain.plans.status import Status
@@ -167,8 +167,7 @@ def _instrument_course(
             for slot in slots
         )
         courses.append(ScaleCourse(scale, low, high, points))
-    thresholds = THRESHOLD_SETS.get(plan.thresholds_of(instrument.id))
-    return InstrumentCourse(instrument, tuple(courses), thresholds)
+    return InstrumentCourse(instrument, tuple(courses), library.thresholds_of(plan).get(instrument.id))
 
 
 def _point(
