@@ -63,6 +63,10 @@ class Library:
             known = ", ".join(f"{name}@{version}" for name, version in sorted(self.plans))
             raise Refused("unknown_plan", plan=f"{study}@{version}", allowed=known) from None
 
+    def study_zone(self, study: str, version: str) -> str:
+        """The time zone of a study under this version of its plan. Raises as `plan`."""
+        return self.plan(study, version).zone
+
     def list_demonstrated(self) -> tuple[str, ...]:
         """The names of licensed instruments whose words here are our own, for the demonstration alone."""
         ours = {
