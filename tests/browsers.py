@@ -163,7 +163,7 @@ def fresh_page_key(app: FastAPI, cookies: Mapping[str, str], participant: str | 
                 about = select(Participant.id).where(Participant.public_id == participant)
                 row = session.connection().execute(about).scalar() if participant else None
                 seen = read_newest_entry(session.connection(), row) if row else None
-                actor_id = authenticate_staff(session.connection(), staff, at).actor.id
+                actor_id = authenticate_staff(installation, session.connection(), staff, at).actor.id
                 return str(new_page_key(installation, actor_id, at, seen))
             person = authenticate(installation, session, device, at)
         except Refused:

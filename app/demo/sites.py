@@ -10,8 +10,8 @@ PASSWORD = "demonstration-only"  # noqa: S105 - everybody may know it: it opens 
 STUDY, PLAN = "sbrt-nsclc", "1.1"
 HOME_STUDY, HOME_PLAN = "symptoms-at-home", "1.0"
 ZONE = "Asia/Shanghai"
-_HOURS = "08:00-17:00"
-WEEK_HOURS = dict.fromkeys(WEEKDAYS[:5], _HOURS) | {"sat": "09:00-12:00"}
+_HOURS = "08:00-11:30 / 13:30-17:00"
+WEEK_HOURS = dict.fromkeys(WEEKDAYS[:5], "08:00-11:30, 13:30-17:00") | {"sat": "09:00-12:00"}
 ADMINISTRATOR = "admin@daybook.example"
 
 SITES = (

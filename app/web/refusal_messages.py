@@ -295,6 +295,8 @@ MESSAGES: Mapping[str, RefusalMessage] = {
 
 COMMA = N_(", ")
 """What stands between the parts of a list."""
+AND = N_(" and ")
+"""What stands between two parts of one member of a list."""
 UNKNOWN_MESSAGE = conflict(N_("This can't be done."))
 
 

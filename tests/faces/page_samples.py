@@ -52,7 +52,7 @@ TAGS = {"en": "en", "zh_CN": "zh-Hans", "ar": "ar"}
 QLQ, DIARY, LISTED = ("qlq-c30", "3.0"), ("symptom-diary", "1.0"), ("symptom-diary", "1.1")
 MARK = Markup('<b><svg width="20" height="20" role="img" aria-label="★"><path d="M0 0h9v9z"/></svg></b>')
 DAY = "Friday 27 November 2026"
-WEEK = (DaySpan("mon", "fri", "08:00-17:00"), DaySpan("sun", "sun", "09:00-12:00"))
+WEEK = (DaySpan("mon", "fri", "08:00-11:30, 13:30-17:00"), DaySpan("sun", "sun", "09:00-12:00"))
 REACHED = SiteHelp("08:00–17:00", WEEK, "120")
 
 

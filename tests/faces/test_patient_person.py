@@ -253,13 +253,13 @@ def test_answers_are_read_only_where_the_plan_shows_them(open_book: Phone) -> No
 
 def test_help_says_the_hours_by_day_and_the_number_for_emergencies(app: FastAPI, phone: Phone) -> None:
     context = StaffContext(phone.person.installation, SYSTEM, START)
-    work_days = dict.fromkeys(WEEKDAYS[:5], "08:00-17:00")
+    work_days = dict.fromkeys(WEEKDAYS[:5], "08:00-11:30, 13:30-17:00")
     details = SiteDetails("Ward", "0571-5550000", "8-17", "0571 110", work_days | {"sun": "09:00-12:00"})
     number = phone.person.site.id
     before = digest_details(get_site_details(context, number).details)
     update_site(context, number, details, before, "hours by day")
     shown = page(phone, "/help")
-    assert "Monday to Friday 08:00–17:00" in shown.text
+    assert "Monday to Friday 08:00–11:30 and 13:30–17:00" in shown.text
     assert "Sunday 09:00–12:00" in shown.text
     assert "In an emergency, or outside these hours: 0571 110" in shown.text
     assert "tel:0571110" in [a.get("href") for a in shown.all("a")]

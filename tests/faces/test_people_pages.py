@@ -218,8 +218,18 @@ def test_sites_are_opened_changed_and_closed(clinic: ClinicFixture, admin: TestC
     shown = str(page(admin, url).one("input", name="shown")["value"])
     change = {"name": "West Lake", "phone": "05", "reason": "moved", "shown": shown}
     assert admin.post(url, data=change).status_code == 422
-    assert admin.post(url, data=change | {"phone": "0571-123", "hours_mon": "8:00-17:00"}).status_code == 303
-    assert page(admin, url).one("input", name="hours_mon")["value"] == "08:00-17:00"
+    change["phone"] = "0571-123"
+    wrong = admin.post(url, data=change | {"hours_mon": "8:00-13:00, 12:30-17:00", "hours_tue": "9:00-8:00"})
+    told = [each.text for each in parsed(wrong.text).one("div", role="alert").all("a")]
+    assert told == [
+        "Monday: 08:00-13:00 and 12:30-17:00 overlap. Enter each part of the day once.",
+        "Tuesday: 09:00-08:00 ends before it begins. Use the 24-hour clock, up to 24:00 of the same day.",
+    ]
+    rests = {"hours_mon": "13:30-17:00 8:00-11:30", "hours_sat": "8:00-11:30"}
+    assert admin.post(url, data=change | rests).status_code == 303
+    assert page(admin, url).one("input", name="hours_mon")["value"] == "08:00-11:30, 13:30-17:00"
+    trail = page(clinic.browser(Role.MONITOR, None), "/desk/trail").text
+    assert "Mon 08:00-11:30 and 13:30-17:00, Sat 08:00-11:30" in trail
     old = admin.post(url, data=change | {"phone": "0571-999"})
     assert (old.status_code, 'value="0571-999"' in old.text) == (409, True)
     assert "Stored now: 0571-123" in old.text

@@ -203,7 +203,7 @@ def test_no_word_of_an_arm_on_a_page_or_in_a_file_of_a_blinded_reader(clinic: Cl
 
 @pytest.mark.req("INV-06")
 def test_a_grant_that_ended_is_as_if_it_were_not_there(clinic: ClinicFixture) -> None:
-    clinic.clock.at = START.replace(hour=23, minute=50)
+    clinic.clock.at = START.replace(hour=15, minute=50)  # 23:50 in the zone of the plan
     monitor = clinic.browser(Role.MONITOR, None, ends_on=START.date())
     assert monitor.get("/desk/trail").status_code == 200
     clinic.clock.forward(minutes=20)

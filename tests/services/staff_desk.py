@@ -77,7 +77,7 @@ class Desk:
 
     def seen(self, cookie: str) -> Actor:
         with self.installation.read() as session:
-            return authenticate_staff(session.connection(), cookie, self.at).actor
+            return authenticate_staff(self.installation, session.connection(), cookie, self.at).actor
 
     def later(self, **spans: float) -> None:
         self.at += timedelta(**spans)

@@ -329,8 +329,11 @@ def test_a_desk_session_of_the_future_is_over(installation: Installation) -> Non
         assert refused(lambda: pending_second_factor(session, half, START)) == "not_signed_in"
     whole = confirm_second_factor(installation, half, code(new.totp_secret, ahead), HERE, ahead)
     with installation.read() as session:
-        assert authenticate_staff(session.connection(), whole, ahead).staff_id == new.staff_id
-        assert refused(lambda: authenticate_staff(session.connection(), whole, START)) == "not_signed_in"
+        assert authenticate_staff(installation, session.connection(), whole, ahead).staff_id == new.staff_id
+        assert (
+            refused(lambda: authenticate_staff(installation, session.connection(), whole, START))
+            == "not_signed_in"
+        )
 
 
 @pytest.mark.usefixtures("site")

@@ -58,7 +58,7 @@ def signed_in(installation: Installation, secret: str, at: datetime) -> str:
 
 def seen(installation: Installation, cookie: str | None, at: datetime) -> SignedInStaff:
     with installation.read() as session:
-        return authenticate_staff(session.connection(), cookie, at)
+        return authenticate_staff(installation, session.connection(), cookie, at)
 
 
 def events(installation: Installation) -> list[tuple[str, str]]:

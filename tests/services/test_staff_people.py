@@ -1,6 +1,7 @@
 """People of the staff: invited, granted, reset, disabled, reviewed; rules that no administrator is above."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -8,6 +9,7 @@ import pytest
 from sqlmodel import select
 
 from app.domain.people.duties import LONGEST_VISIT
+from app.domain.plans.windows import start_of_day
 from app.domain.records.access import SYSTEM, Permission, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.staff_links import LinkPurpose, MailOutcome
@@ -38,6 +40,8 @@ from app.services.people.staff_mail import StaffMail
 from app.services.people.staff_sessions import end_session, list_sessions
 from app.services.setup.studies import disable_staff, enable_staff, open_site
 from app.settings import ROOT
+from app.storage.queries.corrections import read_signers
+from app.storage.queries.staff import list_site_staff
 from app.storage.tables.staff import RecoveryCode, Staff, StaffLink
 from tests.refusals import refused
 from tests.services.people import START, site_entry
@@ -257,6 +261,44 @@ def test_a_monitor_s_role_ends_by_itself(desk: Desk) -> None:
     assert refused(lambda: again(Role.NURSE, date(2020, 1, 1))) == "last_day_past"
     assert refused(lambda: again(Role.ADMIN, late)) == "admin_has_no_end"
     assert again(Role.NURSE, late).staff_id
+
+
+@pytest.mark.req("INV-06")
+def test_a_role_ends_at_midnight_of_its_site_or_of_the_study(desk: Desk) -> None:
+    away = replace(site_entry("0808"), zone="Pacific/Honolulu")
+    honolulu = open_site(desk.system, STUDY, away)
+    last = date(2026, 3, 9)
+    issued = desk.invite(roles=(Role.INVESTIGATOR,), sites=("0571", "0808"), ends_on=last)
+    secret, _codes = desk.join(issued)
+    grant_to_person(desk.context(), issued.staff_id, Role.STATISTICIAN, STUDY, None, last, "x")
+    study, here, there = desk.site.study_id, desk.site.id, honolulu.id
+
+    def check(at: datetime, *sites: int | None) -> None:
+        """Whoever asks finds the roles at these sites in force, and no others."""
+        desk.at = at
+        cookie, clock = desk.sign_in(code(secret, at)), desk.context().grant_clock
+        assert {grant.site_id for grant in desk.seen(cookie).grants} == set(sites)
+        shown = get_managed_person(desk.context(), issued.staff_id).grants
+        codes = {here: "0571", there: "0808", None: ""}
+        assert {each.site for each in shown if each.in_force} == {codes[site] for site in sites}
+        own = get_own_account(desk.context(), issued.staff_id).grants
+        assert {each.site for each in own} == {codes[site] for site in sites}
+        with desk.installation.read() as session:
+            for site in (here, there):
+                told = list_site_staff(session, study, site, [Role.INVESTIGATOR], clock)
+                assert list(told) == [issued.staff_id] * (site in sites)
+            signers = read_signers(session, study, clock)
+        assert signers == {(f"staff:{issued.staff_id}", site) for site in sites if site is not None}
+
+    midnight = start_of_day(last + timedelta(days=1), "Asia/Shanghai")  # of the plan's zone, too
+    check(midnight - timedelta(minutes=1), here, there, None)
+    check(midnight, there)
+    in_honolulu = start_of_day(last + timedelta(days=1), "Pacific/Honolulu")
+    check(in_honolulu - timedelta(minutes=1), there)
+    desk.at = in_honolulu - timedelta(minutes=1)
+    assert refused(lambda: desk.invite("v@example.org", ends_on=last)) == "last_day_past"
+    assert desk.invite("v@example.org", sites=("0808",), ends_on=last).staff_id
+    check(in_honolulu)
 
 
 @pytest.mark.req("IAM-06", "SEC-05")

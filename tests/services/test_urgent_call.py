@@ -37,6 +37,9 @@ def test_outside_of_the_hours_of_the_site_the_emergency_number_stands_first(pers
     assert called(person, START) == UrgentCall(SITE_PHONE, "120", is_site=True, words="")
     assert called(person, NIGHT) == UrgentCall("120", SITE_PHONE, is_site=False, words="")
     assert called(person, NIGHT, "999").phone == "120"
+    keep_hours(person, "120", mon="08:00-09:00, 10:00-17:00")
+    assert called(person, START).phone == "120"  # 09:30: at rest between two parts of the day
+    assert called(person, START + timedelta(hours=1)).phone == SITE_PHONE
     keep_hours(person, "", mon="08:00-17:00")
     assert called(person, NIGHT).phone == SITE_PHONE
     assert called(person, NIGHT, "999") == UrgentCall("999", SITE_PHONE, is_site=False, words="")

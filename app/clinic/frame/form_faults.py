@@ -97,7 +97,7 @@ def collect_faults(
 def find_field(refused: Refused, labels: Mapping[str, str]) -> str:
     """The name of the form's field that a refusal is about; "main", the page itself, for none of them.
 
-    A box of a day is a part of the day's field; a label of `hours` is that of `hours_mon` too.
+    A box of a day is a part of the day's field; a label of `role` is that of `role_nurse` too.
     """
     named = str(refused.details.get("field", ""))
     if named not in labels and named.endswith(_PARTS):

@@ -9,7 +9,14 @@ FIELD_WORDS: Mapping[str, str] = {
     "email": N_("E-mail"),
     "emergency_phone": N_("Emergency number (optional)"),
     "ends_on": N_("Last day (optional)"),
-    "hours": N_("Hours"),
+    "hours": N_("Hours in a few words"),
+    "hours_mon": N_("Monday"),
+    "hours_tue": N_("Tuesday"),
+    "hours_wed": N_("Wednesday"),
+    "hours_thu": N_("Thursday"),
+    "hours_fri": N_("Friday"),
+    "hours_sat": N_("Saturday"),
+    "hours_sun": N_("Sunday"),
     "language": N_("Language of the e-mail and the pages"),
     "name": N_("Name"),
     "notes": N_("What you checked and what follows"),
@@ -20,4 +27,4 @@ FIELD_WORDS: Mapping[str, str] = {
     "site": N_("Site"),
     "zone": N_("Time zone"),
 }
-"""The label of each field by its name in the form; of `hours_mon` and `role_nurse` that of all their kind."""
+"""The label of each field by its name in the form; of `role_nurse` that of all its kind."""

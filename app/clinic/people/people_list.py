@@ -216,12 +216,13 @@ def check_role_form(desk: StaffRequest, form: RoleForm, values: Typed) -> None:
 
     Raises Refused: "unknown_site", or as `check_grant`.
     """
-    day = values.day("ends_on")
+    day, site = values.day("ends_on"), values["site"]
+    chosen = site if site in dict(form.sites) else None
     check_all(
         desk.act.check_texts,
-        lambda: check_site_choice(form.sites, values["site"]),
+        lambda: check_site_choice(form.sites, site),
         lambda: day.parse_optional("ends_on"),
-        lambda: check_grant(desk.context, values["role"], day.on, values["reason"]),
+        lambda: check_grant(desk.context, values["role"], form.study, chosen, day.on, values["reason"]),
     )
 
 

@@ -22,7 +22,7 @@ from app.domain.desk.history import HistoryKind, find_history_kind, has_typed_re
 from app.domain.desk.trail import RecordSubject, TrailChange, TrailKind
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.text import InstrumentText, print_answer
-from app.domain.people.week_hours import WEEKDAYS
+from app.domain.people.week_hours import WEEKDAYS, split_hours
 from app.domain.plans.reminders import is_staff_reminder
 from app.domain.records.access import ActorKind
 from app.domain.records.audit import AuditEvent
@@ -32,7 +32,7 @@ from app.i18n.languages import ENGLISH, Language, find_language, language_name
 from app.i18n.marking import N_
 from app.services.clinic.trail.entries import TrailEntry
 from app.services.clinic.trail.scope import TrailScope
-from app.web.refusal_messages import COMMA
+from app.web.refusal_messages import AND, COMMA
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
@@ -134,7 +134,8 @@ class TrailWords:
             return self.word(_YES if value else _NO)
         if isinstance(value, Mapping):
             names = dict(zip(WEEKDAYS, formats.name_weekdays(self._language), strict=True))
-            return self._list(f"{name} {value[day]}" for day, name in names.items() if value.get(day))
+            hours = {day: self.word(AND).join(split_hours(value[day])) for day in names if value.get(day)}
+            return self._list(f"{names[day]} {each}" for day, each in hours.items())
         if isinstance(value, list):
             return self._list(map(str, value))
         if isinstance(value, int):

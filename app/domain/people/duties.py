@@ -25,7 +25,7 @@ def check_separation(in_force: Collection[Grant], granted: Grant) -> None:
 
 
 def choose_last_day(role: Role, chosen: date | None, today: date) -> date | None:
-    """The last day of a new grant; None: it lasts until it is revoked.
+    """The last day of a new grant, given `today` where it counts; None: it lasts until it is revoked.
 
     Raises Refused: "last_day_past", "last_day_too_late" for a role that ends, "admin_has_no_end".
     """

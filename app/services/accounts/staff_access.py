@@ -53,7 +53,7 @@ def admit_staff(
     Raises Refused("not_signed_in"); keeps the session of everybody else alive.
     """
     with installation.read_plainly() as connection:
-        staff = authenticate_staff(connection, cookie, at)
+        staff = authenticate_staff(installation, connection, cookie, at)
         participant = _find_participant(connection, staff.actor, permission, public_id)
         seen = None
         if participant is None and permission is not None:

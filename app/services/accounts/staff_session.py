@@ -1,7 +1,7 @@
 """The staff's way in: password, then the second factor, then a session that ends by itself."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -28,10 +28,10 @@ from app.services.core.second_factor.shown_factor import (
 )
 from app.services.core.throttling import check_guess, staff_limits
 from app.storage.database.plain_reads import PlainRead
-from app.storage.queries.staff import grant_in_force, last_day_of, list_grants
+from app.storage.queries.staff import grant_may_last, list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.staff import RoleGrant, Staff, StaffSession
-from app.storage.tables.studies import Study
+from app.storage.tables.studies import Site, Study
 from app.storage.unit_of_work import UnitOfWork
 
 IDLE = timedelta(minutes=30)
@@ -156,7 +156,7 @@ def confirm_second_factor(
     with installation.read() as session:
         half = pending_second_factor(session, cookie, at)
         staff = session.get_one(Staff, half.staff_id)
-        grants = list_grants(session, half.staff_id, last_day_of(at))
+        grants = list_grants(session, half.staff_id, installation.grant_clock(at))
     known = find_known_browser(installation.secret_box, browser.proofs, staff.email, at)
     fresh = new_token()
 
@@ -204,7 +204,7 @@ def _opened(
 
 # Every request of the desk begins with this, so it is prepared once and makes no objects of the rows.
 class _SignedInRow(NamedTuple):
-    """A session with its account and one of its grants, if it has any."""
+    """A session with its account and one of its grants; without any, its role is None and its code too."""
 
     opened_at: datetime
     seen_at: datetime
@@ -214,8 +214,10 @@ class _SignedInRow(NamedTuple):
     role: Role | None
     study_id: int
     site_id: int | None
-    code: str | None
+    code: str
     plan_version: str
+    ends_on: date | None
+    site_zone: str | None
 
 
 _SIGNED_IN = PlainRead(
@@ -230,13 +232,17 @@ _SIGNED_IN = PlainRead(
         col(RoleGrant.site_id),
         col(Study.code),
         col(Study.plan_version),
+        col(RoleGrant.ends_on),
+        col(Site.zone),
     )
     .join(Staff, col(Staff.id) == col(StaffSession.staff_id))
     .outerjoin(
         RoleGrant,
-        (col(RoleGrant.staff_id) == col(Staff.id)) & grant_in_force(sa.bindparam("today", type_=sa.Date())),
+        (col(RoleGrant.staff_id) == col(Staff.id))
+        & grant_may_last(sa.bindparam("earliest_day", type_=sa.Date())),
     )
     .outerjoin(Study, col(Study.id) == col(RoleGrant.study_id))
+    .outerjoin(Site, (col(Site.id) == col(RoleGrant.site_id)) & col(RoleGrant.ends_on).is_not(None))
     .where(
         col(StaffSession.token_hash) == sa.bindparam("token_hash", type_=sa.String),
         col(StaffSession.closed_at).is_(None),
@@ -247,17 +253,25 @@ _SIGNED_IN = PlainRead(
 )
 
 
-def authenticate_staff(connection: Connection, cookie: str | None, at: datetime) -> SignedInStaff:
+def authenticate_staff(
+    installation: Installation, connection: Connection, cookie: str | None, at: datetime
+) -> SignedInStaff:
     """The member of staff behind this cookie, with the grants of this moment.
 
     Raises Refused("not_signed_in") for none, half, closed, idle or outlived sessions and disabled accounts,
     and for one that a wrong clock dated in the future.
     """
-    asked = {"token_hash": token_digest(cookie or ""), "today": last_day_of(at)}
+    clock = installation.grant_clock(at)
+    asked = {"token_hash": token_digest(cookie or ""), "earliest_day": clock.earliest_day}
     rows = [_SignedInRow._make(row) for row in _SIGNED_IN.fetch(connection, asked)]
     if not rows or is_over(rows[0].seen_at, at, IDLE) or is_over(rows[0].opened_at, at, ABSOLUTE):
         raise Refused("not_signed_in")
     first = rows[0]
+    rows = [
+        row
+        for row in rows
+        if row.ends_on is None or not clock.has_ended(row.ends_on, row.site_zone, row.code, row.plan_version)
+    ]
     grants = tuple(Grant(row.role, row.study_id, row.site_id) for row in rows if row.role is not None)
     studies = {
         row.study_id: GrantedStudy(row.study_id, row.code, row.plan_version) for row in rows if row.code

@@ -21,6 +21,7 @@ from app.domain.refusal import Refused
 from app.services.core.clock_watch import ClockUntrusted
 from app.services.core.installation import Installation
 from app.storage.plain_rows import SiteRecord
+from app.storage.queries.staff import GrantClock
 from app.storage.unit_of_work import UnitOfWork
 
 
@@ -117,6 +118,11 @@ class _Transactions:
     """How a context reads and writes; mixed into each of them."""
 
     __slots__ = ()
+
+    @property
+    def grant_clock(self: _Context) -> GrantClock:
+        """The moment of this context as it is read where a grant counts."""
+        return self.installation.grant_clock(self.at)
 
     def unit_of_work(self: _Context) -> UnitOfWork:
         """One audited transaction by this actor at this moment; a context manager that commits.

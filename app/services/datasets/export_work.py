@@ -49,7 +49,7 @@ from app.storage.queries.datasets.exports import (
     list_expired_exports,
     sum_stored_bytes,
 )
-from app.storage.queries.staff import last_day_of, list_grants
+from app.storage.queries.staff import list_grants
 from app.storage.row_changes import study_chain
 from app.storage.tables.feed import DataExport
 from app.storage.tables.staff import Staff
@@ -162,7 +162,7 @@ def _find_reader(context: ClockContext, row: DataExport) -> DataContext:
     with context.read() as session:
         staff = session.get(Staff, number)
         able = staff is not None and staff.disabled_at is None
-        grants = list_grants(session, number or 0, last_day_of(context.at)) if able else ()
+        grants = list_grants(session, number or 0, context.grant_clock) if able else ()
     return StaffContext(context.installation, staff_actor(number, grants).inside(row.study_id), context.at)
 
 

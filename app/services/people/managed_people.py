@@ -12,7 +12,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.second_factor.passkeys import count_passkeys
 from app.services.setup.staff_duties import is_self
-from app.storage.queries.staff import last_day_of, list_grants
+from app.storage.queries.staff import GrantClock, list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.staff import RoleGrant, Staff, StaffLink, StaffSession
 from app.storage.tables.studies import Site, Study
@@ -86,7 +86,7 @@ def list_study_people(
     with context.read() as session:
         row = get_permitted_study(session, context.actor, study, permission)
         grants = _read_grants(session, context, permission, col(RoleGrant.study_id) == row.id)
-        return _describe(session, context.at, grants)
+        return _describe(session, context.grant_clock, grants)
 
 
 def get_managed_person(context: StaffContext, staff_id: int) -> StaffPerson:
@@ -97,7 +97,9 @@ def get_managed_person(context: StaffContext, staff_id: int) -> StaffPerson:
     with context.read() as session:
         where = col(RoleGrant.staff_id) == staff_id
         grants = _read_grants(session, context, Permission.STAFF_MANAGE, where)
-        people = _describe(session, context.at, grants, {staff_id} if context.actor.is_operator else ())
+        people = _describe(
+            session, context.grant_clock, grants, {staff_id} if context.actor.is_operator else ()
+        )
     if not people:
         raise Refused("unknown_staff")
     return people[0]
@@ -114,7 +116,7 @@ def require_whole_account(context: StaffContext, work: UnitOfWork, staff_id: int
     person = get_managed_person(context.inside(work), staff_id)
     if is_self(context, staff_id):
         raise Refused("own_account")
-    for grant in list_grants(work.session, staff_id, last_day_of(context.at)):
+    for grant in list_grants(work.session, staff_id, context.grant_clock):
         if not context.actor.may_administer(Permission.STAFF_MANAGE, grant.study_id, grant.site_id):
             raise Refused("works_elsewhere")
     return person
@@ -138,18 +140,24 @@ def list_permitted_studies(context: StaffContext, permission: Permission) -> tup
 
 @dataclass(frozen=True, slots=True)
 class _StoredGrant:
-    """A row of `role_grant` with the codes of its study and site."""
+    """A row of `role_grant` with the codes of its study and site, and what says where its days are read."""
 
     grant: RoleGrant
     study: str
     site: str | None
+    site_zone: str | None
+    plan_version: str
+
+    def has_ended(self, clock: GrantClock) -> bool:
+        """Whether its last day is over where it counts."""
+        return clock.has_ended(self.grant.ends_on, self.site_zone, self.study, self.plan_version)
 
 
 def _read_grants(
     session: Session, context: StaffContext, permission: Permission, where: sa.ColumnElement[bool]
 ) -> list[_StoredGrant]:
     statement = (
-        sa.select(RoleGrant, col(Study.code), col(Site.code))
+        sa.select(RoleGrant, col(Study.code), col(Site.code), col(Site.zone), col(Study.plan_version))
         .join(Study, col(Study.id) == col(RoleGrant.study_id))
         .outerjoin(Site, col(Site.id) == col(RoleGrant.site_id))
         .where(where)
@@ -162,7 +170,7 @@ def _read_grants(
 
 
 def _describe(
-    session: Session, at: datetime, grants: Sequence[_StoredGrant], asked: Collection[int] = ()
+    session: Session, clock: GrantClock, grants: Sequence[_StoredGrant], asked: Collection[int] = ()
 ) -> tuple[StaffPerson, ...]:
     """The accounts of these grants, and those that were asked for whether they have any or not."""
     ids = {row.grant.staff_id for row in grants} | set(asked)
@@ -171,7 +179,6 @@ def _describe(
     links = (col(StaffLink.used_at).is_(None), col(StaffLink.revoked_at).is_(None))
     waiting = dict(_newest(session, col(StaffLink.staff_id), col(StaffLink.expires_at), ids, *links))
     passkeys = count_passkeys(session, ids)
-    today = last_day_of(at)
     people = []
     for row in accounts:
         until = waiting.get(row.id)
@@ -187,9 +194,9 @@ def _describe(
                 passkeys=passkeys[row.id, False],
                 stopped_passkeys=passkeys[row.id, True],
                 last_sign_in=signed_in.get(row.id),
-                link_until=until if until is not None and until > at else None,
+                link_until=until if until is not None and until > clock.at else None,
                 created_at=row.created_at,
-                grants=[_grant(each, today) for each in grants if each.grant.staff_id == row.id],
+                grants=[_grant(each, clock) for each in grants if each.grant.staff_id == row.id],
             )
         )
     return tuple(sorted(people, key=lambda person: (person.disabled_at is not None, person.name)))
@@ -206,9 +213,8 @@ def _newest(
     return [(row[0], row[1]) for row in session.execute(statement) if row[1] is not None]
 
 
-def _grant(row: _StoredGrant, today: date) -> StaffGrant:
+def _grant(row: _StoredGrant, clock: GrantClock) -> StaffGrant:
     grant = row.grant
-    lasting = grant.ends_on is None or grant.ends_on >= today
     return StaffGrant(
         grant_id=grant.id,
         role=grant.role,
@@ -218,5 +224,5 @@ def _grant(row: _StoredGrant, today: date) -> StaffGrant:
         granted_by=grant.granted_by,
         ends_on=grant.ends_on,
         revoked_at=grant.revoked_at,
-        in_force=grant.revoked_at is None and lasting,
+        in_force=grant.revoked_at is None and not row.has_ended(clock),
     )

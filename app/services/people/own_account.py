@@ -15,7 +15,7 @@ from app.services.core.second_factor.one_time_codes import count_recovery_codes,
 from app.services.people.own_proof import OwnProof, check_proof, prove_oneself, spend_proof
 from app.services.setup.passwords import check_chosen_password, check_new_password
 from app.services.setup.staff_duties import end_sessions
-from app.storage.queries.staff import last_day_of, list_grant_rows
+from app.storage.queries.staff import list_grant_rows
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.staff import Staff
 from app.storage.tables.studies import Site, Study
@@ -46,7 +46,7 @@ def get_own_account(context: StaffContext, staff_id: int) -> OwnAccount:
     """The account of whoever asks."""
     with context.read() as session:
         staff = session.get_one(Staff, staff_id)
-        rows = list_grant_rows(session, staff_id, last_day_of(context.at))
+        rows = list_grant_rows(session, staff_id, context.grant_clock)
         studies = {row.id: row.code for row in session.exec(select(Study))}
         wanted = [row.site_id for row in rows if row.site_id is not None]
         sites = {row.id: row.code for row in session.exec(select(Site).where(col(Site.id).in_(wanted)))}

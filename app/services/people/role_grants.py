@@ -4,7 +4,6 @@ from datetime import date
 
 from sqlmodel import select
 
-from app.domain.people.duties import choose_last_day
 from app.domain.people.names import check_reason
 from app.domain.records.access import Permission, Role
 from app.domain.records.audit import AuditEvent
@@ -17,8 +16,8 @@ from app.services.people.managed_people import (
     require_whole_account,
 )
 from app.services.setup.staff_duties import is_self, require_manager
-from app.services.setup.studies import disable_staff, enable_staff, grant_role
-from app.storage.queries.staff import has_other_admin, last_day_of
+from app.services.setup.studies import choose_grant_end, disable_staff, enable_staff, grant_role
+from app.storage.queries.staff import has_other_admin
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.staff import RoleGrant, Staff
 from app.storage.tables.studies import Study
@@ -71,15 +70,17 @@ def find_account(context: StaffContext, email: str) -> int:
     return found
 
 
-def check_grant(context: StaffContext, role: str, ends_on: date | None, reason: str) -> None:
-    """Every field of a new role by itself: "role_needed", or as `choose_last_day` and `check_reason`."""
-    check_all(lambda: _check_role(context, role, ends_on), lambda: check_reason(reason))
+def check_grant(
+    context: StaffContext, role: str, study: str, site: str | None, ends_on: date | None, reason: str
+) -> None:
+    """Every field of a new role by itself: "role_needed", or as `choose_grant_end` and `check_reason`."""
+    check_all(lambda: _check_role(context, role, study, site, ends_on), lambda: check_reason(reason))
 
 
-def _check_role(context: StaffContext, role: str, ends_on: date | None) -> None:
+def _check_role(context: StaffContext, role: str, study: str, site: str | None, ends_on: date | None) -> None:
     if role not in tuple(Role):
         raise Refused("role_needed", field="role")
-    choose_last_day(Role(role), ends_on, last_day_of(context.at))
+    choose_grant_end(context, Role(role), ends_on, study, site)
 
 
 def revoke_grant(context: StaffContext, staff_id: int, grant_id: int, reason: str) -> None:
@@ -102,7 +103,7 @@ def revoke_grant(context: StaffContext, staff_id: int, grant_id: int, reason: st
             raise Refused("grant_ended")
         if grant.role is Role.ADMIN and grant.site_id is None:
             study = work.session.get_one(Study, grant.study_id)
-            if not has_other_admin(work.session, grant.study_id, staff_id, last_day_of(context.at)):
+            if not has_other_admin(work.session, grant.study_id, staff_id):
                 raise Refused("last_admin", study=study.code)
         grant.revoked_at = context.at
         work.record(AuditEvent.ROLE_REVOKED, INSTALLATION_CHAIN, reason=reason)

@@ -3,12 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import partial
+from itertools import product
 
 import pyotp
 from sqlmodel import Session, select
 
-from app.domain.people.duties import choose_last_day
 from app.domain.people.names import check_address, check_name, check_reason
 from app.domain.records.access import Role, staff_actor
 from app.domain.records.audit import AuditEvent
@@ -37,8 +36,7 @@ from app.services.core.throttling import check_guess, staff_limits
 from app.services.people.managed_people import require_whole_account
 from app.services.setup.passwords import check_chosen_password, check_new_password
 from app.services.setup.staff_duties import end_sessions, require_remaining_admin, revoke_links
-from app.services.setup.studies import grant_role
-from app.storage.queries.staff import last_day_of
+from app.services.setup.studies import choose_grant_end, grant_role
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.staff import Staff, StaffLink
 from app.storage.unit_of_work import UnitOfWork
@@ -132,15 +130,19 @@ def invite_person(context: StaffContext, entry: InvitationEntry) -> IssuedLink:
 
 def check_invitation(context: StaffContext, entry: InvitationEntry) -> None:
     """Raises Refused as `invite_person`, of every field that is wrong by itself."""
-    today = last_day_of(context.at)
     check_all(
         lambda: check_name(entry.name, "name"),
         lambda: check_address(entry.email, "email"),
         lambda: _check_language(entry.language),
         lambda: _check_roles(entry.roles),
-        *(partial(choose_last_day, role, entry.ends_on, today) for role in entry.roles),
+        lambda: _check_ends(context, entry),
         lambda: check_reason(entry.reason),
     )
+
+
+def _check_ends(context: StaffContext, entry: InvitationEntry) -> None:
+    for role, site in product(entry.roles, entry.sites or (None,)):
+        choose_grant_end(context, role, entry.ends_on, entry.study, site)
 
 
 def _check_language(language: str) -> None:

@@ -7,13 +7,17 @@ from app.domain.records.access import (
     ActorKind,
     Grant,
     Permission,
-    Role,
     read_staff_number,
     staff_actor,
 )
 from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
-from app.storage.queries.staff import has_other_admin, last_day_of, list_grants, list_unused_links
+from app.storage.queries.staff import (
+    has_other_admin,
+    list_administered_studies,
+    list_grants,
+    list_unused_links,
+)
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.staff import RoleGrant, Staff, StaffSession
 from app.storage.tables.studies import Study
@@ -47,7 +51,7 @@ def add_grant(context: StaffContext, work: UnitOfWork, staff_id: int, grant: Rol
     if work.session.get_one(Staff, staff_id).disabled_at is not None:
         raise Refused("staff_disabled")
     _require_trusted_links(context, work, staff_id, grant)
-    in_force = list_grants(work.session, staff_id, last_day_of(context.at))
+    in_force = list_grants(work.session, staff_id, context.grant_clock)
     check_separation(in_force, Grant(grant.role, grant.study_id, grant.site_id))
     work.session.add(grant)
     work.session.flush()
@@ -64,7 +68,7 @@ def _require_trusted_links(context: StaffContext, work: UnitOfWork, staff_id: in
         number = read_staff_number(link.issued_by)
         if number is None or is_self(context, number):
             continue
-        issuer = staff_actor(number, list_grants(work.session, number, last_day_of(context.at)))
+        issuer = staff_actor(number, list_grants(work.session, number, context.grant_clock))
         if not issuer.may(Permission.STAFF_MANAGE, grant.study_id, grant.site_id):
             raise Refused("sign_in_not_set_up")
 
@@ -74,12 +78,9 @@ def require_remaining_admin(work: UnitOfWork, staff_id: int) -> None:
 
     The caller holds the lock of the installation's chain.
     """
-    today = last_day_of(work.at)
-    for grant in list_grants(work.session, staff_id, today):
-        if grant.role is not Role.ADMIN or grant.site_id is not None:
-            continue
-        if not has_other_admin(work.session, grant.study_id, staff_id, today):
-            raise Refused("last_admin", study=work.session.get_one(Study, grant.study_id).code)
+    for study_id in list_administered_studies(work.session, staff_id):
+        if not has_other_admin(work.session, study_id, staff_id):
+            raise Refused("last_admin", study=work.session.get_one(Study, study_id).code)
 
 
 def end_sessions(work: UnitOfWork, staff_id: int, spared: str | None = None) -> int:

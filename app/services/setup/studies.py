@@ -35,7 +35,7 @@ from app.services.setup.staff_duties import (
 )
 from app.storage.feed_numbering import new_feed_head
 from app.storage.queries.participants import get_site_by_code, get_study
-from app.storage.queries.staff import get_staff_by_address, last_day_of
+from app.storage.queries.staff import get_staff_by_address
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
 from app.storage.tables.edc import EdcClient
 from app.storage.tables.staff import RoleGrant, Staff
@@ -213,23 +213,35 @@ def grant_role(
 ) -> None:
     """Give a role in a study, at one site or at all, until a last day or until it is revoked.
 
-    Raises Refused: "unknown_study", "unknown_site", or as `add_grant` and `choose_last_day`.
+    Raises Refused as `add_grant` and `choose_grant_end`.
     """
-    last_day = choose_last_day(role, ends_on, last_day_of(context.at))
+    last_day = choose_grant_end(context, role, ends_on, study, site)
     with context.unit_of_work() as work:
         study_row = get_study(work.session, study)
-        site_id = get_site_by_code(work.session, study_row.id, site).id if site else None
         grant = RoleGrant(
             staff_id=staff_id,
             role=role,
             study_id=study_row.id,
-            site_id=site_id,
+            site_id=get_site_by_code(work.session, study_row.id, site).id if site else None,
             granted_at=context.at,
             granted_by=context.actor.id,
             ends_on=last_day,
         )
         add_grant(context, work, staff_id, grant)
         work.record(AuditEvent.ROLE_GRANTED, INSTALLATION_CHAIN, reason=reason)
+
+
+def choose_grant_end(
+    context: StaffContext, role: Role, chosen: date | None, study: str, site: str | None
+) -> date | None:
+    """The last day of a new grant by the clocks of its site, or of the study for all of its sites.
+
+    Raises Refused: "unknown_study", "unknown_site", or as `choose_last_day`.
+    """
+    with context.read() as session:
+        row = get_study(session, study)
+        zone = get_site_by_code(session, row.id, site).zone if site else None
+    return choose_last_day(role, chosen, context.grant_clock.day(zone, row.code, row.plan_version))
 
 
 def disable_staff(context: StaffContext, email: str, reason: str) -> None:

@@ -1,18 +1,16 @@
 """Reading corrections: with their decisions, versions of a response, and who could sign."""
 
 from collections.abc import Collection, Sequence
-from datetime import date
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.records.access import ROLE_PERMISSIONS, Permission
-from app.storage.queries.staff import grant_in_force
+from app.storage.queries.staff import GrantClock, find_able_staff
 from app.storage.tables.capture import Correction, CorrectionDecision, Response
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
-from app.storage.tables.staff import RoleGrant, Staff
 from app.storage.tables.studies import Site
 
 _DECIDERS = tuple(role for role, may in ROLE_PERMISSIONS.items() if Permission.CORRECTION_DECIDE in may)
@@ -75,19 +73,10 @@ def list_response_versions(session: Session, slot_id: int) -> Sequence[Response]
     return session.exec(versions.order_by(col(Response.version))).all()
 
 
-def read_signers(session: Session, study_id: int, today: date) -> frozenset[tuple[str, int | None]]:
-    """Who may sign corrections of a study on a day, as the trail names them, each with a site (None: all)."""
-    able = (
-        sa.select(col(Staff.id), col(RoleGrant.site_id))
-        .join_from(RoleGrant, Staff, col(Staff.id) == col(RoleGrant.staff_id))
-        .where(
-            col(RoleGrant.study_id) == study_id,
-            col(RoleGrant.role).in_(_DECIDERS),
-            grant_in_force(today),
-            col(Staff.disabled_at).is_(None),
-        )
-    )
-    return frozenset((f"staff:{row.id}", row.site_id) for row in session.execute(able))
+def read_signers(session: Session, study_id: int, clock: GrantClock) -> frozenset[tuple[str, int | None]]:
+    """Who may sign corrections of a study now, as the trail names them, each with a site (None: all)."""
+    able = find_able_staff(session, study_id, _DECIDERS, clock)
+    return frozenset((f"staff:{staff}", site) for staff, site in able)
 
 
 def list_waiting_corrections(session: Session, slot_id: int) -> Sequence[str]:

@@ -1,61 +1,103 @@
 """Grants in force, and who administers a study."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.domain.plans.windows import ONE_DAY, local_day
 from app.domain.records.access import Grant, Role, read_staff_number
 from app.domain.refusal import Refused
 from app.storage.tables.staff import RoleGrant, Staff, StaffLink
+from app.storage.tables.studies import Site, Study
+
+_WHERE_GRANTS_COUNT = (col(Site.zone), col(Study.code), col(Study.plan_version))
+"""What says in which zone the last day of a grant is read."""
 
 
-def last_day_of(at: datetime) -> date:
-    """The day whose end ends the grants of that day: grants are counted in days of UTC."""
-    return at.astimezone(UTC).date()
+@dataclass(frozen=True, slots=True)
+class GrantClock:
+    """A moment, read in the zone where a grant counts: that of its site, or of the study for all sites.
+
+    `study_zone` tells a study's zone by its code and the version of its plan.
+    """
+
+    at: datetime
+    study_zone: Callable[[str, str], str]
+
+    @property
+    def earliest_day(self) -> date:
+        """A day that is over in no zone later than this moment: what ended before it is over everywhere."""
+        return (self.at.astimezone(UTC) - ONE_DAY).date()
+
+    def day(self, site_zone: str | None, study: str, version: str) -> date:
+        """The day that it is where a grant counts."""
+        return local_day(self.at, site_zone or self.study_zone(study, version))
+
+    def has_ended(self, ends_on: date | None, site_zone: str | None, study: str, version: str) -> bool:
+        """Whether the last day of a grant is over where it counts."""
+        return ends_on is not None and self.day(site_zone, study, version) > ends_on
 
 
-def grant_in_force(today: date | sa.BindParameter[date]) -> sa.ColumnElement[bool]:
-    """Whether a row of `role_grant` is neither revoked nor past its last day."""
+def grant_may_last(earliest_day: date | sa.BindParameter[date]) -> sa.ColumnElement[bool]:
+    """Whether a row of `role_grant` is not revoked and may be in force: `GrantClock.has_ended` decides."""
     return sa.and_(
         col(RoleGrant.revoked_at).is_(None),
-        sa.or_(col(RoleGrant.ends_on).is_(None), col(RoleGrant.ends_on) >= today),
+        sa.or_(col(RoleGrant.ends_on).is_(None), col(RoleGrant.ends_on) >= earliest_day),
     )
 
 
-def list_grants(session: Session, staff_id: int, today: date) -> tuple[Grant, ...]:
-    """The grants of an account that are in force on a day."""
+def list_grants(session: Session, staff_id: int, clock: GrantClock) -> tuple[Grant, ...]:
+    """The grants of an account that are in force at a moment."""
     return tuple(
-        Grant(row.role, row.study_id, row.site_id) for row in list_grant_rows(session, staff_id, today)
+        Grant(row.role, row.study_id, row.site_id) for row in list_grant_rows(session, staff_id, clock)
     )
 
 
-def list_grant_rows(session: Session, staff_id: int, today: date) -> Sequence[RoleGrant]:
-    """The grants of an account that are in force on a day, as they are stored, oldest first."""
-    statement = select(RoleGrant).where(RoleGrant.staff_id == staff_id, grant_in_force(today))
-    return session.exec(statement.order_by(col(RoleGrant.id))).all()
+def list_grant_rows(session: Session, staff_id: int, clock: GrantClock) -> Sequence[RoleGrant]:
+    """The grants of an account that are in force at a moment, as they are stored, oldest first."""
+    statement = (
+        sa.select(RoleGrant, *_WHERE_GRANTS_COUNT)
+        .join(Study, col(Study.id) == col(RoleGrant.study_id))
+        .outerjoin(Site, col(Site.id) == col(RoleGrant.site_id))
+        .where(col(RoleGrant.staff_id) == staff_id, grant_may_last(clock.earliest_day))
+        .order_by(col(RoleGrant.id))
+    )
+    rows = session.execute(statement)
+    return [grant for grant, *where in rows if not clock.has_ended(grant.ends_on, *where)]
 
 
 def list_site_staff(
-    session: Session, study_id: int, site_id: int, roles: Collection[Role], at: datetime
+    session: Session, study_id: int, site_id: int, roles: Collection[Role], clock: GrantClock
 ) -> Sequence[int]:
     """The accounts with one of these roles at a site, or at all of the study, that are able to sign in."""
+    able = find_able_staff(session, study_id, roles, clock)
+    return sorted({staff for staff, site in able if site in (None, site_id)})
+
+
+def find_able_staff(
+    session: Session, study_id: int, roles: Collection[Role], clock: GrantClock
+) -> frozenset[tuple[int, int | None]]:
+    """The accounts with one of these roles that are able to sign in, each with a site (None: all)."""
     statement = (
-        sa.select(col(Staff.id))
-        .join(RoleGrant, col(RoleGrant.staff_id) == col(Staff.id))
+        sa.select(col(Staff.id), col(RoleGrant.site_id), col(RoleGrant.ends_on), *_WHERE_GRANTS_COUNT)
+        .join_from(RoleGrant, Staff, col(Staff.id) == col(RoleGrant.staff_id))
+        .join(Study, col(Study.id) == col(RoleGrant.study_id))
+        .outerjoin(Site, col(Site.id) == col(RoleGrant.site_id))
         .where(
             col(RoleGrant.study_id) == study_id,
-            sa.or_(col(RoleGrant.site_id).is_(None), col(RoleGrant.site_id) == site_id),
             col(RoleGrant.role).in_(roles),
-            grant_in_force(last_day_of(at)),
+            grant_may_last(clock.earliest_day),
             col(Staff.disabled_at).is_(None),
             col(Staff.password_hash) != "",
         )
-        .distinct()
-        .order_by(col(Staff.id))
     )
-    return session.execute(statement).scalars().all()
+    rows = session.execute(statement)
+    return frozenset(
+        (staff, site) for staff, site, ends_on, *where in rows if not clock.has_ended(ends_on, *where)
+    )
 
 
 def get_staff_by_address(session: Session, address: str) -> Staff:
@@ -79,14 +121,25 @@ def list_unused_links(session: Session, staff_id: int) -> Sequence[StaffLink]:
     return session.exec(select(StaffLink).where(StaffLink.staff_id == staff_id, *unused)).all()
 
 
-def has_other_admin(session: Session, study_id: int, staff_id: int, today: date) -> bool:
+def list_administered_studies(session: Session, staff_id: int) -> Sequence[int]:
+    """The studies of which somebody administers all: such a role has no last day."""
+    statement = sa.select(col(RoleGrant.study_id)).where(
+        col(RoleGrant.staff_id) == staff_id,
+        col(RoleGrant.role) == Role.ADMIN,
+        col(RoleGrant.site_id).is_(None),
+        col(RoleGrant.revoked_at).is_(None),
+    )
+    return session.execute(statement.order_by(col(RoleGrant.id))).scalars().all()
+
+
+def has_other_admin(session: Session, study_id: int, staff_id: int) -> bool:
     """Whether somebody else administers the whole study, without an end, and is able to sign in."""
     other = sa.exists().where(
         col(RoleGrant.study_id) == study_id,
         col(RoleGrant.role) == Role.ADMIN,
         col(RoleGrant.site_id).is_(None),
         col(RoleGrant.staff_id) != staff_id,
-        grant_in_force(today),
+        col(RoleGrant.revoked_at).is_(None),
         col(RoleGrant.ends_on).is_(None),
         col(Staff.id) == col(RoleGrant.staff_id),
         col(Staff.disabled_at).is_(None),

@@ -29,7 +29,7 @@ class Staff(SQLModel, table=True):
 class RoleGrant(SQLModel, table=True):
     """A role given to a member of staff in a study, at one site or at all (site empty).
 
-    `ends_on` is its last day, in UTC; None: it lasts until it is revoked.
+    `ends_on` is its last day, by the clocks of its site or of the study; None: it lasts until it is revoked.
     """
 
     __tablename__ = "role_grant"

@@ -29,7 +29,7 @@ from app.storage.queries.corrections import (
     list_study_corrections,
     read_signers,
 )
-from app.storage.queries.staff import find_staff_names, last_day_of
+from app.storage.queries.staff import find_staff_names
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
 from app.storage.unit_of_work import UnitOfWork
@@ -176,8 +176,8 @@ def _summarise(
 ) -> tuple[CorrectionSummary, ...]:
     actors = {each.correction.proposed_by for each in listed}
     names = find_staff_names(session, actors | {each.decision.decided_by for each in listed if each.decision})
-    today = last_day_of(context.at)
-    signers = read_signers(session, listed[0].participant.study_id, today) if listed else frozenset()
+    study_id = listed[0].participant.study_id if listed else 0
+    signers = read_signers(session, study_id, context.grant_clock) if listed else frozenset()
     return tuple(
         CorrectionSummary(
             correction=each.correction.public_id,

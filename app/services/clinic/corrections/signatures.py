@@ -19,7 +19,7 @@ from app.services.core.second_factor.shown_factor import (
     spend_factor,
 )
 from app.services.core.throttling import check_guess, staff_limits
-from app.storage.queries.staff import last_day_of, list_grants
+from app.storage.queries.staff import list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.staff import Staff
 from app.storage.unit_of_work import UnitOfWork
@@ -101,7 +101,7 @@ def _act_once(
         with context.unit_of_work() as work:
             # Two tries of one code wait in line here, so that one finds the other's.
             work.lock(chain)
-            granted = list_grants(work.session, staff.id, last_day_of(context.at))
+            granted = list_grants(work.session, staff.id, context.grant_clock)
             if not stands_unchanged(work, staff) or set(context.actor.grants) - set(granted):
                 raise Refused("not_signed_in")
             if not spend_factor(work, staff.id, factor):
