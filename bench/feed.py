@@ -10,10 +10,10 @@ from app.domain.plans.publication import FeedState, PublishedChange, SlotChange
 from app.domain.records.access import SYSTEM, Scope
 from app.domain.records.feed import finalise_event
 from app.services.accounts.edc_clients import issue_token
-from app.services.accounts.participant_session import authenticate
+from app.services.accounts.participant_session import authenticate_device
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
-from app.services.core.context import ParticipantContext, StaffContext, participant_actor
+from app.services.core.context import DeviceContext, ParticipantContext, StaffContext, participant_actor
 from app.services.feed.feed_events import slot_event
 from app.services.setup.studies import create_client
 from app.storage.tables.feed import FeedEvent
@@ -85,8 +85,7 @@ def _fill(made: Trial, form: Begun, length: int) -> int:
 def spell_completed(made: Trial, form: Begun) -> str:
     """The line of a form that is really sent, with the number 1."""
     answers = {f"q{number}": number % 4 + 1 for number in range(1, 31)}
-    with made.installation.read() as session:
-        visitor = authenticate(made.installation, session, form.cookie, made.at)
+    visitor = authenticate_device(DeviceContext.of_cookie(made.installation, form.cookie, made.at))
     submit_form(
         ParticipantContext(made.installation, visitor, made.at), form.slot, SubmittedForm(answers, "s", True)
     )

@@ -11,13 +11,13 @@ from app.domain.plans.plan import Owner
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Actor, ActorKind, Grant, Role
 from app.services.accounts.activation import activate_device
-from app.services.accounts.participant_session import authenticate
+from app.services.accounts.participant_session import authenticate_device
 from app.services.audit.audit_verification import inspect_trail
-from app.services.capture.answer_saving import save_answers
+from app.services.capture.answer_saving import AnswerBatch, save_answers
 from app.services.capture.forms import begin_form
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
-from app.services.core.context import ParticipantContext, StaffContext
+from app.services.core.context import DeviceContext, ParticipantContext, StaffContext
 from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol_participant, issue_invitation
 from app.storage.tables.schedule import Slot
@@ -64,14 +64,14 @@ def _add_answering(study: Trial, number: int, rounds: int) -> None:
     link = issue_invitation(nurse, site.study_id, subject).url
     record_anchor(nurse, site.study_id, subject, AnchorEntry("randomisation", today, Owner.edc), True)
     cookie = activate_device(installation, link.rsplit("/", 1)[1], _PIN, _PIN, "phone", "192.0.2.1", at)
+    device = DeviceContext.of_cookie(installation, cookie, at)
     with installation.read() as session:
-        person = authenticate(installation, session, cookie, at)
         slots = select(Slot.public_id).where(Slot.participant_id == participant.id, Slot.visit == "BL")
         slot = session.exec(slots).one()
-    context = ParticipantContext(installation, person, at)
+    context = ParticipantContext(installation, authenticate_device(device), at)
     begin_form(context, slot, None, None)
     for seq in range(30 * rounds):
         answer = SubmittedAnswer(seq + 1, seq, f"q{seq % 30 + 1}", seq // 30 % 4 + 1)
-        save_answers(installation, cookie, slot, "c", [answer], at)
+        save_answers(device, slot, AnswerBatch("c", [answer]))
     document = {f"q{item}": 2 for item in range(1, 31)}
     submit_form(context, slot, SubmittedForm(document, submission="s", reviewed=True))

@@ -1,7 +1,6 @@
 """Signing in and out, and the language that a member of staff works in."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -39,7 +38,7 @@ from app.web.cookies import (
     restore_devices,
     set_cookie,
 )
-from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
+from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation, get_device_context
 from app.web.errors import ask_to_retry
 from app.web.form_fields import Narrowed
 from app.web.middleware.forwarding import find_source
@@ -49,7 +48,6 @@ from app.web.refusal_messages import message_of
 from app.web.routes import YEAR
 from app.web.urls import (
     DESK,
-    DEVICE_COOKIE,
     KNOWN_COOKIE,
     SESSION_COOKIE,
     SIGN_IN,
@@ -171,14 +169,13 @@ def take_code(
     response = _with_cookie(next_url or DESK, cookie)
     proofs = renew_browser_proofs(installation, cookie, browser.proofs, at)
     set_cookie(response, KNOWN_COOKIE, proofs, int(PROOF_LIFE.total_seconds()))
-    _take_tablet_back(request, installation, response, at)
+    _take_tablet_back(request, response)
     return response
 
 
-def _take_tablet_back(request: Request, installation: Installation, response: Response, at: datetime) -> None:
+def _take_tablet_back(request: Request, response: Response) -> None:
     """End the hand-over of this browser, if it was handed over, also to somebody who never confirmed it."""
-    token = get_cookie(request, DEVICE_COOKIE)
-    handed = token is not None and end_hand_over(installation, token, at, HandOverEnd.staff)
+    handed = end_hand_over(get_device_context(request), HandOverEnd.staff)
     if handed or has_devices_aside(request):
         restore_devices(request, response, () if handed else bound_tokens(request))
         delete_cookie(response, LANGUAGE_COOKIE)  # the participant's

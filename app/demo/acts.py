@@ -17,7 +17,7 @@ from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.activation import activate_device
 from app.services.accounts.contacts import ContactChannel
 from app.services.accounts.participant_session import authenticate, unlock_device
-from app.services.capture.answer_saving import save_answers
+from app.services.capture.answer_saving import AnswerBatch, save_answers
 from app.services.capture.forms import begin_form, open_form
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
@@ -26,6 +26,7 @@ from app.services.clinic.today.participant_work import list_participant_reasons
 from app.services.clinic.today.snoozing import snooze_participant
 from app.services.core.context import (
     ClockContext,
+    DeviceContext,
     EdcClientSession,
     EdcContext,
     ParticipantContext,
@@ -99,6 +100,10 @@ class DemoStage:
     def participant(self, session: ParticipantSession, at: datetime) -> ParticipantContext:
         """The context of a participant."""
         return ParticipantContext(self.installation, session, at, self.opened)
+
+    def device(self, story: Story, at: datetime) -> DeviceContext:
+        """The context of a participant's browser."""
+        return DeviceContext.of_cookie(self.installation, self.cookies[story.subject], at)
 
     def clock(self, at: datetime) -> ClockContext:
         """The context of the clock."""
@@ -252,7 +257,7 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
         SubmittedAnswer(seq, 0, code, value, at) for seq, (code, value) in enumerate(drawn.items(), start=1)
     ]
     saved = events[:_BEGUN_ITEMS] if filling.how is FormStory.BEGUN else events
-    save_answers(stage.installation, stage.cookies[story.subject], slot, form.client, saved, at)
+    save_answers(stage.device(story, at), slot, AnswerBatch(form.client, saved))
 
 
 def submit_late(
@@ -281,7 +286,7 @@ def submit_late(
 
 def _awake(stage: DemoStage, at: datetime, story: Story) -> ParticipantSession:
     with stage.read() as session:
-        visitor = authenticate(stage.installation, session, stage.cookies[story.subject], at)
+        visitor = authenticate(session, stage.device(story, at))
     if visitor.locked:
         unlock_device(stage.participant(visitor, at), demo_pin(story.subject))
     return visitor

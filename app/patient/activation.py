@@ -33,6 +33,7 @@ from app.services.accounts.activation import (
 )
 from app.services.accounts.participant_session import remember_language, unlock_device
 from app.services.accounts.second_check import PIN_DIGITS
+from app.services.core.context import DeviceContext
 from app.services.core.installation import Installation
 from app.web.cookies import get_cookie, other_tokens, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
@@ -229,7 +230,7 @@ def _enter(coming: ActivationRequest, secret: str, fields: Mapping[str, str], pa
         shown = coming.show(replace(page, error=error), message_of(refused).status)
         return ask_to_retry(request, shown, refused)
     if coming.chosen is not None:
-        remember_language(coming.installation, cookie, coming.chosen.code, coming.at)
+        remember_language(DeviceContext.of_cookie(coming.installation, cookie, coming.at), coming.chosen.code)
     newcomer = request_with(request, coming.installation, cookie, coming.at)
     if coming.invited.handed_over:
         slot = coming.invited.slot

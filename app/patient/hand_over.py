@@ -10,10 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from app.domain.records.participants import HandOverEnd
 from app.patient.request import ParticipantRequest
 from app.services.accounts.shared_device import end_hand_over, lock_bound_participants
-from app.web.cookies import DEVICE_SECONDS, bound_tokens, get_cookie, set_cookie, set_devices_aside
-from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
+from app.web.cookies import DEVICE_SECONDS, bound_tokens, set_cookie, set_devices_aside
+from app.web.dependencies import LANGUAGE_COOKIE, get_device_context
 from app.web.pages.rendering import render
-from app.web.urls import DEVICE_COOKIE, HANDED_BACK, SIGN_IN
+from app.web.urls import HANDED_BACK, SIGN_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ def bind_tablet(request: Request, response: Response, newcomer: ParticipantReque
 
 def take_back(current: ParticipantRequest, why: HandOverEnd) -> Response:
     """End the hand-over; the cookie stays, so that its pages know that the tablet was handed back."""
-    end_hand_over(current.installation, current.cookie, current.at, why)
+    end_hand_over(current.context.device, why)
     return RedirectResponse(HANDED_BACK, 303)
 
 
-def end_idle_hand_over(request: Request, installation: CurrentInstallation, at: At) -> Response:
+def end_idle_hand_over(request: Request) -> Response:
     """End the hand-over of a tablet that nobody has used for too long, or that was given back before."""
-    end_hand_over(installation, get_cookie(request, DEVICE_COOKIE) or "", at, HandOverEnd.idle)
+    end_hand_over(get_device_context(request), HandOverEnd.idle)
     return RedirectResponse(HANDED_BACK, 303)

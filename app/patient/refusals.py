@@ -23,7 +23,6 @@ from app.services.capture.forms import get_form_definition
 from app.services.patient.home import get_home
 from app.services.patient.submitted_forms import find_sending_device, get_submitted_form
 from app.web.cookies import other_tokens
-from app.web.dependencies import get_installation, get_now
 from app.web.errors import ask_to_retry, refusal_response
 from app.web.pages.rendering import Page, render
 from app.web.refusal_messages import message_of
@@ -126,7 +125,7 @@ class PatientRoute(APIRoute):
 
 def _ended(request: Request, refused: Refused) -> Response:
     """The clinic's tablet is this participant's no longer: the page that says so, or JSON for the runner."""
-    response = end_idle_hand_over(request, get_installation(request), get_now(request))
+    response = end_idle_hand_over(request)
     return refusal_as_json(refused) if wants_json(request) else response
 
 

@@ -28,12 +28,12 @@ from app.services.accounts.participant_session import authenticate_device, keep_
 from app.services.capture.form_languages import list_form_languages
 from app.services.capture.forms import FormAccess, find_form
 from app.services.core.acts import new_page_key
-from app.services.core.context import ParticipantContext, ParticipantSession
+from app.services.core.context import DeviceContext, ParticipantContext, ParticipantSession
 from app.services.core.installation import Installation
 from app.services.patient.urgent_call import get_urgent_call
 from app.web.acts import ACTS, read_act, require_act
 from app.web.cookies import get_cookie, other_tokens
-from app.web.dependencies import At, CurrentInstallation, get_installation, get_now
+from app.web.dependencies import At, CurrentInstallation, get_device_context
 from app.web.pages.drawn_mark import DrawnMark
 from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, Pages, render
@@ -177,7 +177,8 @@ def request_with(
     request: Request, installation: Installation, cookie: str, at: datetime
 ) -> ParticipantRequest:
     """The request of whoever this token binds. Raises Refused("not_signed_in")."""
-    participant = authenticate_device(installation, cookie, at, bringing=_brings_answers(request))
+    device = DeviceContext.of_cookie(installation, cookie, at)
+    participant = authenticate_device(device, bringing=_brings_answers(request))
     return ParticipantRequest(request, ParticipantContext(installation, participant, at), cookie)
 
 
@@ -242,12 +243,12 @@ def request_form(request: Request, slot: str) -> tuple[ParticipantRequest, FormA
 
     Raises Refused("not_signed_in").
     """
-    installation, at = get_installation(request), get_now(request)
-    cookie = get_cookie(request, DEVICE_COOKIE) or ""
-    access = find_form(installation, cookie, slot, at, bringing=_brings_answers(request))
+    device = get_device_context(request)
+    access = find_form(device, slot, bringing=_brings_answers(request))
     if access is None:
-        return identify_device(request, installation, at), None
-    current = ParticipantRequest(request, ParticipantContext(installation, access.participant, at), cookie)
+        return identify_device(request, device.installation, device.at), None
+    context = ParticipantContext(device.installation, access.participant, device.at)
+    current = ParticipantRequest(request, context, get_cookie(request, DEVICE_COOKIE) or "")
     request.state.current = current  # as above
     return current, access
 

@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.i18n.languages import ENGLISH, Language, find_language, negotiate_language
+from app.services.core.context import DeviceContext
 from app.services.core.installation import Installation
 from app.web.cookies import get_cookie
+from app.web.urls import DEVICE_COOKIE
 
 LANGUAGE_COOKIE = "language"
 
@@ -31,6 +33,12 @@ def get_installation(request: Request) -> Installation:
 def get_now(request: Request) -> datetime:
     clock: Callable[[], datetime] = request.app.state.clock
     return clock()
+
+
+def get_device_context(request: Request) -> DeviceContext:
+    """The browser of this request, as the cookie of its participant names it; not authenticated yet."""
+    cookie = get_cookie(request, DEVICE_COOKIE)
+    return DeviceContext.of_cookie(get_installation(request), cookie, get_now(request))
 
 
 def get_language(request: Request, stored: str | None = None) -> Language:

@@ -13,7 +13,7 @@ from app.services.accounts.participant_session import remember_language
 from app.services.capture.form_languages import needs_language_confirmation
 from app.services.setup.readiness import find_readiness_faults, find_readiness_warnings
 from app.web.cookies import get_cookie, set_cookie
-from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
+from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation, get_device_context
 from app.web.form_fields import Narrowed
 from app.web.pages.page_frame import base_frame
 from app.web.pages.rendering import render
@@ -60,20 +60,18 @@ def get_readiness(installation: CurrentInstallation, at: At) -> Response:
 @router.post("/language")
 def choose_language(
     request: Request,
-    installation: CurrentInstallation,
-    at: At,
     lang: Annotated[str, Form(max_length=20), Narrowed],
 ) -> Response:
     chosen = find_language(lang)
     if chosen is None:
         raise Refused("unknown_language", allowed=tuple(known.code for known in LANGUAGES))
-    back, cookie = _came_from(request), get_cookie(request, DEVICE_COOKIE)
+    back, device = _came_from(request), get_device_context(request)
     form = _FORM.fullmatch(back)
-    if form and needs_language_confirmation(installation, cookie, form[1], chosen.code, at):
+    if form and needs_language_confirmation(device, form[1], chosen.code):
         return RedirectResponse(f"/f/{form[1]}/language/{chosen.code}", 303)
     if back != CODE and not back.startswith(WAY_IN):
         # On the way in the choice is the newcomer's, who may not be the one that is bound here.
-        remember_language(installation, cookie, chosen.code, at)
+        remember_language(device, chosen.code)
     response = RedirectResponse(_answering(back), 303)
     set_cookie(response, LANGUAGE_COOKIE, chosen.code, YEAR)
     return response

@@ -15,12 +15,12 @@ from app.domain.plans.windows import Unit
 from app.domain.records.access import Actor, ActorKind, Grant, Role
 from app.i18n.languages import LANGUAGE_CODES
 from app.services.accounts.activation import activate_device
-from app.services.accounts.participant_session import authenticate
-from app.services.capture.answer_saving import save_answers
+from app.services.accounts.participant_session import authenticate_device
+from app.services.capture.answer_saving import AnswerBatch, save_answers
 from app.services.capture.forms import begin_form
 from app.services.capture.submission import SubmissionReceipt, submit_form
 from app.services.capture.submission_builder import SubmittedForm
-from app.services.core.context import ParticipantContext, ParticipantSession, StaffContext
+from app.services.core.context import DeviceContext, ParticipantContext, ParticipantSession, StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol_participant, issue_invitation
@@ -74,9 +74,11 @@ class Person:
     def nurse(self) -> Actor:
         return colleague(Role.NURSE, self.site)
 
+    def device(self, at: datetime) -> DeviceContext:
+        return DeviceContext.of_cookie(self.installation, self.cookie, at)
+
     def participant(self, at: datetime) -> ParticipantSession:
-        with self.installation.read() as session:
-            return authenticate(self.installation, session, self.cookie, at)
+        return authenticate_device(self.device(at))
 
     def slot(self, visit: str) -> Slot:
         own = {"study": self.site.study_id, "subject": self.subject, "visit": visit}
@@ -108,7 +110,7 @@ class Person:
         return slot
 
     def save(self, visit: str, at: datetime, *given: SubmittedAnswer, client: str = "c1") -> int:
-        return save_answers(self.installation, self.cookie, self.slot(visit).public_id, client, given, at)
+        return save_answers(self.device(at), self.slot(visit).public_id, AnswerBatch(client, given))
 
     def submit(
         self, visit: str, at: datetime, answers: dict[str, int | str | None] | None = None

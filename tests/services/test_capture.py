@@ -14,9 +14,9 @@ from app.domain.capture.outbox import item_tokens, record_checksum
 from app.domain.plans.status import ExitKind
 from app.domain.records.audit import AuditEvent
 from app.services.accounts.participant_session import change_language, unlock_device
-from app.services.capture.answer_saving import save_answers, save_draft
+from app.services.capture.answer_saving import AnswerBatch, save_answers, save_draft
 from app.services.capture.forms import begin_form, get_form_definition, open_form
-from app.services.core.context import ParticipantContext
+from app.services.core.context import DeviceContext, ParticipantContext
 from app.services.core.installation import Installation
 from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
@@ -66,7 +66,7 @@ def test_a_form_of_somebody_else_is_not_there(person: Person, people: Callable[[
         ),
         lambda: begin_form(ParticipantContext(person.installation, visitor, START), theirs, None, None),
         lambda: save_answers(
-            person.installation, person.cookie, theirs, "c", [SubmittedAnswer(1, 0, "q1", 1)], START
+            person.device(START), theirs, AnswerBatch("c", [SubmittedAnswer(1, 0, "q1", 1)])
         ),
     ):
         assert refused(act) == "unknown_slot"
@@ -195,7 +195,8 @@ def test_an_answer_needs_a_browser_that_is_known_awake_and_has_begun(person: Per
     assert refused(lambda: person.save("BL", START, given)) == "not_begun"
     slot = person.begin("BL", START)
     assert refused(lambda: person.save("BL", START + days(1), given)) == "locked"
-    told = refusal_of(lambda: save_answers(person.installation, "guess", slot, "c", [given], START))
+    stranger = DeviceContext.of_cookie(person.installation, "guess", START)
+    told = refusal_of(lambda: save_answers(stranger, slot, AnswerBatch("c", [given])))
     assert told.code == "not_signed_in"
 
 
@@ -224,9 +225,7 @@ def test_a_page_keeps_only_what_differs_from_the_draft(person: Person) -> None:
     visitor = person.participant(START)
 
     def kept(answers: dict[str, int | str | None]) -> dict[str, object]:
-        form = save_draft(
-            ParticipantContext(person.installation, visitor, START), person.cookie, slot, answers, 1
-        )
+        form = save_draft(ParticipantContext(person.installation, visitor, START), slot, answers, 1)
         return {**form.answers, "revision": form.revision}
 
     assert kept({"q1": 3}) == {"q1": 3, "revision": 1}
@@ -261,7 +260,7 @@ def test_a_save_costs_at_most_two_reads_and_one_write(person: Person) -> None:
     slot = person.begin("BL", START)
     engine, given = person.installation.engine, [SubmittedAnswer(2, 1, "q2", 1)]
     with heard(engine, autocommit_engine(engine)) as statements:
-        save_answers(person.installation, person.cookie, slot, "c1", given, START)
+        save_answers(person.device(START), slot, AnswerBatch("c1", given))
     written = ["WITH"] if engine.dialect.name == "postgresql" else ["UPDATE", "INSERT", "INSERT"]
     assert [verb for verb in verbs(statements) if verb != "SELECT"] == written
     assert verbs(statements).count("SELECT") <= 2
@@ -273,7 +272,7 @@ def test_an_answer_that_is_overtaken_waits_in_line_and_is_kept(person: Person, c
     slot = person.begin("BL", START)
     given = [SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, count + 1)]
     with overtaken_once(person.installation.engine):
-        assert save_answers(person.installation, person.cookie, slot, "c1", given, START) == count
+        assert save_answers(person.device(START), slot, AnswerBatch("c1", given)) == count
     assert len(stored(person)) == count
 
 
@@ -302,7 +301,6 @@ def test_late_answers_never_join_a_form_that_was_sent(person: Person) -> None:
     person.begin("BL", START)
     person.submit("BL", START)
     slot, late = person.slot("BL").public_id, [SubmittedAnswer(1, 0, "q1", 3)]
-    told = refusal_of(
-        lambda: save_answers(person.installation, person.cookie, slot, "c1", late, START, late=True)
-    )
+    batch = AnswerBatch("c1", late, late=True)
+    told = refusal_of(lambda: save_answers(person.device(START), slot, batch))
     assert told.code == "already_submitted"

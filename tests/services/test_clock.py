@@ -27,7 +27,7 @@ from app.services.audit.clock_confirmation import (
     list_put_off,
     update_clock_trust,
 )
-from app.services.capture.answer_saving import save_answers
+from app.services.capture.answer_saving import AnswerBatch, save_answers
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
 from app.services.core.clock_watch import DEFAULT_GAP, ClockUntrusted, ClockWatch
@@ -184,7 +184,7 @@ def test_answers_of_an_untrusted_clock_are_taken_and_flagged(person: Person, mac
     slot = person.begin("BL", START)
     machine.ahead, machine.true = YEARS, START + timedelta(minutes=1)
     at = installation.clock_watch()
-    save_answers(installation, person.cookie, slot, "c1", [SubmittedAnswer(1, 0, "q1", 2)], at)
+    save_answers(person.device(at), slot, AnswerBatch("c1", [SubmittedAnswer(1, 0, "q1", 2)]))
     submit_form(
         ParticipantContext(installation, person.participant(at), at), slot, SubmittedForm(qlq(2), "s1", True)
     )

@@ -25,7 +25,7 @@ from app.domain.refusal import Refused
 from app.jobs.ticker import tick
 from app.services.accounts.participant_session import unlock_device
 from app.services.audit.clock_confirmation import check_clock, confirm_clock, update_clock_trust
-from app.services.capture.answer_saving import save_answers
+from app.services.capture.answer_saving import AnswerBatch, save_answers
 from app.services.capture.forms import begin_form
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
@@ -222,7 +222,7 @@ class ClockMachine(RuleBasedStateMachine):
         self.sent += 1
         answer = SubmittedAnswer(1, 0, "any_symptom", 0)
         client = f"c{self.sent}"
-        save_answers(self.installation, self.person.cookie, slot, client, [answer], at)
+        save_answers(self.person.device(at), slot, AnswerBatch(client, [answer]))
         with self.installation.read() as session:
             row = session.exec(select(AnswerEvent).order_by(col(AnswerEvent.id).desc()).limit(1)).one()
         assert (row.client, row.received_at, row.clock_untrusted) == (client, at, self.untrusted)

@@ -159,7 +159,7 @@ def bring(
         bare = replace(each, item=signs[asked.index(each.item)], device_at=at, skew=0, offline=True)
         made.append(replace(bare, checksum=record_checksum(signs, "box", bare.item, bare)))
     context = ParticipantContext(person.installation, person.participant(at), at)
-    return accept_offline_answers(context, person.cookie, slot, OfflineBatch("box", made, sent, 0)).outcome
+    return accept_offline_answers(context, slot, OfflineBatch("box", made, sent, 0)).outcome
 
 
 def test_an_outbox_sends_ticks_and_keeps_apart_only_what_differs(person: Person) -> None:

@@ -14,14 +14,14 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.activation import find_invitation, redeem_invitation
 from app.services.accounts.participant_session import (
-    authenticate,
+    authenticate_device,
     change_language,
     keep_alive,
     remember_language,
     sign_out_device,
     unlock_device,
 )
-from app.services.core.context import ParticipantContext, StaffContext
+from app.services.core.context import DeviceContext, ParticipantContext, StaffContext
 from app.services.core.hashing import SecretHasher
 from app.services.core.installation import Installation
 from app.services.core.throttling import CODE_TRIES, SPAN, TRIES, code_limits
@@ -182,10 +182,9 @@ def test_an_invitation_ends_with_the_participation(guest: Person) -> None:
 
 
 def test_unknown_cookies_are_not_signed_in(person: Person) -> None:
-    with person.installation.read() as session:
-        for cookie in (None, "", "guess"):
-            seen = partial(authenticate, person.installation, session, cookie, START)
-            assert refused(seen) == "not_signed_in"
+    for cookie in (None, "", "guess"):
+        stranger = DeviceContext.of_cookie(person.installation, cookie, START)
+        assert refused(partial(authenticate_device, stranger)) == "not_signed_in"
 
 
 @pytest.mark.req("IAM-06")
@@ -282,15 +281,16 @@ def test_the_language_is_one_of_the_study_and_told_once(person: Person) -> None:
 
 
 def test_a_choice_made_outside_reaches_the_participant_when_it_can(person: Person) -> None:
-    remember_language(person.installation, person.cookie, "zh_CN", START)
-    remember_language(person.installation, person.cookie, "fr", START)
-    remember_language(person.installation, None, "en", START)
+    remember_language(person.device(START), "zh_CN")
+    remember_language(person.device(START), "fr")
+    remember_language(DeviceContext.of_cookie(person.installation, None, START), "en")
     assert person.participant(START).language == "zh_CN"
 
 
 def test_speaking_hides_no_other_fault(person: Person) -> None:
     hollow = replace(person.installation, library=replace(person.installation.library, plans={}))
-    assert refused(lambda: remember_language(hollow, person.cookie, "en", START)) == "unknown_plan"
+    device = DeviceContext.of_cookie(hollow, person.cookie, START)
+    assert refused(lambda: remember_language(device, "en")) == "unknown_plan"
 
 
 def test_no_device_row_holds_the_cookie(person: Person) -> None:

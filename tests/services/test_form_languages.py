@@ -15,7 +15,7 @@ from app.services.capture.form_languages import (
     needs_language_confirmation,
     switch_form_language,
 )
-from app.services.core.context import ParticipantContext, StaffContext
+from app.services.core.context import DeviceContext, ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.site_words import set_urgent_words, urgent_words
 from app.storage.tables.studies import Site
@@ -37,7 +37,8 @@ def test_it_is_asked_once_answers_are_there(installation: Installation, person: 
     def asks(
         language: str, slot_id: str = slot, cookie: str | None = person.cookie, at: datetime = START
     ) -> bool:
-        return needs_language_confirmation(installation, cookie, slot_id, language, at)
+        device = DeviceContext.of_cookie(installation, cookie, at)
+        return needs_language_confirmation(device, slot_id, language)
 
     assert not asks("zh_CN")
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 1))
@@ -65,7 +66,7 @@ def test_a_form_is_never_offered_in_a_language_it_has_no_words_in(
         "en",
     )
     with pytest.raises(Refused, match="no_translation"):
-        needs_language_confirmation(poorer, person.cookie, slot, "zh_CN", START)
+        needs_language_confirmation(DeviceContext.of_cookie(poorer, person.cookie, START), slot, "zh_CN")
     with pytest.raises(Refused, match="no_translation"):
         switch_form_language(ParticipantContext(poorer, visitor, START), slot, "zh_CN")
     assert person.row().language == "en"

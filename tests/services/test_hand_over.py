@@ -1,6 +1,6 @@
 """The clinic's tablet is a participant's for one sitting, and is taken back by itself."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlmodel import select
@@ -16,7 +16,7 @@ from app.services.accounts.participant_session import authenticate_device, remem
 from app.services.accounts.shared_device import end_hand_over, list_bound_participants
 from app.services.clinic.hand_over import HAND_OVER_LIFE, begin_hand_over
 from app.services.clinic.participant_overview import get_participant_overview
-from app.services.core.context import ParticipantContext, StaffContext
+from app.services.core.context import DeviceContext, ParticipantContext, StaffContext
 from app.services.core.plans import get_plan
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.enrolment import add_participant
@@ -41,9 +41,13 @@ def tablet(person: Person, slot: str = "", pin: str = PIN, again: str = "") -> s
     return activate_device(person.installation, link, pin, again, "tablet", HERE, SOON)
 
 
+def device(person: Person, cookie: str, at: datetime = SOON) -> DeviceContext:
+    return DeviceContext.of_cookie(person.installation, cookie, at)
+
+
 def refusal_of(cookie: str, person: Person, minutes: int = 6) -> str:
     with pytest.raises(Refused) as refused:
-        authenticate_device(person.installation, cookie, START + timedelta(minutes=minutes))
+        authenticate_device(device(person, cookie, START + timedelta(minutes=minutes)))
     return refused.value.code
 
 
@@ -62,7 +66,7 @@ def test_what_is_sent_on_the_tablet_says_so_and_the_tablet_is_taken_back_once(pe
     person.begin("BL", SOON)
     person.submit("BL", SOON)
     for _ in range(2):
-        assert end_hand_over(person.installation, person.cookie, SOON, HandOverEnd.sent)
+        assert end_hand_over(person.device(SOON), HandOverEnd.sent)
     assert reasons(person) == ["sent"]
     with person.installation.read() as read:
         told = list(read.exec(select(AuditEntry.event).where(AuditEntry.actor_id == person.nurse.id)))
@@ -70,18 +74,18 @@ def test_what_is_sent_on_the_tablet_says_so_and_the_tablet_is_taken_back_once(pe
     assert refusal_of(person.cookie, person) == "hand_over_ended"
     with person.installation.read() as read:
         assert (read.exec(select(Response)).one().mode) == "site_device"
-    assert not authenticate_device(person.installation, own, SOON).handed_over
-    assert not end_hand_over(person.installation, own, SOON, HandOverEnd.staff)
+    assert not authenticate_device(device(person, own)).handed_over
+    assert not end_hand_over(device(person, own), HandOverEnd.staff)
     assert verify_trail(person.installation) == []
 
 
 @pytest.mark.req("IAM-08")
 def test_a_tablet_that_nobody_uses_is_nobody_s(lone: Person) -> None:
     cookie = tablet(lone)
-    assert authenticate_device(lone.installation, cookie, SOON).handed_slot is None
+    assert authenticate_device(device(lone, cookie)).handed_slot is None
     assert refusal_of(cookie, lone, minutes=25) == "hand_over_ended"
     assert list_bound_participants(lone.installation, [cookie], START + days(1)) == ()
-    remember_language(lone.installation, cookie, "en", START + days(1))
+    remember_language(device(lone, cookie, START + days(1)), "en")
     assert refusal_of("never bound", lone) == "not_signed_in"
     first = tablet(lone)
     hand_over(lone)
@@ -103,7 +107,7 @@ def test_only_the_newest_hand_over_works_and_not_for_long(lone: Person) -> None:
 def test_who_never_had_a_phone_chooses_a_pin_on_the_tablet(lone: Person) -> None:
     other = newcomer(lone.installation, lone.site, "0571-009")
     cookie = tablet(other, pin="246813", again="246813")
-    assert authenticate_device(lone.installation, cookie, SOON).subject == "0571-009"
+    assert authenticate_device(device(lone, cookie)).subject == "0571-009"
     seen = get_participant_overview(StaffContext(lone.installation, lone.nurse, SOON), other.row().id)
     assert [(each.handed_over, each.label) for each in seen.devices] == [(True, "tablet")]
     assert seen.invitations == ()

@@ -50,9 +50,8 @@ def bring(
 ) -> SyncResult:
     left = OfflineBatch("box", given, reviewed_at, skew)
     slot = person.slot("BL").public_id
-    return accept_offline_answers(
-        ParticipantContext(person.installation, person.participant(START), at), person.cookie, slot, left
-    )
+    context = ParticipantContext(person.installation, person.participant(START), at)
+    return accept_offline_answers(context, slot, left)
 
 
 def everything(person: Person, at: datetime) -> list[SubmittedAnswer]:
@@ -213,9 +212,8 @@ def test_who_left_the_study_before_answering_is_kept_apart(begun: Person) -> Non
     visitor = begun.participant(START + days(2))
     slot = begun.slot("BL").public_id
     box = OfflineBatch("box", [*before, *after], None, 0)
-    done = accept_offline_answers(
-        ParticipantContext(begun.installation, visitor, START + days(2)), begun.cookie, slot, box
-    )
+    context = ParticipantContext(begun.installation, visitor, START + days(2))
+    done = accept_offline_answers(context, slot, box)
     assert done == SyncResult(SyncOutcome.quarantined)
     assert held(begun)[0] == [("q1", 3, True)]
 
@@ -226,7 +224,6 @@ def test_what_was_never_begun_or_is_somebody_elses_is_refused(person: Person) ->
     with pytest.raises(Refused, match="unknown_slot"):
         accept_offline_answers(
             ParticipantContext(person.installation, person.participant(START), START),
-            person.cookie,
             "x",
             OfflineBatch("b", [], None, 0),
         )

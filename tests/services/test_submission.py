@@ -16,7 +16,7 @@ from app.domain.instruments.responses import ValidAnswers
 from app.domain.records.access import CLOCK
 from app.domain.records.audit import AuditEvent, canonical_json
 from app.domain.refusal import Refused
-from app.services.capture.answer_saving import save_answers
+from app.services.capture.answer_saving import AnswerBatch, save_answers
 from app.services.capture.forms import begin_form, find_form, get_own_slot
 from app.services.capture.submission import SubmissionReceipt, submission_context, submit_form
 from app.services.capture.submission_builder import (
@@ -26,7 +26,7 @@ from app.services.capture.submission_builder import (
     build_submission,
     check_submission,
 )
-from app.services.core.context import ClockContext, ParticipantContext
+from app.services.core.context import ClockContext, DeviceContext, ParticipantContext
 from app.services.core.installation import Installation
 from app.services.reminders.due_slots import process_due_slots
 from app.storage.engine import autocommit_engine
@@ -176,7 +176,7 @@ def test_a_sending_that_is_overtaken_waits_in_line_and_is_kept(person: Person) -
 
 def test_what_was_read_before_somebody_came_between_is_read_again(person: Person) -> None:
     slot = person.begin("BL", START)
-    found = find_form(person.installation, person.cookie, slot, START)
+    found = find_form(person.device(START), slot)
     assert found is not None
     known_before = submission_context(
         ParticipantContext(person.installation, found.participant, START), found.rows
@@ -193,7 +193,7 @@ def test_a_sending_meets_the_newest_answer_of_each_item(person: Person) -> None:
     slot = person.begin("BL", START)
     for number, (item, value) in enumerate((("q1", 4), ("q2", 1), ("q1", 2), ("q3", None)), start=1):
         person.save("BL", START, SubmittedAnswer(number, number - 1, item, value))
-    found = find_form(person.installation, person.cookie, slot, START)
+    found = find_form(person.device(START), slot)
     assert found is not None
     told = {item: (answer.answer, answer.revision) for item, answer in found.rows.draft.items()}
     assert told == {"q1": (2, 3), "q2": (1, 2), "q3": (None, 4)}
@@ -201,8 +201,9 @@ def test_a_sending_meets_the_newest_answer_of_each_item(person: Person) -> None:
 
 def test_nobody_arrives_at_a_form_that_is_not_theirs(person: Person, people: Callable[[int], Person]) -> None:
     theirs = people(2).slot("BL").public_id
-    assert find_form(person.installation, person.cookie, theirs, START) is None
-    assert find_form(person.installation, "no cookie of ours", person.slot("BL").public_id, START) is None
+    assert find_form(person.device(START), theirs) is None
+    stranger = DeviceContext.of_cookie(person.installation, "no cookie of ours", START)
+    assert find_form(stranger, person.slot("BL").public_id) is None
 
 
 @pytest.mark.req("CAP-14")
@@ -212,7 +213,7 @@ def test_no_acknowledged_answer_is_lost_beside_a_submission(person: Person) -> N
     def save(number: int) -> str | None:
         given = [SubmittedAnswer(1, 0, f"q{number}", 3)]
         try:
-            save_answers(person.installation, person.cookie, slot, f"phone{number}", given, START)
+            save_answers(person.device(START), slot, AnswerBatch(f"phone{number}", given))
         except Refused as told:
             return told.code
         return None
@@ -287,7 +288,7 @@ def test_keeping_a_browser_alive_adds_no_transaction_to_a_save(
     person.begin("BL", START)
     slot = person.slot("BL").public_id
     statements.clear()
-    save_answers(person.installation, person.cookie, slot, "c1", [SubmittedAnswer(1, 0, "q1", 2)], at)
+    save_answers(person.device(at), slot, AnswerBatch("c1", [SubmittedAnswer(1, 0, "q1", 2)]))
     writes = [word for word in statements if word in ("UPDATE", "WITH", "INSERT")]
     if person.installation.engine.dialect.name == "postgresql":
         assert writes == ["WITH"]
@@ -298,7 +299,7 @@ def test_keeping_a_browser_alive_adds_no_transaction_to_a_save(
 
 def test_a_submission_changes_nothing_that_was_read(person: Person) -> None:
     slot = person.begin("BL", START)
-    found = find_form(person.installation, person.cookie, slot, START)
+    found = find_form(person.device(START), slot)
     assert found is not None
     known = submission_context(ParticipantContext(person.installation, found.participant, START), found.rows)
     before = deepcopy(known.rows)
@@ -311,7 +312,7 @@ def test_a_submission_changes_nothing_that_was_read(person: Person) -> None:
 
 def test_a_later_version_of_a_response_is_built_like_the_first(person: Person) -> None:
     slot = person.begin("BL", START)
-    found = find_form(person.installation, person.cookie, slot, START)
+    found = find_form(person.device(START), slot)
     assert found is not None
     known = submission_context(ParticipantContext(person.installation, found.participant, START), found.rows)
     first = build_submission(

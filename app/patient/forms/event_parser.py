@@ -12,6 +12,7 @@ from app.domain.capture.outbox import clock_skew
 from app.domain.instruments.responses import AnswerValue
 from app.domain.refusal import Refused
 from app.domain.typed_text import is_writable
+from app.services.capture.answer_saving import AnswerBatch
 from app.services.capture.offline_sync import OfflineBatch
 
 MOST_EVENTS = 200
@@ -27,8 +28,8 @@ EVENT_MEMBERS = _NEEDED | {"at", "sum", "offline"}
 _STORED = ("seq", "base", "item", "value", "at", "sum", "offline")
 
 
-def parse_saved_events(body: bytes, received_at: datetime) -> tuple[str, list[SubmittedAnswer]]:
-    """The sender's name and its answers in order.
+def parse_saved_events(body: bytes, received_at: datetime) -> AnswerBatch:
+    """The answers in order, with their sender's name.
 
     Raises Refused: "malformed" for no JSON, "unknown_field" or "bad_field" naming field and what is
     allowed.
@@ -37,7 +38,7 @@ def parse_saved_events(body: bytes, received_at: datetime) -> tuple[str, list[Su
     ahead = clock_skew(parse_instant(message.get("sent"), "sent"), received_at)
     events = _listed(message.get("events"), "events", 1)
     answers = _numbered_once([_event(each, ahead) for each in events])
-    return check_client_name(message.get("client"), "client"), answers
+    return AnswerBatch(check_client_name(message.get("client"), "client"), answers)
 
 
 def parse_pending_events(text: str, ahead: int | None) -> list[SubmittedAnswer]:

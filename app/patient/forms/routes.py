@@ -43,7 +43,12 @@ from app.patient.request import (
     require_unlocked,
 )
 from app.services.accounts.participant_session import keep_alive
-from app.services.capture.answer_saving import record_altered_answers, save_answers, save_draft
+from app.services.capture.answer_saving import (
+    AnswerBatch,
+    record_altered_answers,
+    save_answers,
+    save_draft,
+)
 from app.services.capture.forms import (
     OpenForm,
     begin_as_confirmed,
@@ -55,7 +60,6 @@ from app.services.capture.forms import (
 from app.services.capture.offline_sync import accept_offline_answers
 from app.services.capture.submission import reread_submission, submission_context, submit_form
 from app.services.capture.submission_builder import SubmissionContext
-from app.services.core.context import ParticipantContext
 from app.services.patient.home import get_next_forms
 from app.services.patient.submitted_forms import (
     SubmittedFormSummary,
@@ -63,11 +67,10 @@ from app.services.patient.submitted_forms import (
     summarise_submission,
 )
 from app.services.patient.urgent_call import get_urgent_call
-from app.web.cookies import get_cookie
-from app.web.dependencies import get_installation, get_now
+from app.web.dependencies import get_device_context
 from app.web.pages.rendering import render, render_blocks
 from app.web.permissions import CallerKind, guards
-from app.web.urls import DEVICE_COOKIE, PATIENT_HOME
+from app.web.urls import PATIENT_HOME
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
@@ -192,18 +195,12 @@ def _show_form(request: Request, slot: str) -> Response:
 
 
 def _save(request: Request, slot: str, body: bytes) -> Response:
-    installation, at, cookie = get_installation(request), get_now(request), get_cookie(request, DEVICE_COOKIE)
+    device = get_device_context(request)
     try:
-        if cookie is None:
-            raise Refused("not_signed_in")
-        client, answers = parse_saved_events(body, at)
-        revision = save_answers(installation, cookie, slot, client, answers, at)
+        revision = save_answers(device, slot, parse_saved_events(body, device.at))
     except Refused as refused:
         if refused.code == "altered_answer":
-            record_altered_answers(
-                ParticipantContext(installation, identify_device(request, installation, at).participant, at),
-                slot,
-            )
+            record_altered_answers(identify_device(request, device.installation, device.at).context, slot)
         return refusal_as_json(refused)
     return Response(status_code=204, headers={"X-Revision": str(revision)})
 
@@ -213,9 +210,7 @@ def accept_offline(
     current: ReachableRequest, slot: str, body: Annotated[bytes, Depends(read_body)]
 ) -> Response:
     """A phone's outbox whose form is not open on its screen; the answer lets it forget that."""
-    result = accept_offline_answers(
-        current.context, current.cookie, slot, parse_offline_batch(body, current.at)
-    )
+    result = accept_offline_answers(current.context, slot, parse_offline_batch(body, current.at))
     message = {"state": result.outcome, "late": result.late, "receipt": result.receipt}
     return Response(orjson.dumps(message), media_type="application/json")
 
@@ -242,7 +237,7 @@ def _submit_or_review(post: SubmissionPost) -> Response:
         raise Refused("participation_ended")
     keep_alive(current.context)
     slot, base = definition.slot.public_id, page.form.base or 0
-    form = save_draft(current.context, current.cookie, slot, page.form.answers, base)
+    form = save_draft(current.context, slot, page.form.answers, base)
     return _drafted(current, form, page, known.rows.answers)
 
 
@@ -273,7 +268,7 @@ def _save_pending(current: ParticipantRequest, slot: str, page: ParsedForm) -> b
     """
     answers = parse_pending_events(page.events, page.form.skew)
     try:
-        save_answers(current.installation, current.cookie, slot, page.form.submission, answers, current.at)
+        save_answers(current.context.device, slot, AnswerBatch(page.form.submission, answers))
     except Refused as refused:
         if refused.code not in ("already_submitted", "window_closed", "not_expected"):
             raise

@@ -8,9 +8,7 @@ from app.domain.clock_trust import is_over
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.second_check import is_confirmed, refusal_for
-from app.services.core.context import ParticipantContext, ParticipantSession
-from app.services.core.identifiers import token_digest
-from app.services.core.installation import Installation
+from app.services.core.context import DeviceContext, ParticipantContext, ParticipantSession
 from app.services.core.throttling import check_guess, device_limits
 from app.storage.queries.form_rows import SessionRows, read_session_by_token
 from app.storage.row_changes import participant_chain
@@ -21,46 +19,40 @@ from app.storage.unit_of_work import UnitOfWork
 _SEEN_EVERY = timedelta(seconds=60)
 
 
-def authenticate(
-    installation: Installation, session: Session, cookie: str | None, at: datetime, *, bringing: bool = False
-) -> ParticipantSession:
-    """The participant behind this cookie; raises Refused("not_signed_in") for none, unknown or revoked.
+def authenticate(session: Session, context: DeviceContext, *, bringing: bool = False) -> ParticipantSession:
+    """The participant behind this browser; raises Refused("not_signed_in") for none, unknown or revoked.
 
     Raises Refused("hand_over_ended") for a tablet of the clinic that is this participant's no longer;
     `bringing` as in `build_session`.
     """
-    token_hash = token_digest(cookie or "")
-    rows = read_session_by_token(session.connection(), token_hash)
+    rows = read_session_by_token(session.connection(), context.token_digest)
     if rows is None:
         handed = select(Device.id).where(
-            Device.token_hash == token_hash, col(Device.handed_over_by).is_not(None)
+            Device.token_hash == context.token_digest, col(Device.handed_over_by).is_not(None)
         )
         raise Refused("not_signed_in" if session.exec(handed).first() is None else "hand_over_ended")
-    return build_session(installation, rows, at, bringing=bringing)
+    return build_session(context, rows, bringing=bringing)
 
 
-def authenticate_device(
-    installation: Installation, cookie: str, at: datetime, *, bringing: bool = False
-) -> ParticipantSession:
-    """Recognise the browser of a request by its cookie, in a read of its own."""
-    with installation.read() as session:
-        return authenticate(installation, session, cookie, at, bringing=bringing)
+def authenticate_device(context: DeviceContext, *, bringing: bool = False) -> ParticipantSession:
+    """Authenticate the browser of a request, in a read of its own."""
+    with context.installation.read() as session:
+        return authenticate(session, context, bringing=bringing)
 
 
-def build_session(
-    installation: Installation, rows: SessionRows, at: datetime, *, bringing: bool = False
-) -> ParticipantSession:
+def build_session(context: DeviceContext, rows: SessionRows, *, bringing: bool = False) -> ParticipantSession:
     """The participant behind a bound browser whose rows were read.
 
     Raises Refused("hand_over_ended") for the clinic's tablet that nobody has used for too long; where the
     request is `bringing` answers it is locked instead, so that they wait for the second check.
     """
     device, participant, study = rows.device, rows.participant, rows.study
-    plan = installation.library.plan(study.code, participant.plan_version)
-    idle = is_idle(device.seen_at, at, plan.idle_minutes)
+    plan = context.installation.library.plan(study.code, participant.plan_version)
+    idle = is_idle(device.seen_at, context.at, plan.idle_minutes)
     if idle and device.handed_over_by is not None and not bringing:
         raise Refused("hand_over_ended")
     return ParticipantSession(
+        token_digest=context.token_digest,
         device_id=device.id,
         participant_id=participant.id,
         public_id=participant.public_id,
@@ -184,15 +176,14 @@ def change_language(context: ParticipantContext, language: str) -> None:
             work.record(AuditEvent.LANGUAGE_CHANGED, participant_chain(context.participant.participant_id))
 
 
-def remember_language(installation: Installation, cookie: str | None, language: str, at: datetime) -> None:
+def remember_language(context: DeviceContext, language: str) -> None:
     """Keep the language that a browser chose for the participant behind it, if there is one.
 
     A language that the study is not done in, or a browser that nobody has bound, changes nothing.
     """
     try:
-        with installation.read() as session:
-            visitor = authenticate(installation, session, cookie, at)
-        change_language(ParticipantContext(installation, visitor, at), language)
+        visitor = authenticate_device(context)
+        change_language(ParticipantContext(context.installation, visitor, context.at), language)
     except Refused as refused:
         if refused.code not in ("not_signed_in", "hand_over_ended", "no_language"):
             raise

@@ -10,8 +10,12 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
 from app.services.accounts.participant_session import authenticate, lock_device, unbind_device
-from app.services.core.context import ParticipantContext, ParticipantSession, participant_actor
-from app.services.core.identifiers import token_digest
+from app.services.core.context import (
+    DeviceContext,
+    ParticipantContext,
+    ParticipantSession,
+    participant_actor,
+)
 from app.services.core.installation import Installation
 from app.storage.tables.participants import Device, Participant
 
@@ -29,15 +33,16 @@ def list_bound_participants(
 ) -> tuple[BoundParticipant, ...]:
     """The participants whom these tokens still bind, in the order of the tokens."""
     with installation.read() as session:
-        bound = [_bound_participant(installation, session, token, at) for token in tokens]
+        bound = [
+            _bound_participant(session, DeviceContext.of_cookie(installation, token, at), token)
+            for token in tokens
+        ]
     return tuple(each for each in bound if each is not None)
 
 
-def _bound_participant(
-    installation: Installation, session: Session, token: str, at: datetime
-) -> BoundParticipant | None:
+def _bound_participant(session: Session, context: DeviceContext, token: str) -> BoundParticipant | None:
     try:
-        return BoundParticipant(token, authenticate(installation, session, token, at))
+        return BoundParticipant(token, authenticate(session, context))
     except Refused:
         return None
 
@@ -53,16 +58,17 @@ def lock_bound_participants(
     return tuple(each.token for each in own)
 
 
-def end_hand_over(installation: Installation, token: str, at: datetime, why: HandOverEnd) -> bool:
-    """Take the clinic's tablet back (idempotent); whether the token is that of such a tablet."""
+def end_hand_over(context: DeviceContext, why: HandOverEnd) -> bool:
+    """Take the clinic's tablet back (idempotent); whether the browser is such a tablet."""
     found = select(Device, Participant).join(Participant, col(Participant.id) == col(Device.participant_id))
-    mine = found.where(Device.token_hash == token_digest(token), col(Device.handed_over_by).is_not(None))
-    with installation.read() as session:
+    mine = found.where(Device.token_hash == context.token_digest, col(Device.handed_over_by).is_not(None))
+    with context.installation.read() as session:
         row = session.exec(mine).one_or_none()
     if row is None:
         return False
     device, participant = row
     if device.revoked_at is None:
-        with installation.work(participant_actor(participant.public_id), at) as work:
+        actor = participant_actor(participant.public_id)
+        with context.installation.work(actor, context.at) as work:
             unbind_device(work, participant.id, device.id, AuditEvent.HAND_OVER_ENDED, why.value)
     return True

@@ -14,12 +14,10 @@ from app.domain.refusal import Refused
 from app.services.accounts.participant_session import is_idle, is_keep_alive_due
 from app.services.capture.answer_events import answer_change, answer_row, clock_changes
 from app.services.capture.forms import OpenForm, form_item_tokens, get_form_definition, open_form
-from app.services.core.context import ParticipantContext, participant_actor
-from app.services.core.identifiers import token_digest
-from app.services.core.installation import Installation
+from app.services.core.context import DeviceContext, ParticipantContext, participant_actor
 from app.services.core.plans import excluded_items
 from app.storage.audit import LinkedEntry, build_entry
-from app.storage.proof.row_facts import FactKey, new_row_fact
+from app.storage.proof.row_facts import new_row_fact
 from app.storage.queries.slots import slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
 from app.storage.statements.save_answers import (
@@ -34,53 +32,40 @@ from app.storage.statements.save_answers import (
 
 @dataclass(frozen=True, slots=True)
 class AnswerBatch:
-    """Answers on their way to a form. `late`: they were judged already, so that the form may be closed.
+    """Answers on their way to a form, numbered by the page that counts them as `client`.
 
-    `clock_untrusted`: the server's clock is in doubt, so that their moments are too.
+    `late`: they were judged to have been captured in time, so that the form may be closed.
     """
 
-    slot: str
     client: str
     answers: Sequence[SubmittedAnswer]
-    at: datetime
     late: bool = False
-    clock_untrusted: bool = False
 
 
-def save_answers(
-    installation: Installation,
-    cookie: str,
-    slot_id: str,
-    client: str,
-    answers: Sequence[SubmittedAnswer],
-    at: datetime,
-    late: bool = False,
-) -> int:
+def save_answers(context: DeviceContext, slot_id: str, batch: AnswerBatch) -> int:
     """Store answers one by one, append-only and audited (idempotent); return the form's revision.
 
-    Optimistic: the write holds only if the head of the participant's audit chain has not moved since it was
-    read. After a conflict it tries once more, holding the head's row lock, so it cannot lose twice. Events
-    of this client that are stored already are skipped; a gap in its numbers is told by the trail. `late`
-    ones were judged to have been captured in time. Raises Refused: "not_signed_in", "locked", "not_begun",
-    "unknown_item", "out_of_range", "wrong_kind", "altered_answer", or as `open_form`.
+    The browser is authenticated by the statement that reads the form. Optimistic: the write holds only if the
+    head of the participant's audit chain has not moved since then. After a conflict it tries once more,
+    holding the head's row lock, so it cannot lose twice. Events of this client that are stored already are
+    skipped; a gap in its numbers is told by the trail. Raises Refused: "not_signed_in", "locked",
+    "not_begun", "unknown_item", "out_of_range", "wrong_kind", "altered_answer", or as `open_form`.
     """
-    untrusted = installation.clock_watch.untrusted
-    batch = AnswerBatch(slot_id, client, answers, at, late, untrusted)
-    arriving = ArrivingAnswers(token_digest(cookie), slot_id, client, answers)
+    engine = context.installation.engine
+    arriving = ArrivingAnswers(context.token_digest, slot_id, batch.client, batch.answers)
 
     def judge(read: SavingContext) -> AuditedAnswers | None:
-        return _judge(installation, batch, read)
+        return _judge(context, batch, read)
 
     try:
-        revision = save_if_unmoved(installation.engine, arriving, judge)
-        return save_holding_head(installation.engine, arriving, judge) if revision is None else revision
+        revision = save_if_unmoved(engine, arriving, judge)
+        return save_holding_head(engine, arriving, judge) if revision is None else revision
     except NothingToSaveInto as error:
         raise Refused("unknown_slot" if error.device_bound else "not_signed_in") from error
 
 
 def save_draft(
     context: ParticipantContext,
-    cookie: str,
     slot_id: str,
     answers: Mapping[str, AnswerValue],
     base: int,
@@ -96,7 +81,7 @@ def save_draft(
     if not changed:
         return form
     events = [SubmittedAnswer(seq, base, item, answers[item]) for seq, item in enumerate(changed, start=1)]
-    save_answers(context.installation, cookie, slot_id, form.client, events, context.at)
+    save_answers(context.device, slot_id, AnswerBatch(form.client, events))
     return open_form(context, slot_id)
 
 
@@ -107,36 +92,37 @@ def record_altered_answers(context: ParticipantContext, slot_id: str) -> None:
         work.record(AuditEvent.ANSWERS_ALTERED, participant_chain(context.participant.participant_id))
 
 
-def _judge(installation: Installation, batch: AnswerBatch, read: SavingContext) -> AuditedAnswers | None:
+def _judge(context: DeviceContext, batch: AnswerBatch, read: SavingContext) -> AuditedAnswers | None:
     """What is stored of these answers; None where all of them are stored already."""
+    installation = context.installation
     plan = installation.library.plan(read.study, read.slot.plan_version)
-    _check_takes_answers(read, batch, plan.idle_minutes)
+    _check_takes_answers(read, batch, context.at, plan.idle_minutes)
     instrument = installation.library.instrument(read.slot.instrument, read.slot.instrument_version)
     leave_out = excluded_items(plan, read.slot.instrument)
     check_answers(instrument, batch.answers, leave_out)
     if any(answer.offline for answer in batch.answers):
         codes = [item.code for item in instrument.items if item.code not in leave_out]
-        _check_unaltered(form_item_tokens(installation, plan, batch.slot, len(codes)), codes, batch)
+        _check_unaltered(form_item_tokens(installation, plan, read.slot.public_id, len(codes)), codes, batch)
     unsaved = [answer for answer in batch.answers if answer.seq not in read.known_seqs]
     if not unsaved:
         return None
     text = installation.text(read.study, instrument, read.language, read.slot.begun_at)
     gapless = is_gapless([answer.seq for answer in batch.answers], frozenset(read.known_seqs))
     event = AuditEvent.ANSWER_SAVED if gapless else AuditEvent.ANSWERS_AFTER_GAP
-    entry, rows = _entry_and_rows(read, batch, unsaved, text.sha256, event, installation.fact_key)
-    seen_device = read.device_id if is_keep_alive_due(read.seen_at, batch.at) else None
+    entry, rows = _entry_and_rows(context, read, batch.client, unsaved, text.sha256, event)
+    seen_device = read.device_id if is_keep_alive_due(read.seen_at, context.at) else None
     return AuditedAnswers(entry, rows, seen_device)
 
 
-def _check_takes_answers(read: SavingContext, batch: AnswerBatch, idle_minutes: int) -> None:
+def _check_takes_answers(read: SavingContext, batch: AnswerBatch, at: datetime, idle_minutes: int) -> None:
     """Who is here, and whether the form takes answers; late ones only ask that nothing was submitted yet."""
     if batch.late:
         if read.slot.submitted_at is not None:
             raise Refused("already_submitted")
         return
-    if read.locked_at is not None or is_idle(read.seen_at, batch.at, idle_minutes):
+    if read.locked_at is not None or is_idle(read.seen_at, at, idle_minutes):
         raise Refused("locked")
-    check_open(window_of_slot(read.slot), slot_facts(read.slot), batch.at)
+    check_open(window_of_slot(read.slot), slot_facts(read.slot), at)
     if read.slot.begun_at is None:
         raise Refused("not_begun")
 
@@ -149,32 +135,24 @@ def _check_unaltered(tokens: str, codes: Sequence[str], batch: AnswerBatch) -> N
 
 
 def _entry_and_rows(
+    context: DeviceContext,
     read: SavingContext,
-    batch: AnswerBatch,
+    client: str,
     unsaved: Sequence[SubmittedAnswer],
     text_sha256: str,
     event: AuditEvent,
-    fact_key: FactKey,
 ) -> tuple[LinkedEntry, list[dict[str, Any]]]:
     """The audit entry and the rows for these answers, numbered on from what was read."""
-    before = dict(read.earlier)
-    rows, changes = [], clock_changes(batch.clock_untrusted)
+    before, at, untrusted = dict(read.earlier), context.at, context.installation.clock_watch.untrusted
+    rows, changes = [], clock_changes(untrusted)
     resting = rebase_on_own_answers(unsaved, read.revision, read.aware)
     for number, answer in enumerate(resting, start=read.revision + 1):
         rows.append(
-            answer_row(
-                read.slot.id,
-                batch.client,
-                number,
-                answer,
-                read.language,
-                text_sha256,
-                batch.at,
-                batch.clock_untrusted,
-            )
+            answer_row(read.slot.id, client, number, answer, read.language, text_sha256, at, untrusted)
         )
-        changes.append(answer_change(read.slot, batch.client, answer, before))
+        changes.append(answer_change(read.slot, client, answer, before))
         before[answer.item] = answer.value
     actor = participant_actor(read.participant)
+    fact_key = context.installation.fact_key
     facts = [new_row_fact(fact_key, "answer_event", row) for row in rows]
-    return build_entry(read.head, event, actor, batch.at, changes, facts=facts), rows
+    return build_entry(read.head, event, actor, at, changes, facts=facts), rows

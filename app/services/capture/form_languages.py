@@ -1,12 +1,10 @@
 """In which languages a form can be shown, and when a change between them must be confirmed."""
 
-from datetime import datetime
-
 from app.domain.capture.slot_view import SlotInstrument
 from app.domain.refusal import Refused
 from app.services.accounts.participant_session import change_language
 from app.services.capture.forms import find_form, get_own_slot
-from app.services.core.context import ParticipantContext
+from app.services.core.context import DeviceContext, ParticipantContext
 from app.services.core.installation import Installation
 
 
@@ -29,20 +27,19 @@ def _has_words(installation: Installation, study: str, slot: SlotInstrument, lan
     return True
 
 
-def needs_language_confirmation(
-    installation: Installation, cookie: str | None, slot_id: str, language: str, at: datetime
-) -> bool:
+def needs_language_confirmation(context: DeviceContext, slot_id: str, language: str) -> bool:
     """Whether to ask before the language changes, because answers were given in another one (CAP-03).
 
     False for a form that is not one's own or was sent, and on the lock, where nothing of it is shown.
     Raises Refused("no_translation") for a language that the form has no words in: it is never shown in
     a third one, nor in another version.
     """
-    form = find_form(installation, cookie or "", slot_id, at)
+    form = find_form(context, slot_id)
     if form is None:
         return False
     participant, slot = form.participant, form.rows.slot
-    if language not in list_form_languages(ParticipantContext(installation, participant, at), slot):
+    own = ParticipantContext(context.installation, participant, context.at)
+    if language not in list_form_languages(own, slot):
         raise Refused("no_translation", instrument=slot.instrument, language=language)
     shown = slot.submitted_at is None and not participant.locked
     return bool(form.rows.draft) and shown and language != participant.language

@@ -22,8 +22,8 @@ from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.participant_session import build_session
-from app.services.core.context import ParticipantContext, ParticipantSession
-from app.services.core.identifiers import new_public_id, token_digest
+from app.services.core.context import DeviceContext, ParticipantContext, ParticipantSession
+from app.services.core.identifiers import new_public_id
 from app.services.core.installation import Installation
 from app.services.core.plans import excluded_items
 from app.services.schedule.next_due import next_due_at, used_up_kinds
@@ -98,23 +98,21 @@ class OpenForm(FormDefinition):
 
 @dataclass(frozen=True, slots=True)
 class FormAccess:
-    """Who asks for a form of their own with this cookie, and everything stored of it, read at once."""
+    """Who asks for a form of their own with this browser, and everything stored of it, read at once."""
 
     participant: ParticipantSession
     rows: OwnFormRows
 
 
-def find_form(
-    installation: Installation, cookie: str, slot_id: str, at: datetime, *, bringing: bool = False
-) -> FormAccess | None:
-    """The form that this cookie's participant asks for; None where cookie or slot is not known.
+def find_form(context: DeviceContext, slot_id: str, *, bringing: bool = False) -> FormAccess | None:
+    """The form that this browser's participant asks for; None where browser or slot is not known.
 
     `bringing` as in `build_session`.
     """
-    rows = read_form_by_token(installation.engine, token_digest(cookie), slot_id)
+    rows = read_form_by_token(context.installation.engine, context.token_digest, slot_id)
     if rows is None:
         return None
-    return FormAccess(build_session(installation, rows.person, at, bringing=bringing), rows)
+    return FormAccess(build_session(context, rows.person, bringing=bringing), rows)
 
 
 def open_form(context: ParticipantContext, slot_id: str) -> OpenForm:

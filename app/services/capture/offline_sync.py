@@ -18,7 +18,7 @@ from app.domain.plans.status import SlotFacts
 from app.domain.plans.windows import Window
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.capture.answer_saving import save_answers
+from app.services.capture.answer_saving import AnswerBatch, save_answers
 from app.services.capture.forms import (
     FormDefinition,
     form_definition,
@@ -66,12 +66,7 @@ class SyncResult:
     receipt: str = ""
 
 
-def accept_offline_answers(
-    context: ParticipantContext,
-    cookie: str,
-    slot_id: str,
-    batch: OfflineBatch,
-) -> SyncResult:
+def accept_offline_answers(context: ParticipantContext, slot_id: str, batch: OfflineBatch) -> SyncResult:
     """Judge every event by the slot's rules (idempotent); submit the form when Send was pressed in time.
 
     Raises Refused: "unknown_slot", "not_begun", "unknown_item", "out_of_range", "wrong_kind".
@@ -93,7 +88,7 @@ def accept_offline_answers(
     in_time = [answer for answer in fresh if _is_in_time(window, slot_facts(slot), answer, context.at)]
     too_late = [answer for answer in fresh if answer not in in_time]
     if in_time:
-        save_answers(context.installation, cookie, slot_id, batch.client, in_time, context.at, late=True)
+        save_answers(context.device, slot_id, AnswerBatch(batch.client, in_time, late=True))
     if too_late:
         _quarantine(context, slot_id, too_late, "arrived_too_late")
     outcome = SyncOutcome.quarantined if too_late or altered else SyncOutcome.saved

@@ -1,11 +1,12 @@
 """Who acts, when and in which installation: made once by the face and passed to every use case.
 
 A command takes a context and opens its own unit of work through it, or joins the one that the context
-carries; `at` is the one moment of the request.
+carries; `at` is the one moment of the request. Where only a browser's session token is known, the context is
+a `DeviceContext`, and the statement by which the use case reads authenticates it.
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from app.domain.records.acts import KeyedAct
 from app.domain.records.participants import TextSize
 from app.domain.refusal import Refused
 from app.services.core.clock_watch import ClockUntrusted
+from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.storage.plain_rows import SiteRecord
 from app.storage.queries.staff import GrantClock
@@ -33,6 +35,7 @@ class ParticipantSession:
     `helper` is who fills in diaries on this browser, as it was said on `helper_on`; "" where it was not.
     """
 
+    token_digest: str = field(repr=False)
     device_id: int
     participant_id: int
     public_id: str
@@ -149,6 +152,23 @@ class _Transactions:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceContext:
+    """A browser as its session token names it, not authenticated yet, acting at one moment.
+
+    The token is stored only as its digest, by which a statement finds browser and participant.
+    """
+
+    installation: Installation
+    token_digest: str = field(repr=False)
+    at: datetime
+
+    @classmethod
+    def of_cookie(cls, installation: Installation, cookie: str | None, at: datetime) -> "DeviceContext":
+        """The browser whose cookie this is; without one a browser that nobody has bound."""
+        return cls(installation, token_digest(cookie or ""), at)
+
+
+@dataclass(frozen=True, slots=True)
 class StaffContext(_Transactions):
     """A member of staff, or the operator at the command line, acting at one moment."""
 
@@ -177,6 +197,11 @@ class ParticipantContext(_Transactions):
     def actor(self) -> Actor:
         """The participant as the trail names them."""
         return self.participant.actor
+
+    @property
+    def device(self) -> DeviceContext:
+        """Their browser, for a use case whose own statement authenticates it."""
+        return DeviceContext(self.installation, self.participant.token_digest, self.at)
 
 
 @dataclass(frozen=True, slots=True)
