@@ -71,10 +71,6 @@ class Library:
             used.id: self.thresholds[used.id, used.thresholds] for used in plan.instruments if used.thresholds
         }
 
-    def study_zone(self, study: str, version: str) -> str:
-        """The time zone of a study under this version of its plan. Raises as `plan`."""
-        return self.plan(study, version).zone
-
     def list_demonstrated(self) -> tuple[str, ...]:
         """The names of licensed instruments whose words here are our own, for the demonstration alone."""
         ours = {

@@ -6,8 +6,11 @@ from itertools import product
 import pytest
 
 from app.domain.desk.arm_blinding import sees_arm
+from app.domain.people.role_views import find_view
+from app.domain.plans.parsing import parse_plan
 from app.domain.records.access import ROLE_PERMISSIONS, Actor, ActorKind, Grant, Permission, Role
-from tests.domain.trial import SHIPPED
+from app.domain.refusal import BadDefinition
+from tests.domain.trial import SHIPPED, SHIPPED_TEXT
 
 
 @pytest.mark.req("IAM-02", "IAM-04", "IAM-14")
@@ -82,3 +85,44 @@ def test_the_arm_is_hidden_in_a_blinded_plan_from_whoever_may_not_see_it_everywh
     assert not sees_arm(actor, blinded, 1, 11)
     assert not sees_arm(actor, blinded, 1, 10, 11)
     assert not sees_arm(actor, blinded, 1, None)
+
+
+@pytest.mark.req("IAM-02", "INV-02")
+def test_a_plan_grants_or_withholds_what_a_role_sees() -> None:
+    sees = '[sees]\ninvestigator = ["answers"]\nnurse = ["scores"]\nmonitor = []\n\n'
+    text = SHIPPED_TEXT.replace("[monitoring]", f"{sees}[monitoring]", 1)
+    views = parse_plan(text, "plan.toml").role_views
+    granted = {role: Grant(role, 1, None, find_view(views, role)).permissions for role in Role}
+    usual = ROLE_PERMISSIONS
+    assert granted[Role.INVESTIGATOR] == usual[Role.INVESTIGATOR] - {
+        Permission.ARM_SEE,
+        Permission.SCORES_SEE,
+    }
+    assert granted[Role.NURSE] == usual[Role.NURSE] | {Permission.SCORES_SEE}
+    assert granted[Role.MONITOR] == usual[Role.MONITOR] - {Permission.ANSWERS_SEE}
+    for role in (Role.DATA_MANAGER, Role.STATISTICIAN, Role.ADMIN, Role.SPONSOR_VIEWER):
+        assert granted[role] == usual[role]
+    blind = Actor(ActorKind.STAFF, "a", "investigator", (Grant(Role.INVESTIGATOR, 1, 10, frozenset()),))
+    assert not blind.may(Permission.ARM_SEE, 1, 10)
+    assert blind.reach(Permission.SCORES_SEE) == ()
+    assert Permission.ANSWERS_SEE not in blind.permissions
+    assert not sees_arm(blind, replace(SHIPPED, blinded=True), 1, 10)
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('admin = ["answers"]', "sees.admin"),
+        ('sponsor_viewer = ["scores"]', "sees.sponsor_viewer"),
+        ('nurse = ["trail"]', "sees.nurse"),
+        ('nurse = ["arm", "arm"]', "sees.nurse"),
+        ('nurse = "arm"', "sees.nurse"),
+        ('investigator = ["arm", "scores"]', "sees.investigator"),
+        ('doctor = ["arm"]', "sees.doctor"),
+    ],
+)
+def test_a_plan_says_only_what_a_role_can_see(line: str, key: str) -> None:
+    text = SHIPPED_TEXT.replace("[monitoring]", f"[sees]\n{line}\n\n[monitoring]", 1)
+    with pytest.raises(BadDefinition) as refused:
+        parse_plan(text, "plan.toml")
+    assert refused.value.key == key

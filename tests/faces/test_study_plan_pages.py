@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from app.clinic.study.aspect_words import ASPECTS, PARTS
 from app.domain.alerts.rules import AlertRule
+from app.domain.people.role_views import RoleView
 from app.domain.plans.plan import (
     AnchorKind,
     Arm,
@@ -18,7 +19,7 @@ from app.domain.plans.plan import (
     VisitRule,
     WorklistRule,
 )
-from app.domain.records.access import Role
+from app.domain.records.access import Permission, Role
 from app.services.core.installation import Installation
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import day_in, page, wide
@@ -98,6 +99,28 @@ def test_two_versions_are_compared_in_words(admin: TestClient) -> None:
     assert admin.get("/desk/plan/versions?from=2.0").status_code == 404
 
 
+def test_what_a_role_sees_is_told_by_plan_and_table(clinic: ClinicFixture, admin: TestClient) -> None:
+    made: Installation = clinic.app.state.installation
+    views = (
+        RoleView(Role.NURSE, (Permission.SCORES_SEE,)),
+        RoleView(Role.STATISTICIAN, (Permission.ANSWERS_SEE, Permission.SCORES_SEE)),
+    )
+    newest = ("sbrt-nsclc", "1.1")
+    plans = {
+        key: replace(plan, role_views=views) if key == newest else plan
+        for key, plan in made.library.plans.items()
+    }
+    clinic.app.state.installation = replace(made, library=replace(made.library, plans=plans))
+    told = rows(page(admin, "/desk/plan/versions"))
+    assert told["What a role may see: Nurse"] == ["+ Added", "–", "What a role may see: Scores"]
+    assert told["What a role may see: Statistician"][2] == "What a role may see: Answers, Scores"
+    table = page(admin, "/desk/roles").one("table")
+    (row,) = [each for each in table.all("tr") if "see scores and diary plots" in each.text]
+    heads = [head.text for head in table.all("th")][1:8]
+    may = {head: cell.text.endswith("yes") for head, cell in zip(heads, row.all("td"), strict=True)}
+    assert {head for head, seen in may.items() if seen} == {"Nurse", "Investigator", "Statistician"}
+
+
 def test_every_fact_of_a_plan_has_words() -> None:
     assert PARTS.keys() == {each.name for each in fields(Plan)} - {"id", "version", "sha256", "draft"}
     kinds = (
@@ -109,6 +132,7 @@ def test_every_fact_of_a_plan_has_words() -> None:
         ReminderRule,
         WorklistRule,
         AlertRule,
+        RoleView,
     )
     named = {each.name for kind in kinds for each in fields(kind)}
     assert ASPECTS.keys() == named - {"code", "kind", "id"}

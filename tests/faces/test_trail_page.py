@@ -12,7 +12,8 @@ from sqlmodel import col, select
 from app.clinic.records.event_words import EVENT_WORDS, OTHER_EVENT, name_event
 from app.clinic.trail.field_words import FIELD_WORDS
 from app.domain.desk.trail import TrailChange, TrailKind, find_trail_kind, list_trail_events
-from app.domain.records.access import Role
+from app.domain.people.role_views import RoleView
+from app.domain.records.access import Permission, Role
 from app.domain.records.audit import AuditEvent
 from app.services.clinic.trail import entries
 from app.storage.proof.event_tables import COVERS
@@ -199,6 +200,27 @@ def test_no_word_of_an_arm_on_a_page_or_in_a_file_of_a_blinded_reader(clinic: Cl
         open_text = investigator.get(f"/desk/trail/entries.{kind}").text
         assert {"SBRT", "EOT"} <= set(ARM_WORDS.findall(open_text))
     assert "EOT" in page(investigator, "/desk/trail").one("main").text
+
+
+@pytest.mark.req("AUD-10", "INV-02")
+def test_a_plan_decides_who_sees_the_arm_and_who_sees_scores(clinic: ClinicFixture) -> None:
+    """The investigator of this plan is blinded, and its nurses read scores."""
+    lived(clinic)
+    investigator, nurse = clinic.browser(Role.INVESTIGATOR, None), clinic.browser(Role.NURSE, None)
+    scores = f"{clinic.url}/scores"
+    assert "SBRT" in investigator.get(scores).text
+    assert [nurse.get(url).status_code for url in (scores, "/desk/scores")] == [403, 403]
+    clinic.app.state.installation = blinded(
+        clinic.person.installation,
+        RoleView(Role.INVESTIGATOR, (Permission.ANSWERS_SEE, Permission.SCORES_SEE)),
+        RoleView(Role.NURSE, (Permission.SCORES_SEE,)),
+    )
+    for url in ("/desk/trail", scores, f"{clinic.url}/history", clinic.url):
+        assert ARM_WORDS.findall(page(investigator, url).one("main").text) == [], url
+    assert ARM_WORDS.findall(investigator.get("/desk/trail/entries.csv").text) == []
+    assert ARM_WORDS.findall(page(investigator, "/desk/report?part=recruitment").one("table").text) == []
+    assert [nurse.get(url).status_code for url in (scores, "/desk/scores")] == [200, 200]
+    assert ARM_WORDS.findall(page(nurse, scores).one("main").text) == []
 
 
 @pytest.mark.req("INV-06")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from app.domain.people.role_views import RoleView
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.services.core.installation import Installation
@@ -30,8 +31,8 @@ def assign(person: Person, arm: str | None, day: float) -> None:
         work.record(AuditEvent.ARM_RECORDED, participant_chain(participant.id))
 
 
-def blinded(installation: Installation) -> Installation:
-    """The same, with plans that hide the arm."""
+def blinded(installation: Installation, *views: RoleView) -> Installation:
+    """The same, with plans that hide the arm and say this of what roles see."""
     library = installation.library
-    plans = {key: replace(plan, blinded=True) for key, plan in library.plans.items()}
+    plans = {key: replace(plan, blinded=True, role_views=views) for key, plan in library.plans.items()}
     return replace(installation, library=replace(library, plans=plans))

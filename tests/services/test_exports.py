@@ -88,7 +88,7 @@ def somebody(installation: Installation, role: Role, site: str | None = None) ->
 
 def actor_of(installation: Installation, staff_id: int) -> Actor:
     with installation.read() as session:
-        return staff_actor(staff_id, list_grants(session, staff_id, installation.grant_clock(AT)))
+        return staff_actor(staff_id, list_grants(session, staff_id, installation.grant_rules(AT)))
 
 
 def rounds(installation: Installation, at: datetime = AT, stops: bool = False) -> None:

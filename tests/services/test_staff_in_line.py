@@ -159,7 +159,7 @@ def test_nobody_gives_a_role_to_an_account_that_is_being_disabled(ward: Ward) ->
     told = in_line(ward.desk, lambda context: disable_staff(context, EMAIL, "left"), grant)
     assert told == "staff_disabled"
     with ward.desk.installation.read() as session:
-        assert len(list_grant_rows(session, ward.nurse_id, ward.desk.context().grant_clock)) == 1
+        assert len(list_grant_rows(session, ward.nurse_id, ward.desk.context().grant_rules)) == 1
 
 
 @pytest.mark.req("IAM-14")

@@ -276,7 +276,7 @@ def test_a_role_ends_at_midnight_of_its_site_or_of_the_study(desk: Desk) -> None
     def check(at: datetime, *sites: int | None) -> None:
         """Whoever asks finds the roles at these sites in force, and no others."""
         desk.at = at
-        cookie, clock = desk.sign_in(code(secret, at)), desk.context().grant_clock
+        cookie, rules = desk.sign_in(code(secret, at)), desk.context().grant_rules
         assert {grant.site_id for grant in desk.seen(cookie).grants} == set(sites)
         shown = get_managed_person(desk.context(), issued.staff_id).grants
         codes = {here: "0571", there: "0808", None: ""}
@@ -285,9 +285,9 @@ def test_a_role_ends_at_midnight_of_its_site_or_of_the_study(desk: Desk) -> None
         assert {each.site for each in own} == {codes[site] for site in sites}
         with desk.installation.read() as session:
             for site in (here, there):
-                told = list_site_staff(session, study, site, [Role.INVESTIGATOR], clock)
+                told = list_site_staff(session, study, site, [Role.INVESTIGATOR], rules)
                 assert list(told) == [issued.staff_id] * (site in sites)
-            signers = read_signers(session, study, clock)
+            signers = read_signers(session, study, rules)
         assert signers == {(f"staff:{issued.staff_id}", site) for site in sites if site is not None}
 
     midnight = start_of_day(last + timedelta(days=1), "Asia/Shanghai")  # of the plan's zone, too

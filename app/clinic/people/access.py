@@ -12,7 +12,8 @@ from app.clinic.people.field_words import FIELD_WORDS
 from app.clinic.people.people_list import StaffRow, person_address
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.people.duties import ENDING_ROLES
-from app.domain.records.access import ROLE_PERMISSIONS, Permission, Role
+from app.domain.people.role_views import find_view
+from app.domain.records.access import Permission, Role, permissions_of
 from app.domain.refusal import Refused
 from app.services.people.access_review import (
     ReviewRecord,
@@ -89,10 +90,12 @@ def download_access_report(desk: SignedInRequest) -> Response:
 def show_role_matrix(desk: SignedInRequest) -> Response:
     roles = tuple(Role)
     pages: Pages = desk.request.app.state.pages
+    views = desk.plan.role_views
+    allowed = [permissions_of(role, find_view(views, role)) for role in roles]
     rows = tuple(
         (
             pages.word(name_permission(permission), desk.frame),
-            tuple(permission in ROLE_PERMISSIONS[role] for role in roles),
+            tuple(permission in permissions for permissions in allowed),
         )
         for permission in Permission
     )

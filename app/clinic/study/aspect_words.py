@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from app.clinic.trail.value_words import ROLE_WORDS, VALUE_WORDS
 from app.domain.plans.plan import Anchoring, Appearance, Owner, SecondCheck
 from app.domain.plans.windows import Unit
+from app.domain.records.access import Permission
 from app.i18n.marking import N_
 
 PARTS: Mapping[str, str] = {
@@ -44,6 +45,7 @@ PARTS: Mapping[str, str] = {
     "alert_rules": N_("Alert"),
     "out_of_hours": N_("At night and on holidays"),
     "emergency_phone": N_("Emergency number"),
+    "role_views": N_("What a role may see"),
 }
 """By field of the plan; a test holds it complete."""
 
@@ -95,6 +97,8 @@ ASPECTS: Mapping[str, str] = {
     "diary_least": N_("Least number of closed diary days"),
     "diary_weeks": N_("Diary weeks missed in a row"),
     "opens_days": N_("Days before a form opens"),
+    # roles
+    "sees": N_("What a role may see"),
     # alerts
     "item": N_("Question"),
     "scale": N_("Scale"),
@@ -127,6 +131,9 @@ CODES: Mapping[str, str] = {
     SecondCheck.none: N_("none"),
     Appearance.light: N_("always light"),
     Appearance.auto: N_("as the phone is set"),
+    Permission.ARM_SEE: N_("Treatment arm"),
+    Permission.ANSWERS_SEE: N_("Answers"),
+    Permission.SCORES_SEE: N_("Scores"),
     **ROLE_WORDS,
     **VALUE_WORDS["message.kind"],
     **VALUE_WORDS["slot.missed_reason"],

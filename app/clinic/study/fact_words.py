@@ -17,7 +17,7 @@ from app.web.refusal_messages import COMMA
 
 _DATES = frozenset({"anchor", "closes_with", "after"})
 """Aspects whose values are kinds of date; of a plan's visits `after` is a number."""
-_CODED = frozenset({"", "unit", "owner", "anchoring", "moments", "tell", "escalate_to"})
+_CODED = frozenset({"", "unit", "owner", "anchoring", "moments", "tell", "escalate_to", "sees"})
 """Aspects whose values are codes of the program; "" is a fact of the plan itself."""
 _FORMS = frozenset({"instrument", "instruments"})
 _SERIES = 4
@@ -52,6 +52,8 @@ class FactWords:
             case "alert_rules":
                 plan = self.newer if self.newer.find_alert_rule(change.name) else self.older
                 return plan.alert_label(change.name, self._code)
+            case "role_views":
+                return self.desk.word(CODES[change.name])
             case "exemption_labels":
                 plan = self.newer if change.name in self.newer.exemption_labels else self.older
                 return plan.exemption_label(change.name, self._code)

@@ -35,8 +35,9 @@ class DaySpan:
 
 
 def check_week_hours(typed: Mapping[str, str]) -> dict[str, str]:
-    """The days on which somebody answers, as `08:00-17:00` or `08:00-11:30, 13:30-17:00`, earliest part first;
-    a day without hours is left out.
+    """The days on which somebody answers, as `08:00-17:00` or `08:00-11:30, 13:30-17:00`.
+
+    The earliest part stands first; a day without hours is left out.
 
     Raises Refused: "bad_hours", "hours_backwards" for hours that end before they begin, and "hours_overlap",
     each naming the field of a day that is wrong, `hours_mon` to `hours_sun`.

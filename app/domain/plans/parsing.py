@@ -11,6 +11,7 @@ from typing import TypedDict
 from app.domain.alerts.rules import AlertRule
 from app.domain.instruments.definition import Comparison, Condition
 from app.domain.people.names import check_phone
+from app.domain.people.role_views import read_role_views
 from app.domain.plans.checks import check_plan
 from app.domain.plans.plan import (
     FIRST_DATE,
@@ -98,6 +99,7 @@ def parse_plan(toml: str, file: str) -> Plan:
         exemption_labels=_exemption_labels(root, exemptions, languages),
         sha256=sha256(toml.encode()).hexdigest(),
         draft=root.flag("draft", False),
+        role_views=read_role_views(root.section("sees")) if root.has("sees") else (),
         **_monitoring(root.section("monitoring"), languages),
         **_limits(root),
     )

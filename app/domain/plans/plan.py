@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from app.domain.alerts.rules import AlertRule
 from app.domain.instruments.definition import Condition
+from app.domain.people.role_views import RoleView
 from app.domain.plans.windows import Unit
 
 ENROLMENT, TREATMENT_WITHDRAWAL = "enrolment", "treatment_withdrawal"
@@ -303,6 +304,7 @@ class Plan:
     out_of_hours: Mapping[str, str] = field(default_factory=dict, hash=False)
     emergency_phone: str = ""
     reads_aloud: bool = False
+    role_views: tuple[RoleView, ...] = ()
 
     @property
     def alert_hours(self) -> int:

@@ -1,8 +1,9 @@
 """Who may do what: roles, permissions, scopes, and the actor that every change names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Permission(StrEnum):
@@ -113,10 +114,16 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     ),
     Role.SPONSOR_VIEWER: frozenset({Permission.REPORT_SEE, Permission.EXPORT_RUN}),
 }
-"""The one table of grants. Nurses see whether a form was sent, and neither answers nor scores.
+"""The one table of grants; a study's plan can say otherwise of `VIEWS` alone.
+
+Nurses see whether a form was sent, and neither answers nor scores.
 
 Of an answer that raised an alert they read what the plan's rule says of it: they are to call.
 """
+
+
+VIEWS = frozenset({Permission.ARM_SEE, Permission.ANSWERS_SEE, Permission.SCORES_SEE})
+"""What a study's plan can grant or withhold by role, beside the table."""
 
 
 class Scope(StrEnum):
@@ -146,11 +153,26 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role in a study, at one site or (`site_id` None) at all of them."""
+    """A role in a study, at one site or (`site_id` None) at all of them.
+
+    `views` are those of `VIEWS` that the study's plan gives the role; None leaves it to the table of grants.
+    """
 
     role: Role
     study_id: int
     site_id: int | None
+    views: frozenset[Permission] | None = None
+    permissions: frozenset[Permission] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "permissions", permissions_of(self.role, self.views))
+
+
+@lru_cache
+def permissions_of(role: Role, views: frozenset[Permission] | None) -> frozenset[Permission]:
+    """What a role may do in a study whose plan gives it these views."""
+    usual = ROLE_PERMISSIONS[role]
+    return usual if views is None else usual - VIEWS | views
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +201,7 @@ class Actor:
             if (
                 grant.study_id == study_id
                 and grant.site_id in (None, site_id)
-                and permission in ROLE_PERMISSIONS[grant.role]
+                and permission in grant.permissions
             ):
                 return True
         return False
@@ -204,14 +226,12 @@ class Actor:
     @property
     def permissions(self) -> frozenset[Permission]:
         """Everything that a grant in force allows anywhere, whatever the route asks."""
-        return frozenset().union(*(ROLE_PERMISSIONS[grant.role] for grant in self.grants))
+        return frozenset().union(*(grant.permissions for grant in self.grants))
 
     def reach(self, permission: Permission) -> tuple[tuple[int, int | None], ...]:
         """The (study, site) pairs at which this is allowed; a site of None means every site of the study."""
         granted = {
-            (grant.study_id, grant.site_id): None
-            for grant in self.grants
-            if permission in ROLE_PERMISSIONS[grant.role]
+            (grant.study_id, grant.site_id): None for grant in self.grants if permission in grant.permissions
         }
         if self.route_permission in (None, permission):
             return tuple(granted)

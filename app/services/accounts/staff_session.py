@@ -156,7 +156,7 @@ def confirm_second_factor(
     with installation.read() as session:
         half = pending_second_factor(session, cookie, at)
         staff = session.get_one(Staff, half.staff_id)
-        grants = list_grants(session, half.staff_id, installation.grant_clock(at))
+        grants = list_grants(session, half.staff_id, installation.grant_rules(at))
     known = find_known_browser(installation.secret_box, browser.proofs, staff.email, at)
     fresh = new_token()
 
@@ -261,8 +261,8 @@ def authenticate_staff(
     Raises Refused("not_signed_in") for none, half, closed, idle or outlived sessions and disabled accounts,
     and for one that a wrong clock dated in the future.
     """
-    clock = installation.grant_clock(at)
-    asked = {"token_hash": token_digest(cookie or ""), "earliest_day": clock.earliest_day}
+    rules = installation.grant_rules(at)
+    asked = {"token_hash": token_digest(cookie or ""), "earliest_day": rules.earliest_day}
     rows = [_SignedInRow._make(row) for row in _SIGNED_IN.fetch(connection, asked)]
     if not rows or is_over(rows[0].seen_at, at, IDLE) or is_over(rows[0].opened_at, at, ABSOLUTE):
         raise Refused("not_signed_in")
@@ -270,9 +270,13 @@ def authenticate_staff(
     rows = [
         row
         for row in rows
-        if row.ends_on is None or not clock.has_ended(row.ends_on, row.site_zone, row.code, row.plan_version)
+        if row.ends_on is None or not rules.has_ended(row.ends_on, row.site_zone, row.code, row.plan_version)
     ]
-    grants = tuple(Grant(row.role, row.study_id, row.site_id) for row in rows if row.role is not None)
+    grants = tuple(
+        rules.grant(row.role, row.study_id, row.site_id, row.code, row.plan_version)
+        for row in rows
+        if row.role is not None
+    )
     studies = {
         row.study_id: GrantedStudy(row.study_id, row.code, row.plan_version) for row in rows if row.code
     }

@@ -23,7 +23,7 @@ from app.services.core.clock_watch import ClockUntrusted
 from app.services.core.identifiers import token_digest
 from app.services.core.installation import Installation
 from app.storage.plain_rows import SiteRecord
-from app.storage.queries.staff import GrantClock
+from app.storage.queries.staff import GrantRules
 from app.storage.unit_of_work import UnitOfWork
 
 
@@ -123,9 +123,9 @@ class _Transactions:
     __slots__ = ()
 
     @property
-    def grant_clock(self: _Context) -> GrantClock:
+    def grant_rules(self: _Context) -> GrantRules:
         """The moment of this context as it is read where a grant counts."""
-        return self.installation.grant_clock(self.at)
+        return self.installation.grant_rules(self.at)
 
     def unit_of_work(self: _Context) -> UnitOfWork:
         """One audited transaction by this actor at this moment; a context manager that commits.

@@ -24,7 +24,7 @@ from app.services.core.page_epochs import PageEpochs
 from app.services.core.secrets import SecretBox
 from app.storage.database.page_connections import open_page_connection
 from app.storage.proof.row_facts import FactKey
-from app.storage.queries.staff import GrantClock
+from app.storage.queries.staff import GrantRules
 from app.storage.unit_of_work import UnitOfWork
 
 _JUDGED_ROWS, _JUDGED_LISTS, _JUDGED_FORMS = 1000, 64, 64
@@ -82,9 +82,9 @@ class Installation:
         """
         return UnitOfWork(self.engine, actor, at, self.fact_key, act)
 
-    def grant_clock(self, at: datetime) -> GrantClock:
-        """A moment as it is read where a grant counts."""
-        return GrantClock(at, self.library.study_zone)
+    def grant_rules(self, at: datetime) -> GrantRules:
+        """Which grants are in force at a moment, and what they let see."""
+        return GrantRules(at, self.library.plan)
 
     @property
     def fact_key(self) -> FactKey:

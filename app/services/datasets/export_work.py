@@ -162,7 +162,7 @@ def _find_reader(context: ClockContext, row: DataExport) -> DataContext:
     with context.read() as session:
         staff = session.get(Staff, number)
         able = staff is not None and staff.disabled_at is None
-        grants = list_grants(session, number or 0, context.grant_clock) if able else ()
+        grants = list_grants(session, number or 0, context.grant_rules) if able else ()
     return StaffContext(context.installation, staff_actor(number, grants).inside(row.study_id), context.at)
 
 

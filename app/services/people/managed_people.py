@@ -12,7 +12,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import StaffContext
 from app.services.core.second_factor.passkeys import count_passkeys
 from app.services.setup.staff_duties import is_self
-from app.storage.queries.staff import GrantClock, list_grants
+from app.storage.queries.staff import GrantRules, list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.staff import RoleGrant, Staff, StaffLink, StaffSession
 from app.storage.tables.studies import Site, Study
@@ -86,7 +86,7 @@ def list_study_people(
     with context.read() as session:
         row = get_permitted_study(session, context.actor, study, permission)
         grants = _read_grants(session, context, permission, col(RoleGrant.study_id) == row.id)
-        return _describe(session, context.grant_clock, grants)
+        return _describe(session, context.grant_rules, grants)
 
 
 def get_managed_person(context: StaffContext, staff_id: int) -> StaffPerson:
@@ -98,7 +98,7 @@ def get_managed_person(context: StaffContext, staff_id: int) -> StaffPerson:
         where = col(RoleGrant.staff_id) == staff_id
         grants = _read_grants(session, context, Permission.STAFF_MANAGE, where)
         people = _describe(
-            session, context.grant_clock, grants, {staff_id} if context.actor.is_operator else ()
+            session, context.grant_rules, grants, {staff_id} if context.actor.is_operator else ()
         )
     if not people:
         raise Refused("unknown_staff")
@@ -116,7 +116,7 @@ def require_whole_account(context: StaffContext, work: UnitOfWork, staff_id: int
     person = get_managed_person(context.inside(work), staff_id)
     if is_self(context, staff_id):
         raise Refused("own_account")
-    for grant in list_grants(work.session, staff_id, context.grant_clock):
+    for grant in list_grants(work.session, staff_id, context.grant_rules):
         if not context.actor.may_administer(Permission.STAFF_MANAGE, grant.study_id, grant.site_id):
             raise Refused("works_elsewhere")
     return person
@@ -148,9 +148,9 @@ class _StoredGrant:
     site_zone: str | None
     plan_version: str
 
-    def has_ended(self, clock: GrantClock) -> bool:
+    def has_ended(self, rules: GrantRules) -> bool:
         """Whether its last day is over where it counts."""
-        return clock.has_ended(self.grant.ends_on, self.site_zone, self.study, self.plan_version)
+        return rules.has_ended(self.grant.ends_on, self.site_zone, self.study, self.plan_version)
 
 
 def _read_grants(
@@ -170,7 +170,7 @@ def _read_grants(
 
 
 def _describe(
-    session: Session, clock: GrantClock, grants: Sequence[_StoredGrant], asked: Collection[int] = ()
+    session: Session, rules: GrantRules, grants: Sequence[_StoredGrant], asked: Collection[int] = ()
 ) -> tuple[StaffPerson, ...]:
     """The accounts of these grants, and those that were asked for whether they have any or not."""
     ids = {row.grant.staff_id for row in grants} | set(asked)
@@ -194,9 +194,9 @@ def _describe(
                 passkeys=passkeys[row.id, False],
                 stopped_passkeys=passkeys[row.id, True],
                 last_sign_in=signed_in.get(row.id),
-                link_until=until if until is not None and until > clock.at else None,
+                link_until=until if until is not None and until > rules.at else None,
                 created_at=row.created_at,
-                grants=[_grant(each, clock) for each in grants if each.grant.staff_id == row.id],
+                grants=[_grant(each, rules) for each in grants if each.grant.staff_id == row.id],
             )
         )
     return tuple(sorted(people, key=lambda person: (person.disabled_at is not None, person.name)))
@@ -213,7 +213,7 @@ def _newest(
     return [(row[0], row[1]) for row in session.execute(statement) if row[1] is not None]
 
 
-def _grant(row: _StoredGrant, clock: GrantClock) -> StaffGrant:
+def _grant(row: _StoredGrant, rules: GrantRules) -> StaffGrant:
     grant = row.grant
     return StaffGrant(
         grant_id=grant.id,
@@ -224,5 +224,5 @@ def _grant(row: _StoredGrant, clock: GrantClock) -> StaffGrant:
         granted_by=grant.granted_by,
         ends_on=grant.ends_on,
         revoked_at=grant.revoked_at,
-        in_force=grant.revoked_at is None and not row.has_ended(clock),
+        in_force=grant.revoked_at is None and not row.has_ended(rules),
     )

@@ -46,7 +46,7 @@ def get_own_account(context: StaffContext, staff_id: int) -> OwnAccount:
     """The account of whoever asks."""
     with context.read() as session:
         staff = session.get_one(Staff, staff_id)
-        rows = list_grant_rows(session, staff_id, context.grant_clock)
+        rows = list_grant_rows(session, staff_id, context.grant_rules)
         studies = {row.id: row.code for row in session.exec(select(Study))}
         wanted = [row.site_id for row in rows if row.site_id is not None]
         sites = {row.id: row.code for row in session.exec(select(Site).where(col(Site.id).in_(wanted)))}

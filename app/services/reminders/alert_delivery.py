@@ -43,7 +43,7 @@ def _judge_notice(
     if staff.disabled_at is not None:
         return "account_disabled"
     roles = _roles_told(rule, message)
-    if staff.id not in list_site_staff(work.session, who.study_id, who.site_id, roles, context.grant_clock):
+    if staff.id not in list_site_staff(work.session, who.study_id, who.site_id, roles, context.grant_rules):
         return "not_in_charge"
     if channel is None:
         return "no_channel"

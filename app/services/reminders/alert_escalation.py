@@ -20,7 +20,7 @@ from app.domain.records.messages import MessageState
 from app.services.capture.alerting import name_alert
 from app.services.core.context import ClockContext
 from app.services.core.identifiers import new_public_id
-from app.storage.queries.staff import GrantClock, list_site_staff
+from app.storage.queries.staff import GrantRules, list_site_staff
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.audit import AuditChain
 from app.storage.tables.capture import ALERT_WAKING, Alert
@@ -80,7 +80,7 @@ class _Turn:
     slot: Slot
     participant: Participant
     rule: AlertRule | None
-    clock: GrantClock
+    rules: GrantRules
 
     @classmethod
     def of(cls, context: ClockContext, work: UnitOfWork, alert: Alert) -> "_Turn":
@@ -89,7 +89,7 @@ class _Turn:
         plan = context.installation.library.plan(study.code, slot.plan_version)
         participant = work.session.get_one(Participant, alert.participant_id)
         rule = plan.find_alert_rule(alert.rule)
-        return cls(work, alert, slot, participant, rule, context.grant_clock)
+        return cls(work, alert, slot, participant, rule, context.grant_rules)
 
     def take(self) -> int:
         """Tell whoever is to be told, and escalate where the time is over; returns how many messages."""
@@ -109,7 +109,7 @@ class _Turn:
 
     def _queue(self, roles: Sequence[Role], event: AuditEvent, *, escalation: bool) -> int:
         who, at = self.participant, self.work.at
-        staff = list_site_staff(self.work.session, who.study_id, who.site_id, roles, self.clock)
+        staff = list_site_staff(self.work.session, who.study_id, who.site_id, roles, self.rules)
         self.work.session.add_all([self._message(each, at, escalation) for each in staff])
         about = name_alert(record_name(self.slot), self.alert.rule)
         self.work.record(event, participant_chain(self.alert.participant_id), changes=[about])

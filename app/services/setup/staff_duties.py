@@ -51,7 +51,7 @@ def add_grant(context: StaffContext, work: UnitOfWork, staff_id: int, grant: Rol
     if work.session.get_one(Staff, staff_id).disabled_at is not None:
         raise Refused("staff_disabled")
     _require_trusted_links(context, work, staff_id, grant)
-    in_force = list_grants(work.session, staff_id, context.grant_clock)
+    in_force = list_grants(work.session, staff_id, context.grant_rules)
     check_separation(in_force, Grant(grant.role, grant.study_id, grant.site_id))
     work.session.add(grant)
     work.session.flush()
@@ -68,7 +68,7 @@ def _require_trusted_links(context: StaffContext, work: UnitOfWork, staff_id: in
         number = read_staff_number(link.issued_by)
         if number is None or is_self(context, number):
             continue
-        issuer = staff_actor(number, list_grants(work.session, number, context.grant_clock))
+        issuer = staff_actor(number, list_grants(work.session, number, context.grant_rules))
         if not issuer.may(Permission.STAFF_MANAGE, grant.study_id, grant.site_id):
             raise Refused("sign_in_not_set_up")
 

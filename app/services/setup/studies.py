@@ -241,7 +241,7 @@ def choose_grant_end(
     with context.read() as session:
         row = get_study(session, study)
         zone = get_site_by_code(session, row.id, site).zone if site else None
-    return choose_last_day(role, chosen, context.grant_clock.day(zone, row.code, row.plan_version))
+    return choose_last_day(role, chosen, context.grant_rules.day(zone, row.code, row.plan_version))
 
 
 def disable_staff(context: StaffContext, email: str, reason: str) -> None:

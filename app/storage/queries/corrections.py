@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.records.access import ROLE_PERMISSIONS, Permission
-from app.storage.queries.staff import GrantClock, find_able_staff
+from app.storage.queries.staff import GrantRules, find_able_staff
 from app.storage.tables.capture import Correction, CorrectionDecision, Response
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
@@ -73,9 +73,9 @@ def list_response_versions(session: Session, slot_id: int) -> Sequence[Response]
     return session.exec(versions.order_by(col(Response.version))).all()
 
 
-def read_signers(session: Session, study_id: int, clock: GrantClock) -> frozenset[tuple[str, int | None]]:
+def read_signers(session: Session, study_id: int, rules: GrantRules) -> frozenset[tuple[str, int | None]]:
     """Who may sign corrections of a study now, as the trail names them, each with a site (None: all)."""
-    able = find_able_staff(session, study_id, _DECIDERS, clock)
+    able = find_able_staff(session, study_id, _DECIDERS, rules)
     return frozenset((f"staff:{staff}", site) for staff, site in able)
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.domain.people.role_views import find_view
+from app.domain.plans.plan import Plan
 from app.domain.plans.windows import ONE_DAY, local_day
 from app.domain.records.access import Grant, Role, read_staff_number
 from app.domain.refusal import Refused
@@ -18,14 +20,15 @@ _WHERE_GRANTS_COUNT = (col(Site.zone), col(Study.code), col(Study.plan_version))
 
 
 @dataclass(frozen=True, slots=True)
-class GrantClock:
-    """A moment, read in the zone where a grant counts: that of its site, or of the study for all sites.
+class GrantRules:
+    """Whether a grant is in force at a moment, and what it lets see.
 
-    `study_zone` tells a study's zone by its code and the version of its plan.
+    A last day is read in the zone where the grant counts: that of its site, or of the study for all sites.
+    `find_plan` gives the plan of a study by its code and the plan's version.
     """
 
     at: datetime
-    study_zone: Callable[[str, str], str]
+    find_plan: Callable[[str, str], Plan]
 
     @property
     def earliest_day(self) -> date:
@@ -34,51 +37,62 @@ class GrantClock:
 
     def day(self, site_zone: str | None, study: str, version: str) -> date:
         """The day that it is where a grant counts."""
-        return local_day(self.at, site_zone or self.study_zone(study, version))
+        return local_day(self.at, site_zone or self.find_plan(study, version).zone)
 
     def has_ended(self, ends_on: date | None, site_zone: str | None, study: str, version: str) -> bool:
         """Whether the last day of a grant is over where it counts."""
         return ends_on is not None and self.day(site_zone, study, version) > ends_on
 
+    def grant(self, role: Role, study_id: int, site_id: int | None, study: str, version: str) -> Grant:
+        """The role at that site, with what the study's plan lets it see."""
+        views = find_view(self.find_plan(study, version).role_views, role)
+        return Grant(role, study_id, site_id, views)
+
 
 def grant_may_last(earliest_day: date | sa.BindParameter[date]) -> sa.ColumnElement[bool]:
-    """Whether a row of `role_grant` is not revoked and may be in force: `GrantClock.has_ended` decides."""
+    """Whether a row of `role_grant` is not revoked and may be in force: `GrantRules.has_ended` decides."""
     return sa.and_(
         col(RoleGrant.revoked_at).is_(None),
         sa.or_(col(RoleGrant.ends_on).is_(None), col(RoleGrant.ends_on) >= earliest_day),
     )
 
 
-def list_grants(session: Session, staff_id: int, clock: GrantClock) -> tuple[Grant, ...]:
+def list_grants(session: Session, staff_id: int, rules: GrantRules) -> tuple[Grant, ...]:
     """The grants of an account that are in force at a moment."""
     return tuple(
-        Grant(row.role, row.study_id, row.site_id) for row in list_grant_rows(session, staff_id, clock)
+        rules.grant(row.role, row.study_id, row.site_id, study, version)
+        for row, study, version in _read_grants(session, staff_id, rules)
     )
 
 
-def list_grant_rows(session: Session, staff_id: int, clock: GrantClock) -> Sequence[RoleGrant]:
+def list_grant_rows(session: Session, staff_id: int, rules: GrantRules) -> Sequence[RoleGrant]:
     """The grants of an account that are in force at a moment, as they are stored, oldest first."""
+    return [row for row, _study, _version in _read_grants(session, staff_id, rules)]
+
+
+def _read_grants(session: Session, staff_id: int, rules: GrantRules) -> Sequence[tuple[RoleGrant, str, str]]:
+    """The grants with the code and the plan's version of their study."""
     statement = (
         sa.select(RoleGrant, *_WHERE_GRANTS_COUNT)
         .join(Study, col(Study.id) == col(RoleGrant.study_id))
         .outerjoin(Site, col(Site.id) == col(RoleGrant.site_id))
-        .where(col(RoleGrant.staff_id) == staff_id, grant_may_last(clock.earliest_day))
+        .where(col(RoleGrant.staff_id) == staff_id, grant_may_last(rules.earliest_day))
         .order_by(col(RoleGrant.id))
     )
     rows = session.execute(statement)
-    return [grant for grant, *where in rows if not clock.has_ended(grant.ends_on, *where)]
+    return [(row, *study) for row, zone, *study in rows if not rules.has_ended(row.ends_on, zone, *study)]
 
 
 def list_site_staff(
-    session: Session, study_id: int, site_id: int, roles: Collection[Role], clock: GrantClock
+    session: Session, study_id: int, site_id: int, roles: Collection[Role], rules: GrantRules
 ) -> Sequence[int]:
     """The accounts with one of these roles at a site, or at all of the study, that are able to sign in."""
-    able = find_able_staff(session, study_id, roles, clock)
+    able = find_able_staff(session, study_id, roles, rules)
     return sorted({staff for staff, site in able if site in (None, site_id)})
 
 
 def find_able_staff(
-    session: Session, study_id: int, roles: Collection[Role], clock: GrantClock
+    session: Session, study_id: int, roles: Collection[Role], rules: GrantRules
 ) -> frozenset[tuple[int, int | None]]:
     """The accounts with one of these roles that are able to sign in, each with a site (None: all)."""
     statement = (
@@ -89,14 +103,14 @@ def find_able_staff(
         .where(
             col(RoleGrant.study_id) == study_id,
             col(RoleGrant.role).in_(roles),
-            grant_may_last(clock.earliest_day),
+            grant_may_last(rules.earliest_day),
             col(Staff.disabled_at).is_(None),
             col(Staff.password_hash) != "",
         )
     )
     rows = session.execute(statement)
     return frozenset(
-        (staff, site) for staff, site, ends_on, *where in rows if not clock.has_ended(ends_on, *where)
+        (staff, site) for staff, site, ends_on, *where in rows if not rules.has_ended(ends_on, *where)
     )
 
 

@@ -48,8 +48,8 @@ class Site(SQLModel, table=True):
     """A hospital of a study, with the telephone that its participants are shown.
 
     `urgent_words`, by language, stand in place of our own beside an answer that means "call now".
-    `week_hours` are the telephone's hours by day of the week (`domain/people/week_hours.py`), `hours` the same
-    in words. A closed site enrols nobody.
+    `week_hours` are the telephone's hours by day of the week (`domain/people/week_hours.py`), `hours` the
+    same in words. A closed site enrols nobody.
     """
 
     __table_args__ = (sa.UniqueConstraint("study_id", "code"),)

@@ -177,7 +177,7 @@ def _summarise(
     actors = {each.correction.proposed_by for each in listed}
     names = find_staff_names(session, actors | {each.decision.decided_by for each in listed if each.decision})
     study_id = listed[0].participant.study_id if listed else 0
-    signers = read_signers(session, study_id, context.grant_clock) if listed else frozenset()
+    signers = read_signers(session, study_id, context.grant_rules) if listed else frozenset()
     return tuple(
         CorrectionSummary(
             correction=each.correction.public_id,

@@ -101,7 +101,7 @@ def _act_once(
         with context.unit_of_work() as work:
             # Two tries of one code wait in line here, so that one finds the other's.
             work.lock(chain)
-            granted = list_grants(work.session, staff.id, context.grant_clock)
+            granted = list_grants(work.session, staff.id, context.grant_rules)
             if not stands_unchanged(work, staff) or set(context.actor.grants) - set(granted):
                 raise Refused("not_signed_in")
             if not spend_factor(work, staff.id, factor):

@@ -1,5 +1,6 @@
 """On which day a role ends: by the clocks of its site, or of the study where it holds at all of them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.domain.plans.windows import start_of_day
-from app.storage.queries.staff import GrantClock
-from tests.domain.trial import ZONES
+from app.storage.queries.staff import GrantRules
+from tests.domain.trial import SHIPPED, ZONES
 
 moments = st.integers(0, 365 * 24 * 60 * 40).map(
     lambda minutes: datetime(2000, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
@@ -23,12 +24,12 @@ zones = st.sampled_from([*ZONES, "Etc/GMT+12", "Etc/GMT-14"])
 def test_a_last_day_ends_at_midnight_where_it_counts(
     at: datetime, zone: str, study: str, ahead: int, everywhere: bool
 ) -> None:
-    clock = GrantClock(at, lambda _code, _version: study)
+    rules = GrantRules(at, lambda _code, _version: replace(SHIPPED, zone=study))
     counts = study if everywhere else zone
     ends_on = at.date() + timedelta(days=ahead)
     over = start_of_day(ends_on + timedelta(days=1), counts)
-    ended = clock.has_ended(ends_on, None if everywhere else zone, "study", "1.0")
+    ended = rules.has_ended(ends_on, None if everywhere else zone, "study", "1.0")
     assert ended is (at >= over)
-    assert ended or ends_on >= clock.earliest_day  # what the statement leaves out is over
-    assert clock.day(None if everywhere else zone, "study", "1.0") >= clock.earliest_day
-    assert not clock.has_ended(None, zone, "study", "1.0")
+    assert ended or ends_on >= rules.earliest_day  # what the statement leaves out is over
+    assert rules.day(None if everywhere else zone, "study", "1.0") >= rules.earliest_day
+    assert not rules.has_ended(None, zone, "study", "1.0")
