@@ -9,10 +9,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from app.cli.loading import load_module
-from app.domain.refusal import BadDefinition, DatabaseFault, DatabaseUnavailable, Refused
+from app.domain.refusal import BadDefinition, DatabaseFault, DatabaseUnavailable, Refused, make_printable
 
 USAGE = 2
 COULD_NOT_LOOK = 3
+LONGEST_LINE = 2000
 _FAULTS = {
     DatabaseFault.AWAY: "the database cannot be used",
     DatabaseFault.BUSY: "the database is busy",
@@ -145,5 +146,6 @@ def _explain_os_error(error: OSError) -> str:
 
 
 def _stop(why: str, code: int = USAGE) -> int:
-    print(f"daybook: {why}", file=sys.stderr)
+    line = make_printable(" ".join(why.split()))
+    print(f"daybook: {line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + '...'}", file=sys.stderr)
     return code

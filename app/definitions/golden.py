@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -19,6 +19,8 @@ from app.domain.refusal import BadDefinition, Refused
 
 FILE = "golden.csv"
 NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,40})?([eE]-?[0-9]{1,2})?")
+MOST_ROWS, MOST_OTHER_COLUMNS = 10_000, 10
+"""Of a file of golden rows: they are scored within a second."""
 TOLERANCE = Fraction(1, 10**11)
 """Of a score's whole range (a billionth of a point on 0-100): what an independent program's binary
 arithmetic may be off (REP-05)."""
@@ -70,14 +72,32 @@ def _rows(path: Path, file: str, instrument: Instrument) -> Iterator[Mapping[str
     expected = {item.code for item in instrument.items} | {scale.code for scale in instrument.scales}
     if not path.exists():
         raise BadDefinition(file, "file", "missing", "golden rows for an instrument with scales")
-    reader = csv.DictReader(io.StringIO(read_definition(path, file), newline=""), restval="", strict=True)
+    reader = csv.reader(io.StringIO(read_definition(path, file), newline=""), strict=True)
     try:
-        missing = sorted(expected - set(reader.fieldnames or ()))
-        if missing:
-            raise BadDefinition(file, "columns", ", ".join(missing), "a column for each item and scale")
-        yield from reader
+        names = next(reader, [])
+        _check_columns(names, expected, file)
+        for number, cells in enumerate(filter(None, reader), 1):
+            if number > MOST_ROWS:
+                raise BadDefinition(file, f"row {number}", "", f"at most {MOST_ROWS} rows")
+            if len(cells) != len(names):
+                raise BadDefinition(
+                    file, f"row {number}", len(cells), f"{len(names)} cells, as the first line"
+                )
+            yield dict(zip(names, cells, strict=True))
     except csv.Error as error:
         raise BadDefinition(file, f"line {reader.line_num}", str(error), "a CSV file") from error
+
+
+def _check_columns(names: Sequence[str], expected: Collection[str], file: str) -> None:
+    """A column for each item and scale, each once, and few others, which nothing is compared with."""
+    if missing := sorted(set(expected) - set(names)):
+        raise BadDefinition(file, "columns", ", ".join(missing), "a column for each item and scale")
+    if len(names) > len(expected) + MOST_OTHER_COLUMNS:
+        allowed = f"those of items and scales and at most {MOST_OTHER_COLUMNS} others"
+        raise BadDefinition(file, "columns", len(names), allowed)
+    for name in names:
+        if names.count(name) > 1:
+            raise BadDefinition(file, "columns", name, "each column once")
 
 
 def _answers(instrument: Instrument, row: Mapping[str, str]) -> dict[str, AnswerValue]:

@@ -154,7 +154,10 @@ def _check_thresholds(plan: Plan, file: str, thresholds: Mapping[tuple[str, str]
 
 def file_digests(root: Path) -> dict[str, str]:
     """The SHA-256 of every definition file, by its name under `questionnaires/`; raises BadDefinition."""
-    names = {_name(root, path) for path in [*root.glob("*/*/*.toml"), *root.glob("*/*/golden.csv")]}
+    names = {
+        _name(root, path)
+        for path in [*root.glob("*/*/*.toml"), *root.glob("*/*/golden.csv"), *root.glob("terms/*.toml")]
+    }
     return {
         name: hashlib.sha256(read_definition_bytes(root / name, name)).hexdigest() for name in sorted(names)
     }

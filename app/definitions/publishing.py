@@ -11,9 +11,9 @@ HEAD = (
 
 def list_drafts(library: Library) -> tuple[str, ...]:
     """The names of files that may still change: of draft instruments and draft plans."""
-    folders = tuple(_draft_folders(library))
+    places = tuple(_draft_places(library))
     plans = {f"plans/{plan.id}/{plan.version}.toml" for plan in library.plans.values() if plan.draft}
-    return tuple(name for name in file_digests(library.root) if name in plans or name.startswith(folders))
+    return tuple(name for name in file_digests(library.root) if name in plans or name.startswith(places))
 
 
 def publish_definitions(library: Library) -> tuple[str, ...]:
@@ -32,7 +32,8 @@ def publish_definitions(library: Library) -> tuple[str, ...]:
     return new
 
 
-def _draft_folders(library: Library) -> Iterator[str]:
+def _draft_places(library: Library) -> Iterator[str]:
     for instrument in library.instruments.values():
         if instrument.draft:
             yield f"{instrument.id}/{instrument.version}/"
+            yield f"terms/{instrument.id}-{instrument.version}.toml"

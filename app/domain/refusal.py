@@ -56,7 +56,7 @@ class BadDefinition(Exception):
     """
 
     def __init__(self, file: str, key: str, value: object, allowed: str) -> None:
-        super().__init__(_printable(f"{file}: {key} = {_SHORT.repr(value)}: {_shortened(allowed)}"))
+        super().__init__(make_printable(f"{file}: {key} = {_SHORT.repr(value)}: {_shortened(allowed)}"))
         self.file, self.key, self.value, self.allowed = file, key, value, allowed
 
 
@@ -92,5 +92,6 @@ def _shortened(allowed: str) -> str:
     return allowed if len(allowed) <= _LONGEST_ALLOWED else f"{allowed[:_LONGEST_ALLOWED]}..."
 
 
-def _printable(text: str) -> str:
+def make_printable(text: str) -> str:
+    """The text with every sign that would not be seen, or would move a terminal, in its escaped form."""
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)

@@ -35,8 +35,12 @@ _UNSEEN_IN_TEXT = re.compile(
 )
 # Letters and signs that leave no mark, beside those that Unicode calls blanks, controls and marks on others.
 _LEAVES_NO_MARK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-_KEY_PART = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
-_LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_KEY_PART}(?:[ \t]*+\.[ \t]*+{_KEY_PART}){{{DEEPEST}}}")
+# What a TOML text is made of, as far as its keys go: running text, comments, parts of keys, and dots.
+_TOKENS = re.compile(
+    r""""{3}(?:[^"\\]|\\.|"(?!""))*+"{0,5}|'{3}(?:[^']|'(?!''))*+'{0,5}|#[^\n]*+|[ \t]++|"""
+    r"""(?P<part>"(?:[^"\\\n]|\\[^\n])*+"?|'[^'\n]*+'?|[A-Za-z0-9_-]++)|(?P<dot>\.)|(?P<other>.)""",
+    re.DOTALL,
+)
 
 
 def read_toml(text: str, file: str) -> "TomlSection":
@@ -49,8 +53,8 @@ def read_toml(text: str, file: str) -> "TomlSection":
         raise BadDefinition(file, WHOLE_FILE, len(text), f"at most {LONGEST_FILE} characters")
     if text.startswith(BYTE_ORDER_MARK):
         raise BadDefinition(file, WHOLE_FILE, BYTE_ORDER_MARK, "UTF-8 without a byte order mark")
-    if endless := _LONG_KEY.search(text):
-        raise BadDefinition(file, WHOLE_FILE, endless[0], f"keys of at most {DEEPEST} parts")
+    if endless := _find_endless_key(text):
+        raise BadDefinition(file, WHOLE_FILE, endless, f"keys of at most {DEEPEST} parts")
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -63,6 +67,26 @@ def read_toml(text: str, file: str) -> "TomlSection":
         raise BadDefinition(file, WHOLE_FILE, "", _TOO_DEEP) from None
     _check_values(values, file)
     return TomlSection(values, file)
+
+
+def _find_endless_key(text: str) -> str:
+    """The beginning of a key of too many parts, which would be dear to read; "" where there is none."""
+    if all(line.count(".") < DEEPEST for line in text.split("\n")):
+        return ""
+    parts: list[str] = []
+    after_dot = True
+    for token in _TOKENS.finditer(text):
+        match token.lastgroup:
+            case "part":
+                parts = [*parts, token[0]] if after_dot else [token[0]]
+                after_dot = False
+            case "dot":
+                after_dot = True
+            case "other":
+                parts, after_dot = [], True
+        if len(parts) > DEEPEST:
+            return ".".join(parts)
+    return ""
 
 
 def _check_values(root: Mapping[str, object], file: str) -> None:

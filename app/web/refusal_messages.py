@@ -330,6 +330,15 @@ def _listed(value: object, write: Callable[[object], str], comma: str) -> str:
 
 
 def explain_refusal(refused: Refused) -> str:
-    """The sentence in English and the refusal's code, for a terminal."""
+    """The sentence in English and the refusal's code, for a terminal.
+
+    A page says of what is not there nothing but that; an operator is told what was named, and what there is.
+    """
     sentence = fill_message(message_of(refused).sentence, refused)
-    return f"{sentence} [{refused.code}]" if sentence else str(refused)
+    if not sentence:
+        named = dict(refused.details)
+        known = named.pop("allowed", "")
+        kind = refused.code.removeprefix("unknown_").replace("_", " ")
+        sentence = f"There is no such {kind}: {', '.join(map(str, named.values())) or '(none)'}."
+        sentence += f" There are: {known}." if known else ""
+    return f"{sentence} [{refused.code}]"

@@ -40,6 +40,8 @@ HOSTILE_TOML = {
     "more than there may be": "# " + "x" * 128 * 1024,
     "one long word": "a" * 120_000,
     "quotation marks": '"' * 120_000,
+    "escaped quotation marks": '"\\' * 64_000,
+    "dots behind an open quotation mark": 'a."' + "x." * 60_000,
     "dots": "a." * 60_000,
     "an open list": "a = [" + "1, " * 40_000,
     "an open text": 'a = """' + "x" * 120_000,

@@ -57,6 +57,28 @@ def test_a_hostile_file_is_refused_in_one_sentence_within_a_second(parser: str, 
     assert refuse(PARSERS[parser], toml).allowed
 
 
+@pytest.mark.parametrize(
+    "toml",
+    [
+        'a = "See 1.2.3.4.5.6.7.8.9"',
+        "a = 'z. B. d. h. u. a. i. d. R.'",
+        "a = 1 # www.a.b.c.d.e.f.g.h.i",
+        'a = """\nwww.a.b.c.d.e.f.g.h.i "" \\"" """',
+        "a = '''www.a.b.c.d.e.f.g.h.i '' '''",
+        "a.b.c.d.e.f.g.h = 1",
+    ],
+)
+def test_dots_are_no_fault_but_in_an_endless_key(toml: str) -> None:
+    assert read_toml(toml, "file.toml").has("a")
+
+
+@pytest.mark.parametrize("key", ["a.b.c.d.e.f.g.h.i", 'a . \'b.\'."c.\\"".d.e.f.g.h.i'])
+@pytest.mark.parametrize("line", ["{} = 1", "[{}]", "[[{}]]", 'x = "a.b"\ny = {{{} = 1}}'])
+def test_a_key_of_nine_parts_is_refused(key: str, line: str) -> None:
+    with pytest.raises(BadDefinition, match="keys of at most 8 parts"):
+        read_toml(line.format(key), "file.toml")
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused(text: str) -> None:
     assert complaint(text).isprintable()

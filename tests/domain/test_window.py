@@ -66,7 +66,13 @@ def test_a_moment_without_a_zone_has_no_local_day() -> None:
         local_day(datetime(2026, 1, 1), BERLIN)  # noqa: DTZ001 - the naive moment is what is refused
 
 
-@pytest.mark.parametrize("name", ["Mars/Olympus", "../etc/passwd", "", "Asia"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Mars/Olympus", "../etc/passwd", "", "Asia"),
+        *("localtime", "Factory", "posixrules", "posix/Asia/Shanghai", "right/Asia/Shanghai"),
+    ],
+)
 def test_an_unknown_zone_is_refused_by_name(name: str) -> None:
     with pytest.raises(Refused) as refused:
         load_zone(name)

@@ -155,6 +155,7 @@ def test_who_sees_the_arm_is_asked_in_one_place() -> None:
     }
     assert asking == {
         *("app/domain/records/access.py", "app/clinic/frame/permission_words.py"),
+        "app/clinic/study/aspect_words.py",
         "app/domain/desk/arm_blinding.py",
         *("app/services/clinic/report/scope.py", "app/services/clinic/trail/scope.py"),
         "app/services/datasets/readers.py",

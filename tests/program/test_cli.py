@@ -229,6 +229,19 @@ def test_a_stray_quote_ends_in_a_line_and_no_scores(
     assert not target.exists()
 
 
+def test_what_a_file_holds_moves_no_terminal(
+    daybook: Daybook, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    answers = tmp_path / "answers.csv"
+    answers.write_text(",".join(["row", *(["a\x1b[31m\u202e"] * 20_000)]) + "\n1\n", "utf-8")
+    assert daybook("score", "--instrument", "qlq-c30@3.0", answers, tmp_path / "scores.csv") == 2
+    said = capsys.readouterr().err.removesuffix("\n")
+    assert said.isprintable()
+    assert len(said) < 2_100
+    assert daybook("score", "--instrument", "qlq-c30@3.0", RESPONSES, tmp_path) == 3
+    assert capsys.readouterr().err.startswith(f"daybook: {tmp_path}: ")
+
+
 def test_codes_for_missing_are_declared(
     daybook: Daybook, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -249,6 +262,11 @@ def test_codes_for_missing_are_declared(
         (["serve", "--workers", "2"], "DAYBOOK_WORKERS"),
         (["health", "--url", "file:///etc/passwd"], "expected http"),
         (["health", "--url", "http://127.0.0.1:9/readyz"], "refused"),
+        (["score", "--instrument", "\x1b[31m@\n", "in.csv", "out.csv"], "\\x1b[31m@"),
+        (
+            ["screens", "no\u202e", "9.9", "--out", "out"],
+            "There is no such instrument: no\\u202e@9.9. There are",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_line(
@@ -259,6 +277,7 @@ def test_what_cannot_be_done_is_told_in_a_line(
     said = capsys.readouterr().err
     assert told in said
     assert "Traceback" not in said
+    assert said.removesuffix("\n").isprintable()
 
 
 def _shift_trail(url: str, days: int) -> None:

@@ -100,6 +100,32 @@ def test_golden_rows_of_a_second_algorithm_agree_within_the_range_of_its_scores(
         check_golden(load(root))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("q1,", "q1,q1,", "each column once"),
+        ("q1,", "q1," + "".join(f"x{number}," for number in range(11)), "at most 10 others"),
+        ("\n", "\n1\n", "as the first line"),
+        ("\n", "\n" + "," * 47 + "7\n", "as the first line"),
+    ],
+)
+def test_golden_rows_have_each_column_once_and_every_cell(
+    root: Path, old: str, new: str, reason: str
+) -> None:
+    golden = root / "qlq-c30" / "3.0" / "golden.csv"
+    golden.write_text(golden.read_text("utf-8").replace(old, new, 1), "utf-8")
+    with pytest.raises(BadDefinition, match=reason):
+        check_golden(load(root))
+
+
+def test_more_golden_rows_than_are_scored_at_once_are_refused(root: Path) -> None:
+    golden = root / "health-five" / "1.0" / "golden.csv"
+    row = golden.read_text("utf-8").splitlines()[1]
+    golden.write_text(golden.read_text("utf-8") + f"{row}\n" * 10_000, "utf-8")
+    with pytest.raises(BadDefinition, match="at most 10000 rows"):
+        check_golden(load(root))
+
+
 def test_golden_rows_that_are_no_csv_are_refused(root: Path) -> None:
     golden = root / "qlq-c30" / "3.0" / "golden.csv"
     golden.write_text(golden.read_text("utf-8") + '"' + "x" * 200_000, "utf-8")

@@ -266,8 +266,8 @@ def test_a_plan_asks_only_what_can_be_asked(root: Path, keys: str, key: str, rea
     ],
 )
 def test_terms_name_what_their_instrument_has(root: Path, old: str, new: str, key: str) -> None:
-    terms = root / "terms/qlq-c30-3.0.toml"
-    replaced(terms, old, new)
+    unlock(root)
+    replaced(root / "terms/qlq-c30-3.0.toml", old, new)
     with pytest.raises(BadDefinition) as refused:
         load(root)
     assert (refused.value.file, refused.value.key) == ("terms/qlq-c30-3.0.toml", key)

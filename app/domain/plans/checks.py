@@ -21,6 +21,8 @@ LAST_OF_MONTH = 28
 """Up to this day every month has the day, so that within a month all gaps are the same."""
 MOST_ARMS, MOST_RULES, MOST_VISITS, MOST_MARKS = 12, 200, 1000, 100
 """Of a plan; ten years of weekly visits are 520. Pairs of visits are compared within a second."""
+MOST_DIARY_DAYS = 4000
+"""Ten years of daily entries are 3,653."""
 MOST_CHOICES = 4
 """Groups and open repeats in the pattern of codes: with more, to compare one code may take for ever."""
 _CYCLE = [FIRST_SAMPLE + ONE_DAY * day for day in range(LEAP_CYCLE)]
@@ -102,6 +104,9 @@ def _contradictions(plan: Plan) -> Iterator[Contradiction]:
     yield from _too_many("arms", len(plan.arms), MOST_ARMS)
     yield from _too_many("visits", len(plan.visits), MOST_RULES)
     yield from _too_many("visits", sum(len(rule.offsets) for rule in plan.visits), MOST_VISITS)
+    if plan.diary:
+        days = sum(len(phase.offsets) for phase in plan.diary.phases)
+        yield from _too_many("diary.phases", days, MOST_DIARY_DAYS)
     points = tuple(_points(plan))
     yield from _costly_pattern(plan.subject_pattern)
     yield from _twice("arms", [arm.code for arm in plan.arms])

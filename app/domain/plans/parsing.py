@@ -7,6 +7,7 @@ from datetime import date, time
 from hashlib import sha256
 from types import MappingProxyType
 from typing import TypedDict
+from warnings import catch_warnings
 
 from app.domain.alerts.rules import AlertRule
 from app.domain.instruments.definition import Comparison, Condition
@@ -257,8 +258,9 @@ def _zone(at: TomlSection) -> str:
 def _pattern(at: TomlSection) -> str:
     pattern = at.line("subject_pattern")
     try:
-        empty = re.fullmatch(pattern, "")
-    except (re.error, RecursionError, OverflowError) as broken:
+        with catch_warnings(action="error"):
+            empty = re.fullmatch(pattern, "")
+    except (re.error, RecursionError, OverflowError, FutureWarning) as broken:
         at.refuse("subject_pattern", pattern, f"a regular expression ({broken})")
     if empty:
         at.refuse("subject_pattern", pattern, "a regular expression that no empty text matches")

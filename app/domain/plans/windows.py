@@ -1,5 +1,6 @@
 """Local days of a participant's zone and the UTC instants between which they lie."""
 
+import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,6 +12,8 @@ from app.domain.refusal import Refused
 
 ONE_DAY = timedelta(days=1)
 ONE_SECOND = timedelta(seconds=1)
+_IS_NO_PLACE = re.compile("localtime$|Factory$|posixrules$|posix/|right/")
+"""Files beside the zones: this machine's setting, no zone, other names, zones with leap seconds."""
 
 
 class Unit(StrEnum):
@@ -50,6 +53,8 @@ class Window:
 def load_zone(name: str) -> ZoneInfo:
     """The zone of this IANA name, such as `Asia/Shanghai`. Raises Refused("unknown_zone")."""
     try:
+        if _IS_NO_PLACE.match(name):
+            raise ZoneInfoNotFoundError(name)
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
         raise Refused("unknown_zone", zone=name, allowed="an IANA zone such as Asia/Shanghai") from unknown

@@ -1,14 +1,14 @@
 """A second computation of a cut's scores, baselines, changes and rates, by SQL over its exported files.
 
 It begins with the answers in QS and shares no code with what made the datasets but the calendar of a zone:
-the formula is written once more, and so are baselines, changes, exits, who was expected and both rates.
+each formula is written once more, and so are baselines, changes, exits, who was expected and both rates.
 Whether a form was sent and in its window, and the days of windows and exits, are facts of the files.
 """
 
 import csv
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
@@ -16,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from app.domain.datasets.study import DatasetStudy
-from app.domain.instruments.definition import Instrument, Scale, ScaleKind
+from app.domain.instruments.definition import Scale, ScaleKind
 from app.domain.plans.plan import RANDOMISATION
 from app.domain.plans.windows import load_zone, start_of_day
 from app.domain.refusal import Refused
@@ -26,7 +26,6 @@ from app.services.datasets.readers import DataContext
 
 SHOWN = 20
 """Differences that are named; all are counted."""
-_FORMULA = "eortc-linear 1.0"
 _FILES = ("dm", "ds", "sv", "qs", "adqs", "compl")
 
 
@@ -106,15 +105,11 @@ def _instruments(study: DatasetStudy) -> list[tuple[str, str]]:
 
 
 def _check_scores(database: sqlite3.Connection, study: DatasetStudy) -> tuple[RecheckedFigures, set[str]]:
-    """Every score from the sum and number of its items' answers; and which forms have any."""
+    """Every score from the answers to its items; and which forms have any."""
     checked, scored = RecheckedFigures("scores"), set[str]()
     for named in _instruments(study):
         instrument = study.find_instrument(*named)
         terms = study.terms_of(instrument)
-        if instrument.algorithm != _FORMULA:
-            taken = "SELECT DISTINCT ASSESSID FROM adqs WHERE PARCAT1 = ? AND AVAL <> ''"
-            scored |= {form for (form,) in database.execute(taken, (terms.category,))}
-            continue
         exact: dict[tuple[str, str], Fraction | None] = {}
         for scale in instrument.scales:
             rows = database.execute(
@@ -122,42 +117,61 @@ def _check_scores(database: sqlite3.Connection, study: DatasetStudy) -> tuple[Re
                 " WHERE PARAMCD = ? AND PARCAT1 = ? AND INSTRVER = ? AND DTYPE = ''",
                 (terms.parameter(scale), terms.category, instrument.version),
             )
+            codes = {terms.item_code(instrument.item(item)): item for item in scale.items}
             for form, exported in rows.fetchall():
-                value = _score(database, study, instrument, scale, form, exact)
+                values = _read_answers(database, form, codes) or {
+                    part: known for part in scale.parts if (known := exact[form, part]) is not None
+                }
+                value = compute_again(instrument.algorithm, scale, values)
                 exact[form, scale.code] = value
                 scored |= set() if value is None else {form}
                 checked.compare(f"{form} {scale.code}", exported, "" if value is None else _printed(value))
     return checked, scored
 
 
-def _score(
-    database: sqlite3.Connection,
-    study: DatasetStudy,
-    instrument: Instrument,
-    scale: Scale,
-    form: str,
-    exact: dict[tuple[str, str], Fraction | None],
-) -> Fraction | None:
-    if scale.parts:
-        parts = [(code, exact[form, code]) for code in scale.parts]
-        known = [
-            scale.low + scale.high - value if code in scale.reversed else value
-            for code, value in parts
-            if value is not None
-        ]
-        return sum(known, Fraction(0)) / len(known) if len(known) >= scale.minimum else None
-    terms = study.terms_of(instrument)
-    codes = [terms.item_code(instrument.item(item)) for item in scale.items]
+def _read_answers(
+    database: sqlite3.Connection, form: str, codes: Mapping[str, str]
+) -> Mapping[str, Fraction]:
+    """The answers of a form to these items, by the items' own codes."""
     marks = ", ".join("?" * len(codes))
-    total, count = database.execute(
-        "SELECT COALESCE(SUM(CAST(QSSTRESC AS INTEGER)), 0), COUNT(*) FROM qs"  # noqa: S608 - marks alone
+    rows = database.execute(
+        "SELECT QSTESTCD, CAST(QSSTRESC AS INTEGER) FROM qs"  # noqa: S608 - marks alone
         f" WHERE QSGRPID = ? AND QSSTRESC <> '' AND QSTESTCD IN ({marks})",
         (form, *codes),
-    ).fetchone()
-    if count < scale.minimum:
+    )
+    return {codes[code]: Fraction(value) for code, value in rows}
+
+
+def compute_again(algorithm: str, scale: Scale, values: Mapping[str, Fraction]) -> Fraction | None:
+    """A scale from the values of its items or parts, by the formula as it is written here once more."""
+    if len(values) < scale.minimum:
         return None
-    share = (Fraction(total, count) - scale.low) / (scale.high - scale.low)
-    return 100 * (1 - share if scale.kind is ScaleKind.FUNCTIONAL else share)
+    ends = scale.low + scale.high
+    return SECOND_FORMULAS[algorithm](
+        scale, [ends - value if code in scale.reversed else value for code, value in values.items()]
+    )
+
+
+def _draw_to_hundred(scale: Scale, values: Sequence[Fraction]) -> Fraction:
+    mean = sum(values, Fraction(0)) / len(values)
+    distance = scale.high - mean if scale.kind is ScaleKind.FUNCTIONAL else mean - scale.low
+    return 100 * distance / (scale.high - scale.low)
+
+
+def _prorate_sum(scale: Scale, values: Sequence[Fraction]) -> Fraction:
+    return sum(values, Fraction(0)) / len(values) * (len(scale.items) + len(scale.parts))
+
+
+def _find_worst(_scale: Scale, values: Sequence[Fraction]) -> Fraction:
+    return sorted(values)[-1]
+
+
+SECOND_FORMULAS: Mapping[str, Callable[[Scale, Sequence[Fraction]], Fraction]] = {
+    "eortc-linear 1.0": _draw_to_hundred,
+    "level-sum 1.0": _prorate_sum,
+    "worst-of 1.0": _find_worst,
+}
+"""By the name of the algorithm; a test holds that each that is registered has one."""
 
 
 def _printed(value: Fraction) -> str:
