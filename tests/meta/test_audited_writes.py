@@ -18,7 +18,11 @@ WRITERS = frozenset(
     " WriteGuard".split()
 )
 """What lets a connection write."""
-CONNECTORS = frozenset({"create_engine", "create_mock_engine", "raw_connection", "dbapi_connection"})
+CONNECTORS = frozenset(
+    "create_engine engine_from_config create_mock_engine create_async_engine raw_connection dbapi_connection"
+    " driver_connection cursor loaded_dbapi dbapi import_dbapi write_guard allow autocommit".split()
+)
+"""What leads to a driver, or to the guard of its connection."""
 SCRATCH = ROOT / "app/services/datasets/recheck.py"
 """Has a database of its own, in a file that it throws away."""
 

@@ -373,6 +373,14 @@ ONLY = {
     },
     "postgresql": {
         "driver's copy": lambda place: place.driver.cursor().copy("COPY throttle FROM STDIN").__enter__(),
+        "a sequence": lambda place: place.connection.exec_driver_sql(
+            "SELECT setval('participant_id_seq', 99)"
+        ),
+        "a sequence of a driver": lambda place: place.driver.execute("SELECT nextval('participant_id_seq')"),
+        "a large object": lambda place: place.connection.exec_driver_sql("SELECT lo_create(0)"),
+        "a read that begins to write": told_to_write(
+            open_page_connection, lambda reading: reading.exec_driver_sql("BEGIN READ WRITE")
+        ),
         "driver's stream": lambda place: next(place.driver.cursor().stream(f"{WORDS} RETURNING id")),
     },
 }

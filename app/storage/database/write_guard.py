@@ -16,9 +16,12 @@ from app.storage.database.written_tables import WrittenTables, find_written_tabl
 _READS = frozenset({"SELECT", "WITH", "BEGIN", "PRAGMA", "SHOW"})
 _MODE_WORDS = frozenset({"SET", "RESET", "START", "COMMIT", "END", "ROLLBACK", "ABORT"})
 """Statements that could end a read-only transaction of PostgreSQL or make it another."""
+_ACTS = "(next|set)val|lo_[a-z0-9_]+|dblink[a-z_]*|pg_(terminate|cancel)_backend|pg_notify"
+"""Functions of PostgreSQL that change something when they are selected, also outside of any table."""
 _CHANGES = {
-    "SELECT": re.compile(r"\bINTO\b", re.IGNORECASE),
-    "WITH": re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|INTO)\b", re.IGNORECASE),
+    "SELECT": re.compile(rf"\b(INTO|{_ACTS})\b", re.IGNORECASE),
+    "WITH": re.compile(rf"\b(INSERT|UPDATE|DELETE|MERGE|INTO|{_ACTS})\b", re.IGNORECASE),
+    "BEGIN": re.compile(r"\bWRITE\b", re.IGNORECASE),
 }
 """What stands in a statement that begins as one that reads, and writes."""
 
