@@ -6,7 +6,8 @@ from tests.meta.sources import modules, nodes, place
 
 PURE = frozenset(
     "abc calendar collections csv dataclasses datetime decimal enum fractions functools hashlib io itertools"
-    " json math operator re reprlib string struct tomllib types typing unicodedata warnings xml zoneinfo".split()
+    " json math operator re reprlib string struct tomllib types typing unicodedata warnings xml"
+    " zoneinfo".split()
 )
 """Of the standard library: none of it does anything but compute. `io` is for texts in memory."""
 

@@ -7,9 +7,8 @@ from sqlmodel import Session, col, select
 from app.domain.clock_trust import is_over
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.accounts.second_check import is_confirmed, refusal_for
+from app.services.accounts.second_check import is_answer_right, refusal_for
 from app.services.core.context import DeviceContext, ParticipantContext, ParticipantSession
-from app.services.core.throttling import check_guess, device_limits
 from app.storage.queries.form_rows import SessionRows, read_session_by_token
 from app.storage.row_changes import participant_chain
 from app.storage.statements.save_answers import renew_device_lease
@@ -108,18 +107,9 @@ def unlock_device(context: ParticipantContext, answer: str) -> None:
     Raises Refused: "throttled" (this browser alone), "sign_in_busy", "wrong_pin", "wrong_birth_date"; a wrong
     answer is recorded.
     """
-    box, check = context.installation.secret_box, context.participant.second_check
-    limits = device_limits(context.participant.participant_id, context.participant.device_id)
+    check = context.participant.second_check
     chain = participant_chain(context.participant.participant_id)
-    with context.read() as session:
-        participant = session.get_one(Participant, context.participant.participant_id)
-    right = check_guess(
-        context.installation,
-        limits,
-        context.at,
-        lambda: is_confirmed(box, participant, check, answer, True),
-        context.opened,
-    )
+    right = is_answer_right(context, check, answer)
     refusal = refusal_for(check)
     with context.unit_of_work() as work:
         work.lock(chain)

@@ -3,9 +3,8 @@
 from app.domain.plans.plan import SecondCheck
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.accounts.second_check import check_new_pin, is_confirmed
+from app.services.accounts.second_check import check_new_pin, is_answer_right
 from app.services.core.context import ParticipantContext
-from app.services.core.throttling import check_guess, device_limits
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Participant
 
@@ -16,20 +15,11 @@ def change_pin(context: ParticipantContext, now: str, new: str, again: str) -> N
     Raises Refused: "throttled", "sign_in_busy", "bad_pin", "pins_differ", "wrong_pin"; a wrong one is
     recorded and counts like one at the lock.
     """
-    box = context.installation.secret_box
-    limits = device_limits(context.participant.participant_id, context.participant.device_id)
     chain = participant_chain(context.participant.participant_id)
-    with context.read() as session:
-        participant = session.get_one(Participant, context.participant.participant_id)
-    right = check_guess(
-        context.installation,
-        limits,
-        context.at,
-        lambda: is_confirmed(box, participant, SecondCheck.pin, now, True),
-    )
+    right = is_answer_right(context, SecondCheck.pin, now)
     if right:
         check_new_pin(new, again)
-    hashed = box.pins.hash(new) if right else None
+    hashed = context.installation.secret_box.pins.hash(new) if right else None
     with context.unit_of_work() as work:
         work.lock(chain)
         if hashed is None:

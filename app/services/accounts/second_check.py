@@ -9,7 +9,9 @@ from datetime import date
 from app.domain.plans.plan import SecondCheck
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.services.core.context import ParticipantContext
 from app.services.core.secrets import SecretBox
+from app.services.core.throttling import check_guess, device_limits
 from app.storage.tables.participants import Participant
 
 PIN_DIGITS = 6
@@ -46,6 +48,23 @@ def is_confirmed(
         return secret_box.pins.matches(participant.pin_hash, answer, known)
     fingerprint = birth_date_fingerprint(secret_box, participant.public_id, answer)
     return hmac.compare_digest(fingerprint, participant.birth_hash or "")
+
+
+def is_answer_right(context: ParticipantContext, check: SecondCheck, answer: str) -> bool:
+    """Whether a bound browser answers this check rightly; a wrong try is counted against this browser alone.
+
+    Raises Refused: "throttled", "sign_in_busy".
+    """
+    who, box = context.participant, context.installation.secret_box
+    with context.read() as session:
+        participant = session.get_one(Participant, who.participant_id)
+    return check_guess(
+        context.installation,
+        device_limits(who.participant_id, who.device_id),
+        context.at,
+        lambda: is_confirmed(box, participant, check, answer, True),
+        context.opened,
+    )
 
 
 def birth_date_fingerprint(secret_box: SecretBox, public_id: str, born_on: str | date) -> str:
