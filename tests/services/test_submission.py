@@ -69,7 +69,7 @@ def test_a_sending_joins_the_transaction_that_its_context_carries(person: Person
 def test_a_form_becomes_one_response_with_scores_and_what_it_rests_on(person: Person) -> None:
     person.begin("BL", START)
     device = datetime(2026, 3, 2, 9, 29, tzinfo=SHANGHAI)
-    shown = {"layout": "single", "width": 360}
+    shown: dict[str, str | int] = {"layout": "single", "width": 360}
     sending = SubmittedForm(qlq(2) | {"q3": None}, "s1", True, device, shown)
     receipt = send(person, "BL", sending, START)
     kept, slot = response(person), person.slot("BL")
