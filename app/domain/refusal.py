@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from reprlib import Repr
+from typing import TypeVar
 
+_Result = TypeVar("_Result")
 _LONGEST_ALLOWED = 600
 _SHORT = Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 200, 200
@@ -47,6 +49,21 @@ def check_all(*checks: Callable[[], object]) -> None:
         except Refused as refused:
             refusals.append(refused)
     raise_all(refusals)
+
+
+def capture_refusal(check: Callable[[], _Result]) -> "_Result | Refused":
+    """What a check gives, or how it refuses: run once, for `check_all` and for what it gives."""
+    try:
+        return check()
+    except Refused as refused:
+        return refused
+
+
+def require_result(result: "_Result | Refused") -> _Result:
+    """What a captured check gave; raises what it refused."""
+    if isinstance(result, Refused):
+        raise result
+    return result
 
 
 class BadDefinition(Exception):

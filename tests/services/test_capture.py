@@ -21,6 +21,7 @@ from app.services.core.installation import Installation
 from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent
+from tests.form_checks import counted_checks
 from tests.heard import heard, verbs
 from tests.refusals import refusal_of, refused
 from tests.services.overtaking import overtaken_once
@@ -225,7 +226,8 @@ def test_a_page_keeps_only_what_differs_from_the_draft(person: Person) -> None:
     visitor = person.participant(START)
 
     def kept(answers: dict[str, int | str | None]) -> dict[str, object]:
-        form = save_draft(ParticipantContext(person.installation, visitor, START), slot, answers, 1)
+        context = ParticipantContext(person.installation, visitor, START)
+        form = save_draft(context, open_form(context, slot), answers, 1)
         return {**form.answers, "revision": form.revision}
 
     assert kept({"q1": 3}) == {"q1": 3, "revision": 1}
@@ -271,9 +273,10 @@ def test_a_save_costs_at_most_two_reads_and_one_write(person: Person) -> None:
 def test_an_answer_that_is_overtaken_waits_in_line_and_is_kept(person: Person, count: int) -> None:
     slot = person.begin("BL", START)
     given = [SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, count + 1)]
-    with overtaken_once(person.installation.engine):
+    with counted_checks() as checks, overtaken_once(person.installation.engine):
         assert save_answers(person.device(START), slot, AnswerBatch("c1", given)) == count
     assert len(stored(person)) == count
+    assert (checks.definitions[slot], checks.answers.total()) == (1, count)
 
 
 @pytest.mark.req("OFF-02")

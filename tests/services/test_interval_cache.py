@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from weakref import ref
 
-from app.services.core.interval_cache import IntervalCache
+from app.services.core.interval_cache import CacheOwner, IntervalCache, OwnedCache
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 HOUR, TICK = timedelta(hours=1), timedelta(microseconds=1)
@@ -38,3 +39,14 @@ def test_a_result_is_found_anew_for_other_content_and_from_each_turn_on() -> Non
     assert not ask("a", NOON - HOUR)
     assert ask("c", NOON)
     assert ask("a", NOON - HOUR), "only the last two are kept"
+
+
+def test_an_owner_has_its_own_cache_which_goes_with_it() -> None:
+    names: OwnedCache[str] = OwnedCache(2)
+    one, other = CacheOwner(), CacheOwner()
+    names.of(one).find("a", NOON, lambda: ("mine", ()))
+    assert names.of(one).find("a", NOON, lambda: ("not asked", ())) == "mine"
+    assert names.of(other).find("a", NOON, lambda: ("yours", ())) == "yours"
+    gone = ref(names.of(one))
+    del one
+    assert gone() is None

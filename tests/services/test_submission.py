@@ -16,6 +16,7 @@ from app.domain.instruments.responses import ValidAnswers
 from app.domain.records.access import CLOCK
 from app.domain.records.audit import AuditEvent, canonical_json
 from app.domain.refusal import Refused
+from app.services.accounts.participant_session import change_language
 from app.services.capture.answer_saving import AnswerBatch, save_answers
 from app.services.capture.forms import begin_form, find_form, get_own_slot
 from app.services.capture.submission import SubmissionReceipt, submission_context, submit_form
@@ -33,6 +34,7 @@ from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.feed import FeedEvent
+from tests.form_checks import counted_checks
 from tests.refusals import refusal_of, refused
 from tests.services.overtaking import overtaken_once
 from tests.services.people import START, Person, days, qlq
@@ -67,7 +69,7 @@ def test_a_sending_joins_the_transaction_that_its_context_carries(person: Person
 def test_a_form_becomes_one_response_with_scores_and_what_it_rests_on(person: Person) -> None:
     person.begin("BL", START)
     device = datetime(2026, 3, 2, 9, 29, tzinfo=SHANGHAI)
-    shown = {"layout": "single", "width": 360}
+    shown: dict[str, str | int] = {"layout": "single", "width": 360}
     sending = SubmittedForm(qlq(2) | {"q3": None}, "s1", True, device, shown)
     receipt = send(person, "BL", sending, START)
     kept, slot = response(person), person.slot("BL")
@@ -167,25 +169,31 @@ def numbered_as_told(kept: FeedEvent) -> bool:
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 def test_a_sending_that_is_overtaken_waits_in_line_and_is_kept(person: Person) -> None:
     slot, visitor = person.begin("BL", START), person.participant(START)
-    with overtaken_once(person.installation.engine):
+    with counted_checks() as checks, overtaken_once(person.installation.engine):
         receipt = submit_form(
-            ParticipantContext(person.installation, visitor, START), slot, SubmittedForm(qlq(2), "s1", True)
+            ParticipantContext(person.installation, visitor, START),
+            slot,
+            SubmittedForm(ValidAnswers(qlq(2)), "s1", True),
         )
     assert receipt.number == response(person).public_id
+    assert (checks.definitions[slot], checks.answers.total()) == (1, 0)
 
 
 def test_what_was_read_before_somebody_came_between_is_read_again(person: Person) -> None:
     slot = person.begin("BL", START)
     found = find_form(person.device(START), slot)
     assert found is not None
-    known_before = submission_context(
-        ParticipantContext(person.installation, found.participant, START), found.rows
-    )
-    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 4))
-    sending = SubmittedForm(qlq(2), "s1", True)
     context = ParticipantContext(person.installation, found.participant, START)
+    known_before = submission_context(context, found.rows)
+    person.save("BL", START, SubmittedAnswer(1, 0, "q1", 4))
+    change_language(context, "zh_CN")
+    sending = SubmittedForm(qlq(2), "s1", True)
     receipt = submit_form(context, slot, sending, known_before)
-    assert receipt.number == response(person).public_id
+    stored, instrument = response(person), known_before.definition.instrument
+    assert receipt.number == stored.public_id
+    # Language and words are those of one moment, that of the sending.
+    words = person.installation.text("sbrt-nsclc", instrument, "zh_CN").sha256
+    assert (stored.language, stored.text_sha256) == ("zh_CN", words)
     assert len(rows(person, AnswerEvent)) == 31
 
 

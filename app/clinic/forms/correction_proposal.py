@@ -21,7 +21,7 @@ from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, PostedFields, url_of_participant
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionReason
 from app.domain.instruments.definition import Item
-from app.domain.refusal import Refused, check_all
+from app.domain.refusal import Refused, capture_refusal, check_all, require_result
 from app.domain.typed_text import drop_unwritable
 from app.i18n.languages import find_language
 from app.i18n.marking import N_
@@ -135,12 +135,13 @@ def propose_form_correction(
             told_on=told_on.on or form.last_day,
             evidence=evidence,
         )
+        checked = capture_refusal(lambda: check_proposal(form, entry))
         check_all(
             desk.act.check_texts,
             lambda: told_on.parse("told_on"),
-            lambda: check_proposal(form, entry),
+            lambda: require_result(checked),
         )
-        propose_correction(desk.context, participant, slot, entry)
+        propose_correction(desk.context, participant, slot, entry, require_result(checked))
     except Refused as refused:
         form = view_correctable_form(desk.context, participant, slot)
         page = _page(desk, form, _chosen(desk, form, [*codes, *_missing(refused)], fields))

@@ -28,7 +28,7 @@ from app.clinic.request import (
 from app.domain.capture.answers import HelpedBy, LateReason
 from app.domain.capture.paper import PaperReason
 from app.domain.instruments.definition import Condition, Item
-from app.domain.refusal import Refused, check_all
+from app.domain.refusal import Refused, capture_refusal, check_all, require_result
 from app.domain.typed_text import drop_unwritable
 from app.i18n.languages import find_language
 from app.i18n.marking import N_
@@ -175,12 +175,13 @@ def take_paper(
     )
     dated = day.on is not None
     try:
+        read = capture_refusal(lambda: check_typed_paper(desk.context, participant, slot, typed, dated=dated))
         check_all(
             desk.act.check_texts,
             lambda: day.parse(COLLECTED_ON),
-            lambda: check_typed_paper(desk.context, participant, slot, typed, dated=dated),
+            lambda: require_result(read),
         )
-        enter_paper(desk.context, participant, slot, typed)
+        enter_paper(desk.context, participant, slot, typed, require_result(read))
     except Refused as refused:
         return _show_refused(desk, slot, fields, refused)
     return desk.finish()

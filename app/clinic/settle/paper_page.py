@@ -13,7 +13,7 @@ from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, PostedFields, url_of_participant
 from app.domain.capture.corrections import find_changed_items
 from app.domain.instruments.responses import AnswerValue
-from app.domain.refusal import Refused, check_all
+from app.domain.refusal import Refused, capture_refusal, check_all, require_result
 from app.i18n.languages import find_language
 from app.i18n.marking import N_
 from app.services.clinic.paper.comparison import (
@@ -96,8 +96,9 @@ def settle_paper_difference(
         desk.participant.participant_id,
     )
     try:
-        check_all(desk.act.check_texts, lambda: check_choices(desk.context, participant, slot, choices))
-        settle_paper(desk.context, participant, slot, choices)
+        known = capture_refusal(lambda: check_choices(desk.context, participant, slot, choices))
+        check_all(desk.act.check_texts, lambda: require_result(known))
+        settle_paper(desk.context, participant, slot, choices, require_result(known))
     except Refused as refused:
         page = replace(_shown_again(desk, slot, chosen), reason=reason, discard=choices.discard)
         faults = list_faults(desk, refused, LABELS, find=_find_field, tell=desk.words)

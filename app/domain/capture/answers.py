@@ -54,6 +54,12 @@ class SubmittedAnswer:
     checksum: int | None = None
 
 
+class CheckedAnswers(tuple[SubmittedAnswer, ...]):
+    """Answers each of which its item may have: what is checked once is not checked again."""
+
+    __slots__ = ()
+
+
 def rebase_on_own_answers(
     answers: Iterable[SubmittedAnswer], revision: int, aware: Mapping[int, int]
 ) -> tuple[SubmittedAnswer, ...]:
@@ -75,10 +81,16 @@ def rebase_on_own_answers(
 
 def check_answers(
     instrument: Instrument, answers: Collection[SubmittedAnswer], leave_out: Collection[str]
-) -> None:
-    """Refuse an unknown or left-out item, or a value that the item cannot have."""
+) -> CheckedAnswers:
+    """The answers, once each was checked; those that were come back unchanged.
+
+    Raises Refused for an unknown or left-out item, and as `validate_answer`.
+    """
+    if isinstance(answers, CheckedAnswers):
+        return answers
     for answer in answers:
         _check_answer(instrument, answer.item, answer.value, leave_out)
+    return CheckedAnswers(answers)
 
 
 def validate_answers(

@@ -236,15 +236,15 @@ def _submit_or_review(post: SubmissionPost) -> Response:
     if current.participant.exit_kind is not None:
         raise Refused("participation_ended")
     keep_alive(current.context)
-    slot, base = definition.slot.public_id, page.form.base or 0
-    form = save_draft(current.context, slot, page.form.answers, base)
+    form = open_read_form(current.context, known.rows, definition)
+    form = save_draft(current.context, form, page.form.answers, page.form.base or 0)
     return _drafted(current, form, page, known.rows.answers)
 
 
 def _submit_reviewed(current: ParticipantRequest, known: SubmissionContext, page: ParsedForm) -> Response:
     """Everything was reviewed: it becomes the response, or what is missing is shown."""
     context, slot = current.context, known.definition.slot.public_id
-    if page.events and _save_pending(current, slot, page):
+    if page.events and _save_pending(current, known, page):
         known = reread_submission(context, known)
     try:
         receipt = submit_form(context, slot, page.form, known)
@@ -252,7 +252,7 @@ def _submit_reviewed(current: ParticipantRequest, known: SubmissionContext, page
         if refused.code != "unanswered" or wants_json(current.request):
             raise
         keep_alive(context)
-        form, answers = open_form(context, slot), page.form.answers
+        form, answers = open_read_form(context, known.rows, known.definition), page.form.answers
         return _form(current, form, {**form.answers, **answers}, missing=_missing(form, answers))
     ends = current.participant.handed_slot == known.rows.slot.id
     if receipt.repeated:
@@ -261,14 +261,18 @@ def _submit_reviewed(current: ParticipantRequest, known: SubmissionContext, page
     return _received(current, summarise_submission(known, receipt, page.form.answers), ends=ends)
 
 
-def _save_pending(current: ParticipantRequest, slot: str, page: ParsedForm) -> bool:
+def _save_pending(current: ParticipantRequest, known: SubmissionContext, page: ParsedForm) -> bool:
     """Save first the answers that the page did not wait for, with their own times; whether that was done.
 
     Where the form takes none any more, the submission is judged as a whole: it holds every answer.
     """
-    answers = parse_pending_events(page.events, page.form.skew)
+    batch = AnswerBatch(
+        client=page.form.submission,
+        answers=parse_pending_events(page.events, page.form.skew),
+        definition=known.definition,
+    )
     try:
-        save_answers(current.context.device, slot, AnswerBatch(page.form.submission, answers))
+        save_answers(current.context.device, known.definition.slot.public_id, batch)
     except Refused as refused:
         if refused.code not in ("already_submitted", "window_closed", "not_expected"):
             raise

@@ -1,11 +1,17 @@
 """Autosave: each answer is stored as soon as it is given, with one read and one write."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from app.domain.capture.answers import SubmittedAnswer, check_answers, rebase_on_own_answers
+from app.domain.capture.answers import (
+    CheckedAnswers,
+    SubmittedAnswer,
+    check_answers,
+    rebase_on_own_answers,
+    validate_answers,
+)
 from app.domain.capture.arrival import check_open
 from app.domain.capture.outbox import checksum_matches, is_gapless
 from app.domain.instruments.responses import AnswerValue
@@ -13,9 +19,17 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.participant_session import is_idle, is_keep_alive_due
 from app.services.capture.answer_events import answer_change, answer_row, clock_changes
-from app.services.capture.forms import OpenForm, form_item_tokens, get_form_definition, open_form
+from app.services.capture.forms import (
+    FormDefinition,
+    OpenForm,
+    form_item_tokens,
+    get_form_definition,
+    open_read_form,
+    read_own_form,
+    redefine_form,
+)
 from app.services.core.context import DeviceContext, ParticipantContext, participant_actor
-from app.services.core.plans import excluded_items
+from app.services.core.installation import Installation
 from app.storage.audit import LinkedEntry, build_entry
 from app.storage.proof.row_facts import new_row_fact
 from app.storage.queries.slots import slot_facts, window_of_slot
@@ -34,12 +48,14 @@ from app.storage.statements.save_answers import (
 class AnswerBatch:
     """Answers on their way to a form, numbered by the page that counts them as `client`.
 
-    `late`: they were judged to have been captured in time, so that the form may be closed.
+    `late`: they were judged to be unaltered and captured in time, so that the form may be closed.
+    `definition` is what the form asks, where this request has made it already.
     """
 
     client: str
     answers: Sequence[SubmittedAnswer]
     late: bool = False
+    definition: FormDefinition | None = None
 
 
 def save_answers(context: DeviceContext, slot_id: str, batch: AnswerBatch) -> int:
@@ -55,7 +71,9 @@ def save_answers(context: DeviceContext, slot_id: str, batch: AnswerBatch) -> in
     arriving = ArrivingAnswers(context.token_digest, slot_id, batch.client, batch.answers)
 
     def judge(read: SavingContext) -> AuditedAnswers | None:
-        return _judge(context, batch, read)
+        nonlocal batch
+        batch, audited = _judge(context, batch, read)
+        return audited
 
     try:
         revision = save_if_unmoved(engine, arriving, judge)
@@ -65,24 +83,24 @@ def save_answers(context: DeviceContext, slot_id: str, batch: AnswerBatch) -> in
 
 
 def save_draft(
-    context: ParticipantContext,
-    slot_id: str,
-    answers: Mapping[str, AnswerValue],
-    base: int,
+    context: ParticipantContext, form: OpenForm, answers: Mapping[str, AnswerValue], base: int
 ) -> OpenForm:
     """Store those answers of a whole page that differ from the draft; return the form with them.
 
-    `base` is the revision that the page rested on. Raises as `open_form` and `save_answers`.
+    `base` is the revision that the page rested on. Raises as `validate_answers`, `save_answers` and
+    `open_form`.
     """
-    form = open_form(context, slot_id)
+    valid, slot = validate_answers(form.instrument, answers, form.leave_out), form.slot.public_id
     changed = [
-        item for item, value in answers.items() if item not in form.answers or form.answers[item] != value
+        item for item, value in valid.items() if item not in form.answers or form.answers[item] != value
     ]
     if not changed:
         return form
-    events = [SubmittedAnswer(seq, base, item, answers[item]) for seq, item in enumerate(changed, start=1)]
-    save_answers(context.device, slot_id, AnswerBatch(form.client, events))
-    return open_form(context, slot_id)
+    events = CheckedAnswers(
+        SubmittedAnswer(seq, base, item, valid[item]) for seq, item in enumerate(changed, start=1)
+    )
+    save_answers(context.device, slot, AnswerBatch(form.client, events, definition=form))
+    return open_read_form(context, read_own_form(context, slot), form)
 
 
 def record_altered_answers(context: ParticipantContext, slot_id: str) -> None:
@@ -92,26 +110,26 @@ def record_altered_answers(context: ParticipantContext, slot_id: str) -> None:
         work.record(AuditEvent.ANSWERS_ALTERED, participant_chain(context.participant.participant_id))
 
 
-def _judge(context: DeviceContext, batch: AnswerBatch, read: SavingContext) -> AuditedAnswers | None:
-    """What is stored of these answers; None where all of them are stored already."""
+def _judge(
+    context: DeviceContext, batch: AnswerBatch, read: SavingContext
+) -> tuple[AnswerBatch, AuditedAnswers | None]:
+    """The batch as it is checked by now, and what of it is stored; None where everything is already."""
     installation = context.installation
     plan = installation.library.plan(read.study, read.slot.plan_version)
     _check_takes_answers(read, batch, context.at, plan.idle_minutes)
-    instrument = installation.library.instrument(read.slot.instrument, read.slot.instrument_version)
-    leave_out = excluded_items(plan, read.slot.instrument)
-    check_answers(instrument, batch.answers, leave_out)
-    if any(answer.offline for answer in batch.answers):
-        codes = [item.code for item in instrument.items if item.code not in leave_out]
-        _check_unaltered(form_item_tokens(installation, plan, read.slot.public_id, len(codes)), codes, batch)
     unsaved = [answer for answer in batch.answers if answer.seq not in read.known_seqs]
     if not unsaved:
-        return None
-    text = installation.text(read.study, instrument, read.language, read.slot.begun_at)
+        return batch, None
+    definition = redefine_form(installation, read.study, read.slot, read.language, batch.definition)
+    answers = check_answers(definition.instrument, batch.answers, definition.leave_out)
+    if not batch.late and any(answer.offline for answer in answers):
+        _check_unaltered(installation, definition, batch)
     gapless = is_gapless([answer.seq for answer in batch.answers], frozenset(read.known_seqs))
     event = AuditEvent.ANSWER_SAVED if gapless else AuditEvent.ANSWERS_AFTER_GAP
-    entry, rows = _entry_and_rows(context, read, batch.client, unsaved, text.sha256, event)
+    entry, rows = _entry_and_rows(context, read, batch.client, unsaved, definition.text.sha256, event)
     seen_device = read.device_id if is_keep_alive_due(read.seen_at, context.at) else None
-    return AuditedAnswers(entry, rows, seen_device)
+    checked = replace(batch, answers=answers, definition=definition)
+    return checked, AuditedAnswers(entry, rows, seen_device)
 
 
 def _check_takes_answers(read: SavingContext, batch: AnswerBatch, at: datetime, idle_minutes: int) -> None:
@@ -127,7 +145,9 @@ def _check_takes_answers(read: SavingContext, batch: AnswerBatch, at: datetime, 
         raise Refused("not_begun")
 
 
-def _check_unaltered(tokens: str, codes: Sequence[str], batch: AnswerBatch) -> None:
+def _check_unaltered(installation: Installation, definition: FormDefinition, batch: AnswerBatch) -> None:
+    codes = [item.code for item in definition.items]
+    tokens = form_item_tokens(installation, definition.plan, definition.slot.public_id, len(codes))
     for answer in batch.answers:
         token = tokens[codes.index(answer.item)] if tokens else answer.item
         if not checksum_matches(tokens, batch.client, token, answer):

@@ -63,6 +63,10 @@ class FormDefinition:
         """The items that the plan uses, in the instrument's order."""
         return tuple(item for item in self.instrument.items if item.code not in self.leave_out)
 
+    def asks_as(self, other: "FormDefinition") -> bool:
+        """Whether it asks the same items, so that answers to one are answers to the other."""
+        return self.instrument == other.instrument and self.leave_out == other.leave_out
+
     @property
     def name(self) -> str:
         """What the form is called in the participant's language: by the plan or the instrument."""
@@ -144,12 +148,14 @@ def read_own_form(
     return rows
 
 
-def open_read_form(context: ParticipantContext, rows: FormRows) -> OpenForm:
-    """Open a form whose rows are at hand. Raises as `open_form`."""
+def open_read_form(
+    context: ParticipantContext, rows: FormRows, known: FormDefinition | None = None
+) -> OpenForm:
+    """Open a form whose rows are at hand, and perhaps what it asks. Raises as `open_form`."""
     slot, participant = rows.slot, context.participant
     check_open(window_of_slot(slot), slot_facts(slot), context.at)
     check_form_wording(context.installation, participant.study, participant.language, slot, context.at)
-    definition = form_definition(context, slot)
+    definition = redefine_form(context.installation, participant.study, slot, participant.language, known)
     return OpenForm(
         slot=slot,
         plan=definition.plan,
@@ -201,6 +207,34 @@ def define_form(
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
     text = installation.text(study, instrument, language, slot.begun_at, shown)
     return FormDefinition(slot, plan, instrument, text, excluded_items(plan, slot.instrument))
+
+
+def redefine_form(
+    installation: Installation,
+    study: str,
+    slot: FormSlot,
+    language: str,
+    known: FormDefinition | None,
+    shown: str = "",
+) -> FormDefinition:
+    """What a slot that was read again asks: as is `known`, unless something that it rests on has changed.
+
+    Raises as `define_form`, by which it is made where nothing is known of it.
+    """
+    if known is None or not _still_holds(known, slot, language, shown):
+        return define_form(installation, study, slot, language, shown)
+    return FormDefinition(slot, known.plan, known.instrument, known.text, known.leave_out)
+
+
+def _still_holds(known: FormDefinition, slot: FormSlot, language: str, shown: str) -> bool:
+    return (
+        known.text.lang == language
+        and shown in ("", known.text.sha256)
+        and known.plan.version == slot.plan_version
+        and known.instrument.id == slot.instrument
+        and known.instrument.version == slot.instrument_version
+        and known.slot.begun_at == slot.begun_at
+    )
 
 
 def find_confirmed_helper(participant: ParticipantSession, at: datetime) -> str:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
-from app.domain.capture.answers import SubmittedAnswer, check_answers
+from app.domain.capture.answers import CheckedAnswers, SubmittedAnswer, check_answers
 from app.domain.capture.arrival import Arrival, classify_arrival
 from app.domain.capture.outbox import checksum_matches, credible_capture, item_of_token
 from app.domain.instruments.responses import OPEN, AnswerValue
@@ -76,7 +76,8 @@ def accept_offline_answers(context: ParticipantContext, slot_id: str, batch: Off
         known_seqs = _known_seqs(session, slot.id, batch.client)
         first = get_first_response(session, slot) if slot.submitted_at is not None else None
         session.expunge_all()
-    intact, altered = _read_events(context.installation, form_definition(context, slot), batch)
+    definition = form_definition(context, slot)
+    intact, altered = _read_events(context.installation, definition, batch)
     fresh = [answer for answer in intact if answer.seq not in known_seqs]
     if altered:
         _quarantine(context, slot_id, altered, "altered")
@@ -88,13 +89,14 @@ def accept_offline_answers(context: ParticipantContext, slot_id: str, batch: Off
     in_time = [answer for answer in fresh if _is_in_time(window, slot_facts(slot), answer, context.at)]
     too_late = [answer for answer in fresh if answer not in in_time]
     if in_time:
-        save_answers(context.device, slot_id, AnswerBatch(batch.client, in_time, late=True))
+        saved = AnswerBatch(batch.client, CheckedAnswers(in_time), late=True, definition=definition)
+        save_answers(context.device, slot_id, saved)
     if too_late:
         _quarantine(context, slot_id, too_late, "arrived_too_late")
     outcome = SyncOutcome.quarantined if too_late or altered else SyncOutcome.saved
     if batch.reviewed_at is None or altered:
         return SyncResult(outcome)
-    return _submit_draft(context, slot_id, batch, outcome)
+    return _submit_draft(context, definition, batch, outcome)
 
 
 def _known_seqs(session: Session, slot_id: int, client: str) -> frozenset[int]:
@@ -173,7 +175,7 @@ def _documents(answers: Sequence[SubmittedAnswer]) -> list[dict[str, AnswerValue
 
 def _submit_draft(
     context: ParticipantContext,
-    slot_id: str,
+    definition: FormDefinition,
     batch: OfflineBatch,
     incomplete: SyncOutcome,
 ) -> SyncResult:
@@ -181,7 +183,8 @@ def _submit_draft(
 
     Where the form is not complete, or takes none any more, its answers are in the draft: `incomplete`.
     """
-    known = submission_context(context, read_own_form(context, slot_id))
+    slot_id = definition.slot.public_id
+    known = submission_context(context, read_own_form(context, slot_id), definition)
     form = SubmittedForm(
         answers=known.rows.answers,
         submission=batch.client,

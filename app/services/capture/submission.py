@@ -1,6 +1,6 @@
 """Submitting a form: exactly once, scored, and in the audit trail and the feed by the same transaction."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from app.domain.capture.arrival import Arrival
 from app.domain.capture.document import content_digest
 from app.domain.refusal import Refused
 from app.services.accounts.participant_session import device_to_keep_alive
-from app.services.capture.forms import form_definition, get_own_slot, read_own_form
+from app.services.capture.forms import FormDefinition, get_own_slot, read_own_form, redefine_form
 from app.services.capture.quarantine import quarantine_answers
 from app.services.capture.submission_builder import (
     SubmissionContext,
@@ -55,10 +55,16 @@ class _Received(Protocol):
     def in_grace(self) -> bool: ...
 
 
-def submission_context(context: ParticipantContext, rows: FormRows) -> SubmissionContext:
-    """What a submission meets, of rows that were read. Raises Refused("no_translation")."""
-    definition = form_definition(context, rows.slot)
-    installation = context.installation
+def submission_context(
+    context: ParticipantContext, rows: FormRows, known: FormDefinition | None = None
+) -> SubmissionContext:
+    """What a submission meets, of rows that were read; what the form asks may be `known` already.
+
+    Raises Refused("no_translation").
+    """
+    installation, person = context.installation, rows.person
+    language = person.participant.language
+    definition = redefine_form(installation, person.study.code, rows.slot, language, known)
     return SubmissionContext(
         rows,
         definition,
@@ -76,7 +82,7 @@ def submission_context(context: ParticipantContext, rows: FormRows) -> Submissio
 
 def reread_submission(context: ParticipantContext, known: SubmissionContext) -> SubmissionContext:
     """Read a submission again after this request wrote something; what the form asks is not made again."""
-    return replace(known, rows=read_own_form(context, known.rows.slot.public_id))
+    return submission_context(context, read_own_form(context, known.rows.slot.public_id), known.definition)
 
 
 def submit_form(
@@ -100,7 +106,8 @@ def submit_form(
     if context.opened is None:
         known = known or submission_context(context, read_own_form(context, slot_id))
         receipt = _submit_if_head_unmoved(context, known, form)
-    return _submit_holding_head(context, slot_id, form) if receipt is None else receipt
+    definition = known.definition if known else None
+    return _submit_holding_head(context, slot_id, form, definition) if receipt is None else receipt
 
 
 def _submit_if_head_unmoved(
@@ -114,11 +121,13 @@ def _submit_if_head_unmoved(
     return _receipt(submission.response, repeated=False) if written else None
 
 
-def _submit_holding_head(context: ParticipantContext, slot_id: str, form: SubmittedForm) -> SubmissionReceipt:
+def _submit_holding_head(
+    context: ParticipantContext, slot_id: str, form: SubmittedForm, definition: FormDefinition | None
+) -> SubmissionReceipt:
     """Read and write anew under the head's row lock, where nobody else can move it."""
 
     def read_and_write(connection: Connection) -> tuple[SubmissionContext, Submission | None]:
-        known = submission_context(context, read_own_form(context, slot_id, connection))
+        known = submission_context(context, read_own_form(context, slot_id, connection), definition)
         submission = _build_if_acceptable(known, form, context.at)
         if submission is not None:
             require_written(write_submission(connection, submission) or None)

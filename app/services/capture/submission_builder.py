@@ -58,7 +58,7 @@ class SubmittedForm:
     submission: str
     reviewed: bool
     device_at: datetime | None = None
-    presentation: Mapping[str, Any] = field(default_factory=dict)
+    presentation: Mapping[str, str | int] = field(default_factory=dict)
     base: int | None = None
     skew: int | None = None
     offline: bool = False
@@ -125,7 +125,7 @@ class ResponseOrigin:
     public_id: str
     submission: str
     language: str
-    presentation: Mapping[str, Any]
+    presentation: Mapping[str, str | int]
     app_version: str
     out_of_window: bool
     in_grace: bool

@@ -30,6 +30,7 @@ from app.services.clinic.participants.facts import (
 from app.services.clinic.today.contact_log import LoggedContact
 from app.services.clinic.today.participant_work import ParticipantWork, read_participant_work
 from app.services.core.context import StaffContext
+from app.services.core.interval_cache import OwnedCache
 from app.services.core.plans import excluded_items, list_plans_of_forms
 from app.services.schedule.missed_reasons import list_diary_gaps
 from app.services.schedule.reminder_preference import wants_reminders
@@ -69,6 +70,9 @@ class ParticipantForms:
     visits: tuple[FormState, ...]
     diary: tuple[FormState, ...]
     gaps: tuple[DiaryGap, ...]
+
+
+_JUDGED_FORMS: OwnedCache[ParticipantForms] = OwnedCache(64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +263,7 @@ def _judge_forms(
         )
 
     content = plan.id, plan.version, stored, len(slots), frozenset(answered.items())
-    judged: ParticipantForms = context.installation.form_state_cache.find(content, context.at, judge)
-    return judged
+    return _JUDGED_FORMS.of(context.installation.cache_owner).find(content, context.at, judge)
 
 
 def _list_states(

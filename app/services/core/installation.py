@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
 from sqlmodel import Session
@@ -18,7 +17,7 @@ from app.domain.records.access import Actor
 from app.domain.records.acts import KeyedAct
 from app.domain.refusal import Refused
 from app.services.core.clock_watch import ClockWatch
-from app.services.core.interval_cache import IntervalCache
+from app.services.core.interval_cache import CacheOwner
 from app.services.core.pack_registry import PackRegistry, StudyPacks
 from app.services.core.page_epochs import PageEpochs
 from app.services.core.secrets import SecretBox
@@ -26,8 +25,6 @@ from app.storage.database.page_connections import open_page_connection
 from app.storage.proof.row_facts import FactKey
 from app.storage.queries.staff import GrantRules
 from app.storage.unit_of_work import UnitOfWork
-
-_JUDGED_ROWS, _JUDGED_LISTS, _JUDGED_FORMS = 1000, 64, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +34,7 @@ class Installation:
     `public_url` is the address that links on paper and in messages begin with, without a slash.
     `head_file` is where the heads of the feeds are kept outside the database; None: nowhere.
     `export_folder` holds the files of requested exports, at most `export_room` bytes; None: none are made.
-    `worklist_row_cache`, `worklist_page_cache` and `form_state_cache` hold rows and pages of the work list
-    and the states of a participant's forms, as this library found them: another one begins with none.
+    `cache_owner` is whose the caches of judgements are that rest on this library: another begins with none.
     """
 
     engine: Engine
@@ -52,15 +48,7 @@ class Installation:
     pack_registry: PackRegistry = field(default_factory=PackRegistry, repr=False, compare=False)
     clock_watch: ClockWatch = field(default_factory=ClockWatch, repr=False, compare=False)
     page_epochs: PageEpochs = field(default_factory=PageEpochs, repr=False, compare=False)
-    worklist_row_cache: IntervalCache[Any] = field(
-        default_factory=lambda: IntervalCache(_JUDGED_ROWS), init=False, repr=False, compare=False
-    )
-    worklist_page_cache: IntervalCache[Any] = field(
-        default_factory=lambda: IntervalCache(_JUDGED_LISTS), init=False, repr=False, compare=False
-    )
-    form_state_cache: IntervalCache[Any] = field(
-        default_factory=lambda: IntervalCache(_JUDGED_FORMS), init=False, repr=False, compare=False
-    )
+    cache_owner: CacheOwner = field(default_factory=CacheOwner, init=False, repr=False, compare=False)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -1,9 +1,10 @@
-"""A bounded cache whose entries hold between two known moments."""
+"""Bounded caches whose entries hold between two known moments, one of each kind for an installation."""
 
 from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 Result = TypeVar("Result")
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -45,3 +46,26 @@ class IntervalCache(Generic[Result]):
             if len(self._entries) > self._most:
                 del self._entries[next(iter(self._entries))]
         return result
+
+
+class CacheOwner:
+    """What the caches of one installation belong to: they go when it goes, and another begins with none."""
+
+    __slots__ = ("__weakref__",)
+
+
+class OwnedCache(Generic[Result]):
+    """One kind of result with an `IntervalCache` for each owner, whose entries are of that type alone."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._caches: WeakKeyDictionary[CacheOwner, IntervalCache[Result]] = WeakKeyDictionary()
+        self._lock = Lock()
+
+    def of(self, owner: CacheOwner) -> IntervalCache[Result]:
+        """The cache of this owner."""
+        cache = self._caches.get(owner)
+        if cache is None:
+            with self._lock:
+                cache = self._caches.setdefault(owner, IntervalCache(self._most))
+        return cache

@@ -7,7 +7,7 @@ hashed, by one statement that counts and decides, in the database that all proce
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -173,8 +173,7 @@ def forget_invitation_failures(session: Session, participant_id: int) -> None:
         counter.failures = 0
 
 
-_COUNTED: list[Any] = [col(Throttle.subject), col(Throttle.failures), col(Throttle.since_at)]
-FULL_COUNTERS = sa.select(*_COUNTED).where(
+FULL_COUNTERS = sa.select(col(Throttle.subject), col(Throttle.failures), col(Throttle.since_at)).where(
     col(Throttle.failures) >= TRIES,
     col(Throttle.since_at) > sa.bindparam("since", type_=table_of(Throttle).c.since_at.type),
     sa.or_(*(col(Throttle.subject).startswith(f"{kind}:") for kind in _PARTICIPANT_LIMITS)),
@@ -196,7 +195,7 @@ def name_participant_counters(participant_id: int) -> tuple[str, str, str]:
     )
 
 
-def find_full_counters(counters: Iterable[tuple[Any, ...]], at: datetime) -> dict[int, datetime]:
+def find_full_counters(counters: Iterable[tuple[str, int, datetime]], at: datetime) -> dict[int, datetime]:
     """Until when whose second check is refused, by counters: their names, failures, and since when."""
     until: dict[int, datetime] = {}
     for subject, failures, since_at in counters:

@@ -13,6 +13,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col
 
+from app.domain.instruments.responses import ValidAnswers
 from app.storage.database.plain_reads import PlainRead
 from app.storage.engine import autocommit_engine
 from app.storage.plain_rows import (
@@ -123,9 +124,9 @@ class FormRows:
     draft: Mapping[str, DraftAnswer]
 
     @property
-    def answers(self) -> dict[str, int | str | None]:
-        """The draft as the domain has it."""
-        return {item: answer.answer for item, answer in self.draft.items()}
+    def answers(self) -> ValidAnswers:
+        """The draft as the domain has it: each answer was checked when it was stored."""
+        return ValidAnswers({item: answer.answer for item, answer in self.draft.items()})
 
     @property
     def revision(self) -> int:

@@ -28,10 +28,10 @@ from app.domain.people.identifying import names_somebody
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
-from app.domain.refusal import Refused, check_all, raise_all
+from app.domain.refusal import Refused, capture_refusal, check_all, raise_all, require_result
 from app.domain.typed_text import trim_text
 from app.services.capture.answer_events import spell_answer
-from app.services.capture.forms import FormDefinition, define_form
+from app.services.capture.forms import FormDefinition, redefine_form
 from app.services.clinic.corrections.submitted_form import record_look
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
@@ -82,6 +82,14 @@ class CorrectableForm:
     last_day: date
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedProposal:
+    """The corrections of a proposal each field of which is possible by itself, and what their form asks."""
+
+    definition: FormDefinition
+    corrections: tuple[ItemCorrection, ...]
+
+
 def get_correctable_form(context: StaffContext, participant_id: int, slot_id: str) -> CorrectableForm:
     """A submitted form of a participant, to propose a correction of. Raises as `read_correctable_form`."""
     with context.read() as session:
@@ -98,9 +106,13 @@ def view_correctable_form(context: StaffContext, participant_id: int, slot_id: s
 
 
 def read_correctable_form(
-    context: StaffContext, session: Session, participant_id: int, slot_id: str
+    context: StaffContext,
+    session: Session,
+    participant_id: int,
+    slot_id: str,
+    known: FormDefinition | None = None,
 ) -> CorrectableForm:
-    """A correctable form, read in an open session.
+    """A correctable form, read in an open session; what it asks may be `known` already.
 
     Raises Refused("unknown_slot"), also before it was sent and for one that would tell this reader the arm.
     """
@@ -112,15 +124,24 @@ def read_correctable_form(
         raise Refused("unknown_slot")
     study = session.get_one(Study, participant.study_id)
     response, today = versions[-1], local_day(context.at, participant.zone)
-    definition = define_form(context.installation, study.code, slot, response.language, response.text_sha256)
+    definition = redefine_form(
+        context.installation, study.code, slot, response.language, known, response.text_sha256
+    )
     first_day = response.collected_on or local_day(response.submitted_at, participant.zone)
     last_day = min(find_death_day(session, participant_id) or today, today)
     return CorrectableForm(participant, slot, response, definition, first_day, last_day)
 
 
-def propose_correction(context: StaffContext, participant_id: int, slot_id: str, entry: ProposalEntry) -> str:
+def propose_correction(
+    context: StaffContext,
+    participant_id: int,
+    slot_id: str,
+    entry: ProposalEntry,
+    checked: CheckedProposal | None = None,
+) -> str:
     """Store a proposal, which changes no answer until somebody else signs it; returns its id.
 
+    What the page `checked` of its answers is not checked again: the version that they rest on is the same.
     Raises Refused: "unknown_slot", "state_changed" when the form was corrected since it was shown,
     "nothing_to_correct", "correction_reason_needed", "evidence_needed", "words_needed", "identifying_words",
     "date_out_of_range", and as `validate_answer` and `complete_document` for answers that are not possible.
@@ -128,14 +149,18 @@ def propose_correction(context: StaffContext, participant_id: int, slot_id: str,
     with context.unit_of_work() as work:
         chain = participant_chain(participant_id)
         work.lock(chain)
-        form = read_correctable_form(context, work.session, participant_id, slot_id)
+        known = checked.definition if checked else None
+        form = read_correctable_form(context, work.session, participant_id, slot_id, known)
         who = form.participant
         if not context.actor.may(Permission.CORRECTION_PROPOSE, who.study_id, who.site_id):
             raise Refused("unknown_slot")
         if form.response.version != entry.response_version:
             raise Refused("state_changed")
-        check_proposal(form, entry)
-        corrections = [read_correction(form, each) for each in entry.answers]
+        if checked is None:
+            checked = check_proposal(form, entry)
+        else:
+            _check_evidence(form, entry)
+        corrections = checked.corrections
         _check_dependents(context, form, corrections)
         document = corrected_document(form.definition, form.response.answers, corrections)
         _check_changes(context, form, document)
@@ -182,19 +207,21 @@ def corrected_document(
     return complete_document(instrument, applicable, leave_out, reviewed=True)
 
 
-def check_proposal(form: CorrectableForm, entry: ProposalEntry) -> None:
+def check_proposal(form: CorrectableForm, entry: ProposalEntry) -> CheckedProposal:
     """Every field by itself; raises Refused as `propose_correction` says, of each question that is wrong."""
     if not entry.answers:
         raise Refused("nothing_to_correct")
-    answers = [partial(read_correction, form, each) for each in entry.answers]
-    check_all(lambda: _check_evidence(form, entry), *answers)
+    read = [capture_refusal(partial(_read_correction, form.definition, each)) for each in entry.answers]
+    check_all(lambda: _check_evidence(form, entry), *(partial(require_result, each) for each in read))
+    return CheckedProposal(form.definition, tuple(require_result(each) for each in read))
 
 
-def read_correction(form: CorrectableForm, proposed: ProposedAnswer) -> ItemCorrection:
+def _read_correction(definition: FormDefinition, proposed: ProposedAnswer) -> ItemCorrection:
     """One answer of a proposal. Raises Refused, naming the item."""
-    item = form.definition.instrument.item(proposed.item)
-    check_all(lambda: _read_answer(item, proposed), lambda: _check_reason(item, proposed.reason))
-    return ItemCorrection(item.code, _read_answer(item, proposed), CorrectionReason(proposed.reason))
+    item = definition.instrument.item(proposed.item)
+    value = capture_refusal(lambda: _read_answer(item, proposed))
+    check_all(lambda: require_result(value), lambda: _check_reason(item, proposed.reason))
+    return ItemCorrection(item.code, require_result(value), CorrectionReason(proposed.reason))
 
 
 def _read_answer(item: Item, proposed: ProposedAnswer) -> AnswerValue:

@@ -14,6 +14,7 @@ from app.domain.people.names import check_reason
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused, check_all, raise_all
+from app.services.capture.forms import FormDefinition
 from app.services.capture.submission import get_first_response
 from app.services.clinic.paper.entries import check_takes_paper, read_paper_form
 from app.services.clinic.paper.storing import (
@@ -83,7 +84,11 @@ def view_paper_difference(context: StaffContext, participant_id: int, slot_id: s
 
 
 def settle_paper(
-    context: StaffContext, participant_id: int, slot_id: str, choices: PaperChoices
+    context: StaffContext,
+    participant_id: int,
+    slot_id: str,
+    choices: PaperChoices,
+    known: FormDefinition | None = None,
 ) -> PaperOutcome:
     """Make what was chosen the form's response, by the rules of every paper form; or set both entries aside.
 
@@ -97,7 +102,7 @@ def settle_paper(
     """
     with context.unit_of_work() as work:
         work.lock(participant_chain(participant_id))
-        found = _read_shown(context, work.session, participant_id, slot_id, choices)
+        found = _read_shown(context, work.session, participant_id, slot_id, choices, known)
         if found.own:
             raise Refused("own_entry")
         if found.form.slot.submitted_at is None and not choices.discard:
@@ -120,16 +125,28 @@ def settle_paper(
         return became
 
 
-def check_choices(context: StaffContext, participant_id: int, slot_id: str, choices: PaperChoices) -> None:
-    """Raises Refused: "state_changed", "choice_needed" for each open difference, or as `check_reason`."""
+def check_choices(
+    context: StaffContext, participant_id: int, slot_id: str, choices: PaperChoices
+) -> FormDefinition:
+    """Check them by themselves, and return what the form asks, which `settle_paper` need not make again.
+
+    Raises Refused: "state_changed", "choice_needed" for each open difference, or as `check_reason`.
+    """
     with context.read() as session:
-        _check_choices(_read_shown(context, session, participant_id, slot_id, choices), choices)
+        found = _read_shown(context, session, participant_id, slot_id, choices)
+        _check_choices(found, choices)
+        return found.form.definition
 
 
 def _read_shown(
-    context: StaffContext, session: Session, participant_id: int, slot_id: str, choices: PaperChoices
+    context: StaffContext,
+    session: Session,
+    participant_id: int,
+    slot_id: str,
+    choices: PaperChoices,
+    known: FormDefinition | None = None,
 ) -> PaperDifference:
-    found = _read(context, session, participant_id, slot_id)
+    found = _read(context, session, participant_id, slot_id, known)
     if found.second.public_id != choices.second:
         raise Refused("state_changed")
     return found
@@ -141,8 +158,14 @@ def _check_choices(found: PaperDifference, choices: PaperChoices) -> None:
     check_all(lambda: raise_all(needed), lambda: check_reason(choices.reason))
 
 
-def _read(context: StaffContext, session: Session, participant_id: int, slot_id: str) -> PaperDifference:
-    form = read_paper_form(context, session, participant_id, slot_id)
+def _read(
+    context: StaffContext,
+    session: Session,
+    participant_id: int,
+    slot_id: str,
+    known: FormDefinition | None = None,
+) -> PaperDifference:
+    form = read_paper_form(context, session, participant_id, slot_id, known)
     second = find_waiting_entry(session, form.slot)
     if second is None or not (second.outcome is PaperOutcome.differs or form.slot.submitted_at):
         raise Refused("matter_closed")

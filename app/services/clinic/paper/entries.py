@@ -24,9 +24,9 @@ from app.domain.people.identifying import names_somebody
 from app.domain.plans.schedule import needs_late_reason
 from app.domain.plans.status import ANSWERABLE, Status, died_in_window
 from app.domain.plans.windows import Window, local_day, start_of_day
-from app.domain.refusal import Refused, check_all, raise_all
+from app.domain.refusal import Refused, capture_refusal, check_all, raise_all, require_result
 from app.domain.typed_text import trim_text
-from app.services.capture.forms import FormDefinition, define_form
+from app.services.capture.forms import FormDefinition, redefine_form
 from app.services.clinic.paper.storing import (
     CheckedPaper,
     PaperForm,
@@ -81,6 +81,14 @@ class TypedPaper:
     late_reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ReadPaper:
+    """The complete answer document of what was typed, and what the form asks by which it was read."""
+
+    definition: FormDefinition
+    document: ValidAnswers
+
+
 def takes_paper(slot: SlotDates, at: datetime) -> bool:
     """Whether a form may be entered from paper: open or missed, or its participant died in its window."""
     status = slot_status(slot, at)
@@ -105,25 +113,33 @@ def get_typed_paper_form(context: StaffContext, participant_id: int, slot_id: st
         return read_paper_form(context, session, participant_id, slot_id)
 
 
-def enter_paper(context: StaffContext, participant_id: int, slot_id: str, typed: TypedPaper) -> PaperOutcome:
+def enter_paper(
+    context: StaffContext,
+    participant_id: int,
+    slot_id: str,
+    typed: TypedPaper,
+    read: ReadPaper | None = None,
+) -> PaperOutcome:
     """Store what was typed, and submit it as the form's response, scored, audited and in the feed.
 
     Answers that the form cannot take, because it was sent meanwhile or filled in after the participant had
     left, lie apart for the data manager. Where a phone gave another answer before, both are listed as in
-    conflict. Raises Refused: "unknown_slot" (also for one that tells this reader the arm), "not_yet_open",
-    "not_expected", "same_answers_sent", "no_translation", "date_in_future", "before_enrolment",
-    "paper_needed", "words_too_long", "identifying_words", "paper_reason_needed", "unknown_choice",
-    "outside_reason_needed", "late_reason_needed", "second_by_another", "paper_unsettled", "blank_and_typed"
-    naming the item, "unanswered" naming the items, "nothing_ticked", and as `parse_typed_answer` and
-    `check_form_wording`.
+    conflict. What was `read` of it already is not read again. Raises Refused: "unknown_slot" (also for one
+    that tells this reader the arm), "not_yet_open", "not_expected", "same_answers_sent", "no_translation",
+    "date_in_future", "before_enrolment", "paper_needed", "words_too_long", "identifying_words",
+    "paper_reason_needed", "unknown_choice", "outside_reason_needed", "late_reason_needed",
+    "second_by_another", "paper_unsettled", "blank_and_typed" naming the item, "unanswered" naming the items,
+    "nothing_ticked", and as `parse_typed_answer` and `check_form_wording`.
     """
     with context.unit_of_work() as work:
         work.lock(participant_chain(participant_id))
-        form = read_paper_form(context, work.session, participant_id, slot_id)
+        known = read.definition if read else None
+        form = read_paper_form(context, work.session, participant_id, slot_id, known)
         sent = form.slot.submitted_at is not None
         if not sent:
             check_takes_paper(form.slot, context.at)
-        checked = _check_paper(context, work.session, form, typed)
+        document = capture_refusal(lambda: _document_of(form.definition, typed, read))
+        checked = _check_paper(context, work.session, form, typed, document)
         if form.waiting is not None and not sent:
             _check_turn(context, form.waiting)
         if sent or checked.arrival is Arrival.quarantined or not form.definition.plan.double_paper_entry:
@@ -151,8 +167,14 @@ def _check_turn(context: StaffContext, waiting: PaperEntry) -> None:
         raise Refused("second_by_another")
 
 
-def read_paper_form(context: StaffContext, session: Session, participant_id: int, slot_id: str) -> PaperForm:
-    """A paper form, read in an open session, whatever became of it.
+def read_paper_form(
+    context: StaffContext,
+    session: Session,
+    participant_id: int,
+    slot_id: str,
+    known: FormDefinition | None = None,
+) -> PaperForm:
+    """A paper form, read in an open session, whatever became of it; what it asks may be `known` already.
 
     Raises Refused("unknown_slot", "not_yet_open").
     """
@@ -163,7 +185,7 @@ def read_paper_form(context: StaffContext, session: Session, participant_id: int
     if window is None:
         raise Refused("not_yet_open")
     check_form_wording(context.installation, study.code, participant.language, slot, context.at)
-    definition = define_form(context.installation, study.code, slot, participant.language)
+    definition = redefine_form(context.installation, study.code, slot, participant.language, known)
     late = needs_late_reason(definition.plan, planned_slot(slot), start_of_day(window.closes_on, slot.zone))
     waiting = find_waiting_entry(session, slot) if definition.plan.double_paper_entry else None
     return PaperForm(participant, slot, window, definition, late, waiting)
@@ -178,14 +200,20 @@ def check_takes_paper(slot: Slot, at: datetime) -> None:
     raise Refused(codes.get(status, "not_expected"))
 
 
-def _check_paper(context: StaffContext, session: Session, form: PaperForm, typed: TypedPaper) -> CheckedPaper:
+def _check_paper(
+    context: StaffContext,
+    session: Session,
+    form: PaperForm,
+    typed: TypedPaper,
+    document: ValidAnswers | Refused,
+) -> CheckedPaper:
     check_all(
         lambda: _check_day(context, session, form, typed.collected_on),
         lambda: _check_sheet(typed.paper),
         lambda: _check_choices(typed),
         lambda: _check_late_reason(form, typed),
         lambda: _find_note(form, typed),
-        lambda: _read_document(form.definition, typed.answers),
+        lambda: require_result(document),
     )
     return CheckedPaper(
         collected_on=typed.collected_on,
@@ -195,23 +223,32 @@ def _check_paper(context: StaffContext, session: Session, form: PaperForm, typed
         helped_by=HelpedBy(typed.helped_by) if typed.helped_by else None,
         note=_find_note(form, typed),
         late_reason=_check_late_reason(form, typed),
-        document=_read_document(form.definition, typed.answers),
+        document=require_result(document),
     )
 
 
 def check_typed_paper(
     context: StaffContext, participant_id: int, slot_id: str, typed: TypedPaper, *, dated: bool
-) -> None:
+) -> ReadPaper:
     """Every field by itself, as `enter_paper` refuses it; without what rests on the day if not `dated`."""
     with context.read() as session:
         form = read_paper_form(context, session, participant_id, slot_id)
+        document = capture_refusal(lambda: _read_document(form.definition, typed.answers))
         if dated:
-            _check_paper(context, session, form, typed)
+            _check_paper(context, session, form, typed, document)
         check_all(
             lambda: _check_sheet(typed.paper),
             lambda: _check_choices(typed),
-            lambda: _read_document(form.definition, typed.answers),
+            lambda: require_result(document),
         )
+        return ReadPaper(form.definition, require_result(document))
+
+
+def _document_of(definition: FormDefinition, typed: TypedPaper, read: ReadPaper | None) -> ValidAnswers:
+    """What was read of the answers, if it was read by what the form asks now."""
+    if read is None or not read.definition.asks_as(definition):
+        return _read_document(definition, typed.answers)
+    return read.document
 
 
 def _check_choices(typed: TypedPaper) -> None:
@@ -276,10 +313,9 @@ def _read_document(definition: FormDefinition, typed: Sequence[TypedAnswer]) -> 
         except Refused as refused:
             refusals.append(refused)
     asked = ValidAnswers(without_unasked(instrument, answers, leave_out))
-    check_all(
-        lambda: raise_all(refusals), lambda: complete_document(instrument, asked, leave_out, reviewed=True)
-    )
-    return complete_document(instrument, asked, leave_out, reviewed=True)
+    document = capture_refusal(lambda: complete_document(instrument, asked, leave_out, reviewed=True))
+    check_all(lambda: raise_all(refusals), lambda: require_result(document))
+    return require_result(document)
 
 
 def _read_answer(item: Item, typed: TypedAnswer) -> Mapping[str, AnswerValue]:

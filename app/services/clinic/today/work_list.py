@@ -45,6 +45,7 @@ from app.services.clinic.today.rows import (
 from app.services.clinic.today.staff_views import TODAY, remember_view
 from app.services.clinic.today.worklist_setup import WorklistSetup, read_worklist_setup
 from app.services.core.context import StaffContext
+from app.services.core.interval_cache import OwnedCache
 from app.services.core.plans import excluded_items
 from app.services.schedule.reminder_preference import lasting_pause, reminder_preference
 from app.storage.database.grouped_reads import DocumentRows
@@ -202,6 +203,10 @@ class _JudgedRow(NamedTuple):
     transitions: Sequence[datetime]
 
 
+_JUDGED_ROWS: OwnedCache[_JudgedRow] = OwnedCache(1000)
+_JUDGED_PAGES: OwnedCache[tuple[TodayRow, ...]] = OwnedCache(64)
+
+
 @dataclass(frozen=True, slots=True)
 class _RowReader:
     """Makes rows of entries: reads what is known of their participants and lets the rule decide.
@@ -264,10 +269,7 @@ class _RowReader:
         around = frozenset([self._surroundings(*place) for place in places])
         shown = criteria.resting, criteria.reason, tuple(page)
         content = (search.plan_rules, found, search.locked, around, *shown)
-        rows: tuple[TodayRow, ...] = self.context.installation.worklist_page_cache.find(
-            content, search.at, judge
-        )
-        return rows
+        return _JUDGED_PAGES.of(self.context.installation.cache_owner).find(content, search.at, judge)
 
     def _surroundings(self, site_id: int, zone: str) -> tuple[object, ...]:
         """What a row shows beside what is stored of its participant and the plan."""
@@ -290,8 +292,7 @@ class _RowReader:
         locked = person.person in search.locked
         around = self._surroundings(person.site_id, person.zone)
         content = (search.plan_rules, people, forms, locked, around)
-        judged: _JudgedRow = self.context.installation.worklist_row_cache.find(content, search.at, judge)
-        return judged
+        return _JUDGED_ROWS.of(self.context.installation.cache_owner).find(content, search.at, judge)
 
     def _row(
         self,

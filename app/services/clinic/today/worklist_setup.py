@@ -24,7 +24,9 @@ class WorklistSetup(NamedTuple):
     locked: tuple[int, ...]
 
 
-def _as_one(statement: sa.Select[Any], *order: sa.ColumnElement[Any]) -> GroupedRead[tuple[Any, ...]]:
+def _as_one(
+    statement: sa.Select[*tuple[Any, ...]], *order: sa.ColumnElement[Any]
+) -> GroupedRead[tuple[Any, ...]]:
     """All rows of a statement as those of one record, in their order where it has one."""
     key: Any = sa.literal_column("0", sa.Integer).label("all")
     first, *others = statement.selected_columns
