@@ -49,10 +49,16 @@ _AUTOCOMMIT = "daybook_autocommit"
 _PAGES = "daybook_pages"
 """Engine option: the pool of pages that read by plain statements alone."""
 _READ_ONLY = "default_transaction_read_only=on"
-_PLANNED_ONCE = ("plan_cache_mode=force_generic_plan", "max_parallel_workers_per_gather=0", "jit=off")
+_PLANNED_ONCE = (
+    "plan_cache_mode=force_generic_plan",
+    "max_parallel_workers_per_gather=0",
+    "jit=off",
+    "random_page_cost=1.1",
+)
 """PostgreSQL plans a prepared statement once for all values, by one process, and compiles nothing. It takes a
 plan that fits any value for dearer than it is and plans anew each time, which costs more than to run a large
-statement that is bounded by its conditions."""
+statement that is bounded by its conditions. What these pages ask all day is in its memory: taken for a slow
+disk, an index in whose order the first rows would do looks dearer than to read and sort all of them."""
 
 _PRAGMAS = (
     "journal_mode=WAL",

@@ -158,7 +158,7 @@ def test_every_reason_comes_and_goes_in_a_whole_course(
     search = TodaySearch(site.study_id, plan, (site.id,), START, locked=(locked,))
     for offset in MOMENTS:
         for phase in (timedelta(), timedelta(hours=14, minutes=30)):
-            search = replace(search, at=START + days(offset) + phase)
+            search = replace(search, at=START + days(offset) + phase, whole_study=not search.whole_study)
             rule = by_rule(read_facts(installation, search), search)
             found = by_statement(installation, search)
             assert found == rule, offset

@@ -13,9 +13,12 @@ from tests.services.people import library
 
 CROSSED = re.compile(r"EXISTS \(SELECT [^()]*? FROM [^()]*?,[^()]*? WHERE")
 DIARY_COUNT = re.compile(r"daily_missed|weekly_missed")
-WITH_DIARY = shape_of([library().plan("sbrt-nsclc", "1.0")], hides_arm=True, filtered=False)
-WITHOUT_DIARY = TodayShape((), hides_arm=True, filtered=False)
-SHAPES = {"diary": WITH_DIARY, "no diary": WITHOUT_DIARY}
+SHAPES = {
+    "diary": shape_of(
+        [library().plan("sbrt-nsclc", "1.0")], hides_arm=True, filtered=False, whole_study=False
+    ),
+    "no diary": TodayShape((), hides_arm=True, filtered=False, whole_study=True),
+}
 
 
 def text_of(statement: sa.Select[tuple[object, ...]]) -> str:

@@ -101,10 +101,26 @@ class Slot(SQLModel, table=True):
             where=f"{_LIVE} AND for_day IS NOT NULL",
         ),
         partial_index("ix_slot_live_opens", "site_id", "opens_at", where=f"{_LIVE} AND for_day IS NULL"),
+        partial_index(
+            "ix_slot_live_study",
+            "study_id",
+            "closes_at",
+            "participant_id",
+            where=f"{_LIVE} AND for_day IS NULL",
+        ),
+        partial_index(
+            "ix_slot_opens_study",
+            "study_id",
+            "opens_at",
+            "participant_id",
+            where=f"{_LIVE} AND for_day IS NULL",
+        ),
         partial_index("ix_slot_live_person", "participant_id", "closes_at", where=_LIVE),
         partial_index("ix_slot_begun", "site_id", "grace_until", where=f"{_LIVE} AND begun_at IS NOT NULL"),
         partial_index("ix_slot_unexplained_site", "site_id", "closes_at", where=_UNEXPLAINED),
-        partial_index("ix_slot_unexplained_study", "study_id", "closes_at", where=_UNEXPLAINED),
+        partial_index(
+            "ix_slot_unexplained_study", "study_id", "closes_at", "participant_id", where=_UNEXPLAINED
+        ),
         partial_index("ix_slot_unexplained_person", "participant_id", "closes_at", where=_UNEXPLAINED),
         partial_index("ix_slot_unexplained_left", "study_id", "closes_at", where=_UNEXPLAINED_LEFT),
         partial_index("ix_slot_wake", "wake_at", where="wake_at IS NOT NULL"),

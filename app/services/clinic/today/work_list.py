@@ -182,6 +182,7 @@ def _search(
     plans = first.list_plans(context.installation.library)
     plan = plans[0]
     keys = tuple(site.site_id for site in sites)
+    reach = context.actor.reach(Permission.PARTICIPANT_SEE)
     return TodaySearch(
         study_id=first.study_id,
         plan=plan,
@@ -192,6 +193,7 @@ def _search(
         subject=criteria.search.strip(),
         language=criteria.language,
         locked=locked,
+        whole_study=not criteria.site and (first.study_id, None) in reach,
     )
 
 
@@ -251,6 +253,8 @@ class _RowReader:
     def _rows(self, page: Sequence[TodayCursor], criteria: TodayFilter) -> tuple[TodayRow, ...]:
         """The rows of these entries, all of them at once where nothing of them changed."""
         known = read_work(self.connection, self.search, [entry.person for entry in page])
+        # A site that opened since the sites were read is not among them; of a whole study its people are.
+        page = [entry for entry in page if known[entry.person][0][0].site_id in self.sites]
         found = tuple([known[entry.person] for entry in page])
         places = frozenset([(person.site_id, person.zone) for (person,), _forms in found])
 

@@ -33,19 +33,22 @@ _WEEK = 7
 class TodayShape:
     """By what statements of the work list differ: they are built once for each and differ in values alone.
 
-    `phases` are the beginnings of the diary's codes, the longest first, and whether each is weekly.
+    `phases` are the beginnings of the diary's codes, the longest first, and whether each is weekly. Those of
+    a `whole_study` find visits by the study, not by its sites.
     """
 
     phases: tuple[tuple[str, bool], ...]
     hides_arm: bool
     filtered: bool
+    whole_study: bool
 
 
-def shape_of(plans: Iterable[Plan], hides_arm: bool, filtered: bool) -> TodayShape:
+def shape_of(plans: Iterable[Plan], *, hides_arm: bool, filtered: bool, whole_study: bool) -> TodayShape:
     """The shape of the statements for the versions of a plan, a reader and their filters."""
     phases = [phase for plan in plans if plan.diary for phase in plan.diary.phases]
     named = {(phase.code.partition("{")[0], phase.unit is Unit.weeks) for phase in phases}
-    return TodayShape(tuple(sorted(named, key=lambda each: (-len(each[0]), each[0]))), hides_arm, filtered)
+    longest_first = tuple(sorted(named, key=lambda each: (-len(each[0]), each[0])))
+    return TodayShape(longest_first, hides_arm, filtered, whole_study)
 
 
 def rule_moments(plans: Sequence[Plan], at: datetime) -> dict[str, Any]:
@@ -119,6 +122,7 @@ def _awake(
 LIVE = (*awaits_answers(), col(Slot.exit_kind).is_(None))
 """A form that is still expected: of these conditions the partial indexes of slots are made."""
 _THERE = col(Slot.site_id).in_(SITES)
+_IN_STUDY = col(Slot.study_id) == sa.bindparam("study", type_=sa.Integer)
 
 
 def _visit(form: type[Slot]) -> tuple[sa.ColumnElement[bool], ...]:
@@ -141,6 +145,15 @@ Source = sa.Select[Any]
 _PERSON = col(Participant.id)
 
 
+def is_here(shape: TodayShape) -> sa.ColumnElement[bool]:
+    """That a form belongs to the sites, or to the study where all of them are its own.
+
+    An index by study has its forms in the order of the list. One by site has those of each in theirs: of many
+    sites all would be read before the first is known.
+    """
+    return _IN_STUDY if shape.whole_study else _THERE
+
+
 def _slots(at: sa.orm.Mapped[Any], shape: TodayShape, *conditions: sa.ColumnElement[bool]) -> Source:
     shown = (col(Slot.arm_revealing).is_(sa.false()),) if shape.hides_arm else ()
     columns: list[Any] = [col(Slot.participant_id).label("person"), at.label("at")]
@@ -159,7 +172,7 @@ def _closing(shape: TodayShape) -> Source:
     soon = (closes > _NOW, closes <= moment("closing"), col(Slot.opens_at) <= _NOW)
     known = (closes <= _later("closing_days"), col(Slot.opens_at) <= _SNOOZED_AT)
     awake = _awake(col(Slot.participant_id), Reason.closing, *known)
-    return _slots(closes, shape, *_VISIT, _THERE, *soon, awake)
+    return _slots(closes, shape, *_VISIT, is_here(shape), *soon, awake)
 
 
 def _half(shape: TodayShape) -> Source:
@@ -168,7 +181,8 @@ def _half(shape: TodayShape) -> Source:
     gone: sa.ColumnElement[bool] = HalfGone(opens, closes, moment("second"))
     known: sa.ColumnElement[bool] = HalfGone(opens, closes, _SNOOZED_AT)
     awake = _awake(col(Slot.participant_id), Reason.half, known)
-    return _slots(closes, shape, *_VISIT, _THERE, *later, col(Slot.begun_at).is_(None), gone, awake)
+    half = (*later, col(Slot.begun_at).is_(None), gone, awake)
+    return _slots(closes, shape, *_VISIT, is_here(shape), *half)
 
 
 def _idle(shape: TodayShape) -> Source:
@@ -203,9 +217,8 @@ def _missed(shape: TodayShape) -> Source:
         *shown,
     )
     closed = (col(Slot.missed_reason).is_(None), col(Slot.closes_at) <= _NOW, _OVER)
-    study = col(Slot.study_id) == sa.bindparam("study", type_=sa.Integer)
     awake = _unexplained_awake(Slot)
-    return _slots(col(Slot.closes_at), shape, *_VISIT, study, _THERE, *closed, awake, ~another)
+    return _slots(col(Slot.closes_at), shape, *_VISIT, is_here(shape), *closed, awake, ~another)
 
 
 def _unexplained_awake(form: type[Slot]) -> sa.ColumnElement[bool]:
@@ -216,7 +229,8 @@ def _unexplained_awake(form: type[Slot]) -> sa.ColumnElement[bool]:
 def _opens(shape: TodayShape) -> Source:
     opens = col(Slot.opens_at)
     awake = _awake(col(Slot.participant_id), Reason.opens, opens <= _later("opens_days"))
-    return _slots(opens, shape, *_VISIT, _THERE, opens > _NOW, opens <= moment("opening"), awake)
+    soon = (opens > _NOW, opens <= moment("opening"), awake)
+    return _slots(opens, shape, *_VISIT, is_here(shape), *soon)
 
 
 def _alert(_shape: TodayShape) -> Source:

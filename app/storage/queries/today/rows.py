@@ -21,6 +21,7 @@ from app.storage.queries.today.branches import (
     SITES,
     SOURCES,
     TodayShape,
+    is_here,
     moment,
     rule_moments,
     shape_of,
@@ -36,7 +37,7 @@ COUNTED = 200
 class TodaySearch:
     """Whom to look for: sites of one study, the moment, and the filters; `locked` cannot pass their PIN.
 
-    `earlier` are versions of the plan of which forms exist.
+    `earlier` are versions of the plan of which forms exist. `whole_study`: the sites are all of the study's.
     """
 
     study_id: int
@@ -48,11 +49,17 @@ class TodaySearch:
     language: str = ""
     locked: tuple[int, ...] = ()
     earlier: tuple[Plan, ...] = ()
+    whole_study: bool = False
 
     @cached_property
     def shape(self) -> TodayShape:
         """The shape of this search's statements."""
-        return shape_of((self.plan, *self.earlier), self.hides_arm, bool(self.subject or self.language))
+        return shape_of(
+            (self.plan, *self.earlier),
+            hides_arm=self.hides_arm,
+            filtered=bool(self.subject or self.language),
+            whole_study=self.whole_study,
+        )
 
     @property
     def plan_rules(self) -> tuple[object, ...]:
@@ -291,7 +298,7 @@ def list_resting(
 
 def next_opening(connection: Connection, search: TodaySearch) -> datetime | None:
     """When the next form of a visit opens at these sites; None when none is planned."""
-    visit = (*LIVE, col(Slot.for_day).is_(None), col(Slot.site_id).in_(SITES), col(Slot.opens_at) > _NOW)
+    visit = (*LIVE, col(Slot.for_day).is_(None), is_here(search.shape), col(Slot.opens_at) > _NOW)
     found: datetime | None = connection.execute(
         sa.select(col(Slot.opens_at)).where(*visit).order_by(col(Slot.opens_at)).limit(1), search.values
     ).scalar_one_or_none()
