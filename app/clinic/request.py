@@ -47,7 +47,7 @@ from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, Pages, render, render_blocks
 from app.web.permissions import CallerKind, guards, permission_of, required_access
 from app.web.refusal_messages import COMMA, fill_message, message_of
-from app.web.urls import DESK, PARTICIPANTS, SESSION_COOKIE, SETTLE, SIGN_IN
+from app.web.urls import ACCOUNT, DESK, PARTICIPANTS, SESSION_COOKIE, SETTLE, SIGN_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,13 +327,16 @@ def _frame(
 def _frame_within(
     request: Request, frame: DeskFrame, study: StaffStudy | None, context: StaffContext
 ) -> DeskFrame:
-    """The frame of a page about this study, with what its grants open there."""
+    """The frame of a page about this study, with what its grants open there.
+
+    Whoever has no role in any begins with their own account: it alone is open to them.
+    """
     pages: Pages = request.app.state.pages
     frame, path, actor = replace(frame, study=study), request.url.path, context.actor
     counts = get_desk_counts(request)
     return replace(
         frame,
-        home_url=frame.within(DESK),
+        home_url=frame.within(DESK) if study else ACCOUNT,
         menu=tuple(
             MenuItem(
                 frame.within(each.address),

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -90,7 +91,9 @@ def error_page(
 ) -> Response:
     """The page for a refusal or failure, with the id under which the log has it."""
     reference = request.scope.get("state", {}).get("request_id", "") if status >= 500 else ""
-    return render(request, ErrorPage(status, message, reference), status, _frame_of(request), headers)
+    frame = _frame_of(request)
+    page = ErrorPage(status, message, reference, urlsplit(frame.home_url).path == request.url.path)
+    return render(request, page, status, frame, headers)
 
 
 def _frame_of(request: Request) -> PageFrame:

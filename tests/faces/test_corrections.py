@@ -196,6 +196,14 @@ def test_who_proposed_does_not_sign_and_the_list_says_where_nobody_can(
     alone = "No other investigator at this site can sign this."
     assert alone in page(zhang.client, "/desk/corrections?study=sbrt-nsclc").text
     assert alone in page(zhang.client, correction).text
+    settle, whom = page(zhang.client, "/desk/settle").text, "can give a second one the role here."
+    assert f"{alone} An administrator {whom}" in settle
+    clinic.browser(Role.ADMIN, "0021")
+    assert f"{alone} An administrator {whom}" in page(zhang.client, correction).text
+    clinic.browser(Role.ADMIN, None)
+    ask = f"{alone} Ask an administrator ( Li Na ) to give a second one the role here."
+    for url in ("/desk/settle", correction, "/desk/corrections?study=sbrt-nsclc"):
+        assert ask in page(zhang.client, url).text
     refused = zhang.client.post(correction, data=zhang.form(correction))
     assert (refused.status_code, "Another investigator must sign it." in refused.text) == (403, True)
     assert versions(clinic) == 1
@@ -203,6 +211,7 @@ def test_who_proposed_does_not_sign_and_the_list_says_where_nobody_can(
     Signer(clinic, "wu")
     listed = page(zhang.client, "/desk/corrections?study=sbrt-nsclc").text
     assert "You proposed it; another investigator signs." in listed
+    assert alone not in page(zhang.client, "/desk/settle").text
     there = clinic.browser(Role.INVESTIGATOR, "0021")
     assert there.get(correction).status_code == 404
     assert "0571-001" not in page(there, "/desk/corrections?study=sbrt-nsclc").text

@@ -141,6 +141,9 @@ def test_everybody_is_told_to_try_again_and_then_all_is_well(
         assert refused.json()["type"] == "/problems/unavailable"
         if code == "database_away":
             is_told(phone.client.get("/home"), page=True)
+            start = phone.client.get("/desk")
+            is_told(start, page=True)
+            assert "Try again" in start.text  # no "start page" that leads to itself
             is_told(edc.get(f"/studies/{STUDY}"))
     assert phone.save(slot, event(2, "q2", 3)).status_code == 204
     assert edc.put("/participants/0571-002", REGISTER).status_code in (200, 201)

@@ -8,11 +8,14 @@ from fastapi.testclient import TestClient
 
 from app.clinic.frame.return_address import with_return_address
 from app.clinic.today import contact_form, snooze_form
+from app.domain.plans.plan import Owner
 from app.domain.records.access import Role
-from app.services.core.context import ParticipantContext
+from app.domain.records.dispositions import DispositionKind
+from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.installation import Installation
 from app.services.patient.team_requests import request_call, request_correction, withdraw_call
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables import metadata
 from tests.applications import visitor
 from tests.faces.clinics import ClinicFixture
@@ -108,6 +111,17 @@ def test_a_call_is_logged_under_the_row_and_corrected_on_the_participants_page(
     text = page(nurse, clinic.url).text
     assert "Wrong number" in text
     assert "wrong line" in text
+    # From an old page, about somebody who withdrew since.
+    left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site, "moved")
+    context = StaffContext(clinic.person.installation, clinic.person.nurse, clinic.clock.at)
+    record_disposition(context, clinic.site.study_id, clinic.person.subject, left)
+    typed |= {"note": "said goodbye"}
+    refused = nurse.post(f"{clinic.url}/contacts", data=typed)
+    assert (refused.status_code, "nobody will try again" in refused.text) == (409, True)
+    assert "Withdrew from the study" in parsed(refused.text).one("p", class_="note warn").text
+    assert day_in(parsed(refused.text), "next_try") == "2026-03-04"
+    assert parsed(nurse.get(f"{clinic.url}/contacts").text).all("input", name="next_try_day") == []
+    assert nurse.post(f"{clinic.url}/contacts", data=typed | {"next_try": ""}).status_code == 303
     assert "Next try: 4 Mar 2026 · neighbour" in text  # as it read before
     for number in ("999", "x", "9" * 30):
         assert nurse.get(f"{clinic.url}/contacts/{number}").status_code == 404

@@ -22,6 +22,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import metadata
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
+from tests.markup import parsed
 from tests.services.arms import assign, blinded
 from tests.services.people import START, qlq
 
@@ -233,4 +234,6 @@ def test_a_grant_that_ended_is_as_if_it_were_not_there(clinic: ClinicFixture) ->
     assert ended == [403, 403]
     start = monitor.get("/desk")  # no list of nobody, which would say that nothing is to be done
     assert (start.status_code, "You have no role at the moment" in start.text) == (403, True)
+    begins = parsed(start.text).one("main").one("a", class_="btn")["href"]
+    assert (begins, monitor.get(str(begins)).status_code) == ("/desk/account", 200)
     assert looks(clinic) == [AuditEvent.TRAIL_VIEWED]

@@ -80,6 +80,7 @@ class CorrectionPage:
     may_sign: bool
     own: bool
     signable: bool
+    askable: tuple[str, ...]
     late: bool
     days: int
     overtaken: bool
@@ -197,6 +198,7 @@ def _build(desk: ParticipantStaffRequest, details: CorrectionDetails) -> Correct
         may_sign=may_sign,
         own=summary.own,
         signable=summary.signable,
+        askable=summary.askable,
         late=details.late,
         days=details.days,
         overtaken=details.overtaken,

@@ -35,6 +35,7 @@ class CorrectionRow:
     proposed_by: str
     own: bool
     signable: bool
+    askable: tuple[str, ...]
     outcome: str
     decided_at: datetime | None
     decided_by: str
@@ -91,6 +92,7 @@ def _row(desk: StaffRequest, study: str, summary: CorrectionSummary) -> Correcti
         proposed_by=summary.proposed_by,
         own=summary.own,
         signable=summary.signable,
+        askable=summary.askable,
         outcome=summary.outcome.value if summary.outcome else "",
         decided_at=summary.decided_at,
         decided_by=summary.decided_by,

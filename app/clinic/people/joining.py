@@ -1,6 +1,7 @@
 """What somebody does with a single-use link: choose a password, set up a second factor, or both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Form, Request
@@ -69,8 +70,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(JOIN)
 def show_link_form(request: Request, installation: CurrentInstallation, at: At, link: str) -> Response:
-    opened = read_link(installation, link, at)
-    return _show(request, installation, link, opened)
+    return _show(request, installation, link, _open(request, installation, link, at))
 
 
 @router.get(JOIN_PASSKEY)
@@ -94,7 +94,7 @@ def take_link_form(
     one_time_code: Code = "",
     passkey: PasskeyAnswer = "",
 ) -> Response:
-    opened = read_link(installation, link, at)
+    opened = _open(request, installation, link, at)
     shown = read_factor(request, one_time_code, passkey, link)
     try:
         check_choice(opened, password, password_again, shown)
@@ -105,6 +105,12 @@ def take_link_form(
         return ask_to_retry(request, _show(request, installation, link, opened, refused), refused)
     page = JoinedPage(tuple(codes), SIGN_IN)
     return render(request, page, frame=frame_for(request, opened.language))
+
+
+def _open(request: Request, installation: Installation, link: str, at: datetime) -> OpenLink:
+    """Read the link; the page of its refusal leads to the sign-in, also where somebody else is signed in."""
+    request.state.frame = replace(frame_for(request), home_url=SIGN_IN)
+    return read_link(installation, link, at)
 
 
 def _show(

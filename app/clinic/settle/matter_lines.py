@@ -28,8 +28,8 @@ class MatterLine:
     """One open matter. `url` leads to where it is decided; what is not of its kind is empty.
 
     `reason` is the code of why answers lie apart or paper waits, `part` what an EDC's message was about,
-    `number` of questions. `days` it is open; of a licence that ended, since then, and less than 0 while it
-    runs.
+    `number` of questions; `unsignable` and `askable` as of the matter. `days` it is open; of a licence that
+    ended, since then, and less than 0 while it runs.
     """
 
     kind: str
@@ -51,6 +51,8 @@ class MatterLine:
     part: str = ""
     as_of: datetime | None = None
     pack: PackStatus | None = None
+    unsignable: bool = False
+    askable: tuple[str, ...] = ()
 
 
 def build_line(desk: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterLine:
@@ -81,7 +83,8 @@ def build_line(desk: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterLine
             two=_stated(desk, plan, row.two, row.two_on, row.two_source),
         )
     if kind is MatterKind.correction:
-        line = replace(line, url=CORRECTION.format(participant=row.participant, correction=row.one))
+        url = CORRECTION.format(participant=row.participant, correction=row.one)
+        line = replace(line, url=url, unsignable=matter.unsignable, askable=matter.askable)
     return _with_form(desk, matter, line) if row.slot else line
 
 

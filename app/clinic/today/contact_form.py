@@ -27,7 +27,7 @@ from app.web.urls import CONTACT, CONTACT_ENTRY, CONTACT_LOG, DESK
 
 @dataclass(frozen=True, slots=True)
 class ContactFormPage:
-    """The form of an entry; `entry` is the one that is corrected, None for a new one.
+    """The form of an entry; `entry` is the one that is corrected, None for a new one; `exit` how they left.
 
     `key`, the participant's, begins every id of the form: two forms on one page never share one.
     """
@@ -44,6 +44,7 @@ class ContactFormPage:
     reveal_url: str
     called_at: datetime | None
     zone: str
+    exit: str
     log: tuple[LoggedContact, ...]
     entry: LoggedContact | None = None
     outcome: str = ""
@@ -161,6 +162,7 @@ def _new_page(desk: ParticipantStaffRequest, back: str) -> ContactFormPage:
         reveal_url=CONTACT.format(participant=public_id),
         called_at=about.called_at,
         zone=about.zone,
+        exit=about.exit_kind.value if about.exit_kind else "",
         log=about.log[:_SHOWN],
     )
 

@@ -1,19 +1,22 @@
 """Reading corrections: with their decisions, versions of a response, and who could sign."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.domain.records.access import ROLE_PERMISSIONS, Permission
-from app.storage.queries.staff import GrantRules, find_able_staff
+from app.domain.records.access import ROLE_PERMISSIONS, Permission, Role
+from app.storage.queries.staff import AbleStaff, GrantRules, find_able_staff
 from app.storage.tables.capture import Correction, CorrectionDecision, Response
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 
 _DECIDERS = tuple(role for role, may in ROLE_PERMISSIONS.items() if Permission.CORRECTION_DECIDE in may)
+MOST_ASKED = 3
+"""So many administrators are named where nobody can sign."""
 
 
 class CorrectionRows(NamedTuple):
@@ -73,10 +76,32 @@ def list_response_versions(session: Session, slot_id: int) -> Sequence[Response]
     return session.exec(versions.order_by(col(Response.version))).all()
 
 
-def read_signers(session: Session, study_id: int, rules: GrantRules) -> frozenset[tuple[str, int | None]]:
-    """Who may sign corrections of a study now, as the trail names them, each with a site (None: all)."""
-    able = find_able_staff(session, study_id, _DECIDERS, rules)
-    return frozenset((f"staff:{staff}", site) for staff, site in able)
+@dataclass(frozen=True, slots=True)
+class CorrectionSigners:
+    """Who may sign corrections of a study now, and who may give somebody that role."""
+
+    signers: Sequence[AbleStaff] = ()
+    administrators: Sequence[AbleStaff] = ()
+
+    def can_sign(self, proposed_by: str, site_id: int) -> bool:
+        """Whether anybody beside the one who proposed may sign at a site; the trail names them."""
+        return any(
+            f"staff:{each.staff_id}" != proposed_by and each.site_id in (None, site_id)
+            for each in self.signers
+        )
+
+    def list_administrators(self, site_id: int) -> tuple[str, ...]:
+        """The names of those who may give a role at a site, at most `MOST_ASKED`."""
+        names = [each.name for each in self.administrators if each.site_id in (None, site_id)]
+        return tuple(dict.fromkeys(names))[:MOST_ASKED]
+
+
+def read_signers(session: Session, study_id: int, rules: GrantRules) -> CorrectionSigners:
+    """Who may sign corrections of a study now, and who administers it."""
+    able = find_able_staff(session, study_id, (*_DECIDERS, Role.ADMIN), rules)
+    return CorrectionSigners(
+        [each for each in able if each.role in _DECIDERS], [each for each in able if each.role is Role.ADMIN]
+    )
 
 
 def list_waiting_corrections(session: Session, slot_id: int) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -88,15 +89,27 @@ def list_site_staff(
 ) -> Sequence[int]:
     """The accounts with one of these roles at a site, or at all of the study, that are able to sign in."""
     able = find_able_staff(session, study_id, roles, rules)
-    return sorted({staff for staff, site in able if site in (None, site_id)})
+    return sorted({each.staff_id for each in able if each.site_id in (None, site_id)})
+
+
+class AbleStaff(NamedTuple):
+    """A role in force of somebody who is able to sign in, at a site (None: at all of the study)."""
+
+    staff_id: int
+    name: str
+    role: Role
+    site_id: int | None
 
 
 def find_able_staff(
     session: Session, study_id: int, roles: Collection[Role], rules: GrantRules
-) -> frozenset[tuple[int, int | None]]:
-    """The accounts with one of these roles that are able to sign in, each with a site (None: all)."""
+) -> Sequence[AbleStaff]:
+    """Who has one of these roles in a study and is able to sign in, a row for each role, by name."""
     statement = (
-        sa.select(col(Staff.id), col(RoleGrant.site_id), col(RoleGrant.ends_on), *_WHERE_GRANTS_COUNT)
+        sa.select(
+            *(col(Staff.id), col(Staff.name), col(RoleGrant.role), col(RoleGrant.site_id)),
+            *(col(RoleGrant.ends_on), *_WHERE_GRANTS_COUNT),
+        )
         .join_from(RoleGrant, Staff, col(Staff.id) == col(RoleGrant.staff_id))
         .join(Study, col(Study.id) == col(RoleGrant.study_id))
         .outerjoin(Site, col(Site.id) == col(RoleGrant.site_id))
@@ -107,11 +120,14 @@ def find_able_staff(
             col(Staff.disabled_at).is_(None),
             col(Staff.password_hash) != "",
         )
+        .order_by(col(Staff.name), col(RoleGrant.id))
     )
     rows = session.execute(statement)
-    return frozenset(
-        (staff, site) for staff, site, ends_on, *where in rows if not rules.has_ended(ends_on, *where)
-    )
+    return [
+        AbleStaff(*able)
+        for *able, ends_on, zone, code, plan in rows
+        if not rules.has_ended(ends_on, zone, code, plan)
+    ]
 
 
 def get_staff_by_address(session: Session, address: str) -> Staff:

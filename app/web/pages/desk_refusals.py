@@ -51,6 +51,9 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     "contact_outcome": invalid(N_("Please choose the outcome.")),
     "contact_note": invalid(N_("Please write a few words about the outcome.")),
     "next_try": invalid(N_("The next try is on a day from %(earliest)s to %(latest)s.")),
+    "no_next_try": conflict(
+        N_("This participant has left: nobody will try again. Clear the next try, then save the contact.")
+    ),
     "call_not_settled": invalid(N_("Only a call that reached them settles their request. Please untick it.")),
     "unknown_contact": absent("not-found"),
     "contact_corrected": conflict(N_("This entry was already corrected. Please correct the newest one.")),

@@ -6,9 +6,13 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class ErrorPage:
-    """`message` is already translated and may be ""; `reference` is the request id to quote."""
+    """`message` is already translated and may be ""; `reference` is the request id to quote.
+
+    `is_start`: it stands in place of the page that a reader begins with, to which no link can lead away.
+    """
 
     template: ClassVar[str] = "errors/error.html"
     status: int
     message: str = ""
     reference: str = ""
+    is_start: bool = False

@@ -24,6 +24,7 @@ from app.services.clinic.corrections.submitted_form import record_look
 from app.services.core.context import StaffContext
 from app.storage.queries.corrections import (
     CorrectionRows,
+    CorrectionSigners,
     find_correction,
     list_response_versions,
     list_study_corrections,
@@ -42,7 +43,8 @@ LISTED = 100
 class CorrectionSummary:
     """A correction without answers: about whose form, by whom, and what became of it.
 
-    `signable` says whether anybody beside the one who proposed may sign at the site.
+    `signable` says whether anybody beside the one who proposed may sign at the site; where nobody may,
+    `askable` names who can give somebody the role.
     """
 
     correction: str
@@ -60,6 +62,7 @@ class CorrectionSummary:
     proposed_by: str
     own: bool
     signable: bool
+    askable: tuple[str, ...]
     outcome: CorrectionOutcome | None
     decided_at: datetime | None
     decided_by: str
@@ -177,7 +180,7 @@ def _summarise(
     actors = {each.correction.proposed_by for each in listed}
     names = find_staff_names(session, actors | {each.decision.decided_by for each in listed if each.decision})
     study_id = listed[0].participant.study_id if listed else 0
-    signers = read_signers(session, study_id, context.grant_rules) if listed else frozenset()
+    signers = read_signers(session, study_id, context.grant_rules) if listed else CorrectionSigners()
     return tuple(
         CorrectionSummary(
             correction=each.correction.public_id,
@@ -194,17 +197,14 @@ def _summarise(
             proposed_at=each.correction.proposed_at,
             proposed_by=names.get(each.correction.proposed_by, each.correction.proposed_by),
             own=each.correction.proposed_by == context.actor.id,
-            signable=_is_signable(each, signers),
+            signable=signers.can_sign(each.correction.proposed_by, each.site.id),
+            askable=signers.list_administrators(each.site.id),
             outcome=each.decision.outcome if each.decision else None,
             decided_at=each.decision.decided_at if each.decision else None,
             decided_by=names.get(each.decision.decided_by, each.decision.decided_by) if each.decision else "",
         )
         for each in listed
     )
-
-
-def _is_signable(rows: CorrectionRows, signers: frozenset[tuple[str, int | None]]) -> bool:
-    return any(who != rows.correction.proposed_by and site in (None, rows.site.id) for who, site in signers)
 
 
 def _hides(context: StaffContext, study: str, slot: Slot) -> bool:

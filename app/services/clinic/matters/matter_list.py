@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -18,6 +18,7 @@ from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
 from app.storage.queries.contradictions import Contradiction, read_contradiction
+from app.storage.queries.corrections import read_signers
 from app.storage.queries.matters.branches import MatterShape
 from app.storage.queries.matters.rows import (
     MatterRow,
@@ -43,13 +44,18 @@ class MatterFilter:
 
 @dataclass(frozen=True, slots=True)
 class OpenMatter:
-    """Something open since `at`, `days` ago by its participant's calendar; `row` is None for a licence."""
+    """Something open since `at`, `days` ago by its participant's calendar; `row` is None for a licence.
+
+    `unsignable`: a correction that nobody else at its site can sign; `askable` can give somebody the role.
+    """
 
     name: MatterName
     at: datetime
     days: int
     row: MatterRow | None = None
     pack: PackStatus | None = None
+    unsignable: bool = False
+    askable: tuple[str, ...] = ()
 
     @property
     def contradiction(self) -> Contradiction | None:
@@ -112,7 +118,7 @@ class MatterScope:
 
 
 def get_open_matters(context: StaffContext, criteria: MatterFilter) -> OpenMatters:
-    """A page of what is open at this colleague's sites, in at most five queries."""
+    """A page of what is open at this colleague's sites, in at most six queries."""
     with context.read() as session:
         scope = open_matter_scope(context, session, criteria.site)
         if scope is None:
@@ -126,7 +132,9 @@ def get_open_matters(context: StaffContext, criteria: MatterFilter) -> OpenMatte
         kinds = tuple(MatterKind) if criteria.kind is None else (criteria.kind,)
         search, most = scope.search(context.at, kinds, subject=subject), PAGE - len(shown)
         found = list_matters(session, search, criteria.after, most + 1)
-    rows = tuple(describe_matter(row, context.at) for row in found[:most])
+        rows = _with_signers(
+            context, session, scope, [describe_matter(row, context.at) for row in found[:most]]
+        )
     following = MatterCursor(rows[-1].at, rows[-1].name) if rows and len(found) > most else None
     return OpenMatters((*shown, *rows), counts, scope.sites, criteria, following)
 
@@ -193,6 +201,22 @@ def describe_matter(row: MatterRow, at: datetime) -> OpenMatter:
     since: date = local_day(row.at, row.zone)
     days = (local_day(at, row.zone) - since).days
     return OpenMatter(MatterName(MatterKind(row.kind), row.ref), row.at, days, row=row)
+
+
+def _with_signers(
+    context: StaffContext, session: Session, scope: MatterScope, matters: Sequence[OpenMatter]
+) -> tuple[OpenMatter, ...]:
+    """The matters; a correction says whether somebody can sign it."""
+    if all(each.name.kind is not MatterKind.correction for each in matters):
+        return tuple(matters)
+    signers = read_signers(session, scope.study_id, context.grant_rules)
+    return tuple(
+        each
+        if each.name.kind is not MatterKind.correction or signers.can_sign(row.two or "", row.site_id)
+        else replace(each, unsignable=True, askable=signers.list_administrators(row.site_id))
+        for each in matters
+        if (row := each.row)
+    )
 
 
 @lru_cache(maxsize=64)

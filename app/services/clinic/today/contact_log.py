@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from sqlmodel import Session, col, select
 
+from app.domain.plans.status import ExitKind
 from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
@@ -38,10 +39,14 @@ class LoggedContact:
 
 @dataclass(frozen=True, slots=True)
 class ContactContext:
-    """What stands beside the form of a new entry: the masked address, an open request, what was tried."""
+    """What stands beside the form of a new entry: the masked address, an open request, what was tried.
+
+    `exit_kind` says how the participant left: nobody tries again then.
+    """
 
     subject: str
     zone: str
+    exit_kind: ExitKind | None
     address: ContactDetails | None
     called_at: datetime | None
     log: tuple[LoggedContact, ...]
@@ -58,8 +63,8 @@ def log_contact(
 ) -> None:
     """Record a try to reach a participant; `answers_call` closes their open request for a call with it.
 
-    Raises Refused: "contact_outcome", "contact_note", "next_try", and "call_not_settled" for an outcome that
-    answers no request.
+    Raises Refused: "contact_outcome", "contact_note", "next_try", "call_not_settled" for an outcome that
+    answers no request, and "no_next_try" where the participant left meanwhile.
     """
     with context.unit_of_work() as work:
         chain = participant_chain(participant_id)
@@ -67,6 +72,8 @@ def log_contact(
         participant = work.session.get_one(Participant, participant_id)
         today = local_day(context.at, participant.zone)
         checked = check_contact(outcome, note, next_try, today, answers_call=answers_call)
+        if participant.exit_kind is not None and next_try is not None:
+            raise Refused("no_next_try", field="next_try")
         work.session.add(_entry(context, participant_id, checked, context.at))
         work.record(AuditEvent.CONTACT_LOGGED, chain, reason=checked.note or None)
         request = _open_call(work.session, participant_id) if answers_call else None
@@ -131,6 +138,7 @@ def get_contact_context(context: StaffContext, participant_id: int) -> ContactCo
         return ContactContext(
             subject=participant.subject,
             zone=participant.zone,
+            exit_kind=participant.exit_kind,
             address=get_masked_contact(context.installation, session, participant_id),
             called_at=request.asked_at if request else None,
             log=read_contact_log(session, participant_id),

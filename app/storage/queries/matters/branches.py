@@ -290,6 +290,7 @@ def _unsigned(shape: MatterShape) -> list[Branch]:
         slot_id=col(Slot.id),
         at=col(Correction.proposed_at),
         one=col(Correction.public_id),
+        two=col(Correction.proposed_by),
     )
     waiting = _of_forms(branch, Correction)
     return [waiting.where(col(Correction.study_id) == _STUDY, ~decided)]

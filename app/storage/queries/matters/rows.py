@@ -50,8 +50,8 @@ class MatterRow:
     """One open matter, with whom and which form it is about; all of the form is None where it is about none.
 
     `one` and `two` are kinds of date, with the day and by whom it was said; of answers that lie apart `one`
-    is the code of why, of a correction its public id. `number` counts questions, `note` is what the EDC sent
-    in two ways, as the trail has it.
+    is the code of why; of a correction `one` is its public id and `two` who proposed it. `number` counts
+    questions, `note` is what the EDC sent in two ways, as the trail has it.
     """
 
     kind: str
