@@ -110,10 +110,11 @@ def _drop_getter(program: js.Node) -> bool:
     named = Counter(node.value for node in walk(program) if is_name(node))
     for function in [node for node in walk(program) if isinstance(node, js.FuncDecl)]:
         only = function.elements[0] if len(function.elements) == 1 else None
-        variable = only.expr if isinstance(only, js.Return) and not function.parameters else None
-        name = function.identifier.value
+        if not isinstance(only, js.Return) or not is_name(only.expr) or function.parameters:
+            continue
+        name, variable = function.identifier.value, only.expr
         calls = sum(_is_call(node, name) for node in walk(program))
-        if is_name(variable) and declared[variable.value] == 1 and named[name] == calls + 1:
+        if declared[variable.value] == 1 and named[name] == calls + 1:
             rewrite(program, partial(_without, function))
             rewrite(program, partial(_replaced_call, name, variable))
             return True

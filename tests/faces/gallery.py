@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from app.i18n.catalogues import Catalogues
 from app.patient.forms.pages import FormPage
 from app.patient.forms.questions import Answer
+from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Page, Pages
 from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples

@@ -47,7 +47,7 @@ class FormAssets:
     runners: Mapping[RunnerKind, Markup]
 
     def for_reader(self, frame: PageFrame) -> "FormAssets":
-        """The assets for the reader of this frame: what size and direction of text need, and a demonstration."""
+        """The assets for the reader of this frame: what their size and direction of text need."""
         needed = (
             (frame.size != "", self.large_css),
             (frame.dir != "ltr", self.rtl_css),
