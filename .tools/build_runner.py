@@ -34,8 +34,18 @@ RUNNERS: dict[str, tuple[str, ...]] = {
 }
 """What forms of each kind may have, by the words of the sources; what is not named is left out."""
 STATE = "state"
-SHORT_MEMBERS = {"records": "q", "sendPressedAt": "w"}
-"""Members of a box in memory, which no other program sees under these names."""
+SHORT_MEMBERS = {
+    "records": "q",
+    "sendPressedAt": "w",
+    "seq": "s",
+    "base": "b",
+    "section": "i",
+    "answer": "v",
+    "givenAt": "t",
+    "sum": "u",
+    "offline": "o",
+}
+"""Members of a box and of a record in memory, which no other program sees under these names."""
 GLOBALS = {
     "history",
     "location",

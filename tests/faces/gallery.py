@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from app.i18n.catalogues import Catalogues
 from app.patient.forms.pages import FormPage
 from app.patient.forms.questions import Answer
+from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Page, Pages
 from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
@@ -62,11 +63,11 @@ def one_of_each(code: str = "en") -> tuple[Page, ...]:
     return tuple({type(page): page for page in every_page(code)}.values())
 
 
-def in_size(page: Page, size: str) -> Page:
-    """The page with what a form carries for a reader of this size of text."""
+def for_reader(page: Page, frame: PageFrame) -> Page:
+    """The page with what a form carries for the reader of this frame."""
     if not isinstance(page, FormPage):
         return page
-    return replace(page, parts=samples.assets().for_reader(size, demo=True).parts(page.questions, dark=False))
+    return replace(page, parts=samples.assets().for_reader(frame).parts(page.questions, dark=False))
 
 
 @contextmanager
@@ -77,9 +78,8 @@ def gallery() -> Iterator[str]:
 
     @cache
     def text(shelf: str, code: str, number: int, size: str) -> str:
-        return pages.text(
-            in_size(shelves[shelf](code)[number], size), replace(samples.frame(code), size=size)
-        )
+        frame = replace(samples.frame(code), size=size)
+        return pages.text(for_reader(shelves[shelf](code)[number], frame), frame)
 
     def show(request: Request) -> Response:
         return HTMLResponse(text(**request.path_params, size=request.query_params.get("size", "")))
@@ -90,7 +90,7 @@ def gallery() -> Iterator[str]:
         answers = before(named, request.query_params.get("at", ""))
         page = replace(samples.form(named, code, answers), day=samples.DAY if named == samples.DIARY else "")
         frame = replace(samples.frame(code), size=request.query_params.get("size", ""))
-        return HTMLResponse(pages.text(in_size(page, frame.size), frame))
+        return HTMLResponse(pages.text(for_reader(page, frame), frame))
 
     static = Mount("/static/1", StaticFiles(directory=samples.STATIC))
     routes = [Route("/form/{code}/{named}", form), Route("/{shelf}/{code}/{number:int}", show), static]

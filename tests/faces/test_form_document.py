@@ -94,7 +94,7 @@ def test_a_filled_document_is_the_rendered_page(
 ) -> None:
     assets, frame = samples.assets(), samples.frame(code)
     documents = FormDocuments(pages, assets)
-    shown_here = assets.for_reader("", demo=frame.demo)
+    shown_here = assets.for_reader(frame)
     form = open_form(library, named, code, answers)
     dark = replace(form, plan=replace(form.plan, appearance=Appearance.auto))
     ward = replace(CALL, words="Call <the> ward")
@@ -110,7 +110,7 @@ def test_a_filled_document_is_the_rendered_page(
         assert html == pages.text(form_page(shown, shown_here, shown.answers, call), frame)
     large = replace(frame, size="large", phone="0571 1", mark=samples.MARK)
     assert documents.render(form, large, CALL)[0].decode() == pages.text(
-        form_page(form, assets.for_reader("large", demo=True), answers, CALL), large
+        form_page(form, assets.for_reader(large), answers, CALL), large
     )
 
 
@@ -118,7 +118,7 @@ def test_the_page_of_another_language_marks_the_instruments_words(library: Libra
     assets, frame = samples.assets(), samples.frame("zh_CN")
     form = open_form(library, samples.QLQ, "en", QLQ_DRAFT)
     html = FormDocuments(pages, assets).render(form, frame, CALL)[0].decode()
-    shown_here = assets.for_reader("", demo=frame.demo)
+    shown_here = assets.for_reader(frame)
     assert html == pages.text(form_page(form, shown_here, form.answers, CALL), frame)
 
 

@@ -44,7 +44,7 @@ def expect_told_of(phone: Phone, *items: str) -> None:
 def test_none_of_these_is_a_whole_diary_in_three_taps(phone: Phone) -> None:
     assert phone.question == "Which of these did you have on this day?"
     phone.next()
-    expect(phone.page.locator("#m-none")).to_be_visible()
+    expect(phone.page.locator("#why")).to_have_text("You have not answered this question.")
     expect(phone.page.locator("#leave")).to_be_hidden()
     tick(phone, "Pain")
     tick(phone, "None of these")

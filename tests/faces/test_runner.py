@@ -192,7 +192,7 @@ def test_the_builder_leaves_out_what_a_flag_decides() -> None:
     made = BUILDER.minified(source, {"TYPED": False, "LIST": False})
     assert made == "(function(e,c,d){1,f(g)})(document,window)"
     made = BUILDER.minified(source, {"TYPED": True, "LIST": False})
-    assert made == "(function(h,d,e){function c(){return c(!1)}c()&&c(),c()&&c(),f(g)})(document,window)"
+    assert made == "(function(h,d,e){c()&&c(),c()&&c(),f(g);function c(){return c(!1)}})(document,window)"
 
 
 def test_the_builder_makes_variables_of_the_state_and_numbers_of_constants() -> None:
@@ -219,9 +219,15 @@ def test_the_builder_makes_variables_of_the_state_and_numbers_of_constants() -> 
             "h(function(a){var b=a;g(b),f(b)})",
         ),
         ("function alias(x) { return g(x); } f(alias, alias);", "f(g,g)"),
+        ("var size = g(); function told() { return size; } f(told(), told());", "var c=g();f(c,c)"),
+        (
+            "var size = g(); function told() { return size; } f(told, told());",
+            "var d=g();f(c,c());function c(){return d}",
+        ),
+        ("f({ seq: 1, records: [] }.seq);", "f({s:1,q:[]}.s)"),
         (
             "function early() { if (a) { return 1; } b(); } early();",
-            "function c(){if(a)return 1;b()}c()",
+            "c();function c(){if(a)return 1;b()}",
         ),
         (
             "f((a + b) * c, a + (b * c), (a, b), a ? (b ? c : d) : e, !(a && b), (a || b) && c);",

@@ -16,6 +16,12 @@ from tests.page_time import take_turns, wait_until
 KEY = item_tokens(30, b"x")
 CODES = [f"q{number}" for number in range(1, 31)]
 
+OF_ANOTHER_FORM = """() => {
+  const [key] = Object.keys(localStorage), box = JSON.parse(localStorage[key]);
+  localStorage[key] = JSON.stringify({...box, q: [...box.q, [2, 0, '~', 1, box.q[0][4], 0, 1]]});
+}"""
+"""Puts a sign into the box that no question of this form has."""
+
 
 @pytest.fixture
 def phone(chromium: Browser) -> Iterator[Phone]:
@@ -109,6 +115,7 @@ def test_answers_left_behind_come_back_and_the_form_goes_on(phone: Phone, chromi
     phone.context.set_offline(True)
     phone.choose(4)
     line(phone, "kept on this phone")
+    phone.page.evaluate(OF_ANOTHER_FORM)
     again = phone.restarted(chromium)
     expect(again.page).to_have_title("Question 30 of 30 - Quality of life")
     expect(again.page.locator('[name=q29][value="5"]')).to_be_checked()

@@ -176,6 +176,11 @@ def test_a_form_carries_what_it_has_a_use_for() -> None:
         samples.assets(),
         {},
     )
+    english = replace(samples.frame("en"), demo=False)
+    plain, large, arabic = (
+        assets.for_reader(frame)
+        for frame in (english, replace(english, size="large"), replace(english, dir="rtl"))
+    )
     for instrument in library.instruments.values():
         questions = build_questions(instrument, library.text(instrument, "en"), {})
         parts = assets.parts(questions, dark=False)
@@ -183,8 +188,10 @@ def test_a_form_carries_what_it_has_a_use_for() -> None:
         assert parts.runner == assets.runners[parts.kind]
         assert ("input:not([type])" in parts.css) is (parts.kind is not RunnerKind.choice)
         assert (".row.long" in parts.css) is any(len(each.choices) > 7 for each in questions)
-        large = assets.for_reader("large", demo=False).parts(questions, dark=False)
-        assert ("html.large" in parts.css, "html.large" in large.css) == (False, True)
+        assert plain.parts(questions, dark=False) == parts
+        for needed, reader in (("html.large{", large), ("[dir=rtl]", arabic)):
+            styles = parts.css, reader.parts(questions, dark=False).css
+            assert [needed in css for css in styles] == [False, True]
     assert kinds[samples.QLQ] == RunnerKind.choice
     assert kinds[samples.DIARY] == RunnerKind.full
     assert kinds[samples.LISTED] == RunnerKind.all  # what else there was is told in words
@@ -217,7 +224,7 @@ def in_kilobytes(most: int, stated: str) -> str:
     return f"{weight} kB (limit {limit})" if limit else f"{weight} kB"
 
 
-ALL_LIMITS, LIST_LIMITS, RUNNER_LIMIT = ["8.6", "9.0", "4.5"], ["8.6", "", "4.5"], ["", "", "4.5"]
+ALL_LIMITS, RUNNER_LIMIT = ["8.6", "9.0", "4.5"], ["", "", "4.5"]
 """Kilobytes of a form document by brotli and by gzip, and of the runner in it: what the manual promises."""
 WITHOUT_WORDS = ("other",)
 """What the plan of the demonstration leaves out of the diary: its free text."""
@@ -229,8 +236,11 @@ def as_sent(
     """The document of a participant, in a study that is no demonstration."""
     questions = build_questions(*samples.instrument(named, code), {}, leave_out)
     parts = samples.assets().parts(questions, dark=False)
+    helper = "self" if named == samples.LISTED else ""  # a form that begins with a list says who fills it in
     page = replace(samples.form(named, code), questions=questions, parts=parts, day=samples.DAY)
-    page = replace(page, form_url="/f/4Xk9vT3qLw2RbY7m", submit_url="/f/4Xk9vT3qLw2RbY7m/submit")
+    page = replace(
+        page, helper=helper, form_url="/f/4Xk9vT3qLw2RbY7m", submit_url="/f/4Xk9vT3qLw2RbY7m/submit"
+    )
     return pages.text(page, replace(samples.frame(code), demo=False)), page
 
 
@@ -240,7 +250,7 @@ def as_sent(
         ("QLQ-C30, 30 items", samples.QLQ, (), ALL_LIMITS),
         ("QLQ-LC13", ("qlq-lc13", "1.0"), (), ALL_LIMITS),
         ("Health in five lines", ("health-five", "1.0"), (), ALL_LIMITS),
-        ("diary 1.1, which begins with a list", samples.LISTED, WITHOUT_WORDS, LIST_LIMITS),
+        ("diary 1.1, which begins with a list", samples.LISTED, WITHOUT_WORDS, ALL_LIMITS),
         ("diary 1.1 with its free text", samples.LISTED, (), RUNNER_LIMIT),
         ("diary 1.0", samples.DIARY, WITHOUT_WORDS, RUNNER_LIMIT),
         ("PRO-CTCAE, 103 questions", ("pro-ctcae", "1.0"), (), RUNNER_LIMIT),
@@ -258,14 +268,49 @@ def test_the_manual_says_what_a_form_document_weighs(
     assert [each.partition(" (limit ")[2].rstrip(")") for each in stated] == limits
 
 
-def test_brotli_sees_the_letters_wherever_they_stand(pages: Pages) -> None:
+@pytest.mark.parametrize("named", [samples.LISTED, samples.DIARY, samples.QLQ])
+def test_brotli_sees_the_letters_wherever_they_stand(pages: Pages, named: tuple[str, str]) -> None:
     """It looks at samples of a document: none of the Chinese in them must not cost what it did, 220 bytes."""
-    html, _ = as_sent(pages, samples.LISTED, "zh_CN", WITHOUT_WORDS)
+    html, _ = as_sent(pages, named, "zh_CN", WITHOUT_WORDS)
     head, body = html.split("<body>")
     weights = [
         len(compress_body(f"{head}<body>{' ' * moved}{body}".encode(), "br")) for moved in range(0, 4096, 512)
     ]
     assert max(weights) - min(weights) < 80
+
+
+RUNNER_WORDS = {
+    "POSITION": "Question # of ##",
+    "OF_MOST": " of #",
+    "LEFT_BLANK": "Left blank",
+    "CHANGE": "Change",
+    "SEND": "Send my answers",
+    "KEPT": "No connection. Your answers are kept on this phone and will be sent later. You can carry on.",
+    "UNSENT": "No connection. Your answers are kept on this phone. "
+    "Open this page again when you have a connection.",
+    "NOT_KEPT": "Your answers are not kept on this phone. Please stay connected until you have sent them.",
+    "ALL_SENT": "All answers sent",
+    "SENDING": "Sending …",
+    "ONE_BLANK": "# question left blank",
+    "BLANKS": "# questions left blank",
+    "UNANSWERED": "You have not answered this question.",
+    "NO_NUMBER": "Enter a number between 34.0 and 43.0, for example 38.5.",
+}
+
+
+def test_the_words_of_the_runner_stand_where_it_reads_them(pages: Pages) -> None:
+    """Its source gives a name to the place of each."""
+    source = (samples.STATIC / "js" / "runner" / "form.js").read_text("utf-8")
+    (declared,) = re.findall(r"^var (POSITION = .*?);$", source, re.DOTALL | re.MULTILINE)
+    names = [
+        name for name, _ in sorted(re.findall(r"(\w+) = (\d+)", declared), key=lambda each: int(each[1]))
+    ]
+    english, chinese = (
+        str(Outline(as_sent(pages, samples.LISTED, code, WITHOUT_WORDS)[0]).all("form")[1]["data-words"])
+        for code in CODES
+    )
+    assert dict(zip(names, english.split("|"), strict=True)) == RUNNER_WORDS
+    assert len(chinese.split("|")) == len(names)
 
 
 def test_the_manual_says_what_home_weighs(pages: Pages) -> None:

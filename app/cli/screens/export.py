@@ -56,11 +56,7 @@ class Studio:
     def documents(self, text: InstrumentText, wanted: Sequence[str]) -> Iterator[tuple[str, Screen, str]]:
         """File name, screen and HTML document of every screen, or of the wanted ones."""
         frame = self._frame(text.lang)
-        every = tuple(
-            list_screens(
-                self.instrument, text, self.plan, self.assets.for_reader(frame.size, demo=frame.demo)
-            )
-        )
+        every = tuple(list_screens(self.instrument, text, self.plan, self.assets.for_reader(frame)))
         for number, screen in enumerate(every):
             if not wanted or screen.name in wanted:
                 name = f"{text.lang}/{number:03}-{screen.name}.png"

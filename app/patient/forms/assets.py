@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from app.patient.forms.pages import FormPage, FormParts, Question, RunnerKind
 from app.web.middleware.headers import CSP
+from app.web.pages.page_frame import PageFrame
 
 MARK = "document.documentElement.className+=' js'"
 LONG_ROW = 7
@@ -26,7 +27,7 @@ _PROPERTY = re.compile(r"--[a-z-]+(?=[:)])")
 _OWN_PROPERTIES = re.compile(r"(?<=:root\{color-scheme:light);([^}]+)")
 _PROPERTY_USE = re.compile(r"var\((--[a-z]+)\)")
 TYPED_PART, LONG_PART, LARGE_PART = "/* == typed == */", "/* == long rows == */", "/* == large text == */"
-DEMO_PART = "/* == demonstration == */"
+RTL_PART, DEMO_PART = "/* == right to left == */", "/* == demonstration == */"
 APP_PART = "/* == app pages == */"
 DARK_PART, DESK_PART = "/* == dark == */", "/* == desk == */"
 
@@ -40,14 +41,19 @@ class FormAssets:
     typed_css: Markup
     long_css: Markup
     large_css: Markup
+    rtl_css: Markup
     demo_css: Markup
     dark_css: Markup
     runners: Mapping[RunnerKind, Markup]
 
-    def for_reader(self, size: str, *, demo: bool) -> "FormAssets":
-        """The assets for a reader of this size of text, "" is the usual one; `demo`: in a demonstration."""
-        css = self.css + self.large_css if size else self.css
-        return replace(self, css=css + self.demo_css if demo else css)
+    def for_reader(self, frame: PageFrame) -> "FormAssets":
+        """The assets for the reader of this frame: what their size and direction of text need."""
+        needed = (
+            (frame.size != "", self.large_css),
+            (frame.dir != "ltr", self.rtl_css),
+            (frame.demo, self.demo_css),
+        )
+        return replace(self, css=self.css + Markup().join(css for is_needed, css in needed if is_needed))
 
     def parts(self, questions: Collection[Question], *, dark: bool) -> FormParts:
         """What a form of these questions carries; `dark`: it may be dark where the phone is."""
@@ -77,9 +83,10 @@ def read_form_assets(read: Callable[[str], str]) -> FormAssets:
     common, rest = form.split(TYPED_PART)
     typed, rest = rest.split(LONG_PART)
     long, rest = rest.split(LARGE_PART)
-    large, demo = rest.split(DEMO_PART)
+    large, rest = rest.split(RTL_PART)
+    rtl, demo = rest.split(DEMO_PART)
     dark = dark.split(DESK_PART, maxsplit=1)[0]
-    parts = [_small_css(part) for part in (common, typed, long, large, demo, dark)]
+    parts = [_small_css(part) for part in (common, typed, long, large, rtl, demo, dark)]
     names = _short_names("".join(parts))
     css = [Markup(_PROPERTY.sub(lambda found: names[found[0]], part)) for part in parts]  # noqa: S704 our own file
     return FormAssets(
@@ -88,8 +95,9 @@ def read_form_assets(read: Callable[[str], str]) -> FormAssets:
         typed_css=css[1],
         long_css=css[2],
         large_css=css[3],
-        demo_css=css[4],
-        dark_css=css[5],
+        rtl_css=css[4],
+        demo_css=css[5],
+        dark_css=css[6],
         runners={kind: Markup(read(f"js/runner.{kind}.min.js")) for kind in RunnerKind},  # noqa: S704 our own files
     )
 

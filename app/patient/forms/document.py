@@ -127,7 +127,7 @@ class FormDocuments:
         return document.fill(form, frame.mark), document.headers
 
     def _cut(self, form: OpenForm, frame: PageFrame, call: UrgentCall) -> FormDocument:
-        assets = self._assets.for_reader(frame.size, demo=frame.demo)
+        assets = self._assets.for_reader(frame)
         page = form_page(replace(form, client="", revision=0, key=_KEY_MARK), assets, {}, call)
         page = replace(page, form_url=_URL_MARK, submit_url=f"{_URL_MARK}/submit", day=page.day and _DAY_MARK)
         whole = replace(page, questions=tuple(map(_mark_look, page.questions)))

@@ -66,7 +66,7 @@ def _wanted(request: Request, installation: CurrentInstallation, at: At) -> bool
 def show_no_connection(current: Offline) -> Response:
     frame = _frame_of_nobody(current)
     assets: FormAssets = current.request.app.state.form_assets
-    css = assets.for_reader(frame.size, demo=frame.demo).css
+    css = assets.for_reader(frame).css
     headers = {"Content-Security-Policy": form_policy(css)}
     return render(current.request, OfflinePage(css), frame=frame, headers=headers)
 
@@ -82,7 +82,7 @@ def show_blank_form(current: Offline, slot: str) -> Response:
         raise HTTPException(404)
     assets: FormAssets = current.request.app.state.form_assets
     frame = _frame_of_nobody(current)
-    assets = assets.for_reader(frame.size, demo=frame.demo)
+    assets = assets.for_reader(frame)
     page = form_page(replace(form, answers={}, revision=0), assets, {}, get_urgent_call(current.context))
     return render(current.request, replace(page, blank=True), frame=frame, headers=policy_of_page(page))
 

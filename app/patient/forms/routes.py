@@ -332,6 +332,6 @@ def _form(
     assets: FormAssets = current.request.app.state.form_assets
     frame = current.frame_of_form(form.slot)
     call = get_urgent_call(current.context)
-    page = form_page(form, assets.for_reader(frame.size, demo=frame.demo), answers, call, missing, invalid)
+    page = form_page(form, assets.for_reader(frame), answers, call, missing, invalid)
     status = 422 if missing or invalid else 200
     return render(current.request, page, status, frame, policy_of_page(page))

@@ -13,7 +13,7 @@ WORTH_CODING = 500
 _STYLE_ENDS, _PROGRAM_BEGINS = b"</style>", b"<script>"
 """Where a form's document turns from style to words and from words to program."""
 _ASCII = bytes(range(128))
-_SAMPLED, _SAMPLE, _ENOUGH = 4096, 64, 18
+_SAMPLED, _SAMPLE, _ENOUGH = 4096, 64, 26
 """At the beginning of every 4096 bytes of a block brotli looks at 64, to see of which letters it consists."""
 _GZIP = 16 + zlib.MAX_WBITS
 _TEXT = (b"text/", b"application/json", b"application/problem+json", b"application/fhir+json")

@@ -2,10 +2,11 @@
 // Responsible for the state of the runner, for reading answers, for deciding which questions are asked, for
 // the steps and the review, and for the events of the page.
 //
-// The sources are the body of one function: outbox.js, transport.js, list.js, and this one, which starts the
-// runner at its end. `python .tools/build_runner.py` joins and minifies them, and what comes out travels in
-// the page. ECMAScript 5, for old phones. The command makes a variable of each member of `state` and a number
-// of each constant in capitals; therefore `state` is only used as `state.member`.
+// The sources are the body of one function: outbox.js, transport.js, this one, which starts the runner at its
+// end, and list.js. `python .tools/build_runner.py` joins and minifies them, and what comes out travels in the
+// page. ECMAScript 5, for old phones. The command makes a variable of each member of `state` and a number of
+// each constant in capitals, and shortens the members of boxes and records; therefore `state` is only used as
+// `state.member`, and no member of theirs has the name of one of the browser's.
 //
 // It makes a runner for each kind of form, and leaves out what a form of that kind has no use for. TYPED
 // (something is typed), TEXTS (words too, not numbers alone), RULES (not every question is asked), URGENT (an answer
@@ -15,6 +16,9 @@
 var form = document.getElementById('f');
 // Next and "Leave it blank" are debounced: a second tap within this time does nothing.
 var DEBOUNCE_MS = 400;
+// Where in `state.words` each text stands: the template's list `said` has the same order.
+var POSITION = 0, OF_MOST = 1, LEFT_BLANK = 2, CHANGE = 3, SEND = 4, KEPT = 5, UNSENT = 6, NOT_KEPT = 7, ALL_SENT = 8,
+  SENDING = 9, ONE_BLANK = 10, BLANKS = 11, UNANSWERED = 12, NO_NUMBER = 13;
 
 // A browser without one of these shows the long form.
 if (!window.fetch || !window.URLSearchParams || !form.closest) {
@@ -31,6 +35,7 @@ var state = {
   review: byId('review'),
   footer: form.querySelector('.bar'),
   title: ' - ' + document.title,
+  words: form.dataset.words.split('|'), // what the runner says, at the constants above
   nextLabel: byId('next').textContent,
   // The screen.
   current: undefined, // the section that is shown
@@ -39,7 +44,7 @@ var state = {
   isChange: undefined, // a question was opened from the review and returns to it
   endSeen: undefined, // the last option has been in sight
   // The outbox.
-  signs: label('key'), // one sign for each section; empty if nothing may be stored
+  signs: form.dataset.key, // one sign for each section; empty if nothing may be stored
   storage: null, // null if this phone or the study keeps nothing
   storagePrefix: 'ob:' + formUrl.split('/')[2] + ':',
   ownBox: {
@@ -64,10 +69,8 @@ var state = {
 
 // The document.
 function listen(target, type, listener) { target.addEventListener(type, listener); }
-function label(name) { return form.dataset[name]; }
 function byId(id) { return document.getElementById(id); }
 function findAll(selector, parent) { return [].slice.call((parent || form).querySelectorAll(selector)); }
-function toggleOn(element, on) { element.classList.toggle('on', !!on); }
 function addChild(parent, tag, text) {
   var child = document.createElement(tag);
   child.textContent = text;
@@ -79,8 +82,7 @@ function sectionOf(code) { return byId('s-' + code); }
 function codeOf(section) { return section.id.slice(2); }
 function closestSection(element) { return element.closest('[id^=s-]'); }
 function blankBox(section) {
-  // The boxes of a list are its answers.
-  return LIST && section.dataset.list ? null : section.querySelector('[type=checkbox]');
+  return section.querySelector('[name^=blank_]');
 }
 function textField(section) { return section.querySelector('input:not([type])'); }
 function checkedOption(section) { return section.querySelector('[type=radio]:checked'); }
@@ -137,31 +139,30 @@ function firstOpen() { return askedSections().filter(function (section) { return
 
 // Showing one section.
 function showSection(section) {
-  if (state.current) { toggleOn(state.current); }
+  if (state.current) { state.current.classList.remove('on'); }
   state.current = section;
-  toggleOn(section, 1);
-  showPrompt('');
+  section.classList.add('on');
+  showPrompt();
   var asked = askedSections(), index = asked.indexOf(section);
   // A list is gone through before anything else is asked; then all of it is decided.
   var total = (IFS ? state.sections.filter(mayBeAsked) : asked).length;
-  var position = label('of').replace('##', total).replace('#', index + 1);
+  var position = state.words[POSITION].replace('##', total).replace('#', index + 1);
   // How many questions follow a list is not known before it was gone through.
   var isUncounted = index < 0 || LIST && section.dataset.list;
   byId('bar').parentNode.hidden = isUncounted;
   byId('pos').textContent = position;
   byId('bar').max = total;
   byId('bar').value = index + 1;
-  byId('next').textContent = section === state.review ? label('send') : state.nextLabel;
+  byId('next').textContent = section === state.review ? state.words[SEND] : state.nextLabel;
   document.title = (isUncounted ? heading(section).textContent : position) + state.title;
   if (section === state.review) { fillReview(); }
   if (URGENT) { updateUrgent(); }
 }
-// Says why Next does not go on: 'none' for no answer, 'number' for one that is not possible, '' for neither.
+// Says why Next does not go on, if it does not: UNANSWERED or NO_NUMBER.
 function showPrompt(reason) {
-  byId('m-none').hidden = reason !== 'none';
-  if (TYPED) { byId('m-number').hidden = reason !== 'number'; }
-  byId('leave').hidden = reason !== 'none' || 'must' in state.current.dataset;
-  toggleOn(byId('ask'), reason);
+  byId('why').textContent = state.words[reason];
+  byId('leave').hidden = reason !== UNANSWERED || 'must' in state.current.dataset;
+  byId('ask').hidden = !reason;
   if (reason) {
     byId('ask').scrollIntoView(false);
     window.scrollBy(0, state.footer.offsetHeight + 16);
@@ -173,7 +174,7 @@ function updateUrgent() {
       return condition && matches(condition);
     });
   });
-  toggleOn(byId('urgent'), urgent);
+  byId('urgent').hidden = !urgent;
   state.footer.classList.toggle('loud', urgent);
   // The footer grows over the page; what was just chosen stays in sight above it.
   if (urgent && state.current.contains(document.activeElement)) {
@@ -187,7 +188,7 @@ function updateMore() {
   if (last && last.getBoundingClientRect().bottom <= state.footer.getBoundingClientRect().top + 2) {
     state.endSeen = true;
   }
-  toggleOn(byId('more'), last && !state.endSeen);
+  byId('more').hidden = !last || state.endSeen;
   byId('more').style.bottom = state.footer.offsetHeight + 'px';
 }
 
@@ -197,7 +198,7 @@ function goTo(section, push, isChange) {
   if (section === state.review || RULES && !isAsked(section)) { section = firstOpen() || state.review; }
   state.isChange = isChange;
   if (section !== state.review) { clearSendPressed(state.ownBox); }
-  if (!state.ownBox.sendPressedAt) { noteNothingWaits(''); }
+  if (!state.ownBox.sendPressedAt) { noteNothingWaits(); }
   state.steppedAt = Date.now();
   showSection(section);
   focusHeading(section);
@@ -226,7 +227,7 @@ function goOn(event) {
   if (state.current === state.review) { return submitForm(); }
   if (LIST) { closeList(); }
   if (!isSettled(state.current)) {
-    return showPrompt(TYPED && readAnswer(state.current) !== undefined ? 'number' : 'none');
+    return showPrompt(TYPED && readAnswer(state.current) !== undefined ? NO_NUMBER : UNANSWERED);
   }
   addRecord(state.current);
   goForward();
@@ -264,23 +265,23 @@ function numberedHeading(section) {
 function answerText(section) {
   if (LIST && section.dataset.list) { return tickedWords(section); }
   var option = checkedOption(section), words = option && option.nextElementSibling.textContent;
-  return readAnswer(section) === null ? label('blank')
+  return readAnswer(section) === null ? state.words[LEFT_BLANK]
     : TYPED && !option ? textField(section).value
-    : words === option.value ? words + label('most').replace('#', findAll('[type=radio]', section).pop().value) : words;
+    : words === option.value ? words + state.words[OF_MOST].replace('#', findAll('[type=radio]', section).pop().value) : words;
 }
 function fillReview() {
   var asked = askedSections(), rows = byId('rows'), blanks = asked.filter(function (section) { return readAnswer(section) === null; });
   rows.textContent = '';
   asked.forEach(function (section) {
-    var row = addChild(rows, 'div', ''), link;
+    var row = addChild(rows, 'div'), link;
     addChild(row, 'dt', numberedHeading(section)).lang = section.firstElementChild.lang;
     addChild(row, 'dd', answerText(section));
-    link = addChild(addChild(row, 'dd', ''), 'a', label('change'));
+    link = addChild(addChild(row, 'dd'), 'a', state.words[CHANGE]);
     link.href = '#' + section.id;
     addChild(link, 'span', ' ' + numberedHeading(section)).className = 'vh';
   });
   byId('blanks').hidden = !blanks.length;
-  byId('blanks').textContent = label('blanks').split('|')[+(blanks.length > 1)].replace('#', blanks.length) + ' · ';
+  byId('blanks').textContent = state.words[blanks.length > 1 ? BLANKS : ONE_BLANK].replace('#', blanks.length) + ' · ';
   if (blanks.length) {
     addChild(byId('blanks'), 'a', numberedHeading(blanks[0])).href = '#' + blanks[0].id;
   }
@@ -306,7 +307,7 @@ listen(form, 'change', function (event) {
   var section = unskip(event);
   if (!section) { return; }
   if (LIST && section.dataset.list) { changeList(event.target); }
-  if (!TYPED || !textField(section) || isSettled(section)) { showPrompt(''); }
+  if (!TYPED || !textField(section) || isSettled(section)) { showPrompt(); }
   addRecord(section);
   if (URGENT) { updateUrgent(); }
 });
@@ -349,7 +350,7 @@ listen(window, 'beforeunload', function (event) {
 listen(document, 'submit', function (event) {
   try {
     if (event.target !== form) { window.sessionStorage.at = state.sections.indexOf(state.current); }
-  } catch (e) { return; }
+  } catch (e) { /* Then it comes back to the first question without an answer. */ }
 });
 
 // Which section comes first: one that the server sent back, the one of before a change of language, the
@@ -370,7 +371,7 @@ first = sentBack
   || firstOpen() || state.review;
 showSection(first);
 bringIntoView(first);
-if (sentBack) { showPrompt(TYPED && textField(sentBack) ? 'number' : 'none'); }
+if (sentBack) { showPrompt(TYPED && textField(sentBack) ? NO_NUMBER : UNANSWERED); }
 window.history.replaceState({ s: first.id, d: 0 }, '');
-if (!state.storage) { showNetwork('stay'); }
+if (!state.storage) { showNetwork(NOT_KEPT); }
 deliver();

@@ -58,7 +58,7 @@ function isAskedByTick(section) {
   return boxOf(section).checked && !section.dataset.tick && (byId('done').checked || undefined);
 }
 function tickedWords(section) {
-  return findAll('.o :checked + span', section).map(function (words) { return words.textContent; }).join(' · ');
+  return findAll('.o :checked+span', section).map(function (words) { return words.textContent; }).join(' · ');
 }
 // Next on the list: what is not ticked is answered now.
 function closeList() {

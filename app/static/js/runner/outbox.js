@@ -2,45 +2,63 @@
 // Responsible for making outbox records, for keeping them in localStorage, and for taking over the boxes
 // that closed pages left behind. Each page (tab) writes to a box of its own, named by its client id.
 //
-// A record in memory is what travels to the server: [seq, base, item, value, at, sum, offline]. `base` is the
-// revision on which the answer rests, `offline` (0 or 1) says that it could not be sent at once.
-// On the phone, under the key 'ob:<slot>:<client>', stands {"q": [[seq, base, sign, value, at, sum, offline]],
-// "w": the time at which Send was pressed, or 0}. A sign stands for an item and means nothing to a reader of
-// the phone; free text is never written. unsent.js and POST late read the same format: do not change it.
+// A record is one answer: `base` is the revision on which it rests, `offline` that it could not be sent at once.
+// It travels as the list [seq, base, item, answer, givenAt, sum, offline as 0 or 1]. On the phone, under the key
+// 'ob:<slot>:<client>', stands {"q": [the same lists, with a sign in place of the item], "w": the time at which
+// Send was pressed, or 0}. A sign means nothing to a reader of the phone; free text is never written. unsent.js and
+// POST late read the same format, and boxes of earlier versions wait on phones: do not change it.
 
 // The page counts as being left for this long after `beforeunload`.
 var LEAVING_MS = 5e3;
 // The largest prime below 2 to the power of 32; the server computes the same checksum.
 var CHECKSUM_MODULUS = 4294967291;
-// Where in a record it stands.
-var SEQ = 0, ITEM = 2, VALUE = 3, SUM = 5, OFFLINE = 6;
+// So many members of the list are checked: those before the checksum.
+var CHECKED = 5;
 
-// Records: made from an answer, and turned into what stands on the phone and back.
+// Records: made from an answer, and turned into lists and back.
 function addRecord(section) {
-  var value = LIST ? readRecorded(section) : readAnswer(section), record;
-  if (value === undefined || TYPED && value !== value) { return; }
+  var answer = LIST ? readRecorded(section) : readAnswer(section), record;
+  if (answer === undefined || TYPED && answer !== answer) { return; }
   // The field says what was read, so that nothing else can be read from it when the form is sent.
-  if (TYPED && section.dataset.steps) { showAnswer(section, value); }
-  if (state.recorded[section.id] === value) { return; }
-  state.recorded[section.id] = value;
-  record = [++state.lastSeq, state.revision, codeOf(section), value, localTime(), 0, +state.connectionLost];
-  record[SUM] = checksum(state.signs + [state.ownBox.client].concat(encodeRecord(record).slice(0, SUM)));
+  if (TYPED && section.dataset.steps) { showAnswer(section, answer); }
+  if (state.recorded[section.id] === answer) { return; }
+  state.recorded[section.id] = answer;
+  record = {
+    seq: ++state.lastSeq,
+    base: state.revision,
+    section: section,
+    answer: answer,
+    givenAt: localTime(),
+    offline: state.connectionLost
+  };
+  record.sum = checksum(state.signs + [state.ownBox.client].concat(toStored(record).slice(0, CHECKED)));
   state.ownBox.records.push(record);
   writeBox(state.ownBox);
   // A message about earlier answers does not hold for this one.
-  if (state.connectionLost) { showWaiting(); } else if (state.storage) { showNetwork(''); }
+  if (state.connectionLost) { showWaiting(); } else if (state.storage) { showNetwork(); }
   sendRecords();
 }
-function encodeRecord(record) {
-  var kept = record.slice();
-  if (state.signs) { kept[ITEM] = state.signs.charAt(state.sections.indexOf(sectionOf(record[ITEM]))); }
-  return kept;
+function toList(record, item) {
+  return [record.seq, record.base, item, record.answer, record.givenAt, record.sum, +record.offline];
 }
-// Makes a record of what stood on the phone; returns undefined for a sign that does not belong to this form.
-function decodeRecord(kept) {
-  var section = kept && state.sections[state.signs.indexOf(kept[ITEM])];
-  return section && (kept[ITEM] = codeOf(section));
+function toSent(record) { return toList(record, codeOf(record.section)); }
+function toStored(record) {
+  return state.signs ? toList(record, state.signs.charAt(state.sections.indexOf(record.section))) : toSent(record);
 }
+// What stood on the phone waited there.
+function fromStored(list) {
+  return {
+    seq: list[0],
+    base: list[1],
+    section: state.sections[state.signs.indexOf(list[2])],
+    answer: list[3],
+    givenAt: list[4],
+    sum: list[5],
+    offline: true
+  };
+}
+// A sign of another form stands for no section.
+function isOfThisForm(record) { return record.section; }
 function checksum(text) {
   return text.split('').reduce(function (sum, sign) { return (sum * 31 + sign.charCodeAt()) % CHECKSUM_MODULUS; }, 7);
 }
@@ -50,7 +68,7 @@ function localTime() {
   return new Date(now - now.getTimezoneOffset() * 6e4).toISOString()
     .replace('Z', offset[1] + ':' + offset[2]);
 }
-function isStorable(record) { return typeof record[VALUE] !== 'string'; }
+function isStorable(record) { return typeof record.answer !== 'string'; }
 
 // Boxes on the phone.
 function isStored() { return state.storage && (!TEXTS || state.ownBox.records.every(isStorable)); }
@@ -58,7 +76,7 @@ function firstFilledBox() { return state.boxes.filter(function (box) { return bo
 function readBox(client) {
   try {
     var stored = JSON.parse(state.storage.getItem(state.storagePrefix + client));
-    return { client: client, records: stored.q.filter(decodeRecord), sendPressedAt: stored.w };
+    return { client: client, records: stored.q.map(fromStored).filter(isOfThisForm), sendPressedAt: stored.w };
   } catch (e) { return null; }
 }
 function writeBox(box) {
@@ -68,7 +86,7 @@ function writeBox(box) {
   var key = state.storagePrefix + box.client;
   try {
     if (storable.length || sendPressedAt) {
-      state.storage.setItem(key, JSON.stringify({ q: storable.map(encodeRecord), w: sendPressedAt || 0 }));
+      state.storage.setItem(key, JSON.stringify({ q: storable.map(toStored), w: sendPressedAt || 0 }));
     } else {
       state.storage.removeItem(key);
     }
@@ -84,7 +102,7 @@ function isLeaving() { return Date.now() - state.leftAt < LEAVING_MS; }
 function removeRecords(box, lastSeq) {
   if (isLeaving()) { return; }
   var newest = box !== state.ownBox && readBox(box.client) || box;
-  box.records = newest.records.filter(function (record) { return record[SEQ] > lastSeq; });
+  box.records = newest.records.filter(function (record) { return record.seq > lastSeq; });
   writeBox(box);
 }
 // Opens the storage, unless the study or the phone forbids it, takes over the boxes of other pages, oldest first,
@@ -104,8 +122,7 @@ function takeOverBoxes() {
     state.wasOffline = true;
     state.ownBox.sendPressedAt = box.sendPressedAt || state.ownBox.sendPressedAt;
     box.records.forEach(function (record) {
-      record[OFFLINE] = 1;
-      showAnswer(sectionOf(record[ITEM]), record[VALUE]);
+      showAnswer(record.section, record.answer);
     });
   });
   // This page's box keeps the time of Send before the others give it up.

@@ -11,7 +11,7 @@ var FIRST_RETRY_MS = 2e3, RETRY_MS = 2e4;
 var KEEPALIVE_BYTES = 6e4;
 
 function request(path, content, onAnswer, onFailure) {
-  var isForm = typeof content === 'string', body = isForm ? content : JSON.stringify(content), isDone;
+  var isForm = path === 'submit', body = isForm ? content : JSON.stringify(content), isDone;
   // Whichever comes first counts. Of a failure comes nothing or an error: what has no status.
   function once(callback) {
     return function (response) {
@@ -38,13 +38,13 @@ function request(path, content, onAnswer, onFailure) {
 // What the page says about the connection.
 function showNetwork(message, quiet) {
   byId('net').className = quiet ? 'vh' : 'warn';
-  byId('net').textContent = label(message) || '';
+  byId('net').textContent = state.words[message];
 }
-function showWaiting() { showNetwork(!isStored() ? 'stay' : state.ownBox.sendPressedAt ? 'unsent' : 'wait'); }
+function showWaiting() { showNetwork(!isStored() ? NOT_KEPT : state.ownBox.sendPressedAt ? UNSENT : KEPT); }
 function noteFailure() {
   if (!state.connectionLost) { setTimeout(deliver, FIRST_RETRY_MS); }
   state.connectionLost = state.wasOffline = true;
-  state.ownBox.records.forEach(function (record) { record[OFFLINE] = 1; });
+  state.ownBox.records.forEach(function (record) { record.offline = true; });
   writeBox(state.ownBox);
   showWaiting();
 }
@@ -52,7 +52,7 @@ function noteFailure() {
 function noteNothingWaits(message) {
   if (state.connectionLost && !firstFilledBox()) {
     state.connectionLost = false;
-    showNetwork(state.storage ? message : 'stay', state.storage && message);
+    showNetwork(state.storage ? message : NOT_KEPT, state.storage && message);
   }
 }
 
@@ -65,15 +65,15 @@ function sendRecords(evenLeaving) {
   if (!box || state.stopped || state.sending) { return; }
   if ((state.saving || isLeaving()) && evenLeaving !== true) { return; }
   state.saving = true;
-  request('answers', { client: box.client, sent: localTime(), events: batch }, function (response) {
+  request('answers', { client: box.client, sent: localTime(), events: batch.map(toSent) }, function (response) {
     state.saving = false;
     if (state.stopped) { return; }
-    var lastSeq = batch[batch.length - 1][SEQ], revision = +response.headers.get('X-Revision');
+    var lastSeq = batch[batch.length - 1].seq, revision = +response.headers.get('X-Revision');
     if (response.ok) {
       // A revision further on counts another phone's answers: later ones still rest on what this page knew.
       if (revision === state.revision + batch.length) { state.revision = revision; }
       removeRecords(box, lastSeq);
-      noteNothingWaits('sent');
+      noteNothingWaits(ALL_SENT);
       byId('login').hidden = true;
       return deliver();
     }
@@ -96,7 +96,7 @@ function submitForm() {
     state.ownBox.sendPressedAt = localTime();
     writeBox(state.ownBox);
   }
-  showNetwork('sending', true);
+  showNetwork(SENDING, true);
   var box = firstFilledBox();
   if (box && (state.connectionLost || box !== state.ownBox || box.records.length > state.batchSize)) {
     return sendRecords();
@@ -107,14 +107,14 @@ function submitForm() {
   request('submit', new URLSearchParams(collectForm(box)) + '', handleSubmitted, handleUnsent);
 }
 function collectForm(box) {
-  form.reviewed.disabled = false;
   form.revision.value = state.revision;
   form.submission_id.value = state.ownBox.client;
   var data = new FormData(form), scale = form.querySelector('.long');
+  data.append('reviewed', '1');
   data.append('at', state.ownBox.sendPressedAt);
   data.append('sent', localTime());
   if (state.wasOffline) { data.append('offline', '1'); }
-  if (box) { data.append('events', JSON.stringify(box.records)); }
+  if (box) { data.append('events', JSON.stringify(box.records.map(toSent))); }
   // How the form was shown: the width, how a long row of numbers stood, and the colour of the letters.
   data.append('shown', [
     window.innerWidth, scale && window.getComputedStyle(scale).display, window.getComputedStyle(form).color
@@ -173,6 +173,6 @@ function leaveClosedForm() {
     client: state.ownBox.client,
     sent: localTime(),
     reviewed: state.ownBox.sendPressedAt || null,
-    kept: state.ownBox.records.map(encodeRecord)
+    kept: state.ownBox.records.map(toStored)
   }, function (response) { if (response.ok) { leave(); } else { stay(response); } }, stay);
 }
