@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.machine import Memory, children_of, cpu_of, memory_of
 from tests.forks import Fork, fork
+from tests.servers import free_port
 
 WORKERS = 2
 _ROOT = Path(__file__).parents[1]
@@ -40,7 +41,7 @@ class Served:
 @contextmanager
 def hello(workers: int = WORKERS, *, forked: bool = False) -> Iterator[Served]:
     """The bare application, served exactly as ours is."""
-    port = _free_port()
+    port = free_port()
     options = ["--workers", str(workers), "--port", str(port), "--no-access-log", "--no-server-header"]
     options += ["--log-level", "warning", "--ws", "none"]
     words = ["-m", "uvicorn", *options, "bench.hello:app"]
@@ -65,7 +66,7 @@ def daybook(
     A fork begins with what this process has imported: more than half the CPU of a start, and no part of
     any figure but those of `start`.
     """
-    port = _free_port()
+    port = free_port()
     words = ["-m", "app", "serve", "--workers", str(workers), "--port", str(port)]
     environ = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": f"{scheme}://127.0.0.1:{port}"}
     with _running(words, _environment(environ | dict(settings or {})), port, workers, forked) as served:
@@ -98,12 +99,6 @@ def _running(
         finally:
             process.terminate()
             process.wait(_PATIENCE_SECONDS)
-
-
-def _free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
 
 
 def _comes_up(process: Process, port: int, children: int) -> bool:

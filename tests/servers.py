@@ -55,6 +55,12 @@ def free_socket() -> socket.socket:
     return held
 
 
+def free_port() -> int:
+    """A port that nobody has at this moment, for a program that opens it itself."""
+    with free_socket() as held:
+        return int(held.getsockname()[1])
+
+
 def address(held: socket.socket) -> str:
     """The web address of a bound socket."""
     return f"http://127.0.0.1:{held.getsockname()[1]}"

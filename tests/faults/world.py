@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,18 +10,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TextIO
 
 from app.clock import now
 from app.installation import open_installation
 from app.services.core.installation import Installation
-from app.settings import ROOT, Settings
+from app.settings import Settings
 from app.storage.migrations import migrate
 from app.storage.tables.studies import Site
 from tests.applications import CHEAP
+from tests.compiled_templates import shipped_pages
+from tests.faults import server
 from tests.faults.study import founded, write_definitions
+from tests.forks import Fork, fork
+from tests.servers import free_port
 
 _PATIENCE_SECONDS = 300.0
 """Only against hanging."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The process that makes servers, and how it is told to and tells which."""
+
+    process: Fork
+    orders: TextIO
+    answers: TextIO
+
+    def start(self) -> int:
+        """Make a server; its process."""
+        print("start", file=self.orders, flush=True)
+        return int(self.answers.readline())
 
 
 @dataclass
@@ -34,7 +52,7 @@ class World:
     installation: Installation
     sites: Mapping[str, Site]
     folder: Path
-    parent: "subprocess.Popen[str]"
+    parent: "Parent"
     serving: int | None = None
     ahead: float = 0.0
     people: int = 0
@@ -52,12 +70,9 @@ class World:
 
     def start(self) -> None:
         """Start the server on its port, unless it runs."""
-        if self.serving is not None or self.parent.stdin is None or self.parent.stdout is None:
-            return
-        self.parent.stdin.write("start\n")
-        self.parent.stdin.flush()
-        self.serving = int(self.parent.stdout.readline())
-        _wait_until(lambda: _answers(self.port))
+        if self.serving is None:
+            self.serving = self.parent.start()
+            _wait_until(lambda: _answers(self.port))
 
     def kill(self) -> None:
         """`kill -9`: nothing of the server gets a chance to end well."""
@@ -74,17 +89,12 @@ class World:
 def world(url: str, folder: Path, migration_url: str = "") -> Iterator[World]:
     """A running server on this empty database, migrated or not; a PostgreSQL's owner migrates it."""
     migrate(migration_url or url)
-    root, port = write_definitions(folder), _free_port()
+    root, port = write_definitions(folder), free_port()
     told = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_QUESTIONNAIRES": str(root)}
     public = f"http://127.0.0.1:{port}"
     installation = open_installation(Settings.from_environment({**told, "DAYBOOK_PUBLIC_URL": public}), CHEAP)
-    command = [sys.executable, "-m", "tests.faults.server", url, str(port), str(folder / "ahead"), str(root)]
-    with (
-        (folder / "log").open("wb") as log,
-        subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-        ) as parent,
-    ):
+    words = (url, str(port), str(folder / "ahead"), str(root))
+    with (folder / "log").open("wb") as log, _parent(words, log.fileno()) as parent:
         made = World(public, port, installation, founded(installation, now()), folder, parent)
         made.forward(seconds=0)
         made.start()
@@ -92,16 +102,28 @@ def world(url: str, folder: Path, migration_url: str = "") -> Iterator[World]:
             yield made
         finally:
             made.kill()
-            if parent.stdin is not None:
-                parent.stdin.close()  # the parent's loop ends with its input
-            parent.wait(_PATIENCE_SECONDS)
             installation.engine.dispose()
 
 
-def _free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
+@contextmanager
+def _parent(words: tuple[str, str, str, str], log: int) -> Iterator[Parent]:
+    """A fork of this process, which has imported and read everything; it ends with its orders."""
+    given, orders = os.pipe()
+    answers, told = os.pipe()
+
+    def listen() -> None:
+        os.dup2(given, 0)
+        os.close(orders)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for good
+
+    shipped_pages()
+    process = fork(["-m", server.__name__, *words], os.environ, told, log, listen)
+    os.close(given)
+    os.close(told)
+    with os.fdopen(answers) as heard:
+        with os.fdopen(orders, "w") as ordering:
+            yield Parent(process, ordering, heard)
+        process.wait(_PATIENCE_SECONDS)
 
 
 def _answers(port: int) -> bool:

@@ -22,10 +22,13 @@ from cryptography.fernet import Fernet
 from playwright.sync_api import Browser, Page, expect
 
 from app.domain.plans.status import Status
-from tests import servers
+from app.settings import ROOT
 from tests.demonstrations import Folder, ProgramsDemonstration, folder_at
+from tests.forks import Fork, fork
+from tests.servers import free_port
 
 _PATIENCE_SECONDS = 600.0
+_WHOLE_PIPE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ class Demonstration:
     """What the command said when it made the demonstration and when it found it, and where it is served."""
 
     folder: Folder
-    server: "subprocess.Popen[bytes]"
+    server: Fork
+    told: int
+    """The pipe into which the server writes."""
     printed: str
     progress: str
     made: dict[str, Any]
@@ -51,25 +56,23 @@ class Demonstration:
 def demonstration(program_demonstration: ProgramsDemonstration) -> Iterator[Demonstration]:
     folder, done = program_demonstration.folder, program_demonstration.done
     made = json.loads((folder.path / "made.json").read_text("utf-8"))
-    with servers.free_socket() as held:
-        port = held.getsockname()[1]
-    command = [sys.executable, "-m", "app", "demo", "--port", str(port), "--json", "found.json"]
-    with (
-        (folder.path / "log").open("w") as log,
-        subprocess.Popen(
-            command, cwd=folder.path, env=folder.environment, stdout=subprocess.PIPE, stderr=log
-        ) as server,
-    ):
-        try:
-            _ready(server, f"http://127.0.0.1:{port}/readyz")
-            found = json.loads((folder.path / "found.json").read_text("utf-8"))
-            yield Demonstration(folder, server, done.stdout, done.stderr, made, found)
-        finally:
-            server.terminate()
-            server.wait(_PATIENCE_SECONDS)
+    port = free_port()
+    words = ["-m", "app", "demo", "--port", str(port), "--json", "found.json"]
+    told, into = os.pipe()
+    with (folder.path / "log").open("w") as log:
+        server = fork(words, folder.environment, into, log.fileno(), lambda: os.chdir(folder.path))
+    os.close(into)
+    try:
+        _ready(server, f"http://127.0.0.1:{port}/readyz")
+        found = json.loads((folder.path / "found.json").read_text("utf-8"))
+        yield Demonstration(folder, server, told, done.stdout, done.stderr, made, found)
+    finally:
+        server.terminate()
+        server.wait(_PATIENCE_SECONDS)
+        os.close(told)
 
 
-def _ready(server: subprocess.Popen[bytes], url: str) -> None:
+def _ready(server: Fork, url: str) -> None:
     until = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < until:
         assert server.poll() is None, "the server ended"
@@ -113,12 +116,10 @@ def test_progress_is_shown_a_tenth_at_a_time(demonstration: Demonstration) -> No
 
 def test_the_links_are_written_while_the_server_still_runs(demonstration: Demonstration) -> None:
     """Into a pipe, which Python would else fill first."""
-    server = demonstration.server
-    assert server.stdout is not None
     # What is in the pipe now, without waiting for what comes when the server ends.
-    os.set_blocking(server.stdout.fileno(), False)
-    printed = (server.stdout.read() or b"").decode()
-    assert server.poll() is None
+    os.set_blocking(demonstration.told, False)
+    printed = os.read(demonstration.told, _WHOLE_PIPE).decode()
+    assert demonstration.server.poll() is None
     assert f"{demonstration.url}/a/" in printed
 
 
@@ -230,7 +231,10 @@ def test_there_is_no_demonstration_in_a_live_installation(tmp_path: Path) -> Non
 
 
 def test_only_a_file_is_thrown_away(tmp_path: Path) -> None:
+    """Refused by a new interpreter, which has imported nothing yet."""
     server = Folder(tmp_path, "postgresql+psycopg://127.0.0.1/demo")
-    refused = server.run("demo", "--reset", "--no-serve")
+    environ = {**server.environment, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "app", "demo", "--reset", "--no-serve"]
+    refused = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
     assert refused.returncode == 2
     assert "--reset" in refused.stderr

@@ -1,7 +1,6 @@
 """`daybook serve` as a process of its own, started and stopped by a test."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from app.cli.databases import prepare_database
 from app.settings import Settings
 from tests.forks import Fork, fork
 from tests.meta.sources import ROOT
+from tests.servers import free_port
 
 SECONDS = 600
 """Until a server is ready; only a broken one takes so long."""
@@ -42,10 +42,10 @@ class Server:
         parent = self.process.pid
         return set(map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()))
 
-    def wait_for_fork(self) -> set[int]:
-        """The first workers, as soon as there is one."""
+    def wait_for_forks(self, count: int) -> set[int]:
+        """The first workers, as soon as there are so many: they have hardly begun to start."""
         until = time.monotonic() + SECONDS
-        while not (workers := self.workers()) and time.monotonic() < until:
+        while len(workers := self.workers()) < count and time.monotonic() < until:
             time.sleep(0.003)
         return workers
 
@@ -65,9 +65,7 @@ def started(url: str, folder: Path, *options: str, program: bool = False, **more
     `program`: by a new interpreter, not in a fork of this process. `more`: further variables of its
     environment.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environ = {**os.environ, "DAYBOOK_DATABASE_URL": url, **more}
     prepare_database(Settings.from_environment(environ))
     log_file = folder / "server.log"

@@ -3,13 +3,10 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -21,24 +18,16 @@ from tests.program.programs import SECONDS, started, status_of
 UVICORN_PATIENCE_SECONDS = 5
 
 
-@contextmanager
-def busy_neighbours(count: int) -> Iterator[Callable[[], None]]:
-    """Processes that want the whole of a core each, once what is yielded was called."""
-    command = [sys.executable, "-c", "input()\nwhile True: pass"]
-    processes = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(count)]
-
-    def begin() -> None:
-        for each in processes:
-            assert each.stdin is not None
-            each.stdin.write(b"\n")
-            each.stdin.close()
-
+def hold(pids: Collection[int]) -> None:
+    """Give these no time at all for longer than uvicorn waits: as on a machine that is very busy."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
     try:
-        yield begin
+        # Twice the ping's rhythm for each worker on top, so that the pause surely spans a whole ping.
+        time.sleep(UVICORN_PATIENCE_SECONDS + 4)
     finally:
-        for each in processes:
-            each.kill()
-            each.wait()
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture
@@ -81,7 +70,7 @@ def test_a_server_that_is_stopped_while_its_workers_start_leaves_none(
     owner_url: str, tmp_path: Path, number: signal.Signals
 ) -> None:
     with started(owner_url, tmp_path, "--workers", "4") as server:
-        workers = server.wait_for_fork()
+        workers = server.wait_for_forks(1)
         server.process.send_signal(number)
         assert server.process.wait(SECONDS) in (0, -number)
     assert workers
@@ -93,25 +82,19 @@ def test_a_server_that_is_stopped_while_its_workers_start_leaves_none(
 def test_workers_are_forked_a_slow_one_is_not_killed_and_a_dead_one_is_replaced(
     owner_url: str, tmp_path: Path
 ) -> None:
-    """Four are forked and start while two neighbours are busy; then one does not answer for longer than
-    uvicorn waits, and one is killed.
+    """Four are forked and held while they start; then one does not answer for longer than uvicorn waits,
+    and one is killed.
 
     A fork has the command line of its supervisor; a new interpreter would have one of its own.
     """
     with started(owner_url, tmp_path, "--workers", "4") as server:
-        with busy_neighbours(2) as begin:
-            server.wait_for_fork()
-            begin()
-            server.wait_for(4)
+        starting = server.wait_for_forks(4)
+        hold(starting)
+        server.wait_for(4)
         workers = server.workers()
+        assert workers == starting
         assert [_command_of(pid) for pid in workers] == [_command_of(server.process.pid)] * 4
-        slow = min(workers)
-        os.kill(slow, signal.SIGSTOP)
-        try:
-            # Twice the ping's rhythm for each worker on top, so that the pause surely spans a whole ping.
-            time.sleep(UVICORN_PATIENCE_SECONDS + 4)
-        finally:
-            os.kill(slow, signal.SIGCONT)
+        hold([min(workers)])
         assert server.workers() == workers
         assert status_of(f"{server.base}/healthz") == 200
         assert server.started_workers == 4
