@@ -25,6 +25,7 @@ from app.clinic.frame.studies import (
     list_staff_studies,
     read_named_study,
 )
+from app.clinic.frame.viewed_pages import enter_page_view
 from app.domain.plans.plan import Plan
 from app.domain.records.access import Actor, Permission
 from app.domain.records.acts import KeyedAct
@@ -126,12 +127,14 @@ class StaffRequest:
 
         The browser remembers a study that the address named.
         """
+        self._enter_view(page, found=refused is None)
         response = render(self.request, page, message_of(refused).status if refused else 200, self.frame)
         if self.named_study and self.frame.study_code:
             set_cookie(response, STUDY, self.frame.study_code)
         return response
 
     def show_block(self, page: Page, block: str) -> Response:
+        self._enter_view(page)
         return render_blocks(self.request, page, block, frame=self.frame)
 
     def word(self, sentence: str) -> str:
@@ -141,6 +144,15 @@ class StaffRequest:
 
     def words(self, refused: Refused) -> str:
         return translate_refusal(self.request, refused, self.frame)
+
+    def _enter_view(self, page: Page, found: bool = True) -> None:
+        if self.study is not None:
+            enter_page_view(self.request, self.context, self.study.id, self.about, page, found=found)
+
+    @property
+    def about(self) -> PermittedParticipant | None:
+        """Whom the request is about, if about one participant."""
+        return None
 
     @property
     def zone(self) -> str:
@@ -199,6 +211,10 @@ class ParticipantStaffRequest(StaffRequest):
     """A request about one participant, whom the permission of its route reaches."""
 
     participant: PermittedParticipant
+
+    @property
+    def about(self) -> PermittedParticipant:
+        return self.participant
 
     def offers(self, address: str, method: str = "GET") -> bool:
         """Whether this route is open to them about this participant, so that a page offers it."""

@@ -39,5 +39,7 @@ def test_a_contact_is_about_its_outcome_and_the_next_try() -> None:
 
 
 def test_reasons_of_staff_are_their_own_words() -> None:
-    assert has_typed_reason("site:reminders:paused")
-    assert not any(has_typed_reason(event) for event in ("site:slot:excused", "clock:reminder:failed"))
+    assert has_typed_reason("site:reminders:paused", "on holiday")
+    of_codes = ("site:slot:excused", "clock:reminder:failed")
+    assert not any(has_typed_reason(event, "on holiday") for event in of_codes)
+    assert not has_typed_reason("site:anchor:recorded", "withdrew_treatment")

@@ -132,6 +132,14 @@ class SiteFixture:
                 acts.where(~col(AuditEntry.event).in_(list_trail_events(TrailKind.looks)))
             ).one()
 
+    def views(self) -> int:
+        """How many entries of the audit trail tell of looks and files."""
+        looks = select(func.count()).select_from(AuditEntry)
+        with self.installation.read() as session:
+            return session.exec(
+                looks.where(col(AuditEntry.event).in_(list_trail_events(TrailKind.looks)))
+            ).one()
+
     def places(self, person: Person) -> dict[str, str]:
         """What stands in the addresses of this person's pages."""
         return {name: self._place(name, person) for name in PLACES}

@@ -101,3 +101,26 @@ def _allowed(who: Who) -> frozenset[Permission]:
         Who.statistician: frozenset(exporting | {Permission.SCORES_SEE, Permission.ANSWERS_SEE} | reports),
         Who.sponsor_viewer: frozenset(reports | {Permission.EXPORT_RUN}),
     }[who]
+
+
+_VIEWED_BY_ALL = {
+    *(urls.SCORES, urls.SCORE_LIST, urls.REPORT, urls.REPORT_ROWS, urls.MATRIX, urls.EXPORT_CHANGES),
+    *(urls.ALERT, urls.TRAIL, urls.TRAIL_CSV, urls.TRAIL_NDJSON, urls.REPORT_TABLE, urls.REPORT_ROWS_FILE),
+    *(urls.ALERTS_FILE, urls.FORM_COPY, urls.PAPER_DIFFERENCES),
+}
+_VIEWED_WITH_ANSWERS = {
+    *(urls.PARTICIPANT, urls.PARTICIPANT_FORM, urls.HISTORY, urls.MATTER, urls.FORM_CORRECTION),
+    *(urls.CORRECTION, urls.DATES),
+}
+_WORKED_BY = {urls.DESK, urls.CALL_SHEET, urls.PARTICIPANTS, urls.ACCESS, urls.CORRECTIONS, urls.ALERTS}
+
+
+def leaves_view(who: Who, path: str) -> bool:
+    """Whether the trail tells that this somebody of the staff saw this page (AUD-14, INV-06).
+
+    It tells of scores, the arm and figures by it, of a participant's page to whoever may see answers, and of
+    every page with participants on it to those who only read.
+    """
+    if path in _VIEWED_WITH_ANSWERS:
+        return Permission.ANSWERS_SEE in _allowed(who)
+    return path in _VIEWED_BY_ALL or (path in _WORKED_BY and who in READERS)

@@ -15,7 +15,7 @@ from app.services.setup.studies import grant_role
 from app.web import urls
 from app.web.permissions import ROUTES, Access, CallerKind, edc_access, staff_access
 from tests.faces.callers import ENDING, Caller, SiteFixture, caller
-from tests.faces.rights import READERS, Who, expected
+from tests.faces.rights import READERS, STAFF, Who, expected, leaves_view
 from tests.services.people import START
 
 NAMES = ("{participant}", "{subject}", "{assessment}")
@@ -53,7 +53,7 @@ def described(method: str, path: str, answer: Response) -> str:
     return f"{method} {path}: {answer.status_code} {answer.headers.get('location', '')} {answer.text[:160]}"
 
 
-@pytest.mark.req("IAM-02", "IAM-04", "IAM-08", "IAM-11")
+@pytest.mark.req("IAM-02", "IAM-04", "IAM-08", "IAM-11", "AUD-14", "INV-06")
 @pytest.mark.parametrize("who", list(Who))
 def test_everybody_is_let_in_where_the_table_says(here: SiteFixture, let: Let, who: Who) -> None:
     """And of all of them, only the participant answers.
@@ -64,12 +64,16 @@ def test_everybody_is_let_in_where_the_table_says(here: SiteFixture, let: Let, w
         here.phone.begin()
     asking, wrong, kept = let(who), [], here.answers()
     for (method, path), access in ASKED:
-        let_in = expected(who, method, path, access)
+        let_in, views = expected(who, method, path, access), here.views()
         coming = replace(asking, keyless=not let_in)
         answer = coming.ask(method, path, here.address(path, here.phone.person))
         assert answer.status_code != 500, described(method, path, answer)
         if turned_away(answer) is let_in:
             wrong.append(described(method, path, answer))
+        if who in STAFF and method == SAFE and answer.status_code == 200:
+            seen = here.views() - views
+            if seen != leaves_view(who, path):
+                wrong.append(f"{seen} entries of views of {path}")
     assert wrong == []
     if who not in ANSWERING:
         assert here.answers() == kept

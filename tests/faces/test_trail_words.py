@@ -7,7 +7,11 @@ import re
 import pytest
 from fastapi import FastAPI
 
+from app.domain.plans.plan import Owner
 from app.domain.records.access import Role
+from app.domain.records.dispositions import DispositionKind
+from app.services.core.context import StaffContext
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from tests.applications import Clock
 from tests.faces.clinics import ClinicFixture
 from tests.services.beginnings import site_of
@@ -30,7 +34,13 @@ def stage() -> Stage:
 def test_nothing_in_it_is_a_code(app: FastAPI, clock: Clock) -> None:
     clock.at = LATER
     site = site_of(app.state.installation)
-    clinic = ClinicFixture(app, clock, site, Person(app.state.installation, site, "0571-001"))
+    person = Person(app.state.installation, site, "0571-001")
+    clinic = ClinicFixture(app, clock, site, person)
+    left = DispositionEntry(DispositionKind.withdrew_treatment, str(LATER.date()), Owner.site)
+    nurse = StaffContext(person.installation, person.nurse, LATER)
+    record_disposition(nurse, site.study_id, person.subject, left)
+    history = clinic.browser(Role.NURSE).get(f"{clinic.url}/history").text
+    assert "withdrew_treatment" not in history
     told: dict[str, set[str]] = {}
     for language, technical in TECHNICAL.items():
         monitor = clinic.browser(Role.MONITOR, None, language)

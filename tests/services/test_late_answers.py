@@ -27,6 +27,7 @@ from app.services.clinic.matters.late_answers import Obstacle
 from app.services.clinic.matters.matter_details import get_matter
 from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
 from app.services.core.context import ParticipantContext, StaffContext
+from app.services.core.identifiers import RECEIPT_DIGITS
 from app.services.patient.submitted_forms import is_of_its_day
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.feed import FeedEvent
@@ -95,6 +96,7 @@ def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(two_sites:
     stored = response(person)
     assert (stored.answers, stored.submission) == (qlq(3), f"quarantine:{name.ref}")
     assert stored.scores
+    assert (len(stored.public_id), stored.public_id.isdigit()) == (RECEIPT_DIGITS, True), "to be read out"
     assert stored.language == "en", "the one in which they were given"
     today = ParticipantContext(two_sites.installation, person.participant(later), later)
     assert not is_of_its_day(today, stored), "they call nobody on the day on which they are accepted"

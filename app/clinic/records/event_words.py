@@ -93,6 +93,7 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.REMINDER_FAILED: N_("Reminder could not be sent"),
     Event.REMINDER_UNCONFIRMED: N_("Reminder may have been sent"),
     Event.ANSWERS_VIEWED: N_("Answers viewed"),
+    Event.PAGE_VIEWED: N_("Page viewed"),
     Event.TRAIL_VIEWED: N_("Audit trail viewed"),
     Event.TRAIL_SAVED: N_("Audit trail downloaded"),
     Event.FILE_SAVED: N_("File downloaded"),

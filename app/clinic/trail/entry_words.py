@@ -86,7 +86,7 @@ class TrailWords:
         if entry.shown.withheld:
             return self.word(_WITHHELD)
         said, event = entry.shown.reason, entry.event
-        if not said or has_typed_reason(event):
+        if not said or has_typed_reason(event, said):
             return said
         if find_history_kind(event) is HistoryKind.reminders or event == AuditEvent.REMINDER_QUEUED:
             return self.word(FAILURE_WORDS.get(said, NOT_TAKEN))

@@ -128,6 +128,7 @@ FIELD_WORDS: Mapping[str, str] = {
     "from": N_("From"),
     "to": N_("Until"),
     "item": N_("Question"),
+    "page": N_("Page"),
     "file": N_("File"),
     "seq": N_("Number in the feed"),
     "cut_at": N_("Data as of"),

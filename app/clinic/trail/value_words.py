@@ -18,6 +18,7 @@ from app.domain.records.visits import VisitState
 from app.domain.today.contacts import ContactOutcome
 from app.domain.today.reasons import Reason
 from app.i18n.marking import N_
+from app.services.clinic.report.figures import ReportPart
 from app.services.edc.requests import EDC_UPDATE
 
 _Words = Mapping[str, str]
@@ -113,6 +114,13 @@ MATTER_KINDS: _Words = {
     MatterKind.correction: N_("Corrections waiting"),
     MatterKind.edc_message: N_("EDC messages that contradict"),
     MatterKind.licence: N_("Licences"),
+}
+REPORT_PARTS: _Words = {
+    ReportPart.completeness: N_("Completeness"),
+    ReportPart.timing: N_("Timing"),
+    ReportPart.recruitment: N_("Recruitment"),
+    ReportPart.diary: N_("Diary"),
+    ReportPart.corrections: N_("Corrections"),
 }
 REPORT_TABLES: _Words = {
     "rates": N_("Completion and available data by visit"),
@@ -286,6 +294,28 @@ VALUE_WORDS: Mapping[str, _Words] = {
         "form": N_("Certified copy of a form"),
     },
     "file.contents": REPORT_TABLES,
+    "page.page": {
+        "scores": N_("Scores"),
+        "score_list": N_("List of scores"),
+        "report": N_("Report"),
+        "rows": N_("Rows behind a number of the report"),
+        "matrix": N_("Matrix"),
+        "changes": N_("Changes between cuts"),
+        "alert": N_("Alert"),
+        "participant": N_("Participant"),
+        "history": N_("History"),
+        "form": N_("Form"),
+        "matter": N_("Matter to settle"),
+        "correction": N_("Correction"),
+        "dates": N_("Dates"),
+        "alerts": N_("Alerts"),
+        "today": N_("Today"),
+        "call_sheet": N_("Call sheet"),
+        "participants": N_("Participants"),
+        "to_sign": N_("Corrections"),
+        "access": N_("Sign-in problems"),
+    },
+    "page.contents": {**REPORT_TABLES, **REPORT_PARTS},
     "trail.by": ACTOR_WORDS,
     "trail.file": {"csv": "CSV", "ndjson": "NDJSON"},
 }

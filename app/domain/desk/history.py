@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
 
 
 class HistoryKind(StrEnum):
@@ -65,14 +66,16 @@ _UNTOLD = frozenset(
 
 
 _BY_STAFF = "site:"
+_WITHDRAWALS = frozenset(kind.value for kind in DispositionKind)
 
 
-def has_typed_reason(event: str) -> bool:
+def has_typed_reason(event: str, reason: str) -> bool:
     """Whether the reason of an event is somebody's own words: of every act of staff but an exemption.
 
-    That of an exemption is the plan's code, and so are those of what the clock, phones and the EDC do.
+    That of an exemption is the plan's code, and so are those of what the clock, phones and the EDC do. The
+    date of a withdrawal for which staff typed no reason has the kind of the withdrawal.
     """
-    return event.startswith(_BY_STAFF) and event != AuditEvent.SLOT_EXCUSED
+    return event.startswith(_BY_STAFF) and event != AuditEvent.SLOT_EXCUSED and reason not in _WITHDRAWALS
 
 
 def find_history_kind(event: str) -> HistoryKind | None:

@@ -40,6 +40,24 @@ class Permission(StrEnum):
     DEVICE_HAND_OVER = "device:hand_over"
 
 
+READING_PERMISSIONS = frozenset(
+    {
+        Permission.PARTICIPANT_SEE,
+        Permission.ARM_SEE,
+        Permission.TRAIL_SEE,
+        Permission.ACCESS_SEE,
+        Permission.PLAN_SEE,
+        Permission.REPORT_SEE,
+        Permission.ANSWERS_SEE,
+        Permission.SCORES_SEE,
+        Permission.ALERT_SEE,
+        Permission.CUT_MAKE,
+        Permission.EXPORT_RUN,
+    }
+)
+"""Those that change nothing of a participant."""
+
+
 class Role(StrEnum):
     """The staff roles of a study; administration never mixes with conduct (IAM-14)."""
 
@@ -227,6 +245,11 @@ class Actor:
     def permissions(self) -> frozenset[Permission]:
         """Everything that a grant in force allows anywhere, whatever the route asks."""
         return frozenset().union(*(grant.permissions for grant in self.grants))
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether no grant in force lets them change anything of a participant."""
+        return self.permissions <= READING_PERMISSIONS
 
     def reach(self, permission: Permission) -> tuple[tuple[int, int | None], ...]:
         """The (study, site) pairs at which this is allowed; a site of None means every site of the study."""

@@ -88,6 +88,7 @@ class AuditEvent(StrEnum):
     WORK_SNOOZED = "site:work:snoozed"
     WORK_RESUMED = "site:work:resumed"
     ANSWERS_VIEWED = "site:answers:viewed"
+    PAGE_VIEWED = "site:record:opened"
     TRAIL_VIEWED = "site:record:viewed"
     TRAIL_SAVED = "site:record:saved"
     FILE_SAVED = "site:record:exported"

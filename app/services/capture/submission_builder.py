@@ -120,9 +120,11 @@ class CheckedSubmission:
 
 @dataclass(frozen=True, slots=True)
 class ResponseOrigin:
-    """How one version of a response came about: by whom, in which words, on which device, and when."""
+    """How one version of a response came about: by whom, in which words, on which device, and when.
 
-    public_id: str
+    `public_id` is its receipt, drawn here for every way in which a form is sent; a later version keeps it.
+    """
+
     submission: str
     language: str
     presentation: Mapping[str, str | int]
@@ -140,6 +142,7 @@ class ResponseOrigin:
     offline: bool = False
     clock_untrusted: bool = False
     device_id: int | None = None
+    public_id: str = field(default_factory=new_receipt)
 
 
 def check_submission(context: SubmissionContext, form: SubmittedForm, at: datetime) -> CheckedSubmission:
@@ -200,7 +203,6 @@ def _describe_origin(
     """Who gave the answers, how, and when they came."""
     form, by, person = checked.form, context.submitter, context.rows.person.participant
     return ResponseOrigin(
-        public_id=new_receipt(),
         submission=form.submission,
         language=person.language,
         presentation={**form.presentation, "text_size": person.text_size.value},

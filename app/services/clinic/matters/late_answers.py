@@ -20,7 +20,6 @@ from app.services.capture.forms import FormDefinition, define_form
 from app.services.capture.quarantine import ACCEPTED_LATE
 from app.services.capture.submission_builder import ResponseOrigin, build_response
 from app.services.core.context import StaffContext
-from app.services.core.identifiers import new_public_id
 from app.services.schedule.slot_publication import publish_acts_of
 from app.storage.plain_rows import SlotRecord
 from app.storage.queries.participant_answers import read_drafts
@@ -123,7 +122,6 @@ def accept_late_answers(
 def _describe_origin(context: StaffContext, late: LateAnswers) -> ResponseOrigin:
     quarantine, paper = late.quarantine, late.paper
     origin = ResponseOrigin(
-        public_id=new_public_id(),
         submission=f"{ACCEPTED_LATE}{quarantine.id}",
         language=late.definition.text.lang,
         presentation={},

@@ -142,7 +142,7 @@ def _label(plan: Plan, kind: HistoryKind, code: str, language: str) -> str:
 
 
 def _typed_reason(event: str, words: str) -> str:
-    return words if has_typed_reason(event) or not _CODE.fullmatch(words) else ""
+    return words if has_typed_reason(event, words) or not _CODE.fullmatch(words) else ""
 
 
 def _reveals_arm(plan: Plan, entry: HistoryEntry, hidden: Collection[str]) -> bool:

@@ -1,0 +1,57 @@
+"""Views of desk pages as entries of the trail: who saw which page, of whom, and by which choices."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from app.domain.records.audit import AuditEvent, FieldChange
+from app.services.core.context import StaffContext
+from app.storage.row_changes import participant_chain, study_chain
+
+VIEW_LASTS = timedelta(minutes=10)
+"""For how long one entry stands for views of the same page by the same person."""
+_MOST = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """What somebody sees: a page, of one participant or of the study, and by which choices it was made."""
+
+    page: str
+    study_id: int
+    participant_id: int | None
+    choices: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def chain(self) -> str:
+        """The chain of whom the page is about."""
+        return (
+            study_chain(self.study_id)
+            if self.participant_id is None
+            else participant_chain(self.participant_id)
+        )
+
+    @property
+    def changes(self) -> Iterable[FieldChange]:
+        """What the entry tells of it."""
+        said = (("page", self.page), *self.choices)
+        return [FieldChange("page", name, None, value) for name, value in said if value]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewLog:
+    """Enters views in the trail; what one process entered a moment ago it does not enter again."""
+
+    _entered: dict[tuple[str, PageView], datetime] = field(default_factory=dict)
+
+    def enter(self, context: StaffContext, view: PageView) -> None:
+        """Enter this view, before anything is shown, unless an entry of the same stands for it."""
+        seen = (context.actor.id, view)
+        last = self._entered.get(seen)
+        if last is not None and timedelta() <= context.at - last < VIEW_LASTS:
+            return
+        with replace(context, act=None).unit_of_work() as work:
+            work.record(AuditEvent.PAGE_VIEWED, view.chain, view.study_id, changes=view.changes)
+        if len(self._entered) >= _MOST:
+            self._entered.clear()
+        self._entered[seen] = context.at
