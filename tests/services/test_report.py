@@ -17,6 +17,7 @@ from app.services.clinic.report.figures import ReportPart, ReportTable
 from app.services.clinic.report.matrix import MATRIX_PAGE, get_matrix
 from app.services.clinic.report.report import FigureAddress, get_report, list_figure_rows
 from app.services.clinic.report.scope import ReportFilter
+from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import undo_disposition
@@ -106,10 +107,36 @@ def test_timing_tables_say_days_minutes_blanks_and_weeks(installation: Installat
     blanks = table(context, ReportTable.blanks)
     assert line(blanks, item="q3").counts == {"asked": 6, "blank": 1}
     assert line(blanks, item="q1").counts == {"asked": 6, "blank": 0}
-    weeks = table(context, ReportTable.weeks, ReportFilter(visit="W6"))
-    assert [(each.where["line"], each.counts) for each in weeks.lines] == [
-        ("2026-04-13", {"settled": 9, "on_time": 5})
-    ]
+
+
+@pytest.mark.req("REP-10")
+def test_weeks_tell_forms_with_a_call_from_those_without(installation: Installation, site: Site) -> None:
+    """A contact counts for what was open and not yet sent, and once, however often staff called."""
+    opened = Person(installation, site, NORMAL[0]).slot("W6").opens_at
+    assert opened is not None
+    sent = TARGET + timedelta(hours=1, minutes=12)
+    calls = {
+        NORMAL[0]: (opened, TARGET), NORMAL[1]: (opened - timedelta(microseconds=1), sent),
+        TOO_ILL: (TARGET, TARGET + days(1)), LATE: (TARGET,),
+    }  # fmt: skip
+    for subject, moments in calls.items():
+        person = Person(installation, site, subject)
+        for at in moments:
+            desk = StaffContext(installation, person.nurse, at)
+            log_contact(desk, person.slot("W6").participant_id, "no_answer", "", None)
+    weeks = table(reader(installation, site, Role.NURSE), ReportTable.weeks, ReportFilter(visit="W6"))
+    ((where, counts, shares),) = ((each.where["line"], each.counts, each.shares) for each in weeks.lines)
+    assert where == "2026-04-13"
+    assert counts == {
+        "settled": 9, "on_time": 5, "called-settled": 3, "called-on_time": 1,
+        "uncalled-settled": 6, "uncalled-on_time": 4,
+    }  # fmt: skip
+    assert (shares["called-on_time_share"], shares["uncalled-on_time_share"]) == ((1, 3), (4, 6))
+    for address, count in cells(weeks):
+        rows = list_figure_rows(
+            reader(installation, site, Role.NURSE), ReportFilter(visit="W6"), address, limit=None
+        )
+        assert (rows.total, len(rows.forms)) == (count, count), address
 
 
 def test_recruitment_counts_sign_in_within_three_days(installation: Installation, site: Site) -> None:

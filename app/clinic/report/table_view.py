@@ -80,7 +80,8 @@ LINES = {
     ReportTable.recruitment: "month",
     ReportTable.diary: "study_week",
 }
-_TINTED = frozenset({"completion", "on_time_share", "in_time_share", "adherence"})
+_ON_TIME = {f"{calls}on_time_share" for calls in ("", "called-", "uncalled-")}
+_TINTED = frozenset({"completion", "in_time_share", "adherence", *_ON_TIME})
 """Shares that ought to be high at any time of a study."""
 WEEKS = 26
 """Calendar weeks on the page, the newest first; a file has all."""

@@ -119,6 +119,12 @@ def _settled(figure: str, group: Group, _rules: RateRules) -> bool:
     return group["status"] == Status.submitted.value and (figure == "settled" or not bool(group["late"]))
 
 
+def _in_week(figure: str, group: Group, rules: RateRules) -> bool:
+    """As `_settled`, of all forms or only of those with or without a call while they were open."""
+    calls, _mark, counted = figure.rpartition("-")
+    return calls in ("", "called" if group["called"] else "uncalled") and _settled(counted, group, rules)
+
+
 def _days(figure: str, group: Group, _rules: RateRules) -> bool:
     return figure == "sent" or bin_days(group["days"], bool(group["late"])) is DaysFromTarget(figure)
 
@@ -172,7 +178,12 @@ LEFT = "left"
 """No reason was given, and the participant died or left inside the form's window."""
 REASONS = (*(each.value for each in MissedReason), LEFT, "unstated")
 _SETTLED = ("settled", "on_time")
-_ON_TIME = {"on_time_share": ("on_time", "settled")}
+_CALLS = ("called", "uncalled")
+_IN_WEEK = (*_SETTLED, *(f"{calls}-{figure}" for calls in _CALLS for figure in _SETTLED))
+_ON_TIME = {
+    "on_time_share": ("on_time", "settled"),
+    **{f"{calls}-on_time_share": (f"{calls}-on_time", f"{calls}-settled") for calls in _CALLS},
+}
 _DAYS = ("sent", *(each.value for each in DaysFromTarget))
 _TIMES = ("sent", *(each.value for each in CompletionTime))
 _MODES = ("sent", *(each.value for each in CollectionMode), "helped")
@@ -200,7 +211,7 @@ TABLES: Mapping[ReportTable, TableRule] = {
         ReportPart.completeness, FormFigures.completeness, _FORM, ("missed", *REASONS), _reason, {}
     ),
     ReportTable.weeks: TableRule(
-        ReportPart.timing, FormFigures.weeks, (), _SETTLED, _settled, _ON_TIME, _calendar_week
+        ReportPart.timing, FormFigures.weeks, (), _IN_WEEK, _in_week, _ON_TIME, _calendar_week
     ),
     ReportTable.days: TableRule(
         ReportPart.timing, FormFigures.days, _FORM, _DAYS, _days, {}, median="days"

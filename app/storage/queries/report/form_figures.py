@@ -24,7 +24,7 @@ from app.storage.queries.report.dialects import each_answer, epoch_seconds, has_
 from app.storage.queries.slots import status_expression
 from app.storage.tables.capture import Correction, CorrectionDecision, Response
 from app.storage.tables.columns import table_of
-from app.storage.tables.participants import Participant
+from app.storage.tables.participants import ContactEntry, Participant
 from app.storage.tables.schedule import Anchor, Disposition, Slot
 
 _MINUTE = 60
@@ -134,6 +134,14 @@ _LEFT_INSIDE = sa.exists().where(
 """Whether an exit in force ended questionnaires inside the window of a form."""
 
 
+_CALLED = sa.exists().where(
+    col(ContactEntry.participant_id) == col(Slot.participant_id),
+    col(ContactEntry.contacted_at) >= col(Slot.opens_at),
+    col(ContactEntry.contacted_at) < sa.func.coalesce(col(Slot.submitted_at), col(Slot.closes_at)),
+)
+"""Whether staff logged a contact, of any outcome, between a form's opening and its submission or closing."""
+
+
 def count_forms(
     connection: Connection, figures: FormFigures, chosen: FormSelection
 ) -> Sequence[Mapping[str, Any]]:
@@ -218,8 +226,8 @@ def _facts(figures: FormFigures, chosen: FormSelection) -> dict[str, Fact]:
     if figures is FormFigures.diary:
         return _labelled({"visit": where["visit"], "status": status, "late": col(Slot.out_of_window)})
     if figures is FormFigures.weeks:
-        late = col(Slot.out_of_window)
-        return _labelled({"target_on": col(Slot.target_on), "status": status, "late": late})
+        late = {"late": col(Slot.out_of_window), "called": _CALLED}
+        return _labelled({"target_on": col(Slot.target_on), "status": status, **late})
     if figures is FormFigures.days:
         return _labelled({**_form(where), "late": col(Slot.out_of_window), "days": _days_from_target()})
     if figures is FormFigures.minutes:
