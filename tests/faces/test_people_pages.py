@@ -71,7 +71,9 @@ def test_a_person_is_invited_and_sets_up_their_sign_in(clinic: ClinicFixture, ad
     assert done.text.count('<li><b dir="ltr">') == 10
     assert (newcomer.post(path, data=typed).status_code, newcomer.get(path).status_code) == (410, 410)
     for stranger in ("/desk/join/nothing", "/desk/nowhere", path):
-        assert 'class="btn" href="/desk/sign-in"' in newcomer.get(stranger).text  # and not where participants begin
+        assert (
+            'class="btn" href="/desk/sign-in"' in newcomer.get(stranger).text
+        )  # and not where participants begin
     assert "Can sign in" in page(admin, "/desk/people").text
 
 
