@@ -34,6 +34,11 @@ def narrow_text(typed: str) -> str:
     return _DASHES.sub("-", _INVISIBLE.sub("", unicodedata.normalize("NFKC", typed))).strip()
 
 
+def fold_code(typed: str) -> str:
+    """A code as it is looked up: neither capitals nor the width of its signs are a difference."""
+    return narrow_text(typed).lower()
+
+
 def trim_text(typed: str) -> str:
     """The text without blanks at its ends, exactly as the phone sees them."""
     return typed.strip(_BLANKS)

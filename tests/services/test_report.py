@@ -109,7 +109,6 @@ def test_timing_tables_say_days_minutes_blanks_and_weeks(installation: Installat
     assert line(blanks, item="q1").counts == {"asked": 6, "blank": 0}
 
 
-@pytest.mark.req("REP-01")
 @pytest.mark.req("REP-10")
 def test_weeks_tell_forms_with_a_call_from_those_without(installation: Installation, site: Site) -> None:
     """A contact counts for what was open and not yet sent, and once, however often staff called."""

@@ -3,12 +3,20 @@
 from dataclasses import dataclass
 from datetime import date
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.records.dispositions import DispositionKind
 from app.services.clinic.staff_sites import list_staff_sites
 from app.services.core.context import StaffContext
-from app.storage.queries.participants import find_deceased, find_enrolment_days, select_readable
+from app.storage.queries.participants import (
+    code_pattern,
+    find_deceased,
+    find_enrolment_days,
+    holds_code,
+    select_readable,
+    with_code,
+)
 from app.storage.tables.capture import Response
 from app.storage.tables.participants import Device, Participant
 from app.storage.tables.schedule import Slot
@@ -63,8 +71,7 @@ def _exit(row: Participant, died: bool) -> str:
 def find_participant(context: StaffContext, subject: str) -> str | None:
     """The public id of the participant of this code, for those who may see them."""
     with context.read() as session:
-        statement = select_readable(context.actor).where(col(Participant.subject) == subject)
-        row = session.exec(statement).first()
+        row = session.exec(with_code(select_readable(context.actor), subject)).first()
         return row.public_id if row else None
 
 
@@ -77,10 +84,12 @@ class CodeHit:
 
 
 def find_by_code(context: StaffContext, subject: str) -> tuple[CodeHit, ...]:
-    """Everybody of exactly this code whom the actor may see: at most one in each study."""
+    """Whom the actor may see of this code, as `with_code` compares it: one in each study."""
     with context.read() as session:
-        rows = session.exec(select_readable(context.actor).where(col(Participant.subject) == subject))
-        return tuple(CodeHit(row.study_id, row.public_id) for row in rows)
+        hits: dict[int, CodeHit] = {}
+        for row in session.exec(with_code(select_readable(context.actor), subject)):
+            hits.setdefault(row.study_id, CodeHit(row.study_id, row.public_id))
+        return tuple(hits.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,7 @@ def find_by_receipt(context: StaffContext, receipt: str) -> ReceiptHit | None:
 def _list_rows(session: Session, context: StaffContext, search: str, after: str) -> tuple[Participant, ...]:
     statement = select_readable(context.actor).where(col(Participant.subject) > after)
     if search.strip():
-        statement = statement.where(col(Participant.subject).contains(search.strip(), autoescape=True))
+        statement = statement.where(holds_code(sa.literal(code_pattern(search))))
     return tuple(session.exec(statement.order_by(col(Participant.subject)).limit(PAGE_SIZE + 1)))
 
 

@@ -16,6 +16,7 @@ from app.domain.records.access import Actor, Permission
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.domain.typed_text import fold_code, narrow_text
 from app.storage.database.plain_reads import PlainRead
 from app.storage.plain_rows import ContactRecord
 from app.storage.queries.slots import list_slots
@@ -31,6 +32,30 @@ def select_readable(
 ) -> SelectOfScalar[Participant]:
     """The participants whom this permission of a member of staff reaches."""
     return select(Participant).where(_is_reached(actor, permission))
+
+
+_CODE = sa.func.lower(col(Participant.subject))
+_ESCAPE = "/"
+
+
+def with_code(people: SelectOfScalar[Participant], typed: str) -> SelectOfScalar[Participant]:
+    """Those of the people who have the code that staff typed, whatever its capitals and width.
+
+    One of exactly this spelling comes first.
+    """
+    other_spelling = col(Participant.subject) != narrow_text(typed)
+    return people.where(fold_code(typed) == _CODE).order_by(other_spelling, col(Participant.id))
+
+
+def holds_code(pattern: sa.SQLColumnExpression[str]) -> sa.ColumnElement[bool]:
+    """Whether a participant's code holds what staff typed, of which `code_pattern` makes the pattern."""
+    return _CODE.like(pattern, escape=_ESCAPE)
+
+
+def code_pattern(typed: str) -> str:
+    """What `holds_code` compares with: the typed part of a code, each sign of it for itself."""
+    marked = "".join(f"{_ESCAPE}{sign}" if sign in f"{_ESCAPE}%_" else sign for sign in fold_code(typed))
+    return f"%{marked}%"
 
 
 def _is_reached(actor: Actor, permission: Permission) -> sa.ColumnElement[bool]:

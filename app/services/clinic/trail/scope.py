@@ -13,7 +13,7 @@ from app.domain.records.access import Actor, ActorKind, Permission, staff_actor
 from app.domain.refusal import Refused
 from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
-from app.storage.queries.participants import get_study, select_readable
+from app.storage.queries.participants import get_study, select_readable, with_code
 from app.storage.queries.trail.entry_rows import TrailSelection, list_study_staff
 from app.storage.tables.participants import Participant
 
@@ -154,8 +154,7 @@ def _find_participant(
     if not subject:
         return None
     readable = select_readable(context.actor, Permission.TRAIL_SEE)
-    found = readable.where(col(Participant.study_id) == study_id, col(Participant.subject) == subject)
-    row = session.exec(found).one_or_none()
+    row = session.exec(with_code(readable.where(col(Participant.study_id) == study_id), subject)).first()
     if row is None:
         raise Refused("no_such_participant", field="participant")
     return row

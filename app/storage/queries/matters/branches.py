@@ -15,6 +15,7 @@ from app.domain.capture.paper import PaperOutcome
 from app.domain.desk.matters import MatterKind
 from app.domain.plans.status import Status
 from app.domain.records.anchors import AnchorStanding
+from app.storage.queries.participants import holds_code
 from app.storage.queries.slots import awaits_answers, code_literal, paper_waits, status_expression
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Correction, CorrectionDecision, PaperEntry, Quarantine
@@ -74,8 +75,7 @@ def _part(kind: MatterKind, shape: MatterShape, **columns: sa.SQLColumnExpressio
     shared = [sa.cast(columns.get(name, sa.null()), type_).label(name) for name, type_ in _TYPES.items()]
     narrowed: list[sa.ColumnElement[bool]] = []
     if shape.filtered:
-        code = sa.func.lower(col(Participant.subject))
-        narrowed.append(code.like(sa.bindparam("subject", type_=sa.String), escape="/"))
+        narrowed.append(holds_code(sa.bindparam("subject", type_=sa.String)))
     if shape.single:
         narrowed.append(col(Participant.id) == sa.bindparam("participant", type_=sa.Integer))
     return sa.select(code_literal(kind).label("kind"), *shared).where(

@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 
 from app.domain.desk.matters import MatterCursor, MatterKind
 from app.storage.queries.matters.branches import MatterShape, list_branches
+from app.storage.queries.participants import code_pattern
 from app.storage.tables.capture import Settlement
 from app.storage.tables.packs import LicenceDecision
 from app.storage.tables.participants import Participant
@@ -34,13 +35,12 @@ class MatterSearch:
 
     def values(self) -> dict[str, Any]:
         """The parameters of this search."""
-        plain = self.subject.lower().replace("/", "//").replace("%", "/%").replace("_", "/_")
         return {
             "study": self.study_id,
             "sites": list(self.sites),
             "seeing": list(self.seeing),
             "now": self.at,
-            **({"subject": f"%{plain}%"} if self.shape.filtered else {}),
+            **({"subject": code_pattern(self.subject)} if self.shape.filtered else {}),
             **({"participant": self.participant_id} if self.shape.single else {}),
         }
 

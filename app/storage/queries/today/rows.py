@@ -14,6 +14,7 @@ from app.domain.plans.plan import Plan
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import RANKS, Reason, TodayCursor
 from app.storage.database.grouped_reads import DocumentRows, GroupedRead, cache_document_rows
+from app.storage.queries.participants import code_pattern, holds_code
 from app.storage.queries.slots import code_literal
 from app.storage.queries.today.alerts import count_alerts_of_leavers
 from app.storage.queries.today.branches import (
@@ -62,8 +63,7 @@ class TodaySearch:
     @cached_property
     def values(self) -> dict[str, Any]:
         """The parameters of this search."""
-        plain = self.subject.lower().replace("/", "//").replace("%", "/%").replace("_", "/_")
-        filters = {"subject": f"%{plain}%", "language": self.language}
+        filters = {"subject": code_pattern(self.subject), "language": self.language}
         return rule_moments((self.plan, *self.earlier), self.at) | {
             "study": self.study_id,
             "sites": list(self.sites),
@@ -96,7 +96,7 @@ _NAMED = (
     sa.select(col(Participant.id))
     .where(
         col(Participant.site_id).in_(SITES),
-        sa.func.lower(col(Participant.subject)).like(sa.bindparam("subject"), escape="/"),
+        holds_code(sa.bindparam("subject", type_=sa.String)),
         sa.or_(_LANGUAGE == "", col(Participant.language) == _LANGUAGE),
     )
     .cte("named")
