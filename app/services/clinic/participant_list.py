@@ -68,6 +68,13 @@ def _exit(row: Participant, died: bool) -> str:
     return row.exit_kind.value if row.exit_kind else ""
 
 
+def find_participant(context: StaffContext, subject: str) -> str | None:
+    """The public id of the participant of this code, for those who may see them."""
+    with context.read() as session:
+        row = session.exec(with_code(select_readable(context.actor), subject)).first()
+        return row.public_id if row else None
+
+
 @dataclass(frozen=True, slots=True)
 class CodeHit:
     """A participant of a code, in one of the actor's studies."""
