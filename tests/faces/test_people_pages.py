@@ -70,10 +70,13 @@ def test_a_person_is_invited_and_sets_up_their_sign_in(clinic: ClinicFixture, ad
     done = newcomer.post(path, data=typed)
     assert done.text.count('<li><b dir="ltr">') == 10
     assert (newcomer.post(path, data=typed).status_code, newcomer.get(path).status_code) == (410, 410)
-    for stranger in ("/desk/join/nothing", "/desk/nowhere", path):
-        assert (
-            'class="btn" href="/desk/sign-in"' in newcomer.get(stranger).text
-        )  # and not where participants begin
+    # Neither to where participants begin nor to the desk of whoever is signed in there.
+    for stranger, begins in (
+        ("/desk/join/nothing", "/desk/sign-in"),
+        ("/desk/nowhere", "/desk"),
+        (path, "/desk/sign-in"),
+    ):
+        assert f'class="btn" href="{begins}"' in newcomer.get(stranger).text
     assert "Can sign in" in page(admin, "/desk/people").text
 
 
