@@ -54,6 +54,7 @@ STAGED: Mapping[str, Sequence[str]] = {
         "tests/meta/test_glossary.py",
         "tests/meta/test_injection.py",
         "tests/meta/test_names.py",
+        "tests/meta/test_pure_domain.py",
         "tests/meta/test_requirements.py",
         "tests/meta/test_style.py",
         "tests/meta/test_wording.py",

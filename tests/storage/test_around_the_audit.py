@@ -44,10 +44,12 @@ from tests.storage.trial import Trial, a_participant
 
 PARTICIPANT, SLOT = table_of(Participant), table_of(Slot)
 UPDATE = sa.update(PARTICIPANT).values(language="en")
+COPY = sa.insert(PARTICIPANT).from_select(["public_id"], sa.select(PARTICIPANT.c.public_id))
 WORDS = "UPDATE participant SET language = 'en'"
 HIDDEN = UPDATE.returning(PARTICIPANT.c.activated_at).cte("hidden")
 HIDDEN_MOMENT = sa.select(sa.func.max(HIDDEN.c.activated_at)).scalar_subquery()
-HIDDEN_WORDS = sa.text(f"{WORDS} RETURNING activated_at").columns(sa.column("activated_at")).cte("words")
+_WORDS = sa.text(f"{WORDS} RETURNING activated_at").columns(sa.column("activated_at")).cte("words")
+HIDDEN_IN_WORDS = sa.select(_WORDS.c.activated_at).scalar_subquery()
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,9 +300,7 @@ FORGED = AuditEntry(
 ATTACKS: dict[str, Attack] = {
     "statement": lambda place: place.work.session.execute(UPDATE),
     "upsert": lambda place: place.work.session.execute(place.conflict()),
-    "insert from select": lambda place: place.connection.execute(
-        sa.insert(PARTICIPANT).from_select(["public_id"], sa.select(PARTICIPANT.c.public_id))
-    ),
+    "insert from select": lambda place: place.connection.execute(COPY),
     "bulk mappings": lambda place: place.work.session.bulk_update_mappings(
         sa.inspect(Participant), [{"id": place.trial.participant, "language": "en"}]
     ),
@@ -348,9 +348,7 @@ ATTACKS: dict[str, Attack] = {
         SLOT.c.participant_id.in_(sa.select(HIDDEN.c.activated_at)), None
     ),
     "bookkeeping with a change in its value": update_bookkeeping(SLOT.c.id == 1, HIDDEN_MOMENT),
-    "bookkeeping with a change in words": update_bookkeeping(
-        SLOT.c.id == 1, sa.select(HIDDEN_WORDS.c.activated_at).scalar_subquery()
-    ),
+    "bookkeeping with a change in words": update_bookkeeping(SLOT.c.id == 1, HIDDEN_IN_WORDS),
     "a value that changes": set_column(Slot, lambda place: place.trial.slot, "wake_at", HIDDEN_MOMENT),
     "a forged entry": add(FORGED),
     "a head that begins later": add(AuditChain(chain="x", seq=7, hash=GENESIS)),
@@ -373,14 +371,9 @@ ONLY = {
     },
     "postgresql": {
         "driver's copy": lambda place: place.driver.cursor().copy("COPY throttle FROM STDIN").__enter__(),
-        "a sequence": lambda place: place.connection.exec_driver_sql(
-            "SELECT setval('participant_id_seq', 99)"
-        ),
-        "a sequence of a driver": lambda place: place.driver.execute("SELECT nextval('participant_id_seq')"),
-        "a large object": lambda place: place.connection.exec_driver_sql("SELECT lo_create(0)"),
-        "a read that begins to write": told_to_write(
-            open_page_connection, lambda reading: reading.exec_driver_sql("BEGIN READ WRITE")
-        ),
+        "sequence": lambda place: place.connection.exec_driver_sql("SELECT setval('slot_id_seq', 99)"),
+        "large object": lambda place: place.driver.execute("SELECT lo_create(0)"),
+        "mode": told_to_write(open_page_connection, lambda page: page.exec_driver_sql("BEGIN READ WRITE")),
         "driver's stream": lambda place: next(place.driver.cursor().stream(f"{WORDS} RETURNING id")),
     },
 }
