@@ -1,7 +1,4 @@
-"""Ways around the audit trail that code outside storage could try: each is refused, and nothing is changed.
-
-An attack gets an open unit of work and the pieces of the trial; it imports what use cases may, and more.
-"""
+"""Ways around the audit trail that code outside storage could try: each is refused, and nothing is changed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
