@@ -34,7 +34,7 @@ from app.i18n.marking import N_
 from app.services.accounts.birth_dates import (
     check_birth_date,
 )
-from app.services.accounts.contacts import ContactChannel, check_contact_address
+from app.services.accounts.contacts import ContactChannel, check_contact_address, check_telephone
 from app.services.clinic.invitation_sheets import (
     InvitationSheet,
     enrol_with_invitation,
@@ -135,6 +135,7 @@ class EnrolmentForm(BaseModel):
     identity_check: Text = ""
     channel: Text = ""
     address: Text = ""
+    telephone: Text = ""
     birth_year: Box = ""
     birth_month: Box = ""
     birth_day: Box = ""
@@ -249,6 +250,7 @@ def _entry(values: dict[str, str]) -> EnrolmentEntry:
         address=values["address"] if channel else None,
         born_on=read_birth_date(values),
         accepts_missed=values["accepts_missed"],
+        telephone=values["telephone"],
     )
 
 
@@ -372,6 +374,7 @@ def _list_checks(desk: StaffRequest, values: dict[str, str]) -> tuple[Callable[[
         lambda: check_birth_date(read_birth_date(values), today) if _asks_birth(plan) else None,
         lambda: _check_channel(values["channel"]),
         lambda: _check_address(values["channel"], values["address"]),
+        lambda: check_telephone(values["telephone"]),
     )
 
 

@@ -44,6 +44,7 @@ class ReachView:
 
     channel: str
     address: str
+    telephone: str
     entered_by: str  # the kind of actor, "" where it is not known
     entered_on: date | None
     revealed: bool
@@ -137,8 +138,11 @@ def _build_reach(view: ParticipantOverview, revealed: ContactDetails | None, tod
     return ReachView(
         channel=contact.channel if contact else "",
         address=contact.address if contact else "",
+        telephone=contact.telephone if contact else "",
         entered_by=contact.entered_by if contact else "",
-        entered_on=local_day(contact.recorded_at, view.participant.zone) if contact else None,
+        entered_on=local_day(contact.recorded_at, view.participant.zone)
+        if contact and contact.address
+        else None,
         revealed=revealed is not None,
         paused_until=lasting_pause(view.participant.paused_until, today),
     )

@@ -45,6 +45,7 @@ class ContactRecord(NamedTuple):
     address_sealed: str
     recorded_at: datetime
     entered_by: str | None
+    telephone_sealed: str
 
 
 class SiteRecord(NamedTuple):

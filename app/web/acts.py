@@ -128,6 +128,7 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.ENROL): ActRule(f"{urls.PARTICIPANTS}?done=enrolled"),
     ("POST", urls.CONTACT): ActRule(f"{urls.PARTICIPANT}?done=looked"),
     ("POST", urls.NEW_CONTACT): ActRule(f"{urls.PARTICIPANT}?done=new_contact", _REMINDERS | _FACTS),
+    ("POST", urls.NEW_TELEPHONE): ActRule(f"{urls.PARTICIPANT}?done=telephone", _REMINDERS),
     ("POST", urls.REMOVED_CONTACT): ActRule(f"{urls.PARTICIPANT}?done=no_contact", _REMINDERS),
     ("POST", urls.STAFF_PAUSE): ActRule(f"{urls.PARTICIPANT}?done=paused", _REMINDERS),
     ("POST", urls.STAFF_PAUSE_END): ActRule(f"{urls.PARTICIPANT}?done=unpaused", _REMINDERS),

@@ -176,6 +176,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", urls.CONTACT): staff_access(Permission.CONTACT_SEE),
     ("GET", urls.REACHING): staff_access(Permission.REMINDER_SEND),
     ("POST", urls.NEW_CONTACT): staff_access(Permission.PARTICIPANT_ENROL),
+    ("POST", urls.NEW_TELEPHONE): staff_access(Permission.PARTICIPANT_ENROL),
     ("POST", urls.REMOVED_CONTACT): staff_access(Permission.PARTICIPANT_ENROL),
     ("POST", urls.STAFF_PAUSE): staff_access(Permission.REMINDER_SEND),
     ("POST", urls.STAFF_PAUSE_END): staff_access(Permission.REMINDER_SEND),

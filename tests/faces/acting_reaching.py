@@ -19,6 +19,11 @@ def _no_contact(sites: SiteFixture) -> Press:
     return press_as_staff(sites, urls.REMOVED_CONTACT, body=typed, other={"reason": "moved"})
 
 
+def _telephone(sites: SiteFixture) -> Press:
+    typed = {"telephone": "138 0013 8000", "reason": "asked to be called"}
+    return press_as_staff(sites, urls.NEW_TELEPHONE, body=typed, other=typed | {"reason": "moved"})
+
+
 def _pause(sites: SiteFixture) -> Press:
     typed = {"until": START.date().isoformat(), "reason": "is in hospital"}
     return press_as_staff(sites, urls.STAFF_PAUSE, body=typed, other=typed | {"reason": "is abroad"})
@@ -32,6 +37,7 @@ def _pause_end(sites: SiteFixture) -> Press:
 REACHING_PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.NEW_CONTACT): _new_contact,
     ("POST", urls.REMOVED_CONTACT): _no_contact,
+    ("POST", urls.NEW_TELEPHONE): _telephone,
     ("POST", urls.STAFF_PAUSE): _pause,
     ("POST", urls.STAFF_PAUSE_END): _pause_end,
 }

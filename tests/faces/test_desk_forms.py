@@ -55,6 +55,7 @@ WRONG: Mapping[str, Mapping[str, str]] = {
     },
     urls.NEW_CONTACT: {"channel": "pigeon", "address": "x", "reason": ""},
     urls.REMOVED_CONTACT: _WHY,
+    urls.NEW_TELEPHONE: {"telephone": "one-two", "reason": ""},
     urls.STAFF_PAUSE: {"until": DAY, "reason": ""},
     urls.PARTICIPANT_DEVICE: _WHY,
     urls.BIRTH_DATE: {"birth": DAY, "reason": ""},

@@ -8,7 +8,7 @@ KEPT = {
     "participant": "id public_id study_id site_id subject plan_version zone language arm enrolled_at "
     "consent_version consented_on reminders_wanted identity_check pin_hash birth_hash text_size remind_at "
     "reminders_paused_until activated_at exit_kind exit_at version",
-    "contact": "participant_id channel address_sealed recorded_at entered_by",
+    "contact": "participant_id channel address_sealed recorded_at entered_by telephone_sealed",
     "address_claim": "participant_id channel address_sealed code_hash issued_at expires_at closed_at",
     "device": "id participant_id token_hash label bound_at seen_at revoked_at locked_at "
     "handed_over_by handed_slot_id helper helper_on",

@@ -16,6 +16,7 @@ from app.domain.records.dispositions import DispositionKind
 from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.accounts.contacts import reveal_contact
 from app.services.clinic.participant_overview import get_participant_overview
+from app.services.clinic.today.contact_log import get_contact_context
 from app.services.clinic.today.work_list import TodayFilter, get_today
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
@@ -23,6 +24,7 @@ from app.services.core.plans import get_plan
 from app.services.reminders.reminder_delivery import MessageSender, claim_messages, deliver_message
 from app.services.reminders.staff_settings import (
     change_contact,
+    change_telephone,
     end_pause,
     get_participant_reach,
     pause_for_participant,
@@ -213,6 +215,37 @@ def test_a_removed_address_gets_nothing_more_and_is_stored_nowhere(
     with lone_installation.read() as session:
         assert session.get_one(Contact, who).address_sealed
     assert verify_trail(lone_installation) == []
+
+
+@pytest.mark.req("PRI-01", "AUD-01")
+def test_a_telephone_is_kept_beside_the_address_masked_and_apart_from_reminders(
+    installation: Installation, site: Site
+) -> None:
+    person = come_to_evening(installation, site)
+    context, who = desk(person)
+    remove_contact(context, who, "wants no letters")
+    assert refused(lambda: change_telephone(context, who, "", "none")) == "no_telephone"
+    assert refused(lambda: change_telephone(context, who, "one-two", "typed")) == "bad_phone"
+    assert refused(lambda: change_telephone(context, who, "13800138000", " ")) == "reason_needed"
+    change_telephone(context, who, "１３８ 0013 8000", "asked for calls")
+    assert refused(lambda: change_telephone(context, who, "138 0013 8000", "again")) == "same_telephone"
+    masked = ("", "", "138****8000")
+    for seen in (get_participant_reach(context, who).contact, get_participant_overview(context, who).contact):
+        assert seen is not None
+        assert (seen.channel, seen.address, seen.telephone) == masked
+    assert reveal_contact(context, who).telephone == "138 0013 8000"
+    assert not get_participant_reach(context, who).wanted
+    assert get_participant_reach(context, who).entered_on is None
+    assert get_contact_context(context, who).address == get_participant_reach(context, who).contact
+    assert not any(row.may_remind for row in get_today(context, TodayFilter()).rows)
+    change_contact(context, outbox(MailServer()), who, "email", NEW, "has an address")
+    remove_contact(context, who, "wants no letters")
+    assert reveal_contact(context, who).telephone == "138 0013 8000"
+    change_telephone(context, who, " ", "wants no calls")
+    assert refused(lambda: reveal_contact(context, who)) == "no_contact"
+    with installation.read() as session:
+        assert session.get_one(Contact, who).telephone_sealed == ""
+    _check_trail_hides(installation, "8000")
 
 
 @pytest.mark.req("PRI-03", "AUD-01")

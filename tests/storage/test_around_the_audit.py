@@ -1,4 +1,4 @@
-"""Ways around the audit trail that code outside storage could try: each is refused, and nothing is changed."""
+"""Ways around the audit trail that code outside storage could try: each is refused, nothing is changed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress

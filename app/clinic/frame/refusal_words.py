@@ -14,6 +14,7 @@ HIDDEN = N_("This page")
 """Stands for a field that nobody sees."""
 LABELS: Mapping[str, str] = {
     "address": N_("E-mail address"),
+    "telephone": N_("Telephone for calls"),
     "channel": N_("Remind by"),
     "code": N_("Code"),
     "consent": N_("Consent"),

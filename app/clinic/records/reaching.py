@@ -11,13 +11,15 @@ from starlette.responses import RedirectResponse, Response
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
+from app.domain.people.names import check_reason
 from app.domain.refusal import Refused, check_all
 from app.i18n.marking import N_
-from app.services.accounts.contacts import ContactChannel
+from app.services.accounts.contacts import ContactChannel, check_telephone
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.staff_settings import (
     LONGEST_STAFF_PAUSE_DAYS,
     change_contact,
+    change_telephone,
     check_new_contact,
     check_pause,
     end_pause,
@@ -26,12 +28,12 @@ from app.services.reminders.staff_settings import (
     remove_contact,
 )
 from app.web.form_fields import ActCode, ActWords
-from app.web.urls import NEW_CONTACT, REACHING, REMOVED_CONTACT, STAFF_PAUSE, STAFF_PAUSE_END
+from app.web.urls import NEW_CONTACT, NEW_TELEPHONE, REACHING, REMOVED_CONTACT, STAFF_PAUSE, STAFF_PAUSE_END
 
 
 @dataclass(frozen=True, slots=True)
 class ReachingPage:
-    """The contact and the pause, with the forms `contact`, `removal` and `pause`."""
+    """The contact and the pause, with the forms `contact`, `removal`, `telephone` and `pause`."""
 
     template: ClassVar[str] = "clinic/reaching.html"
     subject: str
@@ -39,6 +41,7 @@ class ReachingPage:
     url: str
     channel: str
     address: str
+    telephone: str
     entered_by: str  # the kind of actor, "" where it is not known
     entered_on: date | None
     wanted: bool
@@ -57,6 +60,7 @@ CONTACT_LABELS = {
     "address": N_("E-mail address"),
     "reason": N_("Why it changes"),
 }
+TELEPHONE_LABELS = {"telephone": N_("Telephone for calls"), "reason": N_("Why it changes")}
 REMOVAL_LABELS = {"reason": N_("Why they are removed")}
 PAUSE_LABELS = {"until": N_("Pause reminders until the end of"), "reason": N_("Why they are paused")}
 
@@ -89,6 +93,19 @@ def remove_participant_contact(desk: PermittedRequest, reason: ActWords = "") ->
     except Refused as refused:
         page = replace(_page(desk), typed={"reason": reason})
         return _refuse(desk, "removal", page, refused, REMOVAL_LABELS)
+    return desk.finish()
+
+
+@router.post(NEW_TELEPHONE)
+def change_participant_telephone(
+    desk: PermittedRequest, telephone: ActWords = "", reason: ActWords = ""
+) -> Response:
+    try:
+        check_all(desk.act.check_texts, lambda: check_telephone(telephone), lambda: check_reason(reason))
+        change_telephone(desk.context, desk.participant.participant_id, telephone, reason)
+    except Refused as refused:
+        page = replace(_page(desk), typed={"telephone": telephone, "reason": reason})
+        return _refuse(desk, "telephone", page, refused, TELEPHONE_LABELS)
     return desk.finish()
 
 
@@ -143,6 +160,7 @@ def _page(desk: ParticipantStaffRequest) -> ReachingPage:
         url=REACHING.format(participant=participant.public_id),
         channel=reach.contact.channel if reach.contact else "",
         address=reach.contact.address if reach.contact else "",
+        telephone=reach.contact.telephone if reach.contact else "",
         entered_by=reach.contact.entered_by if reach.contact else "",
         entered_on=reach.entered_on,
         wanted=reach.wanted,

@@ -41,6 +41,7 @@ class ContactFormPage:
     outcomes: tuple[str, ...]
     channel: str
     address: str
+    telephone: str
     reveal_url: str
     called_at: datetime | None
     zone: str
@@ -159,6 +160,7 @@ def _new_page(desk: ParticipantStaffRequest, back: str) -> ContactFormPage:
         outcomes=tuple(ContactOutcome),
         channel=about.address.channel if about.address else "",
         address=about.address.address if about.address else "",
+        telephone=about.address.telephone if about.address else "",
         reveal_url=CONTACT.format(participant=public_id),
         called_at=about.called_at,
         zone=about.zone,

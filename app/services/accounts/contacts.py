@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
+from app.domain.people.names import check_optional_phone
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.domain.typed_text import narrow_text
@@ -32,15 +33,17 @@ LONGEST_ADDRESS = 200
 
 @dataclass(frozen=True, slots=True)
 class ContactDetails:
-    """How a participant is reached: the channel and the address, masked or whole.
+    """How a participant is reached: the channel and the address, and their telephone, masked or whole.
 
-    `entered_by` is the kind of actor who entered it on `recorded_at`, "" where that is not known.
+    Each is "" where there is none. `entered_by` is the kind of actor who entered the address on
+    `recorded_at`, "" where that is not known.
     """
 
     channel: str
     address: str
     recorded_at: datetime
     entered_by: str = ""
+    telephone: str = ""
 
 
 def check_contact_address(address: str | None) -> str:
@@ -51,6 +54,11 @@ def check_contact_address(address: str | None) -> str:
     if len(kept) > LONGEST_ADDRESS or _EMAIL.fullmatch(kept) is None:
         raise Refused("bad_address", field="address", allowed="name@example.org")
     return kept
+
+
+def check_telephone(typed: str) -> str:
+    """A number as it is kept, "" for none. Raises Refused("bad_phone")."""
+    return check_optional_phone(typed, "telephone") or ""
 
 
 def store_contact(
@@ -74,29 +82,51 @@ def store_contact(
     contact.recorded_at, contact.entered_by = work.at, entered_by
 
 
+def store_telephone(installation: Installation, work: UnitOfWork, participant_id: int, number: str) -> None:
+    """Store the number at which staff call a participant, encrypted; "" for none."""
+    sealed = installation.secret_box.encrypt(number) if number else ""
+    contact = work.session.get(Contact, participant_id)
+    if contact is None:
+        contact = Contact(participant_id=participant_id, channel="", address_sealed="", recorded_at=work.at)
+        work.session.add(contact)
+    contact.telephone_sealed = sealed
+
+
 def find_contact(session: Session, participant_id: int) -> Contact | None:
-    """Where a participant is reached; None for whom no address is stored, or it was removed."""
+    """Where a participant is reminded; None for whom no address is stored, or it was removed."""
     contact = session.get(Contact, participant_id)
     return contact if contact is not None and contact.address_sealed else None
+
+
+def find_contact_details(session: Session, participant_id: int) -> Contact | None:
+    """Where a participant is reminded or called; None for whom neither is stored."""
+    contact = session.get(Contact, participant_id)
+    reached = contact is not None and (contact.address_sealed or contact.telephone_sealed)
+    return contact if reached else None
 
 
 def get_masked_contact(
     installation: Installation, session: Session, participant_id: int
 ) -> ContactDetails | None:
-    """The contact with most of its address hidden; None where none is stored."""
-    contact = find_contact(session, participant_id)
+    """The contact with most of each part hidden; None where none is stored."""
+    contact = find_contact_details(session, participant_id)
     return None if contact is None else mask_contact(installation, contact)
 
 
 def mask_contact(installation: Installation, contact: Contact | ContactRecord) -> ContactDetails:
-    """A stored contact with most of its address hidden."""
-    return replace(whole := read_contact(installation, contact), address=mask_address(whole.address))
+    """A stored contact with most of each part hidden."""
+    whole = read_contact(installation, contact)
+    return replace(whole, address=mask_address(whole.address), telephone=mask_address(whole.telephone))
 
 
 def read_contact(installation: Installation, contact: Contact | ContactRecord) -> ContactDetails:
-    """A stored contact with its whole address."""
-    address = installation.secret_box.decrypt(contact.address_sealed)
-    return ContactDetails(contact.channel, address, contact.recorded_at, contact.entered_by or "")
+    """A stored contact in full."""
+    address, telephone = (
+        installation.secret_box.decrypt(sealed) if sealed else ""
+        for sealed in (contact.address_sealed, contact.telephone_sealed)
+    )
+    channel, entered_by = (contact.channel, contact.entered_by or "") if address else ("", "")
+    return ContactDetails(channel, address, contact.recorded_at, entered_by, telephone)
 
 
 def check_reachable(participant: Participant) -> None:
@@ -108,7 +138,9 @@ def check_reachable(participant: Participant) -> None:
 
 
 def mask_address(address: str) -> str:
-    """Enough of an address to recognise it: `138****1234`, `l***@example.org`."""
+    """Enough of an address or telephone to recognise it: `138****1234`, `l***@example.org`; "" for none."""
+    if not address:
+        return ""
     name, at_sign, domain = address.partition("@")
     if at_sign:
         return f"{name[:1]}***@{domain}"
@@ -116,12 +148,12 @@ def mask_address(address: str) -> str:
 
 
 def reveal_contact(context: StaffContext, participant_id: int) -> ContactDetails:
-    """The whole address, which pages show masked; an entry in the participant's trail says who looked.
+    """Address and telephone in full, which pages show masked; the participant's trail says who looked.
 
     Raises Refused("no_contact").
     """
     with context.unit_of_work() as work:
-        contact = find_contact(work.session, participant_id)
+        contact = find_contact_details(work.session, participant_id)
         if contact is None:
             raise Refused("no_contact")
         work.record(AuditEvent.CONTACT_REVEALED, participant_chain(participant_id))

@@ -13,9 +13,13 @@ from app.services.accounts.contacts import (
     ContactDetails,
     check_contact_address,
     check_reachable,
+    check_telephone,
     find_contact,
+    find_contact_details,
     mask_contact,
+    read_contact,
     store_contact,
+    store_telephone,
 )
 from app.services.core.acts import check_act
 from app.services.core.context import StaffContext
@@ -37,7 +41,7 @@ LONGEST_STAFF_PAUSE_DAYS = 28
 
 @dataclass(frozen=True, slots=True)
 class ParticipantReach:
-    """How a participant is reached: the masked contact and its day, their wish, the last day of a pause."""
+    """How a participant is reached: the masked contact, the day of its address, their wish, a pause's end."""
 
     subject: str
     today: date
@@ -51,13 +55,15 @@ def get_participant_reach(context: StaffContext, participant_id: int) -> Partici
     """How this participant is reached now."""
     with context.read() as session:
         participant = session.get_one(Participant, participant_id)
-        contact = find_contact(session, participant_id)
+        contact = find_contact_details(session, participant_id)
         today = local_day(context.at, participant.zone)
         return ParticipantReach(
             subject=participant.subject,
             today=today,
             contact=mask_contact(context.installation, contact) if contact else None,
-            entered_on=local_day(contact.recorded_at, participant.zone) if contact else None,
+            entered_on=local_day(contact.recorded_at, participant.zone)
+            if contact and contact.address_sealed
+            else None,
             wanted=wants_reminders(participant),
             paused_until=lasting_pause(participant.reminders_paused_until, today),
         )
@@ -108,6 +114,24 @@ def remove_contact(context: StaffContext, participant_id: int, reason: str) -> N
         participant.reminders_wanted = False
         _wake(context, work, participant)
         work.record(AuditEvent.CONTACT_REMOVED, participant_chain(participant_id), reason=why)
+
+
+def change_telephone(context: StaffContext, participant_id: int, typed: str, reason: str) -> None:
+    """Change the number at which staff call a participant; nothing typed removes it.
+
+    Whoever has left the study may still be called about it. Raises Refused: "bad_phone", "reason_needed",
+    "same_telephone", "no_telephone" where there is none to remove.
+    """
+    number, why = check_telephone(typed), check_reason(reason)
+    with context.unit_of_work() as work:
+        lock_participant(work, participant_id)
+        contact = find_contact_details(work.session, participant_id)
+        before = read_contact(context.installation, contact).telephone if contact else ""
+        if number == before:
+            raise Refused("same_telephone" if number else "no_telephone", field="telephone")
+        store_telephone(context.installation, work, participant_id, number)
+        event = AuditEvent.CONTACT_CHANGED if number else AuditEvent.CONTACT_REMOVED
+        work.record(event, participant_chain(participant_id), reason=why)
 
 
 def pause_for_participant(

@@ -14,7 +14,13 @@ from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused, check_all
 from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
 from app.services.accounts.birth_dates import birth_date_hash, check_birth_date
-from app.services.accounts.contacts import ContactChannel, check_contact_address, store_contact
+from app.services.accounts.contacts import (
+    ContactChannel,
+    check_contact_address,
+    check_telephone,
+    store_contact,
+    store_telephone,
+)
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id, new_short_code, new_token, token_digest
 from app.services.core.plans import get_plan, get_plan_of
@@ -46,7 +52,7 @@ class IdentityCheck(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentEntry:
-    """What is recorded at enrolment. `address` is optional and kept apart, encrypted.
+    """What is recorded at enrolment. `address` and `telephone` are optional and kept apart, encrypted.
 
     `born_on` is needed where it is the plan's second check, and is nowhere else looked at (PRI-02).
     `accepts_missed` is the fingerprint of what a past day does, from the refusal that named the forms which
@@ -63,6 +69,7 @@ class EnrolmentEntry:
     address: str | None = None
     born_on: date | None = None
     accepts_missed: str = ""
+    telephone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
     and can be invited from then on.
 
     Raises Refused: "bad_subject", "subject_of_other_site", "subject_exists", "no_language",
-    "date_in_future", "consent_needed", "address_needed", "bad_address", "birth_date_needed",
+    "date_in_future", "consent_needed", "address_needed", "bad_address", "bad_phone", "birth_date_needed",
     "bad_birth_date", "site_closed", "would_be_missed" naming the forms of a past day and the fingerprint by
     which an entry `accepts_missed`, or as `packs.check_packs`: nobody is enrolled before the words are there.
     """
@@ -105,6 +112,8 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
         )
         if entry.channel is not None and entry.address is not None:
             store_contact(context.installation, work, participant.id, entry.channel, entry.address)
+        if number := check_telephone(entry.telephone):
+            store_telephone(context.installation, work, participant.id, number)
         change = "updated" if registered else "created"
         version = raise_version(participant)
         draft = participant_event(participant, version, site, context.actor, change)
@@ -229,6 +238,7 @@ def _check(plan: Plan, site: Site, entry: EnrolmentEntry, at: datetime) -> None:
         lambda: check_birth_date(entry.born_on, today) if asks_birth else None,
         lambda: check_consent_version(entry.consent_version),
         lambda: check_contact_address(entry.address) if entry.channel is not None else None,
+        lambda: check_telephone(entry.telephone),
     )
     if entry.consented_on > entry.enrolled_on:
         raise Refused("consent_needed", field="consent")

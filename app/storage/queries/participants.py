@@ -159,11 +159,13 @@ _CARD = PlainRead(
 
 
 def get_card(connection: Connection, participant_id: int) -> tuple[ParticipantCard, ContactRecord | None]:
-    """The participant of this key, and where they are reached; None where no address is stored."""
+    """The participant of this key, and where they are reached; None where nothing is stored."""
     (row,) = _CARD.fetch(connection, {"participant": participant_id})
     size = len(ParticipantCard._fields)
     contact = ContactRecord(*row[size:])
-    return ParticipantCard(*row[:size]), contact if contact.address_sealed else None
+    return ParticipantCard(
+        *row[:size]
+    ), contact if contact.address_sealed or contact.telephone_sealed else None
 
 
 # Built once, as of every statement that most requests execute: to build one costs as much as to execute it.

@@ -55,10 +55,11 @@ class Participant(SQLModel, table=True):
 
 
 class Contact(SQLModel, table=True):
-    """Where reminders go: encrypted, apart from study data, optional (PRI-01).
+    """Where a participant is reached: encrypted, apart from study data, optional (PRI-01).
 
-    `entered_by` is the kind of actor who entered it, staff or the participant; of old ones it is not known.
-    An address that was removed is "" from then on.
+    Reminders go to the address, staff call the telephone; either is "" where there is none. `entered_by` is
+    the kind of actor who entered the address on `recorded_at`, staff or the participant; of old ones it is
+    not known.
     """
 
     participant_id: int = Field(foreign_key="participant.id", primary_key=True)
@@ -66,6 +67,7 @@ class Contact(SQLModel, table=True):
     address_sealed: str = Field(max_length=600)
     recorded_at: datetime
     entered_by: str | None = Field(default=None, max_length=20)
+    telephone_sealed: str = Field(default="", max_length=600, sa_column_kwargs={"server_default": ""})
 
 
 class AddressClaim(SQLModel, table=True):

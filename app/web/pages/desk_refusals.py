@@ -120,6 +120,8 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     "no_contact": conflict(N_("There is no address for this person.")),
     "scopes_needed": invalid(N_("Please choose at least one thing that the client may do.")),
     "client_ended": conflict(N_("This client was already revoked.")),
+    "same_telephone": conflict(N_("This telephone number is already on file.")),
+    "no_telephone": conflict(N_("There is no telephone number for this person.")),
     "same_contact": conflict(N_("This address is already on file.")),
     "address_not_reached": conflict(
         N_("The test message to this address could not be sent. Nothing was changed. Please check it.")
