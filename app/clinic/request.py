@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from app.clinic.frame.addresses import LISTS, read_place, return_to
 from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.navigation import find_current, find_page_address, list_menu
 from app.clinic.frame.permission_words import name_permission
@@ -69,6 +70,7 @@ class DeskFrame(PageFrame):
     """The frame of a desk page: who is signed in, in which study, and what they may open there.
 
     `studies` are all of theirs; `here_url` leads to this page again; `searches`: they look codes up.
+    `place` is the list from which the request comes, as `read_place` has it.
     """
 
     layout: ClassVar[str] = "clinic/desk.html"
@@ -79,6 +81,7 @@ class DeskFrame(PageFrame):
     here_url: str = ""
     searches: bool = False
     search: str = ""
+    place: str = ""
 
     @property
     def desk_js_href(self) -> str:
@@ -92,6 +95,10 @@ class DeskFrame(PageFrame):
     def within(self, url: str) -> str:
         """The address with the chosen study in it."""
         return address_within(url, self.study_code) if self.study_code else url
+
+    def back_to(self, url: str) -> str:
+        """The address of a list with all that was chosen there where an act began, and the study in it."""
+        return self.within(return_to(self.place, url))
 
 
 _SHARED = tuple(field.name for field in fields(PageFrame))
@@ -246,7 +253,7 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
     except Refused as refused:
         raise _to_sign_in(request, fields) from refused
     staff, participant = admission.staff, admission.participant
-    frame = _frame(request, installation, admission, at)
+    frame = replace(_frame(request, installation, admission, at), place=read_place(request, fields))
     request.state.frame = frame
     known = participant or admission.only_seen
     if public_id is not None and known is None:
@@ -261,8 +268,8 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
         _require_reach(request, access.permission, frame, actor, known)
     about = participant.participant_id if participant else None
     act = read_act(request, installation, staff.actor.id, fields, about, SIGNING)
-    if act is not None and participant is None:
-        act = replace(act, result=frame.within(act.result))
+    if act is not None and (participant is None or act.result.partition("?")[0] in LISTS):
+        act = replace(act, result=frame.back_to(act.result))
     context = StaffContext(installation, actor.on_route(access.permission), at, act=act)
     shared = (request, context, staff, frame, study, frame.studies, bool(named))
     return ParticipantStaffRequest(*shared, participant) if participant else StaffRequest(*shared)

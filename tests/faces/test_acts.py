@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import cast
+from urllib.parse import urlencode
 
 import pytest
 from fastapi import FastAPI
 from httpx2 import Response
 
+from app.clinic.frame.addresses import LISTS, PLACE
 from app.domain.records.acts import EPOCHS_KEPT
 from app.domain.records.audit import AuditEvent
 from app.jobs.ticker import process_slots
@@ -165,7 +167,9 @@ def refused(press: Press, key: str, body: dict[str, str] | None = None) -> str:
 
 @each_of(ROWS)
 def test_an_act_happens_once(hospitals: SiteFixture, row: Row) -> None:
-    press = PRESSES[row](hospitals)
+    press, place = PRESSES[row](hospitals), place_of(row)
+    if place:
+        press.body, press.other = (typed | {PLACE: f"{place}&x=1"} for typed in (press.body, press.other))
     key, before = press.key(), all_rows(hospitals.installation)
     for wrong in ("", "f" * 16 + press.key()[16:]):  # none, and that of another person's page
         refused(press, wrong)
@@ -182,9 +186,21 @@ def test_an_act_happens_once(hospitals: SiteFixture, row: Row) -> None:
     assert all_rows(hospitals.installation) == done
 
 
+def place_of(row: Row) -> str:
+    """A place in the list to which this act leads back, with something for each choice of that list."""
+    path = ACTS[row].result.partition("?")[0]
+    if path not in LISTS or row[1] == urls.STAFF_LANGUAGE:  # which leads back to any page
+        return ""
+    return f"{path}?{urlencode({name: '7' for name in LISTS[path]})}"
+
+
 def check_result(row: Row, first: Response, again: Response) -> None:
-    """The second press leads where the first one led."""
+    """The second press leads where the first one led; one on a list back to what was shown of it."""
     assert again.status_code == 303
+    if place := place_of(row):
+        assert first.headers["location"] == f"{place}&{ACTS[row].result.partition('?')[2]}"
+        assert again.headers["location"] == first.headers["location"]
+        return
     assert again.headers["location"].partition("?")[2] == (
         ACTS[row].result.partition("?")[2] + ("&q=0571-077" if row[1] == urls.ENROL else "")
     )

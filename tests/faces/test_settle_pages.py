@@ -25,6 +25,7 @@ from app.web import urls
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
 from tests.heard import heard, verbs
+from tests.markup import parsed
 from tests.services.edc_session import caller_of, request_about
 from tests.services.paper_forms import enter, paper
 from tests.services.people import START, colleague, days, qlq
@@ -70,6 +71,13 @@ def test_a_data_manager_lands_on_what_is_open_and_settles_it_once(
     assert "≠ 7 Mar 2026 · EDC" in listed.text
     shown = page(manager, differing)
     assert "the site records the right one" in shown.text
+    place = f"{urls.SETTLE}?kind=dates_differ&q=0571"
+    for url in (differing, f"{urls.LICENCE}?licence=x"):
+        shown = parsed(manager.get(url, headers={"referer": f"https://testserver{place}"}).text)
+        assert place in {each["href"] for each in shown.all("a") if each.text in ("Cancel", "All open items")}
+        assert [each["value"] for each in shown.all("input", name="list")] == (
+            [place] if url == differing else []
+        )
     form = hidden_of(manager.get(differing))
     for typed, words in (
         ({}, "Please choose one of the decisions."),

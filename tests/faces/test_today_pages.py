@@ -156,7 +156,24 @@ def test_a_row_rests_and_is_brought_back(clinic: ClinicFixture, nurse: TestClien
     assert "on holiday" in row
     assert nurse.post(f"{clinic.url}/snooze/end").headers["location"] == "/desk?done=resumed"
     assert len(rows(nurse)) == 1
+    for place in ("/desk?reason=&q=0571&view=snoozed&after=1_2_3", "/desk?reason="):
+        from_there = {"referer": f"https://testserver{place}&done=resumed&study=x&site={'x' * 41}"}
+        for url in ("contacts", "snooze"):
+            form = parsed(nurse.get(f"{clinic.url}/{url}", headers=from_there).text)
+            assert place in {each["value"] for each in form.all("input", name="list")}
+            assert place in {each["href"] for each in form.all("a") if each.text == "Cancel"}
+        bulk = page(nurse, place).all("input", name="list")
+        assert [(each["form"], each["value"]) for each in bulk] == [("bulk", place)]
+        refused = parsed(nurse.post("/desk/reminders", data={"list": place}).text)
+        assert refused.one("input", id="q")["value"] == ("0571" if "q=" in place else "")
+        (current,) = (each.text for each in refused.all("a", **{"aria-current": "true"}))
+        assert current.split()[0] == ("Snoozed" if "view=" in place else "All")
+        done = nurse.post(f"{clinic.url}/snooze/end", data={"list": place})
+        assert done.headers["location"] == place
     assert nurse.post(f"{clinic.url}/snooze/end").headers["location"] == "/desk"
+    for strange in ("//[", "/desk/trail?q=x", "https://elsewhere.org/?q=x", f"/desk?q={'语' * 40}"):
+        done = nurse.post(f"{clinic.url}/snooze/end", data={"list": strange})
+        assert done.headers["location"] == "/desk"
     nurse.post(f"{clinic.url}/snooze", data=typed)
     person = clinic.person
     withdraw_call(ParticipantContext(person.installation, person.participant(START), START))

@@ -95,7 +95,7 @@ def _page(
     found = get_alert(desk.context, desk.participant.participant_id, alert)
     return AlertPage(
         alert=build_alert_row(desk.installation, found, desk.frame.code),
-        list_url=desk.frame.within(ALERTS),
+        list_url=desk.frame.back_to(ALERTS),
         call_url=CONTACT_LOG.format(participant=found.participant),
         kinds=tuple(AlertActionKind),
         done=done,

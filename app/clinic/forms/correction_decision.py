@@ -178,7 +178,7 @@ def _build(desk: ParticipantStaffRequest, details: CorrectionDetails) -> Correct
         day=summary.for_day,
         person_url=person,
         form_url=f"{person}/forms/{summary.slot}",
-        list_url=desk.frame.within(CORRECTIONS),
+        list_url=desk.frame.back_to(CORRECTIONS),
         action_url=url_of_correction(summary),
         lang=spoken.tag if spoken else definition.text.lang,
         zone=summary.zone,

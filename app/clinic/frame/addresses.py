@@ -3,7 +3,11 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.requests import Request
+
+from app.web.urls import ALERTS, CORRECTIONS, DESK, REQUESTS, SETTLE
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -14,6 +18,60 @@ def build_address(path: str, choices: Mapping[str, str]) -> str:
     """The address with those choices that say something."""
     chosen = urlencode({name: value for name, value in choices.items() if value})
     return f"{path}?{chosen}" if chosen else path
+
+
+PLACE = "list"
+"""The field in which a form says at which place of a list its act began."""
+LISTS: Mapping[str, Mapping[str, int]] = {
+    DESK: {"site": 40, "reason": 40, "language": 10, "q": 40, "view": 10, "after": 80},
+    SETTLE: {"kind": 40, "site": 40, "q": 40, "after": 200},
+    REQUESTS: {"site": 40, "after": 80},
+    ALERTS: {"closed": 1, "site": 40, "after": 80},
+    CORRECTIONS: {"decided": 1, "site": 40, "after": 80},
+}
+"""The lists from which acts begin: what each shows by its address, with the characters of it at most."""
+_LONGEST_ADDRESS, _LONGEST_PLACE = 2000, 300
+
+
+def read_place(request: Request, fields: Mapping[str, str]) -> str:
+    """The list from which this request comes, with its filters, tab and cursor; "" for none or a whole one.
+
+    A form names it; a list is its own; and of a page to which a list leads the browser says it.
+    """
+    if PLACE in fields:
+        return _narrow_place(fields[PLACE])
+    if request.url.path in LISTS:
+        return _narrow_place(f"{request.url.path}?{request.url.query}")
+    return _narrow_place(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
+
+
+def _narrow_place(address: str) -> str:
+    """The address without all that its list does not know."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
+    most = LISTS.get(parts.path, {})
+    typed = parse_qsl(parts.query[:_LONGEST_ADDRESS], keep_blank_values=True)
+    chosen = {name: value for name, value in typed if name in most and len(value) <= most[name]}
+    place = f"{parts.path}?{urlencode(chosen)}" if chosen else ""
+    return place if len(place) <= _LONGEST_PLACE else ""
+
+
+def return_to(place: str, address: str) -> str:
+    """The address of a list, or of news about it, with what was shown of it at this place."""
+    path, _mark, news = address.partition("?")
+    if path != urlsplit(place).path:
+        return address
+    return f"{place}&{news}" if news else place
+
+
+def parse_place(place: str, path: str) -> Mapping[str, str]:
+    """What a place says of this list, each parameter of it; nothing where it is of another one."""
+    parts = urlsplit(place)
+    if parts.path != path:
+        return {}
+    return dict.fromkeys(LISTS[path], "") | dict(parse_qsl(parts.query, keep_blank_values=True))
 
 
 def format_cursor_moment(at: datetime) -> str:

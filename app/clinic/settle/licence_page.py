@@ -60,7 +60,7 @@ def _page(desk: StaffRequest, licence: str) -> LicencePage:
     return LicencePage(
         licence=licence,
         line=build_line(desk, desk.plan, matter) if matter else None,
-        list_url=desk.frame.within(SETTLE),
+        list_url=desk.frame.back_to(SETTLE),
         action_url=desk.frame.within(LICENCE),
         decisions=tuple(each.value for each in DECISIONS[MatterKind.licence]) if matter else (),
     )

@@ -106,7 +106,6 @@ def take_decision(
     shown: ActCode = "",
 ) -> Response:
     name = _read_name(matter)
-    desk = desk.acting(result=desk.frame.within(f"{SETTLE}?done=settled"))
     entry = SettlementEntry(decision, reason, shown)
     try:
         check_all(desk.act.check_texts, lambda: check_settlement(name.kind, entry))
@@ -137,7 +136,7 @@ def _page(desk: ParticipantStaffRequest, name: MatterName) -> MatterPage:
     return MatterPage(
         subject=details.subject,
         person_url=person,
-        list_url=desk.frame.within(SETTLE),
+        list_url=desk.frame.back_to(SETTLE),
         action_url=MATTER.format(participant=desk.participant.public_id, matter=name),
         line=line,
         kind=name.kind.value,

@@ -22,7 +22,7 @@ from app.services.clinic.today.contact_log import (
     log_contact,
 )
 from app.web.form_fields import ActCode, ActWords, RowNumber
-from app.web.urls import CONTACT, CONTACT_ENTRY, CONTACT_LOG, DESK
+from app.web.urls import CONTACT, CONTACT_ENTRY, CONTACT_LOG
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +138,11 @@ def add_contact_correction(
 
 def _towards(desk: ParticipantStaffRequest, back: str) -> ParticipantStaffRequest:
     """The act with the address at which it began: the participant's page, or the list."""
-    person = url_of_participant(desk.participant.public_id)
-    result = f"{person}?done=contact" if back == FROM_PARTICIPANT else f"{DESK}?done=contact"
-    return desk.acting(result=desk.frame.within(result))
+    if back != FROM_PARTICIPANT:
+        return desk
+    return desk.acting(
+        result=desk.frame.within(f"{url_of_participant(desk.participant.public_id)}?done=contact")
+    )
 
 
 def _show_refused(desk: ParticipantStaffRequest, page: ContactFormPage, refused: Refused) -> Response:

@@ -26,7 +26,7 @@ def remind_chosen(desk: SignedInRequest, fields: PostedFields) -> Response:
         if name.startswith(CHOSEN)
     }
     if not participant and len(chosen) > 1:
-        desk = desk.acting(result=desk.frame.within(f"{DESK}?done=reminded_all"))
+        desk = desk.acting(result=desk.frame.back_to(f"{DESK}?done=reminded_all"))
     try:
         sent = remind_participants(desk.context, {participant: form} if participant else chosen)
     except Refused as refused:

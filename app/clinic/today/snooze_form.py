@@ -68,7 +68,6 @@ def snooze_row(
 ) -> Response:
     """Let the row rest for the reasons that the page showed."""
     page = replace(_page(desk), reason=reason, until=until)
-    acting = desk.acting(result=desk.frame.within(f"{DESK}?done=snoozed"))
     try:
         check_all(
             desk.act.check_texts,
@@ -76,24 +75,23 @@ def snooze_row(
             lambda: check_snooze(reason, until.on, page.first_day - timedelta(days=1)),
         )
         shown = split_reasons(reasons)
-        snooze_participant(acting.context, desk.participant.participant_id, shown, reason, until.on)
+        snooze_participant(desk.context, desk.participant.participant_id, shown, reason, until.on)
     except Refused as refused:
         faults = list_faults(desk, refused, LABELS, prefix=f"{page.key}-")
         return desk.show(replace(page, faults=faults), refused)
-    return acting.finish()
+    return desk.finish()
 
 
 @router.post(RESUME)
 def resume_row(desk: PermittedRequest) -> Response:
     """Bring the row back; one that is back already is on the list, which is where this leads."""
-    acting = desk.acting(result=desk.frame.within(f"{DESK}?done=resumed"))
     try:
-        resume_participant(acting.context, desk.participant.participant_id)
+        resume_participant(desk.context, desk.participant.participant_id)
     except Refused as refused:
         if refused.code != "not_snoozed":
             raise
-        return RedirectResponse(desk.frame.within(DESK), 303)
-    return acting.finish()
+        return RedirectResponse(desk.frame.back_to(DESK), 303)
+    return desk.finish()
 
 
 def _page(desk: ParticipantStaffRequest) -> SnoozePage:

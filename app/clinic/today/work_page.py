@@ -9,6 +9,7 @@ from typing import ClassVar
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.clinic.frame.addresses import parse_place
 from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.form_faults import words_by_label
 from app.clinic.frame.navigation import list_menu
@@ -192,12 +193,21 @@ def _show_call_sheet(desk: StaffRequest) -> Response:
 
 
 def build_today_page(
-    desk: StaffRequest, criteria: TodayFilter | None = None, fragment: bool = False, notice: str = ""
+    desk: StaffRequest,
+    criteria: TodayFilter | None = None,
+    fragment: bool = False,
+    notice: str = "",
+    *,
+    remembers: bool = True,
 ) -> TodayPage:
-    """The list as it is now, by these filters; without any, by those of the last time."""
+    """The list as it is now, by these filters; without any, by those of the last time.
+
+    `remembers`: they are those of the next time.
+    """
     # What is remembered is no part of an act that the request may ask for.
     looking = replace(desk.context, act=None)
-    within, today = desk.frame.within, get_today(looking, criteria, desk.staff.staff_id)
+    viewer = desk.staff.staff_id if remembers else None
+    within, today = desk.frame.within, get_today(looking, criteria, viewer)
     query = query_of(today.criteria)
     next_page = f"{query.url()}&after={format_cursor(today.next)}" if today.next else ""
     rows = _lines(desk, today.rows)
@@ -234,7 +244,9 @@ def show_unsent(
     desk: StaffRequest, refused: Refused, queued: int = 0, unsent: Sequence[tuple[str, str]] = ()
 ) -> Response:
     """The list, and to whom no reminder goes and why."""
-    page = build_today_page(desk.as_on(DESK))
+    shown = parse_place(desk.frame.place, DESK)
+    criteria = build_query(shown).filter(shown["after"]) if shown else None
+    page = build_today_page(desk.as_on(DESK), criteria, remembers=criteria is None)
     error = words_by_label(desk, refused, {})
     return desk.show(replace(page, error=error, queued=queued, unsent=tuple(unsent)), refused)
 
