@@ -47,9 +47,14 @@ def format_stated(stated: str, language: Language) -> str:
     return format_short_day(date.fromisoformat(stated), language)
 
 
-@lru_cache(maxsize=4096)
 def format_moment(at: datetime, zone: str, language: Language) -> str:
     """An instant in a zone's local time with its offset, e.g. `27 November 2026, 10:03 (UTC+08:00)`."""
+    return _format_minute(at.replace(second=0, microsecond=0), zone, language)
+
+
+@lru_cache(maxsize=4096)
+def _format_minute(at: datetime, zone: str, language: Language) -> str:
+    # Pages say as of when they are: a moment that never comes again, within a minute that many share.
     offset = at.astimezone(ZoneInfo(zone)).isoformat()[-6:]
     return _WITH_OFFSET[language.code].format(format_local_time(at, zone, language), offset)
 

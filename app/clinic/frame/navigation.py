@@ -1,6 +1,7 @@
 """The menu of the desk: one table, of which everybody sees what their grants in the chosen study allow."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -76,8 +77,13 @@ NAVIGATION: tuple[MenuEntry, ...] = (
 
 def list_menu(actor: Actor) -> tuple[MenuEntry, ...]:
     """The entries that these grants show."""
+    return _list_entries(actor.permissions)
+
+
+@lru_cache(maxsize=100)
+def _list_entries(permissions: frozenset[Permission]) -> tuple[MenuEntry, ...]:
     shown: dict[str, MenuEntry] = {}
-    allowed = {None, *actor.permissions}
+    allowed = {None, *permissions}
     for entry in NAVIGATION:
         if entry.permission in allowed and permission_of(entry.address) in allowed:
             shown.setdefault(entry.address, entry)

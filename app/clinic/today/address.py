@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -34,9 +35,7 @@ class TodayQuery:
 
     def url(self, path: str = DESK, **changes: str) -> str:
         """The address with some parts changed; it always says something, so that nothing is remembered."""
-        parts = {name: getattr(self, name) for name in LONGEST} | changes
-        kept = {name: value for name, value in parts.items() if value or name == "reason"}
-        return f"{path}?{urlencode(kept)}"
+        return _write_address(path, self, tuple(changes.items()))
 
     def filter(self, after: str = "") -> TodayFilter:
         """What the address asks for."""
@@ -53,6 +52,13 @@ class TodayQuery:
 LONGEST: Mapping[str, int] = {"site": 40, "reason": 40, "language": 10, "q": 40, "view": 10}
 """Characters of each filter in the address, at most."""
 _REASONS = frozenset(each.value for each in Reason)
+
+
+@lru_cache(maxsize=1000)
+def _write_address(path: str, query: TodayQuery, changes: tuple[tuple[str, str], ...]) -> str:
+    parts = {name: getattr(query, name) for name in LONGEST} | dict(changes)
+    kept = {name: value for name, value in parts.items() if value or name == "reason"}
+    return f"{path}?{urlencode(kept)}"
 
 
 def build_query(typed: Mapping[str, str]) -> TodayQuery:

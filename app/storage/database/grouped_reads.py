@@ -22,6 +22,8 @@ from app.storage.database.plain_reads import PlainRead, Values
 Row = TypeVar("Row")
 Other = TypeVar("Other")
 _Processor = Callable[[Any], Any]
+_EMPTY = "[]"
+"""The document of a record that has no rows."""
 
 
 class DocumentRows(tuple[Row, ...]):
@@ -68,18 +70,14 @@ class GroupedRead(Generic[Row]):
 
     def fetch(self, connection: Connection, values: Values) -> Mapping[int, DocumentRows[Row]]:
         """The rows of each record that has any, by its key; raises what `PlainRead.fetch` raises."""
-        self.prepare_for(connection.dialect)
-        memory, name = self._memory, connection.dialect.name
+        memory, name = self.prepare_for(connection.dialect), connection.dialect.name
         return {key: memory(self, document, name) for key, document in self._read.fetch(connection, values)}
 
-    def prepare_for(self, dialect: Dialect) -> None:
-        """Find out how documents of this database are read, before the first one is."""
+    def prepare_for(self, dialect: Dialect) -> DocumentRowsCache:
+        """Find out how documents of this database are read, before the first one is; what then reads them."""
         if dialect.name not in self._processors:
             self._processors[dialect.name] = list(_list_processors(self._types, dialect))
-
-    def decode(self, document: str | None, dialect: Dialect) -> DocumentRows[Row]:
-        """The rows in this document of a database that is known; none where there is no document."""
-        return self._memory(self, document or "[]", dialect.name)
+        return self._memory
 
     def make_rows(self, document: str, dialect: str) -> DocumentRows[Row]:
         """Make the rows of a document that this kind of database wrote."""
@@ -109,10 +107,10 @@ class PairedRead(Generic[Row, Other]):
     ) -> Mapping[int, tuple[DocumentRows[Row], DocumentRows[Other]]]:
         """The rows of each record, by its key; raises what `PlainRead.fetch` raises."""
         first, second, dialect = self._first, self._second, connection.dialect
-        first.prepare_for(dialect)
-        second.prepare_for(dialect)
+        make, make_other = first.prepare_for(dialect), second.prepare_for(dialect)
+        name = dialect.name
         return {
-            key: (first.decode(one, dialect), second.decode(two, dialect))
+            key: (make(first, one or _EMPTY, name), make_other(second, two or _EMPTY, name))
             for key, one, two in self._read.fetch(connection, values)
         }
 
@@ -137,8 +135,8 @@ class BundledRead:
         documents = dict(self._read.fetch(connection, values))
         found = []
         for place, read in enumerate(self._reads):
-            read.prepare_for(connection.dialect)
-            found.append(read.decode(documents.get(place), connection.dialect))
+            memory = read.prepare_for(connection.dialect)
+            found.append(memory(read, documents.get(place) or _EMPTY, connection.dialect.name))
         return found
 
 

@@ -367,7 +367,7 @@ def _first_of_each(entries: Iterable[TodayCursor], most: int) -> list[TodayCurso
 def _next_cursor(entries: Sequence[TodayCursor], page: Sequence[TodayCursor]) -> TodayCursor | None:
     """From where the list goes on; None where nobody is left who is not on this page."""
     people = {entry.person for entry in page}
-    if len(page) == PAGE and any(entry.person not in people for entry in entries):
+    if len(page) == PAGE and not people.issuperset([entry.person for entry in entries]):
         return page[-1]
     return entries[-1] if len(entries) >= _ENTRIES else None
 
