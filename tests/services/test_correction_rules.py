@@ -203,8 +203,11 @@ def test_a_nurse_learns_no_answer_by_proposing_it(
     lone_installation: Installation, sent: Person, investigator: Signer
 ) -> None:
     same = propose(sent, entry(ProposedAnswer("q5", "2", "wrong_tap")))
-    assert refused(lambda: investigator.decide(sent, same, SENT, APPROVED)) == "nothing_to_correct"
+    assert refused(lambda: investigator.decide(sent, same, SENT, APPROVED)) == "nothing_changes"
     assert len(versions(lone_installation)) == 1
+    nurse = StaffContext(sent.installation, sent.nurse, SENT)
+    for actor, told in ((sent.nurse, False), (investigator.actor, True)):
+        assert get_correction(replace(nurse, actor=actor), sent.row().id, same).changes_nothing is told
 
 
 def test_a_form_that_was_not_sent_has_nothing_to_correct(person: Person) -> None:

@@ -47,8 +47,8 @@ class CorrectionPage:
     """A correction and its decision. `state`: "waiting", or the outcome that was signed.
 
     `signs`: this reader signs corrections; `may_sign`: this one too; `own`: they proposed it; `signable`:
-    somebody at the site may sign it; `late`: an approval takes a second reason; `overtaken`: it can only be
-    declined.
+    somebody at the site may sign it; `late`: an approval takes a second reason; `overtaken` and
+    `changes_nothing`: it can only be declined.
     `passkey_url`: where a script is told what to ask this reader's passkey; "" without one.
     """
 
@@ -84,6 +84,7 @@ class CorrectionPage:
     late: bool
     days: int
     overtaken: bool
+    changes_nothing: bool
     signer: str
     passkey_url: str
     signed: bool = False
@@ -202,6 +203,7 @@ def _build(desk: ParticipantStaffRequest, details: CorrectionDetails) -> Correct
         late=details.late,
         days=details.days,
         overtaken=details.overtaken,
+        changes_nothing=details.changes_nothing,
         signer=desk.staff.name,
         passkey_url=_passkey_url(desk) if may_sign else "",
     )

@@ -14,6 +14,9 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     "alert_action": invalid(N_("Please choose what was done.")),
     "alert_note": invalid(N_("Please write a note.")),
     "unknown_correction": absent("unknown-correction"),
+    "nothing_changes": conflict(
+        N_("The new answers are those that count now, so nothing would change. This can only be declined.")
+    ),
     "nothing_to_correct": invalid(
         N_("Please choose at least one question to correct, and give a different answer for it.")
     ),

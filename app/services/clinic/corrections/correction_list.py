@@ -105,6 +105,12 @@ class CorrectionDetails:
     sees_proposal: bool
     may_decide: bool
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether a proposal waits of which this reader sees that its answers are those that count now."""
+        waits = self.sees_answers and self.summary.outcome is None
+        return waits and all(each.value == each.now for each in self.items)
+
 
 def list_corrections(context: StaffContext, study_id: int, *, waiting: bool) -> tuple[CorrectionSummary, ...]:
     """A study's corrections at this colleague's sites, at most `LISTED`, without forms that tell the arm."""

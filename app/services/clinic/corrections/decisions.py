@@ -70,7 +70,7 @@ def decide_correction(
     The participant's open request about the form is closed with it. Raises Refused: "unknown_correction"
     (also for another site's), "own_correction", "correction_decided", "unknown_outcome",
     "decline_reason_needed", "second_reason_needed", "answer_changed" when an item has another answer than
-    the proposal rested on, "nothing_to_correct", and as `sign_act`.
+    the proposal rested on, "nothing_changes", and as `sign_act`.
     """
     chain, decided = participant_chain(participant_id), check_decision(entry)
     sign_act(context, signer, chain, lambda work: _decide(context, work, participant_id, correction, decided))
@@ -148,7 +148,7 @@ def _approve(
     response = _next_version(context, form, correction.public_id, document)
     changed = find_changed_items(form.response.answers, document)
     if not changed:
-        raise Refused("nothing_to_correct")
+        raise Refused("nothing_changes")
     decision.response_version = response.version
     work.session.add(Response(**response._asdict()))
     reasons = {each.item: each.reason.value for each in proposed if each.item in changed}
