@@ -264,6 +264,26 @@ def test_a_correction_of_a_form_that_tells_the_arm_is_hidden_from_the_blinded(
     assert get_correction(doctor, key, correction).summary.own is False
 
 
+def test_what_was_written_of_a_correction_names_no_arm_and_no_answer(
+    sent: Person, investigator: Signer
+) -> None:
+    """The note of a decision may say what was answered, and words of either what only one arm has."""
+    key = sent.row().id
+    nurse = StaffContext(sent.installation, sent.nurse, SENT)
+    notes = {}
+    for minute, (item, note) in enumerate((("q5", "two is right"), ("q9", "as after SBRT"))):
+        own = propose(sent, entry(ProposedAnswer(item, "4", "wrong_tap")))
+        at = SENT + timedelta(minutes=minute)
+        investigator.decide(sent, own, at, DecisionEntry("declined", note))
+        notes[note] = own
+    veiled = replace(nurse, installation=blinded(sent.installation))
+    told = {note: get_correction(veiled, key, each).note for note, each in notes.items()}
+    assert told == {"two is right": "two is right", "as after SBRT": ""}
+    assert get_correction(nurse, key, notes["as after SBRT"]).note == "as after SBRT"
+    other = replace(nurse, actor=replace(sent.nurse, id="staff:4711"))
+    assert {get_correction(other, key, each).note for each in notes.values()} == {""}
+
+
 def test_who_may_not_see_answers_sees_the_new_ones_and_the_words_of_their_own_proposal_alone(
     lone_installation: Installation, sent: Person, investigator: Signer
 ) -> None:

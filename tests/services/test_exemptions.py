@@ -8,6 +8,7 @@ from sqlmodel import col, select
 from app.domain.plans.status import Status
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.services.clinic.corrections.submitted_form import FormAct, list_form_events
 from app.services.core.context import StaffContext
 from app.services.schedule.exemptions import excuse_form, excuse_visit, is_excusable
 from app.storage.queries.slots import slot_status
@@ -35,6 +36,9 @@ def test_an_excused_form_is_expected_no_more_and_told(person: Person) -> None:
     slot = person.slot("BL")
     assert slot_status(slot, START) is Status.excused
     assert slot.wake_at is None
+    reading = StaffContext(person.installation, person.nurse, START)
+    (event,) = list_form_events(reading, person.row().id, slot.public_id)
+    assert (event.act, event.reason, event.at) == (FormAct.excused, "no_translation", START)
     with person.installation.read() as session:
         told = session.exec(select(FeedEvent).order_by(col(FeedEvent.seq).desc())).first()
     assert told is not None

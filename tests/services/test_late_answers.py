@@ -22,6 +22,7 @@ from app.domain.refusal import Refused
 from app.services.accounts.activation import activate_device
 from app.services.accounts.participant_session import change_language
 from app.services.capture.forms import begin_form
+from app.services.clinic.corrections.submitted_form import FormAct, list_form_events
 from app.services.clinic.hand_over import begin_hand_over
 from app.services.clinic.matters.late_answers import Obstacle
 from app.services.clinic.matters.matter_details import get_matter
@@ -107,6 +108,13 @@ def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(two_sites:
     (accepted,) = entries_of(two_sites.installation, AuditEvent.ANSWERS_ACCEPTED)
     assert accepted.reason == "looked up in the file"
     assert verify_trail(two_sites.installation) == []
+    told = list_form_events(doctor, key, slot.public_id)
+    assert [each.act for each in told][-2:] == [FormAct.late_arrival, FormAct.accepted]
+    assert FormAct.sent not in {each.act for each in told}, "a decision made it the form's response"
+    assert (told[-1].version, told[-1].note) == (1, "looked up in the file")
+    assert told[-1].by
+    nurse = replace(doctor, actor=person.nurse)
+    assert list_form_events(nurse, key, slot.public_id)[-1].note == "", "it may say what was answered"
 
 
 def tablet(person: Person, at: datetime) -> str:
@@ -157,6 +165,10 @@ def test_answers_that_cannot_be_the_response_can_only_be_rejected(lone_sites: Tw
         with pytest.raises(Refused, match="not_acceptable"):
             settle_matter(context, key, name, SettlementEntry("accepted", "they are right", details.shown))
         settle_matter(context, key, name, SettlementEntry("rejected", "they are not right"))
+        told = list_form_events(context, key, details.late.slot.public_id)
+        assert [(each.version, each.note) for each in told if each.act is FormAct.rejected] == [
+            (None, "they are not right")
+        ]
         return details.late.obstacle
 
     assert judge(trial.person(site), qlq(3)) is Obstacle.already_sent

@@ -8,6 +8,7 @@ import pytest
 from app.domain.desk.history import HistoryKind
 from app.domain.records.access import Role
 from app.services.clinic.participants.history import HistoryEntry, get_participant_history
+from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.storage.tables.studies import Site
@@ -61,7 +62,14 @@ def test_the_history_of_a_blinded_study_keeps_what_reveals_the_arm(
     person.anchor("sbrt_end", START.date(), START + timedelta(hours=1))
     labels = {each.subject.kind for each in seen(person, kind=HistoryKind.dates)}
     assert labels == {"enrolment", "randomisation", "sbrt_end"}
+    with_words = StaffContext(person.installation, person.nurse, LATER)
+    for note in ("after SBRT he coughs", "he coughs"):
+        log_contact(with_words, person.row().id, "other", note, None)
+    assert {"after SBRT he coughs", "he coughs"} == {
+        each.reason for each in seen(person, kind=HistoryKind.contacts)
+    }
     person.installation = blinded(person.installation)
+    assert {"", "he coughs"} == {each.reason for each in seen(person, kind=HistoryKind.contacts)}
     hidden = {each.subject.kind for each in seen(person, kind=HistoryKind.dates)}
     assert hidden == {"enrolment", "randomisation"}
     assert "sbrt_end" in {each.subject.kind for each in seen(person, Role.INVESTIGATOR)}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
 
@@ -14,6 +15,7 @@ from app.domain.records.access import SYSTEM, Grant, Role, staff_actor
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.clinic.alerts.alert_acts import acknowledge_alert, close_alert, record_alert_action
+from app.services.clinic.page_views import PageView, ViewLog
 from app.services.clinic.trail.entries import TrailEntry, iterate_trail, read_trail
 from app.services.clinic.trail.looks import record_trail_download, record_trail_look
 from app.services.clinic.trail.scope import TrailFilter, get_trail_scope
@@ -243,3 +245,34 @@ def test_a_look_and_a_file_are_entries_of_whom_they_were_about(person: Person) -
         "visit": "BL",
         "file": "csv",
     }
+
+
+@pytest.mark.req("AUD-14", "INV-06")
+def test_a_view_is_an_entry_of_whom_it_was_about_once_in_ten_minutes(person: Person) -> None:
+    context, row, views = reader(person.installation), person.row(), ViewLog(most=2)
+    of_one = PageView("scores", row.study_id, row.id)
+    rows = PageView("rows", row.study_id, None, (("contents", "rates_by_arm"), ("arm", "SBRT")))
+
+    def enter(view: PageView, minutes: int = 0, who: StaffContext = context) -> None:
+        views.enter(replace(who, at=LATER + timedelta(minutes=minutes)), view)
+
+    enter(of_one)
+    enter(of_one, 9)
+    enter(rows, 9)
+    seen = TrailFilter(STUDY, kind=TrailKind.looks)
+    told = whole(reader(person.installation, Role.MONITOR, Role.STATISTICIAN), seen)
+    assert [(each.event, each.subject) for each in told] == [
+        (AuditEvent.PAGE_VIEWED, ""),
+        (AuditEvent.PAGE_VIEWED, person.subject),
+    ]
+    assert [{each.field: each.new for each in look.shown.changes} for look in told] == [
+        {"page": "rows", "contents": "rates_by_arm", "arm": "SBRT"},
+        {"page": "scores"},
+    ]
+    assert "SBRT" not in str(whole(reader(blinded(person.installation)), seen)), "which arm was looked at"
+    enter(of_one, 10)
+    enter(rows, 5)
+    assert len(whole(context, seen)) == 4, "one that is over, and one of an earlier clock"
+    enter(replace(of_one, page="history"), 11)
+    enter(rows, 11)
+    assert len(whole(context, seen)) == 6, "it remembers no more than two"

@@ -24,6 +24,7 @@ from app.domain.plans.status import ANSWERABLE
 from app.domain.refusal import Refused, check_all
 from app.i18n.marking import N_
 from app.services.clinic.corrections.submitted_form import (
+    FormAct,
     FormEvent,
     list_form_events,
     view_submitted_form,
@@ -204,7 +205,7 @@ def build_slot_page(desk: ParticipantStaffRequest, slot_id: str, version: int | 
         excused=view.plan.exemption_label(slot.excused, desk.frame.code) if slot.excused else "",
         exemptions=_exemptions(view.plan, desk.frame.code) if excuses else {},
         answers=_answers(desk, slot_id, version),
-        events=list_form_events(desk.context, desk.participant.participant_id, slot_id),
+        events=_list_events(desk, view.plan, slot_id),
         trail_url=_trail_url(desk, view, slot.visit),
         correct_url=f"{cell.url}/correction" if corrects else "",
         reader=desk.staff.name,
@@ -214,6 +215,16 @@ def build_slot_page(desk: ParticipantStaffRequest, slot_id: str, version: int | 
         unreminded=_why_unreminded(desk, state) if reminds else "",
         paper_url=f"{cell.url}/paper" if enters and takes_paper(slot, desk.at) else "",
         papers=get_paper_entries(desk.context, slot),
+    )
+
+
+def _list_events(desk: ParticipantStaffRequest, plan: Plan, slot_id: str) -> tuple[FormEvent, ...]:
+    """What happened to it; why it was excused in the plan's words."""
+    events = list_form_events(desk.context, desk.participant.participant_id, slot_id)
+    named = plan.exemption_label
+    return tuple(
+        replace(each, note=named(each.reason, desk.frame.code)) if each.act is FormAct.excused else each
+        for each in events
     )
 
 

@@ -183,12 +183,16 @@ class ArmMask:
         return (
             change.about is None
             or self.reveals_visit(change.about.visit)
-            or any(plan.reveals_arm(change.about.anchor) for plan in self.plans)
+            or self.reveals_date(change.about.anchor)
         )
 
     def reveals_visit(self, visit: str) -> bool:
         """Whether that a form of this visit is expected tells a participant's arm."""
         return any(plan.reveals_visit(visit) for plan in self.plans)
+
+    def reveals_date(self, kind: str) -> bool:
+        """Whether that a date of this kind is recorded tells a participant's arm."""
+        return any(plan.reveals_arm(kind) for plan in self.plans)
 
     def hides_text(self, *values: object) -> bool:
         """Whether a text names an arm, or what only one arm has."""

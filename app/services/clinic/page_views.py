@@ -10,7 +10,6 @@ from app.storage.row_changes import participant_chain, study_chain
 
 VIEW_LASTS = timedelta(minutes=10)
 """For how long one entry stands for views of the same page by the same person."""
-_MOST = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +39,12 @@ class PageView:
 
 @dataclass(frozen=True, slots=True)
 class ViewLog:
-    """Enters views in the trail; what one process entered a moment ago it does not enter again."""
+    """Enters views in the trail; what one process entered a moment ago it does not enter again.
 
+    It remembers the last `most` of them or fewer.
+    """
+
+    most: int = 5000
     _entered: dict[tuple[str, PageView], datetime] = field(default_factory=dict)
 
     def enter(self, context: StaffContext, view: PageView) -> None:
@@ -52,6 +55,6 @@ class ViewLog:
             return
         with replace(context, act=None).unit_of_work() as work:
             work.record(AuditEvent.PAGE_VIEWED, view.chain, view.study_id, changes=view.changes)
-        if len(self._entered) >= _MOST:
+        if len(self._entered) >= self.most:
             self._entered.clear()
         self._entered[seen] = context.at

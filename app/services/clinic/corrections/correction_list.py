@@ -21,6 +21,7 @@ from app.domain.refusal import Refused
 from app.services.capture.forms import FormDefinition, define_form
 from app.services.clinic.corrections.decisions import is_overtaken
 from app.services.clinic.corrections.submitted_form import record_look
+from app.services.core.arm_masks import find_arm_mask
 from app.services.core.context import StaffContext
 from app.storage.queries.corrections import (
     CorrectionRows,
@@ -86,6 +87,7 @@ class CorrectedItem:
 class CorrectionDetails:
     """One correction in full. `overtaken`: an answer changed since; `late`: approval takes a second reason.
 
+    What people wrote is told to who may see the proposal, without words that name an arm to the blinded.
     `sees_answers`: this reader may see the answers that were submitted.
     """
 
@@ -152,6 +154,11 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
     definition = define_form(context.installation, study.code, rows.slot, base.language, base.text_sha256)
     days = definition.plan.correction_days
     sent_on = local_day(base.submitted_at, who.zone)
+    mask = find_arm_mask(context, session, who)
+
+    def tell(words: str | None) -> str:
+        return "" if not sees_proposal or words is None or (mask and mask.hides_text(words)) else words
+
     return CorrectionDetails(
         summary=_summarise(context, session, [rows])[0],
         definition=definition,
@@ -165,12 +172,12 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
             )
             for each in read_item_corrections(correction.changes)
         ),
-        words=correction.words if sees_proposal else "",
+        words=tell(correction.words),
         told_on=correction.told_on,
         evidence=correction.evidence,
         submitted_at=base.submitted_at,
-        note=(decision.note if decision else None) or "",
-        late_reason=(decision.late_reason if decision else None) or "",
+        note=tell(decision.note if decision else None),
+        late_reason=tell(decision.late_reason if decision else None),
         overtaken=decision is None and is_overtaken(session, rows),
         late=needs_second_reason(sent_on, local_day(context.at, who.zone), days),
         days=days,

@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.capture.answers import CollectionMode
 from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.desk.history import find_history_subject
+from app.domain.desk.matters import MatterDecision, MatterKind
 from app.domain.instruments.responses import OPEN, AnswerValue
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused
 from app.services.capture.forms import FormDefinition, define_form
+from app.services.capture.quarantine import ACCEPTED_LATE
 from app.services.clinic.paper.recorded import RecordedPaper, list_paper_entries
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
@@ -28,9 +31,9 @@ from app.storage.queries.corrections import (
 )
 from app.storage.queries.participants import get_readable_slot
 from app.storage.queries.staff import find_staff_names
-from app.storage.queries.trail.participant_history import read_missed_reasons
+from app.storage.queries.trail.participant_history import read_form_entries
 from app.storage.row_changes import participant_chain, record_name
-from app.storage.tables.capture import AnswerEvent, Quarantine, Response
+from app.storage.tables.capture import AnswerEvent, Quarantine, Response, Settlement
 from app.storage.tables.participants import Device, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
@@ -74,7 +77,10 @@ class FormAct(StrEnum):
     paper = "paper"
     paper_decided = "paper_decided"
     late_arrival = "late_arrival"
+    accepted = "accepted"
+    rejected = "rejected"
     reason = "reason"
+    excused = "excused"
     proposed = "proposed"
     approved = "approved"
     declined = "declined"
@@ -84,8 +90,8 @@ class FormAct(StrEnum):
 class FormEvent:
     """One line of a form's history: no answer in it. `by` is "" for the participant.
 
-    `reason` is the code of why it was missed, or of what became of a paper form; `note` what was written
-    beside it, or which sheet of paper it was. `mode` is by which means it was sent.
+    `reason` is the code of why it was missed or is excused, or of what became of a paper form; `note` what
+    was written beside it, or which sheet of paper it was. `mode` is by which means it was sent.
     """
 
     at: datetime
@@ -167,12 +173,15 @@ def list_form_events(context: StaffContext, participant_id: int, slot_id: str) -
         decided = [rows.decision.decided_by for rows in corrections if rows.decision]
         names = find_staff_names(session, {*proposed, *decided})
         papers = list_paper_entries(session, slot)
+        sees = context.actor.may(Permission.ANSWERS_SEE, participant.study_id, participant.site_id)
         events = [
             *_phone_events(session, slot, papers),
             *_drafts(session, slot, participant.zone),
             *(_paper_event(each) for each in papers),
             *_late_arrivals(session, slot),
+            *_late_decisions(session, slot, tells_words=sees),
             *_missed_reasons(session, slot),
+            *_exemptions(session, slot),
             *(event for rows in corrections for event in _correction_events(rows, names)),
         ]
     order = tuple(FormAct)
@@ -220,9 +229,10 @@ def _phone_events(session: Session, slot: Slot, papers: Sequence[RecordedPaper])
     if slot.begun_at is not None and slot.begun_at not in {each.at for each in papers}:
         yield FormEvent(slot.begun_at, FormAct.begun)
     if slot.submitted_at is not None and not any(each.is_response for each in papers):
-        first = select(Response.mode).where(Response.slot_id == slot.id, Response.version == 1)
-        mode = session.exec(first).first() or ""
-        yield FormEvent(slot.submitted_at, FormAct.sent, version=1, mode=mode)
+        first = select(Response).where(Response.slot_id == slot.id, Response.version == 1)
+        sent = session.exec(first).one()
+        if not sent.submission.startswith(ACCEPTED_LATE):  # which arrived then, and was sent by a decision
+            yield FormEvent(slot.submitted_at, FormAct.sent, version=1, mode=sent.mode)
 
 
 def _paper_event(entry: RecordedPaper) -> FormEvent:
@@ -239,6 +249,34 @@ def _late_arrivals(session: Session, slot: Slot) -> Sequence[FormEvent]:
     return [FormEvent(at, FormAct.late_arrival) for at in session.exec(statement)]
 
 
+def _late_decisions(session: Session, slot: Slot, *, tells_words: bool) -> Iterator[FormEvent]:
+    """What became of them; why, for those alone who may see answers (`tells_words`)."""
+    apart = sa.cast(col(Quarantine.id), sa.String) == col(Settlement.ref)
+    decided = (
+        select(Settlement)
+        .join(Quarantine, apart)
+        .where(Quarantine.slot_id == slot.id, Settlement.participant_id == slot.participant_id)
+        .where(Settlement.kind == MatterKind.quarantine)
+    )
+    rows = session.exec(decided).all()
+    names = find_staff_names(session, {row.settled_by for row in rows})
+    for row in rows:
+        accepted = row.decision is MatterDecision.accepted
+        yield FormEvent(
+            row.settled_at,
+            FormAct.accepted if accepted else FormAct.rejected,
+            names.get(row.settled_by, row.settled_by),
+            version=1 if accepted else None,
+            note=row.reason if tells_words else "",
+        )
+
+
+def _exemptions(session: Session, slot: Slot) -> Sequence[FormEvent]:
+    """That it was excused, by staff or by the EDC."""
+    rows = read_form_entries(session, slot, AuditEvent.SLOT_EXCUSED)
+    return [FormEvent(row.at, FormAct.excused, row.who or "EDC", reason=row.reason or "") for row in rows]
+
+
 def _missed_reasons(session: Session, slot: Slot) -> Sequence[FormEvent]:
     """Why it was missed, each time that somebody said so."""
     return [
@@ -249,7 +287,7 @@ def _missed_reasons(session: Session, slot: Slot) -> Sequence[FormEvent]:
             reason=find_history_subject(AuditEvent.MISSED_REASON_RECORDED, json.loads(row.changes)).kind,
             note=row.reason or "",
         )
-        for row in read_missed_reasons(session, slot)
+        for row in read_form_entries(session, slot, AuditEvent.MISSED_REASON_RECORDED)
     ]
 
 

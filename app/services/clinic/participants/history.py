@@ -9,7 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.domain.desk.arm_blinding import sees_arm
 from app.domain.desk.history import (
     HistoryKind,
     HistorySubject,
@@ -18,9 +17,11 @@ from app.domain.desk.history import (
     has_typed_reason,
     list_history_events,
 )
+from app.domain.desk.trail import ArmMask
 from app.domain.plans.plan import Plan
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent
+from app.services.core.arm_masks import find_arm_mask
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
 from app.storage.queries.slots import list_slots
@@ -87,20 +88,20 @@ def get_participant_history(
         subjects = {row.seq: find_history_subject(row.event, json.loads(row.changes), order) for row in rows}
         messages = [each.message for each in subjects.values() if each.message is not None]
         slot_of_message = read_message_slots(session, messages)
+        mask = find_arm_mask(context, session, participant)
     visits = {slot.id: slot.visit for slot in slots}
     of_messages = {key: visits[slot] for key, slot in slot_of_message.items()}
-    hides = not sees_arm(context.actor, plan, participant.study_id, participant.site_id)
-    hidden = {slot.visit for slot in slots if hides and slot.arm_revealing}
+    hidden = {slot.visit for slot in slots if mask and slot.arm_revealing}
     sees_answers = context.actor.may(Permission.ANSWERS_SEE, participant.study_id, participant.site_id)
     entries = (
-        _entry(plan, row, subjects[row.seq], of_messages, language, tells_words=sees_answers)
+        _entry(plan, row, subjects[row.seq], of_messages, language, mask, tells_words=sees_answers)
         for row in rows[:limit]
     )
     return ParticipantHistory(
         public_id=participant.public_id,
         subject=participant.subject,
         zone=participant.zone,
-        entries=tuple(each for each in entries if not (hides and _reveals_arm(plan, each, hidden))),
+        entries=tuple(each for each in entries if mask is None or not _reveals_arm(mask, each, hidden)),
         older=rows[limit - 1].seq if len(rows) > limit else None,
         sees_trail=context.actor.may(Permission.TRAIL_SEE, participant.study_id, participant.site_id),
     )
@@ -112,14 +113,18 @@ def _entry(
     subject: HistorySubject,
     of_messages: Mapping[int, str],
     language: str,
+    mask: ArmMask | None,
     *,
     tells_words: bool,
 ) -> HistoryEntry:
-    """`tells_words`: whether to tell what was said about answers, which may say what they are."""
+    """`tells_words`: whether to tell what was said about answers, which may say what they are; words that
+    name an arm are told to nobody for whom there is a `mask`.
+    """
     kind = find_history_kind(row.event) or HistoryKind.changes
     if subject.message is not None:
         subject = HistorySubject(of_messages.get(subject.message, ""), subject.message)
-    words = row.reason or ""
+    told = tells_words or kind is not HistoryKind.corrections
+    words = (row.reason or "") if told and not (mask and mask.hides_text(row.reason or "")) else ""
     return HistoryEntry(
         seq=row.seq,
         event=row.event,
@@ -129,7 +134,7 @@ def _entry(
         who=row.who or "",
         subject=subject,
         label=_label(plan, kind, subject.kind, language),
-        reason=_typed_reason(row.event, words) if tells_words or kind is not HistoryKind.corrections else "",
+        reason=_typed_reason(row.event, words),
     )
 
 
@@ -145,7 +150,7 @@ def _typed_reason(event: str, words: str) -> str:
     return words if has_typed_reason(event, words) or not _CODE.fullmatch(words) else ""
 
 
-def _reveals_arm(plan: Plan, entry: HistoryEntry, hidden: Collection[str]) -> bool:
+def _reveals_arm(mask: ArmMask, entry: HistoryEntry, hidden: Collection[str]) -> bool:
     visit, kind = entry.subject.visit, entry.kind
     # Of a correction or reason that does not say of which form it is, nobody knows what it would reveal.
     of_a_form = kind is HistoryKind.corrections or entry.event == AuditEvent.MISSED_REASON_RECORDED
@@ -155,5 +160,5 @@ def _reveals_arm(plan: Plan, entry: HistoryEntry, hidden: Collection[str]) -> bo
         unknown
         or visit in hidden
         or ends_hidden
-        or (kind is HistoryKind.dates and plan.reveals_arm(entry.subject.kind))
+        or (kind is HistoryKind.dates and mask.reveals_date(entry.subject.kind))
     )

@@ -43,8 +43,8 @@ def read_history_page(
     return session.execute(statement).all()
 
 
-def read_missed_reasons(session: Session, slot: Slot) -> Sequence[sa.Row[Any]]:
-    """The entries that say why this form was missed, the oldest first; `who` is the name of the staff.
+def read_form_entries(session: Session, slot: Slot, event: AuditEvent) -> Sequence[sa.Row[Any]]:
+    """The entries of this event that changed this form, the oldest first; `who` is the name of the staff.
 
     An entry may be about several forms: its facts name each by its public id, also one whose visit was
     given another code since.
@@ -59,7 +59,7 @@ def read_missed_reasons(session: Session, slot: Slot) -> Sequence[sa.Row[Any]]:
         .join_from(AuditEntry, Staff, col(AuditEntry.actor_id) == _NAMED, isouter=True)
         .where(
             col(AuditEntry.chain) == participant_chain(slot.participant_id),
-            col(AuditEntry.event) == AuditEvent.MISSED_REASON_RECORDED.value,
+            col(AuditEntry.event) == event.value,
             col(AuditEntry.facts).contains(slot.public_id, autoescape=True),
         )
         .order_by(col(AuditEntry.seq))
