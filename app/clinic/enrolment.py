@@ -4,36 +4,30 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, ClassVar
 from urllib.parse import urlencode
 
 import segno
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from app.clinic.enrolment_windows import EnrolmentWindow, list_enrolment_windows
 from app.clinic.forms.answer_rows import name_form
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults, words_by_label
 from app.clinic.frame.refusal_words import LABELS
 from app.clinic.frame.studies import STUDY
-from app.clinic.frame.typed_day import TypedDay, read_typed_day
+from app.clinic.frame.typed_day import TypedDay, day_of_address, read_typed_day
 from app.clinic.records.participant_acts import show_refused
-from app.clinic.request import (
-    PermittedRequest,
-    SignedInRequest,
-    StaffRequest,
-    url_of_participant,
-)
+from app.clinic.request import PermittedRequest, SignedInRequest, StaffRequest, url_of_participant
 from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused, check_all
 from app.i18n.languages import ENGLISH, find_language
 from app.i18n.marking import N_
-from app.services.accounts.birth_dates import (
-    check_birth_date,
-)
+from app.services.accounts.birth_dates import check_birth_date
 from app.services.accounts.contacts import ContactChannel, check_contact_address, check_telephone
 from app.services.clinic.invitation_sheets import (
     InvitationSheet,
@@ -61,7 +55,7 @@ class EnrolPage:
     """The enrolment form, with what was typed when something was refused.
 
     `asks_birth_date`: the study confirms people by it. `would_miss` is the fingerprint of what a past day
-    does, by which it is accepted as it is shown.
+    does, by which it is accepted as it is shown. `windows` are those that the day of enrolment opens.
     """
 
     template: ClassVar[str] = "clinic/enrol.html"
@@ -76,6 +70,8 @@ class EnrolPage:
     existing_url: str = ""
     asks_birth_date: bool = False
     would_miss: str = ""
+    windows_from: date | None = None
+    windows: tuple[EnrolmentWindow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +140,20 @@ class EnrolmentForm(BaseModel):
     act: Text = ""
 
 
+_ON = day_of_address("enrolled_on")
 FIELDS = tuple(name for name in EnrolmentForm.model_fields if name not in (FIELD, STUDY))
 
 
 @router.get(ENROL)
-def show_enrolment_form(desk: SignedInRequest) -> Response:
+def show_enrolment_form(
+    desk: SignedInRequest, on: Annotated[TypedDay, Depends(_ON)], site: str = ""
+) -> Response:
+    """The form; while it is filled in, its script asks for the windows of another day or site."""
     sites = list_enrolment_sites(desk.context)
     if not _list_open(sites):
         return desk.show(ClosedEnrolmentPage(tuple(f"{site.code} {site.name}" for site in sites)))
+    if desk.request.headers.get("hx-request"):
+        return desk.show_block(_form(desk, {"site": site, **on.boxes("enrolled_on")}), "windows")
     return desk.show(_form(desk, {}))
 
 
@@ -258,7 +260,9 @@ def _form(desk: StaffRequest, values: dict[str, str]) -> EnrolPage:
     sites = list_enrolment_sites(desk.context)
     named = _choose_site(sites, values)
     plan = desk.installation.library.plan(named.study, named.plan_version)
-    today = TypedDay.of(local_day(desk.at, named.zone))
+    local = local_day(desk.at, named.zone)
+    today = TypedDay.of(local)
+    enrolled_on = read_typed_day(values, "enrolled_on") if values else today
     known = [(code, find_language(code)) for code in plan.languages]
     return EnrolPage(
         sites=tuple(
@@ -269,10 +273,12 @@ def _form(desk: StaffRequest, values: dict[str, str]) -> EnrolPage:
         languages=tuple((code, spoken.name if spoken else code) for code, spoken in known),
         shape=_shape(plan),
         values=dict.fromkeys(FIELDS, "") | values,
-        enrolled_on=read_typed_day(values, "enrolled_on") if values else today,
+        enrolled_on=enrolled_on,
         consented_on=read_typed_day(values, "consented_on") if values else today,
         born_on=read_typed_day(values, "birth"),
         asks_birth_date=_asks_birth(plan),
+        windows_from=enrolled_on.on,
+        windows=list_enrolment_windows(desk, plan, enrolled_on.on, named.zone, local),
     )
 
 

@@ -68,6 +68,30 @@ def test_the_participants_code_is_explained_without_its_pattern(nurse: TestClien
     assert not any(each in refused.text for each in ("[0-9]", "Allowed", "zh_CN", "pigeon"))
 
 
+@pytest.mark.req("TIM-06")
+def test_a_day_of_enrolment_shows_the_windows_that_it_opens(nurse: TestClient) -> None:
+    shown = parsed(nurse.get("/desk/enrol").text)
+    assert "Enrolled on Monday, 2 March 2026, these forms are open:" in shown.text
+    assert "Quality of life · BL: 2 Mar 2026 – 30 Mar 2026" in shown.text
+    assert "it would be missed" not in shown.text
+    typed = {
+        "site": "sbrt-nsclc:0571",
+        "enrolled_on_year": "２０２６",
+        "enrolled_on_month": "1",
+        "enrolled_on_day": "5",
+    }
+    block = nurse.get("/desk/enrol", params=typed, headers={"hx-request": "true"}).text
+    assert "<html" not in block
+    assert "5 January 2026" in block
+    assert "over by now, it would be missed" in block
+    none = nurse.get(
+        "/desk/enrol", params=typed | {"enrolled_on_day": "32"}, headers={"hx-request": "true"}
+    ).text
+    assert "Enter the day of enrolment" in none
+    refused = parsed(nurse.post("/desk/enrol", data=enrolment(subject="W-1", enrolled_on="2026-01-05")).text)
+    assert "over by now" in refused.text
+
+
 def test_enrolment_gives_a_sheet_in_the_participants_language(nurse: TestClient) -> None:
     answer = nurse.post("/desk/enrol", data=enrolment())
     sheet = parsed(answer.text).all("article", class_="sheet")[0]
