@@ -1,7 +1,7 @@
 """The scores and diary plots of one participant, for roles that the study lets see them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -32,7 +32,7 @@ from app.services.core.installation import Installation
 from app.web.charts.day_strip import DayStrip, StripDay, draw_strip
 from app.web.charts.line_chart import LineChart, Reading, draw_line
 from app.web.charts.scales import find_step_of_day
-from app.web.urls import SCORES
+from app.web.urls import PARTICIPANT, SCORE_LIST, SCORES
 
 router = APIRouter(include_in_schema=False)
 
@@ -102,28 +102,33 @@ class DiaryPlots:
 
 @dataclass(frozen=True, slots=True)
 class ScoresPage:
-    """Scores and diary of one participant; never what role or arm they reveal beyond the plan's grants."""
+    """Scores and diary of one participant; never what role or arm they reveal beyond the plan's grants.
+
+    `person_url` leads to the participant, "" for whom that page is closed.
+    """
 
     template: ClassVar[str] = "clinic/scores.html"
     subject: str
-    back_url: str
     instruments: tuple[InstrumentPlots, ...]
     events: tuple[tuple[str, date], ...]
     diary: DiaryPlots | None
     printed_on: date
+    person_url: str = ""
+    list_url: str = ""
 
 
 @router.get(SCORES)
 def show_scores(desk: PermittedRequest) -> Response:
     scores = get_participant_scores(desk.context, desk.participant.participant_id)
     today = local_day(desk.at, scores.zone)
-    return desk.show(_page(desk.installation, scores, desk.frame.code, today))
+    person = url_of_participant(scores.public_id) if desk.offers(PARTICIPANT) else ""
+    page = _page(desk.installation, scores, desk.frame.code, today)
+    return desk.show(replace(page, person_url=person, list_url=desk.frame.within(SCORE_LIST)))
 
 
 def _page(installation: Installation, view: ParticipantScores, code: str, today: date) -> ScoresPage:
     return ScoresPage(
         subject=view.subject,
-        back_url=url_of_participant(view.public_id),
         instruments=tuple(_plots(installation, view, each, code) for each in view.instruments),
         events=tuple((view.plan.anchor_label(each.kind, code), each.dated_on) for each in view.events),
         diary=_diary(installation, view, view.diary, code) if view.diary else None,
