@@ -77,10 +77,18 @@ class CodeHit:
 
 
 def find_by_code(context: StaffContext, subject: str) -> tuple[CodeHit, ...]:
-    """Everybody of exactly this code whom the actor may see: at most one in each study."""
+    """Everybody of this code whom the actor may see, one in each study.
+
+    Capitals are no difference, nor is a blank for a hyphen, unless somebody has exactly what was typed.
+    """
+    hyphened = "-".join(subject.split())
+    spellings = tuple(dict.fromkeys((subject, hyphened, hyphened.upper(), hyphened.lower())))
+    hits: dict[int, CodeHit] = {}
     with context.read() as session:
-        rows = session.exec(select_readable(context.actor).where(col(Participant.subject) == subject))
-        return tuple(CodeHit(row.study_id, row.public_id) for row in rows)
+        rows = session.exec(select_readable(context.actor).where(col(Participant.subject).in_(spellings)))
+        for row in sorted(rows, key=lambda row: spellings.index(row.subject)):
+            hits.setdefault(row.study_id, CodeHit(row.study_id, row.public_id))
+    return tuple(hits.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,7 @@ def find_by_receipt(context: StaffContext, receipt: str) -> ReceiptHit | None:
 def _list_rows(session: Session, context: StaffContext, search: str, after: str) -> tuple[Participant, ...]:
     statement = select_readable(context.actor).where(col(Participant.subject) > after)
     if search.strip():
-        statement = statement.where(col(Participant.subject).contains(search.strip(), autoescape=True))
+        statement = statement.where(col(Participant.subject).icontains(search.strip(), autoescape=True))
     return tuple(session.exec(statement.order_by(col(Participant.subject)).limit(PAGE_SIZE + 1)))
 
 
