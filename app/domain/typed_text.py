@@ -35,8 +35,8 @@ def narrow_text(typed: str) -> str:
 
 
 def fold_code(typed: str) -> str:
-    """A code as it is looked up: neither capitals nor the width of its signs are a difference."""
-    return narrow_text(typed).lower()
+    """A code as it is looked up: neither capitals, nor width, nor a blank for a hyphen are a difference."""
+    return "-".join(narrow_text(typed).lower().split())
 
 
 def trim_text(typed: str) -> str:

@@ -52,7 +52,10 @@ def test_signing_out_and_the_language(nurse: TestClient) -> None:
 
 def test_everybody_can_be_found(clinic: ClinicFixture, nurse: TestClient) -> None:
     assert page(nurse, "/desk/participants?q=001").all("a", href=clinic.url)
-    assert not page(nurse, "/desk/participants?q=999").all("table")
+    nobody = page(nurse, "/desk/participants?q=999")
+    assert (nobody.all("table"), "No participant has this code." in nobody.text) == ([], True)
+    elsewhere = page(clinic.browser(Role.NURSE, "0021"), "/desk/participants")
+    assert "Nobody has been enrolled at your sites yet." in elsewhere.text
 
 
 @pytest.mark.req("IAM-16", "PRI-03")

@@ -10,9 +10,10 @@ from sqlmodel import select
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.plans.plan import Owner
 from app.domain.plans.status import Status
-from app.domain.records.access import Actor, Permission, Role
+from app.domain.records.access import SYSTEM, Actor, Permission, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
+from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.contacts import mask_address, reveal_contact
@@ -43,6 +44,7 @@ from app.services.schedule.dispositions import (
 )
 from app.services.schedule.enrolment import enrol_participant
 from app.services.schedule.missed_reasons import record_missed_reason
+from app.services.setup.studies import load_study, open_site
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.feed import FeedEvent
@@ -51,7 +53,7 @@ from app.storage.tables.studies import Site
 from tests.heard import heard, verbs
 from tests.refusals import refused
 from tests.services.arms import assign, blinded
-from tests.services.people import START, Person, bound, colleague, days, enrolment
+from tests.services.people import START, Person, bound, colleague, days, enrolment, site_entry
 
 CLOSED = START + days(40)  # the baseline's window is over
 
@@ -144,6 +146,19 @@ def test_answers_kept_apart_are_told_without_the_answers(installation: Installat
     assert (apart.slot.visit, apart.reason, apart.received_at) == ("BL", "arrived_too_late", CLOSED)
 
 
+def test_capitals_of_a_code_are_no_difference(installation: Installation) -> None:
+    system = StaffContext(installation, SYSTEM, START)
+    load_study(system, "symptoms-at-home", "1.0", StudyMode.DEMO)
+    site = open_site(system, "symptoms-at-home", site_entry("0512"))
+    somebody = Person(installation, site, "SH-001")
+    own = StaffContext(installation, somebody.nurse, START)
+    enrol_participant(own, site, enrolment("SH-001"))
+    public_id = somebody.row().public_id
+    for typed in ("SH-001", "sh-001", "Sh 001"):
+        assert [each.public_id for each in find_by_code(own, typed)] == [public_id]
+    assert [each.public_id for each in list_participants(own, "h-0", "")] == [public_id]
+
+
 @pytest.mark.req("IAM-03")
 def test_a_stranger_finds_nobody(installation: Installation, person: Person) -> None:
     stranger = colleague(Role.NURSE, Site(id=99, study_id=person.site.study_id, code="0021"))  # type: ignore[call-arg]  # the rest plays no part
@@ -154,6 +169,7 @@ def test_a_stranger_finds_nobody(installation: Installation, person: Person) -> 
     assert find_participant(own, "0571-001") == person.row().public_id
     assert [each.public_id for each in find_by_code(own, "0571-001")] == [person.row().public_id]
     assert find_by_code(StaffContext(installation, stranger, START), "0571-001") == ()
+    assert find_by_code(own, "0571 001") == find_by_code(own, "0571-001")
     person.begin("BL", START)
     receipt, form = person.submit("BL", START).number, person.slot("BL").public_id
     assert re.fullmatch(r"\d{12}", receipt)
