@@ -207,6 +207,9 @@ def test_who_withdrew_is_thanked_on_every_page(phone: Phone) -> None:
 def test_help_is_there_for_everybody(app: FastAPI, phone: Phone) -> None:
     assert "0571\u20115550000" in phone.client.get("/help").text
     assert "the number on your sheet" in visitor(app).get("/help").text
+    chinese = visitor(app, accept_language="zh-CN")
+    for path in ("/home", "/code"):
+        assert "有问题请拨打说明单上的电话。" in chinese.get(path).text
 
 
 @pytest.mark.req("SEC-07")

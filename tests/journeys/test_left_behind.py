@@ -12,6 +12,13 @@ from tests.journeys.patients import Hospital, Patient, choose
 from tests.page_time import take_turns
 from tests.services.people import START
 
+ADD_TICKS = """() => {
+  const key = Object.keys(localStorage).find((each) => !each.indexOf('ob:')), kept = localStorage[key];
+  const box = JSON.parse(kept);
+  localStorage[key] = JSON.stringify({...box, q: [...box.q, [2, 0, '!', -1], [3, 0, '?', -2]]});
+  return [key, kept];
+}"""
+"""Adds something that is not ticked to the box, and something that is ticked and not answered."""
 BOXES = "Object.keys(localStorage).filter(key => !key.indexOf('ob:')).length"
 CUT = "() => { window.fetch = () => Promise.reject(new TypeError('no network')); }"
 """What a page sends while it is closed may get out although its browser is offline."""
@@ -111,12 +118,15 @@ def test_any_other_refusal_deletes_nothing_however_old_it_is(
     context: BrowserContext, patient: Patient
 ) -> None:
     leave_behind(context, patient)
+    told_on(context, TODAY, 503)
+    kept = at_home(context, patient).evaluate(ADD_TICKS)
     for status, days in product((401, 403, 409, 422, 429, 500, 503), (0, 4000)):
         told_on(context, TODAY + timedelta(days=days), status)
         tab = at_home(context, patient)
         case = f"{status} after {days} days"
         expect(tab.locator("#unsent"), case).to_contain_text("Answers not sent yet: 1.")
         assert tab.evaluate(BOXES) == 1, case
+    tab.evaluate("([key, kept]) => { localStorage[key] = kept; }", kept)
     context.unroute("**/late")
     arrives(context, patient)
 

@@ -18,7 +18,7 @@ _MARK = re.compile("[,;:()]")
 _HAN = r"[\u3400-\u9fff]"
 _TIMES = frozenset("clock closes date day earliest first hour last latest moment newest opens seen".split())
 """Values that are a day, a moment or a time of the day, in every sentence that has one of these names."""
-_WORDS = frozenset({"recalls", "symptom"})
+_WORDS = frozenset({"language", "none", "recalls", "symptom"})
 """Values that are words of the reader's own language."""
 _TIME = re.compile(
     r"(?:[0-9]{4}年)?[0-9]{1,2}月(?:[0-9]{1,2}日)?(?: [0-9]{2}:[0-9]{2})?"

@@ -11,6 +11,12 @@
     }
     return found;
   }
+  // How many questions are answered in a box: what was not ticked (-1), or ticked and not answered yet (-2), is none.
+  function answersIn(box) {
+    var last = {};
+    box.q.forEach(function (record) { last[record[2]] = record[3]; });
+    return Object.keys(last).filter(function (item) { return last[item] !== -1 && last[item] !== -2; }).length;
+  }
   function say(key, count) {
     line.className = key === 'sent' ? 'note ok' : 'note warn';
     line.textContent = key ? line.getAttribute('data-' + key).replace('#', count) : '';
@@ -47,7 +53,7 @@
       key = name.join(':');
       kept = store.getItem(key);
       try { box = JSON.parse(kept); } catch (e) { box = null; }
-      if (!box || !box.q) { store.removeItem(key); return next(); }
+      if (!box || !Array.isArray(box.q)) { store.removeItem(key); return next(); }
       w.fetch('/f/' + name[1] + '/late', { method: 'POST', credentials: 'same-origin',
         headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
         body: JSON.stringify({ client: name[2], sent: new Date().toISOString(), reviewed: box.w || null, kept: box.q }) })
@@ -64,13 +70,13 @@
             }
             return next();
           }
-          if (!r.ok) { waits += box.q.length || 1; return next(); }
+          if (!r.ok) { waits += answersIn(box) || 1; return next(); }
           return r.json().then(function (fate) {
             if (store.getItem(key) === kept) { store.removeItem(key); }
             if (told !== 'kept') { told = fate.state === 'kept' ? 'kept' : fate.late ? 'late' : 'sent'; }
             next();
           });
-        })['catch'](function () { waits += box.q.length || 1; next(); });
+        })['catch'](function () { waits += answersIn(box) || 1; next(); });
     }
     if (done) { then.push(done); }
     if (busy) { return; }
