@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
+from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
 from app.i18n.marking import N_
 from app.services.clinic.open_requests import LISTED, OpenRequest, close_request, list_open_requests
@@ -35,6 +36,7 @@ class RequestRow:
     action_url: str
     died: bool = False
     proposed: bool = False
+    call_url: str = ""  # where the call is logged that closes it; "" where it can be closed here
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def close_participant_request(desk: SignedInRequest, request: RowNumber, outcome
 
 def _find_field(refused: Refused) -> str:
     """The one box of the form, whatever is refused of it."""
-    return "main" if refused.code in STALE else "outcome"
+    return "main" if refused.code in (*STALE, "call_not_logged") else "outcome"
 
 
 def _page(desk: StaffRequest) -> RequestsPage:
@@ -89,6 +91,7 @@ def _page(desk: StaffRequest) -> RequestsPage:
 
 def _row(desk: StaffRequest, entry: OpenRequest) -> RequestRow:
     person, form = url_of_participant(entry.participant), ""
+    is_to_call = entry.kind is TeamRequestKind.call and not (entry.reached or entry.died)
     if entry.instrument:
         instrument = desk.installation.library.instrument(*entry.instrument)
         form = desk.installation.name(entry.study, instrument, desk.frame.code)
@@ -107,4 +110,5 @@ def _row(desk: StaffRequest, entry: OpenRequest) -> RequestRow:
         action_url=desk.frame.within(REQUEST.format(request=entry.request_id)),
         died=entry.died,
         proposed=entry.proposed,
+        call_url=f"{person}/contacts?back=participant" if is_to_call else "",
     )

@@ -67,14 +67,20 @@ def test_requests_are_listed_oldest_first(clinic: ClinicFixture, nurse: TestClie
     assert "Asks to be called" in cards[0].text
     assert "Quality of life · BL" in cards[1].text
     assert cards[1].all("a", href=f"{clinic.url}/forms/{asking.slot('BL').public_id}")
-    assert [card.one("input", name="outcome").get("required") for card in cards] == [None, ""]
+    assert cards[1].one("input", name="outcome").get("required") == ""
+    assert cards[0].all("input", name="outcome") == [], "a call closes it"
+    assert cards[0].one("a", class_="btn sec")["href"] == f"{clinic.url}/contacts?back=participant"
 
 
 @pytest.mark.req("COR-02", "COR-04")
 @pytest.mark.usefixtures("asking")
-def test_requests_are_closed_with_their_outcome(nurse: TestClient) -> None:
+def test_requests_are_closed_with_their_outcome(clinic: ClinicFixture, nurse: TestClient) -> None:
     cards = page(nurse, "/desk/requests").all("section", class_="card")
-    call, correction = (card.one("form")["action"] for card in cards)
+    correction = cards[1].one("form")["action"]
+    unlogged = nurse.post("/desk/requests/2", data={"outcome": "called"})
+    assert (unlogged.status_code, "Please log the call that reached them." in unlogged.text) == (422, True)
+    assert nurse.post(f"{clinic.url}/contacts", data={"outcome": "reached_will_do"}).status_code == 303
+    call = page(nurse, "/desk/requests").all("section", class_="card")[0].one("form")["action"]
     empty = nurse.post(correction, data={"outcome": " "})
     assert (empty.status_code, "Please write the outcome." in empty.text) == (422, True)
     assert nurse.post(correction, data={"outcome": "x" * 401}).status_code == 422

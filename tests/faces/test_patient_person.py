@@ -17,6 +17,7 @@ from app.domain.records.dispositions import DispositionKind
 from app.i18n.formats import format_receipt
 from app.services.accounts.contacts import ContactChannel
 from app.services.clinic.open_requests import OpenRequest, close_request, list_open_requests
+from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
 from app.services.people.site_desk import SiteDetails, digest_details, get_site_details, update_site
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
@@ -317,9 +318,8 @@ def test_who_left_or_forgot_the_pin_can_still_ask_for_a_call(phone: Phone, clock
     clock.forward(minutes=16)
     assert phone.client.get("/home").status_code == 401
     assert phone.client.post("/help/call").status_code == 303
-    close_request(
-        StaffContext(phone.person.installation, phone.person.nurse, START), asked(phone)[0].request_id, ""
-    )
+    nurse = StaffContext(phone.person.installation, phone.person.nurse, START)
+    log_contact(nurse, phone.person.row().id, "reached_will_do", "", None, answers_call=True)
     leaves(phone, DispositionKind.withdrew_study)
     gone = page(phone, "/home", 403)
     assert gone.one("h1").text == "There are no more forms for you"

@@ -123,6 +123,7 @@ def _ask_and_leave(person: Person) -> None:
     key = person.row().id
     log_contact(nurse, key, "no_answer", "nobody at home", at.date() + timedelta(days=1))
     snooze_participant(nurse, key, [Reason.call], "is away until tomorrow", at.date() + timedelta(days=1))
+    log_contact(nurse, key, "reached_will_do", "was answered by telephone", None)
     for request in list_open_requests(nurse):
         close_request(nurse, request.request_id, "was answered by telephone")
     left = DispositionEntry(DispositionKind.withdrew_questionnaires, f"{at.date()}", Owner.site, "too tired")

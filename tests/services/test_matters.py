@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from sqlmodel import select
 
 from app.definitions.library import load_library
-from app.domain.desk.matters import DECISIONS, MatterKind, MatterName
+from app.domain.desk.matters import DECISIONS, MatterDecision, MatterKind, MatterName
 from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Grant, Role, staff_actor
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
+from app.domain.records.visits import VisitState
 from app.domain.refusal import Refused
 from app.i18n.languages import LANGUAGE_CODES
 from app.services.clinic.corrections.decisions import DecisionEntry
@@ -32,7 +33,7 @@ from app.services.clinic.matters.settlement import SettlementEntry, settle_licen
 from app.services.clinic.trail.entries import read_trail
 from app.services.clinic.trail.scope import TrailFilter
 from app.services.core.context import StaffContext
-from app.services.edc.schedule import AnchorBody, receive_anchor
+from app.services.edc.schedule import AnchorBody, receive_anchor, receive_visit
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.missed_reasons import record_missed_reason
 from app.services.setup.studies import open_site
@@ -40,6 +41,7 @@ from app.storage.queries.contradictions import Contradiction
 from app.storage.row_changes import participant_chain
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.packs import LicenceDecision
+from tests.services.after_baseline import propose
 from tests.services.beginnings import installed_at
 from tests.services.licensed_trial import STUDY as TRIAL
 from tests.services.licensed_trial import open_trial, questionnaires, supply
@@ -55,9 +57,13 @@ from tests.services.matter_stage import (
     told_in_two_ways,
     two_dates,
     two_messages,
+    two_phones,
 )
 from tests.services.people import START, Person, colleague, days, site_entry
 from tests.services.trail_entries import entries_of, verify_trail
+
+NEEDS_MORE = {MatterDecision.accepted, MatterDecision.corrected, MatterDecision.corrected_by_edc}
+"""Decisions for which something else must be there: the right, a correction, a newer message."""
 
 
 def decide(trial: TwoSites, draw: Random, person: Person, matter: OpenMatter) -> None:
@@ -78,9 +84,9 @@ def decide(trial: TwoSites, draw: Random, person: Person, matter: OpenMatter) ->
     else:
         shown = get_matter(trial.manager, row.participant_id, matter.name)
         assert (shown.subject, shown.matter, shown.settled) == (person.subject, matter, None)
-        allowed = ["rejected"] if kind is MatterKind.quarantine else [each.value for each in DECISIONS[kind]]
+        allowed = [each for each in DECISIONS[kind] if each not in NEEDS_MORE]
         by = draw.choice([trial.manager, trial.investigator(person.site)])
-        trial.settle(person, matter.name, draw.choice(allowed), by)
+        trial.settle(person, matter.name, draw.choice(allowed).value, by)
 
 
 def check_open(trial: TwoSites, held: Sequence[tuple[MatterKind, Person]]) -> None:
@@ -212,6 +218,29 @@ def test_the_entry_that_settles_what_the_edc_sent_twice_names_it(lone_sites: Two
     (entry,) = entries_of(trial.installation, AuditEvent.MATTER_SETTLED)
     assert f"participants/{person.subject}/visits/W6" in str(entry.changes)
     assert trial.open().every == 0
+
+
+def test_what_was_put_right_is_there_before_the_matter_is_closed(lone_sites: TwoSites) -> None:
+    """Neither the promise of a correction nor that of a newer message ends what is open."""
+    trial, site = lone_sites, lone_sites.sites[0]
+    person, other = two_phones(trial, site), told_in_two_ways(trial, site)
+    conflict = trial.only(MatterKind.conflict).name
+    message = trial.only(MatterKind.edc_message).name
+    with pytest.raises(Refused, match="correction_not_proposed"):
+        trial.settle(person, conflict, "corrected")
+    declined = propose(person, NOW)
+    signer = trial.signers[site.code]
+    signer.decide(person, declined, NOW, DecisionEntry("declined", "the later one is right"))
+    with pytest.raises(Refused, match="correction_not_proposed"):
+        trial.settle(person, conflict, "corrected")
+    propose(person, NOW)
+    trial.settle(person, conflict, "corrected")
+    with pytest.raises(Refused, match="edc_not_corrected"):
+        trial.settle(other, message, "corrected_by_edc")
+    again = replace(trial.told(other), as_of=NOW)
+    receive_visit(again, "W6", VisitState.planned, date(2026, 4, 15))
+    trial.settle(other, message, "corrected_by_edc")
+    assert trial.open(kind=MatterKind.conflict).rows == trial.open(kind=MatterKind.edc_message).rows == ()
 
 
 def sent_twice_about(trial: TwoSites, person: Person, part: str) -> None:

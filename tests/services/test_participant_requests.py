@@ -1,14 +1,18 @@
 """A participant asks once, the right nurse sees it, and closing it says what came of it."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 from sqlmodel import select
 
+from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Actor, Role
 from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
 from app.domain.records.participants import TeamRequestKind
 from app.services.clinic.open_requests import OpenRequest, close_request, list_open_requests
+from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.correction_news import CorrectionState, list_correction_news
@@ -20,6 +24,7 @@ from app.services.patient.team_requests import (
     withdraw_call,
     withdraw_correction,
 )
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.setup.studies import open_site
 from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
@@ -49,13 +54,27 @@ def test_a_call_is_asked_for_once_until_it_is_closed(installation: Installation,
         START,
         None,
     )
-    close_request(StaffContext(installation, nurse, START + days(2)), asked.request_id, " ")
+    later = StaffContext(installation, nurse, START + days(2))
+    log_contact(replace(later, at=START - days(1)), person.row().id, "reached_will_do", "", None)
+    log_contact(later, person.row().id, "no_answer", "", None)
+    assert not listed(installation, nurse)[0].reached
+    for words in ("", "nobody answers"):
+        assert refused(lambda words=words: close_request(later, asked.request_id, words)) == "call_not_logged"
+    log_contact(later, person.row().id, "reached_will_do", "", None)
+    assert listed(installation, nurse)[0].reached
+    close_request(later, asked.request_id, " ")
     assert listed(installation, nurse) == ()
     again = START + days(3)
     request_call(ParticipantContext(installation, visitor, again))
     assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) == again
     closing = lambda: close_request(StaffContext(installation, nurse, again), asked.request_id, "called")  # noqa: E731 - one use
     assert refused(closing) == "request_closed"
+    (asked,) = listed(installation, nurse)
+    death = DispositionEntry(DispositionKind.death, f"{again.date()}", Owner.site, "told by the family")
+    dead = StaffContext(installation, nurse, again)
+    record_disposition(dead, person.site.study_id, person.subject, death)
+    assert refused(lambda: close_request(dead, asked.request_id, "")) == "outcome_needed"
+    close_request(dead, asked.request_id, "nobody can be called any more")
 
 
 @pytest.mark.req("COR-01", "COR-02", "COR-04")

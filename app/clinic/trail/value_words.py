@@ -273,7 +273,7 @@ VALUE_WORDS: Mapping[str, _Words] = {
         MatterDecision.later_stands: N_("The later answer is right"),
         MatterDecision.corrected: N_("A correction is proposed"),
         MatterDecision.first_stands: N_("The first message is right"),
-        MatterDecision.corrected_by_edc: N_("The EDC team will send it again"),
+        MatterDecision.corrected_by_edc: N_("The second message is right"),
         MatterDecision.renewal: N_("A new licence is on its way"),
         MatterDecision.ends: N_("The licence will not be renewed"),
     },

@@ -1,5 +1,6 @@
 """Open requests of participants as site staff see and close them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -11,6 +12,7 @@ from app.domain.records.access import Actor, Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
+from app.services.clinic.today.contact_log import read_last_reached
 from app.services.core.context import StaffContext
 from app.storage.queries.corrections import find_forms_in_correction
 from app.storage.queries.participants import find_deceased
@@ -42,7 +44,8 @@ _OPEN_THERE = (_REQUEST.c.closed_at.is_(None), _THEIRS)
 class OpenRequest:
     """One open request as staff see it; a call has no form, nor has one that would tell the arm.
 
-    `proposed`: a correction of the form waits for its signature already.
+    `proposed`: a correction of the form waits for its signature already. `reached`: somebody spoke to them
+    since they asked.
     """
 
     request_id: int
@@ -59,6 +62,7 @@ class OpenRequest:
     for_day: date | None = None
     died: bool = False
     proposed: bool = False
+    reached: bool = False
 
 
 def list_open_requests(context: StaffContext) -> tuple[OpenRequest, ...]:
@@ -79,9 +83,14 @@ def list_open_requests(context: StaffContext) -> tuple[OpenRequest, ...]:
         rows = session.execute(statement, bounds).all()
         dead = find_deceased(session, [row.Participant.id for row in rows])
         corrected = find_forms_in_correction(session, {row.Slot.id for row in rows if row.Slot})
+        reached = read_last_reached(session, [row.Participant.id for row in rows])
         told = [_describe(context, *row, died=row.Participant.id in dead) for row in rows]
         return tuple(
-            replace(each, proposed=bool(each.slot) and row.Slot.id in corrected)
+            replace(
+                each,
+                proposed=bool(each.slot) and row.Slot.id in corrected,
+                reached=_was_reached(row.TeamRequest, reached),
+            )
             for each, row in zip(told, rows, strict=True)
         )
 
@@ -89,8 +98,9 @@ def list_open_requests(context: StaffContext) -> tuple[OpenRequest, ...]:
 def close_request(context: StaffContext, request_id: int, outcome: str) -> None:
     """Close a request with what came of it; the participant may then ask again.
 
-    Raises Refused: "unknown_request" (also for another site's), "request_closed", and
-    "outcome_needed" for a correction without one (COR-04).
+    A request for a call is closed by a contact that reached them since, as on the work list, unless they
+    died. Raises Refused: "unknown_request" (also for another site's), "request_closed", "call_not_logged",
+    and "outcome_needed" for a correction without one (COR-04), or a call that nobody can make any more.
     """
     outcome = outcome.strip()
     with context.unit_of_work() as work:
@@ -102,10 +112,19 @@ def close_request(context: StaffContext, request_id: int, outcome: str) -> None:
         work.lock(chain)
         if row.closed_at is not None:
             raise Refused("request_closed")
-        if row.kind is TeamRequestKind.correction and not outcome:
+        reached = _was_reached(row, read_last_reached(work.session, [who.id]))
+        if row.kind is TeamRequestKind.call and not reached and not find_deceased(work.session, [who.id]):
+            raise Refused("call_not_logged")
+        if not outcome and not reached:
             raise Refused("outcome_needed", field="outcome")
         row.closed_at, row.closed_by, row.outcome = context.at, context.actor.id, outcome or None
         work.record(AuditEvent.REQUEST_CLOSED, chain, reason=outcome or None)
+
+
+def _was_reached(row: TeamRequest, reached: Mapping[int, datetime]) -> bool:
+    """Whether somebody spoke to them since they asked for a call."""
+    last = reached.get(row.participant_id)
+    return row.kind is TeamRequestKind.call and last is not None and last >= row.asked_at
 
 
 def _reach(actor: Actor) -> tuple[list[int], list[int]]:

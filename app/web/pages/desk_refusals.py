@@ -58,6 +58,7 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
         N_("This participant has left: nobody will try again. Clear the next try, then save the contact.")
     ),
     "call_not_settled": invalid(N_("Only a call that reached them settles their request. Please untick it.")),
+    "call_not_logged": invalid(N_("Please log the call that reached them. Only that closes their request.")),
     "unknown_contact": absent("not-found"),
     "contact_corrected": conflict(N_("This entry was already corrected. Please correct the newest one.")),
     "correction_reason": invalid(N_("Please give the reason for the correction.")),
@@ -140,6 +141,12 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
     "unknown_matter": absent("unknown-matter"),
     "matter_closed": conflict(N_("This is already settled or no longer open. Nothing was recorded.")),
     "unknown_decision": invalid(N_("Please choose one of the decisions.")),
+    "correction_not_proposed": invalid(
+        N_("No correction of this form has been proposed yet. Please propose one first.")
+    ),
+    "edc_not_corrected": invalid(
+        N_("The EDC has sent nothing for a later moment yet. This stays open until it does.")
+    ),
     "accepted_by_investigators": RefusalMessage(
         403, N_("Only an investigator of the site can accept them. You can reject them."), "forbidden"
     ),

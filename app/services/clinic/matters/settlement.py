@@ -10,6 +10,7 @@ from app.domain.people.names import check_reason
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused, check_all
+from app.services.clinic.matters.corrections_there import check_put_right
 from app.services.clinic.matters.late_answers import (
     accept_late_answers,
     fingerprint_answers,
@@ -51,7 +52,8 @@ def settle_matter(
     Investigators alone accept answers, which become the form's response. Where a date stands against the
     EDC's, the EDC is told it once more with the reason. Raises Refused: "matter_closed" where it is settled
     or no more what it was, "unknown_decision", "accepted_by_investigators", "preview_changed" where the form
-    would hold other answers by now than were shown, those of `check_reason`, and as `accept_late_answers`.
+    would hold other answers by now than were shown, those of `check_reason`, and as `accept_late_answers` and
+    `check_put_right`.
     """
     with context.unit_of_work() as work:
         chain = participant_chain(participant_id)
@@ -61,6 +63,7 @@ def settle_matter(
         if row is None:
             raise Refused("matter_closed")
         decision, reason = check_settlement(name.kind, entry)
+        check_put_right(work.session, participant, row, decision)
         if decision is MatterDecision.accepted:
             if not may_accept(context, participant):
                 raise Refused("accepted_by_investigators", field="decision")

@@ -1,9 +1,11 @@
 """The log of tries to reach a participant: append-only, and a correction is an entry of its own."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.domain.plans.status import ExitKind
@@ -11,7 +13,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused, check_all
-from app.domain.today.contacts import ContactNote, check_contact
+from app.domain.today.contacts import SETTLING, ContactNote, check_contact
 from app.services.accounts.contacts import ContactDetails, get_masked_contact
 from app.services.core.context import StaffContext
 from app.storage.queries.staff import find_staff_names
@@ -166,6 +168,22 @@ def read_contact_log(session: Session, participant_id: int) -> tuple[LoggedConta
         )
         for row in rows
     )
+
+
+def read_last_reached(session: Session, participants: Collection[int]) -> Mapping[int, datetime]:
+    """When somebody last spoke to each of these participants, as the entries stand corrected."""
+    newer = aliased(ContactEntry)
+    standing = ~sa.exists().where(col(newer.corrects_id) == col(ContactEntry.id))
+    statement = (
+        select(ContactEntry.participant_id, sa.func.max(col(ContactEntry.contacted_at)))
+        .where(
+            col(ContactEntry.participant_id).in_(participants),
+            col(ContactEntry.outcome).in_(SETTLING),
+            standing,
+        )
+        .group_by(col(ContactEntry.participant_id))
+    )
+    return dict(session.exec(statement).all())
 
 
 def fold_contacts(entries: Iterable[tuple[LoggedContact, int | None]]) -> tuple[LoggedContact, ...]:
