@@ -18,6 +18,8 @@ from uvicorn.supervisors import multiprocess
 from app.cli.loading import load_module
 from app.settings import Settings
 
+_YOUNG_OBJECTS = 10_000
+"""So many are made before the garbage collector looks at them; its default is less than one form makes."""
 _FORKING = get_context("fork")
 _HANDLED = frozenset(multiprocess.SIGNALS)
 """The signals that the supervisor has handlers for."""
@@ -27,7 +29,7 @@ def load_application(settings: Settings) -> Callable[[], ASGIApp]:
     """Load the program and its files; return what makes the application of one process of them.
 
     What exists then lives as long as the process: the garbage collector never looks at it again, nor
-    touches what workers share.
+    touches what workers share. It looks for cycles once in several requests, which leave few of them.
     """
     main = load_module("app.main")
     gc.disable()
@@ -40,6 +42,7 @@ def load_application(settings: Settings) -> Callable[[], ASGIApp]:
     def create() -> ASGIApp:
         app: ASGIApp = main.create_app(settings, parts=parts)
         gc.freeze()
+        gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
         return app
 
     return create

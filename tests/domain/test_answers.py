@@ -1,13 +1,13 @@
 """What an item may be answered with, and which items a form asks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.capture.answers import SubmittedAnswer, rebase_on_own_answers
+from app.domain.capture.answers import SubmittedAnswer, find_bases
 from app.domain.instruments.definition import Comparison, Condition, Instrument, Item
 from app.domain.instruments.responses import (
     NOT_TICKED,
@@ -227,7 +227,8 @@ class Draft:
             for number, (client, answer, _claimed) in enumerate(self.rows, start=1)
             if client == phone.client and answer.base >= number - 1
         }
-        stored = rebase_on_own_answers(phone.noted, len(self.rows), own)
+        bases = find_bases(phone.noted, len(self.rows), own)
+        stored = [replace(each, base=base) for each, base in zip(phone.noted, bases, strict=True)]
         claims = [each.base for each in phone.noted]
         self.rows += [(phone.client, answer, claim) for answer, claim in zip(stored, claims, strict=True)]
         phone.noted.clear()

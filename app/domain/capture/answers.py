@@ -1,7 +1,7 @@
 """One answer as a device submits it, and the codes that are recorded beside a form."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -60,23 +60,21 @@ class CheckedAnswers(tuple[SubmittedAnswer, ...]):
     __slots__ = ()
 
 
-def rebase_on_own_answers(
-    answers: Iterable[SubmittedAnswer], revision: int, aware: Mapping[int, int]
-) -> tuple[SubmittedAnswer, ...]:
-    """The answers that are stored after `revision`, each resting on all before it of which its phone knew.
+def find_bases(answers: Iterable[SubmittedAnswer], revision: int, aware: Mapping[int, int]) -> list[int]:
+    """The base of each of the answers that are stored after `revision`: it rests on all that its phone knew.
 
     A phone knows what it gave itself, although it may not have heard yet that it was stored: as long as
     nobody else's answer came in between, an answer rests on the one before it. `aware` are numbers of earlier
     answers of this phone that rested on the one before them, with their revisions.
     """
-    known, resting = dict(aware), []
+    known, bases = dict(aware), []
     for before, answer in enumerate(answers, start=revision):
         follows_own = known.get(answer.seq - 1) == before
         base = max(answer.base, before) if follows_own else answer.base
         if base >= before:
             known[answer.seq] = before + 1
-        resting.append(answer if base == answer.base else replace(answer, base=base))
-    return tuple(resting)
+        bases.append(base)
+    return bases
 
 
 def check_answers(

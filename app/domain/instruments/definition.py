@@ -168,7 +168,8 @@ class Instrument:
     """A published version of a questionnaire; it never changes, `sha256` proves it.
 
     A `draft` is not published yet and may still change: it is for the demonstration alone.
-    `by_code` are its items, to be found by their codes; `list_item` is the question over its list, if any.
+    `by_code` are its items, to be found by their codes; `list_item` is the question over its list, if any;
+    `has_urgent_answers`: some answer to one of them means "call now", whatever a plan marks.
     """
 
     id: str
@@ -185,10 +186,12 @@ class Instrument:
     draft: bool = False
     by_code: Mapping[str, Item] = field(init=False, repr=False, compare=False)
     list_item: Item | None = field(init=False, repr=False, compare=False)
+    has_urgent_answers: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_code", {item.code: item for item in self.items})
         object.__setattr__(self, "list_item", next((item for item in self.items if item.lists), None))
+        object.__setattr__(self, "has_urgent_answers", any(item.urgent for item in self.items))
 
     def item(self, code: str) -> Item:
         """The item of that code; raises Refused("unknown_item") naming what is allowed."""

@@ -25,6 +25,9 @@ OPEN = -2
 NUMBER = re.compile(r"(-?)([0-9]{1,9})(?:\.([0-9]{1,9}))?")
 
 
+_DIGITS = frozenset("0123456789")
+
+
 def validate_answer(item: Item, value: object) -> AnswerValue:
     """The value, when the item may be answered so; None is an explicit skip.
 
@@ -56,7 +59,7 @@ def parse_answer(item: Item, text: str) -> AnswerValue:
     A number is counted in the item's steps, exactly ("38.5" with one decimal is 385,
     "3.0" without is 3). Raises as `validate_answer`, but leaves the judgement of skips to it.
     """
-    if len(text) == 1 and text in "0123456789" and not item.decimals and not item.free_text:
+    if text in _DIGITS and not item.decimals and not item.free_text:
         return validate_answer(item, int(text))  # nearly every answer of a questionnaire is one digit
     if not trim_text(text):
         return None
@@ -80,7 +83,8 @@ def parse_typed_answer(item: Item, typed: str) -> AnswerValue:
 
     Raises as `parse_answer`.
     """
-    return parse_answer(item, typed if item.free_text else narrow_number(typed))
+    plain = typed in _DIGITS or item.free_text
+    return parse_answer(item, typed if plain else narrow_number(typed))
 
 
 def format_answer(item: Item, value: AnswerValue) -> str:
@@ -101,12 +105,14 @@ def applicable_items(
     `leave_out` names items that the plan does not use; what depends on them is not asked
     either. Raises Refused("unknown_item").
     """
-    for code in answers:
+    for code in [code for code in answers if code not in instrument.by_code]:
         instrument.item(code)
     applicable: dict[str, Item] = {}
     for item in instrument.items:
-        if item.code not in leave_out and _due(item, applicable, answers):
-            applicable[item.code] = item
+        condition = item.condition
+        if item.code in leave_out or (condition and not _is_due(item, condition, applicable, answers)):
+            continue
+        applicable[item.code] = item
     return tuple(applicable.values())
 
 
@@ -171,6 +177,8 @@ def urgent_items(
     instrument: Instrument, answers: Mapping[str, AnswerValue], marks: Collection[Condition] = ()
 ) -> tuple[str, ...]:
     """The codes of items whose answer the instrument, or a mark of the plan, calls urgent: call now."""
+    if not marks and not instrument.has_urgent_answers:
+        return ()
     settled = clear_unticked(instrument, answers)
     if instrument.list_item and settled.get(instrument.list_item.code) == OPEN:
         settled = {**settled, instrument.list_item.code: 1}  # a tick counts before the list is gone through
@@ -199,10 +207,9 @@ def condition_holds(condition: Condition, answers: Mapping[str, AnswerValue]) ->
     return value <= condition.value
 
 
-def _due(item: Item, applicable: Mapping[str, Item], answers: Mapping[str, AnswerValue]) -> bool:
-    condition = item.condition
-    if condition is None:
-        return True
+def _is_due(
+    item: Item, condition: Condition, applicable: Mapping[str, Item], answers: Mapping[str, AnswerValue]
+) -> bool:
     if item.listed and answers.get(condition.item) == 0:
         return condition.item in applicable  # the list was shown, and nothing in it ticked
     return condition.item in applicable and condition_holds(condition, answers)

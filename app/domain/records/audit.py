@@ -153,8 +153,7 @@ class AuditEvent(StrEnum):
     EXPORT_REMOVED = "clock:export:removed"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(NamedTuple):
     """One field of one record: what stood there and what stands there now."""
 
     record: str

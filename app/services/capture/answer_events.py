@@ -6,6 +6,7 @@ from typing import Any
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.responses import AnswerValue
+from app.domain.instruments.text import InstrumentText
 from app.domain.records.audit import FieldChange, salted_digest
 from app.storage.plain_rows import SlotRecord
 
@@ -14,25 +15,25 @@ def answer_row(
     slot_id: int,
     client: str,
     revision: int,
+    base: int,
     answer: SubmittedAnswer,
-    language: str,
-    text_sha256: str,
+    text: InstrumentText,
     at: datetime,
     clock_untrusted: bool,
 ) -> dict[str, Any]:
-    """One answer as its row."""
+    """One answer as its row; `base` is the revision that it rests on, `text` the words that were shown."""
     offset = answer.device_at.utcoffset() if answer.device_at else None
     return {
         "slot_id": slot_id,
         "revision": revision,
         "client": client,
         "seq": answer.seq,
-        "base": answer.base,
+        "base": base,
         "item": answer.item,
         "value": answer.value if isinstance(answer.value, int) else None,
         "words": answer.value if isinstance(answer.value, str) else None,
-        "language": language,
-        "text_sha256": text_sha256,
+        "language": text.lang,
+        "text_sha256": text.sha256,
         "device_at": answer.device_at,
         "device_offset": int(offset.total_seconds() // 60) if offset is not None else None,
         "device_skew": answer.skew,

@@ -9,12 +9,13 @@ from app.domain.capture.answers import (
     CheckedAnswers,
     SubmittedAnswer,
     check_answers,
-    rebase_on_own_answers,
+    find_bases,
     validate_answers,
 )
 from app.domain.capture.arrival import check_open
 from app.domain.capture.outbox import checksum_matches, is_gapless
 from app.domain.instruments.responses import AnswerValue
+from app.domain.instruments.text import InstrumentText
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.participant_session import is_idle, is_keep_alive_due
@@ -126,7 +127,7 @@ def _judge(
         _check_unaltered(installation, definition, batch)
     gapless = is_gapless([answer.seq for answer in batch.answers], frozenset(read.known_seqs))
     event = AuditEvent.ANSWER_SAVED if gapless else AuditEvent.ANSWERS_AFTER_GAP
-    entry, rows = _entry_and_rows(context, read, batch.client, unsaved, definition.text.sha256, event)
+    entry, rows = _entry_and_rows(context, read, batch.client, unsaved, definition.text, event)
     seen_device = read.device_id if is_keep_alive_due(read.seen_at, context.at) else None
     checked = replace(batch, answers=answers, definition=definition)
     return checked, AuditedAnswers(entry, rows, seen_device)
@@ -159,17 +160,15 @@ def _entry_and_rows(
     read: SavingContext,
     client: str,
     unsaved: Sequence[SubmittedAnswer],
-    text_sha256: str,
+    text: InstrumentText,
     event: AuditEvent,
 ) -> tuple[LinkedEntry, list[dict[str, Any]]]:
     """The audit entry and the rows for these answers, numbered on from what was read."""
     before, at, untrusted = dict(read.earlier), context.at, context.installation.clock_watch.untrusted
     rows, changes = [], clock_changes(untrusted)
-    resting = rebase_on_own_answers(unsaved, read.revision, read.aware)
-    for number, answer in enumerate(resting, start=read.revision + 1):
-        rows.append(
-            answer_row(read.slot.id, client, number, answer, read.language, text_sha256, at, untrusted)
-        )
+    bases = find_bases(unsaved, read.revision, read.aware)
+    for number, (answer, base) in enumerate(zip(unsaved, bases, strict=True), start=read.revision + 1):
+        rows.append(answer_row(read.slot.id, client, number, base, answer, text, at, untrusted))
         changes.append(answer_change(read.slot, client, answer, before))
         before[answer.item] = answer.value
     actor = participant_actor(read.participant)

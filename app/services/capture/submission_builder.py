@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.capture.answers import (
     CollectionMode,
     SubmittedAnswer,
-    rebase_on_own_answers,
+    find_bases,
     validate_answers,
 )
 from app.domain.capture.arrival import Arrival, classify_arrival
@@ -278,26 +278,25 @@ def _unsaved_answers(
     """As events what the form carries beyond the saved draft, so that the trail has every answer."""
     rows, form = context.rows, checked.form
     before, revision, slot = rows.answers, rows.revision, rows.slot
-    language, text_sha256 = rows.person.participant.language, context.definition.text.sha256
     client = f"sent:{form.submission}"[:32]
     base = revision if form.base is None else form.base
     unsaved = [
         code for code, value in checked.document.items() if code not in before or before[code] != value
     ]
-    sent = (
+    sent = [
         SubmittedAnswer(seq, base, code, checked.document[code], form.device_at, form.skew, form.offline)
         for seq, code in enumerate(unsaved, start=1)
-    )
+    ]
     events, changes = [], []
-    for answer in rebase_on_own_answers(sent, revision, {}):
+    for answer, resting in zip(sent, find_bases(sent, revision, {}), strict=True):
         events.append(
             answer_row(
                 slot.id,
                 client,
                 revision + answer.seq,
+                resting,
                 answer,
-                language,
-                text_sha256,
+                context.definition.text,
                 at,
                 context.clock_untrusted,
             )

@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cache, cached_property, lru_cache
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -56,8 +56,7 @@ class RowAct(StrEnum):
     REMOVED = "gone"
 
 
-@dataclass(frozen=True, slots=True)
-class RowFact:
+class RowFact(NamedTuple):
     """What a row holds since an entry; `values` stand in the order of `columns`, the key among them."""
 
     table: str
@@ -96,13 +95,16 @@ class ProvenTable:
     columns: tuple[str, ...]
     digested: frozenset[str]
 
-    def spell_row(self, key: FactKey, names: Iterable[str], row: Mapping[str, Any]) -> list[object]:
+    def spell_row(self, key: FactKey, names: Sequence[str], row: Mapping[str, Any]) -> list[object]:
         """These columns of a row as facts spell them; the row has at least the columns of the key."""
-        record, digested = self.record_key(row), self.digested
-        return [
-            value if name not in digested and type(value) in _PLAIN else self._spell(key, record, name, value)
-            for name, value in ((name, row[name]) for name in names)
-        ]
+        digested = self.digested
+        spelled = [row[name] for name in names]
+        for place, (name, value) in enumerate(zip(names, spelled, strict=True)):
+            if name in digested:
+                spelled[place] = self._digest(key, self.record_key(row), name, value)
+            elif type(value) not in _PLAIN:
+                spelled[place] = _spell_moment(value)
+        return spelled
 
     def record_key(self, row: Mapping[str, Any]) -> str:
         """The key of a row as one text."""
@@ -124,7 +126,7 @@ class ProvenTable:
             record = spell_key(self.find_key(values))
             for place in self._secret_places:
                 value = read_document(values[place]) if place in self._document_places else values[place]
-                spelled[place] = self._spell(key, record, self.columns[place], value)
+                spelled[place] = self._digest(key, record, self.columns[place], value)
         return spelled
 
     @cached_property
@@ -152,15 +154,11 @@ class ProvenTable:
     def _secret_places(self) -> tuple[int, ...]:
         return tuple(place for place, name in enumerate(self.columns) if name in self.digested)
 
-    def _spell(self, key: FactKey, record: str, name: str, value: object) -> object:
+    def _digest(self, key: FactKey, record: str, name: str, value: object) -> str | None:
         if value is None:
             return None
-        if name in self.digested:
-            text = value if isinstance(value, str) else canonical_json(value)
-            return key.digest(f"{self.table.name}.{name}", record, text)
-        if isinstance(value, datetime):
-            return value.astimezone(UTC).isoformat()
-        return value.isoformat() if isinstance(value, date) else value
+        text = value if isinstance(value, str) else canonical_json(value)
+        return key.digest(f"{self.table.name}.{name}", record, text)
 
 
 @cache
@@ -251,6 +249,17 @@ def _iso_moment(stored: str) -> str:
     if not gap:
         return stored
     return f"{day}T{second}{f'.{fraction:0<6}' if fraction.strip('0') else ''}+00:00"
+
+
+def _spell_moment(value: object) -> object:
+    if isinstance(value, datetime):
+        return _spell_instant(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+@lru_cache(maxsize=256)  # the answers of one form share theirs
+def _spell_instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
 
 
 class _ColumnsOf(Mapping[str, Any]):
