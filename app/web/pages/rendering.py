@@ -23,6 +23,8 @@ REMEMBERED = 1000
 one row of a list comes back to the others. An imported macro reads its values alone, and they are the key."""
 REMEMBERED_PARTS = 64
 """The same of `remembered_part`, for large parts of a page."""
+REMEMBERED_SIGNS = 4096
+"""The same of `remembered_sign`, for small ones that pages about anybody share: a cell of a chart, a day in words."""
 
 
 class Page(Protocol):
@@ -107,6 +109,7 @@ def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> E
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # set by i18n
     environment.globals["remembered"] = lru_cache(REMEMBERED)(call_plainly)
     environment.globals["remembered_part"] = lru_cache(REMEMBERED_PARTS)(call_plainly)
+    environment.globals["remembered_sign"] = lru_cache(REMEMBERED_SIGNS)(call_plainly)
     environment.filters["day"] = partial(formats.format_day, language=spoken)
     environment.filters["short_day"] = partial(formats.format_short_day, language=spoken)
     environment.filters["stated"] = partial(formats.format_stated, language=spoken)
