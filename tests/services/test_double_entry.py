@@ -21,7 +21,7 @@ from app.services.clinic.paper.comparison import (
     settle_paper,
     view_paper_difference,
 )
-from app.services.clinic.paper.entries import TypedAnswer, get_paper_form
+from app.services.clinic.paper.entries import TypedAnswer, get_paper_form, get_typed_paper_form
 from app.services.clinic.paper.recorded import get_paper_entries
 from app.services.clinic.participant_overview import get_participant_overview
 from app.services.clinic.report.figures import ReportPart, ReportTable
@@ -89,15 +89,28 @@ def open_paper(person: Person) -> int:
     return len(found.rows)
 
 
+def turns(person: Person) -> tuple[bool, dict[str, bool]]:
+    """Whether the page asks for a first entry, and of whom for a second one, whatever they typed before."""
+    context, key = manager(person), person.row().id
+    form = get_typed_paper_form(context, key, person.slot("BL").public_id)
+    second = {
+        role.value: form.awaits_second(colleague(role, person.site).id)
+        for role in (Role.NURSE, Role.INVESTIGATOR)
+    }
+    return form.awaits_first, second
+
+
 @pytest.mark.req("IAM-09")
 def test_two_people_who_enter_the_same_send_the_form(lone: Person) -> None:
     person = twice(lone)
     slot, key = person.slot("BL").public_id, person.row().id
+    assert turns(person) == (True, {"nurse": False, "investigator": False})
     assert enter(person, paper()) is PaperOutcome.first
     assert person.slot("BL").submitted_at is None
     assert refused(lambda: enter(person, paper())) == "second_by_another"
     nurse = StaffContext(person.installation, person.nurse, LATER)
     assert refused(lambda: get_paper_form(nurse, key, slot)) == "second_by_another"
+    assert turns(person) == (False, {"nurse": False, "investigator": True})
     assert refused(lambda: view_paper_difference(manager(person), key, slot)) == "matter_closed"
     assert enter(person, paper(), role=Role.INVESTIGATOR) is PaperOutcome.submitted
     assert person.slot("BL").submitted_at == LATER
@@ -110,6 +123,7 @@ def test_what_differs_waits_for_the_data_manager_and_the_choice_is_sent(person: 
     first_and_second(double)
     assert (open_paper(double), double.slot("BL").submitted_at) == (1, None)
     assert refused(lambda: enter(double, paper(), role=Role.MONITOR)) == "paper_unsettled"
+    assert turns(double) == (False, {"nurse": False, "investigator": False})
     with pytest.raises(Refused) as incomplete:
         settle(double, chosen={"q5": "second"})
     assert (incomplete.value.code, incomplete.value.details["field"]) == ("choice_needed", COLLECTED_ON)

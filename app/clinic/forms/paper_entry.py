@@ -100,8 +100,8 @@ class PaperPage:
     longest: int
     collected_on: TypedDay
     values: Mapping[str, str]
-    twice: bool = False  # two people enter it
-    again: bool = False  # somebody else has entered it once
+    first: bool = False  # of two entries, by two people
+    second: bool = False
     listed: bool = False  # it has a list
     faults: FormFaults = NO_FAULTS
 
@@ -235,8 +235,8 @@ def _page(desk: ParticipantStaffRequest, form: PaperForm, fields: Mapping[str, s
         longest=LONGEST_PAPER,
         collected_on=read_typed_day(fields, COLLECTED_ON),
         values={name: drop_unwritable(typed) for name, typed in fields.items()},
-        twice=definition.plan.double_paper_entry,
-        again=form.waiting is not None,
+        first=form.awaits_first,
+        second=form.awaits_second(desk.actor.id),
         listed=definition.instrument.list_item is not None,
     )
 

@@ -43,6 +43,18 @@ class PaperForm:
     asks_late_reason: bool
     waiting: PaperEntry | None
 
+    @property
+    def awaits_first(self) -> bool:
+        """Whether the entry that comes is the first of two."""
+        return self.definition.plan.double_paper_entry and self.waiting is None
+
+    def awaits_second(self, actor_id: str) -> bool:
+        """Whether this person's entry would be the second of two."""
+        waiting = self.waiting
+        return (
+            waiting is not None and waiting.outcome is PaperOutcome.first and waiting.entered_by != actor_id
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CheckedPaper:
