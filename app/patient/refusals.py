@@ -20,7 +20,7 @@ from app.patient.person.marks import renew_marks
 from app.patient.request import ParticipantRequest
 from app.patient.second_check_form import CHECK_FIELDS
 from app.services.capture.forms import get_form_definition
-from app.services.patient.home import get_home
+from app.services.patient.home import get_next_forms
 from app.services.patient.submitted_forms import find_sending_device, get_submitted_form
 from app.web.cookies import other_tokens
 from app.web.errors import ask_to_retry, refusal_response
@@ -64,6 +64,7 @@ class NoticePage:
     receipt: str = ""
     means: str = ""  # of a form that was sent: "here" | "other" | "site_device" | "paper"; "" where not known
     label: str = ""  # of the other browser from which it was sent
+    more: int = 0  # forms that can be filled in now
     call_url: str = CALL
     code_url: str = CODE
     people_url: str = PEOPLE
@@ -191,9 +192,11 @@ def _about(current: ParticipantRequest, slot: str, code: str, refused: Refused) 
         when = format_optional_day(day if isinstance(day, date) else None, spoken)
         if isinstance(opens_at, datetime):
             when = formats.format_opening(opens_at, current.participant.zone, spoken)
-    next_at = get_home(current.context).next_at if code != "not_open" else None
-    next_on = formats.format_opening(next_at, current.participant.zone, spoken)
-    return NoticePage(code, name, when, next_on, receipt, means, label)
+    if code == "not_open":
+        return NoticePage(code, name, when)
+    ahead = get_next_forms(current.context)
+    next_on = formats.format_opening(ahead.next_at, current.participant.zone, spoken)
+    return NoticePage(code, name, when, next_on, receipt, means, label, more=ahead.more)
 
 
 def _locked(current: ParticipantRequest, refused: Refused, form: Mapping[str, object]) -> LockedPage:

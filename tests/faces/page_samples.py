@@ -128,7 +128,7 @@ def home(*statuses: str, answered: int = 0, notices: tuple[str, ...] = ()) -> Ho
     )
 
 
-CALL_SITE = UrgentCall("0571-555", "120", is_site=True, words="")
+CALL_SITE = UrgentCall("0571-555 0000", "120", is_site=True, words="")
 CALL_EMERGENCY = UrgentCall("120", "0571-555", is_site=False, words="Call at once:")
 
 
@@ -347,7 +347,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         replace(home(), hint_url="/settings/home-screen"),
         *(NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
         *(
-            NoticePage("already_sent", "Diary", DAY, "", "482913057316", means, "Chrome")
+            NoticePage("already_sent", "Diary", DAY, "", "482913057316", means, "Chrome", more=1)
             for means in ("here", "other", "site_device", "paper")
         ),
         *person_pages(),

@@ -23,11 +23,11 @@ def test_a_number_is_typed_in_place_of_a_row_that_is_too_long(phone: Phone) -> N
     assert phone.question == "Tiredness"
     assert phone.page.locator(".q.on [type=radio]").count() == 0
     assert phone.page.locator(".q.on #e-fatigue").inner_text() == "0: None · 100: Worst imaginable"
-    phone.page.fill(".q.on input.num", "101")
+    phone.page.fill(".q.on input:not([type])", "101")
     phone.next()
     assert phone.question == "Tiredness"
     assert "Enter a number in the range above the box." in phone.page.inner_text("#ask")
-    phone.page.fill(".q.on input.num", "37")
+    phone.page.fill(".q.on input:not([type])", "37")
     phone.next()
     assert phone.question == "Pain"
     phone.expect_saved(37)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.faces import page_samples as samples
-from tests.faces.gallery import INSTRUMENTS, gallery, one_of_each
+from tests.faces.gallery import INSTRUMENTS, every_page, gallery, one_of_each
 
 SCROLL_POSITIONS = Path(__file__).with_name("scroll_positions.txt")
 """Reviewed: items that need scrolling at 360 x 640 and Standard size, as `instrument language item`."""
@@ -112,8 +112,8 @@ STARTS = """() => { const told = {}, seen = (x) => x.getBoundingClientRect();
   return told; }"""
 
 
-# In how many lines numbers to call and the bar's first button stand.
-LINES = """() => Array.from(document.querySelectorAll('[href^="tel:"], .bar .sec'), x => {
+# In how many lines each of these stands.
+LINES = """(what) => Array.from(document.querySelectorAll(what), x => {
   const words = document.createRange();
   words.selectNodeContents(x);
   return new Set(Array.from(words.getClientRects(), box => box.top)).size; })"""
@@ -145,7 +145,11 @@ def test_with_text_twice_as_large_each_question_starts_in_sight(chromium: Browse
         names = [type(page).__name__ for page in one_of_each()]
         for kind in ("HelpPage", "CallPage", "LogOutPage"):
             tab.goto(f"{address}/one/en/{names.index(kind)}")
-            assert set(tab.evaluate(LINES)) == {1}, kind
+            assert set(tab.evaluate(LINES, "[href^='tel:'], .bar .sec")) == {1}, kind
+        calling = every_page("en").index(samples.thanks()[0])
+        for code in ("en", "zh_CN"):
+            tab.goto(f"{address}/all/{code}/{calling}")
+            assert tab.evaluate(LINES, "[href^='tel:'] bdi, .tel")[:2] == [1, 1], code
     assert unfit == reviewed(LARGE)
 
 
