@@ -277,6 +277,7 @@ def find_next_step(view: ParticipantOverview) -> NextStep:
     """What is to be done next, by the domain's rule."""
     zone = view.participant.zone
     asked = {each.kind: local_day(each.asked_at, zone) for each in view.requests if each.closed_at is None}
+    alerted = [local_day(each.raised_at, zone) for each in view.alerts if each.closed_at is None]
     standing = ParticipantStanding(
         exit_kind=view.participant.exit_kind,
         consented=bool(view.participant.consent_version),
@@ -286,6 +287,8 @@ def find_next_step(view: ParticipantOverview) -> NextStep:
         snoozed_until=local_day(view.work.snooze.until, zone) if view.work.snooze else None,
         forms=_list_expected(view.judged),
         unexplained_since=next((gap.first for gap in view.gaps), None),
+        alerted_on=min(alerted, default=None),
+        call_asked_on=asked.get(TeamRequestKind.call),
     )
     return choose_next_step(standing, view.work.reasons)
 
