@@ -11,11 +11,10 @@ from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.domain.plans.plan import Plan
-from app.domain.plans.status import ExitKind
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import RANKS, Reason, TodayCursor
 from app.storage.database.grouped_reads import DocumentRows, GroupedRead, cache_document_rows
-from app.storage.queries.participants import code_pattern, holds_code
+from app.storage.queries.participants import code_pattern, holds_code, is_alive
 from app.storage.queries.slots import code_literal
 from app.storage.queries.today.alerts import count_alerts_of_leavers
 from app.storage.queries.today.branches import (
@@ -147,7 +146,7 @@ def _counts(shape: TodayShape) -> GroupedRead["_ListLine"]:
         _LEFT_CALLS: _count_requests(
             TeamRequestKind.call,
             col(Participant.exit_kind).is_not(None),
-            col(Participant.exit_kind) != code_literal(ExitKind.death),
+            is_alive(),
         ),
     }
     lines = [sa.select(_number(kind), *_tally(count, _number(0))) for kind, count in others.items()]
