@@ -31,7 +31,7 @@ from app.patient.forms import routes as patient
 from app.patient.forms.assets import FormAssets, read_form_assets
 from app.patient.forms.document import FormDocuments
 from app.patient.person import home_screen, mark_page, own_address, shared_device
-from app.services.clinic.page_views import ViewLog
+from app.services.clinic.page_looks import LookLog
 from app.services.core.clock_watch import ClockWatch
 from app.services.core.hashing import HashCost
 from app.services.people.staff_mail import StaffMail
@@ -151,7 +151,7 @@ def _connect_pages(app: FastAPI, parts: Parts, settings: Settings) -> None:
     app.state.form_assets = parts.assets
     app.state.pages = parts.pages
     app.state.desk_counts = DeskCounts()
-    app.state.view_log = ViewLog()
+    app.state.look_log = LookLog()
     app.state.form_documents = FormDocuments(parts.pages, app.state.form_assets)
     app.state.frame = PageFrame(
         ENGLISH.tag,

@@ -15,6 +15,7 @@ from app.clinic.frame.addresses import LISTS, read_place, return_to
 from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.navigation import find_current, find_page_address, list_menu
 from app.clinic.frame.permission_words import name_permission
+from app.clinic.frame.recorded_pages import enter_page_look
 from app.clinic.frame.refusal_words import PLAIN, label_field, name_wording, write_detail
 from app.clinic.frame.return_address import find_return_address, with_return_address
 from app.clinic.frame.signed_out import page_with_typed
@@ -26,7 +27,6 @@ from app.clinic.frame.studies import (
     list_staff_studies,
     read_named_study,
 )
-from app.clinic.frame.viewed_pages import enter_page_view
 from app.domain.plans.plan import Plan
 from app.domain.records.access import Actor, Permission
 from app.domain.records.acts import KeyedAct
@@ -134,14 +134,14 @@ class StaffRequest:
 
         The browser remembers a study that the address named.
         """
-        self._enter_view(page, found=refused is None)
+        self._enter_look(page, found=refused is None)
         response = render(self.request, page, message_of(refused).status if refused else 200, self.frame)
         if self.named_study and self.frame.study_code:
             set_cookie(response, STUDY, self.frame.study_code)
         return response
 
     def show_block(self, page: Page, block: str) -> Response:
-        self._enter_view(page)
+        self._enter_look(page)
         return render_blocks(self.request, page, block, frame=self.frame)
 
     def word(self, sentence: str) -> str:
@@ -152,9 +152,8 @@ class StaffRequest:
     def words(self, refused: Refused) -> str:
         return translate_refusal(self.request, refused, self.frame)
 
-    def _enter_view(self, page: Page, found: bool = True) -> None:
-        if self.study is not None:
-            enter_page_view(self.request, self.context, self.study.id, self.about, page, found=found)
+    def _enter_look(self, page: Page, found: bool = True) -> None:
+        enter_page_look(self.request, self.context, self.study, self.about, page, found=found)
 
     @property
     def about(self) -> PermittedParticipant | None:

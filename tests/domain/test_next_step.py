@@ -51,6 +51,17 @@ def told(reasons: list[WorkReason], *forms: ExpectedForm, **known: object) -> Ne
     [
         (NextStep(NextAct.leave_alone), [Reason.call], {"exit_kind": ExitKind.death}),
         (NextStep(NextAct.finished), [Reason.missed], {"exit_kind": ExitKind.withdrew_study}),
+        (
+            NextStep(NextAct.see_alert, on=TODAY),
+            [],
+            {"exit_kind": ExitKind.death, "alerted_on": TODAY, "call_asked_on": TODAY},
+        ),
+        (NextStep(NextAct.leave_alone), [], {"exit_kind": ExitKind.death, "call_asked_on": TODAY}),
+        (
+            NextStep(NextAct.call_back, on=TODAY),
+            [],
+            {"exit_kind": ExitKind.withdrew_study, "call_asked_on": TODAY},
+        ),
         (NextStep(NextAct.complete_enrolment), [Reason.alert, Reason.closing], {"consented": False}),
         (NextStep(NextAct.see_alert, on=TODAY), [Reason.alert, Reason.call], {}),
         (NextStep(NextAct.call_back, on=TODAY), [Reason.call, Reason.closing], {}),

@@ -174,12 +174,16 @@ def test_a_death_outranks_what_ended_participation_before(
     entry = DispositionEntry(before, "2026-03-02", Owner.site, "moved")
     record_disposition(context, clinic.site.study_id, clinic.person.subject, entry)
     assert "Please do not call or write." not in nurse.get(clinic.url).text
+    assert "call back. The participant asked for a call" in page(nurse, clinic.url).text
+    owed = "1 participant who has left asks to be called"
+    assert owed in page(nurse, "/desk").text, "no row is about who left"
     investigator = clinic.browser(Role.INVESTIGATOR)
     assert confirm(investigator, f"{clinic.url}/disposition", DEATH).status_code == 303
     for url in (clinic.url, "/desk/requests"):
         assert "Died. " in page(nurse, url).text
         assert "Please do not call or write." in page(nurse, url).text
     assert "Died" in page(nurse, "/desk/participants").all("tbody")[0].text
+    assert owed not in page(nurse, "/desk").text
     url, form = undo(investigator, clinic, "death")
     assert investigator.post(url, data=form).status_code == 303
     assert "Please do not call or write." not in page(nurse, "/desk/requests").text

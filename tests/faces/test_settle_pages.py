@@ -78,6 +78,7 @@ def test_a_data_manager_lands_on_what_is_open_and_settles_it_once(
         assert [each["value"] for each in shown.all("input", name="list")] == (
             [place] if url == differing else []
         )
+    assert "settled on" not in manager.get(clinic.url).text
     form = hidden_of(manager.get(differing))
     for typed, words in (
         ({}, "Please choose one of the decisions."),
@@ -91,6 +92,7 @@ def test_a_data_manager_lands_on_what_is_open_and_settles_it_once(
     assert "Decision recorded." in done.text
     assert "Nothing is open. Everything is settled." in done.text
     assert done.one("nav", **{"aria-label": "Desk"}).all("a")[0].text == "To settle"
+    assert "≠ EDC says 7 Mar 2026 ✓ settled on" in page(manager, clinic.url).text
     settled = page(manager, differing)
     assert "as in the chart" in settled.text
     assert not settled.all("input", type="radio")
@@ -164,6 +166,7 @@ def test_the_answers_of_two_phones_stand_side_by_side(clinic: ClinicFixture) -> 
     chosen = hidden_of(doctor.get(url)) | {"decision": "later_stands", "reason": "asked by telephone"}
     assert doctor.post(url, data=chosen).status_code == 303
     assert "Nothing is open." in page(doctor, urls.SETTLE).text
+    assert page(doctor, clinic.url).text.count("✓ settled on") == 1
     enter(clinic.person, paper(), clinic.clock.at)
     shown = page(doctor, f"{clinic.url}/matters/quarantine-1").one("main")
     heads = [cell["data-label"] for cell in shown.one("tbody").all("tr")[0].all("td")]
@@ -192,6 +195,10 @@ def test_each_kind_is_told_in_words_and_filters_stay_in_the_address(
     told = page(doctor, str(message["href"]))
     assert "2026-03-07" in told.text
     assert "≠ 2026-03-08" in told.text
+    stands = {"decision": "first_stands", "reason": "asked the EDC team"}
+    url = str(message["href"])
+    assert doctor.post(url, data=hidden_of(doctor.get(url)) | stands).status_code == 303
+    assert page(doctor, clinic.url).text.count("✓ settled on") == 1
     narrowed = page(doctor, f"{urls.SETTLE}?kind=quarantine&site=0571&q=０５７１")
     assert len(narrowed.one("tbody").all("tr")) == 1
     assert narrowed.one("nav", class_="tabs").all("a")[0]["href"] == f"{urls.SETTLE}?site=0571&q=0571"

@@ -15,7 +15,7 @@ from app.domain.records.access import SYSTEM, Grant, Role, staff_actor
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.clinic.alerts.alert_acts import acknowledge_alert, close_alert, record_alert_action
-from app.services.clinic.page_views import PageView, ViewLog
+from app.services.clinic.page_looks import LookLog, PageLook
 from app.services.clinic.trail.entries import TrailEntry, iterate_trail, read_trail
 from app.services.clinic.trail.looks import record_trail_download, record_trail_look
 from app.services.clinic.trail.scope import TrailFilter, get_trail_scope
@@ -249,11 +249,11 @@ def test_a_look_and_a_file_are_entries_of_whom_they_were_about(person: Person) -
 
 @pytest.mark.req("AUD-14", "INV-06")
 def test_a_view_is_an_entry_of_whom_it_was_about_once_in_ten_minutes(person: Person) -> None:
-    context, row, views = reader(person.installation), person.row(), ViewLog(most=2)
-    of_one = PageView("scores", row.study_id, row.id)
-    rows = PageView("rows", row.study_id, None, (("contents", "rates_by_arm"), ("arm", "SBRT")))
+    context, row, views = reader(person.installation), person.row(), LookLog(most=2)
+    of_one = PageLook("scores", row.study_id, row.id)
+    rows = PageLook("rows", row.study_id, None, (("contents", "rates_by_arm"), ("arm", "SBRT")))
 
-    def enter(view: PageView, minutes: int = 0, who: StaffContext = context) -> None:
+    def enter(view: PageLook, minutes: int = 0, who: StaffContext = context) -> None:
         views.enter(replace(who, at=LATER + timedelta(minutes=minutes)), view)
 
     enter(of_one)

@@ -13,6 +13,7 @@ from app.services.clinic.participant_overview import FormState, ParticipantOverv
 from app.services.clinic.participants.facts import (
     AnchorHistory,
     AnswerConflict,
+    ContradictedMessage,
     DispositionHistory,
     IssuedInvitation,
     QuarantinedAnswers,
@@ -65,6 +66,7 @@ class ConflictRow:
     question: int
     earlier_at: datetime
     later_at: datetime
+    settled_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class AnchorRow:
     owner: str
     reason: str
     recorded_at: datetime | None
-    differing: tuple[tuple[date, str], ...]
+    differing: tuple[tuple[date, str, datetime | None], ...]
     earlier: tuple[tuple[date, str, str], ...]
     who: str = ""
 
@@ -148,7 +150,7 @@ class RecordRows:
     conflicts: tuple[ConflictRow, ...]
     dates: tuple[AnchorRow, ...]
     exits: tuple[DispositionRow, ...]
-    contradictions: tuple[tuple[str, datetime], ...]
+    contradictions: tuple[ContradictedMessage, ...]
     devices: tuple[DeviceRow, ...]
     invitations: tuple[InvitationRow, ...]
     requests: tuple[RequestLine, ...]
@@ -163,7 +165,7 @@ def build_records(
         conflicts=tuple(_conflict_row(installation, view, each, code) for each in view.conflicts),
         dates=tuple(_date_row(dated, code) for dated in view.dates),
         exits=tuple(_exit_row(stated) for stated in view.dispositions),
-        contradictions=tuple((each.part, each.as_of) for each in view.contradictions),
+        contradictions=view.contradictions,
         devices=tuple(_device_row(view, device) for device in view.devices),
         invitations=tuple(_invitation_row(each, at) for each in view.invitations),
         requests=tuple(_request_line(installation, view, each, code) for each in view.requests),
@@ -243,6 +245,7 @@ def _conflict_row(
         question=instrument.item(conflict.item).number,
         earlier_at=conflict.earlier_at,
         later_at=conflict.later_at,
+        settled_at=conflict.settled_at,
     )
 
 
@@ -273,7 +276,7 @@ def _date_row(dated: AnchorHistory, language: str) -> AnchorRow:
         owner=dated.kind.owner.value,
         reason=current.reason if current else "",
         recorded_at=current.recorded_at if current else None,
-        differing=tuple((row.dated_on, row.source) for row in dated.differing),
+        differing=tuple((row.dated_on, row.source, row.settled_at) for row in dated.differing),
         earlier=tuple((row.dated_on, row.source, row.reason) for row in dated.replaced),
         who=current.who if current else "",
     )

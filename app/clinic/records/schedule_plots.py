@@ -20,7 +20,7 @@ from app.clinic.request import url_of_participant
 from app.domain.desk.next_step import ExpectedForm, NextStep, ParticipantStanding, choose_next_step
 from app.domain.instruments.severity import Severity
 from app.domain.plans.plan import weekly_codes
-from app.domain.plans.status import ANSWERABLE, Status
+from app.domain.plans.status import ANSWERABLE, ExitKind, Status
 from app.domain.plans.windows import local_day
 from app.domain.records.participants import TeamRequestKind
 from app.i18n.formats import name_weekdays
@@ -277,8 +277,9 @@ def find_next_step(view: ParticipantOverview) -> NextStep:
     """What is to be done next, by the domain's rule."""
     zone = view.participant.zone
     asked = {each.kind: local_day(each.asked_at, zone) for each in view.requests if each.closed_at is None}
+    alerted = [local_day(each.raised_at, zone) for each in view.alerts if each.closed_at is None]
     standing = ParticipantStanding(
-        exit_kind=view.participant.exit_kind,
+        exit_kind=ExitKind(view.exit) if view.exit else None,
         consented=bool(view.participant.consent_version),
         signed_in=any(device.revoked_at is None for device in view.devices),
         correction_asked_on=asked.get(TeamRequestKind.correction),
@@ -286,6 +287,8 @@ def find_next_step(view: ParticipantOverview) -> NextStep:
         snoozed_until=local_day(view.work.snooze.until, zone) if view.work.snooze else None,
         forms=_list_expected(view.judged),
         unexplained_since=next((gap.first for gap in view.gaps), None),
+        alerted_on=min(alerted, default=None),
+        call_asked_on=asked.get(TeamRequestKind.call),
     )
     return choose_next_step(standing, view.work.reasons)
 

@@ -113,6 +113,7 @@ class TodayPage:
     requests_url: str = ""
     packs: tuple[PackStatus, ...] = ()  # with names for codes
     left_alerts: int = 0  # alerts of people who left, whom no row is about
+    left_calls: int = 0  # likewise those of them who ask to be called
     alerts_url: str = ""
     gaps: int = 0  # participants with unexplained days of the diary
     gaps_url: str = ""
@@ -233,6 +234,7 @@ def build_today_page(
         requests_url=within(REQUESTS) if desk.offers(REQUESTS) else "",
         packs=() if fragment else tuple(_pack_notes(desk)),
         left_alerts=0 if fragment else today.counts.left_alerts,
+        left_calls=0 if fragment else today.counts.left_calls,
         alerts_url=within(ALERTS) if desk.offers(ALERTS) else "",
         gaps=0 if fragment else _count_gaps(desk),
         gaps_url=within(DIARY_GAP_LIST),

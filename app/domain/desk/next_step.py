@@ -83,6 +83,7 @@ class ParticipantStanding:
     """What is known of somebody: their part in the study, what they asked for, and their forms.
 
     `unexplained_since` is the first day of the diary that has no entry and no reason and is listed for it.
+    `alerted_on` and `call_asked_on` are the days of the oldest open alert and of an open request for a call.
     """
 
     exit_kind: ExitKind | None
@@ -93,20 +94,31 @@ class ParticipantStanding:
     snoozed_until: date | None
     forms: Sequence[ExpectedForm]
     unexplained_since: date | None = None
+    alerted_on: date | None = None
+    call_asked_on: date | None = None
 
 
 def choose_next_step(standing: ParticipantStanding, reasons: Sequence[WorkReason]) -> NextStep:
-    """The one thing to do next; whoever has left is left alone, whatever else is open.
+    """The one thing to do next. Whoever has left is left alone, but for an open alert or their own request.
 
     `reasons` are those of the work list; what rests there asks for nothing here until then.
     """
-    if standing.exit_kind is ExitKind.death:
-        return NextStep(NextAct.leave_alone)
     if standing.exit_kind is not None:
-        return NextStep(NextAct.finished)
+        return _step_of_leaver(standing, standing.exit_kind)
     steps = (*_steps_of_standing(standing), *_steps_of_reasons(standing, reasons))
     rest = NextStep(NextAct.snoozed, on=standing.snoozed_until) if standing.snoozed_until else None
     return min(steps, key=lambda step: _ORDER[step.act], default=None) or rest or _wait(standing.forms)
+
+
+def _step_of_leaver(standing: ParticipantStanding, left: ExitKind) -> NextStep:
+    """An alert is open until somebody closes it, and a call is owed to who is alive and asked for it."""
+    if standing.alerted_on is not None:
+        return NextStep(NextAct.see_alert, on=standing.alerted_on)
+    if left is ExitKind.death:
+        return NextStep(NextAct.leave_alone)
+    if standing.call_asked_on is not None:
+        return NextStep(NextAct.call_back, on=standing.call_asked_on)
+    return NextStep(NextAct.finished)
 
 
 def _steps_of_standing(standing: ParticipantStanding) -> Iterator[NextStep]:

@@ -21,6 +21,7 @@ from app.services.clinic.participants.diary_severity import read_worst_severitie
 from app.services.clinic.participants.facts import (
     AnchorHistory,
     AnswerConflict,
+    ContradictedMessage,
     DispositionHistory,
     IssuedInvitation,
     QuarantinedAnswers,
@@ -36,7 +37,6 @@ from app.services.schedule.missed_reasons import list_diary_gaps
 from app.services.schedule.reminder_preference import wants_reminders
 from app.storage.database.grouped_reads import DocumentRows
 from app.storage.plain_rows import ContactRecord, SlotRecord
-from app.storage.queries.contradictions import Contradiction
 from app.storage.queries.participants import ParticipantCard, get_card
 from app.storage.queries.slots import (
     derive_slot_state,
@@ -110,7 +110,7 @@ class ParticipantOverview:
     conflicts: tuple[AnswerConflict, ...]
     dates: tuple[AnchorHistory, ...]
     dispositions: tuple[DispositionHistory, ...]
-    contradictions: tuple[Contradiction, ...]
+    contradictions: tuple[ContradictedMessage, ...]
     contact: ContactDetails | None
     devices: tuple[BoundDevice, ...]
     invitations: tuple[IssuedInvitation, ...]

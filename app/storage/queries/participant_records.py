@@ -185,7 +185,7 @@ _PARTS: Sequence[sa.Select[Any]] = (
             col(AuditEntry.chain) == sa.bindparam("chain", type_=sa.String),
             col(AuditEntry.event) == AuditEvent.BODY_CONTRADICTED.value,
         ),
-        number=col(AuditEntry.seq),
+        number=col(AuditEntry.id),
         note=col(AuditEntry.changes),
         at=col(AuditEntry.at),
     ),
@@ -198,6 +198,14 @@ _PARTS: Sequence[sa.Select[Any]] = (
         at=EARLIER.c.received_at,
         other_at=LATER.c.received_at,
         refers_to=EARLIER.c.id,
+    ),
+    _part(
+        "settlement",
+        col(Settlement.participant_id) == _WHO,
+        number=col(Settlement.id),
+        kind=col(Settlement.kind),
+        note=col(Settlement.ref),
+        at=col(Settlement.settled_at),
     ),
     _part("alert", col(Alert.participant_id) == _WHO, number=col(Alert.id)),
     _part(

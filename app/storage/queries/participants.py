@@ -227,6 +227,11 @@ _IN_FORCE = (
 )
 
 
+def is_alive() -> sa.ColumnElement[bool]:
+    """That no death is in force of the participant of a statement, whatever else was recorded of them."""
+    return ~sa.exists().where(col(_DEATH.participant_id) == col(Participant.id), *_IN_FORCE)
+
+
 def find_deceased(session: Session, participant_ids: Collection[int | None]) -> frozenset[int]:
     """The participants of whom a death is in force, whatever else was recorded of them."""
     dead = sa.select(col(_DEATH.participant_id)).where(

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from sqlalchemy.engine import Connection
 
+from app.domain.desk.matters import MatterKind
 from app.domain.plans.plan import AnchorKind, Plan
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.participants import TeamRequestKind
@@ -15,20 +16,24 @@ from app.services.clinic.today.contact_log import LoggedContact, fold_contacts
 from app.services.core.context import participant_actor
 from app.services.core.throttling import find_full_counters, name_participant_counters
 from app.storage.plain_rows import SlotRecord
-from app.storage.queries.contradictions import Contradiction, read_contradiction
+from app.storage.queries.contradictions import read_contradiction
 from app.storage.queries.participant_records import RecordLine, read_participant_records, require_value
 from app.storage.queries.participants import StoredParticipant
 
 
 @dataclass(frozen=True, slots=True)
 class AnchorValue:
-    """A value that was given for a dated fact; `who` is the name of the staff who recorded it, if any."""
+    """A value that was given for a dated fact; `who` is the name of the staff who recorded it, if any.
+
+    `settled_at`: when it was decided that the one in force is right, although this one differs.
+    """
 
     dated_on: date
     source: str
     reason: str
     recorded_at: datetime
     who: str = ""
+    settled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +84,24 @@ class QuarantinedAnswers:
 class AnswerConflict:
     """Two answers to one item of a form from two phones, neither of which knew of the other's (OFF-05).
 
-    Both are kept and the later one is current; when each was received, and never the answers themselves.
+    Both are kept and the later one is current; when each was received, and when that was settled, and never
+    the answers themselves.
     """
 
     slot: SlotRecord
     item: str
     earlier_at: datetime
     later_at: datetime
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContradictedMessage:
+    """What the EDC said in two ways for one moment, and when that was settled."""
+
+    part: str
+    as_of: datetime
+    settled_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +145,7 @@ class RecordedFacts:
     invitations: tuple[IssuedInvitation, ...]
     requests: tuple[RequestHistory, ...]
     kept_apart: tuple[QuarantinedAnswers, ...]
-    contradictions: tuple[Contradiction, ...]
+    contradictions: tuple[ContradictedMessage, ...]
     contacts: tuple[LoggedContact, ...]
     conflicts: tuple[AnswerConflict, ...]
     answered: Mapping[int, int]
@@ -158,13 +174,32 @@ def _list_kept_apart(
     )
 
 
+_Settled = Mapping[tuple[str, str], datetime | None]
+"""When each matter of a kind and name was settled."""
+
+
 def _list_conflicts(
-    rows: Iterable[RecordLine], shown: Mapping[int, SlotRecord]
+    rows: Sequence[RecordLine], shown: Mapping[int, SlotRecord], settled: _Settled
 ) -> tuple[AnswerConflict, ...]:
+    newest = {row.slot_id: row.number for row in rows}  # by which the matter of a form is named
     return tuple(
-        AnswerConflict(slot, row.kind, require_value(row.at), require_value(row.other_at))
+        AnswerConflict(
+            slot,
+            row.kind,
+            require_value(row.at),
+            require_value(row.other_at),
+            settled.get((MatterKind.conflict, str(newest[row.slot_id]))),
+        )
         for row in rows
         if (slot := shown.get(require_value(row.slot_id))) is not None
+    )
+
+
+def _list_contradictions(rows: Sequence[RecordLine], settled: _Settled) -> tuple[ContradictedMessage, ...]:
+    return tuple(
+        ContradictedMessage(told.part, told.as_of, settled.get((MatterKind.edc_message, str(row.number))))
+        for row in rows
+        for told in map(read_contradiction, json.loads(row.note))
     )
 
 
@@ -182,21 +217,18 @@ def read_recorded_facts(
     for line in read_participant_records(connection, participant.id, counters):
         lines.setdefault(line.table, []).append(line)
     shown, me = {slot.id: slot for slot in slots}, participant_actor(participant.public_id).id
+    settled = {(row.kind, row.note): row.at for row in lines.get("settlement", ())}
     kinds = [kind for kind in plan.anchors if not (hides and kind.arm_revealing)]
     return RecordedFacts(
-        dates=tuple(_anchor_history(kind, lines.get("anchor", ())) for kind in kinds),
+        dates=tuple(_anchor_history(kind, lines.get("anchor", ()), settled) for kind in kinds),
         dispositions=_dispositions(lines.get("disposition", ())),
         devices=tuple(map(_device, lines.get("device", ()))),
         invitations=tuple(map(_invitation, lines.get("activation", ()))),
         requests=tuple(_request(me, row, shown) for row in reversed(lines.get("participant_request", ()))),
         kept_apart=_list_kept_apart(lines.get("quarantine", ()), shown),
-        contradictions=tuple(
-            read_contradiction(change)
-            for row in lines.get("contradiction", ())
-            for change in json.loads(row.note)
-        ),
+        contradictions=_list_contradictions(lines.get("contradiction", ()), settled),
         contacts=fold_contacts((_contact(row), row.refers_to) for row in lines.get("contact_entry", ())),
-        conflicts=_list_conflicts(lines.get("conflict", ()), shown),
+        conflicts=_list_conflicts(lines.get("conflict", ()), shown, settled),
         answered={require_value(row.slot_id): row.number for row in lines.get("draft", ())},
         waiting_paper=frozenset(require_value(row.slot_id) for row in lines.get("paper", ())),
         locked=bool(
@@ -208,12 +240,22 @@ def read_recorded_facts(
     )
 
 
-def _anchor_history(kind: AnchorKind, rows: Sequence[RecordLine]) -> AnchorHistory:
+def _anchor_history(kind: AnchorKind, rows: Sequence[RecordLine], settled: _Settled) -> AnchorHistory:
+    own = [row for row in rows if row.kind == kind.kind]
+    current = next((row.number for row in own if row.detail == AnchorStanding.CURRENT), 0)
+
     def values(standing: AnchorStanding) -> tuple[AnchorValue, ...]:
         return tuple(
-            AnchorValue(require_value(row.dated_on), row.source, row.note, require_value(row.at), row.who)
-            for row in rows
-            if row.kind == kind.kind and row.detail == standing.value
+            AnchorValue(
+                require_value(row.dated_on),
+                row.source,
+                row.note,
+                require_value(row.at),
+                row.who,
+                settled.get((MatterKind.dates_differ, f"{row.number}-{current}")),
+            )
+            for row in own
+            if row.detail == standing.value
         )
 
     return AnchorHistory(

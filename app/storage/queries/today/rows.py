@@ -14,7 +14,7 @@ from app.domain.plans.plan import Plan
 from app.domain.records.participants import TeamRequestKind
 from app.domain.today.reasons import RANKS, Reason, TodayCursor
 from app.storage.database.grouped_reads import DocumentRows, GroupedRead, cache_document_rows
-from app.storage.queries.participants import code_pattern, holds_code
+from app.storage.queries.participants import code_pattern, holds_code, is_alive
 from app.storage.queries.slots import code_literal
 from app.storage.queries.today.alerts import count_alerts_of_leavers
 from app.storage.queries.today.branches import (
@@ -85,8 +85,9 @@ class TodayCounts:
 
     Of the reasons in `cut` only the first `COUNTED` entries were counted, several of one participant among
     them perhaps: there are so many or more, and in all too. `corrections` are requests of participants to
-    have a form corrected, and `left_alerts` open alerts of participants who left; both are dealt with
-    elsewhere. `first` are the first `COUNTED` entries of the list.
+    have a form corrected, `left_alerts` open alerts of participants who left, and `left_calls` those of them
+    who live and ask to be called; all are dealt with elsewhere. `first` are the first `COUNTED` entries of
+    the list.
     """
 
     by_reason: Mapping[Reason, int]
@@ -94,6 +95,7 @@ class TodayCounts:
     resting: int
     corrections: int
     left_alerts: int = 0
+    left_calls: int = 0
     first: tuple[TodayCursor, ...] = ()
     cut: frozenset[Reason] = frozenset()
 
@@ -139,8 +141,13 @@ def _counts(shape: TodayShape) -> GroupedRead["_ListLine"]:
     others = {
         _EVERY: sa.select(sa.func.count(sa.distinct(found.c.person))).scalar_subquery(),
         _RESTING: sa.select(sa.func.count()).select_from(_resting(shape).subquery()).scalar_subquery(),
-        _CORRECTIONS: _count_corrections(),
+        _CORRECTIONS: _count_requests(TeamRequestKind.correction),
         _LEFT_ALERTS: count_alerts_of_leavers(),
+        _LEFT_CALLS: _count_requests(
+            TeamRequestKind.call,
+            col(Participant.exit_kind).is_not(None),
+            is_alive(),
+        ),
     }
     lines = [sa.select(_number(kind), *_tally(count, _number(0))) for kind, count in others.items()]
     uncounted = _number(0).label("number"), _number(0).label("listed")
@@ -162,7 +169,7 @@ _REMEMBERED = 500
 """Of so many reasons, in lists of different readers and studies, the entries that were read last are
 remembered."""
 _KEPT_LINES = cache_document_rows(_REMEMBERED)
-_EVERY, _RESTING, _CORRECTIONS, _LEFT_ALERTS = -1, -2, -3, -4
+_EVERY, _RESTING, _CORRECTIONS, _LEFT_ALERTS, _LEFT_CALLS = -1, -2, -3, -4, -5
 """What stands for a rank in the lines of other counts."""
 
 
@@ -182,15 +189,16 @@ def _tally(count: sa.ColumnElement[int], listed: sa.ColumnElement[int]) -> tuple
     return sa.null().label("at"), sa.null().label("person"), count.label("number"), listed.label("listed")
 
 
-def _count_corrections() -> sa.ScalarSelect[int]:
+def _count_requests(kind: TeamRequestKind, *of: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
     return (
         sa.select(sa.func.count())
         .select_from(TeamRequest)
         .join(Participant, col(Participant.id) == col(TeamRequest.participant_id))
         .where(
-            col(TeamRequest.kind) == code_literal(TeamRequestKind.correction),
+            col(TeamRequest.kind) == code_literal(kind),
             col(TeamRequest.closed_at).is_(None),
             col(Participant.site_id).in_(SITES),
+            *of,
         )
         .scalar_subquery()
     )
@@ -227,6 +235,7 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
         resting=numbers[_RESTING],
         corrections=numbers[_CORRECTIONS],
         left_alerts=numbers[_LEFT_ALERTS],
+        left_calls=numbers[_LEFT_CALLS],
         first=tuple(sorted(first)),
         cut=frozenset(reason for reason in SOURCES if RANKS[reason] in full),
     )

@@ -1,4 +1,4 @@
-"""Views of desk pages as entries of the trail: who saw which page, of whom, and by which choices."""
+"""Looks at desk pages as entries of the trail: who saw which page, of whom, and by which choices."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -8,12 +8,12 @@ from app.domain.records.audit import AuditEvent, FieldChange
 from app.services.core.context import StaffContext
 from app.storage.row_changes import participant_chain, study_chain
 
-VIEW_LASTS = timedelta(minutes=10)
-"""For how long one entry stands for views of the same page by the same person."""
+LOOK_LASTS = timedelta(minutes=10)
+"""For how long one entry stands for looks at the same page by the same person."""
 
 
 @dataclass(frozen=True, slots=True)
-class PageView:
+class PageLook:
     """What somebody sees: a page, of one participant or of the study, and by which choices it was made."""
 
     page: str
@@ -38,23 +38,23 @@ class PageView:
 
 
 @dataclass(frozen=True, slots=True)
-class ViewLog:
-    """Enters views in the trail; what one process entered a moment ago it does not enter again.
+class LookLog:
+    """Enters looks in the trail; what one process entered a moment ago it does not enter again.
 
     It remembers the last `most` of them or fewer.
     """
 
     most: int = 5000
-    _entered: dict[tuple[str, PageView], datetime] = field(default_factory=dict)
+    _entered: dict[tuple[str, PageLook], datetime] = field(default_factory=dict)
 
-    def enter(self, context: StaffContext, view: PageView) -> None:
-        """Enter this view, before anything is shown, unless an entry of the same stands for it."""
-        seen = (context.actor.id, view)
+    def enter(self, context: StaffContext, look: PageLook) -> None:
+        """Enter this look, before anything is shown, unless an entry of the same stands for it."""
+        seen = (context.actor.id, look)
         last = self._entered.get(seen)
-        if last is not None and timedelta() <= context.at - last < VIEW_LASTS:
+        if last is not None and timedelta() <= context.at - last < LOOK_LASTS:
             return
         with replace(context, act=None).unit_of_work() as work:
-            work.record(AuditEvent.PAGE_VIEWED, view.chain, view.study_id, changes=view.changes)
+            work.record(AuditEvent.PAGE_VIEWED, look.chain, look.study_id, changes=look.changes)
         if len(self._entered) >= self.most:
             self._entered.clear()
         self._entered[seen] = context.at

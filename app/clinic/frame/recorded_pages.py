@@ -10,15 +10,16 @@ from enum import StrEnum
 
 from starlette.requests import Request
 
+from app.clinic.frame.studies import StaffStudy
 from app.domain.records.access import Actor, Permission
 from app.services.accounts.staff_access import PermittedParticipant
-from app.services.clinic.page_views import PageView, ViewLog
+from app.services.clinic.page_looks import LookLog, PageLook
 from app.services.core.context import StaffContext
 from app.web.pages.rendering import Page
 
 
 class Viewer(StrEnum):
-    """Whose view of a page is recorded."""
+    """Whose look at a page is recorded."""
 
     everybody = "everybody"
     answer_reader = "answer_reader"  # who may see answers there: all but nurses
@@ -27,7 +28,7 @@ class Viewer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordedPage:
-    """A page whose view is recorded; `page` is its name in the trail.
+    """A page at which looks are recorded; `page` is its name in the trail.
 
     `choices` are the parameters of its address that the entry tells, by the names of fields. `entered` names
     what of the page the use case entered with more detail, where it is there.
@@ -44,14 +45,12 @@ class RecordedPage:
         return tuple((told, value) for told, value in chosen if _CODE.fullmatch(value))
 
     def is_recorded_for(self, actor: Actor, study_id: int, site_id: int | None) -> bool:
-        """Whether a view by this actor is, of somebody of this site or (None) of no one in particular."""
+        """Whether a look by this actor is; `site_id` is that of the participant, None for a page of many."""
         match self.viewer:
             case Viewer.everybody:
                 return True
-            case Viewer.answer_reader if site_id is not None:
-                return actor.may(Permission.ANSWERS_SEE, study_id, site_id)
             case Viewer.answer_reader:
-                return bool(actor.reach(Permission.ANSWERS_SEE))
+                return actor.may(Permission.ANSWERS_SEE, study_id, site_id)
             case Viewer.mere_reader:
                 return actor.only_reads
 
@@ -91,7 +90,7 @@ RECORDED: Mapping[str, RecordedPage] = {
     "clinic/to_sign.html": RecordedPage(Viewer.mere_reader, "to_sign"),
     "clinic/access.html": RecordedPage(Viewer.mere_reader, "access"),
 }
-_ENTERED = "the use case enters each view, with what was shown"
+_ENTERED = "the use case enters each look, with what was shown"
 _ACT = "an act of who conducts the study: no answers, scores or arm; what is done is an entry"
 _WORK = "a list of work for who settles it: no answers, scores or arm"
 _OWN = "files and checks of the reader's own; each file is an entry"
@@ -159,29 +158,29 @@ UNRECORDED: Mapping[str, str] = {
         _PLAN,
     ),
 }
-"""Pages whose views are not recorded by their frame, and why not."""
+"""Pages at which looks are not recorded by their frame, and why not."""
 
 
-def enter_page_view(
+def enter_page_look(
     request: Request,
     context: StaffContext,
-    study_id: int,
+    study: StaffStudy | None,
     who: PermittedParticipant | None,
     page: Page,
     *,
     found: bool,
 ) -> None:
-    """Enter in the trail that they see this page, where its views are recorded; `found`: as it was chosen.
+    """Enter in the trail that they see this page, where looks at it are recorded; `found`: as it was chosen.
 
     Raises LookupError for a page of which nobody said whether they are.
     """
-    if page.template in UNRECORDED:
+    if page.template in UNRECORDED or study is None:
         return
     recorded, site_id = RECORDED[page.template], who.site_id if who else None
     if recorded.entered and getattr(page, recorded.entered):
         return
-    if recorded.is_recorded_for(context.actor, study_id, site_id):
+    if recorded.is_recorded_for(context.actor, study.id, site_id):
         choices = recorded.read_choices(request.query_params) if found else ()
-        views: ViewLog = request.app.state.view_log
+        looks: LookLog = request.app.state.look_log
         participant_id = who.participant_id if who else None
-        views.enter(context, PageView(recorded.page, study_id, participant_id, choices))
+        looks.enter(context, PageLook(recorded.page, study.id, participant_id, choices))
