@@ -191,7 +191,7 @@ def place_of(row: Row) -> str:
     path = ACTS[row].result.partition("?")[0]
     if path not in LISTS or row[1] == urls.STAFF_LANGUAGE:  # which leads back to any page
         return ""
-    return f"{path}?{urlencode({name: '7' for name in LISTS[path]})}"
+    return f"{path}?{urlencode(dict.fromkeys(LISTS[path], '7'))}"
 
 
 def check_result(row: Row, first: Response, again: Response) -> None:
