@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from fastapi import FastAPI
@@ -11,6 +13,7 @@ from app.clinic.report.table_view import format_percent
 from app.domain.records.access import Role
 from app.domain.spreadsheets import MARK, safe_cell, write_csv
 from app.services.core.installation import Installation
+from app.settings import ROOT
 from tests.applications import Clock
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
@@ -159,6 +162,24 @@ def test_no_cell_is_a_formula(text: str) -> None:
     (_heads, row) = lines(write_csv(["a", "b", "c"], [[text, -3, None]]))
     assert row == [f"'{text}", "-3", ""]
     assert safe_cell("0571-001") == "0571-001"
+
+
+OWN_TIME = {"app/clinic/trail/trail_file.py"}  # has a column of the local time beside the one of UTC
+
+
+def test_every_file_writes_a_moment_in_one_way(monitor: TestClient) -> None:
+    at = datetime(2026, 3, 5, 10, tzinfo=timezone(timedelta(hours=8)))
+    assert (safe_cell(at), safe_cell(at.date())) == ("2026-03-05T02:00:00.000Z", "2026-03-05")
+    for path in (ROOT / "app").rglob("*.py"):
+        source = path.read_text("utf-8")
+        if "app.domain.spreadsheets import" in source and str(path.relative_to(ROOT)) not in OWN_TIME:
+            assert not re.search(r"strftime|\bat\.isoformat|_at\.isoformat", source), path
+    moment = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z|\d{4}-\d\d-\d\d|")
+    for url in ("table.csv?table=rates", "rows.csv?table=ledger&figure=forms", "rows.csv?table=recruitment"):
+        heads, *rows = lines(monitor.get(f"/desk/report/{url}").text)
+        timed = [heads.index(name) for name in heads if name.endswith(("_at", "_on", "as_of"))]
+        assert timed
+        assert all(moment.fullmatch(row[place]) for row in rows for place in timed), url
 
 
 def test_shares_are_rounded_from_exact_counts() -> None:

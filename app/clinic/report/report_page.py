@@ -133,7 +133,7 @@ def _lines(
 ) -> Iterator[tuple[Cell, ...]]:
     """The lines of a table in codes, each with the rules by which it was counted and the moment."""
     rules = scope.filter.rules
-    counted = (rules.rule_set.value, "yes" if rules.late_counts else "no", desk.at.isoformat())
+    counted = (rules.rule_set.value, "yes" if rules.late_counts else "no", desk.at)
     for each in table.lines:
         keys = [
             words.sites[each.where[name]][0] if name == "site_id" else each.where[name] or ""
