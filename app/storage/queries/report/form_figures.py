@@ -50,6 +50,10 @@ class FormFigures(StrEnum):
     corrections = "corrections"
 
 
+OF_EVERY_FORM = frozenset({FormFigures.corrections})
+"""What is counted of forms that the plan no longer has, too, as the lists of the desk have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class FormSelection:
     """The forms of a report: of one study, at these sites (None: all of them), as known at `at`.
@@ -291,13 +295,13 @@ def _of_study(statement: sa.Select[Any], figures: FormFigures, chosen: FormSelec
     statement = _joined(statement, figures).where(
         col(Participant.study_id) == chosen.study_id,
         col(Slot.study_id) == chosen.study_id,
-        col(Slot.out_of_plan).is_(False),
         *_narrowed(chosen),
     )
+    if figures in OF_EVERY_FORM:
+        return statement
+    statement = statement.where(col(Slot.out_of_plan).is_(False))
     if figures is FormFigures.diary:
         return statement.where(diary, col(Slot.closes_at) <= chosen.at)
-    if figures is FormFigures.corrections:
-        return statement
     statement = statement.where(col(Slot.for_day).is_(None), sa.not_(diary))
     if figures is FormFigures.weeks:
         return statement.where(col(Slot.closes_at) <= chosen.at)
