@@ -137,15 +137,26 @@ def lines(answer_text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(answer_text.removeprefix(MARK))))
 
 
+@pytest.mark.req("REP-09")
 def test_tables_and_rows_are_files_for_spreadsheets(monitor: TestClient) -> None:
     answer = monitor.get("/desk/report/table.csv?table=rates&visit=W6")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"].startswith('attachment; filename="sbrt-nsclc-rates-2026-')
     heads, week6 = lines(answer.text)
-    assert dict(zip(heads, week6, strict=True)) | {"as_of": ""} == {
+    made = dict(zip(heads, week6, strict=True))
+    said = f"Daybook {made['daybook_version']}, plan {made['plan_version']}, data {made['data_sha256'][:12]}."
+    assert said in page(monitor, "/desk/report?visit=W6").text
+    assert monitor.get("/desk/report/table.csv?table=rates&visit=W6").content == answer.content
+    whole = lines(
+        monitor.get("/desk/report/table.csv?table=rates&from=2026-01-01&to=2026-12-31&site=0571").text
+    )
+    assert whole[1][-7:-3] == ["0571", "", "2026-01-01", "2026-12-31"]
+    assert whole[1][-1] != made["data_sha256"]
+    assert made | {"as_of": "", "data_sha256": "", "daybook_version": ""} == {
         "visit": "W6", "instrument": "qlq-c30", "population": "10", "expected": "8", "valid": "4",
         "valid_expected": "4", "available": "0.400000", "completion": "0.500000", "rule_set": "1",
-        "late_counts": "no", "as_of": "",
+        "late_counts": "no", "as_of": "", "chosen_site": "", "chosen_visit": "W6", "chosen_from": "",
+        "chosen_to": "", "plan_version": "1.0", "daybook_version": "", "data_sha256": "",
     }  # fmt: skip
     for table in {name for names in TABLES.values() for name in names} - {"alerts"}:  # nobody watches here
         assert len(lines(monitor.get(f"/desk/report/table.csv?table={table}&late=yes").text)) > 1
