@@ -3,8 +3,12 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 
-Cell = str | int | None
+from app.domain.records.audit import format_instant
+
+Cell = str | int | date | datetime | None
+"""A moment or a day stands in it as it is: every file writes them in the same way."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a formula begins with, at half and at full width, as spreadsheets in Chinese read both."""
 MARK = "\ufeff"
@@ -21,6 +25,8 @@ def safe_cell(cell: Cell) -> str | int:
         return ""
     if isinstance(cell, int):
         return cell
+    if isinstance(cell, date):
+        return format_instant(cell) if isinstance(cell, datetime) else cell.isoformat()
     return f"'{cell}" if cell.lstrip("'").startswith(_FORMULA) else cell
 
 

@@ -79,7 +79,7 @@ def test_a_nurse_acknowledges_acts_and_closes(clinic: ClinicFixture, alert: str,
         "0",
         "no visit needed",
     )
-    assert line["actions"] == "2026-03-04T01:30:00Z called feels better"
+    assert line["actions"] == "2026-03-04T01:30:00.000Z called feels better"
 
 
 def test_what_is_refused_is_said_and_nothing_typed_is_lost(alert: str, nurse: TestClient) -> None:

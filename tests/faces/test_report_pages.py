@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from fastapi import FastAPI
@@ -11,6 +13,7 @@ from app.clinic.report.table_view import format_percent
 from app.domain.records.access import Role
 from app.domain.spreadsheets import MARK, safe_cell, write_csv
 from app.services.core.installation import Installation
+from app.settings import ROOT
 from tests.applications import Clock
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
@@ -22,7 +25,7 @@ from tests.stages import Stage
 
 TABLES = {
     "completeness": {"rates", "modes", "ledger", "sites", "reasons"},
-    "timing": {"weeks", "days", "minutes", "blanks"},
+    "timing": {"weeks", "days", "minutes", "blanks", "alerts"},
     "recruitment": {"recruitment"},
     "diary": {"diary"},
 }
@@ -134,17 +137,28 @@ def lines(answer_text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(answer_text.removeprefix(MARK))))
 
 
+@pytest.mark.req("REP-09")
 def test_tables_and_rows_are_files_for_spreadsheets(monitor: TestClient) -> None:
     answer = monitor.get("/desk/report/table.csv?table=rates&visit=W6")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"].startswith('attachment; filename="sbrt-nsclc-rates-2026-')
     heads, week6 = lines(answer.text)
-    assert dict(zip(heads, week6, strict=True)) | {"as_of": ""} == {
+    made = dict(zip(heads, week6, strict=True))
+    said = f"Daybook {made['daybook_version']}, plan {made['plan_version']}, data {made['data_sha256'][:12]}."
+    assert said in page(monitor, "/desk/report?visit=W6").text
+    assert monitor.get("/desk/report/table.csv?table=rates&visit=W6").content == answer.content
+    whole = lines(
+        monitor.get("/desk/report/table.csv?table=rates&from=2026-01-01&to=2026-12-31&site=0571").text
+    )
+    assert whole[1][-7:-3] == ["0571", "", "2026-01-01", "2026-12-31"]
+    assert whole[1][-1] != made["data_sha256"]
+    assert made | {"as_of": "", "data_sha256": "", "daybook_version": ""} == {
         "visit": "W6", "instrument": "qlq-c30", "population": "10", "expected": "8", "valid": "4",
         "valid_expected": "4", "available": "0.400000", "completion": "0.500000", "rule_set": "1",
-        "late_counts": "no", "as_of": "",
+        "late_counts": "no", "as_of": "", "chosen_site": "", "chosen_visit": "W6", "chosen_from": "",
+        "chosen_to": "", "plan_version": "1.0", "daybook_version": "", "data_sha256": "",
     }  # fmt: skip
-    for table in (name for names in TABLES.values() for name in names):
+    for table in {name for names in TABLES.values() for name in names} - {"alerts"}:  # nobody watches here
         assert len(lines(monitor.get(f"/desk/report/table.csv?table={table}&late=yes").text)) > 1
     rows = lines(monitor.get("/desk/report/rows.csv?table=ledger&figure=forms&of_visit=W6").text)
     assert [row[0] for row in rows[1:]] == sorted(EVERYBODY)
@@ -159,6 +173,24 @@ def test_no_cell_is_a_formula(text: str) -> None:
     (_heads, row) = lines(write_csv(["a", "b", "c"], [[text, -3, None]]))
     assert row == [f"'{text}", "-3", ""]
     assert safe_cell("0571-001") == "0571-001"
+
+
+OWN_TIME = {"app/clinic/trail/trail_file.py"}  # has a column of the local time beside the one of UTC
+
+
+def test_every_file_writes_a_moment_in_one_way(monitor: TestClient) -> None:
+    at = datetime(2026, 3, 5, 10, tzinfo=timezone(timedelta(hours=8)))
+    assert (safe_cell(at), safe_cell(at.date())) == ("2026-03-05T02:00:00.000Z", "2026-03-05")
+    for path in (ROOT / "app").rglob("*.py"):
+        source = path.read_text("utf-8")
+        if "app.domain.spreadsheets import" in source and str(path.relative_to(ROOT)) not in OWN_TIME:
+            assert not re.search(r"strftime|\bat\.isoformat|_at\.isoformat", source), path
+    moment = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z|\d{4}-\d\d-\d\d|")
+    for url in ("table.csv?table=rates", "rows.csv?table=ledger&figure=forms", "rows.csv?table=recruitment"):
+        heads, *rows = lines(monitor.get(f"/desk/report/{url}").text)
+        timed = [heads.index(name) for name in heads if name.endswith(("_at", "_on", "as_of"))]
+        assert timed
+        assert all(moment.fullmatch(row[place]) for row in rows for place in timed), url
 
 
 def test_shares_are_rounded_from_exact_counts() -> None:

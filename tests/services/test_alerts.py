@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import col, select
 
 from app.domain.alerts.handling import AlertState
@@ -20,6 +21,9 @@ from app.services.clinic.corrections.decisions import DecisionEntry
 from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAnswer, propose_correction
 from app.services.clinic.participant_overview import get_participant_overview
 from app.services.clinic.participants.history import get_participant_history
+from app.services.clinic.report.figures import ReportTable
+from app.services.clinic.report.report import list_figure_rows
+from app.services.clinic.report.scope import ReportFilter
 from app.services.clinic.today.participant_work import list_participant_reasons
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
@@ -29,12 +33,15 @@ from app.services.reminders.reminder_delivery import MessageSender
 from app.services.setup.studies import disable_staff, open_site
 from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
 from app.storage.tables.audit import AuditEntry
+from app.storage.tables.capture import Alert
+from app.storage.tables.columns import table_of
 from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import RoleGrant
 from app.web.urls import ALERT
 from tests.services.alerted import SLEEP, raised, run_clock, send_in_pain, watched, watching
 from tests.services.people import START, Person, colleague, days, qlq, site_entry
 from tests.services.reminded import WORDS, MailServer, outbox
+from tests.services.report_tables import cells, table
 from tests.services.signer import Signer
 from tests.services.trail_entries import verify_trail
 
@@ -325,3 +332,33 @@ def test_a_letter_that_was_queued_leaves_although_the_rule_is_lost(person: Perso
     assert process_due_alert(ClockContext(person.installation, SENT), due_alert(person)) == 1
     run_clock(watching(person.installation, [SLEEP]), outbox(mail), SENT)
     assert len(mail.letters) == 1
+
+
+@pytest.mark.req("ALR-03", "REP-10")
+def test_the_report_says_how_long_alerts_waited(person: Person) -> None:
+    """One is acknowledged after 59 minutes, one after an hour, one after a day, and the others not at all."""
+    send_in_pain(person, SENT)
+    beside = sa.create_engine(person.installation.engine.url)
+    columns = [column for column in table_of(Alert).columns if column.name not in ("id", "public_id")]
+    with beside.begin() as connection:
+        like = connection.execute(sa.select(*columns)).mappings().all()
+        for number, minutes in enumerate((59, 60, 24 * 60), start=90):
+            taken = SENT + timedelta(minutes=minutes, seconds=59)
+            values = {"id": number, "public_id": f"a{number}", "rule": f"r{number}", "acknowledged_at": taken}
+            connection.execute(sa.insert(table_of(Alert)).values({**like[0], **values, "raised_at": SENT}))
+    beside.dispose()
+    waiting = len(like)
+    context = StaffContext(person.installation, colleague(Role.MONITOR, person.site), SENT + days(3))
+    found = table(context, ReportTable.alerts)
+    (only,) = found.lines
+    assert (only.where["site_id"], only.median) == (person.site.id, 60)
+    assert only.counts == {
+        "raised": 3 + waiting,
+        "within_hour": 1,
+        "within_day": 1,
+        "after_day": 1,
+        "waiting": waiting,
+    }
+    for address, count in cells(found):
+        rows = list_figure_rows(context, ReportFilter(), address, limit=None)
+        assert (rows.total, len(rows.forms)) == (count, count), address

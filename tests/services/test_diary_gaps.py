@@ -1,10 +1,12 @@
 """Reasons for a stretch of missed diary days, given in one act and kept in every history."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import cycle
 from random import Random
+from types import MappingProxyType
 
 import pytest
 import sqlalchemy as sa
@@ -18,7 +20,12 @@ from app.domain.refusal import Refused
 from app.services.clinic.corrections.submitted_form import FormAct, list_form_events
 from app.services.clinic.participant_overview import get_participant_overview
 from app.services.clinic.participants.history import get_participant_history
-from app.services.clinic.today.diary_gap_list import count_diary_gaps, list_diary_gaps_of_sites
+from app.services.clinic.today.diary_gap_list import (
+    GapCount,
+    GapFilter,
+    count_diary_gaps,
+    list_diary_gaps_of_sites,
+)
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.exemptions import excuse_form
@@ -181,17 +188,33 @@ def test_the_list_of_many_says_what_each_page_says(
     listed = list_diary_gaps_of_sites(nurse)
     for _round in range(4):
         for person in everyone:
-            spoil(person, drawn)
+            spoil(person, [drawn.choice(STATES) for _slot in diary_slots(person)])
         views = [get_participant_overview(nurse, person.row().id) for person in everyone]
         told = {view.participant.subject: as_listed(view.gaps) for view in views if view.gaps}
         listed = list_diary_gaps_of_sites(nurse)
         assert {row.subject: as_listed(row.gaps) for row in listed.rows} == told
         lengths |= {each for gaps in told.values() for _first, _last, each, _entries in gaps}
     assert {3, 7} < lengths
-    assert count_diary_gaps(nurse) == len(listed.rows) == 2
-    monkeypatch.setattr("app.services.clinic.today.diary_gap_list.PAGE", 1)
+    assert count_diary_gaps(nurse) == GapCount(len(listed.rows)) == GapCount(2)
+    for chosen, number in (
+        (GapFilter(search="-002"), 1), (GapFilter(search="-003"), 0), (GapFilter(language="en"), 2),
+        (GapFilter(language="fr"), 0), (GapFilter(site="0571"), 2), (GapFilter(site="0021"), 0),
+    ):  # fmt: skip
+        assert count_diary_gaps(nurse, chosen) == GapCount(number), chosen
+        assert len(list_diary_gaps_of_sites(nurse, "", chosen).rows) == number
+    where = "app.services.clinic.today.diary_gap_list"
+    monkeypatch.setattr(f"{where}.PAGE", 1)
     first = list_diary_gaps_of_sites(nurse)
     assert (*first.rows, *list_diary_gaps_of_sites(nurse, first.after).rows) == listed.rows
+    # one who missed single days alone stands in no gap, and hides nobody who comes after
+    monkeypatch.setattr(f"{where}.COUNTED", 1)
+    assert count_diary_gaps(nurse) == GapCount(1, more=True)
+    alone = diary_slots(everyone[0])[0]
+    spoil(everyone[0], [{"missed_reason": "unknown"}], {alone.id: {}})
+    assert [row.subject for row in list_diary_gaps_of_sites(nurse).rows] == ["0571-002"]
+    assert count_diary_gaps(nurse) == GapCount(1)
+    monkeypatch.setattr(f"{where}.ROUNDS", 1)
+    assert count_diary_gaps(nurse) == GapCount(0, more=True)
 
 
 def test_nobody_is_listed_at_no_site_or_without_a_diary(lone_diarist: Person) -> None:
@@ -200,9 +223,9 @@ def test_nobody_is_listed_at_no_site_or_without_a_diary(lone_diarist: Person) ->
     library = installation.library
     plans = {key: replace(plan, diary=None) for key, plan in library.plans.items()}
     bare = replace(installation, library=replace(library, plans=plans))
-    assert count_diary_gaps(StaffContext(installation, nurse, NOW)) == 1
-    assert count_diary_gaps(StaffContext(installation, nobody, NOW)) == 0
-    assert count_diary_gaps(StaffContext(bare, nurse, NOW)) == 0
+    assert count_diary_gaps(StaffContext(installation, nurse, NOW)) == GapCount(1)
+    assert count_diary_gaps(StaffContext(installation, nobody, NOW)) == GapCount(0)
+    assert count_diary_gaps(StaffContext(bare, nurse, NOW)) == GapCount(0)
 
 
 def as_listed(found: Iterable[DiaryGap]) -> list[tuple[date, date, int, int]]:
@@ -210,21 +233,27 @@ def as_listed(found: Iterable[DiaryGap]) -> list[tuple[date, date, int, int]]:
     return [(gap.first, gap.last, gap.days, len(gap.entries)) for gap in found]
 
 
-def spoil(person: Person, drawn: Random) -> None:
-    """Give each entry of the diary another state, beside the trail."""
-    states: list[dict[str, object]] = [
-        {},
-        {},
-        {},
-        {"missed_reason": "unknown"},
-        {"excused": "no_translation"},
-        {"out_of_plan": True},
-    ]
+STATES: Sequence[Mapping[str, object]] = (
+    {},
+    {},
+    {},
+    {"missed_reason": "unknown"},
+    {"excused": "no_translation"},
+    {"out_of_plan": True},
+)
+
+
+def spoil(
+    person: Person,
+    states: Sequence[Mapping[str, object]],
+    but: Mapping[int, Mapping[str, object]] = MappingProxyType({}),
+) -> None:
+    """Give the entries of the diary these states in turn, but some of them others; beside the trail."""
     beside = sa.create_engine(person.installation.engine.url)
     usual = {"missed_reason": None, "excused": None, "out_of_plan": False}
     with beside.begin() as connection:
-        for slot in diary_slots(person):
-            values = usual | drawn.choice(states)
+        for slot, state in zip(diary_slots(person), cycle(states), strict=False):
+            values = {**usual, **but.get(slot.id, state)}
             connection.execute(sa.update(Slot).where(col(Slot.id) == slot.id).values(values))
     beside.dispose()
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
+from sqlmodel import select
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.plans.plan import Owner
@@ -30,6 +31,7 @@ from app.storage.queries.today.rows import TodaySearch
 from app.storage.row_changes import participant_chain
 from app.storage.tables.messages import Message
 from app.storage.tables.participants import TeamRequest
+from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.heard import heard
 from tests.services.alerted import watched
@@ -215,6 +217,20 @@ def test_counts_and_rows_are_those_of_the_search(installation: Installation, tri
         assert {row.subject for row in page.rows} == expected
         assert page.counts.every == len(expected)
     assert today(installation, at, trial[0], TodayFilter(language="zh_CN")).counts.every == 0
+    person = trial[1]
+    assert person.subject == "0571-002"
+    with installation.work(person.nurse, at) as work:
+        slots = list(
+            work.session.exec(select(Slot.id).where(Slot.participant_id == person.row().id).limit(2))
+        )
+        for slot in slots:
+            kind = TeamRequestKind.correction
+            asked = TeamRequest(participant_id=person.row().id, kind=kind, slot_id=slot, asked_at=at)
+            asked.slot_key = slot
+            work.session.add(asked)
+        work.record(AuditEvent.CORRECTION_REQUESTED, f"participant:{person.row().id}")
+    for typed, asking in (("", 1), ("-002", 1), ("-001", 0)):
+        assert today(installation, at, trial[0], TodayFilter(search=typed)).counts.corrections == asking
     every = today(installation, at, trial[0])
     assert every.counts.every == len(every.rows)
     (only,) = {reason for row in every.rows for reason in why(row)} & {Reason.unused}

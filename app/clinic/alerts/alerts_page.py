@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar
 
 from fastapi import APIRouter
@@ -13,6 +13,7 @@ from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
 from app.clinic.report.spreadsheet import csv_response
 from app.clinic.request import SignedInRequest
 from app.domain.plans.windows import local_day
+from app.domain.records.audit import format_instant
 from app.domain.spreadsheets import Cell
 from app.services.clinic.alerts.alert_list import LISTED, AlertRecord, list_alerts
 from app.services.clinic.downloads import record_file_download
@@ -104,26 +105,22 @@ def _line(alert: AlertRecord) -> tuple[Cell, ...]:
         alert.site,
         alert.subject,
         alert.visit,
-        alert.for_day.isoformat() if alert.for_day else None,
+        alert.for_day,
         "@".join(alert.instrument) if alert.slot else None,
         alert.rule,
-        _instant(alert.raised_at),
-        _instant(min(told, default=None)),
-        _instant(alert.due_at),
-        _instant(alert.escalated_at),
-        _instant(alert.acknowledged_at),
+        alert.raised_at,
+        min(told, default=None),
+        alert.due_at,
+        alert.escalated_at,
+        alert.acknowledged_at,
         alert.acknowledged_by,
         _minutes(alert.raised_at, alert.acknowledged_at),
-        "; ".join(f"{_instant(each.at)} {each.kind} {each.note}".strip() for each in alert.actions),
-        _instant(alert.closed_at),
+        "; ".join(f"{format_instant(each.at)} {each.kind} {each.note}".strip() for each in alert.actions),
+        alert.closed_at,
         alert.closed_by,
         _minutes(alert.raised_at, alert.closed_at),
         alert.closing_note,
     )
-
-
-def _instant(at: datetime | None) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
 
 
 def _minutes(start: datetime, end: datetime | None) -> int | None:

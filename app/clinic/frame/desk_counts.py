@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any, TypeVar, cast
 
 from starlette.requests import Request
 
@@ -12,21 +13,22 @@ LASTS = timedelta(seconds=60)
 """How old a count may be; the list itself is always counted anew."""
 _MOST = 1000
 
-Count = Callable[[StaffContext], int]
+Count = Callable[[StaffContext], Any]
+_Number = TypeVar("_Number")
 
 
 class DeskCounts:
     """A cache of counts by the grants of whoever looks; every act of the desk in this process empties it."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Count, tuple[Grant, ...]], tuple[datetime, int]] = {}
+        self._known: dict[tuple[Count, tuple[Grant, ...]], tuple[datetime, Any]] = {}
 
-    def read(self, context: StaffContext, count: Count) -> int:
+    def read(self, context: StaffContext, count: Callable[[StaffContext], _Number]) -> _Number:
         """What this count is for this actor, as it was at most `LASTS` ago."""
         key = (count, context.actor.grants)
         known = self._known.get(key)
         if known is not None and timedelta() <= context.at - known[0] < LASTS:
-            return known[1]
+            return cast("_Number", known[1])
         if len(self._known) >= _MOST:
             self.forget()
         number = count(context)

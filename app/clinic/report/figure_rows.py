@@ -124,14 +124,14 @@ def _form_lines(found: FigureRows, sites: dict[int, str]) -> Iterator[tuple[Cell
     for row in found.forms:
         yield (
             row.subject, sites[row.site_id], row.visit, row.instrument, row.instrument_version,
-            _text(row.for_day), _text(row.target_on), row.status, _text(row.submitted_at),
+            row.for_day, row.target_on, row.status, row.submitted_at,
             "yes" if row.out_of_window else "no", row.reason,
         )  # fmt: skip
 
 
 def _people_lines(found: FigureRows, sites: dict[int, str]) -> Iterator[tuple[Cell, ...]]:
     for row in found.people:
-        yield row.subject, sites[row.site_id], _text(row.enrolled_on), _text(row.signed_in_at)
+        yield row.subject, sites[row.site_id], row.enrolled_on, row.signed_in_at
 
 
 _FORMS = (
@@ -142,10 +142,6 @@ _FORMS = (
     _form_lines,
 )  # fmt: skip
 _PEOPLE = (("participant", "site", "enrolled_on", "signed_in_at"), _people_lines)
-
-
-def _text(when: date | None) -> str:
-    return when.isoformat() if when else ""
 
 
 def _where(figure: FigureAddress, words: TableWords) -> Iterator[str]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from app.clinic.report.address import ReportQuery, read_report_query, read_table
-from app.clinic.report.spreadsheet import csv_response
+from app.clinic.report.spreadsheet import STAMP, csv_response, stamp
 from app.clinic.report.table_view import (
     LINES,
     CellView,
@@ -56,6 +56,7 @@ class ReportPage:
 
     `randomises`: the population is randomised; `pooled`: its arms are counted together, to stay hidden.
     `query` is what was typed, `counted` what the numbers are of: the usual choice where that was wrong.
+    `digest` begins the one of the data that were counted.
     """
 
     template: ClassVar[str] = "clinic/report/report.html"
@@ -72,6 +73,8 @@ class ReportPage:
     pooled: bool
     sign_in_days: int
     as_of: datetime
+    plan_version: str
+    digest: str
     zone: str
     error: str = ""
     error_field: str = ""
@@ -118,22 +121,20 @@ def save_table(
     )
     today = local_day(desk.at, desk.zone)
     return csv_response(
-        scope.study, table.value, today, (*heads, *_RULES), _lines(desk, scope, found, line, words)
+        scope.study, table.value, today, (*heads, *STAMP), _lines(desk, report, found, line, words)
     )
 
 
 TARGET_FROM, ENROLLED_FROM, LAST = N_("Target day from"), N_("Enrolled from"), N_("to")
 _COLUMNS = {"site_id": "site"}
 """Facts whose column in a file is named for what stands there."""
-_RULES = ("rule_set", "late_counts", "as_of")
 
 
 def _lines(
-    desk: StaffRequest, scope: ReportScope, table: FigureTable, line: tuple[str, ...], words: TableWords
+    desk: StaffRequest, report: Report, table: FigureTable, line: tuple[str, ...], words: TableWords
 ) -> Iterator[tuple[Cell, ...]]:
-    """The lines of a table in codes, each with the rules by which it was counted and the moment."""
-    rules = scope.filter.rules
-    counted = (rules.rule_set.value, "yes" if rules.late_counts else "no", desk.at.isoformat())
+    """The lines of a table in codes, each with how it was made."""
+    made = stamp(desk, report.scope, report.digest)
     for each in table.lines:
         keys = [
             words.sites[each.where[name]][0] if name == "site_id" else each.where[name] or ""
@@ -142,7 +143,7 @@ def _lines(
         keys += [name_line(each.where[name]) for name in line]
         shares = [f"{count / of:.6f}" if of else "" for count, of in each.shares.values()]
         median = [each.median] if table.rule.median else []
-        yield (*keys, *each.counts.values(), *shares, *median, *counted)
+        yield (*keys, *each.counts.values(), *shares, *median, *made)
 
 
 def study_of(desk: StaffRequest) -> str:
@@ -193,6 +194,8 @@ def _report_page(desk: StaffRequest, query: ReportQuery, counted: ReportQuery) -
         pooled=len(report.scope.plan.arms) > 1 and not report.scope.by_arm,
         sign_in_days=report.scope.plan.worklist.unused_days,
         as_of=desk.at,
+        plan_version=report.scope.plan.version,
+        digest=report.digest[:12],
         zone=report.scope.plan.zone,
     )
 

@@ -5,7 +5,24 @@ from datetime import date
 
 from starlette.responses import Response
 
+from app.clinic.request import StaffRequest
 from app.domain.spreadsheets import Cell, write_csv
+from app.services.clinic.report.scope import ReportScope
+
+STAMP = (
+    "rule_set", "late_counts", "as_of", "chosen_site", "chosen_visit", "chosen_from", "chosen_to",
+    "plan_version", "daybook_version", "data_sha256",
+)  # fmt: skip
+"""Columns in which every line of a table says by which choices and program it was made, and of which data."""
+
+
+def stamp(desk: StaffRequest, scope: ReportScope, digest: str) -> tuple[Cell, ...]:
+    """What stands in these columns."""
+    chosen = scope.filter
+    return (
+        chosen.rules.rule_set.value, "yes" if chosen.rules.late_counts else "no", desk.at, chosen.site,
+        chosen.visit, chosen.first, chosen.last, scope.plan.version, desk.frame.version, digest,
+    )  # fmt: skip
 
 
 def csv_response(

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from app.clinic.frame.addresses import build_address
 from app.clinic.records.diary_gaps import GapRow
 from app.clinic.request import SignedInRequest, url_of_participant
-from app.services.clinic.today.diary_gap_list import DiaryGaps, list_diary_gaps_of_sites
+from app.domain.typed_text import narrow_text
+from app.services.clinic.today.diary_gap_list import DiaryGaps, GapFilter, list_diary_gaps_of_sites
 from app.web.urls import DESK, DIARY_GAP_LIST, DIARY_GAPS
 
 
@@ -27,7 +28,7 @@ class GapLine:
 class GapListPage:
     """Participants by code, `next_url` leads to further ones; `begun`: others come before them.
 
-    `diary`: the study has one.
+    `diary`: the study has one. `whole_url` leads to all where only some are shown, "" otherwise.
     """
 
     template: ClassVar[str] = "clinic/gap_list.html"
@@ -36,15 +37,20 @@ class GapListPage:
     next_url: str
     begun: bool
     diary: bool
+    whole_url: str
 
 
 router = APIRouter(include_in_schema=False)
+Short = Annotated[str, Query(max_length=40)]
 
 
 @router.get(DIARY_GAP_LIST)
-def show_gap_list(desk: SignedInRequest, after: Annotated[str, Query(max_length=40)] = "") -> Response:
-    listed = list_diary_gaps_of_sites(desk.context, after)
-    further = build_address(DIARY_GAP_LIST, {"after": listed.after})
+def show_gap_list(
+    desk: SignedInRequest, after: Short = "", site: Short = "", q: Short = "", language: Short = ""
+) -> Response:
+    chosen = {"site": site, "q": q, "language": language}
+    listed = list_diary_gaps_of_sites(desk.context, after, GapFilter(site, narrow_text(q), language))
+    further = build_address(DIARY_GAP_LIST, {**chosen, "after": listed.after})
     return desk.show(
         GapListPage(
             rows=tuple(_line(each) for each in listed.rows),
@@ -52,6 +58,7 @@ def show_gap_list(desk: SignedInRequest, after: Annotated[str, Query(max_length=
             next_url=desk.frame.within(further) if listed.after else "",
             begun=bool(after),
             diary=desk.plan.diary is not None,
+            whole_url=desk.frame.within(DIARY_GAP_LIST) if any(chosen.values()) else "",
         )
     )
 

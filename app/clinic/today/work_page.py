@@ -9,7 +9,7 @@ from typing import ClassVar
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.frame.addresses import parse_place
+from app.clinic.frame.addresses import build_address, parse_place
 from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.form_faults import words_by_label
 from app.clinic.frame.navigation import list_menu
@@ -25,9 +25,10 @@ from app.clinic.today.address import (
 )
 from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactOutcome
+from app.domain.typed_text import narrow_text
 from app.i18n.languages import language_name
 from app.services.clinic.staff_sites import StaffSite
-from app.services.clinic.today.diary_gap_list import count_diary_gaps
+from app.services.clinic.today.diary_gap_list import NO_GAPS, GapCount, GapFilter, count_diary_gaps
 from app.services.clinic.today.rows import LatestContact, TodayForm, TodayReason, TodayRow, TodaySnooze
 from app.services.clinic.today.work_list import Today, TodayFilter, get_today, get_whole_list
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
@@ -115,7 +116,7 @@ class TodayPage:
     left_alerts: int = 0  # alerts of people who left, whom no row is about
     left_calls: int = 0  # likewise those of them who ask to be called
     alerts_url: str = ""
-    gaps: int = 0  # participants with unexplained days of the diary
+    gaps: GapCount = NO_GAPS  # participants with unexplained days of the diary
     gaps_url: str = ""
     notice: str = ""
     error: str = ""
@@ -226,18 +227,18 @@ def build_today_page(
         next_url=within(next_page) if next_page else "",
         as_of=desk.at,
         zone=_zone(today.sites),
-        corrections=0 if fragment else today.counts.corrections,
+        corrections=today.counts.corrections,
         next_opening=today.next_opening,
         fragment=fragment,
         reminds=desk.offers(BULK_REMINDERS, "POST"),
         logs=desk.offers(CONTACT_LOG),
-        requests_url=within(REQUESTS) if desk.offers(REQUESTS) else "",
+        requests_url=within(build_address(REQUESTS, {"site": query.site})) if desk.offers(REQUESTS) else "",
         packs=() if fragment else tuple(_pack_notes(desk)),
-        left_alerts=0 if fragment else today.counts.left_alerts,
-        left_calls=0 if fragment else today.counts.left_calls,
-        alerts_url=within(ALERTS) if desk.offers(ALERTS) else "",
-        gaps=0 if fragment else _count_gaps(desk),
-        gaps_url=within(DIARY_GAP_LIST),
+        left_alerts=today.counts.left_alerts,
+        left_calls=today.counts.left_calls,
+        alerts_url=within(build_address(ALERTS, {"site": query.site})) if desk.offers(ALERTS) else "",
+        gaps=_count_gaps(desk, query),
+        gaps_url=within(build_address(DIARY_GAP_LIST, _narrowing(query))),
         notice=notice,
     )
 
@@ -279,12 +280,19 @@ def _languages(desk: StaffRequest) -> Iterator[tuple[str, str]]:
         yield code, language_name(code)
 
 
-def _count_gaps(desk: StaffRequest) -> int:
-    """How many participants have days of the diary that this colleague can explain."""
+def _narrowing(query: TodayQuery) -> dict[str, str]:
+    """What narrows the participants, whatever they stand on the list for."""
+    return {"site": query.site, "q": query.q, "language": query.language}
+
+
+def _count_gaps(desk: StaffRequest, query: TodayQuery) -> GapCount:
+    """How many of these participants have days of the diary that this colleague can explain."""
     if not desk.offers(DIARY_GAP_LIST):
-        return 0
+        return NO_GAPS
     looking = replace(desk.context, act=None)
-    return get_desk_counts(desk.request).read(looking, count_diary_gaps)
+    if not query.is_filtered:
+        return get_desk_counts(desk.request).read(looking, count_diary_gaps)
+    return count_diary_gaps(looking, GapFilter(query.site, narrow_text(query.q), query.language))
 
 
 def _pack_notes(desk: StaffRequest) -> Iterator[PackStatus]:

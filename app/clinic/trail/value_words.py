@@ -132,6 +132,7 @@ REPORT_TABLES: _Words = {
     "days": N_("Days from the target day"),
     "minutes": N_("Time to complete"),
     "blanks": N_("Questions left blank"),
+    "alerts": N_("From an alert to its acknowledgement"),
     "recruitment": N_("Enrolment and first sign-in"),
     "diary": N_("Diary entries by study week"),
     "modes": N_("How forms were filled in"),

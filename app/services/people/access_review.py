@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from app.domain.people.names import check_notes
 from app.domain.records.access import Permission
-from app.domain.records.audit import AuditEvent, canonical_json, sha256_hex
+from app.domain.records.audit import AuditEvent, canonical_json, format_instant, sha256_hex
 from app.domain.refusal import Refused
 from app.domain.spreadsheets import Cell, write_csv
 from app.services.core.context import StaffContext
@@ -182,16 +182,16 @@ def _report_row(
         person.email,
         grant.role.value,
         grant.site or "*",
-        _moment(grant.granted_at),
+        grant.granted_at,
         names.get(given.actor, given.actor),
         given.reason,
-        str(grant.ends_on or ""),
-        _moment(grant.revoked_at),
+        grant.ends_on,
+        grant.revoked_at,
         names.get(taken.actor, taken.actor),
         taken.reason,
         "yes" if grant.in_force and person.disabled_at is None else "no",
-        _moment(person.disabled_at),
-        _moment(person.last_sign_in),
+        person.disabled_at,
+        person.last_sign_in,
         "yes" if person.has_second_factor else "no",
         person.passkeys,
         person.stopped_passkeys,
@@ -201,11 +201,7 @@ def _report_row(
 def _tell_account(acts: Sequence[AccountAct]) -> str:
     """When the account was disabled and enabled again: the days on which its roles did not count."""
     told = (
-        f"{_moment(act.at)} {'disabled' if act.disabled else 'enabled'} by {act.by}: {act.reason}"
+        f"{format_instant(act.at)} {'disabled' if act.disabled else 'enabled'} by {act.by}: {act.reason}"
         for act in acts
     )
     return "; ".join(told)
-
-
-def _moment(at: datetime | None) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""

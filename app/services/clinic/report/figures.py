@@ -42,6 +42,7 @@ class ReportTable(StrEnum):
     days = "days"
     minutes = "minutes"
     blanks = "blanks"
+    alerts = "alerts"
     recruitment = "recruitment"
     diary = "diary"
     modes = "modes"
@@ -147,6 +148,17 @@ def _correction(figure: str, group: Group, _rules: RateRules) -> bool:
     return figure in ("proposed", group["outcome"] or "undecided")
 
 
+def _alert(figure: str, group: Group, _rules: RateRules) -> bool:
+    """Whether an alert was raised, or acknowledged within the time that the figure names."""
+    if figure == "raised":
+        return True
+    taken = group["minutes"]
+    if taken is None or figure == "waiting":
+        return taken is None and figure == "waiting"
+    least, most = _WAITS[figure]
+    return bool(least <= taken < most)
+
+
 def _person(figure: str, group: Group, _rules: RateRules) -> bool:
     if figure == "due":
         return SignInDelay(group["delay"]) is not SignInDelay.pending
@@ -188,6 +200,10 @@ _DAYS = ("sent", *(each.value for each in DaysFromTarget))
 _TIMES = ("sent", *(each.value for each in CompletionTime))
 _MODES = ("sent", *(each.value for each in CollectionMode), "helped")
 _CORRECTIONS = ("proposed", "undecided", *(each.value for each in CorrectionOutcome), "justified")
+_HOUR, _DAY, _EVER = 60, 24 * 60, 10**9
+_WAITS = {"within_hour": (-_EVER, _HOUR), "within_day": (_HOUR, _DAY), "after_day": (_DAY, _EVER)}
+"""Minutes from raising an alert to acknowledging it: from, to before."""
+_ALERTS = ("raised", *_WAITS, "waiting")
 _PEOPLE = ("enrolled", "due", SignInDelay.in_time.value, SignInDelay.later.value, SignInDelay.never.value)
 
 TABLES: Mapping[ReportTable, TableRule] = {
@@ -222,6 +238,9 @@ TABLES: Mapping[ReportTable, TableRule] = {
     ReportTable.blanks: TableRule(
         ReportPart.timing, FormFigures.blanks, ("instrument", "item"), ("asked", "blank"), _blank,
         {"blank_share": ("blank", "asked")}, totals=False,
+    ),
+    ReportTable.alerts: TableRule(
+        ReportPart.timing, FormFigures.alerts, ("site_id",), _ALERTS, _alert, {}, median="minutes"
     ),
     ReportTable.recruitment: TableRule(
         ReportPart.recruitment, None, (), _PEOPLE, _person,
@@ -326,5 +345,7 @@ def _median(rule: TableRule, groups: list[Group]) -> int | None:
         return None
     counted: dict[int, int] = {}
     for group in groups:
+        if group[rule.median] is None:
+            continue
         counted[group[rule.median]] = counted.get(group[rule.median], 0) + group["count"]
     return find_median(counted)

@@ -1,5 +1,6 @@
 """A page of the report: its tables, each counted by one aggregate query, and the rows behind a figure."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -7,6 +8,7 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection
 
 from app.domain.records.access import Permission
+from app.domain.records.audit import canonical_json, sha256_hex
 from app.domain.refusal import Refused
 from app.domain.report.spreads import SignInDelay, visit_order
 from app.services.clinic.report.figures import (
@@ -31,10 +33,11 @@ ROWS = 100
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The tables of one page of the report."""
+    """The tables of one page of the report; `digest` names what was counted, the same for the same facts."""
 
     scope: ReportScope
     tables: tuple[FigureTable, ...]
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,18 @@ def get_report(context: StaffContext, chosen: ReportFilter, part: ReportPart) ->
             if rule.source not in groups:
                 groups[rule.source] = _read_groups(session.connection(), context, scope, rule.source)
             tables.append(build_table(name, groups[rule.source], scope.filter.rules, weeks, order))
-        return Report(scope, tuple(tables))
+        return Report(scope, tuple(tables), _digest(groups))
+
+
+def _digest(groups: Mapping[FormFigures | None, Sequence[Group]]) -> str:
+    """A SHA-256 of all facts that were counted, whatever the order in which the database gave them."""
+    of_source = {
+        source.value if source else "people": sorted(
+            json.dumps(dict(each), sort_keys=True, default=str) for each in counted
+        )
+        for source, counted in groups.items()
+    }
+    return sha256_hex(canonical_json(of_source))
 
 
 def _read_groups(

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlmodel import Session
 
@@ -20,8 +21,8 @@ from app.storage.queries.today.unexplained_days import (
 )
 
 PAGE = 50
-COUNTED = 100
-"""Participants who are looked at for the count, at most."""
+COUNTED, ROUNDS = 100, 5
+"""Participants who are looked at for the count at a time, and how often where none of them has a gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +43,77 @@ class DiaryGapList:
     after: str
 
 
-def list_diary_gaps_of_sites(context: StaffContext, after: str = "") -> DiaryGapList:
+class GapCount(NamedTuple):
+    """How many participants have such stretches; `more`: or more, as not all were looked at."""
+
+    number: int
+    more: bool = False
+
+
+NO_GAPS = GapCount(0)
+
+
+@dataclass(frozen=True, slots=True)
+class GapFilter:
+    """Whose gaps: at one site, with part of a code, in one language; "" for all of them."""
+
+    site: str = ""
+    search: str = ""
+    language: str = ""
+
+
+EVERYBODY = GapFilter()
+
+
+def list_diary_gaps_of_sites(
+    context: StaffContext, after: str = "", chosen: GapFilter = EVERYBODY
+) -> DiaryGapList:
     """Participants whose missing entries this colleague may explain, from a code on.
 
-    The sites are those of one study, and the rule is that of the page on which a stretch is explained.
+    The sites are those of one study, and the rule is that of the page on which a stretch is explained. A page
+    is only without any where nobody of the next `PAGE * ROUNDS` participants has some.
     """
     with context.read() as session:
-        return _read(context, session, after, PAGE)
+        return _read(context, session, after, PAGE, chosen)
 
 
-def count_diary_gaps(context: StaffContext) -> int:
-    """How many participants have such days, of the first `COUNTED` who missed an entry."""
+def count_diary_gaps(context: StaffContext, chosen: GapFilter = EVERYBODY) -> GapCount:
+    """How many participants have such days, of at most `COUNTED` who missed an entry or the next ones."""
     with context.read() as session:
-        return len(_read(context, session, "", COUNTED).rows)
+        found = _read(context, session, "", COUNTED, chosen)
+    return GapCount(len(found.rows), bool(found.after))
 
 
-def _read(context: StaffContext, session: Session, after: str, most: int) -> DiaryGapList:
+def _read(context: StaffContext, session: Session, after: str, most: int, chosen: GapFilter) -> DiaryGapList:
+    """The first so many who missed an entry, or the next ones where none of these has a gap."""
     reached = list_staff_sites(session.connection(), context.actor, Permission.REASON_RECORD)
-    sites = {site.site_id: site for site in reached if site.study_id == reached[0].study_id}
+    sites = {
+        site.site_id: site
+        for site in reached
+        if site.study_id == reached[0].study_id and chosen.site in ("", site.code)
+    }
     diary = _find_diary(context, sites)
     if diary is None:
         return DiaryGapList((), "")
-    search = _search(context, sites, diary)
-    people = list_candidates(session.connection(), search, after, most)
+    search = _search(context, sites, diary, chosen)
+    listed = DiaryGapList((), after)
+    for _round in range(ROUNDS):
+        listed = _read_some(context, session, search, sites, listed.after, most)
+        if listed.rows or not listed.after:
+            break
+    return listed
+
+
+def _read_some(
+    context: StaffContext,
+    session: Session,
+    search: DiarySearch,
+    sites: Mapping[int, StaffSite],
+    after: str,
+    most: int,
+) -> DiaryGapList:
+    people = list_candidates(session.connection(), search, after, most + 1)
+    further, people = people[most:], people[:most]
     days: dict[int, list[UnexplainedDay]] = defaultdict(list)
     for day in list_unexplained_days(session.connection(), search, [each.key for each in people]):
         days[day.participant_id].append(day)
@@ -76,7 +125,7 @@ def _read(context: StaffContext, session: Session, after: str, most: int) -> Dia
         for each in people
         if found[each.key]
     )
-    return DiaryGapList(rows, people[-1].subject if len(people) == most else "")
+    return DiaryGapList(rows, people[-1].subject if further else "")
 
 
 def _find_diary(context: StaffContext, sites: Mapping[int, StaffSite]) -> DiaryRule | None:
@@ -85,11 +134,13 @@ def _find_diary(context: StaffContext, sites: Mapping[int, StaffSite]) -> DiaryR
     return context.installation.library.plan(first.study, first.plan_version).diary if first else None
 
 
-def _search(context: StaffContext, sites: Mapping[int, StaffSite], diary: DiaryRule) -> DiarySearch:
+def _search(
+    context: StaffContext, sites: Mapping[int, StaffSite], diary: DiaryRule, chosen: GapFilter
+) -> DiarySearch:
     first = next(iter(sites.values()))
     plan = context.installation.library.plan(first.study, first.plan_version)
     hides_arm = not sees_arm(context.actor, plan, first.study_id, *sites)
-    return DiarySearch(tuple(sites), diary.series, context.at, hides_arm)
+    return DiarySearch(tuple(sites), diary.series, context.at, hides_arm, chosen.search, chosen.language)
 
 
 def _gaps(weekly: Collection[str], days: Iterable[UnexplainedDay]) -> tuple[DiaryGap, ...]:

@@ -22,7 +22,7 @@ from app.domain.report.ledger import NO_ARM
 from app.domain.report.spreads import LONG_TIME
 from app.storage.queries.report.dialects import each_answer, epoch_seconds, has_score, local_days_between
 from app.storage.queries.slots import status_expression
-from app.storage.tables.capture import Correction, CorrectionDecision, Response
+from app.storage.tables.capture import Alert, Correction, CorrectionDecision, Response
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import ContactEntry, Participant
 from app.storage.tables.schedule import Anchor, Disposition, Slot
@@ -48,6 +48,11 @@ class FormFigures(StrEnum):
     diary = "diary"
     modes = "modes"
     corrections = "corrections"
+    alerts = "alerts"
+
+
+OF_EVERY_FORM = frozenset({FormFigures.corrections, FormFigures.alerts})
+"""What is counted of forms that the plan no longer has, too, as the lists of the desk have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class FormSelection:
 
 @dataclass(frozen=True, slots=True)
 class ListedForm:
-    """One form behind a figure. `key` continues the list: the form's, or that of its correction."""
+    """One form behind a figure. `key` continues the list: the form's, or that of its correction or alert."""
 
     key: int
     participant: str
@@ -165,7 +170,9 @@ def list_forms(
         name: each.label(f"fact_{name}") for name, each in _facts(figures, chosen).items()
     }
     status = status_expression(sa.literal(chosen.at)).label("status")
-    own = col(Correction.id) if figures is FormFigures.corrections else col(Slot.id)
+    own = {FormFigures.corrections: col(Correction.id), FormFigures.alerts: col(Alert.id)}.get(
+        figures, col(Slot.id)
+    )
     listed = (own.label("key"), *_LISTED, status)
     known = _of_study(sa.select(*listed, *facts.values()), figures, chosen).cte("known")
     known = known.prefix_with("MATERIALIZED")  # or PostgreSQL computes each fact for each combination anew
@@ -230,16 +237,19 @@ def _facts(figures: FormFigures, chosen: FormSelection) -> dict[str, Fact]:
         return _labelled({"target_on": col(Slot.target_on), "status": status, **late})
     if figures is FormFigures.days:
         return _labelled({**_form(where), "late": col(Slot.out_of_window), "days": _days_from_target()})
-    if figures is FormFigures.minutes:
-        return _labelled({**_form(where), "minutes": _minutes()})
-    if figures is FormFigures.modes:
-        helped = col(_FIRST.helped_by).is_not(None)
-        return _labelled({**_form(where), "mode": col(_FIRST.mode), "helped": helped})
+    if figures in (FormFigures.minutes, FormFigures.modes):
+        how = {"mode": col(_FIRST.mode), "helped": col(_FIRST.helped_by).is_not(None)}
+        own: dict[str, Fact] = {"minutes": _minutes()} if figures is FormFigures.minutes else how
+        return _labelled({**_form(where), **own})
     if figures is FormFigures.corrections:
         justified = col(CorrectionDecision.late_reason).is_not(None)
         outcome = col(CorrectionDecision.outcome)
         places = {"instrument": where["instrument"], "site_id": where["site_id"]}
         return _labelled({**places, "outcome": outcome, "justified": justified})
+    if figures is FormFigures.alerts:
+        taken = epoch_seconds(col(Alert.acknowledged_at)) - epoch_seconds(col(Alert.raised_at))
+        waited = taken // sa.literal_column(str(_MINUTE), sa.BigInteger)
+        return _labelled({"site_id": where["site_id"], "minutes": waited})
     if figures is FormFigures.blanks:
         return _labelled(
             {"instrument": where["instrument"], "item": _ANSWER.c.key, "blank": _ANSWER.c.value.is_(None)}
@@ -291,13 +301,13 @@ def _of_study(statement: sa.Select[Any], figures: FormFigures, chosen: FormSelec
     statement = _joined(statement, figures).where(
         col(Participant.study_id) == chosen.study_id,
         col(Slot.study_id) == chosen.study_id,
-        col(Slot.out_of_plan).is_(False),
         *_narrowed(chosen),
     )
+    if figures in OF_EVERY_FORM:
+        return statement
+    statement = statement.where(col(Slot.out_of_plan).is_(False))
     if figures is FormFigures.diary:
         return statement.where(diary, col(Slot.closes_at) <= chosen.at)
-    if figures is FormFigures.corrections:
-        return statement
     statement = statement.where(col(Slot.for_day).is_(None), sa.not_(diary))
     if figures is FormFigures.weeks:
         return statement.where(col(Slot.closes_at) <= chosen.at)
@@ -329,6 +339,8 @@ def _joined(statement: sa.Select[Any], figures: FormFigures) -> sa.Select[Any]:
         decided = col(CorrectionDecision.correction_id) == col(Correction.id)
         own = col(Correction.slot_id) == slot
         return statement.join(Correction, own).outerjoin(CorrectionDecision, decided)
+    if figures is FormFigures.alerts:
+        return statement.join(Alert, col(Alert.slot_id) == slot)
     if figures in (FormFigures.days, FormFigures.modes):
         return statement.join(_FIRST, first)
     if figures is FormFigures.minutes:  # how long somebody took on paper is not known

@@ -110,8 +110,8 @@ def _split_keys(keys: Collection[int]) -> Iterator[Sequence[int]]:
         yield some
 
 
-def count_alerts_of_leavers() -> sa.ScalarSelect[int]:
-    """How many alerts are open about participants of these sites who have left."""
+def count_alerts_of_leavers(*narrowed: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    """How many alerts are open about participants of these sites who have left, of those so narrowed."""
     return (
         sa.select(sa.func.count())
         .select_from(Alert)
@@ -121,6 +121,7 @@ def count_alerts_of_leavers() -> sa.ScalarSelect[int]:
             col(Alert.study_id) == sa.bindparam("study", type_=sa.Integer),
             col(Participant.site_id).in_(SITES),
             col(Participant.exit_kind).is_not(None),
+            *narrowed,
         )
         .scalar_subquery()
     )

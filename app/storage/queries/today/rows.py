@@ -84,7 +84,7 @@ class TodayCounts:
     """How many participants there are for each reason, in all, and resting.
 
     Of the reasons in `cut` only the first `COUNTED` entries were counted, several of one participant among
-    them perhaps: there are so many or more, and in all too. `corrections` are requests of participants to
+    them perhaps: there are so many or more, and in all too. `corrections` are participants who asked to
     have a form corrected, `left_alerts` open alerts of participants who left, and `left_calls` those of them
     who live and ask to be called; all are dealt with elsewhere. `first` are the first `COUNTED` entries of
     the list.
@@ -141,9 +141,10 @@ def _counts(shape: TodayShape) -> GroupedRead["_ListLine"]:
     others = {
         _EVERY: sa.select(sa.func.count(sa.distinct(found.c.person))).scalar_subquery(),
         _RESTING: sa.select(sa.func.count()).select_from(_resting(shape).subquery()).scalar_subquery(),
-        _CORRECTIONS: _count_requests(TeamRequestKind.correction),
-        _LEFT_ALERTS: count_alerts_of_leavers(),
+        _CORRECTIONS: _count_requests(shape, TeamRequestKind.correction),
+        _LEFT_ALERTS: count_alerts_of_leavers(*_named(shape)),
         _LEFT_CALLS: _count_requests(
+            shape,
             TeamRequestKind.call,
             col(Participant.exit_kind).is_not(None),
             is_alive(),
@@ -189,9 +190,16 @@ def _tally(count: sa.ColumnElement[int], listed: sa.ColumnElement[int]) -> tuple
     return sa.null().label("at"), sa.null().label("person"), count.label("number"), listed.label("listed")
 
 
-def _count_requests(kind: TeamRequestKind, *of: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+def _named(shape: TodayShape) -> tuple[sa.ColumnElement[bool], ...]:
+    """Of participants themselves, as `_wanted` of what they stand on the list for."""
+    return (col(Participant.id).in_(sa.select(_NAMED.c.id)),) if shape.filtered else ()
+
+
+def _count_requests(
+    shape: TodayShape, kind: TeamRequestKind, *of: sa.ColumnElement[bool]
+) -> sa.ScalarSelect[int]:
     return (
-        sa.select(sa.func.count())
+        sa.select(sa.func.count(sa.distinct(col(Participant.id))))
         .select_from(TeamRequest)
         .join(Participant, col(Participant.id) == col(TeamRequest.participant_id))
         .where(
@@ -199,13 +207,13 @@ def _count_requests(kind: TeamRequestKind, *of: sa.ColumnElement[bool]) -> sa.Sc
             col(TeamRequest.closed_at).is_(None),
             col(Participant.site_id).in_(SITES),
             *of,
+            *_named(shape),
         )
         .scalar_subquery()
     )
 
 
 def _resting(shape: TodayShape) -> sa.Select[Any]:
-    named = (col(Participant.id).in_(sa.select(_NAMED.c.id)),) if shape.filtered else ()
     columns: list[Any] = [col(Participant.id).label("person"), col(Snooze.until_at).label("at")]
     return (
         sa.select(*columns)
@@ -214,7 +222,7 @@ def _resting(shape: TodayShape) -> sa.Select[Any]:
             col(Participant.site_id).in_(SITES),
             col(Participant.exit_kind).is_(None),
             col(Snooze.until_at) > _NOW,
-            *named,
+            *_named(shape),
         )
     )
 

@@ -1,6 +1,6 @@
 """Missed entries of the diary that nobody has explained, of many participants at once."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.domain.plans.status import Status
+from app.storage.queries.participants import code_pattern, holds_code
 from app.storage.queries.slots import code_literal, status_expression
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Participant
@@ -20,17 +21,26 @@ from app.storage.tables.schedule import Slot
 class DiarySearch:
     """At which sites of a study, in which series of forms, and when.
 
-    `hides_arm`: without forms that would tell the arm.
+    `hides_arm`: without forms that would tell the arm. `subject` is part of a code.
     """
 
     sites: Collection[int]
     series: str
     at: datetime
     hides_arm: bool
+    subject: str = ""
+    language: str = ""
 
     def values(self) -> Mapping[str, Any]:
         """The parameters of the statements."""
         return {"sites": list(self.sites), "series": self.series, "now": self.at}
+
+    def narrowed(self) -> Iterator[sa.ColumnElement[bool]]:
+        """What narrows the participants."""
+        if self.subject:
+            yield holds_code(sa.literal(code_pattern(self.subject)))
+        if self.language:
+            yield col(Participant.language) == self.language
 
 
 class Candidate(NamedTuple):
@@ -82,6 +92,7 @@ def list_candidates(
             col(Participant.site_id).in_(sa.bindparam("sites", expanding=True)),
             col(Participant.subject) > after,
             unexplained,
+            *search.narrowed(),
         )
         .order_by(col(Participant.subject), col(Participant.id))
         .limit(most)
