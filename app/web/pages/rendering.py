@@ -24,7 +24,7 @@ one row of a list comes back to the others. An imported macro reads its values a
 REMEMBERED_PARTS = 64
 """The same of `remembered_part`, for large parts of a page."""
 REMEMBERED_SIGNS = 4096
-"""The same of `remembered_sign`, for small ones that pages about anybody share: a cell of a chart, a day in words."""
+"""The same of `remembered_sign`, for what pages about anybody share: a cell of a chart, a day in words."""
 
 
 class Page(Protocol):
