@@ -26,6 +26,7 @@ from app.clinic.request import (
     answer_staff,
     get_overview,
 )
+from app.clinic.settle.edc_words import name_part
 from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
 from app.i18n.languages import language_name
@@ -118,7 +119,9 @@ def build_participant_page(
         identity=who.identity_check,
         exit=view.exit,
         schedule=build_schedule(installation, view, code, today),
-        records=build_records(installation, view, code, desk.at),
+        records=build_records(
+            installation, view, code, desk.at, lambda part: name_part(view.plan, part, code, desk.word)
+        ),
         reach=_build_reach(view, revealed, today),
         offers=list_offered_acts(desk),
         visits=_build_visit_forms(view, typed or {}, today),

@@ -100,6 +100,9 @@ def test_requests_are_those_of_ones_own_site(clinic: ClinicFixture, nurse: TestC
     assert "0021-001" not in page(nurse, "/desk/requests").text
     assert clinic.browser(Role.NURSE, "0021").get("/desk/requests").text.count("0021-001") == 1
     assert nurse.post("/desk/requests/3", data={"outcome": "mine"}).status_code == 404
+    everywhere = clinic.browser(Role.INVESTIGATOR, site=None)
+    sheet = page(everywhere, "/desk/call-sheet?reason=call").one("tbody").text
+    assert ("Hospital 0571" in sheet, "Hospital 0021" in sheet) == (True, True)  # as on Today
     monitor = clinic.browser(Role.MONITOR)
     assert monitor.get("/desk/requests").status_code == 403
     assert "/desk/requests" not in monitor.get("/desk").text

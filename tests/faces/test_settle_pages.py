@@ -2,20 +2,25 @@
 
 from contextlib import nullcontext
 from datetime import date
+from functools import partial
 
 import pytest
 from sqlmodel import select
 
 from app.clinic.frame.desk_counts import DeskCounts
+from app.clinic.settle import edc_words
 from app.domain.capture.answers import CollectionMode, SubmittedAnswer
 from app.domain.plans.plan import Owner
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.audit import AuditEvent
+from app.domain.records.visits import VisitState
 from app.domain.refusal import Refused
+from app.edc.request_models import AnchorIn, ArmIn, ParticipantIn, StatusIn, VisitIn
 from app.services.capture.quarantine import quarantine_answers
 from app.services.clinic.matters.matter_list import count_open_matters
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
+from app.services.edc.participants import StatusWord, WithdrawalScope
 from app.services.edc.schedule import AnchorBody, receive_anchor
 from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.storage.tables.audit import AuditEntry
@@ -28,7 +33,7 @@ from tests.heard import heard, verbs
 from tests.markup import parsed
 from tests.services.edc_session import caller_of, request_about
 from tests.services.paper_forms import enter, paper
-from tests.services.people import START, colleague, days, qlq
+from tests.services.people import START, colleague, days, library, qlq
 
 TYPED = {"decision": "date_stands", "reason": "as in the chart"}
 
@@ -189,12 +194,14 @@ def test_each_kind_is_told_in_words_and_filters_stay_in_the_address(
     listed = page(doctor, urls.SETTLE)
     counts = {each.text for each in listed.one("nav", class_="tabs").all("a")}
     assert {"All 3", "Dates that differ 1", "Answers kept apart 1", "Licences 0"} <= counts
-    assert "Two messages about anchors/progression" in listed.text
+    assert "Two messages about Progression" in listed.text
+    assert "≠ Progression" in page(doctor, clinic.url).text
     assert differing in doctor.get(urls.SETTLE).text
     message = next(each for each in listed.one("tbody").all("a") if "edc_message" in str(each["href"]))
     told = page(doctor, str(message["href"]))
-    assert "2026-03-07" in told.text
-    assert "≠ 2026-03-08" in told.text
+    assert "Date" in [each.text for each in told.all("th")]
+    assert "7 Mar 2026" in told.text
+    assert "≠ 8 Mar 2026" in told.text
     stands = {"decision": "first_stands", "reason": "asked the EDC team"}
     url = str(message["href"])
     assert doctor.post(url, data=hidden_of(doctor.get(url)) | stands).status_code == 303
@@ -236,3 +243,27 @@ def test_the_menu_s_count_is_a_minute_old_at_most(clinic: ClinicFixture) -> None
     assert counts.read(StaffContext(made, actor, clinic.clock.at + days(1 / 1440)), count_open_matters) == 2
     counts.forget()
     assert counts.read(early, count_open_matters) == count_open_matters(early) == 2
+
+
+def test_whatever_the_edc_states_has_words() -> None:
+    models = (ParticipantIn, StatusIn, VisitIn, AnchorIn, ArmIn)
+    stated = {
+        name for each in models for name, field in each.model_fields.items() if not field.json_schema_extra
+    }
+    assert edc_words.FIELDS.keys() == stated - {"as_of"}
+    assert {name: set(words) for name, words in edc_words.VALUES.items()} == {
+        "status": set(StatusWord), "scope": set(WithdrawalScope), "state": set(VisitState),
+    }  # fmt: skip
+    spelled = partial(edc_words.spell_value, zone="Asia/Shanghai", code="en", word=str)
+    assert [spelled(*each) for each in (("status", None), ("state", "occurred"), ("date", "2026-03-07"))] == [
+        "–", "Took place", "7 Mar 2026",
+    ]  # fmt: skip
+    assert spelled("at", "2026-03-07T01:15:00Z") == "7 Mar 2026, 09:15"
+    assert (spelled("language", "en"), spelled("site", "0571")) == ("English", "0571")
+    plan = library().plan("sbrt-nsclc", "1.1")
+    parts = ("visits/W6", "participant", "anchors/progression")
+    assert [edc_words.name_part(plan, part, "en", str) for part in parts] == [
+        "Visit W6",
+        "Participant",
+        "Progression",
+    ]

@@ -1,7 +1,7 @@
 """The rows of a participant's page: each a line of one of its tables or lists."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -157,15 +157,19 @@ class RecordRows:
 
 
 def build_records(
-    installation: Installation, view: ParticipantOverview, code: str, at: datetime
+    installation: Installation,
+    view: ParticipantOverview,
+    code: str,
+    at: datetime,
+    name_part: Callable[[str], str],
 ) -> RecordRows:
-    """All lists of a participant's page, in the reader's language."""
+    """All lists of a participant's page, in the reader's language; `name_part` words what the EDC means."""
     return RecordRows(
         kept_apart=tuple(_quarantine_row(installation, view, each, code) for each in view.kept_apart),
         conflicts=tuple(_conflict_row(installation, view, each, code) for each in view.conflicts),
         dates=tuple(_date_row(dated, code) for dated in view.dates),
         exits=tuple(_exit_row(stated) for stated in view.dispositions),
-        contradictions=view.contradictions,
+        contradictions=tuple(replace(each, part=name_part(each.part)) for each in view.contradictions),
         devices=tuple(_device_row(view, device) for device in view.devices),
         invitations=tuple(_invitation_row(each, at) for each in view.invitations),
         requests=tuple(_request_line(installation, view, each, code) for each in view.requests),

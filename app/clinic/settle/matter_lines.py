@@ -6,6 +6,7 @@ from datetime import date, datetime
 from app.clinic.forms.answer_rows import name_form
 from app.clinic.frame.addresses import build_address
 from app.clinic.request import StaffRequest, url_of_participant
+from app.clinic.settle.edc_words import name_part
 from app.domain.desk.matters import MatterKind
 from app.domain.plans.plan import Plan
 from app.i18n.languages import language_name
@@ -73,7 +74,7 @@ def build_line(desk: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterLine
         days=matter.days,
         reason=row.one or "" if kind in (MatterKind.quarantine, MatterKind.paper) else "",
         number=row.number or 0,
-        part=contradiction.part if contradiction else "",
+        part=name_part(plan, contradiction.part, desk.frame.code, desk.word) if contradiction else "",
         as_of=contradiction.as_of if contradiction else None,
     )
     if kind in (MatterKind.dates_differ, MatterKind.dates_order):

@@ -1,6 +1,5 @@
 """One open matter: what it is about, and the decision with its reason."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -14,8 +13,10 @@ from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import (
     ParticipantStaffRequest,
     PermittedRequest,
+    StaffRequest,
     url_of_participant,
 )
+from app.clinic.settle.edc_words import FIELDS, spell_value
 from app.clinic.settle.matter_lines import MatterLine, build_line
 from app.domain.desk.matters import MatterName, parse_matter_name
 from app.domain.instruments.responses import AnswerValue
@@ -143,7 +144,7 @@ def _page(desk: ParticipantStaffRequest, name: MatterName) -> MatterPage:
         zone=details.zone,
         settled=details.settled,
         decisions=tuple(each.value for each in details.decisions),
-        rows=tuple(_rows(details)),
+        rows=tuple(_rows(desk, details)),
         hidden=definition is not None and not details.sees_answers,
         lang=spoken.tag if spoken else "",
         obstacle=_name_obstacle(details),
@@ -171,15 +172,19 @@ def _definition(details: MatterDetails) -> FormDefinition | None:
     return details.conflict.definition if details.conflict else None
 
 
-def _rows(details: MatterDetails) -> Iterator[ComparedRow]:
+def _rows(desk: StaffRequest, details: MatterDetails) -> Iterator[ComparedRow]:
     if details.late is not None and details.sees_answers:
         yield from _late_rows(details.late)
     elif details.conflict is not None and details.sees_answers:
         yield from _conflict_rows(details.conflict)
     elif details.matter is not None and (told := details.matter.contradiction) is not None:
         shown = told.part != "arm" or details.sees_arm
-        for name in dict.fromkeys((*told.stored, *told.refused)) if shown else ():
-            yield ComparedRow(name, _spell(told.stored.get(name)), _spell(told.refused.get(name)))
+        for name in FIELDS if shown else ():
+            if name not in told.stored and name not in told.refused:
+                continue
+            sent = (told.stored.get(name), told.refused.get(name))
+            stated = (spell_value(name, each, details.zone, desk.frame.code, desk.word) for each in sent)
+            yield ComparedRow(desk.word(FIELDS[name]), *stated)
 
 
 def _late_rows(late: LateAnswers) -> Iterator[ComparedRow]:
@@ -210,7 +215,3 @@ def _conflict_rows(conflict: ConflictingForm) -> Iterator[ComparedRow]:
 def _answer(definition: FormDefinition, item: str, answers: Mapping[str, AnswerValue]) -> str:
     """An answer in words; a bar for one left blank, nothing where none was given."""
     return (answer_words(definition, item, answers[item]) or "–") if item in answers else ""
-
-
-def _spell(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

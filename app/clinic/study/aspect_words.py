@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from app.clinic.trail.value_words import ROLE_WORDS, VALUE_WORDS
+from app.domain.instruments.definition import Comparison
 from app.domain.plans.plan import Anchoring, Appearance, Owner, SecondCheck
 from app.domain.plans.windows import Unit
 from app.domain.records.access import Permission
@@ -118,6 +119,9 @@ CODES: Mapping[str, str] = {
     "yes": N_("yes"),
     "no": N_("no"),
     "alerts": N_("Alerts, by rules"),
+    Comparison.EQUAL: N_("exactly"),
+    Comparison.AT_LEAST: N_("at least"),
+    Comparison.AT_MOST: N_("at most"),
     Unit.days: N_("days"),
     Unit.weeks: N_("weeks"),
     Unit.months: N_("months"),

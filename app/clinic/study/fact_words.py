@@ -17,7 +17,7 @@ from app.web.refusal_messages import COMMA
 
 _DATES = frozenset({"anchor", "closes_with", "after"})
 """Aspects whose values are kinds of date; of a plan's visits `after` is a number."""
-_CODED = frozenset({"", "unit", "owner", "anchoring", "moments", "tell", "escalate_to", "sees"})
+_CODED = frozenset({"", "unit", "owner", "anchoring", "moments", "tell", "escalate_to", "sees", "op"})
 """Aspects whose values are codes of the program; "" is a fact of the plan itself."""
 _FORMS = frozenset({"instrument", "instruments"})
 _SERIES = 4
@@ -115,7 +115,7 @@ class FactWords:
             case time():
                 return f"{value:%H:%M}"
             case Condition():
-                return f"{value.item} {value.op} {value.value}"
+                return f"{value.item} {self.desk.word(CODES[value.op])} {value.value}"
             case DiaryPhase():
                 unit = self.desk.word(CODES[value.unit])
                 return self._line(value.code, f"{join_numbers(value.offsets, self._comma)} {unit}")

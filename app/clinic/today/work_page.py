@@ -137,6 +137,7 @@ class CallSheetPage:
     as_of: datetime
     zone: str
     next_url: str  # "" unless the list is longer than one sheet
+    names_site: bool  # there are several
 
 
 NOTICES = ("contact", "snoozed", "resumed", "reminded", "reminded_all")
@@ -190,6 +191,7 @@ def _show_call_sheet(desk: StaffRequest) -> Response:
         as_of=desk.at,
         zone=_zone(today.sites),
         next_url=desk.frame.within(further) if further else "",
+        names_site=len(today.sites) > 1,
     )
     return desk.show(page)
 
