@@ -206,6 +206,12 @@ def test_another_language_stays_on_the_page(admin: TestClient) -> None:
     assert 'name="back" value="/desk"' in refused.text  # a posted form has no page to come back to
 
 
+WRONG_HOURS = [
+    "Monday: 08:00-13:00 and 12:30-17:00 overlap. Enter each part of the day once.",
+    "Tuesday: 09:00-08:00 ends before it begins. Use the 24-hour clock, up to 24:00 of the same day.",
+]
+
+
 def test_sites_are_opened_changed_and_closed(clinic: ClinicFixture, admin: TestClient) -> None:
     new = {
         "study": "sbrt-nsclc",
@@ -226,10 +232,7 @@ def test_sites_are_opened_changed_and_closed(clinic: ClinicFixture, admin: TestC
     change["phone"] = "0571-123"
     wrong = admin.post(url, data=change | {"hours_mon": "8:00-13:00, 12:30-17:00", "hours_tue": "9:00-8:00"})
     told = [each.text for each in parsed(wrong.text).one("div", role="alert").all("a")]
-    assert told == [
-        "Monday: 08:00-13:00 and 12:30-17:00 overlap. Enter each part of the day once.",
-        "Tuesday: 09:00-08:00 ends before it begins. Use the 24-hour clock, up to 24:00 of the same day.",
-    ]
+    assert told == WRONG_HOURS
     rests = {"hours_mon": "13:30-17:00 8:00-11:30", "hours_sat": "8:00-11:30"}
     assert admin.post(url, data=change | rests).status_code == 303
     assert page(admin, url).one("input", name="hours_mon")["value"] == "08:00-11:30, 13:30-17:00"

@@ -94,8 +94,8 @@ def _check_hours(typed: str, field: str) -> str:
         if end > "24:00":
             raise Refused("bad_hours", field=field)
         if end <= begin:
-            raise Refused("hours_backwards", field=field, hours=f"{begin}-{end}")
+            raise Refused("hours_backwards", field=field, clock=f"{begin}-{end}")
     for one, other in pairwise(spans):
         if other[0] < one[1]:
-            raise Refused("hours_overlap", field=field, first="-".join(one), second="-".join(other))
+            raise Refused("hours_overlap", field=field, first="-".join(one), last="-".join(other))
     return _JOINED.join(f"{begin}-{end}" for begin, end in spans)

@@ -30,10 +30,10 @@ PEOPLE_REFUSALS: Mapping[str, RefusalMessage] = {
         N_("%(field)s: enter hours as 08:00-17:00 or 08:00-11:30, 13:30-17:00, or leave the day empty.")
     ),
     "hours_backwards": invalid(
-        N_("%(field)s: %(hours)s ends before it begins. Use the 24-hour clock, up to 24:00 of the same day.")
+        N_("%(field)s: %(clock)s ends before it begins. Use the 24-hour clock, up to 24:00 of the same day.")
     ),
     "hours_overlap": invalid(
-        N_("%(field)s: %(first)s and %(second)s overlap. Enter each part of the day once.")
+        N_("%(field)s: %(first)s and %(last)s overlap. Enter each part of the day once.")
     ),
     "last_day_past": invalid(N_("This day has passed. Enter %(earliest)s or a later day.")),
     "last_day_too_late": invalid(
