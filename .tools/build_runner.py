@@ -105,6 +105,7 @@ def shortened_program(source: str, flags: Mapping[str, bool]) -> js.Node:
     _drop_uncalled(program)
     rewrite(program, lambda node: constants.get(node.value, node) if is_name(node) else node)
     rewrite(program, _flattened)
+    _drop_getters(program)
     rewrite(program, _shortened)
     shorten(program)
     if any(is_name(node, STATE) for node in Walker().walk(program)):
@@ -153,6 +154,29 @@ def _drop_uncalled(program: js.Node) -> None:
     """Remove functions that nothing but themselves names, until all are named."""
     while uncalled := _uncalled(program):
         rewrite(program, partial(_without, uncalled))
+
+
+def _drop_getters(program: js.Node) -> None:
+    """Write a member of the state where a function is called that only returns it."""
+    getters = {node.identifier.value: node for node in Walker().walk(program) if _is_getter(node)}
+
+    def replaced(node: js.Node) -> js.Node:
+        called = getters.get(node.identifier.value) if _is_plain_call(node) else None
+        return called.elements[0].expr if called else node
+
+    rewrite(program, replaced)
+    _drop_uncalled(program)
+
+
+def _is_getter(node: js.Node) -> bool:
+    if not isinstance(node, js.FuncDecl) or node.parameters or len(node.elements) != 1:
+        return False
+    only = node.elements[0]
+    return isinstance(only, js.Return) and is_name(only.expr) and only.expr.value.startswith(f"{STATE}$")
+
+
+def _is_plain_call(node: js.Node) -> bool:
+    return isinstance(node, js.FunctionCall) and is_name(node.identifier)
 
 
 def _without(dropped: Collection[js.Node], node: js.Node) -> js.Node | None:

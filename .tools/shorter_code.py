@@ -79,7 +79,7 @@ def is_name(node: js.Node | None, name: str | None = None) -> bool:
 def shorten(program: js.Node) -> None:
     """Write functions that are named once where they are named, and statements as expressions."""
     rewrite(program, lambda node: node.expr if isinstance(node, js.GroupingOp) else node)
-    while _drop_alias(program) or _drop_getter(program):
+    while _drop_alias(program):
         pass
     while _inline(program):
         pass
@@ -102,27 +102,6 @@ def _drop_alias(program: js.Node) -> bool:
                 rewrite(program, partial(_renamed, function.identifier.value, call.identifier.value))
                 return True
     return False
-
-
-def _drop_getter(program: js.Node) -> bool:
-    """Write the variable that a function only returns where it is called; returns whether there was one."""
-    declared = Counter(_declared_names(program))
-    named = Counter(node.value for node in walk(program) if is_name(node))
-    for function in [node for node in walk(program) if isinstance(node, js.FuncDecl)]:
-        only = function.elements[0] if len(function.elements) == 1 else None
-        if not isinstance(only, js.Return) or not is_name(only.expr) or function.parameters:
-            continue
-        name, variable = function.identifier.value, only.expr
-        calls = sum(_is_call(node, name) for node in walk(program))
-        if declared[variable.value] == 1 and named[name] == calls + 1:
-            rewrite(program, partial(_without, function))
-            rewrite(program, partial(_replaced_call, name, variable))
-            return True
-    return False
-
-
-def _replaced_call(name: str, variable: js.Node, node: js.Node) -> js.Node:
-    return variable if _is_call(node, name) else node
 
 
 def _inline(program: js.Node) -> bool:

@@ -219,10 +219,13 @@ def test_the_builder_makes_variables_of_the_state_and_numbers_of_constants() -> 
             "h(function(a){var b=a;g(b),f(b)})",
         ),
         ("function alias(x) { return g(x); } f(alias, alias);", "f(g,g)"),
-        ("var size = g(); function told() { return size; } f(told(), told());", "var c=g();f(c,c)"),
         (
-            "var size = g(); function told() { return size; } f(told, told());",
-            "var d=g();f(c,c());function c(){return d}",
+            "var state = { size: 1 }; function size() { return state.size; } f(size(), size());",
+            "var c=1;f(c,c)",
+        ),
+        (
+            "var state = { size: 1 }; function size() { return state.size; } f(size, size, size());",
+            "var d=1;f(c,c,d);function c(){return d}",
         ),
         ("f({ seq: 1, records: [] }.seq);", "f({s:1,q:[]}.s)"),
         (

@@ -126,7 +126,7 @@ def test_any_other_refusal_deletes_nothing_however_old_it_is(
         case = f"{status} after {days} days"
         expect(tab.locator("#unsent"), case).to_contain_text("Answers not sent yet: 1.")
         assert tab.evaluate(BOXES) == 1, case
-    tab.evaluate("([key, kept]) => { localStorage[key] = kept; }", kept)
+    context.pages[0].evaluate("([key, kept]) => { localStorage[key] = kept; }", kept)
     context.unroute("**/late")
     arrives(context, patient)
 
