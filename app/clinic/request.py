@@ -15,8 +15,7 @@ from app.clinic.frame.addresses import LISTS, read_place, return_to
 from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.navigation import find_current, find_page_address, list_menu
 from app.clinic.frame.permission_words import name_permission
-from app.clinic.frame.recorded_pages import enter_page_look
-from app.clinic.frame.refusal_words import PLAIN, label_field, name_wording, write_detail
+from app.clinic.frame.refusal_words import translate_refusal
 from app.clinic.frame.return_address import find_return_address, with_return_address
 from app.clinic.frame.signed_out import page_with_typed
 from app.clinic.frame.studies import (
@@ -27,11 +26,11 @@ from app.clinic.frame.studies import (
     list_staff_studies,
     read_named_study,
 )
+from app.clinic.trail.recorded_pages import enter_page_look
 from app.domain.plans.plan import Plan
 from app.domain.records.access import Actor, Permission
 from app.domain.records.acts import KeyedAct
 from app.domain.refusal import Refused
-from app.i18n.languages import ENGLISH, find_language
 from app.services.accounts.staff_access import PermittedParticipant, StaffAdmission, admit_staff
 from app.services.accounts.staff_session import SignedInStaff
 from app.services.clinic.matters.matter_list import count_open_matters
@@ -48,7 +47,7 @@ from app.web.form_fields import read_posted_fields
 from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.rendering import Page, Pages, render, render_blocks
 from app.web.permissions import CallerKind, guards, permission_of, required_access
-from app.web.refusal_messages import COMMA, fill_message, message_of
+from app.web.refusal_messages import message_of
 from app.web.urls import ACCOUNT, DESK, PARTICIPANTS, SESSION_COOKIE, SETTLE, SIGN_IN
 
 
@@ -309,19 +308,6 @@ def read_query(request: Request, **most: int) -> Mapping[str, str]:
     if long := [name for name, value in values.items() if len(value) > most[name]]:
         raise RequestValidationError([{"loc": ("query", name), "type": "string_too_long"} for name in long])
     return values
-
-
-def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> str:
-    """A refusal in the words of this page's language."""
-    pages: Pages = request.app.state.pages
-    sentence = PLAIN.get(refused.code) or message_of(refused).sentence
-    comma = pages.word(COMMA, frame)
-    if not sentence:
-        return ""
-    spoken = find_language(frame.code) or ENGLISH
-    told = name_wording(refused, request.app.state.installation.library, frame.code)
-    named = label_field(told, lambda label: pages.word(label, frame))
-    return fill_message(pages.word(sentence, frame), named, lambda value: write_detail(value, spoken), comma)
 
 
 def url_of_participant(public_id: str) -> str:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from app.clinic.frame.refusal_words import translate_refusal
 from app.clinic.frame.return_address import LONGEST, NEXT, check_return_address, with_return_address
 from app.clinic.frame.second_factor import (
     PasskeyAnswer,
@@ -15,7 +16,7 @@ from app.clinic.frame.second_factor import (
     read_factor,
     session_token,
 )
-from app.clinic.request import SignedInRequest, translate_refusal
+from app.clinic.request import SignedInRequest
 from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
 from app.services.accounts.known_browsers import PROOF_LIFE, renew_browser_proofs

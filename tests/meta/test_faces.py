@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from app.clinic.frame.recorded_pages import RECORDED, UNRECORDED
+from app.clinic.trail.recorded_pages import RECORDED, UNRECORDED
 from tests.meta.sources import modules, nodes, place
 
 OPENERS = {"read", "work", "unit_of_work"}

@@ -183,6 +183,7 @@ def test_a_page_asks_what_it_offers_by_route() -> None:
         "navigation.py",  # the menu, of the route of each entry
         "access.py",  # whether a review of the whole study is theirs
         "work_page.py",  # whether any role is left
+        "recorded_pages.py",  # whose looks at a page are recorded
     }
     templates = (path.read_text(encoding="utf-8") for path in (root / "templates").rglob("*.html"))
     assert not any(f'"{each}"' in text for text in templates for each in Permission)

@@ -4,11 +4,16 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
+from starlette.requests import Request
+
 from app.definitions.library import Library
 from app.domain.refusal import Refused
 from app.i18n.formats import format_short_day
-from app.i18n.languages import Language, language_name
+from app.i18n.languages import ENGLISH, Language, find_language, language_name
 from app.i18n.marking import N_
+from app.web.pages.page_frame import PageFrame
+from app.web.pages.rendering import Pages
+from app.web.refusal_messages import COMMA, fill_message, message_of
 
 HIDDEN = N_("This page")
 """Stands for a field that nobody sees."""
@@ -73,3 +78,16 @@ def write_detail(value: object, language: Language) -> str:
         except ValueError:
             return text
     return text
+
+
+def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> str:
+    """A refusal in the words of this page's language."""
+    pages: Pages = request.app.state.pages
+    sentence = PLAIN.get(refused.code) or message_of(refused).sentence
+    comma = pages.word(COMMA, frame)
+    if not sentence:
+        return ""
+    spoken = find_language(frame.code) or ENGLISH
+    told = name_wording(refused, request.app.state.installation.library, frame.code)
+    named = label_field(told, lambda label: pages.word(label, frame))
+    return fill_message(pages.word(sentence, frame), named, lambda value: write_detail(value, spoken), comma)

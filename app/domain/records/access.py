@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import lru_cache
 
 
 class Permission(StrEnum):
@@ -186,7 +185,6 @@ class Grant:
         object.__setattr__(self, "permissions", permissions_of(self.role, self.views))
 
 
-@lru_cache
 def permissions_of(role: Role, views: frozenset[Permission] | None) -> frozenset[Permission]:
     """What a role may do in a study whose plan gives it these views."""
     usual = ROLE_PERMISSIONS[role]

@@ -1,6 +1,6 @@
 """Corrections as staff see them: what waits for a signature, what was decided, and who could sign."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -14,6 +14,7 @@ from app.domain.capture.corrections import (
     read_item_corrections,
 )
 from app.domain.desk.arm_blinding import sees_arm
+from app.domain.desk.trail import ArmMask
 from app.domain.instruments.responses import AnswerValue
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
@@ -21,7 +22,7 @@ from app.domain.refusal import Refused
 from app.services.capture.forms import FormDefinition, define_form
 from app.services.clinic.corrections.decisions import is_overtaken
 from app.services.clinic.corrections.submitted_form import record_look
-from app.services.core.arm_masks import find_arm_mask
+from app.services.clinic.trail.arm_masks import find_arm_mask
 from app.services.core.context import StaffContext
 from app.storage.queries.corrections import (
     CorrectionRows,
@@ -32,6 +33,7 @@ from app.storage.queries.corrections import (
     read_signers,
 )
 from app.storage.queries.staff import find_staff_names
+from app.storage.tables.capture import Response
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
 from app.storage.unit_of_work import UnitOfWork
@@ -155,29 +157,18 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
     days = definition.plan.correction_days
     sent_on = local_day(base.submitted_at, who.zone)
     mask = find_arm_mask(context, session, who)
-
-    def tell(words: str | None) -> str:
-        return "" if not sees_proposal or words is None or (mask and mask.hides_text(words)) else words
-
+    texts = (correction.words, *((decision.note, decision.late_reason) if decision else ("", "")))
+    words, note, late_reason = _tell(mask, *texts) if sees_proposal else ("", "", "")
     return CorrectionDetails(
         summary=_summarise(context, session, [rows])[0],
         definition=definition,
-        items=tuple(
-            CorrectedItem(
-                each.item,
-                each.value if sees_proposal else None,
-                each.reason,
-                base.answers.get(each.item) if sees else None,
-                newest.answers.get(each.item) if sees else None,
-            )
-            for each in read_item_corrections(correction.changes)
-        ),
-        words=tell(correction.words),
+        items=tuple(_list_items(rows, base, newest, sees=sees, sees_proposal=sees_proposal)),
+        words=words,
         told_on=correction.told_on,
         evidence=correction.evidence,
         submitted_at=base.submitted_at,
-        note=tell(decision.note if decision else None),
-        late_reason=tell(decision.late_reason if decision else None),
+        note=note,
+        late_reason=late_reason,
         overtaken=decision is None and is_overtaken(session, rows),
         late=needs_second_reason(sent_on, local_day(context.at, who.zone), days),
         days=days,
@@ -185,6 +176,24 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
         sees_proposal=sees_proposal,
         may_decide=context.actor.may(Permission.CORRECTION_DECIDE, who.study_id, who.site_id),
     )
+
+
+def _list_items(
+    rows: CorrectionRows, base: Response, newest: Response, *, sees: bool, sees_proposal: bool
+) -> Iterator[CorrectedItem]:
+    for each in read_item_corrections(rows.correction.changes):
+        yield CorrectedItem(
+            each.item,
+            each.value if sees_proposal else None,
+            each.reason,
+            base.answers.get(each.item) if sees else None,
+            newest.answers.get(each.item) if sees else None,
+        )
+
+
+def _tell(mask: ArmMask | None, *texts: str | None) -> list[str]:
+    """What people wrote, without what names an arm to whom the mask is for."""
+    return ["" if text is None or (mask and mask.hides_text(text)) else text for text in texts]
 
 
 def _summarise(

@@ -21,7 +21,7 @@ from app.domain.desk.trail import ArmMask
 from app.domain.plans.plan import Plan
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent
-from app.services.core.arm_masks import find_arm_mask
+from app.services.clinic.trail.arm_masks import find_arm_mask
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
 from app.storage.queries.slots import list_slots

@@ -2,8 +2,8 @@
 
 from sqlmodel import Session
 
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.desk.trail import ArmMask, build_arm_mask
-from app.domain.records.access import Permission
 from app.services.core.context import StaffContext
 from app.services.core.plans import list_plans
 from app.storage.tables.participants import Participant
@@ -11,7 +11,8 @@ from app.storage.tables.participants import Participant
 
 def find_arm_mask(context: StaffContext, session: Session, participant: Participant) -> ArmMask | None:
     """The mask over every version of the plan; None for who may see the arm, and where none is blinded."""
-    if context.actor.may(Permission.ARM_SEE, participant.study_id, participant.site_id):
+    plans = list_plans(context.installation, session, participant.study_id)
+    study, site = participant.study_id, participant.site_id
+    if all(sees_arm(context.actor, plan, study, site) for plan in plans):
         return None
-    mask = build_arm_mask(*list_plans(context.installation, session, participant.study_id))
-    return mask if mask.whole else None
+    return build_arm_mask(*plans)
