@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.frame.addresses import LISTS, read_place, return_to
+from app.clinic.desk_frame import DeskFrame, MenuItem
+from app.clinic.frame.addresses import LISTS, read_place
 from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.navigation import find_current, find_page_address, list_menu
 from app.clinic.frame.permission_words import name_permission
@@ -21,7 +22,6 @@ from app.clinic.frame.signed_out import page_with_typed
 from app.clinic.frame.studies import (
     STUDY,
     StaffStudy,
-    address_within,
     choose_study,
     list_staff_studies,
     read_named_study,
@@ -49,56 +49,6 @@ from app.web.pages.rendering import Page, Pages, render, render_blocks
 from app.web.permissions import CallerKind, guards, permission_of, required_access
 from app.web.refusal_messages import message_of
 from app.web.urls import ACCOUNT, DESK, PARTICIPANTS, SESSION_COOKIE, SETTLE, SIGN_IN
-
-
-@dataclass(frozen=True, slots=True)
-class MenuItem:
-    """An entry of the menu as it is drawn; `current` is "page" on its page, "true" on one below it.
-
-    `count` is how much is open behind it; 0 also where nothing is counted.
-    """
-
-    url: str
-    label: str
-    current: str
-    count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class DeskFrame(PageFrame):
-    """The frame of a desk page: who is signed in, in which study, and what they may open there.
-
-    `studies` are all of theirs; `here_url` leads to this page again; `searches`: they look codes up.
-    `place` is the list from which the request comes, as `read_place` has it.
-    """
-
-    layout: ClassVar[str] = "clinic/desk.html"
-    staff: str = ""
-    study: StaffStudy | None = None
-    studies: tuple[StaffStudy, ...] = ()
-    menu: tuple[MenuItem, ...] = ()
-    here_url: str = ""
-    searches: bool = False
-    search: str = ""
-    place: str = ""
-
-    @property
-    def desk_js_href(self) -> str:
-        return f"{self.static_root}/js/desk.js"
-
-    @property
-    def study_code(self) -> str:
-        """The code that every address and form of this page carries; "" for somebody of one study alone."""
-        return self.study.code if self.study and len(self.studies) > 1 else ""
-
-    def within(self, url: str) -> str:
-        """The address with the chosen study in it."""
-        return address_within(url, self.study_code) if self.study_code else url
-
-    def back_to(self, url: str) -> str:
-        """The address of a list with all that was chosen there where an act began, and the study in it."""
-        return self.within(return_to(self.place, url))
-
 
 _SHARED = tuple(field.name for field in fields(PageFrame))
 CONFIRM = "confirm"
@@ -252,7 +202,7 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
         raise _to_sign_in(request, fields) from refused
     staff, participant = admission.staff, admission.participant
     frame = replace(_frame(request, installation, admission, at), place=read_place(request, fields))
-    request.state.frame = frame
+    request.state.frame, request.state.actor = frame, staff.actor.id
     known = participant or admission.only_seen
     if public_id is not None and known is None:
         raise Refused("unknown_participant")

@@ -15,6 +15,7 @@ from app.services.accounts.contacts import ContactChannel
 from app.services.core.context import StaffContext
 from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.studies import create_staff
+from app.web import urls
 from app.web.middleware.logs import configure_logging
 from tests.applications import Clock, visitor
 from tests.faces.visitors import Phone, event, invited
@@ -23,11 +24,11 @@ from tests.services.people import PIN, START, Person, enrolment
 WRONG_PIN, NEW_PIN = "908172", "246802"
 ADDRESS, AGENT = "li.na.patient@example.org", "HerOwnTelephone/7"
 STAFF, PASSWORD = "nurse.wang@example.org", "correct horse battery"
-KNOWN = {"event", "level", "timestamp", "id", "method", "route", "status", "ms", "error", "where"}
+KNOWN = {"event", "level", "timestamp", "id", "method", "route", "status", "ms", "error", "where", "denied"}
 
 ROUTES = set(
     "/a/{link} /code /f/{slot}/begin /f/{slot}/answers /unlock /settings/pin /f/{slot}/submit /settings "
-    "/broken - /settings/leave /desk/sign-in /desk/sign-in/code".split()
+    "/broken - /settings/leave /desk/sign-in /desk/sign-in/code /desk/participants/{participant}".split()
 )
 
 
@@ -73,7 +74,7 @@ def visit(phone: Phone, clock: Clock) -> None:
     client.post("/settings/leave")
 
 
-@pytest.mark.req("PRI-06")
+@pytest.mark.req("PRI-06", "IAM-03")
 def test_a_whole_visit_leaves_no_answer_name_address_or_secret_in_the_log(
     app: FastAPI, founder: Person, clock: Clock, lines: io.StringIO
 ) -> None:
@@ -87,12 +88,16 @@ def test_a_whole_visit_leaves_no_answer_name_address_or_secret_in_the_log(
     desk = visitor(app)
     desk.post("/desk/sign-in", data={"email": STAFF, "password": PASSWORD})
     assert desk.post("/desk/sign-in/code", data={"code": code}).headers["location"] == "/desk"
+    elsewhere = desk.get(f"/desk/participants/{founder.row().public_id}")
+    assert elsewhere.status_code == 404
     failing()
     logged = lines.getvalue()
     told = [json.loads(line) for line in logged.splitlines()]
     assert len(told) > 15
     assert [each["error"] for each in told if "error" in each] == ["ValueError"]
     assert [each["status"] for each in told if each.get("route") == "/broken"] == [500]
+    denied = [(each["route"], each["denied"]) for each in told if "denied" in each]
+    assert denied == [(urls.PARTICIPANT, f"staff:{new.staff_id}")]  # also where there is nobody of that id
     assert {name for each in told for name in each} <= KNOWN
     assert {each["route"] for each in told if "route" in each} == ROUTES
     # A request's own id is drawn at random and may hold any two letters.

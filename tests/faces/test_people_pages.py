@@ -156,6 +156,9 @@ def test_access_is_reviewed_and_read_by_auditors(clinic: ClinicFixture, admin: T
     report = monitor.get("/desk/access-review/report.csv?study=sbrt-nsclc")
     assert report.headers["content-type"] == "text/csv; charset=utf-8"
     assert report.text.startswith("\ufeffstudy,name")
+    past = monitor.get("/desk/access-review/report.csv?on=2020-01-01")
+    assert (len(past.text.splitlines()), "access-sbrt-nsclc-20200101" in str(past.headers)) == (1, True)
+    assert "Please check the date" in page(monitor, "/desk/access-review/report.csv?on=soon", 422).text
     matrix = page(monitor, "/desk/roles")
     assert "invite staff, give and revoke roles" in matrix.text
     assert all(word in matrix.text for word in ("Statistician", "Sponsor's viewer", "Data manager"))

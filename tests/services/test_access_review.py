@@ -1,6 +1,7 @@
 """Who has access is reviewed as it was seen, and reported with who gave and took each role."""
 
 import csv
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -76,3 +77,28 @@ def test_the_report_says_when_an_account_was_disabled_also_after_it_was_enabled(
     told = [each.split(" ", 1)[1] for each in row["account_changes"].split("; ")]
     assert told == ["disabled by Boss 1: on leave", "enabled by Boss 2: is back"]
     assert row["account_disabled_at"] == ""
+
+
+@pytest.mark.req("IAM-05")
+def test_the_report_of_a_past_day_is_a_replay_of_what_was_given_and_taken(desk: Desk) -> None:
+    """Given on day 0, disabled from day 2 to day 4, taken on day 6; asked on day 90."""
+
+    def act(day: int, do: Callable[[], object]) -> None:
+        desk.at = START + timedelta(days=day)
+        do()
+
+    issued = desk.invite()
+    grant = get_managed_person(desk.context(), issued.staff_id).grants[0].grant_id
+    act(2, lambda: disable_person(desk.context(), issued.staff_id, "on leave"))
+    act(4, lambda: enable_person(desk.context(desk.other_id), issued.staff_id, "is back"))
+    act(6, lambda: revoke_grant(desk.context(desk.other_id), issued.staff_id, grant, "left"))
+    act(90, lambda: None)
+    counted = {}
+    for day in range(-1, 9):
+        on = (START + timedelta(days=day)).date()
+        written = write_access_report(desk.context(), STUDY, on, "Asia/Shanghai")
+        (heads, *rows) = csv.reader(written.splitlines())
+        found = [dict(zip(heads, row, strict=True)) for row in rows]
+        counted[day] = [each["in_force"] for each in found if each["email"] == EMAIL]
+        assert len({each["email"] for each in found} - {EMAIL}) == (2 if day >= 0 else 0)
+    assert counted == {day: ["yes"] if day in (0, 1, 2, 4, 5, 6) else [] for day in range(-1, 9)}

@@ -1,18 +1,20 @@
 """Who has access to a study: the review and its record, the report, and what each role may do."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.permission_words import name_permission
+from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_address
 from app.clinic.people.field_words import FIELD_WORDS
 from app.clinic.people.people_list import StaffRow, person_address
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.people.duties import ENDING_ROLES
 from app.domain.people.role_views import find_view
+from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission, Role, permissions_of
 from app.domain.refusal import Refused
 from app.services.people.access_review import (
@@ -45,6 +47,7 @@ class AccessReviewPage:
     only_sites: bool
     done: str = ""
     notes: str = ""
+    on: TypedDay = NOTHING_TYPED
     faults: FormFaults = NO_FAULTS
 
 
@@ -79,9 +82,17 @@ def record_access_review(
 
 
 @router.get(ACCESS_REPORT)
-def download_access_report(desk: SignedInRequest) -> Response:
-    written = write_access_report(desk.context, desk.study_code)
-    name = f"access-{desk.study_code}-{desk.at:%Y%m%d}.csv"
+def download_access_report(
+    desk: SignedInRequest, on: Annotated[TypedDay, Depends(day_of_address("on"))]
+) -> Response:
+    """All roles that somebody has or had; with a day those that counted then."""
+    try:
+        day = on.parse("on") if on else None
+    except Refused as refused:
+        page = replace(_page(desk), on=on, faults=list_faults(desk, refused, FIELD_WORDS))
+        return desk.show(page, refused)
+    written = write_access_report(desk.context, desk.study_code, day, desk.zone)
+    name = f"access-{desk.study_code}-{day or local_day(desk.at, desk.zone):%Y%m%d}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(written, media_type="text/csv; charset=utf-8", headers=headers)
 

@@ -19,6 +19,7 @@ FIELD_WORDS: Mapping[str, str] = {
     "hours_sun": N_("Sunday"),
     "language": N_("Language of the e-mail and the pages"),
     "name": N_("Name"),
+    "on": N_("Who had access on"),
     "notes": N_("What you checked and what follows"),
     "phone": N_("Telephone"),
     "purpose": N_("What to reset"),

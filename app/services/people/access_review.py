@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.people.names import check_notes
+from app.domain.plans.windows import start_of_day
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, canonical_json, format_instant, sha256_hex
 from app.domain.refusal import Refused
@@ -116,26 +117,36 @@ def record_review(context: StaffContext, study: str, listed: str, notes: str, se
         work.record(AuditEvent.ACCESS_REVIEWED, study_chain(row.id), row.id, reason=notes)
 
 
-def write_access_report(context: StaffContext, study: str) -> str:
+def write_access_report(context: StaffContext, study: str, on: date | None = None, zone: str = "UTC") -> str:
     """Everybody with every role they have or had in a study, who gave and took it and why, as CSV.
 
-    Raises Refused("unknown_study").
+    With a day only what was in force at some moment of it, where the clock is that of `zone`, and "in_force"
+    says so. Raises Refused("unknown_study").
     """
     people = list_study_people(context, study, Permission.ACCESS_SEE)
     with context.read() as session:
         acts, accounts = _read_grant_acts(session), read_account_acts(session)
         names = find_staff_names(session, {act.actor for act in acts.values()})
+    told = {each.staff_id: accounts.get(f"staff:{each.staff_id}", ()) for each in people}
     return write_csv(
         _HEADS,
         (
-            (
-                *_report_row(each, grant, acts, names),
-                _tell_account(accounts.get(f"staff:{each.staff_id}", ())),
-            )
+            (*_report_row(each, grant, acts, names, on), _tell_account(told[each.staff_id]))
             for each in people
             for grant in each.grants
+            if on is None or _was_in_force(grant, told[each.staff_id], on, zone)
         ),
     )
+
+
+def _was_in_force(grant: StaffGrant, account: Sequence[AccountAct], on: date, zone: str) -> bool:
+    """Whether the role counted at some moment of this day, and its account was not disabled all day."""
+    first, after = start_of_day(on, zone), start_of_day(on + timedelta(days=1), zone)
+    given = grant.granted_at < after and (grant.revoked_at is None or grant.revoked_at > first)
+    before = [act for act in account if act.at <= first]
+    enabled_since = any(first < act.at < after and not act.disabled for act in account)
+    disabled = bool(before) and before[-1].disabled and not enabled_since
+    return given and (grant.ends_on is None or grant.ends_on >= on) and not disabled
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +184,7 @@ def _report_row(
     grant: StaffGrant,
     acts: Mapping[tuple[str, str], _GrantAct],
     names: Mapping[str, str],
+    on: date | None,
 ) -> Sequence[Cell]:
     record = f"role_grant:{grant.grant_id}"
     given, taken = (acts.get((record, field), _GrantAct()) for field in (_GIVEN, _TAKEN))
@@ -189,7 +201,7 @@ def _report_row(
         grant.revoked_at,
         names.get(taken.actor, taken.actor),
         taken.reason,
-        "yes" if grant.in_force and person.disabled_at is None else "no",
+        "yes" if on or (grant.in_force and person.disabled_at is None) else "no",
         person.disabled_at,
         person.last_sign_in,
         "yes" if person.has_second_factor else "no",

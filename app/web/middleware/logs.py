@@ -54,6 +54,9 @@ def _json(_logger: WrappedLogger, _name: str, event: EventDict) -> str:
     return orjson.dumps(event, default=str).decode()
 
 
+_DENIED = frozenset({403, 404})
+
+
 class AccessLog:
     """Names each request with an id, and logs its route (never its address), status and time."""
 
@@ -86,7 +89,14 @@ class AccessLog:
                 route=declared_route(scope),
                 status=status,
                 ms=took,
+                **_name_denied(scope, status),
             )
+
+
+def _name_denied(scope: Scope, status: int) -> dict[str, str]:
+    """Who of the staff asked for what they may not see, or for what there is not."""
+    actor = scope.get("state", {}).get("actor")
+    return {"denied": str(actor)} if actor and status in _DENIED else {}
 
 
 def declared_route(scope: Scope) -> str:
