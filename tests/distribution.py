@@ -76,11 +76,22 @@ def scope_of(nodeid: str) -> str:
     return f"{module}@{kind}" if module in SHARING else nodeid
 
 
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it publishes no types
+    """Hands out our scopes, and forgets those that are done: their tests were counted after every test."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope_of(nodeid)
+
+    def mark_test_complete(self, node: object, item_index: int, duration: float = 0) -> None:
+        super().mark_test_complete(node, item_index, duration)
+        scope = scope_of(self.registered_collections[node][item_index])
+        if all(self.assigned_work[node][scope].values()):
+            del self.assigned_work[node][scope]
+
+
 def scheduler(config: object, log: object) -> LoadScopeScheduling:
     """Larger scopes are handed out first, then test by test."""
-    scheduling = LoadScopeScheduling(config, log)
-    scheduling._split_scope = scope_of
-    return scheduling
+    return Scheduling(config, log)
 
 
 DURATIONS = Path(__file__).with_name("durations.txt")

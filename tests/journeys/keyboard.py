@@ -26,6 +26,7 @@ LOST = """() => { const at = document.activeElement, named = x => x.outerHTML.sl
   if (box.bottom > free + 1) { return 'below the bar: ' + named(seen); }
   const there = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
   return seen.contains(there) || there.contains(seen) ? '' : 'covered: ' + named(seen); }"""
+_LOOK = f"found => [found.includes(document.activeElement), ({LOST})()]"
 
 
 @dataclass
@@ -45,10 +46,13 @@ class Keyboard:
 
     def to(self, goal: Locator, key: str = "Tab") -> None:
         """Move on until the goal has the focus."""
+        there, _ = self._look(goal)
         for _ in range(FARTHEST):
-            if self._is_at(goal):
+            if there:
                 return
-            self.move(key)
+            self.press(key)
+            there, lost = self._look(goal)
+            assert lost == "", f"{key}: {lost}"
         raise AssertionError(f"no key leads to {goal}")
 
     def type_into(self, goal: Locator, words: str) -> None:
@@ -74,5 +78,7 @@ class Keyboard:
         self.press("Enter")
 
     @staticmethod
-    def _is_at(goal: Locator) -> bool:
-        return bool(goal.evaluate_all("found => found.includes(document.activeElement)"))
+    def _look(goal: Locator) -> tuple[bool, str]:
+        """Whether the goal has the focus, and what is wrong with its place; asked at once."""
+        there, lost = goal.evaluate_all(_LOOK)
+        return bool(there), str(lost)

@@ -15,7 +15,8 @@ PAGE = """<!doctype html><html lang="en"><title>Colours</title>
 <p style="color: rgb(0 0 0 / 40%)">through <b>and <i>through</i></b></p>
 <p><u>on a gradient</u>
 <span style="color: hsl(0.5turn 80% 30%); text-shadow: 0 0 2px lime">shadowed</span></p>
-<p style="color: rebeccapurple; background: white">plain <a href="#x" style="color: #6a3399">link</a></p></main>"""
+<p style="color: rebeccapurple; background: white">plain
+<a href="#x" style="color: #6a3399">link</a></p></main>"""
 AUDIT = """async () => {
   const found = await axe.run(document, {elementRef: false});
   const nodes = (kind) => found[kind].map((rule) => [rule.id, rule.nodes]);
