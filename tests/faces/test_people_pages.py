@@ -215,6 +215,18 @@ WRONG_HOURS = [
 ]
 
 
+def check_hours(admin: TestClient, monitor: TestClient, url: str, change: dict[str, str]) -> None:
+    """Hours of a day in parts are stored in their order; what is wrong names the day."""
+    wrong = admin.post(url, data=change | {"hours_mon": "8:00-13:00, 12:30-17:00", "hours_tue": "9:00-8:00"})
+    told = [each.text for each in parsed(wrong.text).one("div", role="alert").all("a")]
+    assert told == WRONG_HOURS
+    rests = {"hours_mon": "13:30-17:00 8:00-11:30", "hours_sat": "8:00-11:30"}
+    assert admin.post(url, data=change | rests).status_code == 303
+    assert page(admin, url).one("input", name="hours_mon")["value"] == "08:00-11:30, 13:30-17:00"
+    trail = page(monitor, "/desk/trail").text
+    assert "Mon 08:00-11:30 and 13:30-17:00, Sat 08:00-11:30" in trail
+
+
 def test_sites_are_opened_changed_and_closed(clinic: ClinicFixture, admin: TestClient) -> None:
     new = {
         "study": "sbrt-nsclc",
@@ -233,14 +245,7 @@ def test_sites_are_opened_changed_and_closed(clinic: ClinicFixture, admin: TestC
     change = {"name": "West Lake", "phone": "05", "reason": "moved", "shown": shown}
     assert admin.post(url, data=change).status_code == 422
     change["phone"] = "0571-123"
-    wrong = admin.post(url, data=change | {"hours_mon": "8:00-13:00, 12:30-17:00", "hours_tue": "9:00-8:00"})
-    told = [each.text for each in parsed(wrong.text).one("div", role="alert").all("a")]
-    assert told == WRONG_HOURS
-    rests = {"hours_mon": "13:30-17:00 8:00-11:30", "hours_sat": "8:00-11:30"}
-    assert admin.post(url, data=change | rests).status_code == 303
-    assert page(admin, url).one("input", name="hours_mon")["value"] == "08:00-11:30, 13:30-17:00"
-    trail = page(clinic.browser(Role.MONITOR, None), "/desk/trail").text
-    assert "Mon 08:00-11:30 and 13:30-17:00, Sat 08:00-11:30" in trail
+    check_hours(admin, clinic.browser(Role.MONITOR, None), url, change)
     old = admin.post(url, data=change | {"phone": "0571-999"})
     assert (old.status_code, 'value="0571-999"' in old.text) == (409, True)
     assert "Stored now: 0571-123" in old.text

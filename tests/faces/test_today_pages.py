@@ -111,21 +111,25 @@ def test_a_call_is_logged_under_the_row_and_corrected_on_the_participants_page(
     text = page(nurse, clinic.url).text
     assert "Wrong number" in text
     assert "wrong line" in text
-    # From an old page, about somebody who withdrew since.
+    assert "Next try: 4 Mar 2026 · neighbour" in text  # as it read before
+    for number in ("999", "x", "9" * 30):
+        assert nurse.get(f"{clinic.url}/contacts/{number}").status_code == 404
+    assert nurse.post(f"{clinic.url}/contacts/999", data=fixed).status_code == 404
+
+
+def test_nobody_tries_again_whoever_left_while_the_form_stood_open(
+    clinic: ClinicFixture, nurse: TestClient
+) -> None:
     left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site, "moved")
     context = StaffContext(clinic.person.installation, clinic.person.nurse, clinic.clock.at)
     record_disposition(context, clinic.site.study_id, clinic.person.subject, left)
-    typed |= {"note": "said goodbye"}
+    typed = {"outcome": "other", "note": "said goodbye", "next_try": "2026-03-04"}
     refused = nurse.post(f"{clinic.url}/contacts", data=typed)
     assert (refused.status_code, "nobody will try again" in refused.text) == (409, True)
     assert "Withdrew from the study" in parsed(refused.text).one("p", class_="note warn").text
     assert day_in(parsed(refused.text), "next_try") == "2026-03-04"
     assert parsed(nurse.get(f"{clinic.url}/contacts").text).all("input", name="next_try_day") == []
     assert nurse.post(f"{clinic.url}/contacts", data=typed | {"next_try": ""}).status_code == 303
-    assert "Next try: 4 Mar 2026 · neighbour" in text  # as it read before
-    for number in ("999", "x", "9" * 30):
-        assert nurse.get(f"{clinic.url}/contacts/{number}").status_code == 404
-    assert nurse.post(f"{clinic.url}/contacts/999", data=fixed).status_code == 404
 
 
 def test_a_call_logged_from_the_participants_page_leads_back_there(
