@@ -94,6 +94,41 @@ def test_requests_are_closed_with_their_outcome(clinic: ClinicFixture, nurse: Te
     assert "No requests are open." in page(nurse, "/desk/requests").text
 
 
+@pytest.mark.req("COR-02")
+@pytest.mark.usefixtures("asking")
+def test_requests_go_on_page_by_page_and_site_by_site(
+    clinic: ClinicFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("app.services.clinic.open_requests", "app.clinic.participant_requests"):
+        monkeypatch.setattr(f"{module}.LISTED", 1)
+    everywhere = clinic.browser(Role.INVESTIGATOR, site=None)
+    for chosen, subjects in (("", ["0571-001", "0571-001", "0021-001"]), ("?site=0571", ["0571-001"] * 2)):
+        url, seen = f"/desk/requests{chosen}", list[str]()
+        while url:
+            shown = page(everywhere, url)
+            seen += [card.one("h2").text for card in shown.all("section", class_="card")]
+            url = next((str(each["href"]) for each in shown.all("a") if each.text == "Next page"), "")
+        assert sorted(seen) == sorted(subjects)
+    last = shown.one("section", class_="card").one("form")
+    place = last.one("input", name="list")["value"]
+    assert place.startswith("/desk/requests?site=0571&after=")
+    done = everywhere.post(last["action"], data={"outcome": "is right as it is", "list": place})
+    assert done.headers["location"] == f"{place}&done=1"
+    for lists in (
+        "requests",
+        "alerts",
+        "corrections",
+        "access",
+        "alerts?closed=1&after=0_1_1",
+        "access?after=x",
+    ):
+        mark = "&" if "?" in lists else "?"
+        narrowed = page(everywhere, f"/desk/{lists}{mark}site=0021")
+        assert "0571-001" not in narrowed.one("main").text
+        assert narrowed.one("select", name="site").one("option", selected="")["value"] == "0021"
+    assert "Nothing found" in page(everywhere, "/desk/requests?site=9999").text
+
+
 @pytest.mark.req("IAM-03")
 @pytest.mark.usefixtures("asking")
 def test_requests_are_those_of_ones_own_site(clinic: ClinicFixture, nurse: TestClient) -> None:
