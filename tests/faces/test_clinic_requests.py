@@ -14,6 +14,7 @@ from app.storage.queries.participants import get_site_by_code
 from tests.applications import Clock
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
+from tests.markup import Element
 from tests.services.people import START, Person, days, enrolled, site_entry
 
 
@@ -94,6 +95,16 @@ def test_requests_are_closed_with_their_outcome(clinic: ClinicFixture, nurse: Te
     assert "No requests are open." in page(nurse, "/desk/requests").text
 
 
+def walk(client: TestClient, url: str) -> list[tuple[str, Element]]:
+    """The pages of a list with their addresses, as its reader goes on from one to the next."""
+    pages = []
+    while url:
+        shown = page(client, url)
+        pages.append((url, shown))
+        url = next((str(each["href"]) for each in shown.all("a") if each.text == "Next page"), "")
+    return pages
+
+
 @pytest.mark.req("COR-02")
 @pytest.mark.usefixtures("asking")
 def test_requests_go_on_page_by_page_and_site_by_site(
@@ -103,14 +114,12 @@ def test_requests_go_on_page_by_page_and_site_by_site(
         monkeypatch.setattr(f"{module}.LISTED", 1)
     everywhere = clinic.browser(Role.INVESTIGATOR, site=None)
     for chosen, subjects in (("", ["0571-001", "0571-001", "0021-001"]), ("?site=0571", ["0571-001"] * 2)):
-        url, seen = f"/desk/requests{chosen}", list[str]()
-        while url:
-            shown = page(everywhere, url)
-            seen += [card.one("h2").text for card in shown.all("section", class_="card")]
-            url = next((str(each["href"]) for each in shown.all("a") if each.text == "Next page"), "")
-        assert sorted(seen) == sorted(subjects)
+        walked = walk(everywhere, f"/desk/requests{chosen}")
+        cards = [card for _url, shown in walked for card in shown.all("section", class_="card")]
+        assert sorted(card.one("h2").text for card in cards) == sorted(subjects)
+    place, shown = walk(everywhere, "/desk/requests?site=0571")[-1]
     last = shown.one("section", class_="card").one("form")
-    place = last.one("input", name="list")["value"]
+    assert last.one("input", name="list")["value"] == place
     assert place.startswith("/desk/requests?site=0571&after=")
     done = everywhere.post(last["action"], data={"outcome": "is right as it is", "list": place})
     assert done.headers["location"] == f"{place}&done=1"

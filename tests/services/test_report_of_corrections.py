@@ -82,9 +82,9 @@ def test_corrections_are_counted_by_form_and_site_and_sent_forms_by_how_they_cam
         "sent": 5, "own_device": 5, "site_device": 0, "paper": 0, "helped": 0,
     }  # fmt: skip
     monkeypatch.setattr("app.services.clinic.corrections.correction_list.LISTED", 1)
-    decided = list_corrections(context, site.study_id, waiting=False)
-    rest_decided = list_corrections(context, site.study_id, waiting=False, site="0571", after=decided.next)
-    walked = [each.correction for each in (*decided.rows, *rest_decided.rows)]
+    newest = list_corrections(context, site.study_id, waiting=False)
+    rest_decided = list_corrections(context, site.study_id, waiting=False, site="0571", after=newest.next)
+    walked = [each.correction for each in (*newest.rows, *rest_decided.rows)]
     assert (walked, rest_decided.next) == (["c3", "c2"], None)  # the newest first
     waiting = list_corrections(context, site.study_id, waiting=True, after=ListCursor(CLOSED, 0))
     assert ([each.correction for each in waiting.rows], waiting.next) == (["c1"], None)
