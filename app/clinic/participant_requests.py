@@ -7,12 +7,26 @@ from typing import ClassVar
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app.clinic.frame.addresses import (
+    build_address,
+    format_list_cursor,
+    parse_list_cursor,
+    parse_place,
+)
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
+from app.domain.desk.list_cursor import ListCursor
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
+from app.domain.typed_text import narrow_text
 from app.i18n.marking import N_
-from app.services.clinic.open_requests import LISTED, OpenRequest, close_request, list_open_requests
+from app.services.clinic.open_requests import (
+    LISTED,
+    OpenRequest,
+    close_request,
+    list_open_requests,
+    list_request_sites,
+)
 from app.web.acts import STALE
 from app.web.form_fields import ActWords, RowNumber
 from app.web.urls import REQUEST, REQUESTS
@@ -41,11 +55,16 @@ class RequestRow:
 
 @dataclass(frozen=True, slots=True)
 class RequestsPage:
-    """Open requests of one's own sites, oldest first; `failed` is the one that could not be closed."""
+    """A page of open requests of one's own sites, oldest first; `site` narrows them to one of `sites`.
+
+    `failed` is the one that could not be closed.
+    """
 
     template: ClassVar[str] = "clinic/requests.html"
     rows: tuple[RequestRow, ...]
-    most: int
+    sites: tuple[tuple[str, str], ...]
+    site: str
+    next_url: str
     closed: bool = False
     failed: int = 0
     outcome: str = ""
@@ -60,6 +79,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(REQUESTS)
 def show_requests(desk: SignedInRequest, done: str = "") -> Response:
+    """The requests that the address chooses, which is where closing one of them leads back."""
     return desk.show(replace(_page(desk), closed=bool(done)))
 
 
@@ -86,7 +106,21 @@ def _find_field(refused: Refused) -> str:
 
 
 def _page(desk: StaffRequest) -> RequestsPage:
-    return RequestsPage(tuple(_row(desk, each) for each in list_open_requests(desk.context)), LISTED)
+    shown = parse_place(desk.frame.place, REQUESTS)
+    site, after = narrow_text(shown.get("site", "")), parse_list_cursor(shown.get("after", ""))
+    sites = {each.code: each for each in list_request_sites(desk.context)}
+    known = sites.get(site)
+    key = known.site_id if known else -1 if site else None
+    listed = list_open_requests(desk.context, key, after)
+    last = listed[LISTED - 1] if len(listed) > LISTED else None
+    further = format_list_cursor(ListCursor(last.asked_at, last.request_id)) if last else ""
+    url = build_address(REQUESTS, {"site": site, "after": further})
+    return RequestsPage(
+        rows=tuple(_row(desk, each) for each in listed[:LISTED]),
+        sites=tuple((each.code, f"{each.code} {each.name}") for each in sites.values()),
+        site=site,
+        next_url=desk.frame.within(url) if further else "",
+    )
 
 
 def _row(desk: StaffRequest, entry: OpenRequest) -> RequestRow:

@@ -2,14 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from app.clinic.frame.addresses import build_address, format_list_cursor, parse_list_cursor
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.domain.plans.windows import local_day
-from app.services.clinic.sign_in_problems import LockedOut, NeverActivated, list_sign_in_problems
+from app.domain.typed_text import narrow_text
+from app.services.clinic.sign_in_problems import (
+    LockedOut,
+    NeverActivated,
+    ProblemFilter,
+    list_sign_in_problems,
+)
 from app.web.urls import ACCESS
 
 
@@ -37,24 +44,45 @@ class UnusedRow:
 
 @dataclass(frozen=True, slots=True)
 class SignInProblemsPage:
-    """Who cannot get in; `after_days` is when an enrolment without a phone appears here."""
+    """Who cannot get in; `after_days` is when an enrolment without a phone appears here.
+
+    `site` narrows both lists to one of `sites`, `locked_url` and `unused_url` lead on in each, "" at its end.
+    """
 
     template: ClassVar[str] = "clinic/access.html"
     locked_out: tuple[LockedRow, ...]
     not_activated: tuple[UnusedRow, ...]
     after_days: int
+    sites: tuple[tuple[str, str], ...]
+    site: str
+    locked_url: str
+    unused_url: str
 
 
 router = APIRouter(include_in_schema=False)
+Short = Annotated[str, Query(max_length=80)]
 
 
 @router.get(ACCESS)
-def show_sign_in_problems(desk: SignedInRequest) -> Response:
-    problems = list_sign_in_problems(desk.context)
+def show_sign_in_problems(
+    desk: SignedInRequest, site: Short = "", locked: Short = "", after: Short = ""
+) -> Response:
+    site = narrow_text(site)
+    problems = list_sign_in_problems(desk.context, ProblemFilter(site, locked, parse_list_cursor(after)))
+
+    def further(**place: str) -> str:
+        chosen = {"site": site, "locked": locked, "after": after} | place
+        return desk.frame.within(build_address(ACCESS, chosen)) if all(place.values()) else ""
+
+    unused = format_list_cursor(problems.more_unused) if problems.more_unused else ""
     page = SignInProblemsPage(
         locked_out=tuple(_locked_row(each) for each in problems.locked_out),
         not_activated=tuple(_unused_row(desk, each) for each in problems.not_activated),
         after_days=problems.after_days,
+        sites=tuple((each.code, f"{each.code} {each.name}") for each in problems.sites),
+        site=site,
+        locked_url=further(locked=problems.more_locked),
+        unused_url=further(after=unused),
     )
     return desk.show(page)
 

@@ -14,6 +14,7 @@ from app.storage.queries.participants import get_site_by_code
 from tests.applications import Clock
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
+from tests.markup import Element
 from tests.services.people import START, Person, days, enrolled, site_entry
 
 
@@ -92,6 +93,49 @@ def test_requests_are_closed_with_their_outcome(clinic: ClinicFixture, nurse: Te
     assert nurse.post(correction, data={"outcome": "noted on paper of 0571-001"}).status_code == 303
     assert "The request has been closed." in page(nurse, "/desk/requests?done=1").text
     assert "No requests are open." in page(nurse, "/desk/requests").text
+
+
+def walk(client: TestClient, url: str) -> list[tuple[str, Element]]:
+    """The pages of a list with their addresses, as its reader goes on from one to the next."""
+    pages = []
+    while url:
+        shown = page(client, url)
+        pages.append((url, shown))
+        url = next((str(each["href"]) for each in shown.all("a") if each.text == "Next page"), "")
+    return pages
+
+
+@pytest.mark.req("COR-02")
+@pytest.mark.usefixtures("asking")
+def test_requests_go_on_page_by_page_and_site_by_site(
+    clinic: ClinicFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("app.services.clinic.open_requests", "app.clinic.participant_requests"):
+        monkeypatch.setattr(f"{module}.LISTED", 1)
+    everywhere = clinic.browser(Role.INVESTIGATOR, site=None)
+    for chosen, subjects in (("", ["0571-001", "0571-001", "0021-001"]), ("?site=0571", ["0571-001"] * 2)):
+        walked = walk(everywhere, f"/desk/requests{chosen}")
+        cards = [card for _url, shown in walked for card in shown.all("section", class_="card")]
+        assert sorted(card.one("h2").text for card in cards) == sorted(subjects)
+    place, shown = walk(everywhere, "/desk/requests?site=0571")[-1]
+    last = shown.one("section", class_="card").one("form")
+    assert last.one("input", name="list")["value"] == place
+    assert place.startswith("/desk/requests?site=0571&after=")
+    done = everywhere.post(last["action"], data={"outcome": "is right as it is", "list": place})
+    assert done.headers["location"] == f"{place}&done=1"
+    for lists in (
+        "requests",
+        "alerts",
+        "corrections",
+        "access",
+        "alerts?closed=1&after=0_1_1",
+        "access?after=x",
+    ):
+        mark = "&" if "?" in lists else "?"
+        narrowed = page(everywhere, f"/desk/{lists}{mark}site=0021")
+        assert "0571-001" not in narrowed.one("main").text
+        assert narrowed.one("select", name="site").one("option", selected="")["value"] == "0021"
+    assert "Nothing found" in page(everywhere, "/desk/requests?site=9999").text
 
 
 @pytest.mark.req("IAM-03")

@@ -168,9 +168,9 @@ def test_a_row_rests_and_is_brought_back(clinic: ClinicFixture, nurse: TestClien
             assert place in {each["href"] for each in form.all("a") if each.text == "Cancel"}
         bulk = page(nurse, place).all("input", name="list")
         assert [(each["form"], each["value"]) for each in bulk] == [("bulk", place)]
-        refused = parsed(nurse.post("/desk/reminders", data={"list": place}).text)
-        assert refused.one("input", id="q")["value"] == ("0571" if "q=" in place else "")
-        (current,) = (each.text for each in refused.all("a", **{"aria-current": "true"}))
+        kept = parsed(nurse.post("/desk/reminders", data={"list": place}).text)
+        assert kept.one("input", id="q")["value"] == ("0571" if "q=" in place else "")
+        (current,) = (each.text for each in kept.all("a", **{"aria-current": "true"}))
         assert current.split()[0] == ("Snoozed" if "view=" in place else "All")
         done = nurse.post(f"{clinic.url}/snooze/end", data={"list": place})
         assert done.headers["location"] == place

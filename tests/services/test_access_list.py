@@ -10,7 +10,11 @@ from app.domain.records.access import Role
 from app.domain.records.audit import AuditEvent
 from app.services.accounts.devices import issue_own_code
 from app.services.accounts.participant_session import unlock_device
-from app.services.clinic.sign_in_problems import SignInProblems, list_sign_in_problems
+from app.services.clinic.sign_in_problems import (
+    ProblemFilter,
+    SignInProblems,
+    list_sign_in_problems,
+)
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.throttling import SPAN, TRIES
@@ -75,4 +79,24 @@ def test_a_colleague_elsewhere_sees_nobody(installation: Installation, person: P
     )
     nurse = colleague(Role.NURSE, from_elsewhere)
     found = list_sign_in_problems(StaffContext(installation, nurse, START + days(9)))
-    assert found == SignInProblems(3, (), ())
+    assert found == SignInProblems(3, (), (), found.sites)
+
+
+def test_each_list_goes_on_where_its_page_ends(
+    person: Person, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.clinic.sign_in_problems.MOST", 1)
+    for number in (2, 3):
+        newcomer(person.installation, site, f"0571-00{number}")
+    at, chosen, walked = START + days(3), ProblemFilter("0571"), []
+    while True:
+        found = list_sign_in_problems(StaffContext(person.installation, person.nurse, at), chosen)
+        walked += [each.subject for each in found.not_activated]
+        if found.more_unused is None:
+            break
+        chosen = ProblemFilter("0571", unused_after=found.more_unused)
+    assert walked == ["0571-002", "0571-003"]
+    elsewhere = ProblemFilter("0021", locked_after="0571-001")
+    found = list_sign_in_problems(StaffContext(person.installation, person.nurse, at), elsewhere)
+    assert (found.not_activated, found.locked_out, found.more_locked) == ((), (), "")
+    assert [each.code for each in found.sites] == ["0571"]

@@ -335,7 +335,9 @@ def test_a_letter_that_was_queued_leaves_although_the_rule_is_lost(person: Perso
 
 
 @pytest.mark.req("ALR-03", "REP-10")
-def test_the_report_says_how_long_alerts_waited(person: Person) -> None:
+def test_the_report_says_how_long_alerts_waited_and_the_list_goes_on(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One is acknowledged after 59 minutes, one after an hour, one after a day, and the others not at all."""
     send_in_pain(person, SENT)
     beside = sa.create_engine(person.installation.engine.url)
@@ -345,7 +347,8 @@ def test_the_report_says_how_long_alerts_waited(person: Person) -> None:
         for number, minutes in enumerate((59, 60, 24 * 60), start=90):
             taken = SENT + timedelta(minutes=minutes, seconds=59)
             values = {"id": number, "public_id": f"a{number}", "rule": f"r{number}", "acknowledged_at": taken}
-            connection.execute(sa.insert(table_of(Alert)).values({**like[0], **values, "raised_at": SENT}))
+            values |= {"closed_at": SENT + days(1) if number > 90 else None, "raised_at": SENT}
+            connection.execute(sa.insert(table_of(Alert)).values({**like[0], **values}))
     beside.dispose()
     waiting = len(like)
     context = StaffContext(person.installation, colleague(Role.MONITOR, person.site), SENT + days(3))
@@ -362,3 +365,15 @@ def test_the_report_says_how_long_alerts_waited(person: Person) -> None:
     for address, count in cells(found):
         rows = list_figure_rows(context, ReportFilter(), address, limit=None)
         assert (rows.total, len(rows.forms)) == (count, count), address
+    monkeypatch.setattr("app.services.clinic.alerts.alert_list.LISTED", 1)
+    for closed, at_the_end in ((False, ["a90"]), (True, ["a92", "a91"])):
+        walked, after = [], None
+        while True:
+            listed = list_alerts(context, person.site.study_id, closed=closed, site="0571", after=after)
+            walked += [each.alert for each in listed.alerts]
+            if (after := listed.next) is None:
+                break
+        assert len(walked) == len(set(walked)) == (2 if closed else 1 + waiting)
+        assert walked[-len(at_the_end) :] == at_the_end
+    elsewhere = list_alerts(context, person.site.study_id, closed=False, site="0021")
+    assert (elsewhere.alerts, [each.code for each in elsewhere.sites]) == ((), ["0571"])

@@ -257,7 +257,7 @@ def test_a_correction_of_a_form_that_tells_the_arm_is_hidden_from_the_blinded(
         work.record(AuditEvent.VISIT_REQUESTED, participant_chain(key))
     veiled = blinded(lone_installation)
     nurse = StaffContext(veiled, sent.nurse, SENT)
-    assert list_corrections(nurse, sent.site.study_id, waiting=True) == ()
+    assert list_corrections(nurse, sent.site.study_id, waiting=True).rows == ()
     assert refused(lambda: get_correction(nurse, key, correction)) == "unknown_correction"
     assert refused(lambda: get_correction(nurse, key, "none")) == "unknown_correction"
     doctor = replace(nurse, actor=investigator.actor)

@@ -125,7 +125,7 @@ def test_lists_and_news_tell_what_waits_and_what_was_decided(
 
     def listed(actor: Actor, *, waiting: bool) -> list[str]:
         context = StaffContext(installation, actor, SENT)
-        rows = list_corrections(context, site.study_id, waiting=waiting)
+        rows = list_corrections(context, site.study_id, waiting=waiting).rows
         return [each.correction for each in rows]
 
     everywhere = colleague(Role.NURSE, site, everywhere=True)

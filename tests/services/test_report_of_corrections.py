@@ -4,7 +4,9 @@ import pytest
 import sqlalchemy as sa
 
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.domain.desk.list_cursor import ListCursor
 from app.domain.records.access import Role
+from app.services.clinic.corrections.correction_list import list_corrections
 from app.services.clinic.report.figures import ReportTable
 from app.services.clinic.report.report import FigureAddress, list_figure_rows
 from app.services.clinic.report.scope import ReportFilter
@@ -31,7 +33,7 @@ def site(installation: Installation) -> Site:
 
 @pytest.mark.req("COR-05", "CAP-21")
 def test_corrections_are_counted_by_form_and_site_and_sent_forms_by_how_they_came(
-    installation: Installation, site: Site
+    installation: Installation, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three proposals about two forms: one waits, one was declined, one approved after the plan's days.
 
@@ -79,3 +81,12 @@ def test_corrections_are_counted_by_form_and_site_and_sent_forms_by_how_they_cam
     assert line(table(context, ReportTable.modes), visit="W6").counts == {
         "sent": 5, "own_device": 5, "site_device": 0, "paper": 0, "helped": 0,
     }  # fmt: skip
+    monkeypatch.setattr("app.services.clinic.corrections.correction_list.LISTED", 1)
+    newest = list_corrections(context, site.study_id, waiting=False)
+    rest_decided = list_corrections(context, site.study_id, waiting=False, site="0571", after=newest.next)
+    walked = [each.correction for each in (*newest.rows, *rest_decided.rows)]
+    assert (walked, rest_decided.next) == (["c3", "c2"], None)  # the newest first
+    waiting = list_corrections(context, site.study_id, waiting=True, after=ListCursor(CLOSED, 0))
+    assert ([each.correction for each in waiting.rows], waiting.next) == (["c1"], None)
+    assert list_corrections(context, site.study_id, waiting=True, after=ListCursor(CLOSED, 1)).rows == ()
+    assert list_corrections(context, site.study_id, waiting=True, site="0021").rows == ()

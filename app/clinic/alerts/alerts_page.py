@@ -3,26 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
+from app.clinic.frame.addresses import build_address, format_list_cursor, parse_list_cursor
 from app.clinic.report.spreadsheet import csv_response
 from app.clinic.request import SignedInRequest
 from app.domain.plans.windows import local_day
 from app.domain.records.audit import format_instant
 from app.domain.spreadsheets import Cell
-from app.services.clinic.alerts.alert_list import LISTED, AlertRecord, list_alerts
+from app.domain.typed_text import narrow_text
+from app.services.clinic.alerts.alert_list import AlertRecord, list_alerts
 from app.services.clinic.downloads import record_file_download
 from app.web.urls import ALERTS, ALERTS_FILE
 
 
 @dataclass(frozen=True, slots=True)
 class AlertsPage:
-    """Open alerts (or, with `closed`, closed ones), at most `most` of them.
+    """A page of open alerts (or, with `closed`, closed ones); `site` narrows them to one of `sites`.
 
     `unwatched` is the plan's reason why nobody reads answers at once, "" where somebody does; then
     `out_of_hours` says what happens at night.
@@ -34,7 +36,9 @@ class AlertsPage:
     closed_url: str
     file_url: str
     rows: tuple[AlertRow, ...]
-    most: int
+    sites: tuple[tuple[str, str], ...]
+    site: str
+    next_url: str
     unwatched: str
     out_of_hours: str
 
@@ -62,21 +66,28 @@ HEADS = (
 """Columns of the file: names of data, the same in every language."""
 
 router = APIRouter(include_in_schema=False)
+Short = Annotated[str, Query(max_length=80)]
 
 
 @router.get(ALERTS)
-def show_alerts(desk: SignedInRequest, closed: str = "") -> Response:
+def show_alerts(desk: SignedInRequest, closed: str = "", site: Short = "", after: Short = "") -> Response:
     if desk.study is None:
         raise HTTPException(404)
-    found = list_alerts(desk.context, desk.study.id, closed=closed == "1")
-    plan = found.plan
+    shut, site = closed == "1", narrow_text(site)
+    cursor = parse_list_cursor(after)
+    found = list_alerts(desk.context, desk.study.id, closed=shut, site=site, after=cursor)
+    plan, within = found.plan, desk.frame.within
+    chosen = {"closed": "1" if shut else "", "site": site}
+    further = format_list_cursor(found.next) if found.next else ""
     page = AlertsPage(
-        closed=closed == "1",
-        open_url=desk.frame.within(ALERTS),
-        closed_url=desk.frame.within(f"{ALERTS}?closed=1"),
-        file_url=desk.frame.within(ALERTS_FILE),
+        closed=shut,
+        open_url=within(build_address(ALERTS, {"site": site})),
+        closed_url=within(build_address(ALERTS, {"closed": "1", "site": site})),
+        file_url=within(ALERTS_FILE),
         rows=tuple(build_alert_row(desk.installation, each, desk.frame.code) for each in found.alerts),
-        most=LISTED,
+        sites=tuple((each.code, f"{each.code} {each.name}") for each in found.sites),
+        site=site,
+        next_url=within(build_address(ALERTS, {**chosen, "after": further})) if further else "",
         unwatched=_in_language(plan.monitoring_reason, desk.frame.code),
         out_of_hours=_in_language(plan.out_of_hours, desk.frame.code),
     )

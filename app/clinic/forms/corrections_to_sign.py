@@ -2,20 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import name_form
 from app.clinic.forms.correction_decision import url_of_correction
+from app.clinic.frame.addresses import build_address, format_list_cursor, parse_list_cursor
 from app.clinic.request import SignedInRequest, StaffRequest
-from app.services.clinic.corrections.correction_list import (
-    LISTED,
-    CorrectionSummary,
-    list_corrections,
-)
+from app.domain.typed_text import narrow_text
+from app.services.clinic.corrections.correction_list import CorrectionSummary, list_corrections
 from app.web.urls import CORRECTION, CORRECTIONS
 
 
@@ -43,7 +41,7 @@ class CorrectionRow:
 
 @dataclass(frozen=True, slots=True)
 class ToSignPage:
-    """Corrections that wait (or, with `decided`, those that were decided), at most `most` of them.
+    """A page of corrections that wait (or, with `decided`, of decided ones), of one of `sites` or of all.
 
     `signs`: this reader decides them, and does not only see what became of them.
     """
@@ -54,24 +52,35 @@ class ToSignPage:
     waiting_url: str
     decided_url: str
     rows: tuple[CorrectionRow, ...]
-    most: int
+    sites: tuple[tuple[str, str], ...]
+    site: str
+    next_url: str
 
 
 router = APIRouter(include_in_schema=False)
+Short = Annotated[str, Query(max_length=80)]
 
 
 @router.get(CORRECTIONS)
-def show_corrections(desk: SignedInRequest, decided: str = "") -> Response:
+def show_corrections(
+    desk: SignedInRequest, decided: str = "", site: Short = "", after: Short = ""
+) -> Response:
     if desk.study is None:
         raise HTTPException(404)
-    listed = list_corrections(desk.context, desk.study.id, waiting=decided != "1")
+    done, site, within = decided == "1", narrow_text(site), desk.frame.within
+    cursor = parse_list_cursor(after)
+    listed = list_corrections(desk.context, desk.study.id, waiting=not done, site=site, after=cursor)
+    chosen = {"decided": "1" if done else "", "site": site}
+    further = format_list_cursor(listed.next) if listed.next else ""
     page = ToSignPage(
         signs=desk.offers(CORRECTION, "POST"),
-        decided=decided == "1",
-        waiting_url=desk.frame.within(CORRECTIONS),
-        decided_url=desk.frame.within(f"{CORRECTIONS}?decided=1"),
-        rows=tuple(_row(desk, desk.study.code, each) for each in listed),
-        most=LISTED,
+        decided=done,
+        waiting_url=within(build_address(CORRECTIONS, {"site": site})),
+        decided_url=within(build_address(CORRECTIONS, {"decided": "1", "site": site})),
+        rows=tuple(_row(desk, desk.study.code, each) for each in listed.rows),
+        sites=tuple((each.code, f"{each.code} {each.name}") for each in listed.sites),
+        site=site,
+        next_url=within(build_address(CORRECTIONS, {**chosen, "after": further})) if further else "",
     )
     return desk.show(page)
 

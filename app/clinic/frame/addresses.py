@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
 
+from app.domain.desk.list_cursor import ListCursor
 from app.web.urls import ALERTS, CORRECTIONS, DESK, REQUESTS, SETTLE
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,3 +88,18 @@ def parse_cursor_moment(text: str) -> datetime | None:
         return _EPOCH + int(text) * _MICROSECOND
     except OverflowError:
         return None
+
+
+def format_list_cursor(cursor: ListCursor) -> str:
+    """The cursor of a list as it stands in an address."""
+    return f"{cursor.rank}_{format_cursor_moment(cursor.at)}_{cursor.key}"
+
+
+def parse_list_cursor(text: str) -> ListCursor | None:
+    """The cursor of an address; None for what is none."""
+    rank, _mark, rest = text.partition("_")
+    moment, _mark, key = rest.partition("_")
+    at = parse_cursor_moment(moment)
+    if at is None or not (_NUMBER.fullmatch(rank) and _NUMBER.fullmatch(key)):
+        return None
+    return ListCursor(at, int(key), int(rank))

@@ -182,9 +182,11 @@ def _rows(desk: StaffRequest, details: MatterDetails) -> Iterator[ComparedRow]:
         for name in FIELDS if shown else ():
             if name not in told.stored and name not in told.refused:
                 continue
-            sent = (told.stored.get(name), told.refused.get(name))
-            stated = (spell_value(name, each, details.zone, desk.frame.code, desk.word) for each in sent)
-            yield ComparedRow(desk.word(FIELDS[name]), *stated)
+            first, then = (
+                spell_value(name, each.get(name), details.zone, desk.frame.code, desk.word)
+                for each in (told.stored, told.refused)
+            )
+            yield ComparedRow(desk.word(FIELDS[name]), first, then)
 
 
 def _late_rows(late: LateAnswers) -> Iterator[ComparedRow]:

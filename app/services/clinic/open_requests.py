@@ -8,13 +8,16 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from app.domain.desk.arm_blinding import sees_arm
+from app.domain.desk.list_cursor import ListCursor
 from app.domain.records.access import Actor, Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
+from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.clinic.today.contact_log import read_last_reached
 from app.services.core.context import StaffContext
 from app.storage.queries.corrections import find_forms_in_correction
+from app.storage.queries.key_lists import lies_after
 from app.storage.queries.participants import find_deceased
 from app.storage.row_changes import participant_chain
 from app.storage.tables.columns import table_of
@@ -65,19 +68,28 @@ class OpenRequest:
     reached: bool = False
 
 
-def list_open_requests(context: StaffContext) -> tuple[OpenRequest, ...]:
-    """The open requests at this colleague's sites, oldest first, at most `LISTED`."""
+def list_open_requests(
+    context: StaffContext, site: int | None = None, after: ListCursor | None = None
+) -> tuple[OpenRequest, ...]:
+    """The open requests at this colleague's sites, oldest first: one more than `LISTED` if there are.
+
+    Those of one site where it is named, and from a cursor on.
+    """
     studies, sites = _reach(context.actor)
     bounds = {"studies": studies, "sites": sites}
+    narrowed = [] if site is None else [col(Participant.site_id) == site]
+    if after is not None:
+        asked = (col(TeamRequest.asked_at), after.at, False), (col(TeamRequest.id), after.key, False)
+        narrowed.append(lies_after(*asked))
     statement = (
         sa.select(TeamRequest, Participant, Site, col(Study.code), Slot)
         .join(Participant, col(Participant.id) == col(TeamRequest.participant_id))
         .join(Site, col(Site.id) == col(Participant.site_id))
         .join(Study, col(Study.id) == col(Participant.study_id))
         .outerjoin(Slot, col(Slot.id) == col(TeamRequest.slot_id))
-        .where(*_OPEN_THERE)
+        .where(*_OPEN_THERE, *narrowed)
         .order_by(col(TeamRequest.asked_at), col(TeamRequest.id))
-        .limit(LISTED)
+        .limit(LISTED + 1)
     )
     with context.read() as session:
         rows = session.execute(statement, bounds).all()
@@ -93,6 +105,12 @@ def list_open_requests(context: StaffContext) -> tuple[OpenRequest, ...]:
             )
             for each, row in zip(told, rows, strict=True)
         )
+
+
+def list_request_sites(context: StaffContext) -> tuple[StaffSite, ...]:
+    """The sites at which this colleague may close requests."""
+    with context.read() as session:
+        return list_staff_sites(session.connection(), context.actor, _CLOSE)
 
 
 def close_request(context: StaffContext, request_id: int, outcome: str) -> None:

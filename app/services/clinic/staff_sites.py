@@ -94,3 +94,12 @@ def list_enrolment_sites(context: StaffContext) -> tuple[StaffSite, ...]:
     """The sites at which this member of staff enrols, also those that are closed to it."""
     with context.read_plainly() as connection:
         return list_staff_sites(connection, context.actor, Permission.PARTICIPANT_ENROL)
+
+
+def list_study_sites(
+    connection: Connection, actor: Actor, study_id: int, permission: Permission
+) -> tuple[StaffSite, ...]:
+    """The sites of one study that a permission of this actor reaches, by which its lists can be narrowed."""
+    return tuple(
+        each for each in list_staff_sites(connection, actor, permission) if each.study_id == study_id
+    )

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.domain.desk.list_cursor import ListCursor
 from app.domain.records.access import ROLE_PERMISSIONS, Permission, Role
+from app.storage.queries.key_lists import lies_after
 from app.storage.queries.staff import AbleStaff, GrantRules, find_able_staff
 from app.storage.tables.capture import Correction, CorrectionDecision, Response
 from app.storage.tables.participants import Participant
@@ -30,20 +32,32 @@ class CorrectionRows(NamedTuple):
 
 
 def list_study_corrections(
-    session: Session, study_id: int, site_ids: Collection[int] | None, *, waiting: bool, limit: int
+    session: Session,
+    study_id: int,
+    site_ids: Collection[int],
+    *,
+    waiting: bool,
+    limit: int,
+    after: ListCursor | None = None,
 ) -> Sequence[CorrectionRows]:
-    """A study's corrections (at some sites): waiting ones, oldest first, or decided ones, newest first."""
+    """A study's corrections at some sites: waiting ones, oldest first, or decided ones, newest first."""
     undecided = col(CorrectionDecision.id).is_(None)
     statement = _ROWS.where(
         col(Correction.study_id) == study_id, undecided if waiting else sa.not_(undecided)
     )
-    if site_ids is not None:
-        statement = statement.where(col(Participant.site_id).in_(site_ids))
+    statement = statement.where(col(Participant.site_id).in_(site_ids))
     order = (
         (col(Correction.proposed_at), col(Correction.id))
         if waiting
         else (col(CorrectionDecision.decided_at).desc(), col(CorrectionDecision.id).desc())
     )
+    if after is not None:
+        at, key = (
+            (col(Correction.proposed_at), col(Correction.id))
+            if waiting
+            else (col(CorrectionDecision.decided_at), col(CorrectionDecision.id))
+        )
+        statement = statement.where(lies_after((at, after.at, not waiting), (key, after.key, not waiting)))
     return _read(session, statement.order_by(*order).limit(limit))
 
 

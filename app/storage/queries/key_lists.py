@@ -1,4 +1,4 @@
-"""A list of keys as one parameter, so that a statement is the same however many keys it is given."""
+"""A list of keys as one parameter, so that a statement is the same however many keys it is given; keysets."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -47,3 +47,15 @@ def is_among(column: sa.orm.Mapped[Any], name: str) -> sa.ColumnElement[bool]:
     """That this column is one of the keys in the parameter of this name."""
     among: sa.ColumnElement[bool] = _Among(column, sa.bindparam(name, type_=_KeyList()))
     return among
+
+
+def lies_after(*order: tuple[sa.SQLColumnExpression[Any], object, bool]) -> sa.ColumnElement[bool]:
+    """Whether a row comes after a place of a list: by each column of its order, its value, descending."""
+    further = (
+        sa.and_(
+            *(column == value for column, value, _descends in order[:number]),
+            column < value if descends else column > value,
+        )
+        for number, (column, value, descends) in enumerate(order)
+    )
+    return sa.or_(*further)

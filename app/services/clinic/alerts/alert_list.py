@@ -8,11 +8,13 @@ from sqlmodel import Session
 
 from app.domain.alerts.handling import AlertState, deadline_of, derive_alert_state, escalates_at
 from app.domain.desk.arm_blinding import sees_arm
+from app.domain.desk.list_cursor import ListCursor
 from app.domain.plans.plan import Plan
 from app.domain.plans.status import ExitKind
 from app.domain.records.access import Permission
 from app.domain.records.messages import MessageState
 from app.domain.refusal import Refused
+from app.services.clinic.staff_sites import StaffSite, list_study_sites
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.storage.queries.participants import StoredParticipant
@@ -108,21 +110,44 @@ class AlertRecord:
 
 @dataclass(frozen=True, slots=True)
 class StudyAlerts:
-    """The alerts of a study that a colleague sees, at most `LISTED`, and how its plan watches answers."""
+    """The alerts of a study that a colleague sees, at most `LISTED`, and how its plan watches answers.
+
+    `sites` are those by which they can be chosen; `next` is where the list goes on, None at its end.
+    """
 
     alerts: tuple[AlertRecord, ...]
     plan: Plan
+    sites: tuple[StaffSite, ...] = ()
+    next: ListCursor | None = None
 
 
-def list_alerts(context: StaffContext, study_id: int, *, closed: bool, every: bool = False) -> StudyAlerts:
-    """The alerts of a study at this colleague's sites, open or closed; `every` one of them for a file."""
-    reached = [site for study, site in context.actor.reach(Permission.ALERT_SEE) if study == study_id]
-    sites = None if None in reached else [site for site in reached if site is not None]
+def list_alerts(
+    context: StaffContext,
+    study_id: int,
+    *,
+    closed: bool,
+    every: bool = False,
+    site: str = "",
+    after: ListCursor | None = None,
+) -> StudyAlerts:
+    """A study's alerts at this colleague's sites, or one of them, from a cursor on; all with `every`."""
     with context.read() as session:
-        limit = None if every else LISTED
-        rows = list_study_alerts(session, study_id, sites, closed=closed, limit=limit)
+        reached = list_study_sites(session.connection(), context.actor, study_id, Permission.ALERT_SEE)
+        keys = [each.site_id for each in reached if site in ("", each.code)]
+        limit = None if every else LISTED + 1
+        rows = list_study_alerts(session, study_id, keys, closed=closed, limit=limit, after=after)
         plan = get_plan(context.installation, session, study_id)
-        return StudyAlerts(_describe(context, session, rows), plan)
+        further = _cursor(rows[LISTED - 1], closed=closed) if limit and len(rows) == limit else None
+        shown = rows[:LISTED] if limit else rows
+        return StudyAlerts(_describe(context, session, shown), plan, reached, further)
+
+
+def _cursor(rows: AlertRows, *, closed: bool) -> ListCursor:
+    alert = rows.alert
+    acknowledged = int(alert.acknowledged_at is not None)
+    return ListCursor(
+        (closed and alert.closed_at) or alert.raised_at, alert.id, 0 if closed else acknowledged
+    )
 
 
 def get_alert(context: StaffContext, participant_id: int, alert: str) -> AlertRecord:

@@ -14,6 +14,7 @@ from app.domain.capture.corrections import (
     read_item_corrections,
 )
 from app.domain.desk.arm_blinding import sees_arm
+from app.domain.desk.list_cursor import ListCursor
 from app.domain.desk.trail import ArmMask
 from app.domain.instruments.responses import AnswerValue
 from app.domain.plans.windows import local_day
@@ -22,6 +23,7 @@ from app.domain.refusal import Refused
 from app.services.capture.forms import FormDefinition, define_form
 from app.services.clinic.corrections.decisions import is_overtaken
 from app.services.clinic.corrections.submitted_form import record_look
+from app.services.clinic.staff_sites import StaffSite, list_study_sites
 from app.services.clinic.trail.arm_masks import find_arm_mask
 from app.services.core.context import StaffContext
 from app.storage.queries.corrections import (
@@ -116,16 +118,34 @@ class CorrectionDetails:
         return waits and all(each.value == each.now for each in self.items)
 
 
-def list_corrections(context: StaffContext, study_id: int, *, waiting: bool) -> tuple[CorrectionSummary, ...]:
-    """A study's corrections at this colleague's sites, at most `LISTED`, without forms that tell the arm."""
-    reach = context.actor.reach(Permission.PARTICIPANT_SEE)
-    reached = [site for study, site in reach if study == study_id]
-    sites = None if None in reached else [site for site in reached if site is not None]
+@dataclass(frozen=True, slots=True)
+class StudyCorrections:
+    """A page of a study's corrections, the sites by which they can be chosen, and where the list goes on."""
+
+    rows: tuple[CorrectionSummary, ...]
+    sites: tuple[StaffSite, ...]
+    next: ListCursor | None
+
+
+def list_corrections(
+    context: StaffContext, study_id: int, *, waiting: bool, site: str = "", after: ListCursor | None = None
+) -> StudyCorrections:
+    """A study's corrections at this colleague's sites, or one of them, without forms that tell the arm."""
     with context.read() as session:
+        reached = list_study_sites(session.connection(), context.actor, study_id, Permission.PARTICIPANT_SEE)
+        keys = [each.site_id for each in reached if site in ("", each.code)]
         study = session.get_one(Study, study_id)
-        listed = list_study_corrections(session, study_id, sites, waiting=waiting, limit=LISTED)
-        shown = [each for each in listed if not _hides(context, study.code, each.slot)]
-        return _summarise(context, session, shown)
+        most = LISTED + 1
+        listed = list_study_corrections(session, study_id, keys, waiting=waiting, limit=most, after=after)
+        further = _cursor(listed[LISTED - 1]) if len(listed) == most else None
+        shown = [each for each in listed[:LISTED] if not _hides(context, study.code, each.slot)]
+        return StudyCorrections(_summarise(context, session, shown), reached, further)
+
+
+def _cursor(rows: CorrectionRows) -> ListCursor:
+    if rows.decision is None:
+        return ListCursor(rows.correction.proposed_at, rows.correction.id)
+    return ListCursor(rows.decision.decided_at, rows.decision.id)
 
 
 def get_correction(context: StaffContext, participant_id: int, correction: str) -> CorrectionDetails:

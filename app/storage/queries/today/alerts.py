@@ -8,6 +8,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.domain.desk.list_cursor import ListCursor
+from app.storage.queries.key_lists import lies_after
 from app.storage.queries.today.branches import SITES
 from app.storage.tables.capture import Alert, AlertAction, Response
 from app.storage.tables.messages import AlertMessage
@@ -60,9 +62,10 @@ def list_study_alerts(
     *,
     closed: bool,
     limit: int | None = None,
+    after: ListCursor | None = None,
 ) -> Sequence[AlertRows]:
     """A study's alerts (at some of its sites): open ones, those that wait and are oldest first; or closed
-    ones, the newest first."""
+    ones, the newest first; from a cursor on."""
     statement = _ROWS.where(col(Alert.study_id) == study_id, sa.not_(_OPEN) if closed else _OPEN)
     if site_ids is not None:
         statement = statement.where(col(Participant.site_id).in_(site_ids))
@@ -72,6 +75,14 @@ def list_study_alerts(
         if closed
         else (waits, col(Alert.raised_at), col(Alert.id))
     )
+    if after is not None:
+        newest = ((col(Alert.closed_at), after.at, True), (col(Alert.id), after.key, True))
+        oldest = (
+            (waits, after.rank, False),
+            (col(Alert.raised_at), after.at, False),
+            (col(Alert.id), after.key, False),
+        )
+        statement = statement.where(lies_after(*newest) if closed else lies_after(*oldest))
     return _read(session, statement.order_by(*order).limit(limit))
 
 
