@@ -23,6 +23,7 @@ STAGED: Mapping[str, Sequence[str]] = {
     "golden case": (
         "tests/services/test_report.py",
         "tests/services/test_report_of_corrections.py",
+        "tests/faces/test_links.py",
         "tests/faces/test_report_pages.py",
     ),
     "trial of the datasets": (
