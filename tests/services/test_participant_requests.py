@@ -59,7 +59,7 @@ def test_a_call_is_asked_for_once_until_it_is_closed(installation: Installation,
     log_contact(later, person.row().id, "no_answer", "", None)
     assert not listed(installation, nurse)[0].reached
     for words in ("", "nobody answers"):
-        assert refused(lambda words=words: close_request(later, asked.request_id, words)) == "call_not_logged"
+        assert refused(partial(close_request, later, asked.request_id, words)) == "call_not_logged"
     log_contact(later, person.row().id, "reached_will_do", "", None)
     assert listed(installation, nurse)[0].reached
     close_request(later, asked.request_id, " ")

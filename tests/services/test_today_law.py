@@ -165,13 +165,11 @@ def test_statements_and_rule_agree_for_any_facts_at_any_moment(
     edges = edges_of([form for person in drawn[:3] for form in person.forms[:2]], rule)
     later = [edge for edge in edges if edge > SNOOZED_BY]
     moments = [NOW + timedelta(hours=draw.randint(-72, 96)), *draw.sample(later, min(4, len(later)))]
+    true: dict[int, ParticipantFacts] = {}
     for now in moments:
         search = replace(search, at=now)
-        true = {
-            key: facts_of(each, names[key], search)
-            for key, each in zip(keys, drawn, strict=True)
-            if not each.left
-        }
+        still = ((key, each) for key, each in zip(keys, drawn, strict=True) if not each.left)
+        true = {key: facts_of(each, names[key], search) for key, each in still}
         read = read_facts(installation, search)
         expected = {key: find_reasons(facts, rule, now) for key, facts in true.items()}
         assert read.keys() == true.keys()

@@ -140,7 +140,7 @@ _TECHNICAL = frozenset(
     " head epoch algorithm presentation app_version mode originator device_offset device_skew feed token_hash"
     " code_hash secret_hash next_secret_hash acknowledged_at acknowledged_by entered_at entered_by wake_at"
     " alert_id lease_until edc_record.version as_of claimed_as_of resource contact.address_sealed"
-    " address_claim.address_sealed"
+    " contact.telephone_sealed address_claim.address_sealed"
     " slot.correction slot.paper export.size export.removed settled_by settlement.ref licence_decision.ref"
     " feed_hash made_by began_by device_id".split()
 )
