@@ -23,7 +23,7 @@ def test_next_works_from_the_first_paint_on(context: BrowserContext, patient: Pa
     tab.goto(patient.form(), wait_until="commit")
     first_painted(tab)
     tab.locator("#next").tap(no_wait_after=True)
-    expect(tab.locator("#ask.on, .note.sum:visible").first).to_be_visible()
+    expect(tab.locator("#ask:visible, .note.sum:visible").first).to_be_visible()
 
 
 @pytest.mark.req("OFF-00", "OFF-01")
