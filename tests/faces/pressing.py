@@ -22,8 +22,8 @@ from tests.services.people import START
 
 UNTOLD = {"device": {"seen_at"}, "staff_session": {"seen_at"}}
 """What every request may touch: when somebody was last seen."""
-LOOKS = f"'{AuditEvent.ANSWERS_VIEWED}'"
-"""A page that shows answers says so in the trail, also when an act on it is refused."""
+LOOKS = f"('{AuditEvent.ANSWERS_VIEWED}', '{AuditEvent.PAGE_VIEWED}')"
+"""A page at which looks are recorded says so in the trail, also when an act on it is refused."""
 Rows = Mapping[str, list[tuple[Any, ...]]]
 _TOLD = {
     table.name: [column.name for column in table.columns if column.name not in UNTOLD.get(table.name, ())]
@@ -38,7 +38,7 @@ def _quoted(columns: Iterable[str]) -> str:
 
 _READS = {
     name: f'SELECT {_quoted(columns)} FROM "{name}"'
-    f"{f' WHERE event <> {LOOKS}' if name == 'audit_entry' else ''}"
+    f"{f' WHERE event NOT IN {LOOKS}' if name == 'audit_entry' else ''}"
     f" ORDER BY {_quoted(column.name for column in metadata.tables[name].primary_key)}"
     for name, columns in _TOLD.items()
 }

@@ -15,6 +15,7 @@ from sqlmodel import select
 
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
+from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff
@@ -94,6 +95,8 @@ def desk(here: SiteFixture) -> TestClient:
 
 def test_words_are_kept_as_typed(here: SiteFixture, desk: TestClient) -> None:
     places = here.places(here.phone.person)
+    nurse = StaffContext(here.installation, here.phone.person.nurse, here.clock.at)
+    log_contact(nurse, here.phone.person.row().id, "reached_will_do", "", None)
     spoken = "Ｃａｌｌｅｄ ①：\t他说“３８。５”\r\nand e\u0301"
     closed = desk.post(f"/desk/requests/{places['request']}", data={"outcome": spoken})
     assert closed.status_code == 303
