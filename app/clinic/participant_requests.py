@@ -11,7 +11,7 @@ from app.clinic.frame.addresses import (
     build_address,
     format_list_cursor,
     parse_list_cursor,
-    parse_place,
+    parse_list_position,
 )
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
@@ -106,7 +106,7 @@ def _find_field(refused: Refused) -> str:
 
 
 def _page(desk: StaffRequest) -> RequestsPage:
-    shown = parse_place(desk.frame.place, REQUESTS)
+    shown = parse_list_position(desk.frame.place, REQUESTS)
     site, after = narrow_text(shown.get("site", "")), parse_list_cursor(shown.get("after", ""))
     sites = {each.code: each for each in list_request_sites(desk.context)}
     known = sites.get(site)

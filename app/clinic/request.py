@@ -11,10 +11,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.desk_frame import DeskFrame, MenuItem
-from app.clinic.frame.addresses import LISTS, read_place
+from app.clinic.frame.addresses import LISTS, read_list_position
 from app.clinic.frame.desk_counts import get_desk_counts
-from app.clinic.frame.navigation import find_current, find_page_address, list_menu
+from app.clinic.frame.navigation import (
+    DeskFrame,
+    MenuItem,
+    find_current,
+    find_page_address,
+    list_menu,
+)
 from app.clinic.frame.permission_words import name_permission
 from app.clinic.frame.refusal_words import translate_refusal
 from app.clinic.frame.return_address import find_return_address, with_return_address
@@ -201,7 +206,7 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
     except Refused as refused:
         raise _to_sign_in(request, fields) from refused
     staff, participant = admission.staff, admission.participant
-    frame = replace(_frame(request, installation, admission, at), place=read_place(request, fields))
+    frame = replace(_frame(request, installation, admission, at), place=read_list_position(request, fields))
     request.state.frame, request.state.actor = frame, staff.actor.id
     known = participant or admission.only_seen
     if public_id is not None and known is None:

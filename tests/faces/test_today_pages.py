@@ -142,24 +142,8 @@ def test_a_call_logged_from_the_participants_page_leads_back_there(
     assert done.headers["location"] == f"{clinic.url}?done=contact"
 
 
-@pytest.mark.usefixtures("calling")
-def test_a_row_rests_and_is_brought_back(clinic: ClinicFixture, nurse: TestClient) -> None:
-    form = page(nurse, f"{clinic.url}/snooze")
-    (reasons,) = [each["value"] for each in form.all("input", name="reasons")]
-    assert nurse.get(f"{clinic.url}/snooze", headers=FRAGMENT).text.lstrip().startswith("<tr")
-    typed = {"reasons": reasons, "reason": "on holiday", "until": "2026-03-05"}
-    named = nurse.post(f"{clinic.url}/snooze", data=typed | {"reason": "see 0571-002, call 13812345678"})
-    assert (named.status_code, "This seems to hold a telephone number" in named.text) == (422, True)
-    refused = nurse.post(f"{clinic.url}/snooze", data=typed | {"until": "2026-09-05"})
-    assert "at most 28 days ahead" in refused.text
-    assert 'value="on holiday"' in refused.text
-    assert nurse.post(f"{clinic.url}/snooze", data=typed).headers["location"] == "/desk?done=snoozed"
-    assert rows(nurse) == []
-    assert "Some rows are snoozed." in page(nurse, "/desk").text
-    (row,) = rows(nurse, "/desk?view=snoozed")
-    assert "on holiday" in row
-    assert nurse.post(f"{clinic.url}/snooze/end").headers["location"] == "/desk?done=resumed"
-    assert len(rows(nurse)) == 1
+def check_acts_lead_back(clinic: ClinicFixture, nurse: TestClient) -> None:
+    """From the list as it was shown, whichever form led to the act, and never to another page."""
     for place in ("/desk?reason=&q=0571&view=snoozed&after=1_2_3", "/desk?reason="):
         from_there = {"referer": f"https://testserver{place}&done=resumed&study=x&site={'x' * 41}"}
         for url in ("contacts", "snooze"):
@@ -178,6 +162,27 @@ def test_a_row_rests_and_is_brought_back(clinic: ClinicFixture, nurse: TestClien
     for strange in ("//[", "/desk/trail?q=x", "https://elsewhere.org/?q=x", f"/desk?q={'语' * 40}"):
         done = nurse.post(f"{clinic.url}/snooze/end", data={"list": strange})
         assert done.headers["location"] == "/desk"
+
+
+@pytest.mark.usefixtures("calling")
+def test_a_row_rests_and_is_brought_back(clinic: ClinicFixture, nurse: TestClient) -> None:
+    form = page(nurse, f"{clinic.url}/snooze")
+    (reasons,) = [each["value"] for each in form.all("input", name="reasons")]
+    assert nurse.get(f"{clinic.url}/snooze", headers=FRAGMENT).text.lstrip().startswith("<tr")
+    typed = {"reasons": reasons, "reason": "on holiday", "until": "2026-03-05"}
+    named = nurse.post(f"{clinic.url}/snooze", data=typed | {"reason": "see 0571-002, call 13812345678"})
+    assert (named.status_code, "This seems to hold a telephone number" in named.text) == (422, True)
+    refused = nurse.post(f"{clinic.url}/snooze", data=typed | {"until": "2026-09-05"})
+    assert "at most 28 days ahead" in refused.text
+    assert 'value="on holiday"' in refused.text
+    assert nurse.post(f"{clinic.url}/snooze", data=typed).headers["location"] == "/desk?done=snoozed"
+    assert rows(nurse) == []
+    assert "Some rows are snoozed." in page(nurse, "/desk").text
+    (row,) = rows(nurse, "/desk?view=snoozed")
+    assert "on holiday" in row
+    assert nurse.post(f"{clinic.url}/snooze/end").headers["location"] == "/desk?done=resumed"
+    assert len(rows(nurse)) == 1
+    check_acts_lead_back(clinic, nurse)
     nurse.post(f"{clinic.url}/snooze", data=typed)
     person = clinic.person
     withdraw_call(ParticipantContext(person.installation, person.participant(START), START))

@@ -10,6 +10,7 @@ from app.services.clinic.corrections.correction_list import list_corrections
 from app.services.clinic.report.figures import ReportTable
 from app.services.clinic.report.report import FigureAddress, list_figure_rows
 from app.services.clinic.report.scope import ReportFilter
+from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.storage.tables.capture import Correction, CorrectionDecision
 from app.storage.tables.schedule import Slot
@@ -31,14 +32,8 @@ def site(installation: Installation) -> Site:
     return site_of(installation)
 
 
-@pytest.mark.req("COR-05", "CAP-21")
-def test_corrections_are_counted_by_form_and_site_and_sent_forms_by_how_they_came(
-    installation: Installation, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Three proposals about two forms: one waits, one was declined, one approved after the plan's days.
-
-    The plan has one of the forms no more; whoever signs still finds it in the list, and so in the report.
-    """
+def propose(installation: Installation) -> None:
+    """The three proposals, beside the trail; the plan has the form of the first one no more."""
     decided = (None, ("declined", None), ("approved", "found when the file was read"))
     whose = (NORMAL[0], NORMAL[1], NORMAL[1])
     beside = sa.create_engine(installation.engine.url)
@@ -62,6 +57,17 @@ def test_corrections_are_counted_by_form_and_site_and_sent_forms_by_how_they_cam
                 dropped = sa.update(Slot).where(sa.column("id") == slot.id).values(out_of_plan=True)
                 connection.execute(dropped)
     beside.dispose()
+
+
+@pytest.mark.req("COR-05", "CAP-21")
+def test_corrections_are_counted_by_form_and_site_and_sent_forms_by_how_they_came(
+    installation: Installation, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three proposals about two forms: one waits, one was declined, one approved after the plan's days.
+
+    The plan has one of the forms no more; whoever signs still finds it in the list, and so in the report.
+    """
+    propose(installation)
     context, counts = reader(installation, site, Role.DATA_MANAGER), (3, 1, 1, 1, 1)
     for name, where in (
         (ReportTable.corrections, {"instrument": "qlq-c30"}),
@@ -82,6 +88,11 @@ def test_corrections_are_counted_by_form_and_site_and_sent_forms_by_how_they_cam
         "sent": 5, "own_device": 5, "site_device": 0, "paper": 0, "helped": 0,
     }  # fmt: skip
     monkeypatch.setattr("app.services.clinic.corrections.correction_list.LISTED", 1)
+    check_list_goes_on(context, site)
+
+
+def check_list_goes_on(context: StaffContext, site: Site) -> None:
+    """The same corrections in their list, one on a page."""
     newest = list_corrections(context, site.study_id, waiting=False)
     rest_decided = list_corrections(context, site.study_id, waiting=False, site="0571", after=newest.next)
     walked = [each.correction for each in (*newest.rows, *rest_decided.rows)]

@@ -34,7 +34,7 @@ LISTS: Mapping[str, Mapping[str, int]] = {
 _LONGEST_ADDRESS, _LONGEST_PLACE = 2000, 300
 
 
-def read_place(request: Request, fields: Mapping[str, str]) -> str:
+def read_list_position(request: Request, fields: Mapping[str, str]) -> str:
     """The list from which this request comes, with its filters, tab and cursor; "" for none or a whole one.
 
     A form names it; a list is its own; and of a page to which a list leads the browser says it.
@@ -67,7 +67,7 @@ def return_to(place: str, address: str) -> str:
     return f"{place}&{news}" if news else place
 
 
-def parse_place(place: str, path: str) -> Mapping[str, str]:
+def parse_list_position(place: str, path: str) -> Mapping[str, str]:
     """What a place says of this list, each parameter of it; nothing where it is of another one."""
     parts = urlsplit(place)
     if parts.path != path:

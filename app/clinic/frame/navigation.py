@@ -1,14 +1,17 @@
-"""The menu of the desk: one table, of which everybody sees what their grants in the chosen study allow."""
+"""The frame of the desk with its menu, of which everybody sees what their grants in the study allow."""
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from app.clinic.frame.studies import STUDY
+from app.clinic.frame.addresses import return_to
+from app.clinic.frame.studies import STUDY, StaffStudy, address_within
 from app.domain.records.access import Actor, Permission
 from app.i18n.marking import N_
+from app.web.pages.page_frame import PageFrame
 from app.web.permissions import ROUTES, permission_of
 from app.web.urls import (
     ACCESS,
@@ -106,3 +109,52 @@ def find_page_address(request: Request) -> str:
         return DESK
     kept = [pair for pair in request.query_params.multi_items() if pair[0] not in (STUDY, "done")]
     return f"{request.url.path}?{urlencode(kept)}" if kept else request.url.path
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """An entry of the menu as it is drawn; `current` is "page" on its page, "true" on one below it.
+
+    `count` is how much is open behind it; 0 also where nothing is counted.
+    """
+
+    url: str
+    label: str
+    current: str
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeskFrame(PageFrame):
+    """The frame of a desk page: who is signed in, in which study, and what they may open there.
+
+    `studies` are all of theirs; `here_url` leads to this page again; `searches`: they look codes up.
+    `place` is the list from which the request comes, as `read_list_position` has it.
+    """
+
+    layout: ClassVar[str] = "clinic/desk.html"
+    staff: str = ""
+    study: StaffStudy | None = None
+    studies: tuple[StaffStudy, ...] = ()
+    menu: tuple[MenuItem, ...] = ()
+    here_url: str = ""
+    searches: bool = False
+    search: str = ""
+    place: str = ""
+
+    @property
+    def desk_js_href(self) -> str:
+        return f"{self.static_root}/js/desk.js"
+
+    @property
+    def study_code(self) -> str:
+        """The code that every address and form of this page carries; "" for somebody of one study alone."""
+        return self.study.code if self.study and len(self.studies) > 1 else ""
+
+    def within(self, url: str) -> str:
+        """The address with the chosen study in it."""
+        return address_within(url, self.study_code) if self.study_code else url
+
+    def back_to(self, url: str) -> str:
+        """The address of a list with all that was chosen there where an act began, and the study in it."""
+        return self.within(return_to(self.place, url))

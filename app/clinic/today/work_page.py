@@ -9,7 +9,7 @@ from typing import ClassVar
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.frame.addresses import build_address, parse_place
+from app.clinic.frame.addresses import build_address, parse_list_position
 from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.form_faults import words_by_label
 from app.clinic.frame.navigation import list_menu
@@ -249,7 +249,7 @@ def show_unsent(
     desk: StaffRequest, refused: Refused, queued: int = 0, unsent: Sequence[tuple[str, str]] = ()
 ) -> Response:
     """The list, and to whom no reminder goes and why."""
-    shown = parse_place(desk.frame.place, DESK)
+    shown = parse_list_position(desk.frame.place, DESK)
     criteria = build_query(shown).filter(shown["after"]) if shown else None
     page = build_today_page(desk.as_on(DESK), criteria, remembers=criteria is None)
     error = words_by_label(desk, refused, {})

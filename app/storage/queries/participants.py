@@ -39,7 +39,7 @@ _ESCAPE = "/"
 
 
 def with_code(people: SelectOfScalar[Participant], typed: str) -> SelectOfScalar[Participant]:
-    """Those of the people who have the code that staff typed, whatever its capitals and width.
+    """The people of a statement who have the code that staff typed, whatever its capitals and width.
 
     One of exactly this spelling comes first.
     """

@@ -191,7 +191,7 @@ def _tally(count: sa.ColumnElement[int], listed: sa.ColumnElement[int]) -> tuple
 
 
 def _named(shape: TodayShape) -> tuple[sa.ColumnElement[bool], ...]:
-    """Of participants themselves, as `_wanted` of what they stand on the list for."""
+    """What narrows participants themselves, as `_wanted` does what they stand on the list for."""
     return (col(Participant.id).in_(sa.select(_NAMED.c.id)),) if shape.filtered else ()
 
 
