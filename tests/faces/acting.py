@@ -18,7 +18,6 @@ from app.domain.today.contacts import join_reasons
 from app.domain.today.reasons import Reason
 from app.services.capture.quarantine import quarantine_answers
 from app.services.clinic.paper.entries import TypedAnswer, TypedPaper, enter_paper
-from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
 from app.services.core.pack_registry import PackRegistry
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
@@ -334,25 +333,10 @@ def _export(sites: SiteFixture, url: str) -> Press:
     return press
 
 
-def _closing(sites: SiteFixture) -> Press:
-    """A request for a call is closed after somebody spoke to them."""
-    person = sites.phone.person
-    nurse = StaffContext(sites.installation, person.nurse, sites.clock.at)
-    log_contact(nurse, person.row().id, "reached_will_do", "", None)
-    return press_as_staff(
-        sites,
-        urls.REQUEST,
-        body={"outcome": "called back"},
-        other={"outcome": "nobody answers"},
-        words="nobody answers",
-    )
-
-
 PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.STAFF_LANGUAGE): lambda sites: press_as_staff(
         sites, urls.STAFF_LANGUAGE, body={"lang": "zh_CN"}, other={"lang": "en"}
     ),
-    ("POST", urls.REQUEST): _closing,
     ("POST", urls.BULK_REMINDERS): _bulk,
     ("POST", urls.CONTACT_LOG): lambda sites: press_as_staff(
         sites,

@@ -1,7 +1,9 @@
-"""The acts about how a participant is reached as staff press them in good faith."""
+"""The acts about how a participant is reached, and about calling them, as staff press them in good faith."""
 
 from collections.abc import Callable, Mapping
 
+from app.services.clinic.today.contact_log import log_contact
+from app.services.core.context import StaffContext
 from app.web import urls
 from tests.faces.callers import SiteFixture
 from tests.faces.pressing import Press, press_as_staff
@@ -34,9 +36,24 @@ def _pause_end(sites: SiteFixture) -> Press:
     return press_as_staff(sites, urls.STAFF_PAUSE_END, other={"x": "1"})
 
 
+def _closing(sites: SiteFixture) -> Press:
+    """A request for a call is closed after somebody spoke to them."""
+    person = sites.phone.person
+    nurse = StaffContext(sites.installation, person.nurse, sites.clock.at)
+    log_contact(nurse, person.row().id, "reached_will_do", "", None)
+    return press_as_staff(
+        sites,
+        urls.REQUEST,
+        body={"outcome": "called back"},
+        other={"outcome": "nobody answers"},
+        words="nobody answers",
+    )
+
+
 REACHING_PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.NEW_CONTACT): _new_contact,
     ("POST", urls.REMOVED_CONTACT): _no_contact,
+    ("POST", urls.REQUEST): _closing,
     ("POST", urls.NEW_TELEPHONE): _telephone,
     ("POST", urls.STAFF_PAUSE): _pause,
     ("POST", urls.STAFF_PAUSE_END): _pause_end,
