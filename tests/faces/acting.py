@@ -339,13 +339,8 @@ def _closing(sites: SiteFixture) -> Press:
     person = sites.phone.person
     nurse = StaffContext(sites.installation, person.nurse, sites.clock.at)
     log_contact(nurse, person.row().id, "reached_will_do", "", None)
-    return press_as_staff(
-        sites,
-        urls.REQUEST,
-        body={"outcome": "called back"},
-        other={"outcome": "nobody answers"},
-        words="nobody answers",
-    )
+    body, other = {"outcome": "called back"}, {"outcome": "nobody answers"}
+    return press_as_staff(sites, urls.REQUEST, body=body, other=other, words=other["outcome"])
 
 
 PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
