@@ -32,7 +32,7 @@ def site(installation: Installation) -> Site:
     return site_of(installation)
 
 
-def propose(installation: Installation) -> None:
+def propose(installation: Installation, site: Site) -> None:
     """The three proposals, beside the trail; the plan has the form of the first one no more."""
     decided = (None, ("declined", None), ("approved", "found when the file was read"))
     whose = (NORMAL[0], NORMAL[1], NORMAL[1])
@@ -67,7 +67,7 @@ def test_corrections_are_counted_by_form_and_site_and_sent_forms_by_how_they_cam
 
     The plan has one of the forms no more; whoever signs still finds it in the list, and so in the report.
     """
-    propose(installation)
+    propose(installation, site)
     context, counts = reader(installation, site, Role.DATA_MANAGER), (3, 1, 1, 1, 1)
     for name, where in (
         (ReportTable.corrections, {"instrument": "qlq-c30"}),
