@@ -39,7 +39,7 @@ def propose(installation: Installation, site: Site) -> None:
     beside = sa.create_engine(installation.engine.url)
     with beside.begin() as connection:
         for number, (subject, decision) in enumerate(zip(whose, decided, strict=True), start=1):
-            slot = Person(installation, site_of(installation), subject).slot("W6")
+            slot = Person(installation, site, subject).slot("W6")
             about = {"id": number, "participant_id": slot.participant_id}
             proposal: dict[str, object] = {
                 **about, "public_id": f"c{number}", "study_id": slot.study_id, "slot_id": slot.id,
