@@ -171,7 +171,7 @@ def _connect_mail(
     catalogues = app.state.pages.catalogues
     outbox = MessageSender(channels, ReminderTexts.load(catalogues))
     app.state.ticker = Ticker(app.state.installation, outbox, clock)
-    app.state.outbox = outbox
+    app.state.sender = outbox
     mail = channels["email"]
     # A link by which somebody signs in is never written where the server's output goes.
     app.state.staff_mail = StaffMail.load(None if isinstance(mail, ConsoleChannel) else mail, catalogues)

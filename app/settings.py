@@ -133,7 +133,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Raises BadDefinition naming the variable and what is allowed; never a secret's value."""
         _refuse_unknown_names(environ)
-        values = {each.name: _told(each, environ) for each in VARIABLES}
+        values = {each.name: _stated(each, environ) for each in VARIABLES}
         mode = StudyMode(_one_of("DAYBOOK_MODE", values["DAYBOOK_MODE"], tuple(StudyMode)))
         public_url = _public_url(values["DAYBOOK_PUBLIC_URL"], mode)
         settings = cls(
@@ -218,7 +218,7 @@ def _read_version() -> str:
     return version("daybook")
 
 
-def _told(variable: Variable, environ: Mapping[str, str]) -> str:
+def _stated(variable: Variable, environ: Mapping[str, str]) -> str:
     file = environ.get(f"{variable.name}_FILE", "") if variable.secret else ""
     if file:
         try:

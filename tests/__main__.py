@@ -44,15 +44,15 @@ class Outcome:
     """One gate: whether it held, how long it took, and what it said."""
 
     gate: str
-    held: bool
+    passed: bool
     seconds: float
     said: str = ""
 
     def report(self) -> None:
         """Print the verdict, and the words of a gate that failed."""
-        if not self.held and self.said:
+        if not self.passed and self.said:
             print(self.said.rstrip())
-        print(f"{'ok    ' if self.held else 'FAILED'} {self.gate} ({self.seconds:.1f} s)", flush=True)
+        print(f"{'ok    ' if self.passed else 'FAILED'} {self.gate} ({self.seconds:.1f} s)", flush=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,13 @@ def main(chosen: Sequence[str]) -> int:
     if unknown := [name for name in chosen if name not in known]:
         print(f"unknown gate: {', '.join(unknown)}; known: {', '.join(known)}", file=sys.stderr)
         return 2
-    wanted = chosen or known
-    outcomes = _quick_gates([gate for gate in QUICK if gate in wanted])
+    gates = chosen or known
+    outcomes = _quick_gates([gate for gate in QUICK if gate in gates])
     count = Count(0, 0, 0)
     with ThreadPoolExecutor(max_workers=1) as beside:
-        types = beside.submit(_run, "mypy", MYPY) if "mypy" in wanted else None
+        types = beside.submit(_run, "mypy", MYPY) if "mypy" in gates else None
         tested: list[Outcome] = []
-        if "pytest" in wanted:
+        if "pytest" in gates:
             tested, count = _tests()
     if types is not None:
         types.result().report()
@@ -134,8 +134,8 @@ def _tests() -> tuple[list[Outcome], Count]:
 def _coverage(
     gate: str, reached: Sequence[measuring.Reached], floor: float, patterns: Sequence[str]
 ) -> Outcome:
-    held, said = measuring.judge(reached, patterns, floor)
-    outcome = Outcome(gate, held, 0.0, said)
+    passed, said = measuring.judge(reached, patterns, floor)
+    outcome = Outcome(gate, passed, 0.0, said)
     outcome.report()
     return outcome
 
@@ -153,7 +153,7 @@ def _count(report: Path) -> Count:
 
 
 def _close(outcomes: Sequence[Outcome], count: Count) -> int:
-    failed = [outcome.gate for outcome in outcomes if not outcome.held]
+    failed = [outcome.gate for outcome in outcomes if not outcome.passed]
     print()
     print(f"gates: {', '.join(outcome.gate for outcome in outcomes)}")
     print(f"failed gates: {', '.join(failed)}" if failed else "every gate held")

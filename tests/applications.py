@@ -38,8 +38,8 @@ class Clock:
 
 def application(url: str, clock: Callable[[], datetime] | None, **environ: str) -> FastAPI:
     """The application on a migrated database; without a clock it has the machine's, watched."""
-    told = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": BASE_URL, **environ}
-    settings = Settings.from_environment(told)
+    environment = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": BASE_URL, **environ}
+    settings = Settings.from_environment(environment)
     return create_app(settings, clock, CHEAP, _parts_for(settings))
 
 

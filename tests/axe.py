@@ -42,9 +42,9 @@ _AUDIT = """async (rules) => {
 
 def audit(tab: Page, rules: tuple[str, ...] = ()) -> list[tuple[str, str]]:
     """Every violation, best practices with them, as rule and first element; `rules` are all if empty."""
-    found: Any = tab.evaluate(_AUDIT, list(rules))
-    if found is None:
+    violations: Any = tab.evaluate(_AUDIT, list(rules))
+    if violations is None:
         tab.context.add_init_script(_SCRIPT)
         tab.evaluate(_SCRIPT)
-        found = tab.evaluate(_AUDIT, list(rules))
-    return [(rule, element) for rule, element in found]
+        violations = tab.evaluate(_AUDIT, list(rules))
+    return [(rule, element) for rule, element in violations]

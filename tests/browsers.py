@@ -176,8 +176,8 @@ def fresh_page_key(app: FastAPI, cookies: Mapping[str, str], participant: str | 
 def _match(app: FastAPI, path: str) -> tuple[str, Mapping[str, str]]:
     """The declared path of the first route that takes a POST at this address, and its names' values."""
     for pattern, declared in _posts(app):
-        if found := pattern.match(path):
-            return declared, found.groupdict()
+        if match := pattern.match(path):
+            return declared, match.groupdict()
     return "", {}
 
 

@@ -39,7 +39,7 @@ _METHODS = [
 ]
 _OPTIONS = {name: {"trimmed": "true", "silent": "false"} for name, method in _METHODS if method == "jinja2"}
 _CALL = re.compile(rb"\b(?:%s)\s*\(" % "|".join(_KEYWORDS).encode())
-_PLACE = re.compile(r"%\(\w+\)[sd]")
+_PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
 
 
 def from_code(
@@ -56,12 +56,12 @@ def from_code(
 
 def extracted() -> Catalog:
     """Every sentence that the program can show, from templates and code."""
-    found = Catalog()
+    catalogue = Catalog()
     for file, line, message, _comments, context in extract_from_dir(
         ROOT / "app", method_map=_METHODS, options_map=_OPTIONS, keywords=_KEYWORDS
     ):
-        found.add(message, locations=[(file, line)], context=context)
-    return found
+        catalogue.add(message, locations=[(file, line)], context=context)
+    return catalogue
 
 
 def path_of(code: str) -> Path:
@@ -69,15 +69,15 @@ def path_of(code: str) -> Path:
     return LOCALES / code / "LC_MESSAGES" / "messages.po"
 
 
-def kept(code: str) -> Catalog:
+def stored_catalogue(code: str) -> Catalog:
     """A language's catalogue as it stands in the repository."""
     return _read(path_of(code), code)
 
 
-def faults(code: str, wanted: Catalog) -> Iterator[str]:
+def faults(code: str, catalogue: Catalog) -> Iterator[str]:
     """What keeps a catalogue from being complete and true of the sentences that are extracted."""
-    have = kept(code)
-    for message in _messages(wanted):
+    have = stored_catalogue(code)
+    for message in _messages(catalogue):
         translated = have.get(message.id, message.context)
         if translated is None or not all(texts_of(translated.string)):
             yield f"missing: {message.id!r} ({message.locations[0][0]})"
@@ -86,25 +86,25 @@ def faults(code: str, wanted: Catalog) -> Iterator[str]:
         elif any(_places(text) != _places(texts_of(message.id)[-1]) for text in texts_of(translated.string)):
             yield f"other placeholders: {message.id!r}"
     for message in _messages(have):
-        if wanted.get(message.id, message.context) is None:
+        if catalogue.get(message.id, message.context) is None:
             yield f"unused: {message.id!r}"
 
 
 def update(code: str, partial: Path | None) -> list[str]:
     """Bring a catalogue in step with the program, taking words from partial files; returns what it says."""
-    wanted, said = extracted(), []
+    catalogue, said = extracted(), []
     sources = [path_of(code), *(sorted(partial.glob("*.po")) if partial else ())]
     for source in sources:
         for message in _messages(_read(source, code)):
-            target = wanted.get(message.id, message.context)
+            target = catalogue.get(message.id, message.context)
             if target is None or not all(texts_of(message.string)):
                 continue
             if all(texts_of(target.string)) and target.string != message.string:
                 said.append(f"{source.name}: another translation of {message.id!r} stands already")
             else:
                 target.string = message.string
-    _write(wanted, code)
-    return [*said, *faults(code, wanted)]
+    _write(catalogue, code)
+    return [*said, *faults(code, catalogue)]
 
 
 def _messages(catalogue: Catalog) -> list[Message]:
@@ -117,7 +117,7 @@ def texts_of(value: str | list[str] | tuple[str, ...] | None) -> list[str]:
 
 
 def _places(text: str) -> set[str]:
-    return set(_PLACE.findall(text))
+    return set(_PLACEHOLDER.findall(text))
 
 
 def _read(path: Path, code: str) -> Catalog:

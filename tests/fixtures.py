@@ -112,8 +112,8 @@ def postgres_shelf(postgres_cluster: postgres.Cluster, postgres_template: str) -
     """PostgreSQL databases in which a trial has begun."""
     shelf = stages.Shelf(stages.Databases(postgres_cluster), postgres_template)
     yield shelf
-    for place in shelf.places():
-        postgres_cluster.drop(place)
+    for database in shelf.places():
+        postgres_cluster.drop(database)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def migrated_sqlite_url(
 ) -> str:
     """The address of a SQLite database in the current shape, at this test's stage."""
     path, grown = tmp_path / "migrated.sqlite3", sqlite_shelf.grown(stage)
-    shutil.copyfile(grown.place, path)
+    shutil.copyfile(grown.path, path)
     secrets[f"sqlite:///{path}"] = grown.secrets
     return f"sqlite:///{path}"
 
@@ -151,7 +151,7 @@ def migrated_postgres(
 ) -> Iterator[str]:
     """The name of a PostgreSQL database in the current shape, at this test's stage, as it was grown."""
     grown = postgres_shelf.grown(stage)
-    name = postgres_cluster.borrow(grown.place)
+    name = postgres_cluster.borrow(grown.path)
     secrets[postgres_cluster.url(name, postgres.APP)] = grown.secrets
     yield name
     postgres_cluster.give_back(name)

@@ -123,8 +123,8 @@ def _become(
     """What the fork does; it ends as an interpreter would."""
     code, own = 1, dict(environ)  # it may be this process's, which is cleared
     try:
-        for stream, place in zip((1, 2), places, strict=True):
-            os.dup2(place, stream)
+        for stream, target in zip((1, 2), places, strict=True):
+            os.dup2(target, stream)
         # Whoever listens to this process has put its own in their place.
         sys.stdout, sys.stderr = (open(stream, "w", encoding="utf-8", closefd=False) for stream in (1, 2))  # noqa: SIM115 - for good
         _forget_the_parent()

@@ -30,20 +30,20 @@ class Element:
         parts = (each if isinstance(each, str) else each.text for each in self.children)
         return " ".join(" ".join(parts).split())
 
-    def all(self, tag: str, **wanted: str) -> list["Element"]:
+    def all(self, tag: str, **values: str) -> list["Element"]:
         """Every element below with this tag and these attributes (`class_` is `class`)."""
-        attributes = {name.rstrip("_"): value for name, value in wanted.items()}
+        attributes = {name.rstrip("_"): value for name, value in values.items()}
         return [
             each
             for each in self.walk()
             if each.tag == tag and all(each.get(name) == value for name, value in attributes.items())
         ]
 
-    def one(self, tag: str, **wanted: str) -> "Element":
+    def one(self, tag: str, **attributes: str) -> "Element":
         """The only such element."""
-        found = self.all(tag, **wanted)
-        assert len(found) == 1, f"{len(found)} of {tag} {wanted}"
-        return found[0]
+        elements = self.all(tag, **attributes)
+        assert len(elements) == 1, f"{len(elements)} of {tag} {attributes}"
+        return elements[0]
 
     def walk(self) -> Iterator["Element"]:
         for each in self.children:

@@ -109,17 +109,18 @@ class Reached:
 
 def read_reached(folder: Path) -> list[Reached]:
     """What all test processes have reached together."""
-    told = [json.loads(path.read_text("utf-8"))["files"] for path in sorted(folder.glob("*.json"))]
+    reports = [json.loads(path.read_text("utf-8"))["files"] for path in sorted(folder.glob("*.json"))]
     return [
-        _joined(file, [each[file] for each in told if file in each]) for file in sorted(set().union(*told))
+        _joined(file, [each[file] for each in reports if file in each])
+        for file in sorted(set().union(*reports))
     ]
 
 
-def _joined(file: str, told: Sequence[dict[str, Any]]) -> Reached:
-    lines = _union(each["executed_lines"] for each in told)
-    missing_lines = _union(each["missing_lines"] for each in told)
-    branches = _union(map(tuple, each["executed_branches"]) for each in told)
-    missing_branches = _union(map(tuple, each["missing_branches"]) for each in told)
+def _joined(file: str, reports: Sequence[dict[str, Any]]) -> Reached:
+    lines = _union(each["executed_lines"] for each in reports)
+    missing_lines = _union(each["missing_lines"] for each in reports)
+    branches = _union(map(tuple, each["executed_branches"]) for each in reports)
+    missing_branches = _union(map(tuple, each["missing_branches"]) for each in reports)
     return Reached(
         file,
         len(lines | missing_lines),

@@ -35,7 +35,7 @@ PASSWORD = "test-only"
 _ROLES_LOCK = 5_710_001
 _PORT = "5432"
 _START_SECONDS = 30.0
-_KEPT = 4
+_MOST_COPIES = 4
 """Copies that wait for the next test which asks for theirs; each takes eight megabytes."""
 _NEXT_TRANSACTION = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
 """Whatever stores, locks a row or draws a number has a transaction with a number; what reads has none."""
@@ -98,29 +98,29 @@ class Cluster:
             self.drop(name)
         else:
             name = self.create(template)
-        self._borrowed[name] = template, self._asked(_NEXT_TRANSACTION)
+        self._borrowed[name] = template, self._query(_NEXT_TRANSACTION)
         return name
 
     def give_back(self, database: str) -> None:
         """Keep what was borrowed if no transaction has written anywhere on the server since, or drop it."""
         template, before = self._borrowed.pop(database)
-        if self._asked(_NEXT_TRANSACTION) != before:
+        if self._query(_NEXT_TRANSACTION) != before:
             self.drop(database)
             return
         self._untouched[database] = template
-        if len(self._untouched) > _KEPT:
+        if len(self._untouched) > _MOST_COPIES:
             self.drop(next(iter(self._untouched)))
 
     def count_connections(self, database: str) -> int:
         """How many are connected to a database."""
-        return self._asked("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", database)
+        return self._query("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", database)
 
     def url(self, database: str, role: str = OWNER) -> str:
         """The SQLAlchemy address of a database for one role; the owner migrates, `APP` is the program."""
         known = conninfo_to_dict(self.admin)
-        place = {key: str(known[key]) for key in ("host", "port") if known.get(key)}
+        query = {key: str(known[key]) for key in ("host", "port") if known.get(key)}
         # The slash stays a slash: a percent sign would be read as interpolation by ini-style settings.
-        return f"postgresql+psycopg://{role}:{PASSWORD}@/{database}?{urlencode(place, safe='/')}"
+        return f"postgresql+psycopg://{role}:{PASSWORD}@/{database}?{urlencode(query, safe='/')}"
 
     def restart(self, signal: str = "INT") -> None:
         """Stop a server that was started here and start it again; `QUIT` stops it as a crash would."""
@@ -156,7 +156,7 @@ class Cluster:
     def _execute(self, statement: sql.Composed) -> None:
         self._connection().execute(statement)
 
-    def _asked(self, query: LiteralString, *values: str) -> int:
+    def _query(self, query: LiteralString, *values: str) -> int:
         (answer,) = self._connection().execute(query, values).fetchone() or (0,)
         return int(answer)
 
@@ -177,10 +177,10 @@ def start(*, fsync: bool = False, settings: Mapping[str, str] | None = None, own
 
     Raises `Unavailable` with the reason when there is none.
     """
-    given = None if own else os.environ.get(ADDRESS)
+    address = None if own else os.environ.get(ADDRESS)
     cluster = (
-        Cluster(given)
-        if given
+        Cluster(address)
+        if address
         else _start_own({**_durability(fsync), **(settings or {})}, None if fsync else memory.roomy())
     )
     try:
@@ -198,10 +198,10 @@ def _durability(fsync: bool) -> dict[str, str]:
     return switches if fsync else {**switches, "max_wal_size": "128MB", "autovacuum": "off"}
 
 
-def _start_own(settings: Mapping[str, str], place: Path | None) -> Cluster:
+def _start_own(settings: Mapping[str, str], data_folder: Path | None) -> Cluster:
     owner = _server_user()
     # Not TMPDIR: a socket's path may hold about a hundred bytes.
-    folder = Path(tempfile.mkdtemp(prefix="daybook-pg-", dir=place or "/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="daybook-pg-", dir=data_folder or "/tmp"))
     try:
         _hand_over(folder, owner)
         binaries = _binaries(folder, owner, _candidates())
@@ -228,10 +228,10 @@ def _group(owner: str | None) -> int | None:
     return pwd.getpwnam(owner).pw_gid if owner else None
 
 
-def _hand_over(place: Path, owner: str | None) -> None:
+def _hand_over(folder: Path, owner: str | None) -> None:
     if owner is not None:
         # What is handed over is the owner's to remove; a link's own target was copied too.
-        os.chown(place, pwd.getpwnam(owner).pw_uid, -1, follow_symlinks=False)
+        os.chown(folder, pwd.getpwnam(owner).pw_uid, -1, follow_symlinks=False)
 
 
 def _binaries(folder: Path, owner: str | None, candidates: Iterable[Path]) -> Path:
@@ -276,8 +276,8 @@ def _copy_of_wheel(package: Path, folder: Path, owner: str | None) -> Path:
     for source in (package, libraries):
         if source.is_dir():
             shutil.copytree(source, folder / source.name, symlinks=True)
-    for place in (folder, *folder.rglob("*")):
-        _hand_over(place, owner)
+    for path in (folder, *folder.rglob("*")):
+        _hand_over(path, owner)
     return folder / package.name
 
 
@@ -356,5 +356,5 @@ def _make_roles(admin: str) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ROLES_LOCK,))
         known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
         for role in {OWNER, APP} - known:
-            made = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
-            connection.execute(made.format(sql.Identifier(role), sql.Literal(PASSWORD)))
+            statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+            connection.execute(statement.format(sql.Identifier(role), sql.Literal(PASSWORD)))

@@ -21,7 +21,7 @@ from slipcover import Slipcover, __version__, branch, bytecode, probe
 from slipcover.importer import SlipcoverLoader
 from slipcover.slipcover import findlinestarts
 
-KEPT = sys.implementation.name == "cpython" and sys.version_info[:2] == (3, 11)
+CACHES_CODE = sys.implementation.name == "cpython" and sys.version_info[:2] == (3, 11)
 """Whether this is the interpreter whose code objects we know; any other gets SlipCover's own loader."""
 
 Label = int | tuple[int, int]
@@ -48,7 +48,7 @@ def loader(slipcover: Slipcover, spec: ModuleSpec) -> Loader:
     assert spec.origin is not None
     return (
         ProbingLoader(slipcover, spec.origin)
-        if KEPT
+        if CACHES_CODE
         else SlipcoverLoader(slipcover, spec.loader, spec.origin)
     )
 
@@ -73,28 +73,28 @@ class ProbingLoader(Loader):
 def prepare(sources: Iterable[Path]) -> None:
     """Keep these modules with their places for probes, where nobody has done it yet."""
     for source in sources:
-        if KEPT and not sys.dont_write_bytecode:
+        if CACHES_CODE and not sys.dont_write_bytecode:
             read_probed(source)
 
 
 def read_probed(source: Path) -> Probed:
     """The module with places for probes, as kept beside its byte code or made now."""
-    kept = Path(importlib.util.cache_from_source(str(source), optimization="probed"))
+    cached = Path(importlib.util.cache_from_source(str(source), optimization="probed"))
     state = source.stat()
     stamp = (str(source), state.st_mtime_ns, state.st_size, *_MAKER)
     try:
-        known, code, lines, branches = marshal.loads(kept.read_bytes())
+        known, code, lines, branches = marshal.loads(cached.read_bytes())
         if known == stamp:
             return Probed(code, lines, branches)
     except (OSError, ValueError, EOFError, TypeError):
         pass
-    made = _make_probed(source)
+    probed = _make_probed(source)
     if not sys.dont_write_bytecode:
-        kept.parent.mkdir(exist_ok=True)
-        unfinished = kept.with_suffix(f".{os.getpid()}")
-        unfinished.write_bytes(marshal.dumps((stamp, made.code, made.lines, made.branches)))
-        unfinished.replace(kept)
-    return made
+        cached.parent.mkdir(exist_ok=True)
+        unfinished = cached.with_suffix(f".{os.getpid()}")
+        unfinished.write_bytes(marshal.dumps((stamp, probed.code, probed.lines, probed.branches)))
+        unfinished.replace(cached)
+    return probed
 
 
 def _make_probed(source: Path) -> Probed:
@@ -111,7 +111,7 @@ def _with_places(code: CodeType) -> CodeType:
             editor.set_const(index, _with_places(constant))
     signal, added = editor.add_const(None), 0
     labels, constants = list[Label](), list[int]()
-    for start, end, label, known in sorted(_places(code, editor), key=lambda place: place[:2]):
+    for start, end, label, known in sorted(_places(code, editor), key=lambda position: position[:2]):
         index = editor.add_const(None) if known is None else known
         added += editor.insert_function_call(start + added, signal, (index,), repl_length=end - start)
         labels.append(label)

@@ -31,41 +31,41 @@ def serving(app: ASGIApp, listener: socket.socket | None = None) -> Iterator[str
 
     Give `listener` (from `free_socket`) when the application must know its address beforehand.
     """
-    held = listener or free_socket()
+    bound = listener or free_socket()
     server = uvicorn.Server(
         uvicorn.Config(
             app, log_level="warning", log_config=None, lifespan="on", ws="none", proxy_headers=False
         )
     )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, name="serving")
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, name="serving")
     thread.start()
     try:
         _wait_until(lambda: server.started or not thread.is_alive())
         if not server.started:
             raise RuntimeError("the application did not start; its log says why")
-        yield address(held)
+        yield address(bound)
     finally:
         server.should_exit = True
         thread.join(_PATIENCE_SECONDS)
-        held.close()
+        bound.close()
 
 
 def free_socket() -> socket.socket:
     """A bound socket on a port that nobody else can get before it is served."""
-    held = socket.socket()
-    held.bind(("127.0.0.1", 0))
-    return held
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
 
 
 def free_port() -> int:
     """A port that nobody has at this moment, for a program that opens it itself."""
-    with free_socket() as held:
-        return int(held.getsockname()[1])
+    with free_socket() as listener:
+        return int(listener.getsockname()[1])
 
 
-def address(held: socket.socket) -> str:
+def address(listener: socket.socket) -> str:
     """The web address of a bound socket."""
-    return f"http://127.0.0.1:{held.getsockname()[1]}"
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @dataclass

@@ -28,18 +28,18 @@ class Stage:
 class Grown:
     """A database that only serves for copying, and the secrets of its stage."""
 
-    place: str
+    path: str
     secrets: tuple[str, ...] = ()
 
 
 class Store(Protocol):
     """Where databases of one kind are."""
 
-    def copied(self, place: str) -> str:
+    def copied(self, path: str) -> str:
         """Another place with the same rows; nobody may be connected to the first."""
         ...
 
-    def url(self, place: str) -> str:
+    def url(self, path: str) -> str:
         """The program's address of a place."""
         ...
 
@@ -56,13 +56,13 @@ class Shelf:
         if stage is None:
             return Grown(self.migrated)
         if stage not in self._grown:
-            place = self.store.copied(self.grown(stage.before).place)
-            self._grown[stage] = Grown(place, tuple(stage.grow(self.store.url(place))))
+            path = self.store.copied(self.grown(stage.before).path)
+            self._grown[stage] = Grown(path, tuple(stage.grow(self.store.url(path))))
         return self._grown[stage]
 
     def places(self) -> list[str]:
         """What was made, for whoever clears up."""
-        return [grown.place for grown in self._grown.values()]
+        return [grown.path for grown in self._grown.values()]
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class Files:
 
     folder: Path
 
-    def copied(self, place: str) -> str:
+    def copied(self, folder: str) -> str:
         path = self.folder / f"{len(list(self.folder.iterdir()))}.sqlite3"
-        shutil.copyfile(place, path)
+        shutil.copyfile(folder, path)
         return str(path)
 
-    def url(self, place: str) -> str:
-        return f"sqlite:///{place}"
+    def url(self, path: str) -> str:
+        return f"sqlite:///{path}"
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class Databases:
 
     cluster: postgres.Cluster
 
-    def copied(self, place: str) -> str:
-        return self.cluster.create(place)
+    def copied(self, path: str) -> str:
+        return self.cluster.create(path)
 
-    def url(self, place: str) -> str:
-        return self.cluster.url(place, postgres.APP)
+    def url(self, path: str) -> str:
+        return self.cluster.url(path, postgres.APP)

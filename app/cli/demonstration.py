@@ -146,7 +146,7 @@ def _opened(settings: Settings) -> Demonstration:
         demonstration = list_sign_ins(installation, secrets, now())
     finally:
         installation.engine.dispose()
-    _write(_memory(settings), asdict(demonstration.kept))
+    _write(_memory(settings), asdict(demonstration.secrets))
     return demonstration
 
 
@@ -194,8 +194,8 @@ def describe_as_json(settings: Settings, demonstration: Demonstration) -> dict[s
     return {
         "base_url": settings.public_url,
         "edc": {
-            "client_id": demonstration.kept.client_id,
-            "client_secret": demonstration.kept.client_secret,
+            "client_id": demonstration.secrets.client_id,
+            "client_secret": demonstration.secrets.client_secret,
             "token_url": settings.public_url + TOKEN_PATH,
             "study": demonstration.study,
         },
@@ -236,7 +236,7 @@ def describe_for_people(settings: Settings, demonstration: Demonstration) -> lis
         *_both_studies(demonstration),
         "\nParticipants: a link binds a browser once, with a PIN of your choice",
         *people,
-        f"\nEDC client       {demonstration.kept.client_id}  secret {demonstration.kept.client_secret}",
+        f"\nEDC client       {demonstration.secrets.client_id}  secret {demonstration.secrets.client_secret}",
         f"  token          {settings.public_url}{TOKEN_PATH}",
         f"  study          {demonstration.study}",
     ]

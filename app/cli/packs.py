@@ -56,5 +56,5 @@ def run_check(_arguments: argparse.Namespace) -> int:
 def print_statuses(statuses: Iterable[PackStatus]) -> None:
     """Print one line for each instrument and language."""
     for each in statuses:
-        how = _SENTENCES[each.standing].format(on=each.valid_until, left=each.days_left)
+        how = _SENTENCES[each.standing].format(on=each.valid_until, left=each.remaining_days)
         print(f"{each.study}: {each.instrument} {each.version} in {each.language}: {how}")

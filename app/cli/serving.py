@@ -62,8 +62,8 @@ def run_serve(arguments: argparse.Namespace) -> int:
         faults = _check_start(settings)
         if faults:
             ways = dict.fromkeys(_WAYS_OUT[fault] for fault in faults if fault in _WAYS_OUT)
-            told = "; ".join([f"not ready to serve: {', '.join(faults)}", *ways])
-            print(f"daybook: {told}", file=sys.stderr)
+            reason = "; ".join([f"not ready to serve: {', '.join(faults)}", *ways])
+            print(f"daybook: {reason}", file=sys.stderr)
             return 1
         for warning in settings.warnings:
             print(f"daybook: {warning}", file=sys.stderr)
@@ -98,11 +98,11 @@ def _check_clock_not_behind(installation: Installation, settings: Settings) -> N
 
 def require_free_port(host: str, port: int) -> None:
     """Raise OSError, naming the address, where another program listens: uvicorn would only log it."""
-    for family, kind, protocol, _name, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _name, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(place)
+                probe.bind(address)
             except OSError as taken:
                 raise OSError(taken.errno, taken.strerror, f"{host}:{port}") from taken
 

@@ -64,7 +64,7 @@ class ForkedProcess(multiprocess.Process):
 
     def start(self) -> None:
         """Fork; a signal waits until the worker has laid down the handlers of its supervisor."""
-        with _signals_held():
+        with _blocked_signals():
             super().start()
 
     def target(self, sockets: list[socket] | None = None) -> None:
@@ -77,7 +77,7 @@ class ForkedProcess(multiprocess.Process):
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
+def _blocked_signals() -> Iterator[None]:
     signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
     try:
         yield

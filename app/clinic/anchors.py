@@ -74,13 +74,13 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(DATES)
-def show_anchor_form(desk: PermittedRequest, kind: str = "") -> Response:
-    return desk.show(_dates_page(desk, get_overview(desk), kind, NOTHING_TYPED, ""))
+def show_anchor_form(request: PermittedRequest, kind: str = "") -> Response:
+    return request.show(_dates_page(request, get_overview(request), kind, NOTHING_TYPED, ""))
 
 
 @router.post(DATES)
-def take_anchor(
-    desk: PermittedRequest,
+def post_anchor(
+    request: PermittedRequest,
     on: Annotated[TypedDay, Depends(day_of_form("on"))],
     kind: ActCode = "",
     reason: ActWords = "",
@@ -89,47 +89,47 @@ def take_anchor(
     against: ActCode = "",
 ) -> Response:
     """Shows what would move; records it once exactly that was confirmed."""
-    view = get_overview(desk)
-    page = replace(_dates_page(desk, view, kind, on, reason), against=against)
+    view = get_overview(request)
+    page = replace(_dates_page(request, view, kind, on, reason), against=against)
     try:
-        check_all(desk.act.check_texts, lambda: _check_kind(view, kind), lambda: on.parse("on"))
+        check_all(request.act.check_texts, lambda: _check_kind(view, kind), lambda: on.parse("on"))
         entry = _entry(page)
         if step != CONFIRM:
-            return desk.show(_preview(desk, view, page, entry))
+            return request.show(_preview(request, view, page, entry))
         if _stays(view, entry):
-            desk = desk.acting(result=f"{page.back_url}?done=differing")
-        record_shown_anchor(desk.context, desk.participant.participant_id, entry, shown)
+            request = request.acting(result=f"{page.back_url}?done=differing")
+        record_shown_anchor(request.context, request.participant.participant_id, entry, shown)
     except Refused as refused:
-        return _show_refused(desk, view, page, refused)
-    return desk.finish()
+        return _show_refused(request, view, page, refused)
+    return request.finish()
 
 
 def _show_refused(
-    desk: ParticipantStaffRequest, view: ParticipantOverview, page: AnchorPage, refused: Refused
+    request: ParticipantStaffRequest, view: ParticipantOverview, page: AnchorPage, refused: Refused
 ) -> Response:
     """Why nothing was recorded, with what was typed; and what would change now, where that has changed."""
     page = replace(
         page,
         faults=list_faults(
-            desk, refused, LABELS, find=_find_field, tell=lambda each: _words(desk, view, each)
+            request, refused, LABELS, find=_find_field, tell=lambda each: _words(request, view, each)
         ),
         contradicts=refused.code == "dates_contradict" and view.plan.confirms_contradictions,
     )
     if refused.code not in STALE:
-        return desk.show(page, refused)
+        return request.show(page, refused)
     try:
         entry = _entry(page)
-        return desk.show(_preview(desk, view, page, entry), refused)
+        return request.show(_preview(request, view, page, entry), refused)
     except Refused:
-        return desk.show(page, refused)
+        return request.show(page, refused)
 
 
-def _words(desk: ParticipantStaffRequest, view: ParticipantOverview, refused: Refused) -> str:
+def _words(request: ParticipantStaffRequest, view: ParticipantOverview, refused: Refused) -> str:
     """A refusal in words, in which a kind of date is called by its label."""
     if refused.code != "dates_contradict":
-        return words_by_label(desk, refused, LABELS)
-    label = view.plan.anchor_label(str(refused.details["kind"]), desk.frame.code)
-    return desk.words(Refused(refused.code, **{**refused.details, "kind": label}))
+        return words_by_label(request, refused, LABELS)
+    label = view.plan.anchor_label(str(refused.details["kind"]), request.frame.code)
+    return request.words(Refused(refused.code, **{**refused.details, "kind": label}))
 
 
 def _find_field(refused: Refused) -> str:
@@ -153,7 +153,7 @@ def _kinds(view: ParticipantOverview) -> tuple[str, ...]:
 
 
 def _dates_page(
-    desk: StaffRequest, view: ParticipantOverview, kind: str, on: TypedDay, reason: str
+    request: StaffRequest, view: ParticipantOverview, kind: str, on: TypedDay, reason: str
 ) -> AnchorPage:
     owners = {dated.kind.kind: dated.kind.owner.value for dated in view.dates}
     return AnchorPage(
@@ -161,7 +161,7 @@ def _dates_page(
         back_url=participant_url(view),
         action_url=f"{participant_url(view)}/dates",
         kinds=tuple(
-            (each, view.plan.anchor_label(each, desk.frame.code), owners[each]) for each in _kinds(view)
+            (each, view.plan.anchor_label(each, request.frame.code), owners[each]) for each in _kinds(view)
         ),
         kind=kind,
         on=on,
@@ -171,17 +171,17 @@ def _dates_page(
 
 
 def _preview(
-    desk: ParticipantStaffRequest, view: ParticipantOverview, page: AnchorPage, entry: AnchorEntry
+    request: ParticipantStaffRequest, view: ParticipantOverview, page: AnchorPage, entry: AnchorEntry
 ) -> AnchorPage:
     """The page that lists what would change. Raises as `preview_anchor_entry`."""
-    proposal = preview_anchor_entry(desk.context, desk.participant.participant_id, entry)
+    proposal = preview_anchor_entry(request.context, request.participant.participant_id, entry)
     stays = _stays(view, entry)
     return replace(
         page,
         step=CONFIRM,
-        label=view.plan.anchor_label(entry.kind, desk.frame.code),
+        label=view.plan.anchor_label(entry.kind, request.frame.code),
         dated_on=entry.on,
-        moves=() if stays else _move_rows(desk, view, proposal),
+        moves=() if stays else _move_rows(request, view, proposal),
         missed=not stays and bool(proposal.would_be_missed),
         stays=stays,
         shown=fingerprint_consequences(proposal),
@@ -198,22 +198,22 @@ def _stays(view: ParticipantOverview, entry: AnchorEntry) -> date | None:
 
 
 def _move_rows(
-    desk: StaffRequest, view: ParticipantOverview, proposal: ScheduleProposal
+    request: StaffRequest, view: ParticipantOverview, proposal: ScheduleProposal
 ) -> tuple[MoveRow, ...]:
     """The moves visit by visit; diary days in one row, those that would be missed in another."""
     diary = view.plan.diary.instrument if view.plan.diary else ""
-    rows = [_move_row(desk, view, move) for move in proposal.moves if move.key[1] != diary]
+    rows = [_move_row(request, view, move) for move in proposal.moves if move.key[1] != diary]
     for missed in (True, False):
         days = [move for move in proposal.moves if move.key[1] == diary and move.would_be_missed is missed]
         if days:
-            first = _move_row(desk, view, days[0])
+            first = _move_row(request, view, days[0])
             rows.append(replace(first, visit="", new=_span(days), old=None, days=len(days)))
     return tuple(rows)
 
 
-def _move_row(desk: StaffRequest, view: ParticipantOverview, move: WindowMove) -> MoveRow:
+def _move_row(request: StaffRequest, view: ParticipantOverview, move: WindowMove) -> MoveRow:
     visit, instrument = move.key
-    name = instrument_name(desk.installation, view, instrument, desk.frame.code)
+    name = instrument_name(request.installation, view, instrument, request.frame.code)
     return MoveRow(visit, name, _days(move.old), _days(move.new), move.would_be_missed)
 
 

@@ -55,26 +55,26 @@ class BirthDateForm(BaseModel):
 
 
 @router.get(BIRTH_DATE)
-def show_birth_date_form(desk: PermittedRequest) -> Response:
-    return desk.show(_birth_date_page(desk, {}))
+def show_birth_date_form(request: PermittedRequest) -> Response:
+    return request.show(_birth_date_page(request, {}))
 
 
 @router.post(BIRTH_DATE)
-def take_birth_date(desk: PermittedRequest, typed: Annotated[BirthDateForm, Form()]) -> Response:
+def post_birth_date(request: PermittedRequest, typed: Annotated[BirthDateForm, Form()]) -> Response:
     fields = typed.model_dump(exclude={FIELD})
-    page = _birth_date_page(desk, fields)
+    page = _birth_date_page(request, fields)
     try:
         check_all(
-            desk.act.check_texts,
+            request.act.check_texts,
             lambda: read_birth_date(fields),
             lambda: require_reason(page.reason),
         )
         born_on = read_birth_date(fields)
-        record_birth_date(desk.context, desk.participant.participant_id, born_on, page.reason)
+        record_birth_date(request.context, request.participant.participant_id, born_on, page.reason)
     except Refused as refused:
-        faults = list_faults(desk, refused, BIRTH_LABELS, find=_find_birth_field)
-        return desk.show(replace(page, faults=faults), refused)
-    return desk.finish()
+        faults = list_faults(request, refused, BIRTH_LABELS, find=_find_birth_field)
+        return request.show(replace(page, faults=faults), refused)
+    return request.finish()
 
 
 def _find_birth_field(refused: Refused) -> str:
@@ -82,10 +82,10 @@ def _find_birth_field(refused: Refused) -> str:
     return "born_on" if field == "birth" else field
 
 
-def _birth_date_page(desk: ParticipantStaffRequest, fields: dict[str, str]) -> BirthDatePage:
+def _birth_date_page(request: ParticipantStaffRequest, fields: dict[str, str]) -> BirthDatePage:
     """The form; raises Refused("birth_date_not_asked") in a study that confirms people otherwise."""
-    participant = desk.participant
-    if not asks_birth_date(desk.context, participant.study_id):
+    participant = request.participant
+    if not asks_birth_date(request.context, participant.study_id):
         raise Refused("birth_date_not_asked")
     return BirthDatePage(
         subject=participant.subject,

@@ -64,13 +64,13 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(DISPOSITION)
-def show_disposition_form(desk: PermittedRequest) -> Response:
-    return desk.show(_disposition_page(desk, get_overview(desk), "", NOTHING_TYPED, ""))
+def show_disposition_form(request: PermittedRequest) -> Response:
+    return request.show(_disposition_page(request, get_overview(request), "", NOTHING_TYPED, ""))
 
 
 @router.post(DISPOSITION)
-def take_disposition(
-    desk: PermittedRequest,
+def post_disposition(
+    request: PermittedRequest,
     stated: Annotated[TypedDay, Depends(day_of_form("stated"))],
     kind: ActCode = "",
     reason: ActWords = "",
@@ -78,21 +78,21 @@ def take_disposition(
     shown: ActCode = "",
 ) -> Response:
     """Lists what stops; records it once exactly that was confirmed."""
-    page = _disposition_page(desk, get_overview(desk), kind, stated, reason)
+    page = _disposition_page(request, get_overview(request), kind, stated, reason)
     try:
         check_all(
-            desk.act.check_texts,
+            request.act.check_texts,
             lambda: _read_kind(kind),
             lambda: _read_stated(kind, stated),
             lambda: _check_reason(kind, reason),
         )
         entry = _entry(kind, stated, reason)
         if step != CONFIRM:
-            return desk.show(_preview(desk, page, entry))
-        record_shown_disposition(desk.context, desk.participant.participant_id, entry, shown)
+            return request.show(_preview(request, page, entry))
+        record_shown_disposition(request.context, request.participant.participant_id, entry, shown)
     except Refused as refused:
-        return _show_refused(desk, page, refused)
-    return desk.finish()
+        return _show_refused(request, page, refused)
+    return request.finish()
 
 
 def _entry(kind: str, stated: TypedDay, reason: str) -> DispositionEntry:
@@ -119,10 +119,10 @@ def _read_stated(kind: str, typed: TypedDay) -> str:
 
 
 def _preview(
-    desk: ParticipantStaffRequest, page: DispositionPage, entry: DispositionEntry
+    request: ParticipantStaffRequest, page: DispositionPage, entry: DispositionEntry
 ) -> DispositionPage:
     """The page that lists what stops. Raises as `preview_disposition_entry`."""
-    preview = preview_disposition_entry(desk.context, desk.participant.participant_id, entry)
+    preview = preview_disposition_entry(request.context, request.participant.participant_id, entry)
     return replace(
         page,
         step=CONFIRM,
@@ -135,15 +135,15 @@ def _preview(
     )
 
 
-def _show_refused(desk: ParticipantStaffRequest, page: DispositionPage, refused: Refused) -> Response:
+def _show_refused(request: ParticipantStaffRequest, page: DispositionPage, refused: Refused) -> Response:
     """Why nothing was recorded, with what was typed; and what would stop now, where that has changed."""
-    page = replace(page, faults=list_faults(desk, refused, LABELS, find=_find_field))
+    page = replace(page, faults=list_faults(request, refused, LABELS, find=_find_field))
     if refused.code not in STALE:
-        return desk.show(page, refused)
+        return request.show(page, refused)
     try:
-        return desk.show(_preview(desk, page, _entry(page.kind, page.stated, page.reason)), refused)
+        return request.show(_preview(request, page, _entry(page.kind, page.stated, page.reason)), refused)
     except Refused:
-        return desk.show(page, refused)
+        return request.show(page, refused)
 
 
 def _find_field(refused: Refused) -> str:
@@ -152,7 +152,7 @@ def _find_field(refused: Refused) -> str:
 
 
 def _disposition_page(
-    desk: StaffRequest, view: ParticipantOverview, kind: str, stated: TypedDay, reason: str
+    request: StaffRequest, view: ParticipantOverview, kind: str, stated: TypedDay, reason: str
 ) -> DispositionPage:
     return DispositionPage(
         subject=view.participant.subject,
@@ -160,7 +160,7 @@ def _disposition_page(
         action_url=f"{participant_url(view)}/disposition",
         kinds=tuple(each.value for each in DispositionKind),
         kind=kind,
-        stated=stated or TypedDay.of(local_day(desk.at, view.participant.zone)),
+        stated=stated or TypedDay.of(local_day(request.at, view.participant.zone)),
         reason=reason,
         step="enter",
     )

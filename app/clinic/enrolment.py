@@ -146,50 +146,50 @@ FIELDS = tuple(name for name in EnrolmentForm.model_fields if name not in (FIELD
 
 @router.get(ENROL)
 def show_enrolment_form(
-    desk: SignedInRequest, on: Annotated[TypedDay, Depends(_ON)], site: str = ""
+    request: SignedInRequest, on: Annotated[TypedDay, Depends(_ON)], site: str = ""
 ) -> Response:
     """The form; while it is filled in, its script asks for the windows of another day or site."""
-    sites = list_enrolment_sites(desk.context)
+    sites = list_enrolment_sites(request.context)
     if not _list_open(sites):
-        return desk.show(ClosedEnrolmentPage(tuple(f"{site.code} {site.name}" for site in sites)))
-    if desk.request.headers.get("hx-request"):
-        return desk.show_block(_form(desk, {"site": site, **on.boxes("enrolled_on")}), "windows")
-    return desk.show(_form(desk, {}))
+        return request.show(ClosedEnrolmentPage(tuple(f"{site.code} {site.name}" for site in sites)))
+    if request.http.headers.get("hx-request"):
+        return request.show_block(_form(request, {"site": site, **on.boxes("enrolled_on")}), "windows")
+    return request.show(_form(request, {}))
 
 
 @router.post(ENROL)
-def take_enrolment(desk: SignedInRequest, typed: Annotated[EnrolmentForm, Form()]) -> Response:
+def post_enrolment(request: SignedInRequest, typed: Annotated[EnrolmentForm, Form()]) -> Response:
     values = {name: str(getattr(typed, name)) for name in FIELDS}
-    form = _form(desk, values)
+    form = _form(request, values)
     who = urlencode({"q": values["subject"]})
-    desk = desk.acting(result=f"{desk.act.result}&{who}")
+    request = request.acting(result=f"{request.act.result}&{who}")
     try:
-        check_all(desk.act.check_texts, *_list_checks(desk, values))
-        sheet = enrol_with_invitation(desk.context, values["site"], _entry(values))
+        check_all(request.act.check_texts, *_list_checks(request, values))
+        sheet = enrol_with_invitation(request.context, values["site"], _entry(values))
     except Refused as refused:
-        return desk.show(_refused(desk, form, values, refused), refused)
-    return show_sheet(desk, sheet, replaces=False)
+        return request.show(_refused(request, form, values, refused), refused)
+    return show_sheet(request, sheet, replaces=False)
 
 
 @router.post(INVITATION)
-def issue_new_invitation(desk: PermittedRequest) -> Response:
+def issue_new_invitation(request: PermittedRequest) -> Response:
     try:
-        sheet = renew_invitation(desk.context, desk.participant.participant_id)
+        sheet = renew_invitation(request.context, request.participant.participant_id)
     except Refused as refused:
-        return show_refused(desk, refused)
-    return show_sheet(desk, sheet, replaces=True)
+        return show_refused(request, refused)
+    return show_sheet(request, sheet, replaces=True)
 
 
-def show_sheet(desk: StaffRequest, sheet: InvitationSheet, replaces: bool) -> Response:
+def show_sheet(request: StaffRequest, sheet: InvitationSheet, replaces: bool) -> Response:
     """The sheet in the participant's language; link and code stand here and nowhere else, once."""
     spoken = find_language(sheet.language) or ENGLISH
-    pages: Pages = desk.request.app.state.pages
+    pages: Pages = request.http.app.state.pages
     invitation = sheet.invitation
     page = SheetPage(
         subject=sheet.subject,
         study=sheet.study_names.get(spoken.code, ""),
         qr=draw_qr(invitation.url),
-        address=desk.installation.public_url.partition("://")[2] + CODE,
+        address=request.installation.public_url.partition("://")[2] + CODE,
         code=(invitation.code[:4], invitation.code[4:]),
         phone=sheet.phone,
         hours=sheet.hours,
@@ -198,10 +198,10 @@ def show_sheet(desk: StaffRequest, sheet: InvitationSheet, replaces: bool) -> Re
         zone=sheet.zone,
         replaces=replaces,
         back_url=url_of_participant(sheet.public_id),
-        desk_words=(pages.word(PRINT, desk.frame), pages.word(BACK, desk.frame)),
-        desk_lang=desk.frame.lang,
+        desk_words=(pages.word(PRINT, request.frame), pages.word(BACK, request.frame)),
+        desk_lang=request.frame.lang,
     )
-    return render(desk.request, page, frame=desk.frame.speaking(spoken))
+    return render(request.http, page, frame=request.frame.speaking(spoken))
 
 
 def draw_qr(url: str) -> Markup:
@@ -256,11 +256,11 @@ def _entry(values: dict[str, str]) -> EnrolmentEntry:
     )
 
 
-def _form(desk: StaffRequest, values: dict[str, str]) -> EnrolPage:
-    sites = list_enrolment_sites(desk.context)
+def _form(request: StaffRequest, values: dict[str, str]) -> EnrolPage:
+    sites = list_enrolment_sites(request.context)
     named = _choose_site(sites, values)
-    plan = desk.installation.library.plan(named.study, named.plan_version)
-    local = local_day(desk.at, named.zone)
+    plan = request.installation.library.plan(named.study, named.plan_version)
+    local = local_day(request.at, named.zone)
     today = TypedDay.of(local)
     enrolled_on = read_typed_day(values, "enrolled_on") if values else today
     known = [(code, find_language(code)) for code in plan.languages]
@@ -276,9 +276,9 @@ def _form(desk: StaffRequest, values: dict[str, str]) -> EnrolPage:
         enrolled_on=enrolled_on,
         consented_on=read_typed_day(values, "consented_on") if values else today,
         born_on=read_typed_day(values, "birth"),
-        asks_birth_date=_asks_birth(plan),
+        asks_birth_date=_needs_birth_date(plan),
         windows_from=enrolled_on.on,
-        windows=list_enrolment_windows(desk, plan, enrolled_on.on, named.zone, local),
+        windows=list_enrolment_windows(request, plan, enrolled_on.on, named.zone, local),
     )
 
 
@@ -317,41 +317,41 @@ _FIELD_OF = {
 }
 
 
-def _refused(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refused: Refused) -> EnrolPage:
+def _refused(request: StaffRequest, form: EnrolPage, values: dict[str, str], refused: Refused) -> EnrolPage:
     """The form with all that is wrong in it."""
-    existing = _existing(desk, values["subject"]) if refused.code == "subject_exists" else ""
+    existing = _existing(request, values["subject"]) if refused.code == "subject_exists" else ""
     return replace(
         form,
         faults=list_faults(
-            desk,
+            request,
             refused,
             ENROLMENT_LABELS,
             find=_find_field,
-            tell=lambda each: _tell(desk, form, values, each),
+            tell=lambda each: _show_refusal(request, form, values, each),
         ),
         existing_url=existing,
         would_miss=str(refused.details.get("shown", "")),
     )
 
 
-def _tell(desk: StaffRequest, form: EnrolPage, values: dict[str, str], refused: Refused) -> str:
+def _show_refusal(request: StaffRequest, form: EnrolPage, values: dict[str, str], refused: Refused) -> str:
     """A refusal in words, with the shape of a code in the place of its pattern, and forms by their names."""
     slots = refused.details.get("slots")
     if isinstance(slots, list):
-        named = _choose_site(list_enrolment_sites(desk.context), values)
-        plan = desk.installation.library.plan(named.study, named.plan_version)
-        read = [_name_slot(desk, plan, slot) for slot in slots]
+        named = _choose_site(list_enrolment_sites(request.context), values)
+        plan = request.installation.library.plan(named.study, named.plan_version)
+        read = [_name_slot(request, plan, slot) for slot in slots]
         refused = Refused(refused.code, **{**refused.details, "slots": read})
     if refused.code == "bad_subject":
         refused = Refused(refused.code, **{**refused.details, "allowed": form.shape})
-    return words_by_label(desk, refused, ENROLMENT_LABELS)
+    return words_by_label(request, refused, ENROLMENT_LABELS)
 
 
-def _name_slot(desk: StaffRequest, plan: Plan, slot: str) -> str:
+def _name_slot(request: StaffRequest, plan: Plan, slot: str) -> str:
     """A form that a refusal names by visit and code, as staff read it."""
     visit, _, form = slot.rpartition(" ")
-    instrument = desk.installation.library.instrument(form, plan.version_of(form))
-    return f"{name_form(desk.installation, plan, instrument, desk.frame.code)} · {visit}"
+    instrument = request.installation.library.instrument(form, plan.version_of(form))
+    return f"{name_form(request.installation, plan, instrument, request.frame.code)} · {visit}"
 
 
 def _find_field(refused: Refused) -> str:
@@ -359,12 +359,12 @@ def _find_field(refused: Refused) -> str:
     return _FIELD_OF.get(named) or find_field(refused, ENROLMENT_LABELS)
 
 
-def _list_checks(desk: StaffRequest, values: dict[str, str]) -> tuple[Callable[[], object], ...]:
+def _list_checks(request: StaffRequest, values: dict[str, str]) -> tuple[Callable[[], object], ...]:
     """What each field has to be by itself, in the order of the form."""
-    sites = list_enrolment_sites(desk.context)
+    sites = list_enrolment_sites(request.context)
     named = _choose_site(sites, values)
-    plan = desk.installation.library.plan(named.study, named.plan_version)
-    today = local_day(desk.at, named.zone)
+    plan = request.installation.library.plan(named.study, named.plan_version)
+    today = local_day(request.at, named.zone)
 
     def check_day(name: str) -> None:
         check_past_day(name, read_typed_day(values, name).parse(name), today)
@@ -377,18 +377,18 @@ def _list_checks(desk: StaffRequest, values: dict[str, str]) -> tuple[Callable[[
         lambda: check_consent_version(values["consent_version"]),
         lambda: check_day("consented_on"),
         lambda: _read_identity_check(values),
-        lambda: check_birth_date(read_birth_date(values), today) if _asks_birth(plan) else None,
+        lambda: check_birth_date(read_birth_date(values), today) if _needs_birth_date(plan) else None,
         lambda: _check_channel(values["channel"]),
         lambda: _check_address(values["channel"], values["address"]),
         lambda: check_telephone(values["telephone"]),
     )
 
 
-def _asks_birth(plan: Plan) -> bool:
+def _needs_birth_date(plan: Plan) -> bool:
     return plan.second_check is SecondCheck.birth_date
 
 
-def _existing(desk: StaffRequest, subject: str) -> str:
+def _existing(request: StaffRequest, subject: str) -> str:
     """Where the participant of this code is, for those who may see them (a form sent twice)."""
-    public_id = find_participant(desk.context, subject)
+    public_id = find_participant(request.context, subject)
     return url_of_participant(public_id) if public_id else ""

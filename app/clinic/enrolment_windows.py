@@ -22,16 +22,16 @@ class EnrolmentWindow:
 
 
 def list_enrolment_windows(
-    desk: StaffRequest, plan: Plan, on: date | None, zone: str, today: date
+    request: StaffRequest, plan: Plan, on: date | None, zone: str, today: date
 ) -> tuple[EnrolmentWindow, ...]:
     """The forms of visits whose windows follow from this day alone, in the plan's order; none without it."""
-    return () if on is None else tuple(_list_windows(desk, plan, on, zone, today))
+    return () if on is None else tuple(_list_windows(request, plan, on, zone, today))
 
 
 def _list_windows(
-    desk: StaffRequest, plan: Plan, on: date, zone: str, today: date
+    request: StaffRequest, plan: Plan, on: date, zone: str, today: date
 ) -> Iterator[EnrolmentWindow]:
-    installation, code = desk.installation, desk.frame.code
+    installation, code = request.installation, request.frame.code
     for slot in plan_slots(plan, {ENROLMENT: AnchorDate(ENROLMENT, on)}, None, zone):
         if slot.window is None or is_diary_series(plan, slot.series):
             continue

@@ -99,15 +99,15 @@ class ParticipantPage:
 
 
 def build_participant_page(
-    desk: ParticipantStaffRequest,
+    request: ParticipantStaffRequest,
     view: ParticipantOverview,
     notice: str = "",
     faults: FormFaults = NO_FAULTS,
     revealed: ContactDetails | None = None,
     typed: Mapping[str, str] | None = None,
 ) -> ParticipantPage:
-    who, installation, code = view.participant, desk.installation, desk.frame.code
-    today = local_day(desk.at, who.zone)
+    who, installation, code = view.participant, request.installation, request.frame.code
+    today = local_day(request.at, who.zone)
     return ParticipantPage(
         subject=who.subject,
         url=participant_url(view),
@@ -120,10 +120,10 @@ def build_participant_page(
         exit=view.exit,
         schedule=build_schedule(installation, view, code, today),
         records=build_records(
-            installation, view, code, desk.at, lambda part: name_part(view.plan, part, code, desk.word)
+            installation, view, code, request.at, lambda part: name_part(view.plan, part, code, request.word)
         ),
         reach=_build_reach(view, revealed, today),
-        offers=list_offered_acts(desk),
+        offers=list_offered_acts(request),
         visits=_build_visit_forms(view, typed or {}, today),
         notice=notice,
         faults=faults,
@@ -199,8 +199,8 @@ async def show_participant(request: Request) -> Response:
     return await answer_staff(request, _show_participant)
 
 
-def _show_participant(desk: StaffRequest) -> Response:
-    done = desk.request.query_params.get("done", "")
+def _show_participant(request: StaffRequest) -> Response:
+    done = request.http.query_params.get("done", "")
     notice = done if done in NOTICES else ""
-    about = about_participant(desk)
-    return desk.show(build_participant_page(about, get_overview(about), notice))
+    about = about_participant(request)
+    return request.show(build_participant_page(about, get_overview(about), notice))

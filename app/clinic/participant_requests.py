@@ -78,26 +78,28 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(REQUESTS)
-def show_requests(desk: SignedInRequest, done: str = "") -> Response:
+def show_requests(request: SignedInRequest, done: str = "") -> Response:
     """The requests that the address chooses, which is where closing one of them leads back."""
-    return desk.show(replace(_page(desk), closed=bool(done)))
+    return request.show(replace(_page(request), closed=bool(done)))
 
 
 @router.post(REQUEST)
-def close_participant_request(desk: SignedInRequest, request: RowNumber, outcome: ActWords = "") -> Response:
+def close_participant_request(
+    staff_request: SignedInRequest, request: RowNumber, outcome: ActWords = ""
+) -> Response:
     try:
-        close_request(desk.context, request, outcome)
+        close_request(staff_request.context, request, outcome)
     except Refused as refused:
         if refused.code == "unknown_request":
             raise
-        page = _page(desk)
+        page = _page(staff_request)
         lost = "" if any(row.key == request for row in page.rows) else outcome
         faults = list_faults(
-            desk, refused, LABELS, form=str(request), prefix=f"request-{request}-", find=_find_field
+            staff_request, refused, LABELS, form=str(request), prefix=f"request-{request}-", find=_find_field
         )
         page = replace(page, failed=request, outcome=outcome, lost=lost, faults=faults)
-        return desk.show(page, refused)
-    return desk.finish()
+        return staff_request.show(page, refused)
+    return staff_request.finish()
 
 
 def _find_field(refused: Refused) -> str:
@@ -105,30 +107,30 @@ def _find_field(refused: Refused) -> str:
     return "main" if refused.code in (*STALE, "call_not_logged") else "outcome"
 
 
-def _page(desk: StaffRequest) -> RequestsPage:
-    shown = parse_list_position(desk.frame.place, REQUESTS)
+def _page(request: StaffRequest) -> RequestsPage:
+    shown = parse_list_position(request.frame.list_url, REQUESTS)
     site, after = narrow_text(shown.get("site", "")), parse_list_cursor(shown.get("after", ""))
-    sites = {each.code: each for each in list_request_sites(desk.context)}
+    sites = {each.code: each for each in list_request_sites(request.context)}
     known = sites.get(site)
     key = known.site_id if known else -1 if site else None
-    listed = list_open_requests(desk.context, key, after)
+    listed = list_open_requests(request.context, key, after)
     last = listed[LISTED - 1] if len(listed) > LISTED else None
     further = format_list_cursor(ListCursor(last.asked_at, last.request_id)) if last else ""
     url = build_address(REQUESTS, {"site": site, "after": further})
     return RequestsPage(
-        rows=tuple(_row(desk, each) for each in listed[:LISTED]),
+        rows=tuple(_row(request, each) for each in listed[:LISTED]),
         sites=tuple((each.code, f"{each.code} {each.name}") for each in sites.values()),
         site=site,
-        next_url=desk.frame.within(url) if further else "",
+        next_url=request.frame.within(url) if further else "",
     )
 
 
-def _row(desk: StaffRequest, entry: OpenRequest) -> RequestRow:
+def _row(request: StaffRequest, entry: OpenRequest) -> RequestRow:
     person, form = url_of_participant(entry.participant), ""
     is_to_call = entry.kind is TeamRequestKind.call and not (entry.reached or entry.died)
     if entry.instrument:
-        instrument = desk.installation.library.instrument(*entry.instrument)
-        form = desk.installation.name(entry.study, instrument, desk.frame.code)
+        instrument = request.installation.library.instrument(*entry.instrument)
+        form = request.installation.name(entry.study, instrument, request.frame.code)
     return RequestRow(
         key=entry.request_id,
         kind=entry.kind.value,
@@ -141,7 +143,7 @@ def _row(desk: StaffRequest, entry: OpenRequest) -> RequestRow:
         day=entry.for_day,
         asked_at=entry.asked_at,
         zone=entry.zone,
-        action_url=desk.frame.within(REQUEST.format(request=entry.request_id)),
+        action_url=request.frame.within(REQUEST.format(request=entry.request_id)),
         died=entry.died,
         proposed=entry.proposed,
         call_url=f"{person}/contacts?back=participant" if is_to_call else "",

@@ -43,12 +43,12 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(PARTICIPANTS)
 def show_participants(
-    desk: SignedInRequest,
+    request: SignedInRequest,
     q: Annotated[str, Query(max_length=40)] = "",
     after: Annotated[str, Query(max_length=40)] = "",
     done: str = "",
 ) -> Response:
-    listed = list_participants(desk.context, narrow_text(q), after)
+    listed = list_participants(request.context, narrow_text(q), after)
     rows = tuple(
         ParticipantLine(
             subject=each.subject,
@@ -62,5 +62,5 @@ def show_participants(
         for each in listed[:PAGE_SIZE]
     )
     more = urlencode({"q": q, "after": rows[-1].subject}) if len(listed) > PAGE_SIZE else ""
-    url = desk.frame.within(f"{PARTICIPANTS}?{more}") if more else ""
-    return desk.show(ParticipantsPage(rows, q, url, enrolled=done == "enrolled"))
+    url = request.frame.within(f"{PARTICIPANTS}?{more}") if more else ""
+    return request.show(ParticipantsPage(rows, q, url, enrolled=done == "enrolled"))

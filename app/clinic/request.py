@@ -63,7 +63,7 @@ CONFIRM = "confirm"
 class StaffRequest:
     """One request of a signed-in member of staff."""
 
-    request: Request
+    http: Request
     context: StaffContext
     staff: SignedInStaff
     frame: DeskFrame
@@ -88,26 +88,26 @@ class StaffRequest:
 
         The browser remembers a study that the address named.
         """
-        self._enter_look(page, found=refused is None)
-        response = render(self.request, page, message_of(refused).status if refused else 200, self.frame)
+        self._enter_look(page, is_valid=refused is None)
+        response = render(self.http, page, message_of(refused).status if refused else 200, self.frame)
         if self.named_study and self.frame.study_code:
             set_cookie(response, STUDY, self.frame.study_code)
         return response
 
     def show_block(self, page: Page, block: str) -> Response:
         self._enter_look(page)
-        return render_blocks(self.request, page, block, frame=self.frame)
+        return render_blocks(self.http, page, block, frame=self.frame)
 
     def word(self, sentence: str) -> str:
         """A marked sentence in the reader's language."""
-        pages: Pages = self.request.app.state.pages
+        pages: Pages = self.http.app.state.pages
         return pages.word(sentence, self.frame)
 
     def words(self, refused: Refused) -> str:
-        return translate_refusal(self.request, refused, self.frame)
+        return translate_refusal(self.http, refused, self.frame)
 
-    def _enter_look(self, page: Page, found: bool = True) -> None:
-        enter_page_look(self.request, self.context, self.study, self.about, page, found=found)
+    def _enter_look(self, page: Page, is_valid: bool = True) -> None:
+        enter_page_look(self.http, self.context, self.study, self.about, page, is_valid=is_valid)
 
     @property
     def about(self) -> PermittedParticipant | None:
@@ -139,7 +139,7 @@ class StaffRequest:
     @property
     def act(self) -> KeyedAct:
         """The act that this request asks for. Raises LookupError where the route offers none."""
-        return require_act(self.request, self.context.act)
+        return require_act(self.http, self.context.act)
 
     def offers(self, address: str, method: str = "GET") -> bool:
         """Whether this route is open to them at some site of the chosen study, so that a page offers it."""
@@ -162,7 +162,7 @@ class StaffRequest:
 
     def finish(self) -> Response:
         """To the result of the act, which is where the same act leads when it comes again."""
-        get_desk_counts(self.request).forget()
+        get_desk_counts(self.http).forget()
         return RedirectResponse(self.act.result, 303)
 
 
@@ -206,7 +206,9 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
     except Refused as refused:
         raise _to_sign_in(request, fields) from refused
     staff, participant = admission.staff, admission.participant
-    frame = replace(_frame(request, installation, admission, at), place=read_list_position(request, fields))
+    frame = replace(
+        _frame(request, installation, admission, at), list_url=read_list_position(request, fields)
+    )
     request.state.frame, request.state.actor = frame, staff.actor.id
     known = participant or admission.only_seen
     if public_id is not None and known is None:
@@ -232,18 +234,18 @@ SignedInRequest = Annotated[StaffRequest, Depends(require_staff)]
 
 
 # A coroutine because FastAPI runs plain functions in a thread, which costs more than this does.
-async def require_participant(desk: SignedInRequest) -> ParticipantStaffRequest:
-    return about_participant(desk)
+async def require_participant(request: SignedInRequest) -> ParticipantStaffRequest:
+    return about_participant(request)
 
 
 PermittedRequest = Annotated[ParticipantStaffRequest, Depends(require_participant)]
 
 
-def about_participant(desk: StaffRequest) -> ParticipantStaffRequest:
+def about_participant(request: StaffRequest) -> ParticipantStaffRequest:
     """The request about the participant in the address; a route without one has nothing here."""
-    if not isinstance(desk, ParticipantStaffRequest):
+    if not isinstance(request, ParticipantStaffRequest):
         raise HTTPException(404)
-    return desk
+    return request
 
 
 async def answer_staff(request: Request, show: Callable[[StaffRequest], Response]) -> Response:
@@ -346,6 +348,6 @@ def _to_sign_in(request: Request, fields: Mapping[str, str]) -> Exception:
     return ShownInstead(typed, 401) if typed else HTTPException(303, headers={"Location": url})
 
 
-def get_overview(desk: ParticipantStaffRequest) -> ParticipantOverview:
+def get_overview(request: ParticipantStaffRequest) -> ParticipantOverview:
     """The overview of the participant whom this request is about."""
-    return get_participant_overview(desk.context, desk.participant.participant_id)
+    return get_participant_overview(request.context, request.participant.participant_id)

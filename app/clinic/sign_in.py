@@ -90,19 +90,19 @@ Short = Annotated[str, Form(max_length=200), Narrowed]
 Password = Annotated[str, Form(max_length=200)]
 """Any characters that a keyboard makes, and as it makes them."""
 Checked = AfterValidator(check_return_address)
-AskedNext = Annotated[str, Query(alias=NEXT, max_length=LONGEST), Checked]
+NextAddress = Annotated[str, Query(alias=NEXT, max_length=LONGEST), Checked]
 PostedNext = Annotated[str, Form(alias=NEXT, max_length=LONGEST), Checked]
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get(SIGN_IN)
-def ask_password(request: Request, next_url: AskedNext = "") -> Response:
+def show_password_form(request: Request, next_url: NextAddress = "") -> Response:
     return render(request, SignInPage(SIGN_IN, next_url))
 
 
 @router.post(SIGN_IN)
-def take_password(
+def post_password(
     request: Request,
     installation: CurrentInstallation,
     at: At,
@@ -136,21 +136,21 @@ PendingSignIn = Annotated[int, Depends(require_password)]
 
 
 @router.get(SIGN_IN_CODE)
-def ask_code(
-    request: Request, installation: CurrentInstallation, pending: PendingSignIn, next_url: AskedNext = ""
+def show_code_form(
+    request: Request, installation: CurrentInstallation, pending: PendingSignIn, next_url: NextAddress = ""
 ) -> Response:
     return render(request, _code_page(installation, pending, next_url))
 
 
 @router.get(SIGN_IN_PASSKEY)
-def ask_passkey(
+def get_passkey_request(
     request: Request, installation: CurrentInstallation, at: At, pending: PendingSignIn
 ) -> Response:
     return answer_with_request(write_passkey_request(installation, pending, session_token(request), at))
 
 
 @router.post(SIGN_IN_CODE)
-def take_code(
+def post_code(
     request: Request,
     installation: CurrentInstallation,
     at: At,
@@ -170,11 +170,11 @@ def take_code(
     response = _with_cookie(next_url or DESK, cookie)
     proofs = renew_browser_proofs(installation, cookie, browser.proofs, at)
     set_cookie(response, KNOWN_COOKIE, proofs, int(PROOF_LIFE.total_seconds()))
-    _take_tablet_back(request, response)
+    _end_hand_over(request, response)
     return response
 
 
-def _take_tablet_back(request: Request, response: Response) -> None:
+def _end_hand_over(request: Request, response: Response) -> None:
     """End the hand-over of this browser, if it was handed over, also to somebody who never confirmed it."""
     handed = end_hand_over(get_device_context(request), HandOverEnd.staff)
     if handed or has_devices_aside(request):
@@ -183,17 +183,17 @@ def _take_tablet_back(request: Request, response: Response) -> None:
 
 
 @router.post(SIGN_OUT)
-def sign_out(desk: SignedInRequest) -> Response:
-    sign_out_staff(desk.installation, desk.staff, get_cookie(desk.request, SESSION_COOKIE), desk.at)
+def sign_out(request: SignedInRequest) -> Response:
+    sign_out_staff(request.installation, request.staff, get_cookie(request.http, SESSION_COOKIE), request.at)
     response = RedirectResponse(SIGN_IN, 303)
     delete_cookie(response, SESSION_COOKIE)
     return response
 
 
 @router.post(STAFF_LANGUAGE)
-def change_staff_language(desk: SignedInRequest, lang: Short, back: BackAddress = "") -> Response:
+def change_staff_language(request: SignedInRequest, lang: Short, back: BackAddress = "") -> Response:
     shown = check_return_address(back)
-    here = desk.acting(result=shown) if shown else desk
+    here = request.acting(result=shown) if shown else request
     chosen = remember_staff_language(here.context, here.staff.staff_id, lang)
     response = here.finish()
     set_cookie(response, LANGUAGE_COOKIE, chosen, YEAR)

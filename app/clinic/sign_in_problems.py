@@ -65,26 +65,26 @@ Short = Annotated[str, Query(max_length=80)]
 
 @router.get(ACCESS)
 def show_sign_in_problems(
-    desk: SignedInRequest, site: Short = "", locked: Short = "", after: Short = ""
+    request: SignedInRequest, site: Short = "", locked: Short = "", after: Short = ""
 ) -> Response:
     site = narrow_text(site)
-    problems = list_sign_in_problems(desk.context, ProblemFilter(site, locked, parse_list_cursor(after)))
+    problems = list_sign_in_problems(request.context, ProblemFilter(site, locked, parse_list_cursor(after)))
 
-    def further(**place: str) -> str:
-        chosen = {"site": site, "locked": locked, "after": after} | place
-        return desk.frame.within(build_address(ACCESS, chosen)) if all(place.values()) else ""
+    def further(**changes: str) -> str:
+        chosen = {"site": site, "locked": locked, "after": after} | changes
+        return request.frame.within(build_address(ACCESS, chosen)) if all(changes.values()) else ""
 
     unused = format_list_cursor(problems.more_unused) if problems.more_unused else ""
     page = SignInProblemsPage(
         locked_out=tuple(_locked_row(each) for each in problems.locked_out),
-        not_activated=tuple(_unused_row(desk, each) for each in problems.not_activated),
+        not_activated=tuple(_unused_row(request, each) for each in problems.not_activated),
         after_days=problems.after_days,
         sites=tuple((each.code, f"{each.code} {each.name}") for each in problems.sites),
         site=site,
         locked_url=further(locked=problems.more_locked),
         unused_url=further(after=unused),
     )
-    return desk.show(page)
+    return request.show(page)
 
 
 def _locked_row(person: LockedOut) -> LockedRow:
@@ -92,7 +92,7 @@ def _locked_row(person: LockedOut) -> LockedRow:
     return LockedRow(person.subject, url, person.site, person.until, person.zone)
 
 
-def _unused_row(desk: StaffRequest, person: NeverActivated) -> UnusedRow:
-    days = (local_day(desk.at, person.zone) - person.enrolled_on).days
+def _unused_row(request: StaffRequest, person: NeverActivated) -> UnusedRow:
+    days = (local_day(request.at, person.zone) - person.enrolled_on).days
     url = url_of_participant(person.public_id)
     return UnusedRow(person.subject, url, person.site, person.enrolled_on, days)

@@ -12,8 +12,8 @@ from app.domain.refusal import BadDefinition
 def check_alert_rules(plan: Plan, file: str, instruments: Mapping[tuple[str, str], Instrument]) -> None:
     """Refuse a rule of which no answer or score could be judged. Raises BadDefinition."""
     used = {each.id: each for each in plan.instruments}
-    for place, rule in enumerate(plan.alert_rules):
-        planned, key = used[rule.instrument], f"monitoring.rules[{place}]"
+    for index, rule in enumerate(plan.alert_rules):
+        planned, key = used[rule.instrument], f"monitoring.rules[{index}]"
         instrument = instruments[planned.id, planned.version]
         low, high = _range(rule, instrument, planned.leave_out, file, key)
         if not low <= rule.value <= high:

@@ -104,17 +104,17 @@ def _answers(instrument: Instrument, row: Mapping[str, str]) -> dict[str, Answer
     return {item.code: parse_answer(item, row[item.code]) for item in instrument.items}
 
 
-def _compare(score: Score, expected: str, reach: tuple[int, int], place: str, file: str) -> None:
+def _compare(score: Score, expected: str, reach: tuple[int, int], position: str, file: str) -> None:
     computed = "" if score.value is None else format_score(score.value)
     least, most = reach
     if (score.value is None) != (expected == "") or (
         score.value is not None
-        and abs(score.value - _decimal(expected, place, file)) > TOLERANCE * (most - least)
+        and abs(score.value - _decimal(expected, position, file)) > TOLERANCE * (most - least)
     ):
-        raise BadDefinition(file, place, expected, f"the computed {computed or 'no score'}")
+        raise BadDefinition(file, position, expected, f"the computed {computed or 'no score'}")
 
 
-def _decimal(text: str, place: str, file: str) -> Fraction:
+def _decimal(text: str, position: str, file: str) -> Fraction:
     if not NUMBER.fullmatch(text):
-        raise BadDefinition(file, place, text, "a decimal number")
+        raise BadDefinition(file, position, text, "a decimal number")
     return Fraction(Decimal(text))

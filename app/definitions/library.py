@@ -122,12 +122,12 @@ def _terms(
     terms: dict[tuple[str, str], InstrumentTerms] = {}
     for path in sorted(root.glob("terms/*.toml")):
         file = _name(root, path)
-        key, found = parse_terms(read_definition(path, file), file)
+        key, instrument_terms = parse_terms(read_definition(path, file), file)
         instrument = instruments.get(key)
         if instrument is None or key in terms:
             raise BadDefinition(file, "instrument", " ".join(key), "an instrument of the library, each once")
-        found.check_codes(instrument, file)
-        terms[key] = found
+        instrument_terms.check_codes(instrument, file)
+        terms[key] = instrument_terms
     return terms
 
 

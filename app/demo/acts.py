@@ -165,9 +165,9 @@ def record_fact(stage: DemoStage, at: datetime, story: Story, stated: DatedFact,
     record_anchor(stage.staff(nurse, at), stage.study_id, story.subject, entry, confirmed=True)
 
 
-def record_exit(stage: DemoStage, at: datetime, story: Story, left: DemoExit, on: date) -> None:
+def record_exit(stage: DemoStage, at: datetime, story: Story, exit_: DemoExit, on: date) -> None:
     """The investigator records a disposition of this day."""
-    entry = DispositionEntry(left.kind, on.isoformat(), Owner.site)
+    entry = DispositionEntry(exit_.kind, on.isoformat(), Owner.site)
     actor = stage.investigators[story.site]
     record_disposition(stage.staff(actor, at), stage.study_id, story.subject, entry)
 
@@ -203,11 +203,13 @@ def request_extra_visit(stage: DemoStage, at: datetime, story: Story, visit: str
 
 def ask_team(stage: DemoStage, at: datetime, story: Story, what: str) -> None:
     """The participant asks to be called, or says that something is wrong in what they sent."""
-    visitor = _awake(stage, at, story)
+    participant_session = _awake(stage, at, story)
     if what == CALL:
-        request_call(stage.participant(visitor, at))
+        request_call(stage.participant(participant_session, at))
     else:
-        request_correction(stage.participant(visitor, at), _slot(stage, visitor, what))
+        request_correction(
+            stage.participant(participant_session, at), _slot(stage, participant_session, what)
+        )
 
 
 def call_person(stage: DemoStage, at: datetime, story: Story, outcome: ContactOutcome) -> None:
@@ -233,11 +235,11 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
     """Wake the phone, open the form, answer it as far as the story goes, and send it."""
     late = LateReason.forgot if filling.late else None
     helped = HelpedBy.family if answers.draw_number(story.subject, filling.visit) % 9 == 0 else None
-    visitor = _awake(stage, at, story)
-    slot = _slot(stage, visitor, filling.visit)
-    context = stage.participant(visitor, at)
+    participant_session = _awake(stage, at, story)
+    slot = _slot(stage, participant_session, filling.visit)
+    context = stage.participant(participant_session, at)
     # What time alone makes due comes first: a form is announced as open before it is completed.
-    process_due_slots(stage.clock(at), visitor.participant_id)
+    process_due_slots(stage.clock(at), participant_session.participant_id)
     begin_form(context, slot, helped, late)
     form = open_form(context, slot)
     drawn = answers.draw_answers(
@@ -264,8 +266,8 @@ def submit_late(
     stage: DemoStage, at: datetime, story: Story, filling: Filling, captured_at: datetime
 ) -> None:
     """Send answers that were given while there was no connection."""
-    visitor = _awake(stage, at, story)
-    slot = _slot(stage, visitor, filling.visit)
+    participant_session = _awake(stage, at, story)
+    slot = _slot(stage, participant_session, filling.visit)
     with stage.read() as session:
         row = session.exec(select(Slot).where(Slot.public_id == slot)).one()
     instrument = stage.installation.library.instrument(row.instrument, row.instrument_version)
@@ -281,25 +283,26 @@ def submit_late(
     )
     refused = suppress(Refused) if filling.how is FormStory.TOO_LATE else nullcontext()
     with refused:
-        submit_form(stage.participant(visitor, at), slot, sending)
+        submit_form(stage.participant(participant_session, at), slot, sending)
 
 
 def _awake(stage: DemoStage, at: datetime, story: Story) -> ParticipantSession:
     with stage.read() as session:
-        visitor = authenticate(session, stage.device(story, at))
-    if visitor.locked:
-        unlock_device(stage.participant(visitor, at), demo_pin(story.subject))
-    return visitor
+        participant_session = authenticate(session, stage.device(story, at))
+    if participant_session.locked:
+        unlock_device(stage.participant(participant_session, at), demo_pin(story.subject))
+    return participant_session
 
 
-def _slot(stage: DemoStage, visitor: ParticipantSession, visit: str) -> str:
-    known = stage.slots.get(visitor.subject, {})
+def _slot(stage: DemoStage, participant_session: ParticipantSession, visit: str) -> str:
+    known = stage.slots.get(participant_session.subject, {})
     if visit not in known:
         with stage.read() as session:
             known = {
-                slot.visit: slot.public_id for slot in list_slot_records(session, visitor.participant_id)
+                slot.visit: slot.public_id
+                for slot in list_slot_records(session, participant_session.participant_id)
             }
-        stage.slots[visitor.subject] = known
+        stage.slots[participant_session.subject] = known
     return known[visit]
 
 

@@ -7,7 +7,7 @@ from app.domain.alerts.rules import AlertRule, find_triggered_rules
 from app.domain.instruments.definition import Instrument, Item
 from app.domain.instruments.responses import NOT_TICKED, AnswerValue, clear_unticked, unanswered_items
 from app.domain.instruments.scoring.registry import score_answers
-from app.domain.instruments.scoring.score import spell_score
+from app.domain.instruments.scoring.score import serialise_score
 
 _BLANKS = 60
 """One item in so many is left blank."""
@@ -38,7 +38,7 @@ def calm_answers(
     rules: Sequence[AlertRule], instrument: Instrument, drawn: Mapping[str, AnswerValue]
 ) -> dict[str, AnswerValue]:
     """The answers with each that would raise an alert one less: the stories alone decide who raises one."""
-    scores = [spell_score(score) for score in score_answers(instrument, drawn)]
+    scores = [serialise_score(score) for score in score_answers(instrument, drawn)]
     calm = dict(drawn)
     for rule in find_triggered_rules(rules, instrument.id, drawn, scores):
         scales = (scale.items for scale in instrument.scales if scale.code == rule.scale)

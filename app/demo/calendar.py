@@ -22,7 +22,7 @@ _AFTER_MIDNIGHT, _MORNING_LETTERS, _EVENING_LETTERS = time(0, 1), time(9, 1), ti
 _WEEKLY, _DAILY = 91, 14
 _TOO_LATE = timedelta(days=5)
 _JUST_NOW = timedelta(minutes=30)
-_DIARY_KEPT = 8
+_DIARY_SHARE = 8
 """Of ten diary days, how many have an entry."""
 
 Do = Callable[[DemoStage, datetime], object]
@@ -99,7 +99,7 @@ def _acts_of(plan: Plan, story: Story, calendar: Calendar) -> Iterator[Act]:
     yield from _on_paper(story, calendar)
     yield from _alerted(story, calendar)
     if story.activated:
-        yield from _asked(story, calendar)
+        yield from _requests(story, calendar)
         for slot in plan_slots(plan, _anchors(story, calendar), story.arm, ZONE):
             yield from _filled(story, slot, calendar)
 
@@ -122,7 +122,7 @@ def _dates(story: Story, calendar: Calendar) -> Iterator[Act]:
         )
 
 
-def _asked(story: Story, calendar: Calendar) -> Iterator[Act]:
+def _requests(story: Story, calendar: Calendar) -> Iterator[Act]:
     if story.asks is not None:
         yield Act(calendar.now - _JUST_NOW, partial(acts.ask_team, story=story, what=story.asks))
     if story.called is not None:
@@ -162,9 +162,9 @@ def _alerted(story: Story, calendar: Calendar) -> Iterator[Act]:
 
 
 def _ways_out(story: Story, calendar: Calendar) -> Iterator[Act]:
-    for disposition in story.left:
+    for disposition in story.exits:
         day = calendar.back(disposition.on)
-        do = partial(acts.record_exit, story=story, left=disposition, on=day)
+        do = partial(acts.record_exit, story=story, exit_=disposition, on=day)
         yield Act(calendar.moment(day, _NOON), do)
         if disposition.undone is not None:
             undone_at = calendar.moment(calendar.back(disposition.undone), _MORNING)
@@ -201,22 +201,22 @@ def _filled(story: Story, slot: PlannedSlot, calendar: Calendar) -> Iterator[Act
         day = slot.for_day
     if how is FormStory.NOT or _silent(story, day, calendar):
         return
-    if slot.for_day and alert is None and not _kept(story, slot.for_day, calendar):
+    if slot.for_day and alert is None and not _keeps_diary(story, slot.for_day, calendar):
         return
     at = calendar.moment(day, clock)
     late = slot.for_day is not None and (day - slot.for_day).days > 1
     filling = Filling(slot.visit, _burden(story, day, calendar), how, late, alert)
     yield Act(at, partial(acts.fill_form, story=story, filling=filling), joins=how is None)
-    sent_at = _sent_at(window, how)
-    if sent_at is not None:
+    arrives_at = _arrives_at(window, how)
+    if arrives_at is not None:
         do = partial(acts.submit_late, story=story, filling=filling, captured_at=at + timedelta(minutes=7))
-        yield Act(sent_at, do)
+        yield Act(arrives_at, do)
 
 
 def _silent(story: Story, day: date, calendar: Calendar) -> bool:
     """Whether nothing was answered on this day: today, after the last one, or during a mistaken exit."""
     away = (
-        (disposition.on, disposition.undone) for disposition in story.left if disposition.undone is not None
+        (disposition.on, disposition.undone) for disposition in story.exits if disposition.undone is not None
     )
     ago = (calendar.today - day).days
     return ago <= story.quiet or any(undone <= ago <= on for on, undone in away)
@@ -242,9 +242,9 @@ def _entered(story: Story, slot: PlannedSlot, window: Window) -> tuple[date, tim
     return min(window.opens_on + timedelta(days=after), window.closes_on), time(20, luck % 60)
 
 
-def _kept(story: Story, day: date, calendar: Calendar) -> bool:
+def _keeps_diary(story: Story, day: date, calendar: Calendar) -> bool:
     return (
-        day >= calendar.back(story.diary) and draw_number(story.subject, day.isoformat()) % 10 < _DIARY_KEPT
+        day >= calendar.back(story.diary) and draw_number(story.subject, day.isoformat()) % 10 < _DIARY_SHARE
     )
 
 
@@ -253,7 +253,7 @@ def _burden(story: Story, day: date, calendar: Calendar) -> float:
     return symptom_burden(story.subject, weeks)
 
 
-def _sent_at(window: Window, how: FormStory | None) -> datetime | None:
+def _arrives_at(window: Window, how: FormStory | None) -> datetime | None:
     """When answers that were kept on the phone arrive."""
     if how is FormStory.IN_GRACE:
         return window.closes_at + timedelta(hours=10)

@@ -93,7 +93,7 @@ class Demonstration:
     study: str
     second: str
     both: tuple[str, ...]
-    kept: DemoSecrets
+    secrets: DemoSecrets
     staff: tuple[StaffSignIn, ...]
     participants: tuple[ParticipantSignIn, ...]
 
@@ -116,14 +116,14 @@ Progress = Callable[[int, int, datetime], object]
 
 
 def make_demonstration(
-    installation: Installation, outbox: MessageSender, at: datetime, progress: Progress = ignore_progress
+    installation: Installation, sender: MessageSender, at: datetime, progress: Progress = ignore_progress
 ) -> DemoSecrets:
     """Fill an empty database with the study, its people and all that they did until this moment.
 
-    The letters of that past leave through `outbox`.
+    The letters of that past leave through `sender`.
     """
     acts = calendar.list_acts(installation.library, at)
-    stage, secrets = _set_up(installation, outbox, acts[0].at - _BEFORE_FIRST)
+    stage, secrets = _set_up(installation, sender, acts[0].at - _BEFORE_FIRST)
     numbered = enumerate(acts, start=1)
     for joins, together in groupby(numbered, key=lambda each: each[1].joins):
         with installation.work(CLOCK, at) if joins else nullcontext() as opened:
@@ -137,7 +137,7 @@ def make_demonstration(
     return secrets
 
 
-def _set_up(installation: Installation, outbox: MessageSender, at: datetime) -> tuple[DemoStage, DemoSecrets]:
+def _set_up(installation: Installation, sender: MessageSender, at: datetime) -> tuple[DemoStage, DemoSecrets]:
     """Study, sites, staff and EDC client, as an administrator would set them up."""
     study = load_study(StaffContext(installation, SYSTEM, at), STUDY, PLAN, StudyMode.DEMO)
     sites = {entry.code: open_site(StaffContext(installation, SYSTEM, at), STUDY, entry) for entry in SITES}
@@ -153,7 +153,7 @@ def _set_up(installation: Installation, outbox: MessageSender, at: datetime) -> 
         investigators=_by_site(actors, Role.INVESTIGATOR),
         administrator=actors[ADMINISTRATOR],
         edc=_caller(client_id, study, sites, at),
-        outbox=outbox,
+        outbox=sender,
     )
     return stage, DemoSecrets(client_id, client_secret, {})
 
@@ -199,13 +199,13 @@ def _by_site(actors: Mapping[str, Actor], role: Role) -> dict[str, Actor]:
     return {each.site: actors[each.email] for each in STAFF if each.role is role and each.site is not None}
 
 
-def list_sign_ins(installation: Installation, kept: DemoSecrets | None, at: datetime) -> Demonstration:
+def list_sign_ins(installation: Installation, stored: DemoSecrets | None, at: datetime) -> Demonstration:
     """How to sign in now. Links that were used or have run out are issued anew, and so is a client whose
     secret nobody kept.
 
     Raises Refused("demonstration_incomplete") when making it was interrupted.
     """
-    secrets = kept or DemoSecrets(*_new_client(installation, at), {})
+    secrets = stored or DemoSecrets(*_new_client(installation, at), {})
     usable = {
         subject: secret
         for subject, secret in secrets.invitations.items()
@@ -230,8 +230,8 @@ def list_sign_ins(installation: Installation, kept: DemoSecrets | None, at: date
         for story in _STORIES
         if story.subject in people
     )
-    kept = replace(secrets, invitations=invitations)
-    return Demonstration(STUDY, HOME_STUDY, both, kept, staff, participants)
+    stored = replace(secrets, invitations=invitations)
+    return Demonstration(STUDY, HOME_STUDY, both, stored, staff, participants)
 
 
 def _people(session: Session) -> dict[str, Participant]:
@@ -240,11 +240,11 @@ def _people(session: Session) -> dict[str, Participant]:
     A demonstration that was made when there was no second study goes on without it.
     """
     second = session.exec(select(Study).where(Study.code == HOME_STUDY)).first() is not None
-    told = [story.subject for story in (_STORIES if second else PEOPLE)]
+    subjects = [story.subject for story in (_STORIES if second else PEOPLE)]
     people = {each.subject: each for each in session.exec(select(Participant))}
-    if any(subject not in people for subject in told):
+    if any(subject not in people for subject in subjects):
         raise Refused("demonstration_incomplete")
-    return {subject: people[subject] for subject in told}
+    return {subject: people[subject] for subject in subjects}
 
 
 def _working_in_both(session: Session) -> tuple[str, ...]:
@@ -289,8 +289,8 @@ def _staff(installation: Installation, session: Session) -> tuple[StaffSignIn, .
     )
 
 
-def _participant(story: Story, found: Participant, url: str | None, state: Status) -> ParticipantSignIn:
-    pin = acts.demo_pin(story.subject) if found.pin_hash is not None else None
+def _participant(story: Story, participant: Participant, url: str | None, state: Status) -> ParticipantSignIn:
+    pin = acts.demo_pin(story.subject) if participant.pin_hash is not None else None
     return ParticipantSignIn(story.subject, story.site, url, pin, state, story.shows)
 
 

@@ -98,7 +98,7 @@ class Story:
     diary: int = 0
     quiet: int = 0
     stated: tuple[DatedFact, ...] = ()
-    left: tuple[DemoExit, ...] = ()
+    exits: tuple[DemoExit, ...] = ()
     reason: tuple[str, MissedReason, int] | None = None
     excused: tuple[str, int] | None = None
     requested: tuple[str, int] | None = None
@@ -264,7 +264,7 @@ _SECOND = (
         "SOC",
         50,
         quiet=32,
-        left=(DemoExit(DispositionKind.death, 30),),
+        exits=(DemoExit(DispositionKind.death, 30),),
     ),
     Story(
         "0512-003",
@@ -276,7 +276,7 @@ _SECOND = (
         forms={"W6": FormStory.NOT},
         quiet=8,
         stated=_radiotherapy(37, 26),
-        left=(DemoExit(DispositionKind.death, 5),),
+        exits=(DemoExit(DispositionKind.death, 5),),
     ),
     Story(
         "0512-004",
@@ -286,7 +286,7 @@ _SECOND = (
         "SOC",
         90,
         quiet=20,
-        left=(DemoExit(DispositionKind.withdrew_questionnaires, 20),),
+        exits=(DemoExit(DispositionKind.withdrew_questionnaires, 20),),
     ),
     Story(
         "0512-005",
@@ -297,7 +297,7 @@ _SECOND = (
         70,
         quiet=15,
         stated=_radiotherapy(60, 49),
-        left=(DemoExit(DispositionKind.withdrew_study, 15),),
+        exits=(DemoExit(DispositionKind.withdrew_study, 15),),
     ),
     Story(
         "0512-006",
@@ -307,7 +307,7 @@ _SECOND = (
         "SOC",
         35,
         diary=13,
-        left=(DemoExit(DispositionKind.withdrew_treatment, 0),),
+        exits=(DemoExit(DispositionKind.withdrew_treatment, 0),),
     ),
     Story(
         "0512-007",
@@ -315,7 +315,7 @@ _SECOND = (
         "screen failure",
         12,
         quiet=8,
-        left=(DemoExit(DispositionKind.screen_failure, 6),),
+        exits=(DemoExit(DispositionKind.screen_failure, 6),),
     ),
     Story("0512-008", "en", "enrolled yesterday, not activated yet", 1, activated=False),
 )
@@ -334,7 +334,7 @@ _THIRD = (
         stated=(DatedFact("systemic_start", 128), DatedFact("systemic_end", 80)),
         quiet=70,
         reason=("W12", MissedReason.not_reachable, 35),
-        left=(DemoExit(DispositionKind.lost, 30),),
+        exits=(DemoExit(DispositionKind.lost, 30),),
     ),
     Story(
         "0755-004",
@@ -343,7 +343,7 @@ _THIRD = (
         1107,
         "SOC",
         1104,
-        left=(DemoExit(DispositionKind.completed, 4),),
+        exits=(DemoExit(DispositionKind.completed, 4),),
     ),
     Story(
         "0755-005",
@@ -383,7 +383,7 @@ _THIRD = (
             *_radiotherapy(21, 10),
             DatedFact("randomisation", 26, Owner.site, "as noted on the ward", 20),
         ),
-        left=(DemoExit(DispositionKind.withdrew_study, 7, undone=6),),
+        exits=(DemoExit(DispositionKind.withdrew_study, 7, undone=6),),
     ),
     Story(
         "0755-008",

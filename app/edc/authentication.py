@@ -53,13 +53,13 @@ def require_client(
     client = authenticate_client(installation, bearer.strip() if kind.lower() == "bearer" else None, at)
     limits: RateLimits = request.app.state.edc_limits
     request.state.rate = limits.count(client.client_id, at)
-    _check_given_once(request)
+    _check_unique_parameters(request)
     if scope is not None:
         client.require(scope)
     return EdcContext(installation, client, at)
 
 
-def _check_given_once(request: Request) -> None:
+def _check_unique_parameters(request: Request) -> None:
     """Refuse an address that gives a parameter twice: one of the two would be dropped without a word."""
     for name in request.query_params:
         if len(request.query_params.getlist(name)) > 1:

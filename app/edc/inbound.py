@@ -48,11 +48,11 @@ def put_participant(
     address = _Address(request, context, subject, "", conditions)
     spoken = find_language(payload.language)
     language = spoken.code if spoken else payload.language
-    sent = payload.spell(language=language)
+    body_served = payload.stated_members(language=language)
     if payload.as_of is None:
-        return address.confirm(sent)
+        return address.confirm(body_served)
     body = ParticipantBody(payload.site, language, payload.reference_date, query.confirm)
-    return address.answer(receive_participant(address.ask(payload, payload.as_of, sent), body))
+    return address.answer(receive_participant(address.ask(payload, payload.as_of, body_served), body))
 
 
 @router.put("/participants/{subject}/status", responses=WRITTEN)
@@ -66,7 +66,7 @@ def put_status(
     """Record withdrawal, completion, loss to follow-up or death."""
     address = _Address(request, context, subject, "status", conditions)
     if payload.as_of is None or payload.status is None:
-        return address.confirm(payload.spell())
+        return address.confirm(payload.stated_members())
     body = StatusBody(payload.status, payload.date, payload.scope, payload.reason)
     return address.answer(receive_status(address.ask(payload, payload.as_of), body))
 
@@ -84,9 +84,9 @@ def put_visit(
     """Record a visit."""
     address = _Address(request, context, subject, f"visits/{visit}", conditions)
     if payload.as_of is None or payload.state is None:
-        return address.confirm(payload.spell())
-    asked = address.ask(payload, payload.as_of)
-    return address.answer(receive_visit(asked, visit, payload.state, payload.date, query.confirm))
+        return address.confirm(payload.stated_members())
+    statement = address.ask(payload, payload.as_of)
+    return address.answer(receive_visit(statement, visit, payload.state, payload.date, query.confirm))
 
 
 @router.put(
@@ -110,7 +110,9 @@ def put_anchor(
     address = _Address(request, context, subject, f"anchors/{kind}", conditions)
     more: dict[str, object] = {"dry_run": query.dry_run}
     if payload.as_of is None or payload.date is None:
-        return address.confirm(payload.spell(), **more, standing=AnchorStanding.CURRENT.value, windows=[])
+        return address.confirm(
+            payload.stated_members(), **more, standing=AnchorStanding.CURRENT.value, windows=[]
+        )
     body = AnchorBody(kind, payload.date, payload.at, query.confirm)
     if query.dry_run:
         seen = preview_edc_anchor(context, subject, body)
@@ -132,9 +134,9 @@ def put_arm(
     """Record the randomised arm."""
     address = _Address(request, context, subject, "arm", conditions)
     if payload.as_of is None or payload.arm is None:
-        return address.confirm(payload.spell())
-    asked = address.ask(payload, payload.as_of)
-    return address.answer(receive_arm(asked, payload.arm, query.confirm))
+        return address.confirm(payload.stated_members())
+    statement = address.ask(payload, payload.as_of)
+    return address.answer(receive_arm(statement, payload.arm, query.confirm))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +150,19 @@ class _Address:
     conditions: Preconditions
 
     def ask(
-        self, payload: request_models.StatedIn, as_of: datetime, sent: Mapping[str, object] | None = None
+        self,
+        payload: request_models.StatedIn,
+        as_of: datetime,
+        spelled_body: Mapping[str, object] | None = None,
     ) -> EdcRequest:
-        """The request as the use cases take it; `sent` where it is spelled otherwise than it came."""
-        spelled = payload.spell() if sent is None else sent
-        unwritable = payload.spell_unwritable()
+        """The request as the use cases take it; `spelled_body` where it is spelled otherwise than it came."""
+        spelled = payload.stated_members() if spelled_body is None else spelled_body
+        unwritable = payload.unwritable_members()
         return EdcRequest(self.context, self.subject, as_of, self.conditions, spelled, unwritable)
 
-    def confirm(self, sent: Mapping[str, object], **more: object) -> Response:
+    def confirm(self, body: Mapping[str, object], **more: object) -> Response:
         """The answer to a body with empty members: only what was served so may come back."""
-        unset = confirm_unset(self.context, self.subject, self.part, sent, self.conditions)
+        unset = confirm_unset(self.context, self.subject, self.part, body, self.conditions)
         return self.answer(unset, **more)
 
     def answer(self, stored: StoreResult, **more: object) -> Response:

@@ -20,7 +20,7 @@ from app.edc.responses import representation_response
 from app.edc.strict_route import LINES, EdcRoute
 from app.services.core.context import EdcContext
 from app.services.edc import transfers
-from app.services.edc.entity_tags import Preconditions, spell_representation
+from app.services.edc.entity_tags import Preconditions, serialise_representation
 from app.services.edc.lookups import describe_forms, describe_part, describe_study
 from app.services.edc.transfers import FeedPage, FeedQuery, TransferRange, log_transfer, pull_changes
 from app.web.dependencies import get_now
@@ -47,7 +47,7 @@ def whoami(request: Request, context: AuthenticatedClient, conditions: Condition
         "scopes": sorted(client.scopes),
         "expires_at": client.expires_at,
     }
-    return representation_response(request, spell_representation(body), conditions)
+    return representation_response(request, serialise_representation(body), conditions)
 
 
 @router.get("/studies/{study}", responses=GET | {200: {"model": response_models.StudyOut}})
@@ -55,7 +55,9 @@ def get_study(
     request: Request, study: request_models.Subject, context: AuthenticatedClient, conditions: Conditions
 ) -> Response:
     """The client's study: feed, versions, rules."""
-    return representation_response(request, spell_representation(describe_study(context, study)), conditions)
+    return representation_response(
+        request, serialise_representation(describe_study(context, study)), conditions
+    )
 
 
 @router.get("/participants/{subject}", responses=GET | {200: {"model": response_models.ParticipantOut}})
@@ -123,13 +125,13 @@ def get_forms(
 ) -> Response:
     """The forms of a visit with their state now."""
     seen = describe_forms(context, subject, visit)
-    return representation_response(request, spell_representation(seen), conditions)
+    return representation_response(request, serialise_representation(seen), conditions)
 
 
 def _part(
     request: Request, context: EdcContext, subject: str, part: str, conditions: Preconditions
 ) -> Response:
-    text = spell_representation(describe_part(context, subject, part))
+    text = serialise_representation(describe_part(context, subject, part))
     return representation_response(request, text, conditions)
 
 
@@ -154,7 +156,7 @@ def get_scores(
     conditions: Conditions,
 ) -> Response:
     """Flat score rows of completed assessments after a feed number."""
-    with _told_to_operator(context, query.after):
+    with _logged_rewind(context, query.after):
         page, rows = transfers.pull_scores(context, FeedQuery(query.after, query.limit, feed=query.feed))
     lines = [orjson.dumps(row).decode() for row in rows]
     return _handed(request, context, page, lines, "scores", conditions)
@@ -198,20 +200,20 @@ def get_assessment_version(
 
 
 @contextmanager
-def _told_to_operator(context: EdcContext, after: int) -> Iterator[None]:
+def _logged_rewind(context: EdcContext, after: int) -> Iterator[None]:
     """Log a number beyond the feed as an error: the database was rewound, or the client is wrong."""
     try:
         yield
     except Refused as refused:
         if refused.code == "feed_ahead":
             client = context.client
-            told = {"study": client.study, "client": client.client_id, "head": refused.details["head"]}
-            structlog.get_logger("edc").error("feed_ahead", after=after, **told)
+            details = {"study": client.study, "client": client.client_id, "head": refused.details["head"]}
+            structlog.get_logger("edc").error("feed_ahead", after=after, **details)
         raise
 
 
 def _pull(context: EdcContext, query: FeedQuery) -> FeedPage:
-    with _told_to_operator(context, query.after):
+    with _logged_rewind(context, query.after):
         return pull_changes(context, query)
 
 

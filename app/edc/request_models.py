@@ -91,15 +91,15 @@ class StatedIn(_Closed):
     subject: Served = None
     version: Served = None
 
-    def spell(self, **changes: object) -> dict[str, Any]:
+    def stated_members(self, **changes: object) -> dict[str, Any]:
         """Everything that was sent, as a GET would spell it."""
         spelled: dict[str, Any] = json.loads(canonical_json(self.model_dump(exclude_unset=True) | changes))
         return spelled
 
-    def spell_unwritable(self) -> dict[str, Any]:
+    def unwritable_members(self) -> dict[str, Any]:
         """The members of a body that the EDC cannot set, in words."""
         extra = {name: field.json_schema_extra for name, field in type(self).model_fields.items()}
-        return {name: value for name, value in self.spell().items() if extra[name] is not None}
+        return {name: value for name, value in self.stated_members().items() if extra[name] is not None}
 
 
 class ParticipantIn(StatedIn):

@@ -14,7 +14,7 @@ from app.services.edc.entity_tags import (
     digest_text,
     entity_tag,
     list_entity_tags,
-    spell_representation,
+    serialise_representation,
 )
 from app.services.edc.records import StoreEffect, StoreResult
 from app.services.edc.transfers import FeedPage
@@ -34,7 +34,7 @@ QUICK = 1
 
 def json_response(body: object, status: int = 200) -> Response:
     """A JSON body that is no representation of its own."""
-    return Response(spell_representation(body), status, media_type=JSON)
+    return Response(serialise_representation(body), status, media_type=JSON)
 
 
 def receipt_response(request: Request, resource: str, stored: StoreResult, **more: object) -> Response:

@@ -87,4 +87,4 @@ def _objects(document: object) -> Iterator[tuple[tuple[str | int, ...], _Members
             yield path, value
             waiting += [((*path, name), each) for name, each in value.items()]
         elif isinstance(value, list):
-            waiting += [((*path, place), each) for place, each in enumerate(value)]
+            waiting += [((*path, index), each) for index, each in enumerate(value)]

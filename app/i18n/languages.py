@@ -56,20 +56,20 @@ def negotiate_language(accept: str, default: Language = ENGLISH) -> Language:
     Babel's own negotiation compares texts, so that it would not find `zh_CN` for `zh-Hans-SG`.
     """
     for tag in _by_preference(accept[:_HEADER_LIMIT]):
-        wanted = _identity(tag)
+        identity = _identity(tag)
         for known in LANGUAGES:
-            if wanted == _identity(known.tag):
+            if identity == _identity(known.tag):
                 return known
     return default
 
 
 def _by_preference(accept: str) -> Sequence[str]:
     weighed = []
-    for place, part in enumerate(accept.split(",")):
+    for index, part in enumerate(accept.split(",")):
         tag, _, quality = part.partition(";")
         weight = _weight(quality)
         if weight > 0:
-            weighed.append((-weight, place, tag.strip()))
+            weighed.append((-weight, index, tag.strip()))
     return [tag for _, _, tag in sorted(weighed)]
 
 

@@ -68,16 +68,16 @@ def _short_turns() -> Iterator[None]:
 def _make(
     installation: Installation, clock: Clock, claimed: ClaimedExport, is_stopping: Callable[[], bool]
 ) -> None:
-    told_at = clock()
+    renewed_at = clock()
 
     def watch(done: int, total: int) -> None:
-        nonlocal told_at
+        nonlocal renewed_at
         if is_stopping():
             raise _Stopped
         at = clock()
-        if abs(at - told_at) >= RENEWED_EVERY or done == total:
+        if abs(at - renewed_at) >= RENEWED_EVERY or done == total:
             renew_claim(ClockContext(installation, at), claimed, done, total)
-            told_at = at
+            renewed_at = at
 
     log = structlog.get_logger("clock")
     try:

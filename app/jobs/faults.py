@@ -18,11 +18,11 @@ def trusted_clock() -> Iterator[None]:
 
 
 @contextmanager
-def logged_faults(part: str, **place: int) -> Iterator[None]:
+def logged_faults(part: str, **details: int) -> Iterator[None]:
     """The one place that catches everything: it logs the kind of fault and where, never its words."""
     try:
         yield
     except ClockUntrusted:
         raise
     except Exception:  # noqa: BLE001 - one bad row must not stop the rest; nothing else may catch so much
-        structlog.get_logger("clock").exception("tick", part=part, **place)
+        structlog.get_logger("clock").exception("tick", part=part, **details)

@@ -49,7 +49,7 @@ class Ticker:
     """Ticks in the background from `start` to `stop`."""
 
     def __init__(
-        self, installation: Installation, outbox: MessageSender, clock: Clock, every: timedelta = EVERY
+        self, installation: Installation, sender: MessageSender, clock: Clock, every: timedelta = EVERY
     ) -> None:
         self._installation = installation
         self._scheduler = BackgroundScheduler(timezone=UTC)
@@ -62,7 +62,7 @@ class Ticker:
             coalesce=True,
             misfire_grace_time=None,
         )
-        self._mail = BackgroundRounds("mail", partial(deliver, installation, outbox, clock), every)
+        self._mail = BackgroundRounds("mail", partial(deliver, installation, sender, clock), every)
         self._exports = BackgroundRounds("exports", partial(make_exports, installation, clock), EXPORT_EVERY)
 
     def start(self) -> None:
@@ -81,12 +81,12 @@ class Ticker:
         self._exports.stop(patience_seconds)
 
 
-def tick(installation: Installation, outbox: MessageSender, clock: Clock) -> None:
+def tick(installation: Installation, sender: MessageSender, clock: Clock) -> None:
     """Do everything that is owed now, messages included."""
     owed = advance(installation, clock)
     if owed.slots or owed.messages or owed.alerts:
         with trusted_clock():
-            send_messages(installation, outbox, clock)
+            send_messages(installation, sender, clock)
 
 
 def advance(installation: Installation, clock: Clock) -> DueWork:
@@ -124,12 +124,12 @@ def do_due_work(installation: Installation, clock: Clock) -> DueWork:
 
 
 def deliver(
-    installation: Installation, outbox: MessageSender, clock: Clock, is_stopping: Callable[[], bool]
+    installation: Installation, sender: MessageSender, clock: Clock, is_stopping: Callable[[], bool]
 ) -> None:
     """One round of the mail: send what is queued, if anything is and the clock is trusted."""
     with trusted_clock():
         if _look(installation, clock).messages:
-            send_messages(installation, outbox, clock, is_stopping)
+            send_messages(installation, sender, clock, is_stopping)
 
 
 def _look(installation: Installation, clock: Clock) -> DueWork:
@@ -157,7 +157,7 @@ def process_alerts(installation: Installation, clock: Clock) -> None:
 
 def send_messages(
     installation: Installation,
-    outbox: MessageSender,
+    sender: MessageSender,
     clock: Clock,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -168,21 +168,21 @@ def send_messages(
     """
 
     def is_over() -> bool:
-        return is_stopping() or outbox.is_paused(clock())
+        return is_stopping() or sender.is_paused(clock())
 
     for queue in QUEUES:
         with logged_faults("expire"):
             lost = expire_messages(ClockContext(installation, clock()), queue)
             if lost:
                 structlog.get_logger("clock").warning("unconfirmed", messages=lost)
-    send = partial(_send_batch, installation, outbox, clock, is_over)
+    send = partial(_send_batch, installation, sender, clock, is_over)
     while not is_over() and any(map(send, QUEUES)):
         pass
 
 
 def _send_batch(
     installation: Installation,
-    outbox: MessageSender,
+    sender: MessageSender,
     clock: Clock,
     is_over: Callable[[], bool],
     queue: AnyQueue,
@@ -195,18 +195,18 @@ def _send_batch(
             if is_over():
                 release_messages(ClockContext(installation, clock()), batch[number:], queue)
                 break
-            _send(installation, outbox, clock, claimed, queue)
+            _send(installation, sender, clock, claimed, queue)
     return bool(batch)
 
 
 def _send(
     installation: Installation,
-    outbox: MessageSender,
+    sender: MessageSender,
     clock: Clock,
     claimed: ClaimedMessage,
     queue: AnyQueue,
 ) -> None:
     with logged_faults("send", message=claimed.message_id):
-        outcome = deliver_message(ClockContext(installation, clock()), outbox, claimed, queue)
+        outcome = deliver_message(ClockContext(installation, clock()), sender, claimed, queue)
         if outcome in (MessageState.failed, MessageState.unconfirmed):
             structlog.get_logger("clock").warning(outcome.value, message=claimed.message_id)

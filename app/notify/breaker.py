@@ -32,18 +32,18 @@ class CircuitBreaker:
         pause = FIRST_PAUSE * (1 << min(self._failures - FAILURES, _DOUBLINGS))
         return self._opened_at <= at < self._opened_at + pause
 
-    def send(self, letter: MessageText) -> None:
+    def send(self, message: MessageText) -> None:
         """Send it by the channel; raises what the channel raises."""
         try:
-            self.channel.send(letter)
+            self.channel.send(message)
         except SendFailed as failed:
             if failed.code in OUTAGES:
-                self._note_outage(letter.at)
+                self._note_outage(message.at)
             else:
                 self._close()
             raise
         except Unconfirmed:
-            self._note_outage(letter.at)
+            self._note_outage(message.at)
             raise
         self._close()
 

@@ -35,6 +35,6 @@ class Unconfirmed(Exception):
 class MessageChannel(Protocol):
     """A way to reach a participant."""
 
-    def send(self, letter: MessageText) -> None:
+    def send(self, message: MessageText) -> None:
         """Send it; raises SendFailed or Unconfirmed."""
         ...

@@ -12,7 +12,7 @@ class ConsoleChannel:
 
     stream: TextIO
 
-    def send(self, letter: MessageText) -> None:
+    def send(self, message: MessageText) -> None:
         # One write, so that letters of several workers do not mix; the address stays out of logs.
-        self.stream.write(f"--- {letter.key}\n{letter.subject}\n\n{letter.text}\n---\n")
+        self.stream.write(f"--- {message.key}\n{message.subject}\n\n{message.text}\n---\n")
         self.stream.flush()

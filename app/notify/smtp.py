@@ -28,21 +28,21 @@ class SmtpChannel:
     sender: str
     patience_seconds: float = 5.0
 
-    def send(self, letter: MessageText) -> None:
+    def send(self, message: MessageText) -> None:
         """Hand one letter to the relay. Whatever fails before its text is sent certainly did not leave."""
         with self._relay() as relay:
             _check(relay.mail(parseaddr(self.sender)[1]), "sender_refused")
-            _check(relay.rcpt(letter.to), "recipient_refused")
-            _transmit(relay, format_message(letter, self.sender))
+            _check(relay.rcpt(message.to), "recipient_refused")
+            _transmit(relay, format_message(message, self.sender))
 
     @contextmanager
     def _relay(self) -> Iterator[smtplib.SMTP]:
-        place = urlsplit(self.url)
+        server = urlsplit(self.url)
         with ExitStack() as deadline:
             try:
-                relay = self._connected(place)
+                relay = self._connected(server)
                 deadline.callback(relay.close)
-                self._introduce(relay, place)
+                self._introduce(relay, server)
             except smtplib.SMTPAuthenticationError as refused:
                 raise SendFailed("sign_in_refused") from refused
             except (smtplib.SMTPException, OSError) as unreachable:
@@ -54,19 +54,19 @@ class SmtpChannel:
             except (smtplib.SMTPException, OSError) as broken:
                 raise SendFailed("broken_off") from broken
 
-    def _connected(self, place: SplitResult) -> smtplib.SMTP:
-        host, patience = place.hostname or "", self.patience_seconds
-        if place.scheme == "smtps":
+    def _connected(self, server: SplitResult) -> smtplib.SMTP:
+        host, patience = server.hostname or "", self.patience_seconds
+        if server.scheme == "smtps":
             context = ssl.create_default_context()
-            return smtplib.SMTP_SSL(host, place.port or 465, timeout=patience, context=context)
-        return smtplib.SMTP(host, place.port or 25, timeout=patience)
+            return smtplib.SMTP_SSL(host, server.port or 465, timeout=patience, context=context)
+        return smtplib.SMTP(host, server.port or 25, timeout=patience)
 
-    def _introduce(self, relay: smtplib.SMTP, place: SplitResult) -> None:
+    def _introduce(self, relay: smtplib.SMTP, server: SplitResult) -> None:
         relay.ehlo_or_helo_if_needed()
-        if place.scheme != "smtps" and place.hostname not in _LOOPBACK:
+        if server.scheme != "smtps" and server.hostname not in _LOOPBACK:
             relay.starttls(context=ssl.create_default_context())
-        if place.username:
-            relay.login(unquote(place.username), unquote(place.password or ""))
+        if server.username:
+            relay.login(unquote(server.username), unquote(server.password or ""))
 
 
 def _check(reply: tuple[int, bytes], code: str) -> None:
@@ -85,15 +85,15 @@ def _transmit(relay: smtplib.SMTP, text: bytes) -> None:
     _check(reply, "text_refused")
 
 
-def format_message(letter: MessageText, sender: str) -> bytes:
+def format_message(text: MessageText, sender: str) -> bytes:
     """The letter as it travels. Its Message-ID never changes, so that a relay can tell a repetition."""
     message = EmailMessage()
     message["From"] = sender
-    message["To"] = letter.to
-    message["Subject"] = letter.subject
-    message["Date"] = format_datetime(letter.at)
-    message["Message-ID"] = f"<{letter.key}@{parseaddr(sender)[1].rpartition('@')[2]}>"
+    message["To"] = text.to
+    message["Subject"] = text.subject
+    message["Date"] = format_datetime(text.at)
+    message["Message-ID"] = f"<{text.key}@{parseaddr(sender)[1].rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = letter.language
-    message.set_content(letter.text, cte="base64")
+    message["Content-Language"] = text.language
+    message.set_content(text.text, cte="base64")
     return message.as_bytes(policy=policy.SMTP)

@@ -118,7 +118,7 @@ def remove_device(post: ParticipantPost, device: RowNumber) -> Response:
 
 
 @router.get(NEW_PIN)
-def ask_new_pin(current: UnlockedRequest, saved: bool = False) -> Response:
+def show_new_pin_form(current: UnlockedRequest, saved: bool = False) -> Response:
     _only_with_pin(current)
     return current.show(NewPinPage(NEW_PIN, SETTINGS, saved=saved))
 

@@ -39,7 +39,7 @@ def bind_tablet(request: Request, response: Response, newcomer: ParticipantReque
     set_cookie(response, LANGUAGE_COOKIE, newcomer.language.code, DEVICE_SECONDS)
 
 
-def take_back(current: ParticipantRequest, why: HandOverEnd) -> Response:
+def end_hand_over_session(current: ParticipantRequest, why: HandOverEnd) -> Response:
     """End the hand-over; the cookie stays, so that its pages know that the tablet was handed back."""
     end_hand_over(current.context.device, why)
     return RedirectResponse(HANDED_BACK, 303)

@@ -23,14 +23,14 @@ from app.web.urls import CALL, CALL_FORM, CALL_WITHDRAWAL, HELP
 class HelpPage:
     """Who to call and how to get a new link; open to anybody.
 
-    Whoever is known may ask to be called; `asked` is when they did. `next_on`: the day on which somebody is
-    there again, where that is not today. `withdrawn`: they have just withdrawn what they asked for.
+    Whoever is known may ask to be called; `requested` is when they did. `next_on`: the day on which somebody
+    is there again, where that is not today. `withdrawn`: they have just withdrawn what they asked for.
     """
 
     template: ClassVar[str] = "patient/help.html"
     site: SiteHelp = NO_SITE
     call_url: str = ""
-    asked: str = ""
+    requested: str = ""
     next_on: str = ""
     withdraw_url: str = ""
     withdrawn: bool = False
@@ -49,7 +49,7 @@ class CallPage:
 
 @dataclass(frozen=True, slots=True)
 class CallWithdrawalPage:
-    """Withdrawing the request for a call; `asked` is when it was made, "" where none is open any more.
+    """Withdrawing the request for a call; `requested` is when it was made, "" where none is open any more.
 
     `error`: why nothing was done.
     """
@@ -57,7 +57,7 @@ class CallWithdrawalPage:
     template: ClassVar[str] = "patient/call_withdrawal.html"
     action_url: str
     cancel_url: str
-    asked: str
+    requested: str
     error: str = ""
 
 
@@ -72,16 +72,16 @@ def show_help(
 ) -> Response:
     if bound is None:
         return render(request, HelpPage())
-    requested, site = _asked(bound), get_site_help(bound.context)
+    requested, site = _requested_at(bound), get_site_help(bound.context)
     withdrawn = withdrawn and not requested
     next_on = _next_on(bound, site)
     return bound.show(HelpPage(site, CALL, requested, next_on, CALL_WITHDRAWAL, withdrawn))
 
 
 @router.get(CALL)
-def ask_call_back(current: DeviceRequest) -> Response:
+def post_call_request(current: DeviceRequest) -> Response:
     """What will happen, before it is asked for; whoever has asked already is shown that."""
-    if _asked(current):
+    if _requested_at(current):
         return RedirectResponse(CALL_FORM, 303)
     site = get_site_help(current.context)
     return current.show(CallPage(CALL, HELP, site, _next_on(current, site)))
@@ -95,7 +95,7 @@ def request_call_back(current: DeviceRequest) -> Response:
 
 
 @router.get(CALL_WITHDRAWAL)
-def ask_call_withdrawal(current: ReachableRequest) -> Response:
+def show_call_withdrawal(current: ReachableRequest) -> Response:
     return _show_withdrawal(current)
 
 
@@ -113,11 +113,11 @@ def withdraw_call_back(post: FormerPost) -> Response:
 
 def _show_withdrawal(current: ParticipantRequest, refused: Refused | None = None) -> Response:
     error = refused.code if refused else ""
-    page = CallWithdrawalPage(CALL_WITHDRAWAL, CALL_FORM, _asked(current), error)
+    page = CallWithdrawalPage(CALL_WITHDRAWAL, CALL_FORM, _requested_at(current), error)
     return current.show(page, message_of(refused).status if refused else 200)
 
 
-def _asked(current: ParticipantRequest) -> str:
+def _requested_at(current: ParticipantRequest) -> str:
     """When the call was asked for that is still to come, "" where there is none."""
     moment = pending_call_request(current.context)
     return formats.format_local_time(moment, current.participant.zone, current.language) if moment else ""

@@ -45,7 +45,7 @@ class HomePage:
 
     template: ClassVar[str] = "patient/home.html"
     cards: tuple[FormCard, ...]
-    sent_url: str
+    submitted_url: str
     diary_url: str
     settings_url: str
     call_url: str
@@ -92,7 +92,7 @@ def home_page(current: ParticipantRequest, home: home.HomeOverview, news: str) -
     zone = current.participant.zone
     return HomePage(
         cards=cards,
-        sent_url="/sent",
+        submitted_url="/sent",
         diary_url=OWN_DIARY,
         settings_url="/settings",
         call_url=CALL,

@@ -52,7 +52,7 @@ class CalendarPage:
     home_url: str
     day_names: tuple[str, ...]
     weeks: tuple[CalendarWeek, ...]
-    sent: int
+    submitted: int
     expected: int
     next_on: str
     keeps_diary: bool = True
@@ -69,7 +69,7 @@ def show_calendar(current: UnlockedRequest) -> Response:
         home_url=PATIENT_HOME,
         day_names=formats.name_weekdays(current.language),
         weeks=tuple(_weeks(current, course.days)),
-        sent=course.sent,
+        submitted=course.submitted,
         expected=course.expected,
         next_on=format_optional_day(course.next_on, current.language),
         keeps_diary=current.plan.diary is not None,

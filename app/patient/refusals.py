@@ -97,7 +97,7 @@ _NAMELESS = frozenset({"no_translation", "pack_missing", "pack_altered", "pack_e
 """Refusals of the form's very words, so that its name is not told either."""
 
 _STATES = {"already_submitted": "submitted", "arrived_too_late": "kept"}
-_TOLD = ("field", "item", "items", "allowed", "low", "high", "receipt")
+_SHOWN_DETAILS = ("field", "item", "items", "allowed", "low", "high", "receipt")
 
 _Answering = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -159,7 +159,7 @@ def refusal_as_json(refused: Refused) -> Response:
     body: dict[str, object] = {"code": refused.code}
     if status == 409:
         body["state"] = _STATES.get(refused.code, "closed")
-    body |= {name: refused.details[name] for name in _TOLD if name in refused.details}
+    body |= {name: refused.details[name] for name in _SHOWN_DETAILS if name in refused.details}
     return Response(orjson.dumps(body), status, media_type="application/json")
 
 
@@ -183,7 +183,7 @@ def _about(current: ParticipantRequest, slot: str, code: str, refused: Refused) 
     if refused.code == "already_submitted":
         submitted = get_submitted_form(current.context, slot)
         name, receipt = name_form(current, submitted.name, submitted.occasion), submitted.receipt
-        when = formats.format_local_time(submitted.sent_at, current.participant.zone, spoken)
+        when = formats.format_local_time(submitted.submitted_at, current.participant.zone, spoken)
         means, label = find_sending_device(current.context, submitted)
     else:
         form = get_form_definition(current.context, slot)

@@ -104,8 +104,8 @@ class ParticipantRequest:
     def opens_offline(self) -> bool:
         """Whether this person's forms open without a connection; with no outbox that would lose answers."""
         plan = self.plan
-        kept = plan.opens_offline and plan.outbox and not self.participant.handed_over
-        return kept and self.participant.exit_kind is None
+        allowed = plan.opens_offline and plan.outbox and not self.participant.handed_over
+        return allowed and self.participant.exit_kind is None
 
     def show(
         self,

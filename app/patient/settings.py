@@ -55,7 +55,7 @@ class ReminderChoices:
     channel: str
     address: str
     address_url: str
-    wanted: bool
+    reminds: bool
     hour: str
     usual: tuple[str, str]
     hours: tuple[tuple[str, str], ...]
@@ -101,10 +101,10 @@ def set_text_size(post: ParticipantPost) -> Response:
 
 @router.post(REMINDERS)
 def set_reminders(post: ParticipantPost) -> Response:
-    wanted = post.fields.get("wanted", "")
-    if wanted not in ("yes", "no"):
+    choice = post.fields.get("wanted", "")
+    if choice not in ("yes", "no"):
         raise Refused("unknown_choice", field="wanted", allowed=("yes", "no"))
-    return _save(post, lambda context: choose_reminders(context, wanted == "yes"))
+    return _save(post, lambda context: choose_reminders(context, choice == "yes"))
 
 
 @router.post(REMINDER_HOUR)
@@ -143,12 +143,12 @@ def _show(current: ParticipantRequest, saved: str = "", refused: Refused | None 
 def _page(current: ParticipantRequest, saved: str = "") -> SettingsPage:
     spoken = current.language
     now = get_reminder_settings(current.context)
-    own = get_own_address(current.context, current.request.app.state.outbox)
+    own = get_own_address(current.context, current.request.app.state.sender)
     reminders = ReminderChoices(
         channel=now.channel,
         address=now.address,
         address_url=OWN_ADDRESS if own.may_enter else "",
-        wanted=now.wanted,
+        reminds=now.reminds,
         hour=now.hour,
         usual=(f"{now.usual:%H:%M}", f"{now.usual_diary:%H:%M}"),
         hours=tuple((hour, hour) for hour in HOURS),

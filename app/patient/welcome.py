@@ -35,7 +35,7 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 @router.get(WELCOME)
-def ask_text_size(current: UnlockedRequest) -> Response:
+def show_text_size_form(current: UnlockedRequest) -> Response:
     return current.show(TextSizePage(WELCOME, PRACTICE, current.participant.text_size.value))
 
 
@@ -51,6 +51,6 @@ def show_practice(current: UnlockedRequest) -> Response:
 
 
 @router.post(PRACTICE)
-def finish_practice(_sent: ParticipantPost) -> Response:
+def finish_practice(_post: ParticipantPost) -> Response:
     """Discard the practice answers: they are neither read nor stored."""
     return RedirectResponse(READY, 303)

@@ -28,7 +28,7 @@ from app.storage.database.plain_reads import PlainRead
 from app.storage.database.write_guard import WriteRefused
 from app.storage.engine import allow_tables, find_write_guard
 from app.storage.proof.event_tables import COVERS
-from app.storage.proof.row_facts import RowFact, spell_facts
+from app.storage.proof.row_facts import RowFact, serialise_facts
 from app.storage.row_changes import BOOKKEEPING, TECHNICAL_TABLES
 from app.storage.tables.audit import AuditChain, AuditEntry
 
@@ -87,7 +87,7 @@ def build_entry(
         changes=canonical_json([change.as_dict() for change in changes]),
         reason=reason,
         reason_salt=secrets.token_hex(8) if reason is not None else None,
-        facts=spell_facts(facts),
+        facts=serialise_facts(facts),
     )
     return LinkedEntry(link_entry(body, head.hash), frozenset(fact.table for fact in facts))
 
@@ -107,7 +107,7 @@ def covered_writes(connection: Connection, event: AuditEvent, *tables: str) -> I
     if missing:
         raise UnauditedChange(f"{event.value} does not cover {', '.join(sorted(missing))}")
     records = set(tables) - TECHNICAL_TABLES
-    with allow_tables(connection, {**_TRAIL, **dict.fromkeys(tables)}, owing=records):
+    with allow_tables(connection, {**_TRAIL, **dict.fromkeys(tables)}, audited=records):
         yield
 
 
@@ -166,7 +166,7 @@ def append_if_unmoved(connection: Connection, audited: LinkedEntry) -> bool:
         if connection.execute(MOVE_HEAD_IF_UNMOVED, move_head_values(audited)).rowcount != 1:
             return False
         connection.execute(_INSERT_ENTRY, audited.entry.as_row())
-    find_write_guard(connection).owes = False
+    find_write_guard(connection).lacks_entry = False
     return True
 
 
@@ -221,4 +221,4 @@ def insert_linked_entries(connection: Connection, entries: Collection[LinkedEntr
         with allow_tables(connection, _TRAIL):
             connection.execute(_MOVE_LOCKED_HEAD, moved)
             connection.execute(_INSERT_ENTRY, [audited.entry.as_row() for audited in entries])
-        find_write_guard(connection).owes = False
+        find_write_guard(connection).lacks_entry = False

@@ -78,9 +78,9 @@ def restore_postgresql(archive: Path, url: str) -> None:
 
 def _run_psql(url: str, words: list[str], archive: Path) -> None:
     address = sa.make_url(url)
-    place = address.set(drivername="postgresql", password=None).render_as_string()
+    server = address.set(drivername="postgresql", password=None).render_as_string()
     secret = {"PGPASSWORD": address.password or ""}  # not among the words that every process may read
-    _run("psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", place, *words], archive, secret)
+    _run("psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server, *words], archive, secret)
 
 
 def _run(name: str, words: list[str], archive: Path, environ: Mapping[str, str] | None = None) -> None:

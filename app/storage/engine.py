@@ -72,7 +72,7 @@ BUSY_SECONDS = 5
 """How long SQLite waits for whoever else writes."""
 SQLITE_LOCAL_DAY = "daybook_local_day"
 """The function by which statements ask SQLite for the local day of a moment."""
-_STATEMENTS_KEPT = 512
+_CACHED_STATEMENTS = 512
 """Prepared statements a SQLite connection keeps: more than the program has."""
 
 _INSPECTING = frozenset(
@@ -172,7 +172,7 @@ def _open_sqlite_engine(address: sa.URL, pool_size: int) -> Engine:
         address,
         connect_args={
             "timeout": BUSY_SECONDS,
-            "cached_statements": _STATEMENTS_KEPT,
+            "cached_statements": _CACHED_STATEMENTS,
             "factory": SqliteConnection,
         },
         pool_size=pool_size,
@@ -220,15 +220,15 @@ def allow_tables(
     connection: Connection,
     tables: WrittenTables,
     *,
-    owing: Collection[str] = (),
+    audited: Collection[str] = (),
     flushing: bool = False,
 ) -> AbstractContextManager[None]:
     """Let this connection write these tables: what is written inside is audited by whoever opens this.
 
-    `owing`: tables whose changes are committed only with an entry; `flushing`: by statements of a session's
+    `audited`: tables whose changes are committed only with an entry; `flushing`: by statements of a session's
     flush alone.
     """
-    return find_write_guard(connection).allow(tables, owing=owing, flushing=flushing)
+    return find_write_guard(connection).allow(tables, audited=audited, flushing=flushing)
 
 
 def _guard(engine: Engine) -> None:

@@ -133,7 +133,7 @@ _SECRET = frozenset(
     }
 )
 
-_TOLD_OF_SLOTS = frozenset(name for name in SlotRecord._fields if f"slot.{name}" not in NOT_AUDITED)
+_AUDITED_OF_SLOTS = frozenset(name for name in SlotRecord._fields if f"slot.{name}" not in NOT_AUDITED)
 
 _WINDOW = ("opens_on", "target_on", "closes_on")
 """The days of a slot's window, told together: a participant has some 245 of them."""
@@ -252,11 +252,11 @@ def changed_slot_changes(slot: SlotRecord, new: SlotRecord) -> list[FieldChange]
     """The changes of a slot that is to be changed."""
     name = f"slot:{new.visit}/{new.instrument}"
     before, after = [[getattr(each, day) for day in _WINDOW] for each in (slot, new)]
-    told = [] if before == after else [FieldChange(name, "window", _days(before), _days(after))]
+    changes = [] if before == after else [FieldChange(name, "window", _days(before), _days(after))]
     for column, was, now in zip(slot._fields, slot, new, strict=True):
-        if was != now and column in _TOLD_OF_SLOTS:
-            told.append(FieldChange(name, column, was, now))
-    return told
+        if was != now and column in _AUDITED_OF_SLOTS:
+            changes.append(FieldChange(name, column, was, now))
+    return changes
 
 
 def rests_feed_on(slot: SlotRecord, new: SlotRecord) -> bool:
@@ -278,11 +278,13 @@ def row_changes(row: SQLModel, deleted: bool) -> Iterator[FieldChange]:
         if fresh and (column == "id" or table == "slot"):
             continue
         if deleted:
-            yield FieldChange(name, column, _told(column, getattr(row, column)), None)
+            yield FieldChange(name, column, _spell_audited(column, getattr(row, column)), None)
         elif column in state.committed_state:  # it was set; to the same value, perhaps
             history = state.get_history(column, PassiveFlag.PASSIVE_NO_FETCH)
             if history.has_changes() and _old(history) != _new(history):
-                yield FieldChange(name, column, _told(column, _old(history)), _told(column, _new(history)))
+                yield FieldChange(
+                    name, column, _spell_audited(column, _old(history)), _spell_audited(column, _new(history))
+                )
 
 
 @cache
@@ -323,7 +325,7 @@ def _new(history: History) -> object:
     return history.added[0] if history.added else None
 
 
-def _told(column: str, value: object) -> object:
+def _spell_audited(column: str, value: object) -> object:
     if value is None:
         return None
     if column in _SECRET:

@@ -263,12 +263,14 @@ class _Transaction:
     def insert_slots(self, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
             with self.whole():
-                self._tell(insert_slots(self.session.connection(), self._fact_key, rows))
+                self._record_changes(insert_slots(self.session.connection(), self._fact_key, rows))
 
     def update_slots(self, participant_id: int, changed: SlotChanges) -> None:
         self.session.flush()
         with self.whole():
-            self._tell(update_slots(self.session.connection(), self._fact_key, participant_id, changed))
+            self._record_changes(
+                update_slots(self.session.connection(), self._fact_key, participant_id, changed)
+            )
         if any(rests_feed_on(slot, new) for slot, new in changed):
             self.unpublished.add(participant_chain(participant_id))
 
@@ -285,11 +287,11 @@ class _Transaction:
         yield
         self.unfinished -= 1
 
-    def _tell(self, changes: Iterable[RowChange]) -> None:
+    def _record_changes(self, changes: Iterable[RowChange]) -> None:
         """Let what was changed be told by an event, without which nothing is committed from now on."""
         self._collected.extend(changes)
         if self._collected:
-            find_write_guard(self.session.connection()).owes = True
+            find_write_guard(self.session.connection()).lacks_entry = True
 
     def assign_changes(self) -> None:
         """Assign what changed since the last time to the events that were declared since then."""
@@ -348,7 +350,7 @@ class _Transaction:
         self._rows.append(row)
 
     def _collect(self, session: Session, _context: UOWTransaction) -> None:
-        gone, told = session.deleted, []
+        gone, changed = session.deleted, []
         for row in [*session.new, *_in_order(session.dirty), *gone]:
             chain = chain_of_row(row, session)
             if chain is not None and changes_published_fact(row):
@@ -356,8 +358,8 @@ class _Transaction:
             changes = list(row_changes(row, deleted=row in gone))
             fact = flushed_row_fact(self._fact_key, row, deleted=row in gone)
             if changes or fact is not None:
-                told.append(RowChange(row.__tablename__, chain, changes, fact))
-        self._tell(told)
+                changed.append(RowChange(row.__tablename__, chain, changes, fact))
+        self._record_changes(changed)
 
     def _allow_flush(self, session: Session, _context: UOWTransaction, _rows: object) -> None:
         rows = [*session.new, *session.dirty, *session.deleted]

@@ -192,7 +192,7 @@ _AS_OF = "the EDC says from when its body was true, and the same body again chan
 _SEEN = "only who holds the phone, and when it was last used"
 _SET = "the choice of a language, which the same choice again leaves as it is"
 _NAMED = "a name stands for one cut, and the same name again gives the first one"
-_KEPT = "the same request again gives the same export while its files are kept"
+_SAME_EXPORT = "the same request again gives the same export while its files are kept"
 _ENDS = "a browser that is signed out stays so"
 _ADDED = "an authenticator's answer adds one passkey, and the same answer again none"
 _REMOVED = "a passkey that is removed stays so"
@@ -221,7 +221,7 @@ EXEMPT: Mapping[tuple[str, str], str] = {
     ("POST", urls.ACCOUNT_PASSKEY): _REMOVED,
     ("POST", f"{urls.EDC}/oauth/token"): _TRIES,
     ("POST", f"{urls.EDC}/cuts"): _NAMED,
-    ("POST", f"{urls.EDC}/exports"): _KEPT,
+    ("POST", f"{urls.EDC}/exports"): _SAME_EXPORT,
     ("POST", urls.PEOPLE): _SEEN,
     ("POST", urls.MARK): _NOTHING,  # and no digest of a nickname either
     ("POST", "/language"): _SET,

@@ -244,7 +244,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", urls.ACCOUNT_PASSWORD): staff_access(),
     ("POST", urls.ACCOUNT_CODES): staff_access(),
     ("POST", urls.ACCOUNT_SESSION): staff_access(),
-    ("GET", urls.ACCOUNT_ASKED_PASSKEY): staff_access(),
+    ("GET", urls.ACCOUNT_PASSKEY_REQUEST): staff_access(),
     ("POST", urls.ACCOUNT_PASSKEYS): staff_access(),
     ("POST", urls.ACCOUNT_NEW_PASSKEY): staff_access(),
     ("POST", urls.ACCOUNT_PASSKEY): staff_access(),

@@ -30,14 +30,14 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=104, help="participants of the made-up trial (104)")
     parser.add_argument("--to", type=Path, help="keep export, tables and report in this new folder")
     parser.add_argument("--without-r", action="store_true", help="leave R out")
-    asked = parser.parse_args()
-    if missing := find_missing(not asked.without_r):
+    options = parser.parse_args()
+    if missing := find_missing(not options.without_r):
         print(missing, file=sys.stderr)
         return MISSING
     with tempfile.TemporaryDirectory() as name:
-        compared = _run(Path(name), asked.people, not asked.without_r)
-        if asked.to is not None:
-            shutil.copytree(name, asked.to, ignore=shutil.ignore_patterns("*.sqlite3"))
+        compared = _run(Path(name), options.people, not options.without_r)
+        if options.to is not None:
+            shutil.copytree(name, options.to, ignore=shutil.ignore_patterns("*.sqlite3"))
     return 0 if all(each.holds for each in compared) else 1
 
 
@@ -50,15 +50,15 @@ def find_missing(with_r: bool) -> str:
         return ""
     if shutil.which("Rscript") is None:
         return f"missing: Rscript (on Debian: {_DEBIAN})"
-    told = run_starter("analyse.R").stderr.strip()
-    return f"{told} (on Debian: {_DEBIAN})" if told.startswith("Missing") else ""
+    message = run_starter("analyse.R").stderr.strip()
+    return f"{message} (on Debian: {_DEBIAN})" if message.startswith("Missing") else ""
 
 
 def _run(root: Path, people: int, with_r: bool) -> list[Compared]:
-    place = root / "0.sqlite3"
-    migrate(f"sqlite:///{place}")
-    shelf = stages.Shelf(stages.Files(root), str(place))
-    url = f"sqlite:///{shelf.grown(TRIAL).place}"
+    database = root / "0.sqlite3"
+    migrate(f"sqlite:///{database}")
+    shelf = stages.Shelf(stages.Files(root), str(database))
+    url = f"sqlite:///{shelf.grown(TRIAL).path}"
     simulate(url, people)
     with installed_at(url) as installation:
         export_trial(installation, root / "export", ("csv", "xpt"))

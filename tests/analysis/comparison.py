@@ -75,8 +75,8 @@ def _compare(
 ) -> Compared:
     tolerance, names = TOLERANCE.get(name, EXACT), first.keys() | second.keys()
     unlike = sorted(key for key in names if not _is_alike(first.get(key), second.get(key), tolerance))
-    told = [f"{' '.join(key)}: {first.get(key)} and {second.get(key)}" for key in unlike]
-    return Compared(name, len(names) - len(unlike), len(names), told)
+    differences = [f"{' '.join(key)}: {first.get(key)} and {second.get(key)}" for key in unlike]
+    return Compared(name, len(names) - len(unlike), len(names), differences)
 
 
 def _is_alike(first: str | None, second: str | None, tolerance: float) -> bool:

@@ -16,7 +16,7 @@ from sqlmodel import col, select
 
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.scoring.registry import score_answers
-from app.domain.instruments.scoring.score import spell_score
+from app.domain.instruments.scoring.score import serialise_score
 from app.domain.plans.schedule import AnchorDate, PlannedSlot, plan_slots
 from app.domain.plans.windows import Window
 from app.domain.records.access import SYSTEM
@@ -90,11 +90,11 @@ def simulate(url: str, people: int, seed: int = 11) -> None:
         with installation.read() as session:
             study = get_study(session, STUDY)
             last = max(session.exec(select(FeedEvent.seq)).all())
-        made = Trial(installation, study, (site,), url, SqliteLoader(url), CUT_AT)
+        trial = Trial(installation, study, (site,), url, SqliteLoader(url), CUT_AT)
         courses = [_begin(number, seed) for number in range(people)]
         events = [event for course in courses for event in _events(installation, models, course)]
-        _add_people(made, site, courses)
-        _add_events(made, site, events, last)
+        _add_people(trial, site, courses)
+        _add_events(trial, site, events, last)
         make_cut(StaffContext(installation, SYSTEM, CUT_AT), STUDY, CUT, "primary analysis")
 
 
@@ -108,7 +108,7 @@ def _begin(number: int, seed: int) -> _Course:
 
 def _models(installation: Installation) -> Mapping[str, Event]:
     """An event of each kind as the program tells it; the newest of each, so with an arm and a reason."""
-    found: dict[str, Event] = {}
+    events_by_model: dict[str, Event] = {}
     with installation.read() as session:
         for row in session.exec(select(FeedEvent).order_by(col(FeedEvent.seq))).all():
             event = json.loads(row.line)
@@ -116,8 +116,8 @@ def _models(installation: Installation) -> Mapping[str, Event]:
             if is_diary or event["subject"] not in (TREATED, OFF):
                 continue
             kind = "participant" if "participant" in event["data"] else event["type"]
-            found[kind] = event
-    return found
+            events_by_model[kind] = event
+    return events_by_model
 
 
 def _events(installation: Installation, models: Mapping[str, Event], course: _Course) -> Iterator[Event]:
@@ -138,7 +138,7 @@ def _events(installation: Installation, models: Mapping[str, Event], course: _Co
     instrument = installation.library.instrument(*_INSTRUMENT)
     for visit in VISITS:
         window = slots[visit].window
-        if window is None or window.opens_at > CUT_AT or (course.exits and _has_left(course, window)):
+        if window is None or window.opens_at > CUT_AT or (course.exits and _has_exited(course, window)):
             continue
         yield _form(models, course, slots[visit], window, instrument)
         _come_to_leave(course, window)
@@ -146,7 +146,7 @@ def _events(installation: Installation, models: Mapping[str, Event], course: _Co
         yield _status(models, course)
 
 
-def _has_left(course: _Course, window: Window) -> bool:
+def _has_exited(course: _Course, window: Window) -> bool:
     return course.exits[0][0] != "lost" and course.exits[0][1] < window.opens_on
 
 
@@ -175,20 +175,22 @@ def _form(
         answers = course.answers(visit, instrument)
         event["data"] |= {
             "answers": answers,
-            "scores": [spell_score(score) for score in score_answers(instrument, answers)],
+            "scores": [serialise_score(score) for score in score_answers(instrument, answers)],
         }
         event["data"]["response"] |= {"completed_at": at, "received_at": at, "begun_at": at}
-        told = {"state": "submitted", "submitted_at": at, "begun_at": at, "out_of_window": late}
+        facts = {"state": "submitted", "submitted_at": at, "begun_at": at, "out_of_window": late}
     else:
         event = deepcopy(models["assessment.missed"]) | own
         reason = None if gone else course.draw.choice(_REASONS)
         state = "not_expected" if gone in ("death", "withdrew_questionnaires") else "missed"
         closed = window.closes_at <= CUT_AT
-        told = {"state": state if closed else "open", "missed_reason": reason if closed else None}
-        told |= {"exit": gone if state == "not_expected" else None, "out_of_window": False}
-        told |= {"submitted_at": None, "begun_at": None}
-    event["type"] = "assessment.completed" if told["state"] == "submitted" else f"assessment.{told['state']}"
-    event["data"]["slot"] |= told | {
+        facts = {"state": state if closed else "open", "missed_reason": reason if closed else None}
+        facts |= {"exit": gone if state == "not_expected" else None, "out_of_window": False}
+        facts |= {"submitted_at": None, "begun_at": None}
+    event["type"] = (
+        "assessment.completed" if facts["state"] == "submitted" else f"assessment.{facts['state']}"
+    )
+    event["data"]["slot"] |= facts | {
         "visit": visit,
         "anchor": slot.anchor,
         "opens_on": window.opens_on.isoformat(),
@@ -210,9 +212,9 @@ def _status(models: Mapping[str, Event], course: _Course) -> Event:
     return event
 
 
-def _add_people(made: Trial, site: Site, courses: list[_Course]) -> None:
-    study, moment = made.study.id, made.at.isoformat()
-    made.copy(
+def _add_people(trial: Trial, site: Site, courses: list[_Course]) -> None:
+    study, moment = trial.study.id, trial.at.isoformat()
+    trial.copy(
         "participant",
         "id,public_id,study_id,site_id,subject,zone,language,enrolled_at,reminders_wanted,version",
         (
@@ -221,7 +223,7 @@ def _add_people(made: Trial, site: Site, courses: list[_Course]) -> None:
             for each in courses
         ),
     )
-    made.copy(
+    trial.copy(
         "anchor",
         "participant_id,kind,dated_on,source,recorded_at,recorded_by,standing",
         (
@@ -231,15 +233,15 @@ def _add_people(made: Trial, site: Site, courses: list[_Course]) -> None:
         ),
     )
     slots = ((_FIRST_KEY + each.number, f"{each.ref}s{visit}") for each in courses for visit in VISITS)
-    add_slots(made, slots)
+    add_slots(trial, slots)
 
 
-def _add_events(made: Trial, site: Site, events: list[Event], last: int) -> None:
+def _add_events(trial: Trial, site: Site, events: list[Event], last: int) -> None:
     def rows() -> Iterator[str]:
         for seq, event in enumerate(events, last + 1):
             line = json.dumps(event | {"seq": seq}, separators=(",", ":"), ensure_ascii=False)
-            name = f"{made.study.id}\t{seq}\t{event['type']}\t{event['ref']}\t1\t{site.id}"
-            yield f"{name}\t{made.at.isoformat()}\t{line}\t{'0' * 64}\n"
+            name = f"{trial.study.id}\t{seq}\t{event['type']}\t{event['ref']}\t1\t{site.id}"
+            yield f"{name}\t{trial.at.isoformat()}\t{line}\t{'0' * 64}\n"
 
-    made.copy("feed_event", _FEED, rows())
-    made.execute(f"UPDATE feed_head SET seq = {last + len(events)}")
+    trial.copy("feed_event", _FEED, rows())
+    trial.execute(f"UPDATE feed_head SET seq = {last + len(events)}")

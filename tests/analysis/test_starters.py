@@ -47,9 +47,9 @@ def test_the_starter_gives_the_figures_of_the_program_and_of_r(
     export, own = exported
     done = run_starter("analyse.py", export, "--to", tmp_path / "out")
     assert (done.returncode, done.stderr) == (0, "")
-    told = [line.split() for line in done.stdout.splitlines()]
-    assert [line[0] for line in told] == ["scores:", "completeness:"]
-    assert all(line[1] == line[3] for line in told)
+    printed = [line.split() for line in done.stdout.splitlines()]
+    assert [line[0] for line in printed] == ["scores:", "completeness:"]
+    assert all(line[1] == line[3] for line in printed)
     compared = compare_with_own(tmp_path / "out", own, export)
     assert [each.report() for each in compared if not each.holds] == []
     key = next(iter(own.events))
@@ -80,21 +80,21 @@ def test_the_starter_gives_the_figures_of_the_program_and_of_r(
 
 def _unlike_r(folder: Path) -> list[str]:
     """The figures of the model and of the hazards that are not what R gave."""
-    found = []
+    differing = []
     for table, tolerance in (("model", 1e-4), ("hazards", 1e-6)):
         theirs, ours = read_table(R_GAVE, table), read_table(folder, table)
         assert theirs.keys() == ours.keys()
         for key, row in theirs.items():
             for name in ("SE", "LOWER", "UPPER"):
                 known = pytest.approx(float(row[name]), abs=tolerance, rel=tolerance)
-                found += [f"{key} {name}"] if float(ours[key][name]) != known else []
-    return found
+                differing += [f"{key} {name}"] if float(ours[key][name]) != known else []
+    return differing
 
 
 def _alter_a_score(file: Path) -> None:
     lines = file.read_text("utf-8").splitlines(keepends=True)
-    place = next(place for place, line in enumerate(lines) if ",C30PF2," in line and ",COMPLETE," in line)
-    lines[place] = re.sub(r"(,BL,1,[^,]*,[^,]*),[^,]*", r"\1,1", lines[place], count=1)
+    row = next(row for row, line in enumerate(lines) if ",C30PF2," in line and ",COMPLETE," in line)
+    lines[row] = re.sub(r"(,BL,1,[^,]*,[^,]*),[^,]*", r"\1,1", lines[row], count=1)
     file.write_text("".join(lines), "utf-8")
 
 
@@ -137,5 +137,5 @@ def test_a_ratio_that_cannot_be_estimated_is_empty(monkeypatch: pytest.MonkeyPat
         ((40, 41, 44, 43), (1, 1, 1, 1), True),
     ):
         rows = pd.DataFrame({"TRTP": ["X", "SOC"] * 2, "DAY": days, "EVENT": events})
-        found = deterioration.estimate_hazards(rows.assign(ESTIMAND="E", PARAMCD="P"), "SOC")
-        assert (len(found), found.LOGHR.notna().all(), found.UPPER.notna().all()) == (1, known, known)
+        hazards = deterioration.estimate_hazards(rows.assign(ESTIMAND="E", PARAMCD="P"), "SOC")
+        assert (len(hazards), hazards.LOGHR.notna().all(), hazards.UPPER.notna().all()) == (1, known, known)

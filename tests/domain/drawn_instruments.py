@@ -36,7 +36,7 @@ def instruments(draw: st.DrawFn) -> Instrument:
 def _items(draw: st.DrawFn) -> tuple[Item, ...]:
     items: list[Item] = []
     number = draw(st.integers(1, 50))
-    for place in range(draw(st.integers(1, 7))):
+    for index in range(draw(st.integers(1, 7))):
         low, high = draw(st.sampled_from(_RANGES))
         condition = None
         conditional = draw(_COIN)
@@ -44,7 +44,7 @@ def _items(draw: st.DrawFn) -> tuple[Item, ...]:
             on = draw(st.sampled_from(items))
             value = draw(st.integers(on.low, on.high))
             condition = Condition(on.code, draw(st.sampled_from(Comparison)), value)
-        code = f"i{place}"
+        code = f"i{index}"
         items.append(Item(code, number, ItemKind.SCALE, low, high, 0, "l", None, None, True, condition, None))
         number += draw(st.integers(1, 5))
     return tuple(items)
@@ -53,11 +53,11 @@ def _items(draw: st.DrawFn) -> tuple[Item, ...]:
 @st.composite
 def _scales(draw: st.DrawFn, items: tuple[Item, ...]) -> tuple[Scale, ...]:
     scales: list[Scale] = []
-    for place in range(draw(st.integers(1, 4))):
+    for index in range(draw(st.integers(1, 4))):
         first = draw(st.sampled_from(items))
         alike = [item.code for item in items if (item.low, item.high) == (first.low, first.high)]
         codes = tuple(draw(st.lists(st.sampled_from(alike), min_size=1, unique=True)))
-        scales.append(draw(_scale(f"S{place}", codes, (), (first.low, first.high))))
+        scales.append(draw(_scale(f"S{index}", codes, (), (first.low, first.high))))
     return tuple(scales)
 
 

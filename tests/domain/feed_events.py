@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.domain.instruments.scoring.registry import score_answers
-from app.domain.instruments.scoring.score import spell_score
+from app.domain.instruments.scoring.score import serialise_score
 from tests.domain.questionnaires import QLQ_C30
 
 Event = dict[str, Any]
@@ -45,6 +45,6 @@ def form(visit: str, completed_at: str, value: int, **more: object) -> Event:
         "originator": "participant", "helped_by": None,
         "language": "en", "text_sha256": "0" * 64, "algorithm": QLQ_C30.algorithm, "response_version": 1,
     }  # fmt: skip
-    scores = [spell_score(score) for score in score_answers(QLQ_C30, answers)]
-    sent = slot(visit, "submitted", completed_at[:10], **more)
-    return event(f"f-{visit}", 3, slot=sent, response=response, answers=answers, scores=scores)
+    scores = [serialise_score(score) for score in score_answers(QLQ_C30, answers)]
+    slot_facts = slot(visit, "submitted", completed_at[:10], **more)
+    return event(f"f-{visit}", 3, slot=slot_facts, response=response, answers=answers, scores=scores)

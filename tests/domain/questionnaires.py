@@ -136,6 +136,6 @@ def reference_rows() -> Iterator[tuple[dict[str, str], dict[str, str]]]:
         (REFERENCE / "qlq-c30-responses.csv").open(encoding="utf-8", newline="") as answers,
         (REFERENCE / "qlq-c30-scores.csv").open(encoding="utf-8", newline="") as scores,
     ):
-        for given, expected in zip(csv.DictReader(answers), csv.DictReader(scores), strict=True):
-            assert given["row"] == expected["row"]
-            yield given, {"SUM": expected.pop("C30SUMMARY"), **expected}
+        for answer_row, expected in zip(csv.DictReader(answers), csv.DictReader(scores), strict=True):
+            assert answer_row["row"] == expected["row"]
+            yield answer_row, {"SUM": expected.pop("C30SUMMARY"), **expected}

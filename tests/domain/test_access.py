@@ -64,11 +64,11 @@ def test_on_a_route_no_grant_reaches_where_the_routes_permission_does_not(other_
     for here, there in product(Role, Role):
         free = Actor(ActorKind.STAFF, "a", "", (Grant(here, 1, 10), Grant(there, 1, other_site)))
         assert free.on_route(None) == free
-        for asked, permission in product(Permission, Permission):
-            actor = free.on_route(asked)
+        for of_route, permission in product(Permission, Permission):
+            actor = free.on_route(of_route)
             reach = actor.reach(permission)
             for site in (10, 20, None):
-                both = free.may(asked, 1, site) and free.may(permission, 1, site)
+                both = free.may(of_route, 1, site) and free.may(permission, 1, site)
                 assert actor.may(permission, 1, site) is both
                 assert ({(1, site), (1, None)} & set(reach) != set()) is both
         assert free.on_route(Permission.PLAN_SEE).permissions == free.permissions

@@ -21,7 +21,7 @@ from app.domain.alerts.handling import (
 from app.domain.alerts.rules import AlertRule, find_triggered_rules
 from app.domain.instruments.definition import Comparison
 from app.domain.instruments.scoring.registry import score_answers
-from app.domain.instruments.scoring.score import spell_score
+from app.domain.instruments.scoring.score import serialise_score
 from app.domain.refusal import BadDefinition, Refused
 from tests.domain.questionnaires import QLQ_C30
 from tests.domain.trial import HEAD, refused, small, visit
@@ -41,7 +41,7 @@ PLAN = library().plan("sbrt-nsclc", "1.0")
 
 
 def judge(answers: Mapping[str, Any], *rules: AlertRule, instrument: str = "qlq-c30") -> list[str]:
-    scores = [spell_score(each) for each in score_answers(QLQ_C30, answers)]
+    scores = [serialise_score(each) for each in score_answers(QLQ_C30, answers)]
     return [rule.code for rule in find_triggered_rules(rules, instrument, answers, scores)]
 
 

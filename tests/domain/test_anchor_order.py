@@ -33,14 +33,16 @@ def ordered(*changes: tuple[str, str]) -> str:
 def test_dates_contradict_exactly_where_one_is_earlier_than_what_comes_before_it(
     dates: dict[str, date],
 ) -> None:
-    found = {(each.later.kind, each.earlier.kind) for each in find_contradictions(PLAN, anchored(**dates))}
+    contradictions = {
+        (each.later.kind, each.earlier.kind) for each in find_contradictions(PLAN, anchored(**dates))
+    }
     expected = {
         (kind, before)
         for kind in dates
         for before in kinds_before(PLAN, kind)
         if before in dates and dates[kind] < dates[before]
     }
-    assert found == expected
+    assert contradictions == expected
 
 
 def test_order_holds_through_dates_that_are_not_known() -> None:
@@ -51,8 +53,10 @@ def test_order_holds_through_dates_that_are_not_known() -> None:
         (), ("systemic_start",),
     )  # fmt: skip
     assert kinds_before(SHIPPED, "progression") == ("enrolment",)  # 1.0 orders no dates
-    (found,) = find_contradictions(PLAN, anchored(randomisation=TODAY, sbrt_end=TODAY - timedelta(days=1)))
-    assert (found.later.kind, found.earlier.kind) == ("sbrt_end", "randomisation")
+    (contradictions,) = find_contradictions(
+        PLAN, anchored(randomisation=TODAY, sbrt_end=TODAY - timedelta(days=1))
+    )
+    assert (contradictions.later.kind, contradictions.earlier.kind) == ("sbrt_end", "randomisation")
 
 
 def test_a_date_that_is_reached_on_two_ways_comes_before_once() -> None:

@@ -60,7 +60,7 @@ def test_a_skip_is_its_own_answer_where_allowed() -> None:
 
 
 @pytest.mark.parametrize("words", ["itchy scalp", "头皮发痒\n夜里更重", "x" * 200, "👩‍⚕️"])
-def test_words_are_kept_as_they_came(words: str) -> None:
+def test_free_text_is_stored_unchanged(words: str) -> None:
     assert validate_answer(DIARY.item("other"), words) == words
 
 
@@ -76,7 +76,7 @@ def test_words_are_kept_as_they_came(words: str) -> None:
         ("  ", "out_of_range"),
     ],
 )
-def test_words_that_cannot_be_kept_are_refused_without_repeating_them(value: object, code: str) -> None:
+def test_unstorable_text_is_refused_without_repeating_it(value: object, code: str) -> None:
     refused = refusal(DIARY.item("other"), value)
     assert refused.code == code
     assert value not in refused.details.values()
@@ -159,10 +159,10 @@ def test_an_explicit_skip_counts_as_dealt_with() -> None:
     assert unanswered_items(ODDITY, {"a": 2, "b": None, "c": 1}) == ("d", "f")
 
 
-def test_answers_to_items_no_longer_asked_are_dropped() -> None:
-    given_before: dict[str, AnswerValue] = {"f": 3, "a": 1, "b": 1, "e": 2}
-    assert without_unasked(ODDITY, given_before) == {"a": 1, "f": 3}
-    assert list(without_unasked(ODDITY, given_before)) == ["a", "f"]
+def test_answers_to_inapplicable_items_are_dropped() -> None:
+    earlier: dict[str, AnswerValue] = {"f": 3, "a": 1, "b": 1, "e": 2}
+    assert without_unasked(ODDITY, earlier) == {"a": 1, "f": 3}
+    assert list(without_unasked(ODDITY, earlier)) == ["a", "f"]
 
 
 def test_an_unknown_item_is_refused() -> None:
@@ -171,7 +171,7 @@ def test_an_unknown_item_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "found"),
+    ("answers", "expected"),
     [
         ({"temperature": 379}, ("fever",)),
         ({"temperature": 380}, ("fever", "temperature")),
@@ -181,10 +181,8 @@ def test_an_unknown_item_is_refused() -> None:
         ({"fever": 0, "breathlessness": None, "blood_in_sputum": 2}, ("blood_in_sputum",)),
     ],
 )
-def test_urgent_answers_are_named_only_where_they_are_asked(
-    answers: dict[str, AnswerValue], found: tuple[str, ...]
-) -> None:
-    assert urgent_items(DIARY, {"any_symptom": 1, "fever": 1, **answers}) == found
+def test_only_applicable_items_are_urgent(answers: dict[str, AnswerValue], expected: tuple[str, ...]) -> None:
+    assert urgent_items(DIARY, {"any_symptom": 1, "fever": 1, **answers}) == expected
     assert urgent_items(DIARY, {"any_symptom": 0, "fever": 1, **answers}) == ()
 
 
@@ -307,6 +305,6 @@ def test_a_list_is_answered_by_ticks_or_by_none_of_these() -> None:
 def test_only_items_of_a_list_have_its_codes(item: str, value: int | None, code: str) -> None:
     assert refusal(LISTED.item(item), value).code == code
     allowed = [("pain", NOT_TICKED), ("other", NOT_TICKED), ("temperature", OPEN), ("any_symptom", OPEN)]
-    for each, kept in allowed:
-        assert validate_answer(LISTED.item(each), kept) == kept
-        assert refusal(DIARY.item(each), kept).code in ("out_of_range", "wrong_kind")
+    for each, expected in allowed:
+        assert validate_answer(LISTED.item(each), expected) == expected
+        assert refusal(DIARY.item(each), expected).code in ("out_of_range", "wrong_kind")

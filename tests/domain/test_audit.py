@@ -63,38 +63,38 @@ def test_a_whole_chain_of_any_length_has_no_fault(one: int, two: int) -> None:
 @given(
     st.integers(0, 4), st.sampled_from(["event", "actor_id", "actor_role", "reason_digest", "changes", "at"])
 )
-def test_any_altered_field_is_found(place: int, field: str) -> None:
+def test_an_altered_field_breaks_the_chain(index: int, field: str) -> None:
     entries = chain(5)
     changed: dict[str, Any] = {field: AT + timedelta(milliseconds=1) if field == "at" else "other"}
-    entries[place] = entries[place]._replace(**changed)
-    assert IntegrityFault("participant:1", place + 1, "was altered") in list(
+    entries[index] = entries[index]._replace(**changed)
+    assert IntegrityFault("participant:1", index + 1, "was altered") in list(
         find_chain_faults(entries, heads(entries))
     )
 
 
 @pytest.mark.req("AUD-04")
 @given(st.integers(0, 3))
-def test_a_removed_entry_is_found(place: int) -> None:
+def test_a_removed_entry_breaks_the_chain(index: int) -> None:
     entries = chain(5)
-    del entries[place]
-    found = [fault.what for fault in find_chain_faults(entries, heads(entries))]
-    assert f"expected number {place + 1}" in found
-    assert "does not follow the entry before it" in found
+    del entries[index]
+    faults = [fault.what for fault in find_chain_faults(entries, heads(entries))]
+    assert f"expected number {index + 1}" in faults
+    assert "does not follow the entry before it" in faults
 
 
-def test_a_cut_tail_is_found_by_its_head() -> None:
+def test_a_cut_tail_contradicts_the_head() -> None:
     entries = chain(5)
-    found = list(find_chain_faults(entries[:4], heads(entries)))
-    assert found == [IntegrityFault("participant:1", 4, "does not end at its head")]
+    faults = list(find_chain_faults(entries[:4], heads(entries)))
+    assert faults == [IntegrityFault("participant:1", 4, "does not end at its head")]
 
 
-def test_a_chain_that_went_altogether_is_found_by_its_head() -> None:
+def test_a_missing_chain_contradicts_its_head() -> None:
     assert list(find_chain_faults([], heads(chain(2)))) == [
         IntegrityFault("participant:1", 0, "does not end at its head")
     ]
 
 
-def test_a_rewritten_chain_is_found_by_a_later_head() -> None:
+def test_a_rewritten_chain_contradicts_a_later_head() -> None:
     honest, forged = chain(3), chain(3, "participant:1")
     forged[1] = link_entry(forged[1]._replace(changes="[]"), forged[0].hash)
     forged[2] = link_entry(forged[2], forged[1].hash)

@@ -25,7 +25,7 @@ def exact(instrument: Instrument, cells: list[str]) -> tuple[list[str], tuple[st
         except Refused:
             flags.append(item.code)
     scores = score_answers(instrument, answers)
-    return ["" if made.value is None else format_score(made.value) for made in scores], tuple(flags)
+    return ["" if score.value is None else format_score(score.value) for score in scores], tuple(flags)
 
 
 CELL = st.sampled_from(

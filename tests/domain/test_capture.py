@@ -24,7 +24,7 @@ WINDOW = build_window(
 )
 HOUR = timedelta(hours=1)
 INSIDE = WINDOW.opens_at + HOUR
-LEFT = SlotFacts(exit=Exit(ExitKind.withdrew_study, datetime(2026, 3, 1, tzinfo=UTC)))
+EXITED = SlotFacts(exit=Exit(ExitKind.withdrew_study, datetime(2026, 3, 1, tzinfo=UTC)))
 FULL = {f"q{number}": 2 for number in range(1, 31)}
 
 
@@ -36,7 +36,7 @@ FULL = {f"q{number}": 2 for number in range(1, 31)}
         (SlotFacts(), WINDOW.closes_at, "window_closed", date(2026, 3, 16)),
         (SlotFacts(submitted_at=INSIDE), INSIDE, "already_submitted", date(2026, 3, 16)),
         (SlotFacts(excused=True), INSIDE, "not_expected", date(2026, 3, 16)),
-        (LEFT, INSIDE, "not_expected", date(2026, 3, 16)),
+        (EXITED, INSIDE, "not_expected", date(2026, 3, 16)),
     ],
 )
 def test_a_form_is_answerable_only_inside_its_window(
@@ -78,7 +78,7 @@ def test_only_what_the_instrument_allows_is_taken(item: str, value: int | str, c
 
 
 @pytest.mark.req("SIG-01", "CAP-07")
-def test_a_form_is_sent_whole_and_reviewed() -> None:
+def test_a_submission_is_complete_and_reviewed() -> None:
     assert document(QLQ_C30, FULL) == FULL
     assert document(QLQ_C30, FULL | {"q1": None})["q1"] is None
     with pytest.raises(Refused, match="not_reviewed"):
@@ -97,7 +97,7 @@ def document(
     )
 
 
-def test_what_is_no_longer_asked_is_not_sent() -> None:
+def test_inapplicable_answers_are_not_submitted() -> None:
     assert document(DIARY, {"any_symptom": 0, "fatigue": 3}) == {"any_symptom": 0}
 
 
@@ -130,7 +130,7 @@ BEGUN = SlotFacts(begun_at=INSIDE)
         (BEGUN, WINDOW.closes_at, WINDOW.grace_until, Arrival.quarantined),
         (BEGUN, WINDOW.opens_at - HOUR, WINDOW.grace_until, Arrival.quarantined),
         (SlotFacts(), None, WINDOW.closes_at, Arrival.quarantined),
-        (replace(BEGUN, exit=LEFT.exit), None, INSIDE, Arrival.quarantined),
+        (replace(BEGUN, exit=EXITED.exit), None, INSIDE, Arrival.quarantined),
         (replace(BEGUN, exit=Exit(ExitKind.death, WINDOW.closes_at)), INSIDE, INSIDE, Arrival.in_window),
     ],
 )
@@ -142,8 +142,8 @@ def test_a_document_is_judged_by_when_it_was_captured_and_came(
 
 @pytest.mark.req("TIM-02")
 def test_a_device_clock_in_the_future_counts_as_now() -> None:
-    left = replace(BEGUN, exit=Exit(ExitKind.death, INSIDE + HOUR))
-    assert classify_arrival(WINDOW, left, INSIDE + 5 * HOUR, INSIDE) is Arrival.in_window
+    exited = replace(BEGUN, exit=Exit(ExitKind.death, INSIDE + HOUR))
+    assert classify_arrival(WINDOW, exited, INSIDE + 5 * HOUR, INSIDE) is Arrival.in_window
 
 
 DAYS_OFF = st.timedeltas(timedelta(days=-400), timedelta(days=400))

@@ -32,15 +32,15 @@ def compiled(instrument: Instrument, missing: Sequence[str] = ()) -> ColumnScore
 
 def together(scorer: ColumnScorer, rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """The printed scores of rows of cells of one sign, scored together."""
-    found = [bytes(map(ord, column)) for column in zip(*rows, strict=True)]
-    return ["".join(pieces).split(",")[1:] for pieces in zip(*scorer.texts(found), strict=True)]
+    columns = [bytes(map(ord, column)) for column in zip(*rows, strict=True)]
+    return ["".join(pieces).split(",")[1:] for pieces in zip(*scorer.texts(columns), strict=True)]
 
 
 def sums_alone(instrument: Instrument, scale: Scale) -> set[tuple[tuple[int, int], str]]:
     """The score of every pattern of a scale, by how many items are answered and their sum."""
     algorithm = find_algorithm(instrument.algorithm)
     values = [None, *range(scale.low, scale.high + 1)]
-    found = set()
+    sums = set()
     for pattern in product(values, repeat=len(scale.items)):
         answers = dict(zip(scale.items, pattern, strict=True))
         text = algorithm.score_items(scale, answers).text
@@ -49,8 +49,8 @@ def sums_alone(instrument: Instrument, scale: Scale) -> set[tuple[tuple[int, int
             for code, value in answers.items()
             if value is not None
         ]
-        found.add(((len(turned), sum(turned)), text))
-    return found
+        sums.add(((len(turned), sum(turned)), text))
+    return sums
 
 
 @pytest.mark.req("VAL-07")
@@ -61,8 +61,8 @@ def test_every_number_of_answers_and_sum_has_one_score_and_it_is_looked_up(scale
     for answered, total in states:
         answers = answers_of_state(scale, answered, total)
         rows.append([str(answers.get(code) or " ") for code in CODES])
-    place = [each.code for each in QLQ_C30.scales if each.items].index(scale.code)
-    texts = [made[place] for made in together(compiled(QLQ_C30), rows)]
+    index = [each.code for each in QLQ_C30.scales if each.items].index(scale.code)
+    texts = [texts_of_row[index] for texts_of_row in together(compiled(QLQ_C30), rows)]
     assert set(zip(states, texts, strict=True)) == sums_alone(QLQ_C30, scale)
     assert len(states) == len(sums_alone(QLQ_C30, scale))
 
@@ -79,11 +79,11 @@ def test_whatever_the_instrument_columns_score_as_rows_do(data: st.DataObject) -
     if scorer is None:
         return
     alone = [compile_row_scorer(instrument).row([each.replace(".", "") for each in row]) for row in rows]
-    found = [bytes(map(ord, column)) for column in zip(*rows, strict=True)]
-    doubted = scorer.doubted(found)
-    assert doubted == {place for place, (_, flags) in enumerate(alone) if flags}
-    for place, made in enumerate(together(scorer, rows)):
-        assert place in doubted or made == alone[place][0]
+    columns = [bytes(map(ord, column)) for column in zip(*rows, strict=True)]
+    doubted = scorer.doubted(columns)
+    assert doubted == {index for index, (_, flags) in enumerate(alone) if flags}
+    for index, texts in enumerate(together(scorer, rows)):
+        assert index in doubted or texts == alone[index][0]
 
 
 def test_what_is_remembered_of_summaries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,8 +92,8 @@ def test_what_is_remembered_of_summaries_is_bounded(monkeypatch: pytest.MonkeyPa
     rows = [[row[code] for code in CODES] for row, _ in reference_rows()][:120]
     for first in range(0, 120, 40):
         some = rows[first : first + 40]
-        made = together(scorer, [[cell or " " for cell in row] for row in some])
-        assert made == [alone.row(row)[0] for row in some]
+        texts = together(scorer, [[cell or " " for cell in row] for row in some])
+        assert texts == [alone.row(row)[0] for row in some]
     assert max(len(summary.known) for summary in scorer._summaries) <= 40
 
 
@@ -101,12 +101,12 @@ def wide(sizes: Sequence[int]) -> Instrument:
     """Scales of so many items that take 0 or 1, and their mean."""
     item, scale = replace(QLQ_C30.items[0], low=0, high=1), QLQ_C30.scales[1]
     items = [
-        [replace(item, code=f"i{place}_{number}") for number in range(size)]
-        for place, size in enumerate(sizes)
+        [replace(item, code=f"i{index}_{number}") for number in range(size)]
+        for index, size in enumerate(sizes)
     ]
     scales = [
-        replace(scale, code=f"S{place}", items=tuple(each.code for each in group), low=0, high=1, minimum=1)
-        for place, group in enumerate(items)
+        replace(scale, code=f"S{index}", items=tuple(each.code for each in group), low=0, high=1, minimum=1)
+        for index, group in enumerate(items)
     ]
     codes = tuple(each.code for each in scales)
     mean = replace(scale, code="MEAN", items=(), parts=codes, low=0, high=100, minimum=1)

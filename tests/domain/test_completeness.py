@@ -33,9 +33,9 @@ from app.domain.report.spreads import (
 BOTH = frozenset(RuleSet)
 SECOND = frozenset({RuleSet.second})
 GOLDEN = (
-    FormFacts(left=BOTH),
-    FormFacts(left=BOTH),
-    FormFacts(left=SECOND),
+    FormFacts(exited=BOTH),
+    FormFacts(exited=BOTH),
+    FormFacts(exited=SECOND),
     FormFacts(submitted=True, scorable=True, late=True),
     FormFacts(),
     FormFacts(submitted=True),
@@ -76,10 +76,10 @@ def test_each_rule_set_names_its_exits() -> None:
 @pytest.mark.req("REP-03")
 def test_a_valid_form_in_its_window_is_expected_whatever_follows() -> None:
     died = frozenset(RuleSet)
-    answered = FormFacts(left=died, submitted=True, scorable=True)
+    answered = FormFacts(exited=died, submitted=True, scorable=True)
     assert is_expected(answered, RuleSet.first)
-    assert not is_expected(FormFacts(left=died, submitted=True, scorable=True, late=True), RuleSet.first)
-    assert not is_expected(FormFacts(left=died, submitted=True), RuleSet.first)
+    assert not is_expected(FormFacts(exited=died, submitted=True, scorable=True, late=True), RuleSet.first)
+    assert not is_expected(FormFacts(exited=died, submitted=True), RuleSet.first)
     assert is_expected(FormFacts(), RuleSet.first)  # missed or excused: only exits end that it is expected
     assert not is_expected(FormFacts(closed=False, submitted=True, scorable=True), RuleSet.first)
 

@@ -21,7 +21,7 @@ from app.domain.datasets.builder import DATASETS, find_table
 from app.domain.datasets.formats.codebook import write_codebook, write_define
 from app.domain.datasets.formats.csv_lines import CsvFormat
 from app.domain.datasets.formats.json_texts import DatasetJsonFormat, NdjsonFormat
-from app.domain.datasets.formats.spelling import DatasetFormat, FileContext, spell_decimal
+from app.domain.datasets.formats.spelling import DatasetFormat, FileContext, format_decimal
 from app.domain.datasets.formats.transport import CARD, MISSING, TransportFormat, ibm_double
 from app.domain.datasets.subjects import TERMS_OF_EXITS
 from app.domain.datasets.tables import ColumnKind, DatasetTable, Row, describe_columns
@@ -74,7 +74,7 @@ def test_csv_keeps_numbers_and_disarms_formulas() -> None:
     assert [row[0] for row in csv_rows([{"NAME": text} for text in plain])] == plain
     marked = FileContext("s", "c", AT, "0", with_mark=True)
     assert written(CsvFormat(), (), marked).decode() == "\ufeffNAME,N,X,DT\r\n"
-    assert [spell_decimal(Decimal(text)) for text in ("1E+2", "0.50", "100", "-0.10")] == [
+    assert [format_decimal(Decimal(text)) for text in ("1E+2", "0.50", "100", "-0.10")] == [
         "100",
         "0.5",
         "100",
@@ -137,9 +137,9 @@ def test_transport_files_are_cards_of_ascii() -> None:
     assert file.startswith(b"HEADER RECORD*******LIBRARY HEADER RECORD!!!!!!!")
     assert file[80 * 2 : 80 * 2 + 16] == b"14JUN26:02:00:00"
     start = file.index(b"HEADER RECORD*******OBS") + CARD
-    first, second = (file[start + 32 * place : start + 32 * (place + 1)] for place in (0, 1))
+    first, second = (file[start + 32 * index : start + 32 * (index + 1)] for index in (0, 1))
     assert first[:8] == b"=1+1    "
-    assert [ieee(first[place : place + 8]) for place in (8, 16, 24)] == [-2, 33.3333333333, 24169]
+    assert [ieee(first[index : index + 8]) for index in (8, 16, 24)] == [-2, 33.3333333333, 24169]
     assert second == b" " * 8 + MISSING * 3  # what is not ASCII stands in the other formats
     names = file.index(b"HEADER RECORD*******NAMESTR") + CARD
     kind, _, length, number, name, label = struct.unpack(">hhhh8s40s", file[names : names + 56])

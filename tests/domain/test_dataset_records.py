@@ -35,7 +35,7 @@ STUDY = DatasetStudy(
 )  # fmt: skip
 EVERYTHING = ("arm:read", "answers:read", "scores:read", "diary:read")
 START = ("Asia/Shanghai", "2026-03-04", "2026-03-04T03:00:00.000Z")
-LEFT = {"kind": "withdrew_study", "date": "2026-04-30", "effective_on": "2026-04-30", "source": "site"}
+WITHDRAWN = {"kind": "withdrew_study", "date": "2026-04-30", "effective_on": "2026-04-30", "source": "site"}
 
 
 def history(*events: Event) -> SubjectHistory:
@@ -101,13 +101,13 @@ def test_a_form_is_dated_as_its_window_was_judged() -> None:
     ):
         baseline_form = form("BL", completed_at, 1)
         baseline_form["data"]["response"] |= facts
-        told = (person(), randomised, baseline_form, form("W6", "2026-04-15T02:00:00.000Z", 2))
-        rows = adqs(STUDY, *told)
+        events = (person(), randomised, baseline_form, form("W6", "2026-04-15T02:00:00.000Z", 2))
+        rows = adqs(STUDY, *events)
         assert (str(rows["BL"]["ADT"]), flags(rows, "ABLFL")) == (on, baseline), facts
         of_paper = "collected_on" in facts
         assert flags(rows, "ABLD0FL") == (baseline if of_paper else [])
         assert ("CHG" in rows["W6"]) is bool(baseline)
-        done = str(next(row["QSDTC"] for row in build_qs(STUDY, history(*told)).rows))
+        done = str(next(row["QSDTC"] for row in build_qs(STUDY, history(*events)).rows))
         assert len(done) == (10 if of_paper else 19)
         assert precedes_start(done, START) is bool(baseline)
 
@@ -129,49 +129,49 @@ def test_a_threshold_is_one_that_the_plan_names() -> None:
             study, history(person(), anchor("randomisation", "2026-03-04"), *forms), {("f-W6", "PF"): 7}
         )
     )
-    told = {(row["PARAMCD"], row["AVISIT"]): row for row in rows}
-    physical, fatigue = told["C30PF2", "W6"], told["C30FA", "W6"]
+    by_visit = {(row["PARAMCD"], row["AVISIT"]): row for row in rows}
+    physical, fatigue = by_visit["C30PF2", "W6"], by_visit["C30FA", "W6"]
     assert physical["CRIT1"] == "PF < 83 (Giesinger JM et al. J Clin Epidemiol 2020;118:1-8)"
     assert (physical["AVAL"], physical["CRIT1FL"]) == (Decimal("66.6666666667"), "Y")
     assert (fatigue["AVAL"], fatigue["CRIT1FL"]) == (Decimal("33.3333333333"), "N")
-    assert "CRIT1" not in told["C30QL2", "W6"]
-    assert told["C30PF2", "W24"].get("CRIT1FL") is None
-    assert (told["C30PF2", "W12"]["DTYPE"], told["C30PF2", "W12"]["MISRSN"]) == ("PHANTOM", "UNKNOWN")
-    begun = told["C30PF2", "W36"]
+    assert "CRIT1" not in by_visit["C30QL2", "W6"]
+    assert by_visit["C30PF2", "W24"].get("CRIT1FL") is None
+    assert (by_visit["C30PF2", "W12"]["DTYPE"], by_visit["C30PF2", "W12"]["MISRSN"]) == ("PHANTOM", "UNKNOWN")
+    begun = by_visit["C30PF2", "W36"]
     assert (begun["DTYPE"], begun["FRMSTAT"], begun["PARTFL"], begun["EXP1FL"]) == (
         "PHANTOM",
         "IN GRACE",
         "Y",
         "Y",
     )
-    assert ("C30PF2", "W48") not in told
+    assert ("C30PF2", "W48") not in by_visit
     assert (physical["SRCSEQ"], fatigue.get("SRCSEQ")) == (7, None)
 
 
 @pytest.mark.req("REP-01")
 def test_a_score_without_a_value_says_why() -> None:
-    sent = form("W6", "2026-04-15T02:00:00.000Z", 2)
-    asked, left_out, *others = sent["data"]["scores"]
-    left_out |= {"value": None, "status": "not_administered"}
-    sent["data"]["scores"] = [asked | {"value": None, "status": "too_few"}, left_out, *others]
-    scores = [row for row in build_qs(STUDY, history(person(), sent)).rows if row.get("QSDRVFL")]
+    submitted = form("W6", "2026-04-15T02:00:00.000Z", 2)
+    first_score, second_score, *others = submitted["data"]["scores"]
+    second_score |= {"value": None, "status": "not_administered"}
+    submitted["data"]["scores"] = [first_score | {"value": None, "status": "too_few"}, second_score, *others]
+    scores = [row for row in build_qs(STUDY, history(person(), submitted)).rows if row.get("QSDRVFL")]
     assert [row.get("QSREASND") for row in scores[:3]] == ["TOO FEW ITEMS ANSWERED", "NOT ADMINISTERED", None]
 
 
 @pytest.mark.req("REP-01", "REP-02")
-def test_visits_that_staff_added_and_forms_without_a_date_are_told_apart() -> None:
+def test_requested_visits_and_undated_forms_are_distinct() -> None:
     events = (
         person(arm="SBRT"),
         anchor("randomisation", "2026-03-04"),
         form("UNS-1", "2026-05-01T02:00:00.000Z", 2),
         event("f-EOT", 3, slot=slot("EOT", "excused", None, excused="no_translation")),
         event("f-ET", 3, slot=slot("ET", "not_expected", "2026-05-01", exit="withdrew_study")),
-        event("p/status", 4, status={"in_force": [LEFT]}),
+        event("p/status", 4, status={"in_force": [WITHDRAWN]}),
         event("f-W99", 3, slot=slot("W99", "missed", "2026-05-01")),
         event("f-W6", 3, slot=slot("W6", "missed", "2026-04-15", out_of_plan=True)),
     )
-    told = history(*events)
-    visits = {row["VISIT"]: row for row in build_sv(STUDY, told)}
+    subject = history(*events)
+    visits = {row["VISIT"]: row for row in build_sv(STUDY, subject)}
     assert list(visits) == ["EOT", "ET", "UNS-1", "W99"]
     assert [visits[name]["SVPRESP"] for name in visits] == ["Y", "Y", None, None]
     assert [visits[name]["SVREASOC"] for name in visits] == [
@@ -181,14 +181,14 @@ def test_visits_that_staff_added_and_forms_without_a_date_are_told_apart() -> No
     assert visits["UNS-1"]["VISITNUM"] == STUDY.numbers["UNS"] + Decimal("0.01")
     assert adqs(STUDY, *events)["EOT"]["AWHI"] is None
     counts = CompletenessCounts()
-    counts.add(STUDY, told)
+    counts.add(STUDY, subject)
     counts.add(STUDY, history(person(consented=None), anchor("randomisation", "2026-03-04")))
     counts.add(STUDY, history(person(), anchor("randomisation", None)))
     assert list(counts.build_compl(STUDY)) == []
     assert counts.people == {"ALL": 1, "SBRT": 1}
     reasons = [(row["ARMCD"], row["VISIT"], row["REASON"]) for row in counts.build_reasons(STUDY)]
     assert ("SBRT", "EOT", "EXCUSED: NO TRANSLATION") in reasons
-    assert {row["QSREASND"] for row in build_qs(STUDY, told).rows if row["QSTESTCD"] == "QSALL"} == {
+    assert {row["QSREASND"] for row in build_qs(STUDY, subject).rows if row["QSTESTCD"] == "QSALL"} == {
         "EXCUSED: NO TRANSLATION", "UNKNOWN",
     }  # fmt: skip
 
@@ -224,87 +224,87 @@ def test_the_population_of_a_visit_is_of_those_who_have_it() -> None:
     shorter = replace(SHIPPED, visits=tuple(rule for rule in SHIPPED.visits if rule.code != "W6"))
     had = (person(), anchor("randomisation", "2026-03-04"), form("W6", "2026-04-15T02:00:00.000Z", 2))
     counts, amended = CompletenessCounts(), replace(STUDY, plan=shorter, earlier=(SHIPPED,))
-    for told in (had, control):
-        counts.add(amended, history(*told))
+    for events_of_one in (had, control):
+        counts.add(amended, history(*events_of_one))
     assert {row["NPOP"] for row in counts.build_compl(amended)} == {1}
 
 
 @pytest.mark.req("REP-03", "REP-04")
-def test_what_had_not_opened_when_somebody_left_has_a_record() -> None:
+def test_forms_unopened_at_an_exit_have_a_record() -> None:
     """Of visits whose windows have closed by the cut, and not of what would tell the arm."""
     day = {"date": "2026-04-30", "effective_on": "2026-04-30"}
-    left = event("p/status", 4, status={"in_force": [LEFT, LEFT | day | {"kind": "lost"}]})
-    told = (
+    exited = event("p/status", 4, status={"in_force": [WITHDRAWN, WITHDRAWN | day | {"kind": "lost"}]})
+    events = (
         person(arm="SBRT"),
         anchor("randomisation", "2026-03-04"),
         form("W6", "2026-04-15T02:00:00.000Z", 2),
     )
-    rows = adqs(STUDY, *told, left, anchor("sbrt_end", "2026-05-02"))
+    rows = adqs(STUDY, *events, exited, anchor("sbrt_end", "2026-05-02"))
     assert list(rows) == ["W6", "W12", "W24", "W36", "EOT"]
     began = form("BL", "2026-03-02T02:00:00.000Z", 1)
-    assert [row.get("BASE") for row in adqs(STUDY, *told, began, left).values()] == [Decimal(100)] * 5
+    assert [row.get("BASE") for row in adqs(STUDY, *events, began, exited).values()] == [Decimal(100)] * 5
     later = rows["W12"]
     assert [later[name] for name in ("DTYPE", "ASSESSID", "FRMSTAT", "MISRSN", "POPFL", "EXP1FL")] == [
         "PHANTOM", "", "NOT EXPECTED", "WITHDREW STUDY", "Y", "N",
     ]  # fmt: skip
     assert (later["AWTARGET"], later["AWLO"], later["AWHI"], later["PARTFL"]) == (85, 78, 92, None)
     blind = replace(STUDY, sees_arm=False)
-    assert list(adqs(blind, *told, left, anchor("sbrt_end", "2026-05-02"))) == ["W6", "W12", "W24", "W36"]
-    assert list(adqs(STUDY, *told)) == ["W6"]
-    assert list(adqs(STUDY, person(consented=None), *told[1:], left)) == ["W6"]
-    lost = event("p/status", 4, status={"in_force": [LEFT | {"kind": "lost"}]})
-    assert list(adqs(STUDY, *told, lost)) == ["W6"]
-    late = event("p/status", 4, status={"in_force": [LEFT | {"effective_on": "2026-09-30"}]})
-    assert list(adqs(STUDY, *told, late)) == ["W6", "W36"]
+    assert list(adqs(blind, *events, exited, anchor("sbrt_end", "2026-05-02"))) == ["W6", "W12", "W24", "W36"]
+    assert list(adqs(STUDY, *events)) == ["W6"]
+    assert list(adqs(STUDY, person(consented=None), *events[1:], exited)) == ["W6"]
+    lost = event("p/status", 4, status={"in_force": [WITHDRAWN | {"kind": "lost"}]})
+    assert list(adqs(STUDY, *events, lost)) == ["W6"]
+    late = event("p/status", 4, status={"in_force": [WITHDRAWN | {"effective_on": "2026-09-30"}]})
+    assert list(adqs(STUDY, *events, late)) == ["W6", "W36"]
     during = event("f-W24", 3, slot=slot("W24", "missed", None))
     whole = slot("W12", "missed", "2026-05-27") | {"opens_on": "2026-04-28", "closes_on": "2026-05-29"}
-    missed = adqs(STUDY, *told, left, during, event("f-W12", 3, slot=whole), anchor("sbrt_end", None))
+    missed = adqs(STUDY, *events, exited, during, event("f-W12", 3, slot=whole), anchor("sbrt_end", None))
     assert [missed[name]["MISRSN"] for name in ("W12", "W24")] == ["WITHDREW STUDY", "UNKNOWN"]
     counts = CompletenessCounts()
-    counts.add(STUDY, history(*told, left))
+    counts.add(STUDY, history(*events, exited))
     counted = {row["VISIT"]: (row["STATE"], row["REASON"]) for row in counts.build_reasons(STUDY)}
     assert counted == dict.fromkeys(("W12", "W24", "W36"), ("NOT EXPECTED", "WITHDREW STUDY"))
     moved = replace(
         SHIPPED, visits=tuple(replace(each, anchoring=Anchoring.previous) for each in SHIPPED.visits)
     )
-    assert list(adqs(replace(STUDY, plan=moved), *told, left)) == ["W6"]
+    assert list(adqs(replace(STUDY, plan=moved), *events, exited)) == ["W6"]
 
 
 @pytest.mark.req("REP-03")
-def test_a_death_known_to_the_month_is_told_as_stated() -> None:
-    left = {"kind": "death", "date": "2026-06", "effective_on": "2026-06-30", "source": "edc"}
-    told = history(
-        person(), anchor("randomisation", "2026-03-04"), event("p/status", 4, status={"in_force": [left]})
+def test_a_death_known_to_the_month_keeps_its_stated_date() -> None:
+    exited = {"kind": "death", "date": "2026-06", "effective_on": "2026-06-30", "source": "edc"}
+    subject = history(
+        person(), anchor("randomisation", "2026-03-04"), event("p/status", 4, status={"in_force": [exited]})
     )
-    death = next(row for row in build_ice(STUDY, told) if row["ICECD"] == "death")
+    death = next(row for row in build_ice(STUDY, subject) if row["ICECD"] == "death")
     assert (death["ICEDTC"], str(death["ICEDT"]), death["ICEPREC"]) == ("2026-06", "2026-06-30", "MONTH")
-    assert [(row["DSDECOD"], row["DSSTDY"]) for row in build_ds(STUDY, told)][-1] == ("DEATH", None)
+    assert [(row["DSDECOD"], row["DSSTDY"]) for row in build_ds(STUDY, subject)][-1] == ("DEATH", None)
     assert death["ICEDY"] == 119  # a month is a day of the study for the analysis alone
     day = "2026-06-10"
-    earlier = left | {"date": day, "effective_on": day, "recorded_at": "2026-07-01T08:00:00.000Z"}
-    told = history(person(), event("p/status", 4, status={"in_force": [left, earlier]}))
-    death = next(row for row in build_ice(STUDY, told) if row["ICECD"] == "death")
+    earlier = exited | {"date": day, "effective_on": day, "recorded_at": "2026-07-01T08:00:00.000Z"}
+    subject = history(person(), event("p/status", 4, status={"in_force": [exited, earlier]}))
+    death = next(row for row in build_ice(STUDY, subject) if row["ICECD"] == "death")
     assert (death["ICEDTC"], death["ICEASOF"]) == (day, "2026-07-01T08:00:00Z")
-    assert [row["DTHDTC"] for row in build_dm(STUDY, told)] == [day]
-    recorded = [row["DSDTC"] for row in build_ds(STUDY, told) if row["DSTERM"] == "death"]
+    assert [row["DTHDTC"] for row in build_dm(STUDY, subject)] == [day]
+    recorded = [row["DSDTC"] for row in build_ds(STUDY, subject) if row["DSTERM"] == "death"]
     assert recorded == ["2026-07-01T08:00:00Z", "2026-03-10T00:00:00Z"]
     assert study_day(None, None) is None
     assert fold_history([], EVERYTHING) is None
 
 
 @pytest.mark.req("REP-08")
-def test_a_blinded_reader_is_not_told_that_there_is_no_event() -> None:
+def test_a_blinded_reader_gets_no_row_for_a_missing_event() -> None:
     """Whether something that one arm alone has was recorded tells the arm."""
-    told = history(person(), form("BL", "2026-03-02T02:00:00.000Z", 1))
+    subject = history(person(), form("BL", "2026-03-02T02:00:00.000Z", 1))
     for plan, sees_arm, status in (
         (replace(SHIPPED, blinded=True), False, "WITHHELD"),
         (replace(SHIPPED, blinded=True), True, "NONE RECORDED; OF ONE ARM ALONE"),
         (SHIPPED, False, "NONE RECORDED; OF ONE ARM ALONE"),
     ):
         study = replace(STUDY, plan=plan, sees_arm=sees_arm)
-        events = {row["ICECD"]: row["ICESTAT"] for row in build_ice(study, told)}
+        events = {row["ICECD"]: row["ICESTAT"] for row in build_ice(study, subject)}
         assert (events["sbrt_start"], events["progression"]) == (status, "NONE RECORDED")
-        places = {row["ICECD"]: row["ICEPOS"] for row in build_icepos(study, told)}
+        places = {row["ICECD"]: row["ICEPOS"] for row in build_icepos(study, subject)}
         assert places["sbrt_start"] == ("WITHHELD" if status == "WITHHELD" else "NO EVENT")
         assert places["progression"] == "NO EVENT"
 
@@ -328,12 +328,12 @@ def test_terms_have_a_code_for_everything_that_is_scored() -> None:
 
 
 def test_a_code_that_does_not_begin_with_its_site_gets_it() -> None:
-    told = replace(history(person()), site="0512")
-    assert STUDY.subject_id(told) == "sbrt-nsclc-0512-0571-001"
+    subject = replace(history(person()), site="0512")
+    assert STUDY.subject_id(subject) == "sbrt-nsclc-0512-0571-001"
 
 
 def test_dm_says_why_somebody_has_no_arm() -> None:
-    failed = event("p/status", 4, status={"in_force": [LEFT | {"kind": "screen_failure"}]})
+    failed = event("p/status", 4, status={"in_force": [WITHDRAWN | {"kind": "screen_failure"}]})
     start = anchor("randomisation", "2026-03-04")
     of_one_group = tuple(each for each in SHIPPED.anchors if each.kind != "randomisation")
     plain = replace(STUDY, plan=replace(SHIPPED, anchors=of_one_group))
@@ -347,7 +347,7 @@ def test_dm_says_why_somebody_has_no_arm() -> None:
         assert [row["ARMNRS"] for row in build_dm(study, history(*events))] == [why]
 
 
-def test_a_section_that_went_is_told_field_by_field() -> None:
+def test_a_removed_section_is_listed_field_by_field() -> None:
     """Everything that was not ticked is ticked after a correction: nothing is left of its section."""
     slot = {"instrument": "symptom-diary", "instrument_version": "1.1"}
     head = {
@@ -357,9 +357,9 @@ def test_a_section_that_went_is_told_field_by_field() -> None:
         "ref": "r",
         "recorded_at": "2026-03-04T03:00:00.000Z",
     }
-    told = {**head, "type": "diary.amended", "reason": None, "actor": {"kind": "staff", "id": "zhang"}}
-    before = {**told, "seq": 1, "version": 1, "data": {"slot": slot, "item_status": {"pain": "not_ticked"}}}
-    after = {**told, "seq": 2, "version": 2, "data": {"slot": slot, "answers": {"pain": 3}}}
+    change = {**head, "type": "diary.amended", "reason": None, "actor": {"kind": "staff", "id": "zhang"}}
+    before = {**change, "seq": 1, "version": 1, "data": {"slot": slot, "item_status": {"pain": "not_ticked"}}}
+    after = {**change, "seq": 2, "version": 2, "data": {"slot": slot, "answers": {"pain": 3}}}
     changes = [
         (each.field, each.old, each.new, each.instrument_version) for each in list_changes([before], [after])
     ]
@@ -371,6 +371,6 @@ def test_of_two_exits_of_one_day_a_form_is_missing_for_the_first_by_kind() -> No
     missed = event("f-W12", 3, slot=slot("W12", "missed", "2026-04-30"))
     kinds = ("withdrew_study", "lost", "death", "completed")
     for listed in (kinds, kinds[::-1]):
-        left = event("p/status", 4, status={"in_force": [LEFT | {"kind": kind} for kind in listed]})
-        told = history(person(), missed, left)
-        assert missing_reason(told, told.forms[0]) == "DEATH"
+        exited = event("p/status", 4, status={"in_force": [WITHDRAWN | {"kind": kind} for kind in listed]})
+        events = history(person(), missed, exited)
+        assert missing_reason(events, events.forms[0]) == "DEATH"

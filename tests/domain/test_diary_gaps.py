@@ -30,8 +30,8 @@ def diaries(draw: st.DrawFn) -> list[DiaryEntry]:
         DiaryEntry(f"w{number}", start + timedelta(weeks=number), 7, missed)
         for number, missed in enumerate(weekly)
     ]
-    kept = draw(st.lists(st.booleans(), min_size=len(entries), max_size=len(entries)))
-    there = [entry for entry, stays in zip(entries, kept, strict=True) if stays or draw(st.booleans())]
+    filled = draw(st.lists(st.booleans(), min_size=len(entries), max_size=len(entries)))
+    there = [entry for entry, stays in zip(entries, filled, strict=True) if stays or draw(st.booleans())]
     return draw(st.permutations(there))
 
 

@@ -107,8 +107,8 @@ def test_a_digest_without_its_salt_tells_nothing() -> None:
 
 def test_the_words_of_a_correction_take_the_scope_of_answers() -> None:
     words = EventSection({"text": "I meant 3"}, "s4")
-    told = replace(draft(), type="diary.amended", sections={"reason": words}, needs="diary:read")
-    line, current = finalise_event(told, 1, GENESIS, AT)
+    event_draft = replace(draft(), type="diary.amended", sections={"reason": words}, needs="diary:read")
+    line, current = finalise_event(event_draft, 1, GENESIS, AT)
     assert json.loads(line)["scopes"] == {"reason": "answers:read"}
     row = FeedRow(1, line, current, "diary.amended", "slot1", 2, "0571", AT)
     assert list(find_feed_faults([row], (1, current), "feed")) == []
@@ -118,8 +118,8 @@ def test_the_words_of_a_correction_take_the_scope_of_answers() -> None:
 
 @pytest.mark.req("EDC-04", "IAM-02")
 def test_a_diary_that_tells_the_arm_takes_both_scopes() -> None:
-    told = replace(draft(), type="diary.missed", sections={}, needs="arm:read")
-    line, _ = finalise_event(told, 1, GENESIS, AT)
+    event_draft = replace(draft(), type="diary.missed", sections={}, needs="arm:read")
+    line, _ = finalise_event(event_draft, 1, GENESIS, AT)
     shown = [{"arm:read"}, {"diary:read"}, {"arm:read", "diary:read"}]
     types = [json.loads(redact_line(line, scopes, True))["type"] for scopes in shown]
     assert types == ["withheld", "withheld", "diary.missed"]
@@ -127,7 +127,7 @@ def test_a_diary_that_tells_the_arm_takes_both_scopes() -> None:
 
 
 @pytest.mark.req("AUD-04", "EDC-04")
-def test_whatever_of_a_stored_event_changes_is_found() -> None:
+def test_any_change_of_a_stored_event_breaks_its_hash() -> None:
     line, current = finalise_event(draft(), 1, GENESIS, AT)
     whole = FeedRow(1, line, current, "assessment.completed", "slot1", 2, "0571", AT)
     altered = [

@@ -98,7 +98,7 @@ def test_a_name_is_one_line_of_signs_that_are_seen(old: str, new: str, key: str)
     assert refuse(PARSERS["instrument"], ODDITY_TOML.replace(old, new)).key == key
 
 
-def test_what_may_stand_there_is_told_in_short_however_much_it_is() -> None:
+def test_long_lists_of_allowed_values_are_shortened() -> None:
     many = "".join(f'[[items]]\ncode = "i{n}"\nnumber = {n}\nlabels = "five"\n' for n in range(1, 999))
     head = ODDITY_TOML[: ODDITY_TOML.index("[[items]]")]
     labels = head[head.index("[labels.five]") : head.index("[labels.three]")]
@@ -107,7 +107,7 @@ def test_what_may_stand_there_is_told_in_short_however_much_it_is() -> None:
     assert refuse(PARSERS["instrument"], toml).key == "scales[0].items"
 
 
-def test_running_text_keeps_line_ends_and_marks_of_right_to_left_writing() -> None:
+def test_running_text_allows_line_ends_and_direction_marks() -> None:
     assert read_toml('a = """x\ny\tz\u200f"""', "f.toml").text("a") == "x\ny\tz\u200f"
 
 

@@ -52,7 +52,7 @@ def test_an_instrument_carries_the_digest_of_its_file() -> None:
     assert QLQ_C30.sha256 == hashlib.sha256(content).hexdigest()
 
 
-def test_the_diary_begins_with_no_symptoms_and_may_be_left_blank_after() -> None:
+def test_the_diary_begins_with_no_symptoms_and_allows_blanks() -> None:
     first, *rest = DIARY.items
     assert (first.code, first.skippable, first.condition) == ("any_symptom", False, None)
     assert all(item.skippable and item.condition for item in rest)
@@ -86,7 +86,7 @@ def test_a_row_of_more_than_eleven_numbers_is_typed(high: int, typed: bool) -> N
     assert DIARY.item("temperature").typed_number
 
 
-def test_a_numeric_row_runs_from_the_left_unless_the_instrument_says_otherwise() -> None:
+def test_a_numeric_row_runs_left_to_right_by_default() -> None:
     assert ODDITY.item("f").direction is RowDirection.LEFT_TO_RIGHT
     turned = with_ten('high = 10\nnamed = [0, 10]\ndirection = "rtl"')
     assert turned.item("f").direction is RowDirection.RIGHT_TO_LEFT

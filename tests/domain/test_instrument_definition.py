@@ -75,7 +75,7 @@ def test_defaults_stand_in_for_absent_keys_only() -> None:
         ("[[k]]\n[[k]]\nx = 1", lambda s: s.sections("k")[1].text("x"), "k[1].x", 1),
     ],
 )
-def test_a_wrong_value_is_refused_with_its_place(
+def test_a_wrong_value_is_refused_with_its_position(
     toml: str, ask: Callable[[TomlSection], object], key: str, value: object
 ) -> None:
     with pytest.raises(BadDefinition) as refused:
@@ -90,7 +90,7 @@ def test_a_moment_is_not_a_day() -> None:
 
 
 @pytest.mark.parametrize(("toml", "key"), [("x = 1", "x"), ("[a]\nx = 1", "a.x"), ("[[a]]\nx = 1", "a[0].x")])
-def test_a_key_nobody_asked_for_is_refused(toml: str, key: str) -> None:
+def test_an_unknown_key_is_refused(toml: str, key: str) -> None:
     root = read_toml(toml, "f.toml")
     if toml.startswith("[["):
         root.sections("a")

@@ -88,7 +88,7 @@ def test_words_of_a_free_instrument_come_with_the_program() -> None:
         (-1, PackValidity.EXPIRED),
     ],
 )
-def test_a_licence_counts_through_its_last_day_and_is_told_of_before(
+def test_a_licence_counts_through_its_last_day_with_a_warning_before(
     days: int, standing: PackValidity
 ) -> None:
     pack, today = parsed(pack_of("en")), date(2028, 12, 31) - timedelta(days=days)

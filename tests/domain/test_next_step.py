@@ -24,7 +24,7 @@ CALM = ParticipantStanding(
     None,
     consented=True,
     signed_in=True,
-    correction_asked_on=None,
+    correction_requested_on=None,
     zone="Asia/Shanghai",
     snoozed_until=None,
     forms=(),
@@ -41,7 +41,7 @@ def because(*reasons: Reason, form: str = "w6", snoozed: bool = False) -> list[W
     return [WorkReason(each, NOW, (form,) if each in of_forms else (), snoozed) for each in reasons]
 
 
-def told(reasons: list[WorkReason], *forms: ExpectedForm, **known: object) -> NextStep:
+def next_step(reasons: list[WorkReason], *forms: ExpectedForm, **known: object) -> NextStep:
     standing = replace(CALM, forms=forms, **known)  # type: ignore[arg-type]  # by name
     return choose_next_step(standing, reasons)
 
@@ -81,7 +81,7 @@ def told(reasons: list[WorkReason], *forms: ExpectedForm, **known: object) -> Ne
     ],
 )
 def test_the_most_urgent_comes_first(step: NextStep, reasons: list[Reason], known: dict[str, object]) -> None:
-    assert told(because(*reasons), form(Status.due), **known) == step
+    assert next_step(because(*reasons), form(Status.due), **known) == step
 
 
 @pytest.mark.parametrize(
@@ -94,33 +94,33 @@ def test_the_most_urgent_comes_first(step: NextStep, reasons: list[Reason], know
         (NextStep(NextAct.nothing), [form(Status.due, visit="D3")._replace(for_day=TODAY)]),
     ],
 )
-def test_nobody_is_sent_where_an_answer_a_window_or_a_date_comes_by_itself(
-    step: NextStep, forms: list[ExpectedForm]
-) -> None:
-    assert told([], *forms) == step
+def test_no_step_is_offered_for_what_comes_by_itself(step: NextStep, forms: list[ExpectedForm]) -> None:
+    assert next_step([], *forms) == step
     assert not step.needs_staff
 
 
 def test_what_rests_on_the_work_list_asks_for_nothing() -> None:
     resting = because(Reason.call, Reason.closing, snoozed=True)
-    step = told(resting, form(Status.due), snoozed_until=LATER)
+    step = next_step(resting, form(Status.due), snoozed_until=LATER)
     assert step == NextStep(NextAct.snoozed, on=LATER)
     assert not step.needs_staff
     another = [*because(Reason.missed), *resting]
-    assert told(another, form(Status.due), snoozed_until=LATER).act is NextAct.give_reason
-    assert told(because(Reason.closing), form(Status.due)).needs_staff
+    assert next_step(another, form(Status.due), snoozed_until=LATER).act is NextAct.give_reason
+    assert next_step(because(Reason.closing), form(Status.due)).needs_staff
 
 
 def test_an_entry_of_the_diary_is_named_by_its_day() -> None:
     entry = form(Status.in_progress, TODAY, "D3")._replace(for_day=TODAY)
-    assert told(because(Reason.idle, form="d3"), entry) == NextStep(NextAct.call_idle, "D3", TODAY, TODAY)
+    assert next_step(because(Reason.idle, form="d3"), entry) == NextStep(
+        NextAct.call_idle, "D3", TODAY, TODAY
+    )
 
 
 def test_of_several_forms_the_one_that_closes_first_is_named() -> None:
     late, early = form(Status.due, LATER, "W12"), form(Status.due, LATER - timedelta(5), "EOT")
-    assert told([], late, early).visit == "EOT"
+    assert next_step([], late, early).visit == "EOT"
     later, sooner = form(Status.planned, LATER, "W12"), form(Status.planned, LATER - timedelta(9))
-    assert told([], later, sooner).visit == "W6"
+    assert next_step([], later, sooner).visit == "W6"
 
 
 @given(
@@ -130,9 +130,11 @@ def test_of_several_forms_the_one_that_closes_first_is_named() -> None:
     st.booleans(),
 )
 def test_there_is_always_one_step_and_no_reason_is_passed_over(
-    reasons: list[Reason], left: ExitKind | None, consented: bool, signed_in: bool
+    reasons: list[Reason], exit_kind: ExitKind | None, consented: bool, signed_in: bool
 ) -> None:
-    step = told(because(*reasons), form(Status.due), exit_kind=left, consented=consented, signed_in=signed_in)
-    assert (step.act in (NextAct.leave_alone, NextAct.finished)) is (left is not None)
-    wanted = bool({*reasons} - {Reason.opens}) or not (consented and signed_in)
-    assert step.needs_staff is (left is None and wanted)
+    step = next_step(
+        because(*reasons), form(Status.due), exit_kind=exit_kind, consented=consented, signed_in=signed_in
+    )
+    assert (step.act in (NextAct.leave_alone, NextAct.finished)) is (exit_kind is not None)
+    expects_step = bool({*reasons} - {Reason.opens}) or not (consented and signed_in)
+    assert step.needs_staff is (exit_kind is None and expects_step)

@@ -21,12 +21,12 @@ def occasion(plan: Plan, code: str, instrument: str = "short") -> FormOccasion:
     return find_occasion(plan, instrument, code, "en", DAY, None)
 
 
-def test_the_shipped_visits_are_told_by_their_weeks_and_the_rest_by_their_day() -> None:
-    told = {
+def test_shipped_visits_are_named_by_week_and_others_by_day() -> None:
+    names = {
         code: occasion(SHIPPED, code, "qlq-c30") for code in ("BL", "W6", "W12", "EOT", "ET", "UNS-1", "BL-1")
     }
     on = FormOccasion(day=DAY)
-    assert told == {
+    assert names == {
         "BL": FormOccasion(unit=Unit.days),
         "W6": FormOccasion(unit=Unit.weeks, number=6),
         "W12": FormOccasion(unit=Unit.weeks, number=12),
@@ -51,7 +51,7 @@ def test_the_dated_visits_of_a_plan_differ_in_every_language(file: Path) -> None
     assert all(len(list(same)) == 1 for _, same in groupby(sorted(named, key=repr)))
 
 
-def test_the_plan_words_a_visit_and_what_would_read_the_same_is_told_by_its_day() -> None:
+def test_visits_with_equal_names_are_named_by_day() -> None:
     words = small(
         visit("A1", arms='["A"]', occasion='{ en = "After treatment" }'),
         visit("B1", arms='["B"]', occasion='{ en = "After treatment" }'),

@@ -54,7 +54,7 @@ def test_a_sign_is_read_back_and_a_strange_one_is_refused() -> None:
 @pytest.mark.req("OFF-02")
 def test_a_checksum_stands_for_every_part_of_the_record() -> None:
     answer = SubmittedAnswer(1, 0, "q1", 3, AT, offline=True)
-    kept = record_checksum("abc", "c", "a", answer)
+    checksum = record_checksum("abc", "c", "a", answer)
     others = [
         record_checksum("abd", "c", "a", answer),
         record_checksum("abc", "d", "a", answer),
@@ -65,10 +65,12 @@ def test_a_checksum_stands_for_every_part_of_the_record() -> None:
         record_checksum("abc", "c", "a", SubmittedAnswer(1, 0, "q1", 3, AT + timedelta(seconds=1))),
         record_checksum("abc", "c", "a", SubmittedAnswer(1, 0, "q1", 3)),
     ]
-    assert kept not in others
-    assert checksum_matches("abc", "c", "a", SubmittedAnswer(1, 0, "q1", 3, AT, offline=True, checksum=kept))
+    assert checksum not in others
+    assert checksum_matches(
+        "abc", "c", "a", SubmittedAnswer(1, 0, "q1", 3, AT, offline=True, checksum=checksum)
+    )
     assert not checksum_matches(
-        "abc", "c", "a", SubmittedAnswer(1, 0, "q1", 4, AT, offline=True, checksum=kept)
+        "abc", "c", "a", SubmittedAnswer(1, 0, "q1", 4, AT, offline=True, checksum=checksum)
     )
     assert not checksum_matches("abc", "c", "a", answer)
     assert checksum_matches("abc", "c", "a", SubmittedAnswer(1, 0, "q1", 4, AT))

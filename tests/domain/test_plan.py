@@ -40,7 +40,7 @@ def test_the_shipped_anchors_have_their_owners() -> None:
     assert not SHIPPED.reveals_arm("unheard_of")
 
 
-def test_neither_name_nor_monitoring_is_left_out_in_a_language() -> None:
+def test_name_and_monitoring_are_required_in_every_language() -> None:
     for words in (SHIPPED.title, SHIPPED.neutral_name, SHIPPED.monitoring_reason):
         assert set(words) == {"en", "zh_CN"}
     assert SHIPPED.monitoring == "none"
@@ -69,7 +69,7 @@ def test_a_code_belongs_to_the_site_that_it_begins_with() -> None:
     assert len(SHIPPED.sha256) == 64
 
 
-def test_the_free_item_of_the_diary_is_left_out() -> None:
+def test_the_free_item_of_the_diary_is_excluded() -> None:
     assert SHIPPED.instruments[1].leave_out == {"other"}
 
 

@@ -24,7 +24,7 @@ PERSON = DatedPerson(anchored(enrolment=ENROLLED, randomisation=RANDOMISED), "SB
 NOW = datetime(2026, 4, 20, 4, tzinfo=UTC)
 
 
-def sent(simulation: Simulation, visit: str) -> list[tuple[str, str]]:
+def list_messages(simulation: Simulation, visit: str) -> list[tuple[str, str]]:
     """The reminders of a visit: kind, and local day."""
     (form,) = [each for each in simulation.forms if each.planned.visit == visit]
     return [(each.kind, f"{each.at + timedelta(hours=8):%m-%d %H:%M}") for each in form.messages]
@@ -56,13 +56,13 @@ def test_rows_tell_every_window_that_the_schedule_makes() -> None:
         for slot in windows
         if slot.window is not None
     }
-    told = {
+    rows_of_outline = {
         span.code: (span.opens, span.target, span.closes)
         for row in rows.values()
         for span in row.spans
         if row.anchor == "randomisation"
     }
-    assert told == planned
+    assert rows_of_outline == planned
     assert [row.code for row in list_plan_rows(small())] == ["V1"]
 
 
@@ -95,7 +95,7 @@ def test_versions_differ_by_what_each_fact_says() -> None:
     assert [(each.name, each.aspect) for each in compare_plans(one, small(early))] == [("W{n} (2)", "")]
 
 
-def test_no_field_of_a_plan_is_left_out_of_a_comparison() -> None:
+def test_every_field_of_a_plan_is_compared() -> None:
     beside = {"id", "version", "sha256", "draft"}
     named = {each.name for each in fields(Plan)} - beside
     changed: dict[str, Any] = dict.fromkeys(named, object())
@@ -112,8 +112,8 @@ def test_a_plan_without_its_arms_tells_nothing_of_them() -> None:
         visit("V1", closes_with='"surgery"'),
         visit("V2", anchor='"surgery"', anchoring='"event"', series='"end"'),
     )
-    (left,) = hide_arms(surgical).visits
-    assert (left.code, left.closes_with) == ("V1", None)
+    (visit_of_all,) = hide_arms(surgical).visits
+    assert (visit_of_all.code, visit_of_all.closes_with) == ("V1", None)
     revealing = small(visit(), DIARY.replace('anchor = "randomisation"', 'anchor = "surgery"'))
     assert revealing.diary is not None
     assert hide_arms(revealing).diary is None
@@ -143,7 +143,7 @@ def test_the_simulator_says_what_schedule_status_and_reminders_say() -> None:
     assert len(simulate_person(small(), PERSON, NOW).forms) == 1
 
 
-def test_dates_that_change_move_windows_and_keep_what_was_sent() -> None:
+def test_changed_dates_move_windows_but_no_past_reminders() -> None:
     later = DatedPerson(
         anchored(enrolment=ENROLLED, randomisation=RANDOMISED + timedelta(days=3), sbrt_end=NOW.date()),
         "SBRT",
@@ -156,22 +156,22 @@ def test_dates_that_change_move_windows_and_keep_what_was_sent() -> None:
     assert w6.new is not None
     assert (w6.old.opens_on, w6.new.opens_on) == (date(2026, 4, 14), date(2026, 4, 17))
     assert by_visit["EOT"].old is None
-    assert sent(moved, "W6") == [
+    assert list_messages(moved, "W6") == [
         ("opening", "04-14 09:00"),
         ("middle", "04-24 09:00"),
         ("last_day", "04-30 09:00"),
     ]
-    assert sent(moved, "EOT") == [
+    assert list_messages(moved, "EOT") == [
         ("opening", "04-20 12:00"),
         ("middle", "04-27 09:00"),
         ("last_day", "05-03 09:00"),
     ]
-    assert sent(moved, "D0") == [("entry", "03-13 19:00")]
+    assert list_messages(moved, "D0") == [("entry", "03-13 19:00")]
     days = [form.planned.for_day for form in moved.forms if form.is_diary]
     assert len(days) == len(set(days))
     gone = simulate_person(NEXT, replace(later, arm="SOC"), NOW, later)
     assert [(move.key[0], move.new) for move in gone.moves] == [("EOT", None)]
     far = replace(PERSON, dates=anchored(enrolment=ENROLLED, randomisation=date(2026, 5, 20)))
-    again = sent(simulate_person(NEXT, far, NOW, PERSON), "W6")
+    again = list_messages(simulate_person(NEXT, far, NOW, PERSON), "W6")
     assert again[0] == ("opening", "04-14 09:00")
     assert ("opening", "06-24 09:00") in again

@@ -55,25 +55,25 @@ def test_after_the_changes_the_feed_says_what_is_true(
     offered: bool,
     in_plan: bool,
 ) -> None:
-    told = pending_changes(known, window, facts, now, offered=offered, in_plan=in_plan)
+    changes = pending_changes(known, window, facts, now, offered=offered, in_plan=in_plan)
     state = feed_state(derive_status(window, facts, now))
-    after = told[-1].state if told else known.state
+    after = changes[-1].state if changes else known.state
     if known.state is not None:
         assert after is state
-        assert told or known.is_current
+        assert changes or known.is_current
     else:
         assert after in (None, state)
-    if told:
-        again = PublishedSlot(told[-1].state, is_current=True)
+    if changes:
+        again = PublishedSlot(changes[-1].state, is_current=True)
         assert pending_changes(again, window, facts, now, offered=offered, in_plan=in_plan) == ()
-        assert [each.at for each in told] == sorted(each.at for each in told)
+        assert [each.at for each in changes] == sorted(each.at for each in changes)
 
 
-def test_an_open_form_is_told_as_opened_whatever_was_offered_before() -> None:
+def test_an_open_form_is_published_as_opened() -> None:
     """Drawn once: only what closed before its date was recorded goes without it."""
     known = PublishedSlot(FeedState.not_opened, is_current=False)
-    (told,) = pending_changes(known, WINDOW, SlotFacts(), WINDOW.opens_at, offered=False, in_plan=False)
-    assert told.change is SlotChange.opened
+    (changes,) = pending_changes(known, WINDOW, SlotFacts(), WINDOW.opens_at, offered=False, in_plan=False)
+    assert changes.change is SlotChange.opened
 
 
 def test_time_alone_opens_and_ends_a_form() -> None:
@@ -81,17 +81,20 @@ def test_time_alone_opens_and_ends_a_form() -> None:
     assert changes(NEVER, WINDOW.opens_at) == [SlotChange.opened]
     assert changes(NEVER, WINDOW.closes_at) == [SlotChange.opened, SlotChange.missed]
     assert changes(current(FeedState.open), WINDOW.closes_at) == [SlotChange.missed]
-    told = pending_changes(NEVER, WINDOW, SlotFacts(), WINDOW.closes_at)
-    assert [(each.at, each.by_time) for each in told] == [(WINDOW.opens_at, True), (WINDOW.closes_at, True)]
+    due_changes = pending_changes(NEVER, WINDOW, SlotFacts(), WINDOW.closes_at)
+    assert [(each.at, each.by_time) for each in due_changes] == [
+        (WINDOW.opens_at, True),
+        (WINDOW.closes_at, True),
+    ]
 
 
-def test_a_window_that_was_over_before_it_was_known_is_told_as_missed_only() -> None:
-    (told,) = pending_changes(NEVER, WINDOW, SlotFacts(), WINDOW.closes_at, offered=False)
-    assert told == PendingChange(WINDOW.closes_at, SlotChange.missed, FeedState.missed, by_time=True)
+def test_a_window_already_over_is_published_as_missed_only() -> None:
+    (changes,) = pending_changes(NEVER, WINDOW, SlotFacts(), WINDOW.closes_at, offered=False)
+    assert changes == PendingChange(WINDOW.closes_at, SlotChange.missed, FeedState.missed, by_time=True)
 
 
 @pytest.mark.req("REP-03")
-def test_what_an_act_changes_is_told_by_the_act() -> None:
+def test_an_act_publishes_its_own_changes() -> None:
     at = WINDOW.due_at
     died = SlotFacts(exit=Exit(ExitKind.death, at - DAY))
     gone = SlotFacts(exit=Exit(ExitKind.withdrew_study, at))
@@ -108,22 +111,22 @@ def test_what_an_act_changes_is_told_by_the_act() -> None:
         assert not any(each.by_time for each in pending_changes(current(known), WINDOW, facts, at))
 
 
-def test_a_moved_window_is_told_and_with_the_answers_of_a_form_that_has_some() -> None:
+def test_a_moved_window_is_published_with_its_answers() -> None:
     at = WINDOW.due_at
     moved = PublishedSlot(FeedState.open, is_current=False)
     assert changes(moved, at) == [SlotChange.rescheduled]
     assert changes(moved, WINDOW.opens_at - DAY) == [SlotChange.rescheduled]
     assert changes(moved, at, window=None) == [SlotChange.rescheduled]
-    sent = PublishedSlot(FeedState.submitted, is_current=False)
-    assert changes(sent, at, SlotFacts(submitted_at=at)) == [FORM_COMPLETED.change]
+    submitted = PublishedSlot(FeedState.submitted, is_current=False)
+    assert changes(submitted, at, SlotFacts(submitted_at=at)) == [FORM_COMPLETED.change]
     assert changes(current(FeedState.open), at, SlotFacts(submitted_at=at)) == [SlotChange.completed]
 
 
-def test_a_form_that_the_plan_has_no_more_is_told_only_where_the_feed_knows_it() -> None:
+def test_a_removed_form_is_published_only_if_it_was_before() -> None:
     excused = SlotFacts(excused=True)
     assert pending_changes(NEVER, WINDOW, excused, WINDOW.due_at, in_plan=False) == ()
-    (told,) = pending_changes(current(FeedState.open), WINDOW, excused, WINDOW.due_at, in_plan=False)
-    assert told.change is SlotChange.excused
+    (changes,) = pending_changes(current(FeedState.open), WINDOW, excused, WINDOW.due_at, in_plan=False)
+    assert changes.change is SlotChange.excused
 
 
 @given(facts, windows, moments)

@@ -50,8 +50,8 @@ def days_after_opening(
     head = HEAD.replace('["opening", "middle", "last_day"]', moments)
     small_slot = slot("V1", small(visit(after=str(after)), head=head), zone=BERLIN)
     assert small_slot.window is not None
-    found = plan_reminders(small(visit(after=str(after)), head=head), small_slot)
-    return [(each.kind, (local_day(each.at, BERLIN) - small_slot.window.opens_on).days) for each in found]
+    reminders = plan_reminders(small(visit(after=str(after)), head=head), small_slot)
+    return [(each.kind, (local_day(each.at, BERLIN) - small_slot.window.opens_on).days) for each in reminders]
 
 
 def test_a_window_has_three_reminders_at_nine() -> None:
@@ -86,7 +86,7 @@ def test_a_diary_that_opens_at_an_hour_reminds_from_then_on_and_closes_as_before
     assert slot("W6", late) == slot("W6")
 
 
-def test_a_chosen_hour_stands_in_place_of_both_of_the_plan() -> None:
+def test_a_chosen_hour_replaces_both_hours_of_the_plan() -> None:
     for code, days in (("W6", 3), ("D3", 1)):
         chosen = plan_reminders(SHIPPED, slot(code), time(20))
         usual = plan_reminders(SHIPPED, slot(code))
@@ -124,17 +124,17 @@ def test_no_reminder_without_a_window_after_closing_or_on_a_day_that_is_not() ->
 def test_reminders_keep_to_the_window_and_to_one_a_day(on: date, zone: str, code: str) -> None:
     planned = slot(code, on=on, zone=zone)
     assert planned.window is not None
-    found = plan_reminders(SHIPPED, planned)
-    assert len({local_day(each.at, zone) for each in found}) == len(found) <= 3
-    assert all(planned.window.opens_at <= each.at < planned.window.closes_at for each in found)
-    assert [each.at for each in found] == sorted(each.at for each in found)
+    reminders = plan_reminders(SHIPPED, planned)
+    assert len({local_day(each.at, zone) for each in reminders}) == len(reminders) <= 3
+    assert all(planned.window.opens_at <= each.at < planned.window.closes_at for each in reminders)
+    assert [each.at for each in reminders] == sorted(each.at for each in reminders)
 
 
 def test_only_the_latest_fresh_reminder_is_owed() -> None:
     def due(
-        now: datetime, *sent: str, state: Status = Status.due, not_before: datetime = ALWAYS
+        now: datetime, *used_up: str, state: Status = Status.due, not_before: datetime = ALWAYS
     ) -> Reminder | None:
-        return find_due_reminder(PLANNED, sent, state, now, not_before)
+        return find_due_reminder(PLANNED, used_up, state, now, not_before)
 
     assert due(FIRST.at - HOUR) is None
     assert due(FIRST.at) is FIRST
@@ -150,9 +150,9 @@ def test_only_the_latest_fresh_reminder_is_owed() -> None:
 
 def test_a_slot_owes_its_opening_its_reminders_and_its_miss_in_turn() -> None:
     def then(
-        now: datetime, published: FeedState | None, *sent: str, begun_at: datetime | None = None
+        now: datetime, published: FeedState | None, *used_up: str, begun_at: datetime | None = None
     ) -> datetime | None:
-        return next_due_moment(W6, PLANNED, SlotFacts(begun_at=begun_at), published, sent, now)
+        return next_due_moment(W6, PLANNED, SlotFacts(begun_at=begun_at), published, used_up, now)
 
     assert then(W6.opens_at - DAY, None) == W6.opens_at
     assert then(W6.opens_at - DAY, FeedState.not_opened) == W6.opens_at
@@ -211,26 +211,26 @@ def test_a_ticker_that_wakes_at_each_moment_does_everything_once_and_stops(
     starts_at: datetime, not_before: datetime, begun: bool
 ) -> None:
     facts = SlotFacts(begun_at=W6.due_at if begun else None)
-    sent: list[str] = []
+    used_up: list[str] = []
     published: list[FeedState] = []
     now = starts_at
     while (
         wakes_at := next_due_moment(
-            W6, PLANNED, facts, published[-1] if published else None, sent, now, not_before
+            W6, PLANNED, facts, published[-1] if published else None, used_up, now, not_before
         )
     ) is not None:
         now = max(now, wakes_at)
         state = derive_status(W6, facts, now)
-        reminder = find_due_reminder(PLANNED, sent, state, now, not_before)
+        reminder = find_due_reminder(PLANNED, used_up, state, now, not_before)
         if reminder is not None:
-            sent.append(reminder.kind)
+            used_up.append(reminder.kind)
         elif state is Status.missed:
             published.append(FeedState.missed)
         else:
             published.append(FeedState.open)
-    assert len(set(sent)) == len(sent)
+    assert len(set(used_up)) == len(used_up)
     assert len(set(published)) == len(published)
     assert published[-1] is FeedState.missed
     assert (FeedState.open in published) == (starts_at < (W6.grace_until if begun else W6.closes_at))
     expected = {each.kind for each in PLANNED if each.at >= max(starts_at, not_before)}
-    assert expected <= set(sent)
+    assert expected <= set(used_up)

@@ -107,14 +107,14 @@ def test_each_day_ahead_has_one_form_and_what_is_begun_keeps_its_day(
 
 
 def _check_days(forms: Forms, days: Sequence[PlannedSlot]) -> None:
-    wanted = {each.for_day: each for each in days}
+    expected = {each.for_day: each for each in days}
     for row in forms.diary():
-        if row.planned.for_day in wanted and not row.out_of_plan:
-            assert row.planned.visit == wanted[row.planned.for_day].visit
+        if row.planned.for_day in expected and not row.out_of_plan:
+            assert row.planned.visit == expected[row.planned.for_day].visit
         else:
             assert row.out_of_plan
             assert row.planned.visit.startswith("OUT")
-    for day, each in wanted.items():
+    for day, each in expected.items():
         assert day is not None
         live = [row for row in forms.diary() if row.planned.for_day == day and not row.out_of_plan]
         week = {day + DAY * number for number in range(each.covers_days)}
@@ -150,21 +150,21 @@ class Followed:
 
     def __init__(self) -> None:
         self.on, self.plan, self.earlier = date(2026, 2, 26), SHORT, list[Plan]()
-        self.forms = Forms(self.made_by(SHORT), datetime(2026, 2, 27, tzinfo=UTC))
+        self.forms = Forms(self.plan_slots_of(SHORT), datetime(2026, 2, 27, tzinfo=UTC))
 
-    def made_by(self, plan: Plan) -> tuple[PlannedSlot, ...]:
+    def plan_slots_of(self, plan: Plan) -> tuple[PlannedSlot, ...]:
         anchors = anchored(enrolment=ENROLLED, randomisation=self.on)
         return plan_slots(plan, anchors, "A", BERLIN)
 
-    def planned(self, kept: Sequence[StandingSlot]) -> tuple[PlannedSlot, ...]:
-        own = {plan.version: self.made_by(plan) for plan in self.earlier}
-        return merge_versions(self.made_by(self.plan), kept, own)
+    def planned(self, unchanged: Sequence[StandingSlot]) -> tuple[PlannedSlot, ...]:
+        own = {plan.version: self.plan_slots_of(plan) for plan in self.earlier}
+        return merge_versions(self.plan_slots_of(self.plan), unchanged, own)
 
     def move(self, by: int) -> None:
         self.on += by * DAY
         version = self.plan.version
-        kept = [form for form in self.forms.rows.values() if form.stays_earlier(version)]
-        self.forms.reschedule(self.planned(kept))
+        unchanged = [form for form in self.forms.rows.values() if form.stays_earlier(version)]
+        self.forms.reschedule(self.planned(unchanged))
 
     def amend(self) -> None:
         """The next version; what is begun or over stays as it is, to the last field."""
@@ -173,8 +173,8 @@ class Followed:
         self.earlier.append(self.plan)
         self.plan = LATER[len(self.earlier) - 1]
         rows, at = self.forms.rows, self.forms.at
-        kept = [form for form in rows.values() if form.outlasts_amendment(self.plan.version, at)]
-        before, planned = dict(rows), self.planned(kept)
+        unchanged = [form for form in rows.values() if form.outlasts_amendment(self.plan.version, at)]
+        before, planned = dict(rows), self.planned(unchanged)
         self.forms.reschedule(planned)
         assert self.forms.moves(planned) == (), "once is enough"
         for form in before.values():
@@ -192,7 +192,7 @@ class Followed:
         plan = next(each for each in (*self.earlier, SHORT) if each.version == form.planned.plan_version)
         day = form.planned.for_day
         return any(
-            each.for_day == day and (day or each.key == form.planned.key) for each in self.made_by(plan)
+            each.for_day == day and (day or each.key == form.planned.key) for each in self.plan_slots_of(plan)
         )
 
     def check(self) -> None:
@@ -203,7 +203,7 @@ class Followed:
         assert len(set(days)) == len(days)
         live = {row.planned.for_day: row for row in self.forms.diary() if not row.out_of_plan}
         begun = {row.planned.for_day for row in self.forms.diary() if row.is_touched}
-        for each in self.made_by(self.plan):
+        for each in self.plan_slots_of(self.plan):
             if each.for_day is not None and each.window is not None and each.window.closes_at > self.forms.at:
                 week = {each.for_day + DAY * number for number in range(each.covers_days)}
                 assert each.for_day in live or (each.covers_days > 1 and week & begun)
@@ -314,16 +314,16 @@ def test_visits_of_another_arm_leave_and_come_back() -> None:
     moves = plan_moves(standing, soc, None, NOW)
     assert [move.standing.planned.visit for move in moves if move.standing] == ["EOT"]
     assert [(move.old is None, move.new) for move in window_moves(moves)] == [(False, None)]
-    left = next(form for form in standing if form.planned.visit == "EOT")
-    again = [replace(form, out_of_plan=form is left) for form in standing]
+    exited_form = next(form for form in standing if form.planned.visit == "EOT")
+    again = [replace(form, out_of_plan=form is exited_form) for form in standing]
     back = plan_moves(again, sbrt, None, NOW)
     assert [move.planned.visit for move in back if move.planned] == ["EOT"]
     assert window_moves(back)[0].old is None
 
 
 def test_a_visit_on_request_stays_when_the_plan_changes() -> None:
-    asked = replace(stored(planned_forms(RANDOMISED)[0], 1), on_request=True)
-    assert plan_moves([asked], (), None, NOW) == ()
+    requested = replace(stored(planned_forms(RANDOMISED)[0], 1), on_request=True)
+    assert plan_moves([requested], (), None, NOW) == ()
 
 
 def test_a_begun_form_that_moves_in_name_alone_shows_no_window_move() -> None:

@@ -77,17 +77,17 @@ def test_every_form_to_month_36_is_expected_in_advance() -> None:
 @pytest.mark.req("TIM-06")
 def test_the_windows_of_the_shipped_plan() -> None:
     known = {**ANCHORS, **anchored(sbrt_end=date(2026, 2, 1), treatment_withdrawal=date(2026, 2, 3))}
-    found = of(SHIPPED, known)
-    assert span(found["W6"]) == (date(2026, 2, 14), date(2026, 2, 21), date(2026, 2, 28))
-    assert span(found["W156"]) == (date(2028, 12, 30), date(2029, 1, 6), date(2029, 1, 13))
-    assert span(found["EOT"]) == (date(2026, 2, 1), date(2026, 2, 1), date(2026, 2, 15))
-    assert span(found["ET"]) == (date(2026, 2, 3), date(2026, 2, 3), date(2026, 2, 17))
-    assert span(found["D0"]) == (RANDOMISED, RANDOMISED, date(2026, 1, 12))
-    assert span(found["D83"])[0] + DAY == span(found["DW12"])[0] == date(2026, 4, 4)
-    assert span(found["DW156"])[1] == span(found["W156"])[1]
-    assert found["W6"].overdue_at == found["W6"].due_at + DAY
-    assert found["D5"].overdue_at == found["D5"].opens_at + DAY
-    assert found["BL"].overdue_at == found["BL"].opens_at + 7 * DAY
+    windows = of(SHIPPED, known)
+    assert span(windows["W6"]) == (date(2026, 2, 14), date(2026, 2, 21), date(2026, 2, 28))
+    assert span(windows["W156"]) == (date(2028, 12, 30), date(2029, 1, 6), date(2029, 1, 13))
+    assert span(windows["EOT"]) == (date(2026, 2, 1), date(2026, 2, 1), date(2026, 2, 15))
+    assert span(windows["ET"]) == (date(2026, 2, 3), date(2026, 2, 3), date(2026, 2, 17))
+    assert span(windows["D0"]) == (RANDOMISED, RANDOMISED, date(2026, 1, 12))
+    assert span(windows["D83"])[0] + DAY == span(windows["DW12"])[0] == date(2026, 4, 4)
+    assert span(windows["DW156"])[1] == span(windows["W156"])[1]
+    assert windows["W6"].overdue_at == windows["W6"].due_at + DAY
+    assert windows["D5"].overdue_at == windows["D5"].opens_at + DAY
+    assert windows["BL"].overdue_at == windows["BL"].opens_at + 7 * DAY
 
 
 def test_arms_and_events_decide_which_visits_are_there() -> None:
@@ -184,20 +184,20 @@ def test_the_order_of_codes_is_the_order_of_dates(day: date, zone: str) -> None:
 @pytest.mark.req("TIM-06")
 @given(days, zones)
 def test_weeks_never_drift(day: date, zone: str) -> None:
-    found = of(SHIPPED, anchored(randomisation=day), zone=zone)
+    windows = of(SHIPPED, anchored(randomisation=day), zone=zone)
     for week in (6, *range(12, 157, 12)):
-        window = found[f"W{week}"]
+        window = windows[f"W{week}"]
         assert (window.target_on - day).days == 7 * week
         assert window.target_on.weekday() == day.weekday()
         assert window.days == 15
-    assert all((found[f"DW{week}"].target_on - day).days == 7 * week for week in range(12, 157))
+    assert all((windows[f"DW{week}"].target_on - day).days == 7 * week for week in range(12, 157))
 
 
 @pytest.mark.req("TIM-06")
 @given(days)
 def test_months_are_counted_once_from_the_anchor(day: date) -> None:
-    found = of(MONTHLY, anchored(randomisation=day), zone=BERLIN)
-    assert [found[f"M{n}"].target_on for n in range(1, 37)] == [
+    windows = of(MONTHLY, anchored(randomisation=day), zone=BERLIN)
+    assert [windows[f"M{n}"].target_on for n in range(1, 37)] == [
         add_units(day, n, Unit.months) for n in range(1, 37)
     ]
 
@@ -221,9 +221,9 @@ def test_previous_visits_count_from_the_last_actual_one() -> None:
     start = anchored(randomisation=RANDOMISED)
     assert of(plan, start)["C9"].target_on == RANDOMISED + timedelta(weeks=9)
     visited = {**start, "visit:C3": AnchorDate("visit:C3", RANDOMISED + timedelta(days=23))}
-    found = of(plan, visited)
-    assert found["C3"] == of(plan, start)["C3"]
-    assert [found[code].target_on - RANDOMISED for code in ("C6", "C12")] == [
+    windows = of(plan, visited)
+    assert windows["C3"] == of(plan, start)["C3"]
+    assert [windows[code].target_on - RANDOMISED for code in ("C6", "C12")] == [
         timedelta(days=44),
         timedelta(days=86),
     ]
@@ -279,17 +279,17 @@ def test_a_participants_zone_must_exist() -> None:
 
 @pytest.mark.req("TIM-07")
 @given(days, zones)
-def test_a_diary_entry_more_than_a_day_late_is_asked_for_its_reason(day: date, zone: str) -> None:
+def test_a_diary_entry_more_than_a_day_late_needs_a_reason(day: date, zone: str) -> None:
     slot = next(
         slot for slot in plan_slots(SHIPPED, anchored(randomisation=day), None, zone) if slot.visit == "D0"
     )
-    asked_from = start_of_day(day + 2 * DAY, zone)
+    late_from = start_of_day(day + 2 * DAY, zone)
     assert slot.for_day == day
-    assert needs_late_reason(SHIPPED, slot, asked_from)
-    assert not needs_late_reason(SHIPPED, slot, asked_from - SECOND)
+    assert needs_late_reason(SHIPPED, slot, late_from)
+    assert not needs_late_reason(SHIPPED, slot, late_from - SECOND)
 
 
-def test_only_dated_diary_entries_are_asked_for_a_reason() -> None:
+def test_only_dated_diary_entries_need_a_late_reason() -> None:
     form, *_, entry = plan_slots(SHIPPED, ANCHORS, None, SHANGHAI)
     late = datetime(2030, 1, 1, tzinfo=UTC)
     assert not needs_late_reason(SHIPPED, form, late)

@@ -74,5 +74,5 @@ def test_two_windows_of_one_series_that_overlap_are_named() -> None:
 
 def test_dates_against_their_order_are_named() -> None:
     dates = anchored(enrolment=DAY0, randomisation=DAY0 - timedelta(days=1))
-    found = list(find_schedule_faults(SHIPPED, dates, [], (), NOW))
-    assert found == [ScheduleFault(ScheduleFaultKind.contradiction, "randomisation", "enrolment")]
+    faults = list(find_schedule_faults(SHIPPED, dates, [], (), NOW))
+    assert faults == [ScheduleFault(ScheduleFaultKind.contradiction, "randomisation", "enrolment")]

@@ -21,11 +21,13 @@ GIESINGER = parse_thresholds(GIESINGER_TEXT, "giesinger-2020.toml", [QLQ])
 PF = next(scale for scale in QLQ.scales if scale.code == "PF")
 
 
-def point(week: int, value: Fraction | None, baseline: bool = False, sent: int | None = None) -> CoursePoint:
+def point(
+    week: int, value: Fraction | None, baseline: bool = False, submitted_day: int | None = None
+) -> CoursePoint:
     score = Score("PF", value, 5, 5, ScoreStatus.COMPLETE, "qlq-c30", "3.0", QLQ.algorithm)
     on = DAY + timedelta(weeks=week)
     return CoursePoint(
-        f"W{week}", on, on + timedelta(days=sent or 0), score, missed=False, may_be_baseline=baseline
+        f"W{week}", on, on + timedelta(days=submitted_day or 0), score, missed=False, may_be_baseline=baseline
     )
 
 
@@ -34,36 +36,38 @@ def course(*points: CoursePoint) -> ScaleCourse:
 
 
 def test_the_change_is_exact_and_rounded_once() -> None:
-    told = course(point(0, Fraction(200, 3), baseline=True), point(6, Fraction(40)), point(12, Fraction(50)))
-    assert told.baseline == told.points[0]
-    assert told.latest == told.points[2]
-    assert told.change == Fraction(-50, 3)
+    changes = course(
+        point(0, Fraction(200, 3), baseline=True), point(6, Fraction(40)), point(12, Fraction(50))
+    )
+    assert changes.baseline == changes.points[0]
+    assert changes.latest == changes.points[2]
+    assert changes.change == Fraction(-50, 3)
     assert round_score(Fraction(-50, 3)) == -17
 
 
 def test_the_baseline_is_the_last_valid_form_before_its_anchor() -> None:
-    told = course(
+    changes = course(
         point(0, Fraction(10), baseline=True),
         point(1, Fraction(20), baseline=True),
         point(2, None, baseline=True),
         point(3, Fraction(30)),
     )
-    assert told.baseline == told.points[1]
-    assert told.latest == told.points[3]
-    assert told.change == 10
+    assert changes.baseline == changes.points[1]
+    assert changes.latest == changes.points[3]
+    assert changes.change == 10
 
 
-def test_the_latest_is_the_one_that_was_sent_last() -> None:
-    told = course(point(6, Fraction(30), sent=60), point(12, Fraction(50)))
-    assert told.latest == told.points[0]
-    assert told.baseline is None
-    assert told.change is None
+def test_the_latest_form_is_the_one_submitted_last() -> None:
+    changes = course(point(6, Fraction(30), submitted_day=60), point(12, Fraction(50)))
+    assert changes.latest == changes.points[0]
+    assert changes.baseline is None
+    assert changes.change is None
 
 
 def test_without_a_later_form_there_is_no_change() -> None:
     missed = CoursePoint("W6", DAY, None, None, missed=True)
-    told = course(point(0, Fraction(10), baseline=True), missed)
-    assert (told.latest, told.change, missed.value) == (None, None, None)
+    changes = course(point(0, Fraction(10), baseline=True), missed)
+    assert (changes.latest, changes.change, missed.value) == (None, None, None)
     assert course(missed).baseline is None
 
 

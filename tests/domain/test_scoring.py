@@ -33,18 +33,18 @@ def read_answers(row: dict[str, str]) -> dict[str, AnswerValue]:
     return {f"q{n}": int(row[f"q{n}"]) if row[f"q{n}"] else None for n in range(1, 31)}
 
 
-def agrees(made: Score, expected: str) -> bool:
-    if made.value is None or not expected:
-        return made.value is None and not expected
-    return abs(made.value - Fraction(expected)) <= TOLERANCE
+def agrees(score: Score, expected: str) -> bool:
+    if score.value is None or not expected:
+        return score.value is None and not expected
+    return abs(score.value - Fraction(expected)) <= TOLERANCE
 
 
 @pytest.mark.req("VAL-07", "REP-05")
 def test_every_reference_row_agrees_with_the_independent_program() -> None:
     compared = 0
     for row, expected in reference_rows():
-        for code, made in by_code(QLQ_C30, read_answers(row)).items():
-            assert agrees(made, expected[code]), (row["row"], code, made, expected[code])
+        for code, score in by_code(QLQ_C30, read_answers(row)).items():
+            assert agrees(score, expected[code]), (row["row"], code, score, expected[code])
             compared += 1
     assert compared == 1201 * 16
 
@@ -55,8 +55,8 @@ def test_the_golden_file_agrees() -> None:
         rows = list(csv.DictReader(file))
     assert rows
     for row in rows:
-        for code, made in by_code(QLQ_C30, read_answers(row)).items():
-            assert agrees(made, row[code]), (row["row"], code)
+        for code, score in by_code(QLQ_C30, read_answers(row)).items():
+            assert agrees(score, row[code]), (row["row"], code)
 
 
 def oracle(scale: Scale, values: tuple[int | None, ...]) -> Fraction | None:
@@ -74,11 +74,11 @@ def oracle(scale: Scale, values: tuple[int | None, ...]) -> Fraction | None:
 def test_every_pattern_of_a_scale_agrees_with_an_oracle(scale: Scale) -> None:
     alone = with_one_scale(scale)
     for values in product((None, *range(scale.low, scale.high + 1)), repeat=len(scale.items)):
-        made = score_answers(alone, dict(zip(scale.items, values, strict=True)))[0]
+        score = score_answers(alone, dict(zip(scale.items, values, strict=True)))[0]
         answered = len(values) - values.count(None)
-        assert made.value == oracle(scale, values), values
-        assert (made.answered, made.asked) == (answered, len(values))
-        assert made.status is expected_status(answered, len(values))
+        assert score.value == oracle(scale, values), values
+        assert (score.answered, score.asked) == (answered, len(values))
+        assert score.status is expected_status(answered, len(values))
 
 
 def with_one_scale(scale: Scale) -> Instrument:
@@ -107,7 +107,7 @@ def expected_status(answered: int, size: int) -> ScoreStatus:
 
 @pytest.mark.req("REP-05")
 @pytest.mark.parametrize(
-    ("given_items", "code", "scored"),
+    ("items", "code", "scored"),
     [
         (("q29",), "QL", True),
         (("q21", "q22"), "EF", True),
@@ -118,12 +118,10 @@ def expected_status(answered: int, size: int) -> ScoreStatus:
         (("q10", "q18"), "FA", True),
     ],
 )
-def test_half_of_the_items_is_enough_and_less_is_not(
-    given_items: tuple[str, ...], code: str, scored: bool
-) -> None:
-    made = by_code(QLQ_C30, dict.fromkeys(given_items, 2))[code]
-    assert (made.value is not None) is scored
-    assert made.status is (ScoreStatus.PRORATED if scored else ScoreStatus.TOO_FEW)
+def test_half_of_the_items_is_enough_and_less_is_not(items: tuple[str, ...], code: str, scored: bool) -> None:
+    score = by_code(QLQ_C30, dict.fromkeys(items, 2))[code]
+    assert (score.value is not None) is scored
+    assert score.status is (ScoreStatus.PRORATED if scored else ScoreStatus.TOO_FEW)
 
 
 FORMS = st.fixed_dictionaries(
@@ -138,22 +136,22 @@ def test_scores_lie_within_bounds_and_leave_the_answers_alone(answers: dict[str,
     first, again = score_answers(QLQ_C30, answers), score_answers(QLQ_C30, answers)
     assert answers == before
     assert first == again
-    assert [made.scale for made in first] == [scale.code for scale in QLQ_C30.scales]
-    for made in first:
-        assert (made.instrument, made.version, made.algorithm) == ("qlq-c30", "3.0", "eortc-linear 1.0")
-        assert (made.value is None) is (made.status is ScoreStatus.TOO_FEW)
-        assert made.value is None or 0 <= made.value <= 100
+    assert [score.scale for score in first] == [scale.code for scale in QLQ_C30.scales]
+    for score in first:
+        assert (score.instrument, score.version, score.algorithm) == ("qlq-c30", "3.0", "eortc-linear 1.0")
+        assert (score.value is None) is (score.status is ScoreStatus.TOO_FEW)
+        assert score.value is None or 0 <= score.value <= 100
 
 
 @pytest.mark.req("REP-05")
 @given(FORMS)
 def test_the_summary_needs_all_thirteen(answers: dict[str, AnswerValue]) -> None:
-    made = by_code(QLQ_C30, answers)
-    good = [made[code].value for code in ("PF", "RF", "EF", "CF", "SF")]
-    bad = [made[code].value for code in ("FA", "NV", "PA", "DY", "SL", "AP", "CO", "DI")]
+    scores = by_code(QLQ_C30, answers)
+    good = [scores[code].value for code in ("PF", "RF", "EF", "CF", "SF")]
+    bad = [scores[code].value for code in ("FA", "NV", "PA", "DY", "SL", "AP", "CO", "DI")]
     there = [value for value in good if value is not None]
     there += [100 - value for value in bad if value is not None]
-    summary = made["SUM"]
+    summary = scores["SUM"]
     assert summary.answered == len(there)
     assert summary.asked == 13
     if len(there) < 13:
@@ -170,29 +168,29 @@ def test_a_summary_of_prorated_scales_says_so() -> None:
 
 
 def test_minimum_range_reversal_and_conditions_are_data() -> None:
-    made = by_code(ODDITY, {"a": 4, "b": 1, "c": 4, "d": 2, "e": 3, "f": 7})
-    assert {code: each.value for code, each in made.items()} == {
+    scores = by_code(ODDITY, {"a": 4, "b": 1, "c": 4, "d": 2, "e": 3, "f": 7})
+    assert {code: each.value for code, each in scores.items()} == {
         "ALL": Fraction(500, 12),
         "FUN": 25,
         "EE": 100,
         "TEN": 70,
         "MEAN": (100 - Fraction(500, 12) + 25 + 100) / 3,
     }
-    assert all(each.status is ScoreStatus.COMPLETE for each in made.values())
+    assert all(each.status is ScoreStatus.COMPLETE for each in scores.values())
 
 
 def test_two_of_three_may_be_too_few() -> None:
-    made = by_code(ODDITY, {"a": 4, "b": None, "c": 4, "d": 2})["ALL"]
-    assert (made.value, made.answered, made.asked, made.status) == (None, 2, 3, ScoreStatus.TOO_FEW)
+    score = by_code(ODDITY, {"a": 4, "b": None, "c": 4, "d": 2})["ALL"]
+    assert (score.value, score.answered, score.asked, score.status) == (None, 2, 3, ScoreStatus.TOO_FEW)
 
 
-def test_items_that_are_not_asked_count_neither_way() -> None:
-    made = by_code(ODDITY, {"a": 0, "b": 4, "c": 0, "d": 1, "e": 3, "f": None})
-    assert (made["ALL"].answered, made["ALL"].asked, made["ALL"].value) == (2, 2, None)
-    assert (made["FUN"].answered, made["FUN"].asked, made["FUN"].value) == (1, 1, Fraction(100))
-    assert (made["EE"].asked, made["EE"].status) == (0, ScoreStatus.NOT_ADMINISTERED)
-    assert (made["MEAN"].answered, made["MEAN"].asked) == (1, 2)
-    assert made["TEN"].status is ScoreStatus.TOO_FEW
+def test_inapplicable_items_do_not_count() -> None:
+    scores = by_code(ODDITY, {"a": 0, "b": 4, "c": 0, "d": 1, "e": 3, "f": None})
+    assert (scores["ALL"].answered, scores["ALL"].asked, scores["ALL"].value) == (2, 2, None)
+    assert (scores["FUN"].answered, scores["FUN"].asked, scores["FUN"].value) == (1, 1, Fraction(100))
+    assert (scores["EE"].asked, scores["EE"].status) == (0, ScoreStatus.NOT_ADMINISTERED)
+    assert (scores["MEAN"].answered, scores["MEAN"].asked) == (1, 2)
+    assert scores["TEN"].status is ScoreStatus.TOO_FEW
 
 
 @pytest.mark.parametrize(("answers", "code"), [({"q1": 5}, "out_of_range"), ({"zz": 1}, "unknown_item")])
@@ -211,8 +209,8 @@ def test_valid_answers_are_scored_without_a_second_look() -> None:
 
 
 def test_words_do_not_disturb_scores() -> None:
-    made = by_code(ODDITY, {"f": 10, "note": "so much"})
-    assert made["TEN"].value == 100
+    scores = by_code(ODDITY, {"f": 10, "note": "so much"})
+    assert scores["TEN"].value == 100
 
 
 @pytest.mark.parametrize(
@@ -243,9 +241,9 @@ def test_change_needs_both_scores_and_is_exact() -> None:
 
 @pytest.mark.req("CAP-18")
 def test_scores_of_different_kinds_are_not_compared() -> None:
-    made = by_code(QLQ_C30, {"q6": 1, "q26": 1})
+    scores = by_code(QLQ_C30, {"q6": 1, "q26": 1})
     with pytest.raises(Refused, match="not_comparable"):
-        change_from_baseline(made["RF"], made["SF"])
+        change_from_baseline(scores["RF"], scores["SF"])
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ BURDEN = parse_instrument(BURDEN_TOML, "burden/1.0/instrument.toml")
 CELL = st.sampled_from([*"0123456789", *"01234", "", "", "10", "11", " 2 ", "3.0", "1.5", "NA", "x"])
 
 
-def by_code(instrument: Instrument, answers: dict[str, AnswerValue], *left_out: str) -> dict[str, Score]:
-    return {each.scale: each for each in score_answers(instrument, answers, frozenset(left_out))}
+def by_code(instrument: Instrument, answers: dict[str, AnswerValue], *excluded: str) -> dict[str, Score]:
+    return {each.scale: each for each in score_answers(instrument, answers, frozenset(excluded))}
 
 
 def read_cells(instrument: Instrument, cells: list[str]) -> dict[str, AnswerValue]:
@@ -98,7 +98,7 @@ def test_the_worst_answer_stands_for_the_scale() -> None:
     assert scores["WORST"].status == ScoreStatus.PRORATED
 
 
-def test_what_conditions_do_not_ask_counts_as_neither_asked_nor_answered() -> None:
+def test_conditional_items_count_only_where_applicable() -> None:
     never = by_code(BURDEN, {"often": 0, "strong": 4, "calm": None})
     assert never["BURDEN"].value == 0
     assert never["BURDEN"].asked == 1

@@ -53,7 +53,7 @@ def test_what_is_not_ticked_has_no_severity() -> None:
     assert set(list_severities(LISTED, some)) == {"pain"}
 
 
-def test_what_was_left_blank_is_not_there() -> None:
+def test_blank_answers_have_no_severity() -> None:
     said = list_severities(DIARY, {"any_symptom": 1, "pain": None, "fatigue": 6, "vomiting": 3})
     assert set(said) == {"fatigue", "vomiting"}
     assert find_worst(said.values()) == Severity("vomiting", 3, 4)

@@ -20,7 +20,7 @@ from tests.reference import health_five, pro_ctcae, qlq_lc13
 LC13, CTCAE, FIVE = (shipped(f"{name}/1.0") for name in ("qlq-lc13", "pro-ctcae", "health-five"))
 
 
-def asked(instrument: Instrument, answers: dict[str, AnswerValue]) -> list[str]:
+def applicable(instrument: Instrument, answers: dict[str, AnswerValue]) -> list[str]:
     return [item.code for item in applicable_items(instrument, answers)]
 
 
@@ -41,10 +41,10 @@ def test_lc13_goes_on_from_the_core_questionnaire_and_its_parts_share_a_number()
     ]
     codes = {item.code: item.cdisc.testcd for item in LC13.items if item.cdisc}
     assert codes == {item.code: f"EOR18{item.code[1:].upper()}" for item in LC13.items}
-    assert "q43" in asked(LC13, {})
-    assert "q43a" not in asked(LC13, {"q43": 1})
-    assert asked(LC13, {"q42": 2, "q43": 2})[-3:] == ["q42a", "q43", "q43a"]
-    assert "q42a" not in asked(LC13, {"q42": 1})
+    assert "q43" in applicable(LC13, {})
+    assert "q43a" not in applicable(LC13, {"q43": 1})
+    assert applicable(LC13, {"q42": 2, "q43": 2})[-3:] == ["q42a", "q43", "q43a"]
+    assert "q42a" not in applicable(LC13, {"q42": 1})
     assert without_unasked(LC13, {"q43": 1, "q43a": 4, "q42": 1, "q42a": "hip"}) == {"q42": 1, "q43": 1}
 
 
@@ -83,9 +83,9 @@ def test_ctcae_asks_later_parts_of_a_symptom_where_its_first_is_not_none() -> No
         answers: dict[str, AnswerValue] = dict.fromkeys(firsts, 1)
         answers.update((symptoms[each], 0) for each in row["none"].split())
         answers.update((symptoms[each], None) for each in row["blank"].split())
-        found = asked(CTCAE, answers)
-        assert len(found) == int(row["asked"])
-        assert sorted(CTCAE.by_code.keys() - set(found)) == row["not_asked"].split()
+        items = applicable(CTCAE, answers)
+        assert len(items) == int(row["asked"])
+        assert sorted(CTCAE.by_code.keys() - set(items)) == row["not_asked"].split()
 
 
 def test_ctcae_has_the_codes_and_answers_of_its_library_and_no_score() -> None:

@@ -31,7 +31,7 @@ exits = st.none() | st.builds(Exit, st.sampled_from(ExitKind), moments)
 facts = st.builds(SlotFacts, st.none() | moments, st.none() | moments, exits, st.booleans())
 
 
-def left(kind: ExitKind, at: datetime, begun_at: datetime | None = None) -> SlotFacts:
+def exited(kind: ExitKind, at: datetime, begun_at: datetime | None = None) -> SlotFacts:
     return SlotFacts(begun_at=begun_at, exit=Exit(kind, at))
 
 
@@ -63,21 +63,21 @@ def test_a_slot_without_an_anchor_waits() -> None:
 
 @pytest.mark.req("REP-03")
 @pytest.mark.parametrize("kind", ExitKind)
-def test_nothing_is_expected_of_who_left_before(kind: ExitKind) -> None:
-    before = left(kind, WINDOW.opens_at - SECOND)
+def test_nothing_is_expected_after_an_exit(kind: ExitKind) -> None:
+    before = exited(kind, WINDOW.opens_at - SECOND)
     assert derive_status(WINDOW, before, WINDOW.due_at) is Status.not_expected
     assert derive_status(None, before, WINDOW.due_at) is Status.not_expected
-    assert derive_status(None, left(kind, WINDOW.closes_at), WINDOW.due_at) is Status.not_expected
+    assert derive_status(None, exited(kind, WINDOW.closes_at), WINDOW.due_at) is Status.not_expected
 
 
 @pytest.mark.req("REP-03")
 def test_death_before_closing_is_never_missing_data() -> None:
-    inside = left(ExitKind.death, WINDOW.closes_at - SECOND, begun_at=WINDOW.opens_at)
+    inside = exited(ExitKind.death, WINDOW.closes_at - SECOND, begun_at=WINDOW.opens_at)
     assert derive_status(WINDOW, inside, WINDOW.grace_until) is Status.not_expected
     assert died_in_window(WINDOW, inside)
-    assert died_in_window(WINDOW, left(ExitKind.death, WINDOW.opens_at))
-    assert not died_in_window(WINDOW, left(ExitKind.death, WINDOW.opens_at - SECOND))
-    assert not died_in_window(WINDOW, left(ExitKind.withdrew_study, WINDOW.opens_at))
+    assert died_in_window(WINDOW, exited(ExitKind.death, WINDOW.opens_at))
+    assert not died_in_window(WINDOW, exited(ExitKind.death, WINDOW.opens_at - SECOND))
+    assert not died_in_window(WINDOW, exited(ExitKind.withdrew_study, WINDOW.opens_at))
     assert not died_in_window(WINDOW, SlotFacts())
     assert not died_in_window(None, inside)
     submitted = SlotFacts(submitted_at=WINDOW.opens_at, exit=inside.exit)
@@ -86,7 +86,7 @@ def test_death_before_closing_is_never_missing_data() -> None:
 
 @pytest.mark.req("REP-03")
 def test_death_after_closing_leaves_the_form_missed() -> None:
-    after = left(ExitKind.death, WINDOW.closes_at)
+    after = exited(ExitKind.death, WINDOW.closes_at)
     assert derive_status(WINDOW, after, WINDOW.closes_at) is Status.missed
     assert not died_in_window(WINDOW, after)
 
@@ -95,7 +95,7 @@ def test_death_after_closing_leaves_the_form_missed() -> None:
 @pytest.mark.parametrize("kind", WITHDRAWALS)
 def test_leaving_inside_the_window_ends_it_there_without_grace(kind: ExitKind) -> None:
     for begun_at in (None, WINDOW.opens_at):
-        inside = left(kind, WINDOW.due_at, begun_at)
+        inside = exited(kind, WINDOW.due_at, begun_at)
         assert derive_status(WINDOW, inside, WINDOW.due_at - SECOND) in ANSWERABLE
         assert derive_status(WINDOW, inside, WINDOW.due_at) is Status.missed
         assert answerable_until(WINDOW, inside) == WINDOW.due_at
@@ -104,9 +104,9 @@ def test_leaving_inside_the_window_ends_it_there_without_grace(kind: ExitKind) -
 @pytest.mark.parametrize("kind", ExitKind)
 def test_leaving_after_closing_takes_the_grace_away(kind: ExitKind) -> None:
     gone_at = WINDOW.closes_at + SECOND
-    assert answerable_until(WINDOW, left(kind, gone_at, WINDOW.opens_at)) == gone_at
-    assert answerable_until(WINDOW, left(kind, gone_at)) == WINDOW.closes_at
-    begun = left(kind, gone_at, WINDOW.opens_at)
+    assert answerable_until(WINDOW, exited(kind, gone_at, WINDOW.opens_at)) == gone_at
+    assert answerable_until(WINDOW, exited(kind, gone_at)) == WINDOW.closes_at
+    begun = exited(kind, gone_at, WINDOW.opens_at)
     assert derive_status(WINDOW, begun, gone_at - SECOND) is Status.in_progress
     assert derive_status(WINDOW, begun, gone_at) is Status.missed
 

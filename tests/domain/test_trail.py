@@ -21,11 +21,11 @@ from tests.domain.trial import SHIPPED, anchored
 
 PLAN = replace(SHIPPED, blinded=True)
 MASK = build_arm_mask(PLAN)
-SENT, DATED = AuditEvent.FORM_SUBMITTED, AuditEvent.ANCHOR_RECORDED
+SUBMITTED, DATED = AuditEvent.FORM_SUBMITTED, AuditEvent.ANCHOR_RECORDED
 
 
-def change(record: str, field: str, new: object, place: RecordSubject | None = None) -> TrailChange:
-    return TrailChange(record, field, None, new, place or find_form_subject(record))
+def change(record: str, field: str, new: object, about: RecordSubject | None = None) -> TrailChange:
+    return TrailChange(record, field, None, new, about or find_form_subject(record))
 
 
 def visible(event: str, *changes: TrailChange, reason: str = "", mask: ArmMask | None = MASK) -> list[object]:
@@ -52,8 +52,8 @@ def test_a_blinded_reader_is_shown_nothing_of_an_arm() -> None:
     arm = change("participant:x", "arm", "SBRT")
     assert visible(AuditEvent.ARM_RECORDED, arm) == []
     assert visible(AuditEvent.ARM_RECORDED, arm, mask=None) == ["SBRT", ""]
-    assert visible(SENT, change("slot:BL/qlq-c30", "begun_at", 1), arm) == [1, ""]
-    assert visible(SENT, change("slot:EOT/qlq-c30", "begun_at", 1)) == []
+    assert visible(SUBMITTED, change("slot:BL/qlq-c30", "begun_at", 1), arm) == [1, ""]
+    assert visible(SUBMITTED, change("slot:EOT/qlq-c30", "begun_at", 1)) == []
     assert visible(AuditEvent.SLOT_OPENED, change("slot:EOT/x", "a", 1), change("slot:W6/x", "a", 2)) == [
         2,
         "",
@@ -89,7 +89,7 @@ def test_a_reason_that_names_an_arm_is_withheld(said: str) -> None:
 
 
 @pytest.mark.req("AUD-10")
-def test_other_words_are_told() -> None:
+def test_free_text_is_shown() -> None:
     for said in ("a social worker called", "postponed", "socks"):
         assert visible(DATED, reason=said) == [said]
     short = replace(PLAN, arms=(Arm("A", "Arm A"), Arm("B", "")), anchors=(), visits=(), diary=None)
@@ -103,19 +103,21 @@ def test_other_words_are_told() -> None:
 def test_an_open_plan_hides_the_arm_alone() -> None:
     mask = build_arm_mask(replace(PLAN, blinded=False))
     eot, body = change("slot:EOT/qlq-c30", "begun_at", 1), change("edc_record:1", "body", "{}")
-    assert visible(SENT, eot, change("participant:x", "arm", "SBRT"), body, reason="SBRT", mask=mask) == [
+    assert visible(
+        SUBMITTED, eot, change("participant:x", "arm", "SBRT"), body, reason="SBRT", mask=mask
+    ) == [
         1,
         "SBRT",
     ]
 
 
-def test_answers_are_told_only_to_whom_they_may_be() -> None:
-    asked = (
+def test_answers_are_shown_only_with_permission() -> None:
+    choices = (
         change("answer:BL/qlq-c30", "q5", 3),
         change("correction:x", "q5", 3, RecordSubject("BL", "qlq-c30")),
         change("correction:x", "evidence", "telephone", RecordSubject("BL", "qlq-c30")),
     )
-    shown = show_entry(AuditEvent.CORRECTION_PROPOSED, asked, "I meant 3", None, sees_answers=False)
+    shown = show_entry(AuditEvent.CORRECTION_PROPOSED, choices, "I meant 3", None, sees_answers=False)
     assert shown is not None
     assert [(each.new, each.withheld) for each in shown.changes] == [
         (None, True),
@@ -133,8 +135,8 @@ def test_a_form_and_a_question_narrow_the_changes() -> None:
     unknown = TrailChange("message:9", "state", None, "sent", None)
     every = [answer, slot, unknown]
     filters = [("",), ("BL",), ("", "qlq-c30", "q5"), ("W6", "qlq-c30", "q5"), ("BL", "symptom-diary", "q5")]
-    kept = [[each for each in every if FieldFilter(*wanted).keeps(each)] for wanted in filters]
-    assert kept == [every, [answer, slot], [answer], [], []]
+    shown = [[each for each in every if FieldFilter(*criteria).keeps(each)] for criteria in filters]
+    assert shown == [every, [answer, slot], [answer], [], []]
     assert [FieldFilter().narrows, FieldFilter("BL").narrows] == [False, True]
 
 

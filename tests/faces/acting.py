@@ -38,8 +38,8 @@ from tests.services.people import START, Person
 
 def _previewed(press: Press) -> Press:
     """The act behind its preview: what the confirming page carries along is its body."""
-    asked = press.client.post(press.address, data=press.body)
-    hidden = parsed(asked.text).all("form", action=press.address)[-1].all("input", type="hidden")
+    preview = press.client.post(press.address, data=press.body)
+    hidden = parsed(preview.text).all("form", action=press.address)[-1].all("input", type="hidden")
     press.body = {str(each["name"]): str(each["value"]) for each in hidden if each["name"] != FIELD}
     assert press.body["step"] == "confirm"
     return press
@@ -228,7 +228,7 @@ def _resume(sites: SiteFixture) -> Press:
     return press
 
 
-def _about_sent(sites: SiteFixture, path: str, **typed: Any) -> Press:  # noqa: ANN401 - fields of `Press`
+def _about_submitted(sites: SiteFixture, path: str, **typed: Any) -> Press:  # noqa: ANN401 - fields of `Press`
     """An act of the investigator about the form that the fourth person of this site has sent."""
     press = press_as_staff(sites, path, **typed)
     site = sites.phone.person.site
@@ -247,11 +247,11 @@ def _proposal(sites: SiteFixture) -> Press:
         "evidence": "telephone",
     }
     other = typed | {"words": "I meant not at all"}
-    return _about_sent(sites, urls.FORM_CORRECTION, body=typed, other=other, words="I meant not at all")
+    return _about_submitted(sites, urls.FORM_CORRECTION, body=typed, other=other, words="I meant not at all")
 
 
 def _signature(sites: SiteFixture) -> Press:
-    press = _about_sent(sites, urls.CORRECTION)
+    press = _about_submitted(sites, urls.CORRECTION)
     sites.clock.forward(minutes=1)  # the code of signing in signs nothing
     with sites.installation.read() as session:
         email = f"{Who.investigator}@example.org"
@@ -264,7 +264,7 @@ def _signature(sites: SiteFixture) -> Press:
 
 
 def _alert_action(sites: SiteFixture) -> Press:
-    press = _about_sent(sites, urls.ALERT_ACKNOWLEDGEMENT)
+    press = _about_submitted(sites, urls.ALERT_ACKNOWLEDGEMENT)
     assert press.post(press.key()).status_code == 303
     press.address = press.address.replace("acknowledgement", "actions")
     press.body = {"kind": "called", "note": ""}
@@ -294,7 +294,7 @@ def _settlement(sites: SiteFixture) -> Press:
         )
     typed = {"decision": "rejected", "reason": "asked again by telephone"}
     other = typed | {"reason": "as it was sent"}
-    return _about_sent(sites, urls.MATTER, body=typed, other=other, words="as it was sent")
+    return _about_submitted(sites, urls.MATTER, body=typed, other=other, words="as it was sent")
 
 
 def _licence(sites: SiteFixture) -> Press:
@@ -375,7 +375,7 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
     ("POST", urls.PAPER_DIFFERENCES): _paper_difference,
     ("POST", urls.FORM_CORRECTION): _proposal,
     ("POST", urls.CORRECTION): _signature,
-    ("POST", urls.ALERT_ACKNOWLEDGEMENT): lambda sites: _about_sent(
+    ("POST", urls.ALERT_ACKNOWLEDGEMENT): lambda sites: _about_submitted(
         sites, urls.ALERT_ACKNOWLEDGEMENT, other={"x": "1"}
     ),
     ("POST", urls.ALERT_ACTIONS): _alert_action,

@@ -42,8 +42,8 @@ def _withdrawal(path: str, make: Callable[[SiteFixture], Press]) -> Callable[[Si
     """Withdrawing what another act asked for."""
 
     def press(sites: SiteFixture) -> Press:
-        asked = make(sites)
-        sites.phone.client.post(asked.address)
+        request_press = make(sites)
+        sites.phone.client.post(request_press.address)
         return press_as_participant(sites, path, other={"x": "1"})
 
     return press

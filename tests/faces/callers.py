@@ -37,7 +37,7 @@ PASSWORD = "correct horse battery"
 HALF = "half@example.org"
 IDLE_MINUTES = 16
 """Longer than the plan lets a telephone lie."""
-ABOUT_SENT = (
+ABOUT_SUBMITTED = (
     urls.FORM_CORRECTION,
     urls.CORRECTION,
     urls.MATTER,
@@ -111,7 +111,7 @@ class SiteFixture:
     """The form that somebody of each site sent."""
     staff: dict[str, tuple[NewStaff, dict[str, str]]] = field(default_factory=dict)
     """Who has signed in at the beginning, by their address, and what their browser carries."""
-    _found: dict[tuple[str, str], str] = field(default_factory=dict)
+    _values: dict[tuple[str, str], str] = field(default_factory=dict)
     _rows: dict[str, Participant] = field(default_factory=dict)
 
     @property
@@ -142,25 +142,25 @@ class SiteFixture:
 
     def places(self, person: Person) -> dict[str, str]:
         """What stands in the addresses of this person's pages."""
-        return {name: self._place(name, person) for name in PLACES}
+        return {name: self._address_part(name, person) for name in PLACES}
 
-    def _place(self, name: str, person: Person) -> str:
+    def _address_part(self, name: str, person: Person) -> str:
         """One of them; what there is keeps its name, and is looked up once."""
-        if (person.subject, name) not in self._found:
+        if (person.subject, name) not in self._values:
             if person.subject not in self._rows:  # of which addresses name nothing that changes
                 self._rows[person.subject] = person.row()
             with self.installation.read() as session:
-                found = PLACES[name](session, self._rows[person.subject])
-            if found is None:
+                value = PLACES[name](session, self._rows[person.subject])
+            if value is None:
                 return NOWHERE
-            self._found[person.subject, name] = str(found)
-        return self._found[person.subject, name]
+            self._values[person.subject, name] = str(value)
+        return self._values[person.subject, name]
 
     def address(self, path: str, person: Person) -> str:
         """The real address of a declared path, about this person."""
         if path.startswith("/static/"):
             return self.stylesheet()
-        if path in ABOUT_SENT:
+        if path in ABOUT_SUBMITTED:
             person = Person(self.installation, person.site, f"{person.site.code}-004")
         fixed = {
             "link": self.waiting.link,
@@ -179,12 +179,14 @@ class SiteFixture:
             "passkey": "1",
             "assessment": self.assessments[person.site.code],
         }
-        return re.sub(r"\{(\w+)\}", lambda name: fixed.get(name[1]) or self._place(name[1], person), path)
+        return re.sub(
+            r"\{(\w+)\}", lambda name: fixed.get(name[1]) or self._address_part(name[1], person), path
+        )
 
     def stylesheet(self) -> str:
-        found = re.search(r'href="(/static/[^"]+\.css)"', visitor(self.app).get("/").text)
-        assert found
-        return found[1]
+        match = re.search(r'href="(/static/[^"]+\.css)"', visitor(self.app).get("/").text)
+        assert match
+        return match[1]
 
 
 def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
@@ -214,9 +216,9 @@ def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
     edc = signed_in(app, START)
     edc.post("/cuts", {"name": "IA1", "purpose": "interim"})
     edc.post("/exports", {"cut": "IA1", "purpose": "interim", "formats": ["csv"]})
-    sent = {str(each["site"]): str(each["ref"]) for each in edc.changes(type="assessment.completed")}
+    submitted = {str(each["site"]): str(each["ref"]) for each in edc.changes(type="assessment.completed")}
     phone, others, waiting = phones
-    return SiteFixture(app, clock, phone, others, waiting, member, edc, sent)
+    return SiteFixture(app, clock, phone, others, waiting, member, edc, submitted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,10 +34,10 @@ class ClinicFixture:
         self, role: Role, site: str | None = "0571", language: str = "en", ends_on: date | None = None
     ) -> TestClient:
         """A signed-in browser of a new member of staff."""
-        made: Installation = self.app.state.installation
+        installation: Installation = self.app.state.installation
         email = f"{role.value}.{site}.{language}@example.org"
-        new = create_staff(StaffContext(made, SYSTEM, START), email, "Li Na", PASSWORD, language)
-        grant_role(StaffContext(made, SYSTEM, START), new.staff_id, role, "sbrt-nsclc", site, ends_on)
+        new = create_staff(StaffContext(installation, SYSTEM, START), email, "Li Na", PASSWORD, language)
+        grant_role(StaffContext(installation, SYSTEM, START), new.staff_id, role, "sbrt-nsclc", site, ends_on)
         client = visitor(self.app)
         client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
         code = pyotp.TOTP(new.totp_secret).generate_otp(int(self.clock.at.timestamp()) // 30)

@@ -79,14 +79,14 @@ def signed_in(
 ) -> Edc:
     """A new client with a token."""
     daybook: Installation = app.state.installation
-    made = create_client(StaffContext(daybook, SYSTEM, at), STUDY, "EDC", scopes, sites)
+    client = create_client(StaffContext(daybook, SYSTEM, at), STUDY, "EDC", scopes, sites)
     http = visitor(app)
-    return Edc(http, made, token_of(http, made))
+    return Edc(http, client, token_of(http, client))
 
 
-def token_of(http: TestClient, made: NewClient) -> str:
-    sent = {"grant_type": "client_credentials"}
-    answer = http.post(f"{BASE}/oauth/token", data=sent, auth=(made.client_id, made.secret))
+def token_of(http: TestClient, client: NewClient) -> str:
+    form = {"grant_type": "client_credentials"}
+    answer = http.post(f"{BASE}/oauth/token", data=form, auth=(client.client_id, client.secret))
     return str(answer.json()["access_token"])
 
 

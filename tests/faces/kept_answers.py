@@ -16,16 +16,16 @@ CODES = [f"q{number}" for number in range(1, 31)]
 def box(phone: Phone, slot: str, *codes: str, value: int = 2) -> list[list[object]]:
     """Records as the runner keeps them."""
     of_form = item_tokens(30, phone.person.installation.secret_box.keyed_digest("outbox", slot))
-    kept: list[list[object]] = []
+    records: list[list[object]] = []
     for seq, code in enumerate(codes, start=1):
         sign = of_form[CODES.index(code)]
-        given = SubmittedAnswer(seq, 0, code, value, parse_instant(SHOWN, "at"), 0, True)
-        kept.append([seq, 0, sign, value, SHOWN, record_checksum(of_form, "box", sign, given), 1])
-    return kept
+        answer = SubmittedAnswer(seq, 0, code, value, parse_instant(SHOWN, "at"), 0, True)
+        records.append([seq, 0, sign, value, SHOWN, record_checksum(of_form, "box", sign, answer), 1])
+    return records
 
 
-def bring(phone: Phone, slot: str, kept: object, **more: object) -> Response:
-    body = {"client": "box", "sent": SHOWN, "reviewed": None, "kept": kept, **more}
+def bring(phone: Phone, slot: str, records: object, **more: object) -> Response:
+    body = {"client": "box", "sent": SHOWN, "reviewed": None, "kept": records, **more}
     return phone.client.post(
         f"/f/{slot}/late", content=json.dumps(body), headers={"accept": "application/json"}
     )

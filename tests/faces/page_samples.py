@@ -146,16 +146,18 @@ def begin(error: str = "", who: str = "") -> p.BeginPage:
     return p.BeginPage("Diary", "en", "Please choose.", 30, 10, "/begin/1", True, error, who, False, recalls)
 
 
-def sent(asked: str = "") -> SubmittedLine:
+def row(requested: str = "") -> SubmittedLine:
     urls = ("/sent/1/correction", "/sent/1/correction/withdrawal")
-    return SubmittedLine("Diary", DAY, *urls, late=True, read_url="/sent/1", asked=asked)
+    return SubmittedLine("Diary", DAY, *urls, late=True, read_url="/sent/1", requested=requested)
 
 
-def settings(saved: str = "", channel: str = "email", wanted: bool = True, paused: str = "") -> SettingsPage:
+def settings(saved: str = "", channel: str = "email", reminds: bool = True, paused: str = "") -> SettingsPage:
     usual, hours, days = ("09:00", "19:00"), (("08:00", "08:00"), ("21:00", "21:00")), (("2026-11-27", DAY),)
     address = "l***@example.org"
-    told = ReminderChoices(channel, address, "/settings/address", wanted, "21:00", usual, hours, paused, days)
-    return SettingsPage("/leave", "/help/call", "large", told, saved)
+    choices = ReminderChoices(
+        channel, address, "/settings/address", reminds, "21:00", usual, hours, paused, days
+    )
+    return SettingsPage("/leave", "/help/call", "large", choices, saved)
 
 
 def settings_pages() -> tuple[Page, ...]:
@@ -178,7 +180,7 @@ def settings_pages() -> tuple[Page, ...]:
             AddressCodePage(code_url, url, back, "l***@example.org", DAY, error)
             for error in ("", "wrong", "throttled")
         ),
-        settings("reminders", wanted=False),
+        settings("reminders", reminds=False),
         settings("pause", paused=DAY),
         settings("hour"),
         replace(settings(), error="state_changed"),
@@ -195,18 +197,21 @@ def person_pages() -> tuple[Page, ...]:
     receipt = "482913057316"
     return (
         SubmittedPage(()),
-        SubmittedPage((sent(), sent(DAY))),
-        AnswersPage(sent(DAY), "en", answers, receipt, "/sent", demonstration=True),
-        AnswersPage(sent(), "en", answers, receipt, "/sent", demonstration=False, copyright_line="(c)"),
-        SubmittedPage((sent(),), withdrawn=True),
+        SubmittedPage((row(), row(DAY))),
+        AnswersPage(row(DAY), "en", answers, receipt, "/sent", demonstration=True),
+        AnswersPage(row(), "en", answers, receipt, "/sent", demonstration=False, copyright_line="(c)"),
+        SubmittedPage((row(),), withdrawn=True),
         CorrectionRequestedPage("Diary", DAY, REACHED, DAY, "/sent", "/sent/1/correction/withdrawal"),
         *(
             MistakePage("Diary", DAY, site, "", "/sent/1/correction", "/sent")
             for site in (REACHED, SiteHelp("08:00"))
         ),
-        *(MistakeWithdrawalPage(sent(DAY), state, "/sent", "x") for state in ("open", "checking", "closed")),
+        *(MistakeWithdrawalPage(row(DAY), state, "/sent", "x") for state in ("open", "checking", "closed")),
         *(CallPage("/help/call", "/help", site, DAY) for site in (REACHED, SiteHelp("08:00–17:00"))),
-        *(CallWithdrawalPage("/help/call/withdrawal", "/help#call", asked, "x") for asked in ("", DAY)),
+        *(
+            CallWithdrawalPage("/help/call/withdrawal", "/help#call", requested, "x")
+            for requested in ("", DAY)
+        ),
         *(LogOutPage("/leave", "/settings", "Chrome", DAY, shared) for shared in (True, False)),
         *settings_pages(),
         HomeScreenPage(PLATFORMS, "/settings/devices", "/settings"),
@@ -215,7 +220,7 @@ def person_pages() -> tuple[Page, ...]:
         HelpPage(REACHED, "/help/call", withdrawn=True),
         HelpPage(SiteHelp(), "/help/call", DAY),
         HelpPage(SiteHelp("08:00–17:00"), "/help/call"),
-        *(HelpPage(REACHED, "/help/call", asked, next_on=DAY) for asked in ("", DAY)),
+        *(HelpPage(REACHED, "/help/call", requested, next_on=DAY) for requested in ("", DAY)),
         *(
             p.HelperPage("Diary", "/f/1/who", "/f/1", "scribe", "family", error)
             for error in ("", "who", "scribe")
@@ -260,8 +265,8 @@ def own_pages() -> tuple[Page, ...]:
             NewPinPage("/settings/pin", "/settings", error)
             for error in ("wrong", "throttled", "busy", "simple")
         ),
-        BoundPeoplePage("/settings/people", "/home", 1, (), left=False),
-        BoundPeoplePage("/settings/people", "/home", 1, ((2, MARK),), left=True),
+        BoundPeoplePage("/settings/people", "/home", 1, (), logged_out=False),
+        BoundPeoplePage("/settings/people", "/home", 1, ((2, MARK),), logged_out=True),
         BoundPeoplePage("/settings/people", "/home", 1, ((2, MARK), (3, MARK))),
         MarkPage("/settings/mark", "/welcome", (("star", MARK),), "star", "", new=True),
         MarkPage("/settings/mark", "/settings/people", (("star", MARK),), "star", "Li", taken=True),
@@ -336,7 +341,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         review(CALL_SITE),
         review(CALL_EMERGENCY),
         replace(home("due"), call=CALL_SITE),
-        replace(SubmittedPage((sent(),)), call=CALL_EMERGENCY),
+        replace(SubmittedPage((row(),)), call=CALL_EMERGENCY),
         *thanks(),
         *calendars(),
         replace(begin(), dark=True),

@@ -51,7 +51,7 @@ class Desk:
     known: set[tuple[str, object]] = field(default_factory=set)
     bodies: list[dict[str, object]] = field(default_factory=list)
     late: list[dict[str, object]] = field(default_factory=list)
-    sent: list[dict[str, str]] = field(default_factory=list)
+    submissions: list[dict[str, str]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     def app(self) -> Starlette:
@@ -101,7 +101,7 @@ class Desk:
         return Response('{"state": "kept"}', self.late_status)
 
     async def _submit(self, request: Request) -> Response:
-        self.sent.append(dict(parse_qsl((await request.body()).decode())))
+        self.submissions.append(dict(parse_qsl((await request.body()).decode())))
         return HTMLResponse('<h1 tabindex="-1">Thanks</h1><footer class="bar"></footer>', self.submit)
 
     def _aloud(self, _request: Request) -> Response:
@@ -148,9 +148,9 @@ class Phone:
 
     def restarted(self, browser: Browser) -> "Phone":
         """The same phone after its tab was killed and it was switched off and on."""
-        kept: StorageState = self.context.storage_state()
+        state: StorageState = self.context.storage_state()
         self.context.close()
-        context = browser.new_context(viewport=SIZE, has_touch=True, storage_state=kept)
+        context = browser.new_context(viewport=SIZE, has_touch=True, storage_state=state)
         return opened(self.desk, context, self.url)
 
 

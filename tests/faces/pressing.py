@@ -25,7 +25,7 @@ UNTOLD = {"device": {"seen_at"}, "staff_session": {"seen_at"}}
 LOOKS = f"('{AuditEvent.ANSWERS_VIEWED}', '{AuditEvent.PAGE_VIEWED}')"
 """A page at which looks are recorded says so in the trail, also when an act on it is refused."""
 Rows = Mapping[str, list[tuple[Any, ...]]]
-_TOLD = {
+_NEWS = {
     table.name: [column.name for column in table.columns if column.name not in UNTOLD.get(table.name, ())]
     for table in metadata.sorted_tables
     if table.name != "audit_chain"  # its heads only repeat the last entries
@@ -40,7 +40,7 @@ _READS = {
     name: f'SELECT {_quoted(columns)} FROM "{name}"'
     f"{f' WHERE event NOT IN {LOOKS}' if name == 'audit_entry' else ''}"
     f" ORDER BY {_quoted(column.name for column in metadata.tables[name].primary_key)}"
-    for name, columns in _TOLD.items()
+    for name, columns in _NEWS.items()
 }
 
 

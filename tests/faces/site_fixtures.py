@@ -35,12 +35,12 @@ def restore_site_fixture(app: FastAPI, clock: Clock, secrets: Sequence[str]) -> 
         study = get_study(session, STUDY)
         sites = {site.code: site for site in session.exec(select(Site).where(Site.study_id == study.id))}
     phone, others, waiting = (_phone(app, sites[each["site"]], each) for each in stored["phones"])
-    member, sent = NewStaff(*stored["member"]), stored["assessments"]
+    member, assessments = NewStaff(*stored["member"]), stored["assessments"]
     staff = {
         email: (NewStaff(staff_id, secret), carried)
         for email, (staff_id, secret, carried) in stored["staff"].items()
     }
-    return SiteFixture(app, clock, phone, others, waiting, member, edc, sent, staff)
+    return SiteFixture(app, clock, phone, others, waiting, member, edc, assessments, staff)
 
 
 def _grow(url: str) -> Sequence[str]:

@@ -34,14 +34,14 @@ def founded(app: FastAPI, clock: Clock) -> Site:
 @pytest.fixture
 def dated(app: FastAPI, clock: Clock) -> ClinicFixture:
     """The same in a study that confirms people by their birth date; nobody is enrolled yet."""
-    made: Installation = confirming(app.state.installation, SecondCheck.birth_date)
-    app.state.installation = made
+    installation: Installation = confirming(app.state.installation, SecondCheck.birth_date)
+    app.state.installation = installation
     site = founded(app, clock)
-    return ClinicFixture(app, clock, site, Person(made, site, "0571-002"))
+    return ClinicFixture(app, clock, site, Person(installation, site, "0571-002"))
 
 
 @pytest.mark.req("PRI-02")
-def test_a_birth_date_is_asked_only_where_the_study_needs_it(clinic: ClinicFixture) -> None:
+def test_a_birth_date_is_required_only_by_studies_that_use_it(clinic: ClinicFixture) -> None:
     nurse = clinic.browser(Role.NURSE)
     assert page(nurse, "/desk/enrol").all("input", name="birth_year") == []
     assert nurse.get(f"{clinic.url}/birth-date").status_code == 409
@@ -75,8 +75,8 @@ def test_a_mistyped_birth_date_is_recorded_again(dated: ClinicFixture) -> None:
         ({"reason": "mistyped"}, "Please record it first."),
         (right | {"birth_year": "50", "reason": "mistyped"}, "Please check the birth date."),
     ):
-        told = nurse.post(url, data=wrong)
-        assert (told.status_code // 100, words in told.text) == (4, True)
+        response = nurse.post(url, data=wrong)
+        assert (response.status_code // 100, words in response.text) == (4, True)
     done = nurse.post(url, data=right | {"reason": "mistyped"})
     assert done.headers["location"] == f"{dated.url}?done=birth_date"
     assert "Birth date saved." in nurse.get(done.headers["location"]).text

@@ -15,8 +15,8 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import Response
 
-from app.clinic.frame.addresses import LISTS, PLACE
-from app.domain.records.acts import EPOCHS_KEPT
+from app.clinic.frame.addresses import LIST_FIELD, LISTS
+from app.domain.records.acts import STORED_EPOCHS
 from app.domain.records.audit import AuditEvent
 from app.jobs.ticker import process_slots
 from app.services.core.acts import purge_acts
@@ -167,9 +167,11 @@ def refused(press: Press, key: str, body: dict[str, str] | None = None) -> str:
 
 @each_of(ROWS)
 def test_an_act_happens_once(hospitals: SiteFixture, row: Row) -> None:
-    press, place = PRESSES[row](hospitals), place_of(row)
-    if place:
-        press.body, press.other = (typed | {PLACE: f"{place}&x=1"} for typed in (press.body, press.other))
+    press, list_url = PRESSES[row](hospitals), place_of(row)
+    if list_url:
+        press.body, press.other = (
+            typed | {LIST_FIELD: f"{list_url}&x=1"} for typed in (press.body, press.other)
+        )
     key, before = press.key(), all_rows(hospitals.installation)
     for wrong in ("", "f" * 16 + press.key()[16:]):  # none, and that of another person's page
         refused(press, wrong)
@@ -197,8 +199,8 @@ def place_of(row: Row) -> str:
 def check_result(row: Row, first: Response, again: Response) -> None:
     """The second press leads where the first one led; one on a list back to what was shown of it."""
     assert again.status_code == 303
-    if place := place_of(row):
-        assert first.headers["location"] == f"{place}&{ACTS[row].result.partition('?')[2]}"
+    if list_url := place_of(row):
+        assert first.headers["location"] == f"{list_url}&{ACTS[row].result.partition('?')[2]}"
         assert again.headers["location"] == first.headers["location"]
         return
     assert again.headers["location"].partition("?")[2] == (
@@ -244,7 +246,7 @@ def test_a_page_whose_keys_are_purged_is_refused_with_what_was_typed(
     key = press.key()
     assert press.post(key).status_code == 303
     again = [press.post(key).status_code]
-    for day in range(EPOCHS_KEPT + 1):
+    for day in range(STORED_EPOCHS + 1):
         purge_acts(ClockContext(hospitals.installation, hospitals.clock.at + timedelta(days=day)))
     assert again == [303]
     done = all_rows(hospitals.installation)

@@ -19,7 +19,7 @@ from tests.faces.visitors import invited
 from tests.markup import parsed
 from tests.services.people import START
 
-LEFT = {"kind": "withdrew_treatment", "stated": "2026-03-02", "reason": "moved"}
+WITHDRAWAL = {"kind": "withdrew_treatment", "stated": "2026-03-02", "reason": "moved"}
 DEATH = {"kind": "death", "stated": "2026-03", "reason": "told by the family"}
 
 
@@ -63,14 +63,14 @@ def test_a_death_from_two_pages_is_one_entry_and_nothing_refuses_it(
 ) -> None:
     url = f"{clinic.url}/disposition"
     pages = [previewed(nurse, url, DEATH) for _page in range(2)]
-    assert confirm(clinic.browser(Role.INVESTIGATOR), url, LEFT).status_code == 303
+    assert confirm(clinic.browser(Role.INVESTIGATOR), url, WITHDRAWAL).status_code == 303
     assert [nurse.post(url, data=each).status_code for each in pages] == [303, 303]
     assert [kind for kind, _undoes in dispositions(clinic)] == ["withdrew_treatment", "death"]
 
 
 def test_an_undo_takes_back_the_entry_that_it_names_and_never_another(clinic: ClinicFixture) -> None:
     investigator = clinic.browser(Role.INVESTIGATOR)
-    for typed in (LEFT, DEATH | {"stated": "2026-03-02"}):
+    for typed in (WITHDRAWAL, DEATH | {"stated": "2026-03-02"}):
         assert confirm(investigator, f"{clinic.url}/disposition", typed).status_code == 303
     url, form = undo(investigator, clinic, "withdrawal from treatment")
     assert investigator.post(url, data=form).status_code == 303
@@ -86,9 +86,9 @@ def test_withdrawal_and_death_ask_a_reason_and_keep_what_was_typed(
     nurse: TestClient, clinic: ClinicFixture, kind: str
 ) -> None:
     url = f"{clinic.url}/disposition"
-    asked = nurse.post(url, data={"kind": kind, "stated": "2026-03-02", "reason": " "})
-    assert (asked.status_code, 'href="#reason"' in asked.text) == (422, True)
-    assert day_in(parsed(asked.text), "stated") == "2026-03-02"
+    response = nurse.post(url, data={"kind": kind, "stated": "2026-03-02", "reason": " "})
+    assert (response.status_code, 'href="#reason"' in response.text) == (422, True)
+    assert day_in(parsed(response.text), "stated") == "2026-03-02"
     hidden = previewed(nurse, url, {"kind": kind, "stated": "2026-03-02", "reason": "moved"})
     assert nurse.post(url, data=hidden | {"reason": ""}).status_code == 422
     assert dispositions(clinic) == []
@@ -110,7 +110,7 @@ def test_the_button_names_the_act_and_a_month_stays_a_month(clinic: ClinicFixtur
 def test_a_confirmation_of_an_old_preview_shows_the_new_one(clinic: ClinicFixture, nurse: TestClient) -> None:
     clinic.person.randomise(date(2026, 3, 2), START)
     url = f"{clinic.url}/disposition"
-    old = previewed(nurse, url, LEFT | {"kind": "withdrew_study"})
+    old = previewed(nurse, url, WITHDRAWAL | {"kind": "withdrew_study"})
     clinic.person.begin("BL", START)
     clinic.person.submit("BL", START)
     refused = nurse.post(url, data=old)

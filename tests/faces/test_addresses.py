@@ -11,11 +11,11 @@ MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2500, 1, 1), timezones=st.
 
 
 @given(MOMENTS)
-def test_a_place_is_exact_to_the_microsecond(at: datetime) -> None:
+def test_a_list_position_is_exact_to_the_microsecond(at: datetime) -> None:
     assert parse_cursor_moment(format_cursor_moment(at)) == at
 
 
-def test_what_is_no_place_is_none() -> None:
+def test_an_invalid_list_position_is_none() -> None:
     assert [parse_cursor_moment(text) for text in ("", "-1", "1.5", "٣", "9" * 18, "9" * 19)] == [None] * 6
 
 

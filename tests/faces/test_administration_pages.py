@@ -33,7 +33,7 @@ def stage() -> Stage:
 def test_an_administrator_creates_a_client_whose_secret_is_shown_once_and_revokes_it(
     clinic: ClinicFixture,
 ) -> None:
-    admin, made = clinic.browser(Role.ADMIN, None), clinic.app.state.installation
+    admin, running = clinic.browser(Role.ADMIN, None), clinic.app.state.installation
     assert "This study has no client." in admin.get("/desk/clients").text
     wrong = admin.post("/desk/clients", data={"name": "Our EDC", "site": ""})
     assert (wrong.status_code, 'value="Our EDC"' in wrong.text) == (422, True)
@@ -45,11 +45,11 @@ def test_an_administrator_creates_a_client_whose_secret_is_shown_once_and_revoke
     assert secret not in admin.get("/desk/clients").text
     assert [cell.text for cell in listed.all("td")][:2] == ["report visits", "0571"]
     assert "never" in listed.text
-    token = issue_token(made, client_id, secret, None, "1.2.3.4", START)
+    token = issue_token(running, client_id, secret, None, "1.2.3.4", START)
     assert token.scopes == ("visits:write",)
-    context = StaffContext(made, SYSTEM, START)
+    context = StaffContext(running, SYSTEM, START)
     assert [each.used_at for each in list_clients(context, STUDY)] == [START]
-    with made.work(SYSTEM, START) as work:
+    with running.work(SYSTEM, START) as work:
         study_id = clinic.site.study_id
         pull = Transfer(
             client_id=client_id,
@@ -71,13 +71,13 @@ def test_an_administrator_creates_a_client_whose_secret_is_shown_once_and_revoke
     again = admin.post(f"/desk/clients/{client_id}/end", data={"reason": "replaced"})
     assert (again.status_code, "already revoked" in again.text) == (409, True)
     assert admin.post("/desk/clients/edc-none/end", data={"reason": "x"}).status_code == 404
-    assert refused(lambda: issue_token(made, client_id, secret, None, "1.2.3.4", START)) == "invalid_client"
+    assert refused(lambda: issue_token(running, client_id, secret, None, "::1", START)) == "invalid_client"
     assert clinic.browser(Role.NURSE).get("/desk/clients").status_code == 403
 
 
 def test_who_administers_one_site_neither_sees_nor_makes_clients(clinic: ClinicFixture) -> None:
-    made = clinic.app.state.installation
-    context = StaffContext(made, colleague(Role.ADMIN, clinic.site), START)
+    installation = clinic.app.state.installation
+    context = StaffContext(installation, colleague(Role.ADMIN, clinic.site), START)
     assert list_clients(context, STUDY) == ()
     new = lambda: create_managed_client(context, STUDY, "EDC", ["visits:write"], "")  # noqa: E731 - one act
     assert refused(new) == "beyond_your_sites"
@@ -119,12 +119,12 @@ def test_scores_are_listed_by_participant_for_roles_that_see_them(clinic: Clinic
     assert "Quality of life · BL" in row.text
     assert str(local_day(START, "Asia/Shanghai").day) in row.text
     assert clinic.browser(Role.NURSE).get("/desk/scores").status_code == 403
-    made, study = clinic.app.state.installation, clinic.site.study_id
-    seeing = StaffContext(made, colleague(Role.INVESTIGATOR, clinic.site), START)
+    installation, study = clinic.app.state.installation, clinic.site.study_id
+    seeing = StaffContext(installation, colleague(Role.INVESTIGATOR, clinic.site), START)
     assert list_scored_participants(seeing, study, most=1)[1] == ""
     assert list_scored_participants(seeing, study, most=0)[0] == ()
     assert list_scored_participants(seeing, study, clinic.person.subject)[0] == ()
-    nobody = StaffContext(made, colleague(Role.NURSE, clinic.site), START)
+    nobody = StaffContext(installation, colleague(Role.NURSE, clinic.site), START)
     assert list_scored_participants(nobody, study) == ((), "")
-    veiled = StaffContext(blinded(made), colleague(Role.INVESTIGATOR, clinic.site), START)
+    veiled = StaffContext(blinded(installation), colleague(Role.INVESTIGATOR, clinic.site), START)
     assert len(list_scored_participants(veiled, study)[0]) == 1

@@ -119,7 +119,7 @@ def test_readers_read_and_others_see_nothing(clinic: ClinicFixture, alert: str) 
 
 
 @pytest.mark.req("ALR-03")
-def test_an_alert_of_somebody_who_left_is_told_on_the_front_page(
+def test_alerts_after_an_exit_are_counted_on_the_front_page(
     clinic: ClinicFixture, alert: str, nurse: TestClient
 ) -> None:
     assert "who has left" not in page(nurse, "/desk").text
@@ -156,11 +156,11 @@ def test_participants_read_how_soon_somebody_looks(clinic: ClinicFixture) -> Non
 
 def unwatched(clinic: ClinicFixture) -> None:
     """From now on the plans of this application say that nobody watches."""
-    made = clinic.app.state.installation
+    installation = clinic.app.state.installation
     plans = {
         key: replace(
             plan, monitoring="none", monitoring_reason={"en": "Nobody."}, alert_rules=(), out_of_hours={}
         )
-        for key, plan in made.library.plans.items()
+        for key, plan in installation.library.plans.items()
     }
-    clinic.app.state.installation = replace(made, library=replace(made.library, plans=plans))
+    clinic.app.state.installation = replace(installation, library=replace(installation.library, plans=plans))

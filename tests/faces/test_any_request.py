@@ -64,15 +64,15 @@ def fault_of(request: RawRequest, response: RawResponse) -> str:
 def spoilable(route: RouteParts) -> Iterator[tuple[Sequence[Part], str]]:
     """What is spoiled at a time: each part that the route declares; all others of one place together."""
     declared = ("path", "query") if route.sends == "any" else ("path", "query", "form", "json")
-    yield from (((part,), "form") for part in route.parts if part.place in declared)
-    for place in ("header", "cookie"):
-        together = [part for part in route.parts if part.place == place and part.name not in DECIDING]
+    yield from (((part,), "form") for part in route.parts if part.location in declared)
+    for location in ("header", "cookie"):
+        together = [part for part in route.parts if part.location == location and part.name not in DECIDING]
         if together:
             yield together, "form"
     if route.sends == "any":
-        yield [part for part in route.parts if part.place == "form"], "form"
+        yield [part for part in route.parts if part.location == "form"], "form"
         if takes_json(route):
-            yield from (((part,), "json") for part in route.parts if part.place == "json")
+            yield from (((part,), "json") for part in route.parts if part.location == "json")
 
 
 def worst_requests(route: RouteParts, database: str) -> Iterator[tuple[dict[Part, Any], bool, str]]:
@@ -82,10 +82,10 @@ def worst_requests(route: RouteParts, database: str) -> Iterator[tuple[dict[Part
     """
     for parts, way in spoilable(route):
         values: tuple[str, ...] = (*WORST, *WORST_DAYS) if is_dated(route, parts) else WORST
-        if database != "sqlite" and parts[0].place in ("header", "cookie"):
+        if database != "sqlite" and parts[0].location in ("header", "cookie"):
             values = values[1:]
         yield from ((dict.fromkeys(parts, value), True, way) for value in values)
-        if parts[0].place == "path":
+        if parts[0].location == "path":
             yield dict.fromkeys(parts, WORST[0]), False, way
 
 
@@ -111,11 +111,11 @@ def spoiled_requests(
     draw: st.DrawFn, routes: Sequence[RouteParts]
 ) -> tuple[RouteParts, dict[Part, Any], bool, str]:
     route = draw(st.sampled_from(routes))
-    place = draw(st.sampled_from(sorted({part.place for part in route.parts})))
-    first = draw(st.sampled_from([part for part in route.parts if part.place == place]))
+    location = draw(st.sampled_from(sorted({part.location for part in route.parts})))
+    first = draw(st.sampled_from([part for part in route.parts if part.location == location]))
     chosen = {first, *draw(st.lists(st.sampled_from(route.parts), max_size=2))}
     spoils: dict[Part, Any] = {
-        part: draw(json_values if part.place == "json" else written) for part in sorted(chosen, key=str)
+        part: draw(json_values if part.location == "json" else written) for part in sorted(chosen, key=str)
     }
     if route.sends and draw(st.integers(0, 30)) == 0:
         spoils = {Part("body", ""): draw(json_values)}

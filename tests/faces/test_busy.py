@@ -26,20 +26,20 @@ def crowd(app: FastAPI) -> None:
         object.__setattr__(box, kind, SecretHasher(CHEAP, HashingSlots(1, -1, 0)))
 
 
-def told_to_wait(answer: Response) -> bool:
+def must_wait(answer: Response) -> bool:
     assert (answer.status_code, answer.headers["retry-after"]) == (503, str(RETRY_SECONDS))
     return WORDS in answer.text
 
 
 @pytest.mark.req("SEC-10")
 @pytest.mark.usefixtures("founder")
-def test_staff_are_asked_to_come_again(app: FastAPI) -> None:
+def test_busy_sign_in_asks_staff_to_retry(app: FastAPI) -> None:
     crowd(app)
-    told = {"email": EMAIL, "password": PASSWORD}
+    credentials = {"email": EMAIL, "password": PASSWORD}
     for _ in range(TRIES):
-        assert told_to_wait(visitor(app).post("/desk/sign-in", data=told))
-    answer = visitor(app).post("/desk/sign-in", data=told)
-    assert told_to_wait(answer)
+        assert must_wait(visitor(app).post("/desk/sign-in", data=credentials))
+    answer = visitor(app).post("/desk/sign-in", data=credentials)
+    assert must_wait(answer)
     assert parsed(answer.text).one("input", name="email").attributes["value"] == EMAIL
 
 
@@ -47,11 +47,11 @@ def test_staff_are_asked_to_come_again(app: FastAPI) -> None:
 def test_a_phone_keeps_what_it_sends_while_others_sign_in(app: FastAPI, phone: Phone, clock: Clock) -> None:
     crowd(app)
     fields = {"pin_now": PIN, "pin_new": "246802", "pin_again": "246802"}
-    assert told_to_wait(phone.client.post("/settings/pin", data=fields))
+    assert must_wait(phone.client.post("/settings/pin", data=fields))
     clock.forward(minutes=16)
     slot = phone.slot("D4")
     answer = phone.client.post(f"/f/{slot}/begin", data={"who": "self", "pin": PIN})
-    assert told_to_wait(answer)
+    assert must_wait(answer)
     assert parsed(answer.text).one("input", name="who").attributes["value"] == "self"
     runner = phone.client.post("/unlock", data={"pin": PIN}, headers={"accept": "application/json"})
     assert (runner.status_code, runner.json()) == (503, {"code": "sign_in_busy"})
@@ -68,7 +68,7 @@ def test_a_good_code_and_an_unknown_one_wait_alike(app: FastAPI, guest: Phone) -
         ("/a/no-link", ""),
     ):
         answers.append(guest.client.post(path, data={"code": code, "pin": PIN, "pin_again": PIN}))
-        assert told_to_wait(answers[-1])
+        assert must_wait(answers[-1])
 
 
 @pytest.mark.req("IAM-12")
@@ -78,9 +78,9 @@ def test_strangers_hold_up_no_browser_that_signed_in_before(
     """From the hospital's own address, with so many failures that it is braked as a whole."""
     new = create_staff(StaffContext(founder.installation, SYSTEM, START), EMAIL, "Li Na", PASSWORD, "en")
     nurse, stranger = visitor(app), visitor(app)
-    told = {"email": EMAIL, "password": PASSWORD}
+    credentials = {"email": EMAIL, "password": PASSWORD}
     for _ in range(2):
-        assert nurse.post("/desk/sign-in", data=told).headers["location"] == "/desk/sign-in/code"
+        assert nurse.post("/desk/sign-in", data=credentials).headers["location"] == "/desk/sign-in/code"
         code = pyotp.TOTP(new.totp_secret).at(clock.at)
         entered = nurse.post("/desk/sign-in/code", data={"code": code})
         assert entered.headers["location"] == "/desk"

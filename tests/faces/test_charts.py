@@ -104,7 +104,7 @@ def test_a_day_falls_between_the_steps_of_its_neighbours() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=20))
 def test_a_bar_is_as_high_as_its_share(shares: Sequence[tuple[int, int]]) -> None:
-    chart = draw_bars([(str(place), count, total) for place, (count, total) in enumerate(shares)])
+    chart = draw_bars([(str(index), count, total) for index, (count, total) in enumerate(shares)])
     whole = chart.base - chart.top
     for bar in chart.bars:
         assert bar.y + bar.height == chart.base
@@ -124,8 +124,8 @@ def test_a_bar_says_its_count_and_its_total() -> None:
 )
 def test_windows_cover_no_other(spans: Sequence[tuple[int, int, int]]) -> None:
     windows = [
-        DrawnWindow(str(place), "due", *(DAY + timedelta(each) for each in (start, start + a, start + a + b)))
-        for place, (start, a, b) in enumerate(spans)
+        DrawnWindow(str(index), "due", *(DAY + timedelta(each) for each in (start, start + a, start + a + b)))
+        for index, (start, a, b) in enumerate(spans)
     ]
     timeline = draw_windows(windows, DAY + timedelta(30), [(DAY, "Enrolment")])
     assert timeline is not None
@@ -171,7 +171,7 @@ def test_a_strip_has_each_day_once(days: Sequence[int | None]) -> None:
     shades = [None if day is None else StripDay(str(min(day // 3, 3)), str(day)) for day in days]
     strip = draw_strip(shades)
     cells = [int(x) // DAY_PITCH for path in strip.paths.values() for x in re.findall(r"M(\d+)", path)]
-    assert sorted(cells) == [place for place, day in enumerate(days) if day is not None]
+    assert sorted(cells) == [index for index, day in enumerate(days) if day is not None]
     shown = sum(len(each.digits) + len(each.tens) for each in strip.digits)
     assert shown == len(cells)
     assert strip.missed.count("l6 6") == list(days).count(None)
@@ -192,12 +192,12 @@ def test_a_chart_is_a_picture_with_a_sentence_and_has_no_style() -> None:
 
 
 def test_fifteen_charts_are_light() -> None:
-    charts = [line(*((number * 7 + place * 13) % 100 for place in range(12))) for number in range(15)]
+    charts = [line(*((number * 7 + index * 13) % 100 for index in range(12))) for number in range(15)]
     page = "".join(drawn("line_chart", chart) for chart in charts).encode()
     assert len(gzip.compress(page)) <= 15 * 300
 
 
-def test_a_plan_stands_on_one_axis_of_weeks_with_marks_that_can_be_told_apart() -> None:
+def test_a_plan_chart_has_one_axis_and_distinct_marks() -> None:
     visits = DrawnLane("W6", (DrawnSpan(35, 42, 49, (35, 42, 48)), DrawnSpan(77, 84, 91)))
     diary = DrawnLane("D0 – D83", tuple(DrawnSpan(day, day, day + 2, (day,)) for day in range(84)))
     early = DrawnLane("BL", (DrawnSpan(-14, 0, 0),))

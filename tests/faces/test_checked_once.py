@@ -38,17 +38,17 @@ def counted(client: TestClient, post: Callable[[], Response]) -> tuple[Response,
 
 
 def _send(phone: Phone, slot: str, **fields: str) -> Response:
-    told = {**ANSWERS, "submission_id": "c1", "reviewed": "1", "at": SHOWN, **fields}
-    return phone.client.post(f"/f/{slot}/submit", data=told, headers=JSON)
+    form = {**ANSWERS, "submission_id": "c1", "reviewed": "1", "at": SHOWN, **fields}
+    return phone.client.post(f"/f/{slot}/submit", data=form, headers=JSON)
 
 
 def _save_offline(phone: Phone, slot: str) -> Response:
     tokens = item_tokens(30, phone.person.installation.secret_box.keyed_digest("outbox", slot))
     names = ("seq", "base", "item", "value", "at", "sum", "offline")
-    (kept,) = box(phone, slot, "q1")
+    (stored,) = box(phone, slot, "q1")
     record = {
-        **dict(zip(names, kept, strict=True)),
-        "item": CODES[tokens.index(str(kept[2]))],
+        **dict(zip(names, stored, strict=True)),
+        "item": CODES[tokens.index(str(stored[2]))],
         "offline": True,
     }
     return phone.save(slot, record, client="box")

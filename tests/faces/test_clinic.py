@@ -25,8 +25,8 @@ from tests.services.people import START, days
 
 @pytest.mark.req("IAM-11")
 def test_a_password_alone_opens_nothing(clinic: ClinicFixture) -> None:
-    made: Installation = clinic.app.state.installation
-    create_staff(StaffContext(made, SYSTEM, START), "half@example.org", "Li Na", PASSWORD, "en")
+    installation: Installation = clinic.app.state.installation
+    create_staff(StaffContext(installation, SYSTEM, START), "half@example.org", "Li Na", PASSWORD, "en")
     client = visitor(clinic.app)
     assert client.get("/desk").headers["location"] == "/desk/sign-in"
     assert client.get("/desk/sign-in/code").headers["location"] == "/desk/sign-in"
@@ -50,7 +50,7 @@ def test_signing_out_and_the_language(nurse: TestClient) -> None:
     assert nurse.get("/desk").status_code == 303
 
 
-def test_everybody_can_be_found(clinic: ClinicFixture, nurse: TestClient) -> None:
+def test_every_participant_is_listed_and_searchable(clinic: ClinicFixture, nurse: TestClient) -> None:
     assert page(nurse, "/desk/participants?q=001").all("a", href=clinic.url)
     nobody = page(nurse, "/desk/participants?q=999")
     assert (nobody.all("table"), "No participant has this code." in nobody.text) == ([], True)
@@ -112,7 +112,7 @@ def test_enrolment_gives_a_sheet_in_the_participants_language(nurse: TestClient)
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "message"),
     [
         ("subject", "Li Na", "subject"),
         ("site", "sbrt-nsclc:0021", "site"),
@@ -127,12 +127,12 @@ def test_enrolment_gives_a_sheet_in_the_participants_language(nurse: TestClient)
     ],
 )
 def test_a_refused_enrolment_keeps_what_was_typed(
-    nurse: TestClient, field: str, value: str, told: str
+    nurse: TestClient, field: str, value: str, message: str
 ) -> None:
     answer = nurse.post("/desk/enrol", data=enrolment(**{field: value}))
     shown = parsed(answer.text)
     assert answer.status_code == 422
-    assert shown.all("a", href=f"#{told}")
+    assert shown.all("a", href=f"#{message}")
     assert shown.all("title")[0].text.startswith("Error")
     assert day_in(shown, "consented_on") == "2026-03-02"
     assert nurse.post("/desk/enrol", data={"arm": "SBRT"}).status_code == 422
@@ -142,8 +142,8 @@ def test_a_refused_enrolment_names_every_field_that_is_wrong(nurse: TestClient) 
     wrong = {"subject": "571-3", "enrolled_on": "2026-02-30", "consent_version": " ", "address": "li"}
     answer = nurse.post("/desk/enrol", data=enrolment(**wrong, identity_check="looked", consented_on="soon"))
     shown = parsed(answer.text)
-    told = [str(each["href"]) for each in shown.one("div", role="alert").all("a")]
-    assert sorted(told) == [
+    links = [str(each["href"]) for each in shown.one("div", role="alert").all("a")]
+    assert sorted(links) == [
         "#address",
         "#consent_version",
         "#consented_on",
@@ -151,7 +151,7 @@ def test_a_refused_enrolment_names_every_field_that_is_wrong(nurse: TestClient) 
         "#identity_check",
         "#subject",
     ]
-    for each in told:
+    for each in links:
         assert shown.one("p", id=f"{each[1:]}-error").text
     late = nurse.post("/desk/enrol", data=enrolment(consented_on="2026-03-09"))
     (words,) = parsed(late.text).one("div", role="alert").all("a", href="#consented_on")
@@ -180,8 +180,8 @@ def test_a_monitor_reads_and_changes_nothing(clinic: ClinicFixture) -> None:
 
 @pytest.mark.req("REP-08")
 def test_the_arm_is_never_shown(clinic: ClinicFixture, nurse: TestClient) -> None:
-    made: Installation = clinic.app.state.installation
-    with made.work(SYSTEM, START) as work:
+    installation: Installation = clinic.app.state.installation
+    with installation.work(SYSTEM, START) as work:
         row = work.session.get_one(type(clinic.person.row()), clinic.person.row().id)
         row.arm = "SOC"
         work.record(AuditEvent.ARM_RECORDED, f"participant:{row.id}")
@@ -198,7 +198,7 @@ def test_a_contact_is_shown_whole_only_on_demand(clinic: ClinicFixture, nurse: T
 
 
 @pytest.mark.req("REP-04")
-def test_a_missed_form_is_given_its_reason(clinic: ClinicFixture) -> None:
+def test_a_reason_is_recorded_for_a_missed_form(clinic: ClinicFixture) -> None:
     clinic.clock.at = START + days(40)
     nurse = clinic.browser(Role.NURSE)
     url = f"{clinic.url}/forms/{clinic.person.slot('BL').public_id}"
@@ -215,10 +215,10 @@ def test_a_form_is_excused_after_a_second_question(clinic: ClinicFixture, nurse:
     (offered,) = page(nurse, url).all("form", action=action)
     assert [each["value"] for each in offered.all("input", name="exemption")] == ["no_translation"]
     assert nurse.post(action, data={}).status_code == 422
-    asked = parsed(nurse.post(action, data=chosen).text).all("form", action=action)[0]
-    assert "You can't undo this." in asked.text
+    question = parsed(nurse.post(action, data=chosen).text).all("form", action=action)[0]
+    assert "You can't undo this." in question.text
     assert clinic.person.slot("BL").excused is None
-    hidden = {each["name"]: each["value"] for each in asked.all("input", type="hidden")}
+    hidden = {each["name"]: each["value"] for each in question.all("input", type="hidden")}
     assert nurse.post(action, data=hidden).headers["location"] == f"{clinic.url}?done=excused"
     assert "Form excused." in page(nurse, f"{clinic.url}?done=excused").text
     assert "No licensed translation" in page(nurse, url).text
@@ -236,7 +236,7 @@ def test_a_begun_form_is_not_offered_to_be_excused(clinic: ClinicFixture, nurse:
 
 
 @pytest.mark.req("CAP-14")
-def test_answers_kept_apart_are_named_but_not_shown(clinic: ClinicFixture) -> None:
+def test_quarantined_answers_are_listed_without_values(clinic: ClinicFixture) -> None:
     clinic.person.begin("BL", START)
     clinic.clock.at = START + days(40)
     nurse = clinic.browser(Role.NURSE)
@@ -244,9 +244,9 @@ def test_answers_kept_apart_are_named_but_not_shown(clinic: ClinicFixture) -> No
     with pytest.raises(Refused, match="arrived_too_late"):
         clinic.person.submit("BL", clinic.clock.at)
     shown = page(nurse, clinic.url)
-    (told,) = [each for each in shown.all("table") if "not part of a form" in each.text]
-    assert "Quality of life · BL 11 Apr 2026, 09:30" in told.text
-    assert "Came after the closing day, or after the participant had left none yet" in told.text
+    (table,) = [each for each in shown.all("table") if "not part of a form" in each.text]
+    assert "Quality of life · BL 11 Apr 2026, 09:30" in table.text
+    assert "Came after the closing day, or after the participant had left none yet" in table.text
 
 
 @pytest.mark.req("OFF-05")
@@ -255,12 +255,12 @@ def test_a_question_answered_on_two_phones_is_named(clinic: ClinicFixture, nurse
     assert "Answered twice, differently" not in page(nurse, clinic.url).text
     clinic.person.save("BL", START, SubmittedAnswer(1, 0, "q5", 3), client="one")
     clinic.person.save("BL", START, SubmittedAnswer(1, 0, "q5", 4), client="two")
-    (told,) = [each for each in page(nurse, clinic.url).all("table") if "two answers" in each.text]
-    assert "Quality of life · BL 5 2 Mar 2026, 09:30 2 Mar 2026, 09:30" in told.text
+    (table,) = [each for each in page(nurse, clinic.url).all("table") if "two answers" in each.text]
+    assert "Quality of life · BL 5 2 Mar 2026, 09:30 2 Mar 2026, 09:30" in table.text
 
 
 @pytest.mark.req("IAM-13")
-def test_a_lost_phone_is_unbound_and_a_new_sheet_given(clinic: ClinicFixture, nurse: TestClient) -> None:
+def test_a_lost_phone_is_unbound_and_a_new_sheet_issued(clinic: ClinicFixture, nurse: TestClient) -> None:
     action = next(
         each["action"] for each in page(nurse, clinic.url).all("form") if "/devices/" in each["action"]
     )
@@ -312,8 +312,8 @@ def test_what_a_nurse_types_at_full_width_is_read_as_its_narrow_twin(
     moved = {"kind": "sbrt_start", "on": wide("2026-03-02"), "reason": ""}
     assert nurse.post(f"{clinic.url}/dates", data=moved).status_code == 200
     investigator = clinic.browser(Role.INVESTIGATOR)
-    left = {"kind": "withdrew_questionnaires", "stated": wide("2026-03-02"), "reason": "x"}
-    assert confirm(investigator, f"{clinic.url}/disposition", left).status_code == 303
+    withdrawal = {"kind": "withdrew_questionnaires", "stated": wide("2026-03-02"), "reason": "x"}
+    assert confirm(investigator, f"{clinic.url}/disposition", withdrawal).status_code == 303
     with clinic.app.state.installation.read() as session:
         assert session.exec(select(Disposition.stated_date)).all() == ["2026-03-02"]
 
@@ -321,7 +321,7 @@ def test_what_a_nurse_types_at_full_width_is_read_as_its_narrow_twin(
 @pytest.mark.parametrize(
     "after", [f"0_1_{'9' * 40}", f"0_{'9' * 60}_1", f"{'9' * 30}_1_1", "１_１_１", "0_1_²"]
 )
-def test_a_made_up_place_in_the_list_is_its_beginning(nurse: TestClient, after: str) -> None:
+def test_an_invalid_list_position_shows_the_first_page(nurse: TestClient, after: str) -> None:
     assert nurse.get("/desk", params={"after": after}).status_code == 200
 
 

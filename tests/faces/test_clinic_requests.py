@@ -25,29 +25,29 @@ def stage() -> None:
 
 @pytest.fixture
 def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
-    made: Installation = app.state.installation
+    installation: Installation = app.state.installation
     clock.at = START
-    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
-    site = open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-    open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
-    return ClinicFixture(app, clock, site, enrolled(made, site, "0571-001"))
+    load_study(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
+    site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
+    open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
+    return ClinicFixture(app, clock, site, enrolled(installation, site, "0571-001"))
 
 
 @pytest.fixture
 def asking(app: FastAPI, clinic: ClinicFixture) -> Person:
     """The participant asked for a call and reported a mistake; somebody elsewhere asks for a call, too."""
-    made: Installation = app.state.installation
+    installation: Installation = app.state.installation
     person = clinic.person
     person.begin("BL", START)
     person.submit("BL", START)
     request_correction(
-        ParticipantContext(made, person.participant(START), START), person.slot("BL").public_id
+        ParticipantContext(installation, person.participant(START), START), person.slot("BL").public_id
     )
-    request_call(ParticipantContext(made, person.participant(START), START - days(1)))
-    with made.read() as session:
+    request_call(ParticipantContext(installation, person.participant(START), START - days(1)))
+    with installation.read() as session:
         there = get_site_by_code(session, clinic.site.study_id, "0021")
-    other = enrolled(made, there, "0021-001")
-    request_call(ParticipantContext(made, other.participant(START), START))
+    other = enrolled(installation, there, "0021-001")
+    request_call(ParticipantContext(installation, other.participant(START), START))
     return person
 
 
@@ -117,12 +117,12 @@ def test_requests_go_on_page_by_page_and_site_by_site(
         walked = walk(everywhere, f"/desk/requests{chosen}")
         cards = [card for _url, shown in walked for card in shown.all("section", class_="card")]
         assert sorted(card.one("h2").text for card in cards) == sorted(subjects)
-    place, shown = walk(everywhere, "/desk/requests?site=0571")[-1]
+    list_url, shown = walk(everywhere, "/desk/requests?site=0571")[-1]
     last = shown.one("section", class_="card").one("form")
-    assert last.one("input", name="list")["value"] == place
-    assert place.startswith("/desk/requests?site=0571&after=")
-    done = everywhere.post(last["action"], data={"outcome": "is right as it is", "list": place})
-    assert done.headers["location"] == f"{place}&done=1"
+    assert last.one("input", name="list")["value"] == list_url
+    assert list_url.startswith("/desk/requests?site=0571&after=")
+    done = everywhere.post(last["action"], data={"outcome": "is right as it is", "list": list_url})
+    assert done.headers["location"] == f"{list_url}&done=1"
     for lists in (
         "requests",
         "alerts",

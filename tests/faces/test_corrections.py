@@ -37,8 +37,8 @@ class Signer:
     """A signed-in investigator, with what they sign with."""
 
     def __init__(self, clinic: ClinicFixture, name: str, language: str = "en") -> None:
-        made: Installation = clinic.app.state.installation
-        system = StaffContext(made, SYSTEM, START)
+        installation: Installation = clinic.app.state.installation
+        system = StaffContext(installation, SYSTEM, START)
         new = create_staff(system, f"{name}@example.org", name, PASSWORD, language)
         grant_role(system, new.staff_id, Role.INVESTIGATOR, "sbrt-nsclc", "0571")
         self.clinic, self.secret, self.client = clinic, new.totp_secret, visitor(clinic.app)
@@ -118,8 +118,8 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
 ) -> None:
     url, form = clinic.url, f"{clinic.url}/forms/{phone.slot()}"
     assert page(nurse, "/desk/requests").all("a", href=f"{form}/correction")
-    asked = page(nurse, f"{form}/correction")
-    assert len(asked.all("input", type="checkbox", name="item")) == 30
+    proposal_page = page(nurse, f"{form}/correction")
+    assert len(proposal_page.all("input", type="checkbox", name="item")) == 30
     step = page(nurse, f"{form}/correction?item=q5&item=q6")
     assert "Answer now:" not in step.text
     correction = propose(nurse, phone, url)
@@ -151,9 +151,9 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
     assert "version 2 of 2" in corrected.text
     assert "Before the correction:" in corrected.text
     assert "Before the correction:" not in page(signer.client, f"{form}?version=1").text
-    sent = phone.client.get("/sent").text
-    assert "Your study team corrected this form on" in sent
-    assert "Your study team will call" not in sent
+    submitted_page = phone.client.get("/sent").text
+    assert "Your study team corrected this form on" in submitted_page
+    assert "Your study team will call" not in submitted_page
     assert "No requests are open." in page(nurse, "/desk/requests").text
     assert verify_trail(clinic.app.state.installation) == []
 
@@ -165,8 +165,8 @@ def test_an_old_page_of_a_decided_correction_is_refused_with_the_new_state(
     zhang, wu = Signer(clinic, "zhang"), Signer(clinic, "wu")
     old = wu.form(first)
     declined = zhang.form(first, outcome="declined")
-    asked = zhang.client.post(first, data=declined)
-    assert (asked.status_code, "Please write why you decline" in asked.text) == (422, True)
+    response = zhang.client.post(first, data=declined)
+    assert (response.status_code, "Please write why you decline" in response.text) == (422, True)
     assert zhang.client.post(first, data=declined | {"note": "not clear"}).status_code == 303
     refused = wu.client.post(first, data=old | {"one_time_code": wu.code})
     assert (refused.status_code, "was already decided" in refused.text) == (409, True)

@@ -97,7 +97,7 @@ def closed_database(_app: FastAPI, url: str, cluster: postgres.Cluster) -> Itera
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
-def is_told(response: Response, *, page: bool = False) -> None:
+def says_unavailable(response: Response, *, page: bool = False) -> None:
     assert response.status_code == 503, response.text
     assert 1 <= int(response.headers["retry-after"]) <= 60
     if page:
@@ -115,7 +115,7 @@ def is_told(response: Response, *, page: bool = False) -> None:
         ("postgresql", closed_database, "database_away"),
     ],
 )
-def test_everybody_is_told_to_try_again_and_then_all_is_well(
+def test_database_outage_asks_to_retry_and_recovers(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     postgres_cluster: postgres.Cluster,
@@ -132,19 +132,19 @@ def test_everybody_is_told_to_try_again_and_then_all_is_well(
     slot = phone.begin()
     assert phone.save(slot, event(1, "q1", 2)).status_code == 204
     with breaking(app, url, postgres_cluster):
-        is_told(phone.save(slot, event(2, "q2", 3)))
-        is_told(phone.send(slot), page=True)
+        says_unavailable(phone.save(slot, event(2, "q2", 3)))
+        says_unavailable(phone.send(slot), page=True)
         refused = edc.put("/participants/0571-002", REGISTER)
-        is_told(refused)
+        says_unavailable(refused)
         assert refused.headers["content-type"] == "application/problem+json"
         assert refused.json()["code"] == code
         assert refused.json()["type"] == "/problems/unavailable"
         if code == "database_away":
-            is_told(phone.client.get("/home"), page=True)
+            says_unavailable(phone.client.get("/home"), page=True)
             start = phone.client.get("/desk")
-            is_told(start, page=True)
+            says_unavailable(start, page=True)
             assert "Try again" in start.text  # no "start page" that leads to itself
-            is_told(edc.get(f"/studies/{STUDY}"))
+            says_unavailable(edc.get(f"/studies/{STUDY}"))
     assert phone.save(slot, event(2, "q2", 3)).status_code == 204
     assert edc.put("/participants/0571-002", REGISTER).status_code in (200, 201)
     app.state.installation.engine.dispose()
@@ -153,8 +153,8 @@ def test_everybody_is_told_to_try_again_and_then_all_is_well(
 async def blocked_sessions(cluster: postgres.Cluster) -> int:
     """How many connections wait for a lock now."""
     async with await psycopg.AsyncConnection.connect(cluster.admin) as admin:
-        asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        row = await (await admin.execute(asked)).fetchone()
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        row = await (await admin.execute(query)).fetchone()
         assert row is not None
         return int(row[0])
 

@@ -34,13 +34,13 @@ SIGN = "\x0b"
 DAY = "DAY"
 """Stands for a day that is none, in its three boxes."""
 _WHY = {"reason": ""}
-_LEFT = {"outcome": "shouted", "note": SIGN, "next_try": DAY}
+_WRONG_CONTACT = {"outcome": "shouted", "note": SIGN, "next_try": DAY}
 _SITE = {"name": "", "phone": "x", "hours": "x" * 50}
 _ROLE = {"role": "", "site": "nowhere", "ends_on": DAY, "reason": ""}
 WRONG: Mapping[str, Mapping[str, str]] = {
     urls.REQUEST: {"outcome": SIGN},
-    urls.CONTACT_LOG: _LEFT,
-    urls.CONTACT_ENTRY: _LEFT | _WHY,
+    urls.CONTACT_LOG: _WRONG_CONTACT,
+    urls.CONTACT_ENTRY: _WRONG_CONTACT | _WHY,
     urls.SNOOZE: {"reason": "", "until": DAY},
     urls.ENROL: {
         "site": "nowhere",
@@ -203,31 +203,31 @@ def check_every_fault(press: Press, path: str) -> None:
 def marked(form: Element, page: Element) -> dict[str, str]:
     """What each control that is marked as wrong is described by, by its name: of choices by that of each."""
     words = {each["id"]: each.text for each in page.walk() if (each.get("id") or "").endswith("-error")}
-    found: dict[str, str] = {}
+    errors: dict[str, str] = {}
 
     def describe(element: Element, around: str) -> None:
         described = element.get("aria-describedby") or ""
         about = next((words[each] for each in described.split() if each in words), around)
         names = [element.get("name"), *(each.get("name") for each in element.all("input"))]
         if element.get("aria-invalid") == "true":
-            found.update({name: about for name in names if name and about})
+            errors.update({name: about for name in names if name and about})
         for each in element.children:
             if isinstance(each, Element):
                 describe(each, about if element.tag == "fieldset" else around)
 
     describe(form, "")
-    return found
+    return errors
 
 
 def check_signed_out(here: SiteFixture, press: Press, typed: Mapping[str, str]) -> None:
     """The session has ended: the page carries all of it, and sends it again once somebody is signed in."""
-    sent = {**typed, FIELD: press.key()}
+    body = {**typed, FIELD: press.key()}
     stranger = visitor(here.app, **{"Accept-Language": "en"})
-    kept = stranger.post(press.address, data=sent)
-    assert (kept.status_code, "You were signed out" in kept.text) == (401, True)
-    form = parsed(kept.text).one("form", action=press.address)
+    response = stranger.post(press.address, data=body)
+    assert (response.status_code, "You were signed out" in response.text) == (401, True)
+    form = parsed(response.text).one("form", action=press.address)
     carried = {str(each["name"]): str(each["value"]) for each in form.all("input", type="hidden")}
-    assert carried == {name: value for name, value in sent.items() if name not in SIGNING}
+    assert carried == {name: value for name, value in body.items() if name not in SIGNING}
     again = press.client.post(press.address, data=carried)
     assert shown(again.text, press).keys() <= typed.keys() | set(SIGNING)
 

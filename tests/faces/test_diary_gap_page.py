@@ -91,7 +91,7 @@ def test_an_old_page_is_refused_with_the_days_as_they_are_and_the_words(press: P
     assert press.words in lost.text
 
 
-def test_a_note_that_is_needed_is_asked_for_at_its_field(press: Press) -> None:
+def test_a_missing_note_is_refused_at_its_field(press: Press) -> None:
     answer = press.post(press.key(), press.body | {"reason": "other"})
     assert answer.status_code == 422
     (summary,) = parsed(answer.text).all("div", role="alert")

@@ -46,9 +46,9 @@ def test_the_published_contract_is_the_frozen_one(edc: Edc) -> None:
 
 
 def test_every_operation_asks_for_the_scope_of_the_table() -> None:
-    told = orjson.loads(describe_api(router))
-    assert len(told["paths"]) > 10
-    for path, operations in told["paths"].items():
+    document = orjson.loads(describe_api(router))
+    assert len(document["paths"]) > 10
+    for path, operations in document["paths"].items():
         for verb, operation in operations.items():
             access = ROUTES[verb.upper(), path]
             scopes = [name for each in operation.get("security", []) for name in each["client"]]
@@ -57,8 +57,12 @@ def test_every_operation_asks_for_the_scope_of_the_table() -> None:
 
 
 def test_no_operation_deletes() -> None:
-    told = orjson.loads(describe_api(router))
-    assert {verb for operations in told["paths"].values() for verb in operations} == {"get", "put", "post"}
+    document = orjson.loads(describe_api(router))
+    assert {verb for operations in document["paths"].values() for verb in operations} == {
+        "get",
+        "put",
+        "post",
+    }
 
 
 @pytest.fixture
@@ -68,8 +72,8 @@ def lived_in(app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock) -> 
     edc.put("/participants/0571-014", REGISTER)
     edc.put("/participants/0571-014/anchors/randomisation", {"date": "2026-03-02", "as_of": AS_OF})
     edc.post("/cuts", {"name": "IA1", "purpose": "interim"})
-    made = edc.post("/exports", {"cut": "IA1", "purpose": "interim", "formats": ["csv"]})
-    KNOWN["export"] = made.json()["id"]
+    export = edc.post("/exports", {"cut": "IA1", "purpose": "interim", "formats": ["csv"]})
+    KNOWN["export"] = export.json()["id"]
     make_exports(app.state.installation, clock, lambda: False)
     app.state.edc_limits = RateLimits(quota=1_000_000)
     return edc
@@ -86,15 +90,15 @@ KNOWN |= {"dataset": "adqs", "file": "adqs.csv"}
 @pytest.mark.filterwarnings("ignore")  # a generator of nonsense warns of what it finds out
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize("known", [True, False])
-def test_whatever_is_sent_is_answered_as_published(
+def test_every_response_matches_the_published_schema(
     app: FastAPI, lived_in: Edc, mode: GenerationMode, known: bool
 ) -> None:
     """Each operation, and once more at the address of what there is where its address names something."""
     schema = schemathesis.openapi.from_asgi(f"{BASE}/openapi.json", app)
     headers = {"Authorization": f"Bearer {lived_in.token}"}
     tried: set[str] = set()
-    for found in schema.get_all_operations():
-        operation: Any = found.ok()  # type: ignore[union-attr]  # a faulty description would end the test here
+    for documented in schema.get_all_operations():
+        operation: Any = documented.ok()  # type: ignore[union-attr]  # a faulty description would end the test here
         places = known_places(operation.path)
         if known and not places:
             continue
@@ -156,19 +160,19 @@ def base_url(app: FastAPI, lived_in: Edc, monkeypatch: pytest.MonkeyPatch) -> It
         yield f"{url}{BASE}"
 
 
-def test_a_client_made_with_requests_oauthlib_pulls(base_url: str, lived_in: Edc) -> None:
-    made = lived_in.client
-    session = OAuth2Session(client=BackendApplicationClient(made.client_id))
-    session.fetch_token(f"{base_url}/oauth/token", auth=HTTPBasicAuth(made.client_id, made.secret))
+def test_requests_oauthlib_client_pulls(base_url: str, lived_in: Edc) -> None:
+    client = lived_in.client
+    session = OAuth2Session(client=BackendApplicationClient(client.client_id))
+    session.fetch_token(f"{base_url}/oauth/token", auth=HTTPBasicAuth(client.client_id, client.secret))
     page = session.get(f"{base_url}/changes", params={"limit": 3}).json()
     assert [item["seq"] for item in page["items"]] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-def test_a_client_made_with_authlib_pulls(base_url: str, lived_in: Edc, method: str) -> None:
-    made = lived_in.client
+def test_authlib_client_pulls(base_url: str, lived_in: Edc, method: str) -> None:
+    client = lived_in.client
     session = AuthlibSession(
-        made.client_id, made.secret, token_endpoint_auth_method=method, scope="scores:read"
+        client.client_id, client.secret, token_endpoint_auth_method=method, scope="scores:read"
     )
     session.fetch_token(f"{base_url}/oauth/token", grant_type="client_credentials")
     rows = session.get(f"{base_url}/scores").json()["items"]
@@ -195,6 +199,6 @@ def test_a_waiting_client_hears_of_news(base_url: str, lived_in: Edc) -> None:
 
 def test_a_waiting_client_is_let_go(base_url: str, lived_in: Edc) -> None:
     headers = {"Authorization": f"Bearer {lived_in.token}"}
-    asked = {"after": lived_in.head(), "wait": 1}
-    page = requests.get(f"{base_url}/changes", params=asked, headers=headers, timeout=60).json()
+    query = {"after": lived_in.head(), "wait": 1}
+    page = requests.get(f"{base_url}/changes", params=query, headers=headers, timeout=60).json()
     assert (page["items"], page["complete"]) == ([], True)

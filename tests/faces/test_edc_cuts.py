@@ -27,10 +27,10 @@ def test_a_client_makes_a_cut_once_and_reads_what_changed_since(
     app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock
 ) -> None:
     person = answered(app, sites[0], "0571-001", clock.at)
-    made = edc.post("/cuts", CUT)
+    response = edc.post("/cuts", CUT)
     again = edc.post("/cuts", CUT)
-    assert (made.status_code, again.status_code, made.json()) == (201, 200, again.json())
-    assert (made.json()["through"], made.json()["name"]) == (edc.head(), "IA1")
+    assert (response.status_code, again.status_code, response.json()) == (201, 200, again.json())
+    assert (response.json()["through"], response.json()["name"]) == (edc.head(), "IA1")
     other = edc.post("/cuts", CUT | {"purpose": "something else"})
     assert (other.status_code, other.json()["code"]) == (409, "cut_exists")
     person.randomise(clock.at.date(), clock.at)
@@ -60,7 +60,7 @@ def test_a_client_makes_a_cut_once_and_reads_what_changed_since(
         "ndjson",
     )
     assert [cut["name"] for cut in edc.get("/cuts").json()["items"]] == ["IA2", "IA1"]
-    assert edc.get("/cuts/IA1").json() == made.json()
+    assert edc.get("/cuts/IA1").json() == response.json()
     assert edc.get("/cuts/IA3").json()["type"] == "/problems/unknown-cut"
 
 

@@ -14,7 +14,7 @@ from app.domain.records.access import Scope
 from app.domain.records.audit import AuditEvent
 from app.jobs.export_rounds import make_exports
 from app.services.datasets.export import ExportEntry, export_cut
-from app.services.datasets.export_requests import KEPT
+from app.services.datasets.export_requests import RETENTION
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.edc import Transfer
 from tests.applications import Clock
@@ -24,7 +24,7 @@ from tests.services.people import days
 from tests.stages import Stage
 
 WHY = "figures for the board"
-ASKED = {"cut": "FINAL", "purpose": "final analysis", "formats": ["csv", "xpt"]}
+EXPORT_REQUEST = {"cut": "FINAL", "purpose": "final analysis", "formats": ["csv", "xpt"]}
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_a_dataset_is_streamed_in_each_format_as_it_is_exported(
     assert reader.get("/datasets/dm", cut="FINAL", purpose=WHY, format="parquet").status_code == 422
     assert reader.get("/datasets/dm", cut="FINAL").status_code == 422
     assert reader.get("/datasets/dm", cut="FINAL", purpose=" \u202e").status_code == 422
-    asked = "/datasets/dm?cut=FINAL&purpose=figures"
-    assert reader.http.head(f"{BASE}{asked}", headers=reader._headers(None)).status_code == 200
+    path = "/datasets/dm?cut=FINAL&purpose=figures"
+    assert reader.http.head(f"{BASE}{path}", headers=reader._headers(None)).status_code == 200
     with app.state.installation.read() as session:
         noted = session.exec(select(Transfer).where(Transfer.resource == "dataset dm")).all()
         pulled = col(AuditEntry.event) == AuditEvent.DATA_EXPORTED
@@ -76,8 +76,8 @@ def test_a_dataset_is_streamed_in_each_format_as_it_is_exported(
     assert [each.rows for each in noted] == [3] * len(noted)
     assert len(noted) == 4  # 304 hands nothing over
     assert [entry.reason for entry in trail] == ["to compare", *[WHY] * (3 * 4 + len(noted))]
-    told = {change["field"]: change["new"] for change in json.loads(trail[-1].changes)}
-    assert (told["cut"], told["dataset"], told["file"]) == ("IA1", "DM", "csv")
+    changes = {change["field"]: change["new"] for change in json.loads(trail[-1].changes)}
+    assert (changes["cut"], changes["dataset"], changes["file"]) == ("IA1", "DM", "csv")
     assert {entry.actor_id for entry in trail} == {reader.client.client_id, context.client.client_id}
 
 
@@ -98,14 +98,14 @@ def test_a_dataset_holds_what_the_scopes_open(app: FastAPI, reader: Edc, clock: 
 
 
 @pytest.mark.req("EDC-04", "AUD-07", "REP-09")
-def test_an_export_is_requested_made_and_read(app: FastAPI, reader: Edc, clock: Clock) -> None:
-    made, again = reader.post("/exports", ASKED), reader.post("/exports", ASKED)
-    assert (made.status_code, again.status_code) == (202, 200)
-    assert (made.headers["location"], made.headers["retry-after"]) == (again.headers["location"], "5")
-    place = made.headers["location"].removeprefix(BASE)
-    assert reader.get(place).json()["state"] == "waiting"
+def test_an_export_is_requested_produced_and_downloaded(app: FastAPI, reader: Edc, clock: Clock) -> None:
+    response, again = reader.post("/exports", EXPORT_REQUEST), reader.post("/exports", EXPORT_REQUEST)
+    assert (response.status_code, again.status_code) == (202, 200)
+    assert (response.headers["location"], response.headers["retry-after"]) == (again.headers["location"], "5")
+    location = response.headers["location"].removeprefix(BASE)
+    assert reader.get(location).json()["state"] == "waiting"
     make_exports(app.state.installation, clock, lambda: False)
-    ready = reader.get(place)
+    ready = reader.get(location)
     assert "retry-after" not in ready.headers
     assert (ready.json()["state"], ready.json()["contents"]) == (
         "ready",
@@ -115,8 +115,8 @@ def test_an_export_is_requested_made_and_read(app: FastAPI, reader: Edc, clock: 
     files = {each["name"]: each for each in ready.json()["files"]}
     whole = reader.get(files["adqs.xpt"]["href"].removeprefix(BASE))
     assert hashlib.sha256(whole.content).hexdigest() == files["adqs.xpt"]["sha256"]
-    told = b64encode(hashlib.sha256(whole.content).digest()).decode()
-    assert whole.headers["repr-digest"] == f"sha-256=:{told}:"
+    digest = b64encode(hashlib.sha256(whole.content).digest()).decode()
+    assert whole.headers["repr-digest"] == f"sha-256=:{digest}:"
     manifest = reader.get(files["manifest.json"]["href"].removeprefix(BASE))
     assert json.loads(manifest.text)["cut"] == "FINAL"
     href = files["adqs.xpt"]["href"].removeprefix(BASE)
@@ -127,9 +127,9 @@ def test_an_export_is_requested_made_and_read(app: FastAPI, reader: Edc, clock: 
     stranger = signed_in(app, clock.at)
     assert stranger.get(href).json()["type"] == "/problems/unknown-export"
     assert stranger.get("/exports").json()["items"] == []
-    clock.at += KEPT
+    clock.at += RETENTION
     reader.renew()
     assert reader.get(href).json()["type"] == "/problems/gone"
-    refused = reader.post("/exports", ASKED | {"cut": "IA9"})
+    refused = reader.post("/exports", EXPORT_REQUEST | {"cut": "IA9"})
     assert (refused.status_code, refused.json()["type"]) == (404, "/problems/unknown-cut")
-    assert reader.post("/exports", ASKED | {"formats": ["sas"]}).status_code == 422
+    assert reader.post("/exports", EXPORT_REQUEST | {"formats": ["sas"]}).status_code == 422

@@ -150,7 +150,7 @@ def test_a_method_that_is_not_taken_names_those_that_are(app: FastAPI) -> None:
 @pytest.mark.parametrize(
     "accept", ["*/*;q=0", "application/json;q=0, application/x-ndjson;q=0.0", "*/*; Q=0.000"]
 )
-def test_who_takes_nothing_that_is_offered_is_told_so(filled: Edc, accept: str) -> None:
+def test_unacceptable_media_types_get_406(filled: Edc, accept: str) -> None:
     for declared, path in resources(filled).items():
         if "*" not in accept and declared in FILES:
             continue  # which are there in other types too
@@ -220,7 +220,7 @@ def test_a_document_without_repetition_has_none(document: object) -> None:
     assert find_repeated_members(json.dumps(document).encode()) == []
 
 
-def test_what_is_no_json_is_told_by_whoever_reads_it() -> None:
+def test_invalid_json_is_refused_by_every_reader() -> None:
     assert (
         find_repeated_members(b"{")
         == find_repeated_members(b"[" * 100_000)
@@ -230,10 +230,10 @@ def test_what_is_no_json_is_told_by_whoever_reads_it() -> None:
 
 
 @given(st.dictionaries(st.sampled_from(sorted(RESERVED)) | st.text(), st.text(), max_size=6))
-def test_no_extension_takes_the_place_of_a_reserved_member(more: dict[str, str]) -> None:
+def test_extensions_never_replace_reserved_members(more: dict[str, str]) -> None:
     body = json.loads(bytes(problem_response("x", 418, "T", "D", more=more, instance="I").body))
-    told = {"type": "/problems/x", "title": "T", "status": 418, "detail": "D", "instance": "I"}
-    assert body == {**{name: value for name, value in more.items() if name not in RESERVED}, **told}
+    members = {"type": "/problems/x", "title": "T", "status": 418, "detail": "D", "instance": "I"}
+    assert body == {**{name: value for name, value in more.items() if name not in RESERVED}, **members}
 
 
 @pytest.fixture(scope="session")

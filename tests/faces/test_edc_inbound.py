@@ -49,10 +49,10 @@ def test_an_as_of_far_ahead_of_our_clock_is_refused(edc: Edc) -> None:
 def test_a_changed_body_is_a_new_version_under_the_edcs_name(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
     changed = edc.put("/participants/0571-101", REGISTER | {"language": "en", "as_of": later(hours=1)})
-    told = edc.changes()[-1]
+    newest = edc.changes()[-1]
     assert (changed.status_code, changed.json()["version"]) == (200, 2)
-    assert (told["type"], told["changed"]) == ("participant.updated", ["language"])
-    assert told["actor"] == {"kind": "edc", "id": edc.client.client_id}
+    assert (newest["type"], newest["changed"]) == ("participant.updated", ["language"])
+    assert newest["actor"] == {"kind": "edc", "id": edc.client.client_id}
 
 
 def test_a_record_is_written_only_if_it_is_as_the_conditions_say(edc: Edc) -> None:
@@ -64,8 +64,8 @@ def test_a_record_is_written_only_if_it_is_as_the_conditions_say(edc: Edc) -> No
     assert [wrong.status_code, taken.status_code, right.status_code] == [412, 412, 200]
     assert kind(wrong) == "version-mismatch"
     seen = edc.get("/participants/0571-101")
-    held = edc.get("/participants/0571-101", headers={"If-None-Match": seen.headers["etag"]})
-    assert (seen.headers["etag"], held.status_code, held.content) == (right.headers["etag"], 304, b"")
+    reply = edc.get("/participants/0571-101", headers={"If-None-Match": seen.headers["etag"]})
+    assert (seen.headers["etag"], reply.status_code, reply.content) == (right.headers["etag"], 304, b"")
 
 
 def test_somebody_whom_the_site_enrolled_is_known(edc: Edc, app: FastAPI, sites: tuple[Site, Site]) -> None:
@@ -147,12 +147,12 @@ def test_nobody_unknown_is_written_to(edc: Edc) -> None:
         "anchors/randomisation": {"date": "2026-03-02"},
         "arm": {"arm": "SOC"},
     }
-    for place, body in bodies.items():
-        answer = edc.put(f"/participants/0571-999/{place}", body | {"as_of": AS_OF})
+    for path, body in bodies.items():
+        answer = edc.put(f"/participants/0571-999/{path}", body | {"as_of": AS_OF})
         assert (answer.status_code, kind(answer)) == (404, "unknown-participant")
 
 
-def test_a_visit_is_kept_and_shown_with_its_forms(edc: Edc) -> None:
+def test_a_visit_is_stored_and_shown_with_its_forms(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
     path = "/participants/0571-101/visits/W12"
     empty = edc.get(path)
@@ -163,7 +163,7 @@ def test_a_visit_is_kept_and_shown_with_its_forms(edc: Edc) -> None:
     assert [first.status_code, second.status_code] == [201, 200]
     assert (seen.json()["state"], seen.json()["version"]) == ("cancelled", 2)
     assert edc.get(f"{path}/forms").json()["forms"][0]["status"] == "waiting"
-    assert [told["version"] for told in edc.changes(type="visit.*")] == [1, 2]
+    assert [event["version"] for event in edc.changes(type="visit.*")] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_visit_that_cannot_be_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
-def test_a_visit_of_another_plan_is_not_found(edc: Edc) -> None:
+def test_a_visit_of_another_plan_is_unknown(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
     assert edc.get("/participants/0571-101/visits/M3").status_code == 404
 
@@ -200,8 +200,8 @@ def test_an_anchor_shows_what_it_moves_before_it_does(edc: Edc) -> None:
     moved = {move["visit"]: move for move in wet.json()["windows"]}
     assert moved["W12"]["before"] is None
     assert moved["W12"]["after"]["opens_on"] == "2026-05-18"
-    told = edc.changes(after=head, type="anchor.recorded")
-    assert told[0]["reason"] == {"code": "EDC_UPDATE"}
+    events = edc.changes(after=head, type="anchor.recorded")
+    assert events[0]["reason"] == {"code": "EDC_UPDATE"}
 
 
 def test_an_owned_fact_stands_and_names_what_is_missed(edc: Edc, clock: Clock) -> None:
@@ -285,8 +285,8 @@ def test_an_anchor_that_cannot_be_is_refused(
 def test_a_date_against_its_order_is_listed_and_not_in_force_unless_confirmed(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
     early = {"date": "2026-03-01", "as_of": AS_OF}
-    kept = edc.put("/participants/0571-101/anchors/randomisation", early)
-    assert (kept.status_code, kept.json()["standing"], kept.json()["windows"]) == (201, "differing", [])
+    reply = edc.put("/participants/0571-101/anchors/randomisation", early)
+    assert (reply.status_code, reply.json()["standing"], reply.json()["windows"]) == (201, "differing", [])
     assert "randomisation" not in edc.get("/participants/0571-101").json()["anchors"]
     again = {"date": "2026-02-28", "as_of": later(hours=1)}
     meant = edc.put("/participants/0571-101/anchors/randomisation", again, confirm="true")

@@ -81,13 +81,13 @@ def test_a_contradicting_audit_head_is_refused(
     assert (feed["seq"], sorted(seal)) == (3, ["chains", "day", "feed", "hash"])
     assert find_faults(installation, beside) == []
     later = {"day": "2099-01-01"}
-    for forged, told in (
+    for forged, expected in (
         ({"hash": "x"}, "another one"),
         (later, "came after"),
         ({"chains": 9}, "another one"),
     ):
         beside.write_text(json.dumps(seal | forged) + "\n", "utf-8")
-        assert told in run(served, edc, file)
+        assert expected in run(served, edc, file)
         assert forged == later or find_faults(installation, beside) != []
 
 

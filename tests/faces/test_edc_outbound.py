@@ -99,8 +99,8 @@ def test_lines_carry_the_counters_in_headers(filled: Edc) -> None:
     lines = [json.loads(line) for line in answer.text.splitlines()]
     assert answer.headers["content-type"] == "application/x-ndjson"
     assert lines == filled.changes(limit=4)
-    told = [answer.headers[f"x-{name}"] for name in ("after", "through", "head", "complete")]
-    assert told == ["0", "4", str(filled.head()), "false"]
+    counters = [answer.headers[f"x-{name}"] for name in ("after", "through", "head", "complete")]
+    assert counters == ["0", "4", str(filled.head()), "false"]
 
 
 def test_gzip_holds_the_same_bytes(filled: Edc) -> None:
@@ -153,13 +153,13 @@ def test_snapshot_then_changes_is_the_whole_feed(
     app: FastAPI, filled: Edc, sites: tuple[Site, Site], clock: Clock
 ) -> None:
     answer = filled.get("/snapshot")
-    held = {item["ref"]: item for item in map(json.loads, answer.text.splitlines())}
+    snapshot = {item["ref"]: item for item in map(json.loads, answer.text.splitlines())}
     answered(app, sites[0], "0571-002", clock.at)
     for item in filled.changes(after=int(answer.headers["x-through"])):
-        held[item["ref"]] = item
+        snapshot[item["ref"]] = item
     newest = {item["ref"]: item for item in filled.changes()}
-    assert held == newest
-    assert len(held) < filled.head()
+    assert snapshot == newest
+    assert len(snapshot) < filled.head()
 
 
 def test_an_empty_feed_has_an_empty_snapshot(edc: Edc) -> None:
@@ -212,8 +212,8 @@ def test_the_newest_seal_goes_with_every_pull(app: FastAPI, filled: Edc, clock: 
     seal = DaySeal(study_id=1, sealed_on="2026-03-01", chains=3, hash="a" * 64, sealed_at=clock.at)
     with daybook.work(CLOCK, clock.at) as work:
         work.session.add(seal)
-    told = {"day": "2026-03-01", "chains": 3, "hash": "a" * 64}
-    assert filled.get("/changes").json()["audit_head"] == told
+    seal_body = {"day": "2026-03-01", "chains": 3, "hash": "a" * 64}
+    assert filled.get("/changes").json()["audit_head"] == seal_body
     lines = filled.get("/changes", headers={"Accept": "application/x-ndjson"})
     assert lines.headers["x-audit-head"] == "a" * 64
 
@@ -228,9 +228,9 @@ def test_every_pull_is_noted_and_nothing_is_taken_away(app: FastAPI, filled: Edc
     daybook: Installation = app.state.installation
     with daybook.read() as session:
         noted = session.exec(select(Transfer)).all()
-    told = [(row.resource, row.after, row.through) for row in noted]
+    rows = [(row.resource, row.after, row.through) for row in noted]
     head = filled.head()
-    assert told == [("changes", 0, 5), ("snapshot", 0, head), ("changes", 0, 5)]
+    assert rows == [("changes", 0, 5), ("snapshot", 0, head), ("changes", 0, 5)]
     assert noted[0].sha256 == first["items"][-1]["hash"]
     assert noted[0].rows == 5
 

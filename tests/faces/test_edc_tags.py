@@ -28,10 +28,10 @@ PLAIN = {"Accept-Encoding": "identity"}
 @pytest.fixture
 def app(migrated_url: str, clock: Clock) -> Iterator[FastAPI]:
     """On each database: what a tag is computed from is read back from it."""
-    made = application(migrated_url, clock)
-    made.state.edc_limits = RateLimits(quota=1_000_000)
-    yield made
-    made.state.installation.engine.dispose()
+    installation = application(migrated_url, clock)
+    installation.state.edc_limits = RateLimits(quota=1_000_000)
+    yield installation
+    installation.state.installation.engine.dispose()
 
 
 def _fill(_app: FastAPI, edc: Edc) -> None:
@@ -151,16 +151,16 @@ def test_time_alone_changes_nothing_that_can_be_put(filled: Edc, clock: Clock) -
 
 def test_a_tag_that_was_read_before_other_parts_changed_is_out_of_date(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
-    held = edc.get("/participants/0571-101")
+    current = edc.get("/participants/0571-101")
     for part, body in {**BODIES, "/status": {"status": "died", "date": "2026-03"}}.items():
         edc.put(f"/participants/0571-101{part}", {**body, "as_of": AS_OF})
-        asked = edc.get("/participants/0571-101", {"If-None-Match": held.headers["etag"]})
+        answer = edc.get("/participants/0571-101", {"If-None-Match": current.headers["etag"]})
         if part == "/visits/W6":  # which the participant's representation does not show
-            assert asked.status_code == 304
+            assert answer.status_code == 304
             continue
-        assert asked.status_code == 200
-        assert asked.json() != held.json()
-        held = asked
+        assert answer.status_code == 200
+        assert answer.json() != current.json()
+        current = answer
 
 
 def test_a_member_that_only_a_get_serves_cannot_be_set(edc: Edc) -> None:
@@ -186,7 +186,7 @@ def test_an_empty_member_is_taken_only_as_it_was_served(edc: Edc, part: str) -> 
     assert edc.put("/participants/0571-109", {**REGISTER, "as_of": None}).status_code == 404
 
 
-def test_a_stale_tag_is_refused_where_nothing_was_sent_yet(edc: Edc) -> None:
+def test_a_stale_tag_is_refused_before_the_first_body(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
     served = edc.get("/participants/0571-101/arm").json()
     assert edc.put("/participants/0571-101/arm", served, {"If-Match": '"1"'}).status_code == 412
@@ -209,8 +209,8 @@ def transfers(app: FastAPI) -> int:
         return int(session.exec(select(func.count()).select_from(Transfer)).one())
 
 
-def test_bulk_data_that_the_reader_holds_is_not_sent_again(answered_form: Edc, app: FastAPI) -> None:
-    edc, told = answered_form, ("etag", "vary", "cache-control", "x-through", "x-head", "link")
+def test_unchanged_bulk_data_gets_304(answered_form: Edc, app: FastAPI) -> None:
+    edc, names = answered_form, ("etag", "vary", "cache-control", "x-through", "x-head", "link")
     for path, coding, accept in itertools.product(BULK, ("identity", "gzip"), (ANY_JSON, LINES)):
         headers = {"Accept-Encoding": coding, "Accept": accept}
         first = edc.get(path, headers)
@@ -218,7 +218,7 @@ def test_bulk_data_that_the_reader_holds_is_not_sent_again(answered_form: Edc, a
         tag, before = first.headers["etag"], transfers(app)
         again = edc.get(path, {**headers, "If-None-Match": f'"other", {tag}'})
         assert (again.status_code, again.content) == (304, b""), (path, coding, accept)
-        assert [again.headers.get(name) for name in told] == [first.headers.get(name) for name in told]
+        assert [again.headers.get(name) for name in names] == [first.headers.get(name) for name in names]
         assert transfers(app) == before
         assert "no-transform" in first.headers["cache-control"]
 
@@ -227,17 +227,17 @@ def test_a_head_of_bulk_data_has_the_headers_of_its_get(answered_form: Edc, app:
     edc = answered_form
     for path in BULK:
         before = transfers(app)
-        asked = edc.http.head(f"/api/edc/v1{path}", headers=edc._headers(PLAIN))
-        assert (asked.status_code, asked.content, transfers(app)) == (200, b"", before), path
+        answer = edc.http.head(f"/api/edc/v1{path}", headers=edc._headers(PLAIN))
+        assert (answer.status_code, answer.content, transfers(app)) == (200, b"", before), path
         plain = edc.get(path, PLAIN)
         for name in ("etag", "vary", "cache-control", "content-type", "x-through", "x-head", "link"):
-            assert asked.headers.get(name) == plain.headers.get(name), path
+            assert answer.headers.get(name) == plain.headers.get(name), path
 
 
 def test_the_tag_of_bulk_data_tells_coding_and_content(
     answered_form: Edc, app: FastAPI, sites: tuple[Site, Site], clock: Clock
 ) -> None:
-    edc, held = answered_form, {}
+    edc, bodies = answered_form, {}
     for path in BULK:
         plain, packed = (edc.get(path, {"Accept-Encoding": each}) for each in ("identity", "gzip"))
         assert plain.content == packed.content, path
@@ -245,9 +245,9 @@ def test_the_tag_of_bulk_data_tells_coding_and_content(
         assert edc.get(path, {**PLAIN, "If-None-Match": packed.headers["etag"]}).status_code == 200
         assert edc.get(path, {**PLAIN, "If-Match": packed.headers["etag"]}).status_code == 200
         assert edc.get(path, {**PLAIN, "If-Match": '"other"'}).status_code == 412
-        held[path] = plain
+        bodies[path] = plain
     answered(app, sites[0], "0571-002", clock.at)
-    for path, plain in held.items():
+    for path, plain in bodies.items():
         later_one = edc.get(path, {**PLAIN, "If-None-Match": plain.headers["etag"]})
         assert (later_one.status_code, later_one.content != plain.content) == (200, True), path
         assert later_one.headers["etag"] != plain.headers["etag"], path

@@ -34,18 +34,18 @@ def test_basic_and_form_give_a_token_that_is_stored_only_as_its_digest(app: Fast
     by_form = edc.http.post(
         TOKEN, data=GRANT | {"client_id": edc.client.client_id, "client_secret": edc.client.secret}
     )
-    told = by_form.json()
-    assert (by_form.status_code, told["token_type"], told["expires_in"]) == (200, "Bearer", 900)
+    body = by_form.json()
+    assert (by_form.status_code, body["token_type"], body["expires_in"]) == (200, "Bearer", 900)
     assert by_form.headers["cache-control"] == "no-store"
-    assert told["scope"].split() == sorted(scope.value for scope in Scope)
+    assert body["scope"].split() == sorted(scope.value for scope in Scope)
     daybook: Installation = app.state.installation
     with daybook.read() as session:
-        held = session.exec(select(EdcToken.token_hash)).all()
-    assert told["access_token"] not in held
+        hashes = session.exec(select(EdcToken.token_hash)).all()
+    assert body["access_token"] not in hashes
     assert events(app)[-1] == AuditEvent.EDC_TOKEN_ISSUED
 
 
-def test_a_narrower_token_can_be_asked_for(edc: Edc) -> None:
+def test_a_token_can_be_requested_with_fewer_scopes(edc: Edc) -> None:
     auth = (edc.client.client_id, edc.client.secret)
     narrow = edc.http.post(TOKEN, data=GRANT | {"scope": "scores:read arm:read"}, auth=auth).json()
     assert narrow["scope"] == "arm:read scores:read"
@@ -90,8 +90,8 @@ def test_a_wrong_secret_is_refused_recorded_and_slowed_down(app: FastAPI, edc: E
 def test_a_malformed_request_is_answered_as_oauth_says(
     edc: Edc, body: bytes, headers: dict[str, str], error: str, status: int
 ) -> None:
-    sent = {"Content-Type": "application/x-www-form-urlencoded"} | headers
-    answer = edc.http.post(TOKEN, content=body, headers=sent)
+    content_type = {"Content-Type": "application/x-www-form-urlencoded"} | headers
+    answer = edc.http.post(TOKEN, content=body, headers=content_type)
     assert (answer.status_code, answer.json()["error"]) == (status, error)
 
 
@@ -117,9 +117,9 @@ def test_two_secrets_live_during_a_rotation(app: FastAPI, edc: Edc, clock: Clock
     new = add_secret(StaffContext(daybook, SYSTEM, clock.at), name)
     with pytest.raises(Refused, match="two_secrets"):
         add_secret(StaffContext(daybook, SYSTEM, clock.at), name)
-    assert [_asked(edc, secret) for secret in (old, new)] == [200, 200]
+    assert [_request_token(edc, secret) for secret in (old, new)] == [200, 200]
     retire_secret(StaffContext(daybook, SYSTEM, clock.at), name)
-    assert [_asked(edc, secret) for secret in (old, new)] == [401, 200]
+    assert [_request_token(edc, secret) for secret in (old, new)] == [401, 200]
     with pytest.raises(Refused, match="one_secret"):
         retire_secret(StaffContext(daybook, SYSTEM, clock.at), name)
     assert [AuditEvent.EDC_SECRET_ADDED in events(app), AuditEvent.EDC_SECRET_RETIRED in events(app)] == [
@@ -128,9 +128,9 @@ def test_two_secrets_live_during_a_rotation(app: FastAPI, edc: Edc, clock: Clock
     ]
 
 
-def _asked(edc: Edc, secret: str) -> int:
-    made = NewClient(edc.client.client_id, secret)
-    return edc.http.post(TOKEN, data=GRANT, auth=(made.client_id, made.secret)).status_code
+def _request_token(edc: Edc, secret: str) -> int:
+    client = NewClient(edc.client.client_id, secret)
+    return edc.http.post(TOKEN, data=GRANT, auth=(client.client_id, client.secret)).status_code
 
 
 @pytest.mark.req("EDC-07")
@@ -138,7 +138,7 @@ def test_a_disabled_client_stops_at_once(app: FastAPI, edc: Edc, clock: Clock) -
     daybook: Installation = app.state.installation
     disable_client(StaffContext(daybook, SYSTEM, clock.at), edc.client.client_id, "contract ended")
     assert edc.get("/whoami").status_code == 401
-    assert _asked(edc, edc.client.secret) == 401
+    assert _request_token(edc, edc.client.secret) == 401
     with pytest.raises(Refused, match="unknown_client"):
         disable_client(StaffContext(daybook, SYSTEM, clock.at), "edc-nobody", "")
     assert AuditEvent.EDC_CLIENT_DISABLED in events(app)

@@ -42,7 +42,7 @@ Send = Callable[[], Response]
 
 
 @dataclass
-class Sent:
+class Repeated:
     """An exempt request that is sent twice, the status of each answer, and the tables that may differ."""
 
     send: Send
@@ -54,89 +54,89 @@ class Sent:
 def posted(client: TestClient, sites: SiteFixture, path: str, body: Mapping[str, str] | None = None) -> Send:
     """A form that is sent as it stands, at the real address of this path."""
     address = sites.address(path, sites.phone.person)
-    sent = valid_body(sites, "POST", path) if body is None else {"data": dict(body)}
-    return lambda: client.post(address, **sent)
+    request = valid_body(sites, "POST", path) if body is None else {"data": dict(body)}
+    return lambda: client.post(address, **request)
 
 
-def _of_participant(path: str, **body: str) -> Callable[[SiteFixture], Sent]:
-    return lambda sites: Sent(posted(sites.phone.client, sites, path, body), 303, 303)
+def _of_participant(path: str, **body: str) -> Callable[[SiteFixture], Repeated]:
+    return lambda sites: Repeated(posted(sites.phone.client, sites, path, body), 303, 303)
 
 
-def _saved(sites: SiteFixture) -> Sent:
+def _saved(sites: SiteFixture) -> Repeated:
     sites.phone.begin()
     body = {"client": "c1", "events": [event(1, "q1", 2), event(2, "q2", 3)]}
     address = sites.address("/f/{slot}/answers", sites.phone.person)
-    return Sent(lambda: sites.phone.client.post(address, json=body), 204, 204)
+    return Repeated(lambda: sites.phone.client.post(address, json=body), 204, 204)
 
 
-def _submitted(sites: SiteFixture) -> Sent:
+def _submitted(sites: SiteFixture) -> Repeated:
     sites.phone.begin()
-    return Sent(posted(sites.phone.client, sites, "/f/{slot}/submit"), 303, 303)
+    return Repeated(posted(sites.phone.client, sites, "/f/{slot}/submit"), 303, 303)
 
 
-def _late(sites: SiteFixture) -> Sent:
+def _late(sites: SiteFixture) -> Repeated:
     """Answers that a phone kept until a connection was back."""
     slot = sites.phone.begin()
-    kept = box(sites.phone, slot, "q1", "q2")
-    return Sent(lambda: bring(sites.phone, slot, kept), 200, 200)
+    records = box(sites.phone, slot, "q1", "q2")
+    return Repeated(lambda: bring(sites.phone, slot, records), 200, 200)
 
 
-def _activated(sites: SiteFixture) -> Sent:
+def _activated(sites: SiteFixture) -> Repeated:
     """A link binds one browser once; the second try is told that it was used."""
     body = {"pin": PIN, "pin_again": PIN}
-    return Sent(posted(visitor(sites.app), sites, "/a/{link}", body), 303, 404, TRIED)
+    return Repeated(posted(visitor(sites.app), sites, "/a/{link}", body), 303, 404, TRIED)
 
 
-def _typed_code(sites: SiteFixture) -> Sent:
+def _typed_code(sites: SiteFixture) -> Repeated:
     body = {"code": sites.waiting.code, "pin": PIN, "pin_again": PIN}
-    return Sent(posted(visitor(sites.app), sites, urls.CODE, body), 303, 404, TRIED)
+    return Repeated(posted(visitor(sites.app), sites, urls.CODE, body), 303, 404, TRIED)
 
 
-def _own_address_code(sites: SiteFixture) -> Sent:
+def _own_address_code(sites: SiteFixture) -> Repeated:
     server = MailServer()
-    sites.app.state.outbox = MessageSender({"email": server}, WORDS)
+    sites.app.state.sender = MessageSender({"email": server}, WORDS)
     posted(sites.phone.client, sites, urls.OWN_ADDRESS, {"address": "li@example.org"})()
     code = "".join(re.findall(r"\b\d{3} \d{3}\b", server.letters[0].text)[:1])
-    return Sent(posted(sites.phone.client, sites, urls.ADDRESS_CODE, {"code": code}), 303, 303)
+    return Repeated(posted(sites.phone.client, sites, urls.ADDRESS_CODE, {"code": code}), 303, 303)
 
 
-def _unlocked(sites: SiteFixture) -> Sent:
-    return Sent(posted(sites.phone.client, sites, urls.UNLOCK), 303, 303, TRIED)
+def _unlocked(sites: SiteFixture) -> Repeated:
+    return Repeated(posted(sites.phone.client, sites, urls.UNLOCK), 303, 303, TRIED)
 
 
-def _new_pin(sites: SiteFixture) -> Sent:
+def _new_pin(sites: SiteFixture) -> Repeated:
     """The same PIN is stored again, with another salt."""
-    return Sent(posted(sites.phone.client, sites, urls.NEW_PIN), 303, 303, TRIED | {"participant"})
+    return Repeated(posted(sites.phone.client, sites, urls.NEW_PIN), 303, 303, TRIED | {"participant"})
 
 
-def _password(sites: SiteFixture) -> Sent:
-    return Sent(posted(visitor(sites.app), sites, urls.SIGN_IN), 303, 303, SIGNED_IN)
+def _password(sites: SiteFixture) -> Repeated:
+    return Repeated(posted(visitor(sites.app), sites, urls.SIGN_IN), 303, 303, SIGNED_IN)
 
 
-def _one_time_code(sites: SiteFixture) -> Sent:
+def _one_time_code(sites: SiteFixture) -> Repeated:
     """The code works once: sent again it is refused."""
     client = visitor(sites.app)
     client.post(urls.SIGN_IN, data={"email": HALF, "password": PASSWORD})
-    return Sent(posted(client, sites, urls.SIGN_IN_CODE), 303, 303, SIGNED_IN)
+    return Repeated(posted(client, sites, urls.SIGN_IN_CODE), 303, 303, SIGNED_IN)
 
 
-def _signed_out(sites: SiteFixture) -> Sent:
+def _signed_out(sites: SiteFixture) -> Repeated:
     return _ending_session(sites, urls.SIGN_OUT)
 
 
-def _handed_over(sites: SiteFixture) -> Sent:
+def _handed_over(sites: SiteFixture) -> Repeated:
     """The session is over, so that the second press is sent to sign in."""
     return _ending_session(sites, sites.address(urls.HAND_OVER, sites.phone.person))
 
 
-def _ending_session(sites: SiteFixture, address: str) -> Sent:
+def _ending_session(sites: SiteFixture, address: str) -> Repeated:
     carried = caller(sites, Who.nurse).carried["Cookie"]
     client, _cookies = browser_of(sites, carried)
 
     def send() -> Response:
         return client.post(address, headers={"Cookie": carried})
 
-    return Sent(send, 303, 303)
+    return Repeated(send, 303, 303)
 
 
 def _one_time_code_of(sites: SiteFixture, secret: str) -> str:
@@ -152,7 +152,7 @@ def _signed_in(sites: SiteFixture) -> TestClient:
     return client
 
 
-def _joined(sites: SiteFixture) -> Sent:
+def _joined(sites: SiteFixture) -> Repeated:
     """A link is used once, and so is a one-time code."""
     operator = StaffContext(sites.installation, OPERATOR, sites.clock.at)
     entry = InvitationEntry(
@@ -162,10 +162,10 @@ def _joined(sites: SiteFixture) -> Sent:
     secret = read_link(sites.installation, link, sites.clock.at).totp_secret
     typed = {"password": SECOND, "password_again": SECOND, "one_time_code": _one_time_code_of(sites, secret)}
     client, address = visitor(sites.app), urls.JOIN.format(link=link)
-    return Sent(lambda: client.post(address, data=typed), 200, 410)
+    return Repeated(lambda: client.post(address, data=typed), 200, 410)
 
 
-def _own_password(sites: SiteFixture) -> Sent:
+def _own_password(sites: SiteFixture) -> Repeated:
     """The password was another one by then."""
     client = _signed_in(sites)
     typed = {
@@ -174,88 +174,88 @@ def _own_password(sites: SiteFixture) -> Sent:
         "password_again": SECOND,
         "one_time_code": _one_time_code_of(sites, sites.member.totp_secret),
     }
-    return Sent(lambda: client.post(urls.ACCOUNT_PASSWORD, data=typed), 303, 422, TRIED)
+    return Repeated(lambda: client.post(urls.ACCOUNT_PASSWORD, data=typed), 303, 422, TRIED)
 
 
-def _recovery_codes(sites: SiteFixture) -> Sent:
+def _recovery_codes(sites: SiteFixture) -> Repeated:
     """The one-time code works once, so that nobody's new recovery codes are made anew unseen."""
     client = _signed_in(sites)
     code = _one_time_code_of(sites, sites.member.totp_secret)
     typed = {"password_now": PASSWORD, "one_time_code": code}
-    return Sent(lambda: client.post(urls.ACCOUNT_CODES, data=typed), 200, 403, TRIED)
+    return Repeated(lambda: client.post(urls.ACCOUNT_CODES, data=typed), 200, 403, TRIED)
 
 
-def _begun_passkey(sites: SiteFixture) -> tuple[TestClient, Sent]:
+def _begun_passkey(sites: SiteFixture) -> tuple[TestClient, Repeated]:
     """The one-time code works once, so that nobody begins a passkey with somebody's old page."""
     client = _signed_in(sites)
     code = _one_time_code_of(sites, sites.member.totp_secret)
     typed = {"name": "My phone", "password_now": PASSWORD, "one_time_code": code}
-    return client, Sent(lambda: client.post(urls.ACCOUNT_PASSKEYS, data=typed), 200, 403, TRIED)
+    return client, Repeated(lambda: client.post(urls.ACCOUNT_PASSKEYS, data=typed), 200, 403, TRIED)
 
 
-def _added_passkey(sites: SiteFixture) -> tuple[TestClient, Sent]:
+def _added_passkey(sites: SiteFixture) -> tuple[TestClient, Repeated]:
     client, begun = _begun_passkey(sites)
     options = next(
         each["data-passkey-new"]
         for each in parsed(begun.send().text).all("div")
         if each.get("data-passkey-new")
     )
-    made = SoftKey("https://testserver", "testserver").make(options)
-    typed = {"name": "My phone", "passkey": made}
-    return client, Sent(lambda: client.post(urls.ACCOUNT_NEW_PASSKEY, data=typed), 303, 409)
+    credential = SoftKey("https://testserver", "testserver").make(options)
+    typed = {"name": "My phone", "passkey": credential}
+    return client, Repeated(lambda: client.post(urls.ACCOUNT_NEW_PASSKEY, data=typed), 303, 409)
 
 
-def _removed_passkey(sites: SiteFixture) -> Sent:
+def _removed_passkey(sites: SiteFixture) -> Repeated:
     client, added = _added_passkey(sites)
     added.send()
-    return Sent(lambda: client.post(urls.ACCOUNT_PASSKEY.format(passkey=1)), 303, 409)
+    return Repeated(lambda: client.post(urls.ACCOUNT_PASSKEY.format(passkey=1)), 303, 409)
 
 
-def _other_session(sites: SiteFixture) -> Sent:
+def _other_session(sites: SiteFixture) -> Repeated:
     """A browser at home is signed out from the one at work."""
     _signed_in(sites)
     client = _signed_in(sites)
     shown = parsed(client.get(urls.ACCOUNT).text).all("form", method="post")
     address = next(str(form["action"]) for form in shown if "/sessions/" in str(form["action"]))
-    return Sent(lambda: client.post(address), 303, 409)
+    return Repeated(lambda: client.post(address), 303, 409)
 
 
-def _token(sites: SiteFixture) -> Sent:
+def _token(sites: SiteFixture) -> Repeated:
     path = f"{BASE}/oauth/token"
-    return Sent(posted(visitor(sites.app), sites, path), 200, 200, TRIED | {"edc_token"})
+    return Repeated(posted(visitor(sites.app), sites, path), 200, 200, TRIED | {"edc_token"})
 
 
-def _put(path: str, body: Mapping[str, object], first: int = 201) -> Callable[[SiteFixture], Sent]:
-    def make(sites: SiteFixture) -> Sent:
+def _put(path: str, body: Mapping[str, object], first: int = 201) -> Callable[[SiteFixture], Repeated]:
+    def make(sites: SiteFixture) -> Repeated:
         address = f"/participants/{sites.phone.person.subject}{path}"
-        return Sent(lambda: sites.edc.put(address, body), first, 200)
+        return Repeated(lambda: sites.edc.put(address, body), first, 200)
 
     return make
 
 
-def _cut(sites: SiteFixture) -> Sent:
+def _cut(sites: SiteFixture) -> Repeated:
     """A name stands for one cut, whatever the feed says since."""
     body = {"name": "IA9", "purpose": "interim"}
-    return Sent(lambda: sites.edc.post("/cuts", body), 201, 200)
+    return Repeated(lambda: sites.edc.post("/cuts", body), 201, 200)
 
 
-def _export(sites: SiteFixture) -> Sent:
+def _export(sites: SiteFixture) -> Repeated:
     """The same request is the same export while its files are kept."""
     sites.edc.post("/cuts", {"name": "IA9", "purpose": "interim"})
     body = {"cut": "IA9", "purpose": "interim", "formats": ["csv"]}
-    return Sent(lambda: sites.edc.post("/exports", body), 202, 200)
+    return Repeated(lambda: sites.edc.post("/exports", body), 202, 200)
 
 
-def _registered(sites: SiteFixture) -> Sent:
-    return Sent(lambda: sites.edc.put("/participants/0571-099", REGISTER), 201, 200)
+def _registered(sites: SiteFixture) -> Repeated:
+    return Repeated(lambda: sites.edc.put("/participants/0571-099", REGISTER), 201, 200)
 
 
-def _mark_of_one(sites: SiteFixture) -> Sent:
+def _mark_of_one(sites: SiteFixture) -> Repeated:
     """Whoever uses a phone alone has no mark."""
-    return Sent(posted(sites.phone.client, sites, urls.MARK), 303, 303)
+    return Repeated(posted(sites.phone.client, sites, urls.MARK), 303, 303)
 
 
-SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {
+SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Repeated]] = {
     ("POST", "/f/{slot}/answers"): _saved,
     ("POST", "/f/{slot}/submit"): _submitted,
     ("POST", "/f/{slot}/late"): _late,
@@ -285,8 +285,8 @@ SENDERS: Mapping[tuple[str, str], Callable[[SiteFixture], Sent]] = {
     ("POST", urls.PRACTICE): _of_participant(urls.PRACTICE),
     ("PUT", f"{urls.EDC}/participants/{{subject}}"): _registered,
     **{
-        ("PUT", f"{urls.EDC}/participants/{{subject}}{path}"): _put(sent, {**body, "as_of": AS_OF})
-        for path, sent, body in (
+        ("PUT", f"{urls.EDC}/participants/{{subject}}{path}"): _put(request_class, {**body, "as_of": AS_OF})
+        for path, request_class, body in (
             ("/status", "/status", BODIES["/status"]),
             ("/visits/{visit}", "/visits/W6", BODIES["/visits/W6"]),
             ("/anchors/{kind}", "/anchors/randomisation", BODIES["/anchors/randomisation"]),
@@ -332,14 +332,12 @@ def test_each_exempt_route_is_tried() -> None:
 
 
 @pytest.mark.parametrize(("migrated_url", "row"), CASES, indirect=["migrated_url"])
-def test_what_is_exempt_changes_no_record_when_it_is_sent_again(
-    hospitals: SiteFixture, row: tuple[str, str]
-) -> None:
-    sent = SENDERS[row](hospitals)
-    first = sent.send()
-    assert first.status_code == sent.first, first.text[:2000]
+def test_repeated_exempt_requests_change_no_record(hospitals: SiteFixture, row: tuple[str, str]) -> None:
+    request = SENDERS[row](hospitals)
+    first = request.send()
+    assert first.status_code == request.first, first.text[:2000]
     done = all_rows(hospitals.installation)
-    again = sent.send()
-    assert again.status_code == sent.again, again.text[:2000]
+    again = request.send()
+    assert again.status_code == request.again, again.text[:2000]
     changed = differing(done, all_rows(hospitals.installation))
-    assert changed <= sent.differing, changed
+    assert changed <= request.differing, changed

@@ -35,10 +35,10 @@ def stage() -> Stage:
 
 @pytest.fixture
 def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
-    made: Installation = app.state.installation
+    installation: Installation = app.state.installation
     clock.at = FINAL + days(1)
-    site = site_of(made)
-    return ClinicFixture(app, clock, site, Person(made, site, TREATED))
+    site = site_of(installation)
+    return ClinicFixture(app, clock, site, Person(installation, site, TREATED))
 
 
 def act_of(client: TestClient, action: str = urls.EXPORTS) -> str:
@@ -46,7 +46,7 @@ def act_of(client: TestClient, action: str = urls.EXPORTS) -> str:
     return str(shown.one("form", method="post", action=action).one("input", name="act")["value"])
 
 
-def made_now(clinic: ClinicFixture) -> None:
+def make_exports_now(clinic: ClinicFixture) -> None:
     make_exports(clinic.app.state.installation, clinic.clock, lambda: False)
 
 
@@ -56,7 +56,7 @@ def links(client: TestClient) -> list[str]:
 
 
 @pytest.mark.req("REP-09", "AUD-07")
-def test_a_statistician_makes_a_cut_and_has_datasets_of_it_made(clinic: ClinicFixture) -> None:
+def test_a_statistician_creates_a_cut_and_exports_its_datasets(clinic: ClinicFixture) -> None:
     statistician = clinic.browser(Role.STATISTICIAN, None)
     assert statistician.get("/desk").headers["location"] == urls.REPORT
     assert page(statistician, urls.REPORT).all("a", href=urls.EXPORTS)
@@ -77,7 +77,7 @@ def test_a_statistician_makes_a_cut_and_has_datasets_of_it_made(clinic: ClinicFi
     assert "made in the background" in shown.text
     assert "Waiting" in shown.one("table", id="mine").text
     statistician.post(urls.EXPORT_REQUESTS, data=ADQS | {"dataset": "all", "format": "xpt"})
-    made_now(clinic)
+    make_exports_now(clinic)
     packed, single = links(statistician)
     file, head = statistician.get(single), statistician.head(single)
     assert file.headers["content-disposition"] == 'attachment; filename="sbrt-nsclc-FINAL-adqs.csv"'
@@ -88,8 +88,8 @@ def test_a_statistician_makes_a_cut_and_has_datasets_of_it_made(clinic: ClinicFi
         assert {"adqs.xpt", "define.xml", "codebook.csv", "manifest.json"} < set(archive.namelist())
         assert json.loads(archive.read("manifest.json"))["cut"] == "FINAL"
     with clinic.person.installation.read() as session:
-        made = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.DATA_EXPORTED)).all()
-    assert [(entry.reason, entry.actor_role) for entry in made] == [("final analysis", "statistician")] * 2
+        entries = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.DATA_EXPORTED)).all()
+    assert [(entry.reason, entry.actor_role) for entry in entries] == [("final analysis", "statistician")] * 2
     assert clinic.browser(Role.DATA_MANAGER, None).get(packed).status_code == 404
 
 
@@ -118,7 +118,7 @@ def test_a_refusal_says_what_is_missing_and_keeps_what_was_typed(clinic: ClinicF
     full = statistician.post(urls.EXPORT_REQUESTS, data=ADQS)
     assert (full.status_code, "3 exports of yours are not ready yet" in full.text) == (409, True)
     clinic.app.state.installation = replace(clinic.app.state.installation, export_room=1)
-    made_now(clinic)
+    make_exports_now(clinic)
     assert "no room left" in page(statistician, urls.EXPORTS).one("table", id="mine").text
 
 
@@ -133,7 +133,7 @@ def test_what_a_role_does_not_see_is_not_in_its_files(clinic: ClinicFixture) -> 
     viewer.post(urls.EXPORT_REQUESTS, data=ADQS | {"dataset": "qs"})
     local = clinic.browser(Role.DATA_MANAGER, "0571")
     local.post(urls.EXPORT_REQUESTS, data=ADQS | {"dataset": "dm"})
-    made_now(clinic)
+    make_exports_now(clinic)
     text = viewer.get(links(viewer)[0]).text
     assert {line.split(",")[6] for line in text.splitlines()[1:]} == {"QSALL"}
     assert local.get(links(local)[0]).text.count("\n") == 4
@@ -201,7 +201,7 @@ def test_a_cut_is_computed_again_and_says_n_of_n(clinic: ClinicFixture) -> None:
     waiting = page(statistician, done.headers["location"])
     assert "computed in the background" in waiting.text
     assert waiting.all("a", href=urls.EXPORT_CHECKS)
-    made_now(clinic)
+    make_exports_now(clinic)
     shown = page(statistician, urls.EXPORT_CHECKS)
     rows = [row.all("td")[0].text for row in shown.one("tbody").all("tr")]
     assert len(rows) >= 4

@@ -18,12 +18,12 @@ def said(folder: Path, source: str, code: str, **values: object) -> str:
 
 
 @pytest.mark.req("SEC-08")
-def test_a_value_stands_in_its_place_in_each_language(tmp_path: Path) -> None:
+def test_a_value_is_inserted_in_each_language(tmp_path: Path) -> None:
     source = '{{ _("Receipt %(number)s", number=receipt) }}'
-    told = {spoken.code: said(tmp_path, source, spoken.code, receipt="a<b") for spoken in LANGUAGES}
-    assert told["en"] == "Receipt a&lt;b"
-    assert told["zh_CN"] != told["en"]
-    assert all("a&lt;b" in words for words in told.values())
+    sentences = {spoken.code: said(tmp_path, source, spoken.code, receipt="a<b") for spoken in LANGUAGES}
+    assert sentences["en"] == "Receipt a&lt;b"
+    assert sentences["zh_CN"] != sentences["en"]
+    assert all("a&lt;b" in words for words in sentences.values())
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_no_blank_follows_a_full_width_sign(tmp_path: Path) -> None:
         f"{one}{{% if x %}}{{% elif y %}}{other}{{% endif %}} {other}",
         f"{{% for each in [1, 2] %}}{one} {other}{{% endfor %}} <i>2</i>",
     ):
-        told, kept = (said(tmp_path, source, code, x=True, y=False) for code in ("zh_CN", "en"))
-        assert "。" in told
-        assert "。 " not in told.removesuffix(" <i>2</i>")
-        assert ". " in kept
+        chinese, english = (said(tmp_path, source, code, x=True, y=False) for code in ("zh_CN", "en"))
+        assert "。" in chinese
+        assert "。 " not in chinese.removesuffix(" <i>2</i>")
+        assert ". " in english
     assert said(tmp_path, f"{one}{{% if x %}}1{{% endif %}} 2", "zh_CN", x=True).endswith("1 2")
     assert said(tmp_path, "{{ x }} " + one, "zh_CN", x="。").startswith("。 ")  # what was typed stays

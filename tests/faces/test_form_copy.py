@@ -50,15 +50,17 @@ def test_a_copy_says_what_the_page_prints_and_is_in_the_trail(
     answer = doctor.get(link)
     assert answer.headers["content-type"] == "application/pdf"
     assert 'filename="0571-001-BL-qlq-c30-v1.pdf"' in answer.headers["content-disposition"]
-    told = words_of(answer.content)
+    words = words_of(answer.content)
     for row in shown.one("main").all("dd")[3:] + shown.one("main").all("dt") + shown.one("main").all("tr"):
         cells = row.all("td") + row.all("th") or [row]
         for each in cells:
-            assert re.sub(r"\s", "", each.text) in told, each.text
-    assert not any(re.sub(r"\s", "", each) in told for each in HIDDEN)
-    assert re.sub(r"\s", "", shown.all("section")[0].all("p")[0].text) in told, "the study, first of all"
+            assert re.sub(r"\s", "", each.text) in words, each.text
+    assert not any(re.sub(r"\s", "", each) in words for each in HIDDEN)
+    assert re.sub(r"\s", "", shown.all("section")[0].all("p")[0].text) in words, "the study, first of all"
     assert (
-        ("核证" in told or "电子记录" in told) if language == "zh_CN" else "Copyoftheelectronicrecord" in told
+        ("核证" in words or "电子记录" in words)
+        if language == "zh_CN"
+        else "Copyoftheelectronicrecord" in words
     )
     assert nurse.get(link).status_code == 403
     trail = page(doctor, "/desk/trail?kind=looks").one("tbody").text
@@ -66,7 +68,7 @@ def test_a_copy_says_what_the_page_prints_and_is_in_the_trail(
     assert "Certified copy of a form" in trail or language != "en"
 
 
-def test_what_is_not_printed_is_left_out_and_no_font_means_no_pdf(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unprinted_parts_are_omitted_and_no_font_means_no_pdf(monkeypatch: pytest.MonkeyPatch) -> None:
     html = (
         "<h1>Form &amp; more</h1><p>a <b>b</b><br>c</p><form><p>typed</p></form>"
         "<table><caption class=vh>x</caption><tr><th>One<td>two</tr></table><p class=actions>Print</p>"

@@ -140,7 +140,7 @@ def test_an_answer_that_the_form_does_not_offer_is_not_shown(library: Library, p
     assert html == pages.text(form_page(form, samples.assets(), form.answers, CALL), frame)
 
 
-def test_the_oldest_document_is_given_up_first(library: Library, pages: Pages) -> None:
+def test_the_oldest_cached_document_is_evicted_first(library: Library, pages: Pages) -> None:
     documents = FormDocuments(pages, samples.assets(), most=2)
     form = open_form(library, samples.QLQ, "en", {})
     for phone in ("1", "2", "3"):

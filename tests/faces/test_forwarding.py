@@ -81,8 +81,8 @@ def test_all_of_a_subscriber_is_one_source(host: str | None, source: str) -> Non
 
 def guess(app: FastAPI, peer: str, forwarded: str) -> int:
     client = TestClient(app, base_url=BASE_URL, follow_redirects=False, client=(peer, 1))
-    told = {"email": "nurse@example.org", "password": "guess"}
-    return client.post("/desk/sign-in", data=told, headers={"x-forwarded-for": forwarded}).status_code
+    credentials = {"email": "nurse@example.org", "password": "guess"}
+    return client.post("/desk/sign-in", data=credentials, headers={"x-forwarded-for": forwarded}).status_code
 
 
 @pytest.mark.req("IAM-12")

@@ -26,9 +26,11 @@ class Tablet:
     """The clinic's tablet with a nurse who signs in on it."""
 
     def __init__(self, clinic: ClinicFixture, client: TestClient | None = None) -> None:
-        made: Installation = clinic.app.state.installation
-        new = create_staff(StaffContext(made, SYSTEM, START), "ann@example.org", "Ann", PASSWORD, "en")
-        grant_role(StaffContext(made, SYSTEM, START), new.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
+        installation: Installation = clinic.app.state.installation
+        new = create_staff(
+            StaffContext(installation, SYSTEM, START), "ann@example.org", "Ann", PASSWORD, "en"
+        )
+        grant_role(StaffContext(installation, SYSTEM, START), new.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
         self.clinic, self.secret, self.client = clinic, new.totp_secret, client or visitor(clinic.app)
         self.sign_in()
 
@@ -56,7 +58,7 @@ class Tablet:
 
 
 @pytest.mark.req("IAM-08")
-def test_the_participant_meets_their_own_pages_alone_until_they_have_sent(clinic: ClinicFixture) -> None:
+def test_the_tablet_shows_the_form_alone_until_it_is_submitted(clinic: ClinicFixture) -> None:
     tablet, slot = Tablet(clinic), clinic.person.slot("BL").public_id
     offered = page(tablet.client, f"{clinic.url}/hand-over").all("input", type="radio", name="slot")
     assert [each["value"] for each in offered] == ["", slot]
@@ -64,8 +66,8 @@ def test_the_participant_meets_their_own_pages_alone_until_they_have_sent(clinic
     assert not tablet.reaches_staff()
     assert tablet.client.post(f"/f/{slot}/begin", data={"who": "self"}).status_code == 303
     sending = {**ANSWERS, "submission_id": "s1", "reviewed": "1", "action": "send"}
-    sent = tablet.client.post(f"/f/{slot}/submit", data=sending)
-    assert sent.headers["location"] == BACK
+    response = tablet.client.post(f"/f/{slot}/submit", data=sending)
+    assert response.headers["location"] == BACK
     assert heading(tablet.client.get(BACK)) == "Please give the tablet back"
     assert {tablet.leads_to(url) for url in (HOME, f"/f/{slot}", f"/f/{slot}/done", "/settings")} == {BACK}
     assert not tablet.reaches_staff()
@@ -76,15 +78,15 @@ def test_the_participant_meets_their_own_pages_alone_until_they_have_sent(clinic
 
 
 @pytest.mark.req("IAM-08")
-def test_an_idle_tablet_and_one_that_is_given_back_show_nothing(clinic: ClinicFixture) -> None:
+def test_idle_and_returned_tablets_show_nothing(clinic: ClinicFixture) -> None:
     tablet = Tablet(clinic)
     assert tablet.hand_over() == HOME
     assert "give the tablet back" in tablet.client.get(HOME).text
     clinic.clock.forward(minutes=16)
     assert (tablet.leads_to(HOME), tablet.leads_to("/settings")) == (BACK, BACK)
     runner = {"accept": "application/json"}
-    told = tablet.client.post("/f/any/late", json={"client": "c1", "kept": []}, headers=runner)
-    assert (told.status_code, told.json()["code"]) == (401, "hand_over_ended")
+    response = tablet.client.post("/f/any/late", json={"client": "c1", "kept": []}, headers=runner)
+    assert (response.status_code, response.json()["code"]) == (401, "hand_over_ended")
     tablet.sign_in()
     assert tablet.hand_over() == HOME
     assert tablet.client.post("/settings/leave").headers["location"] == BACK
@@ -108,7 +110,7 @@ def test_answers_that_arrive_on_an_idle_tablet_wait_for_the_second_check(clinic:
     assert clinic.person.slot("BL").submitted_at == clinic.clock.at
 
 
-def test_the_runner_is_told_to_give_the_tablet_back(clinic: ClinicFixture) -> None:
+def test_the_runner_gets_the_instruction_to_return_the_tablet(clinic: ClinicFixture) -> None:
     tablet, slot = Tablet(clinic), clinic.person.slot("BL").public_id
     tablet.hand_over()
     tablet.client.post(f"/f/{slot}/begin", data={"who": "self"})

@@ -24,13 +24,13 @@ def test_the_manifest_is_neutral_and_in_the_pages_language(app: FastAPI, client:
     assert answer.headers["content-type"] == "application/manifest+json"
     assert answer.headers["cache-control"] == "public, max-age=86400"
     assert "manifest-src 'self'" in answer.headers["content-security-policy"]
-    told = answer.json()
-    assert (told["name"], told["short_name"], told["lang"]) == ("我的问卷", "我的问卷", "zh-Hans")
-    assert (told["start_url"], told["scope"], told["display"]) == ("/", "/", "standalone")
+    manifest = answer.json()
+    assert (manifest["name"], manifest["short_name"], manifest["lang"]) == ("我的问卷", "我的问卷", "zh-Hans")
+    assert (manifest["start_url"], manifest["scope"], manifest["display"]) == ("/", "/", "standalone")
     assert client.get("/manifest.webmanifest", headers={"accept-language": "en"}).json()["name"] == "My forms"
 
 
-def test_every_icon_is_there_in_the_size_that_is_told(client: TestClient) -> None:
+def test_every_icon_exists_in_its_declared_size(client: TestClient) -> None:
     icons = client.get("/manifest.webmanifest").json()["icons"]
     assert [(icon["sizes"], icon["purpose"]) for icon in icons] == [
         ("192x192", "any"),
@@ -68,7 +68,7 @@ def test_pages_of_a_phone_name_it_and_forms_and_the_desk_do_not(phone: Phone) ->
     assert "beforeinstallprompt" not in home
 
 
-def test_the_way_to_the_home_screen_is_told_and_can_be_put_away(phone: Phone) -> None:
+def test_the_install_hint_is_shown_and_can_be_dismissed(phone: Phone) -> None:
     url = "/settings/home-screen"
     assert url not in phone.client.get("/home").text  # a form is to be filled in
     assert url in phone.client.get("/settings").text

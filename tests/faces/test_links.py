@@ -27,10 +27,10 @@ def stage() -> Stage:
 
 @pytest.fixture
 def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
-    made: Installation = app.state.installation
+    installation: Installation = app.state.installation
     clock.at = CLOSED
-    site = site_of(made)
-    return ClinicFixture(app, clock, site, Person(made, site, NORMAL[0]))
+    site = site_of(installation)
+    return ClinicFixture(app, clock, site, Person(installation, site, NORMAL[0]))
 
 
 def kind_of(url: str) -> str:

@@ -30,11 +30,11 @@ def newest(phone: Phone) -> dict[str, object]:
     return {str(event["item"]): event["value"] for event in phone.desk.events}
 
 
-def expect_held(phone: Phone, **values: object) -> None:
+def expect_stored(phone: Phone, **values: object) -> None:
     wait_until(phone.page, lambda: newest(phone).items() >= values.items())
 
 
-def expect_told_of(phone: Phone, *items: str) -> None:
+def expect_listed(phone: Phone, *items: str) -> None:
     """Wait until the server has heard of exactly these."""
     wait_until(phone.page, lambda: newest(phone).keys() >= set(items))
     assert set(newest(phone)) == set(items)
@@ -56,32 +56,32 @@ def test_none_of_these_is_a_whole_diary_in_three_taps(phone: Phone) -> None:
     phone.next()
     phone.page.wait_for_url("**/done")
     assert newest(phone) == {"pain": NOT_TICKED, "any_symptom": 0}
-    sent = phone.desk.sent[0]
-    assert not [name for name in sent if name.startswith("tick_")]
-    assert (sent["any_symptom"], "pain" in sent) == ("0", False)
+    submission = phone.desk.submissions[0]
+    assert not [name for name in submission if name.startswith("tick_")]
+    assert (submission["any_symptom"], "pain" in submission) == ("0", False)
 
 
-def test_what_is_ticked_is_asked_and_what_is_taken_back_is_not_sent(phone: Phone) -> None:
+def test_ticked_items_are_asked_and_unticked_ones_not_submitted(phone: Phone) -> None:
     tick(phone, "Pain")
     tick(phone, "Cough")
-    expect_told_of(phone, "pain", "cough", "any_symptom")  # of what was only looked at nothing is said
-    expect_held(phone, pain=OPEN, any_symptom=OPEN)
+    expect_listed(phone, "pain", "cough", "any_symptom")  # of what was only looked at nothing is said
+    expect_stored(phone, pain=OPEN, any_symptom=OPEN)
     phone.next()
     assert (phone.question, phone.page.title()[:15]) == ("How bad was your pain?", "Question 2 of 3")
-    expect_held(phone, any_symptom=1, fatigue=NOT_TICKED, fever=NOT_TICKED, other=NOT_TICKED)
-    expect_told_of(phone, "any_symptom", *LISTED)
+    expect_stored(phone, any_symptom=1, fatigue=NOT_TICKED, fever=NOT_TICKED, other=NOT_TICKED)
+    expect_listed(phone, "any_symptom", *LISTED)
     phone.choose(7)
     phone.next()
     phone.page.click("#back")
     expect(phone.page.locator(".q.on h1")).to_have_text("How bad was your pain?")
     phone.page.click("#back")
     tick(phone, "Pain")
-    expect_held(phone, pain=NOT_TICKED)
+    expect_stored(phone, pain=NOT_TICKED)
     phone.next()
     _tick_again(phone)
-    sent = phone.desk.sent[0]
-    assert {name for name in sent if name.startswith("tick_")} == {"tick_pain", "tick_cough"}
-    assert (sent["any_symptom"], sent["pain"], sent["cough"]) == ("1", "2", "3")
+    submission = phone.desk.submissions[0]
+    assert {name for name in submission if name.startswith("tick_")} == {"tick_pain", "tick_cough"}
+    assert (submission["any_symptom"], submission["pain"], submission["cough"]) == ("1", "2", "3")
     values = [event["value"] for event in phone.desk.events if event["item"] == "pain"]
     assert values == [OPEN, 7, NOT_TICKED, OPEN, 2]
 
@@ -118,17 +118,17 @@ def test_a_tick_that_says_it_all_calls_at_once_and_leads_on(phone: Phone) -> Non
     phone.next()
     expect(phone.page.locator("#urgent p")).to_be_visible()
     assert phone.page.locator("#rows > div").count() == 2
-    expect_held(phone, fever=1, temperature=385)
+    expect_stored(phone, fever=1, temperature=385)
     phone.page.click("#rows a >> nth=0")
     tick(phone, "Fever")
     tick(phone, "Low mood")
     phone.next()
     assert phone.question == "How bad was your low mood?"
-    expect_held(phone, fever=NOT_TICKED, temperature=OPEN)
+    expect_stored(phone, fever=NOT_TICKED, temperature=OPEN)
     expect(phone.page.locator("#urgent p")).to_be_hidden()
 
 
-def test_a_draft_opens_where_it_was_left(chromium: Browser) -> None:
+def test_a_draft_opens_at_its_last_question(chromium: Browser) -> None:
     open_list = {"any_symptom": OPEN, "pain": OPEN, "cough": NOT_TICKED}
     for phone in phone_with(chromium, samples.form(samples.LISTED, "en", open_list)):
         assert phone.question == "Which of these did you have on this day?"
@@ -148,10 +148,10 @@ def test_a_draft_opens_where_it_was_left(chromium: Browser) -> None:
         assert phone.question == "Which of these did you have on this day?"
         ticked = phone.page.locator("#s-any_symptom .o :checked + span")
         assert [each.inner_text() for each in ticked.all()] == ["Cough", "Sleep problems"]
-        expect_held(phone, pain=NOT_TICKED, cough=OPEN, sleep=0, any_symptom=OPEN)
+        expect_stored(phone, pain=NOT_TICKED, cough=OPEN, sleep=0, any_symptom=OPEN)
 
 
-def test_an_answer_to_what_was_ticked_decides_too_what_is_asked(chromium: Browser) -> None:
+def test_an_answer_of_a_ticked_item_decides_what_follows(chromium: Browser) -> None:
     """The one runner that knows both rules: a question that no box stands for, beside those of a list."""
     page, choices = samples.form(samples.LISTED), (Choice("1", "No"), Choice("2", "Yes"))
     after = Question("relief", 90, "choice", "Did anything help?", choices, ask_if="pain,5,10")

@@ -33,7 +33,7 @@ def phone(clinic: ClinicFixture) -> Phone:
     return phone
 
 
-def held(phone: Phone) -> dict[str, int | None]:
+def stored_answers(phone: Phone) -> dict[str, int | None]:
     """What the draft holds of each item."""
     with phone.person.installation.read() as session:
         events = select(AnswerEvent).order_by(col(AnswerEvent.revision))
@@ -59,15 +59,15 @@ def test_without_a_script_the_list_comes_first_then_what_is_ticked(phone: Phone)
     listed = phone.send(slot, {"tick_pain": "1", "tick_fever": "1"}, reviewed="")
     assert (listed.status_code, listed.headers["location"]) == (303, f"/f/{slot}#s-pain")
     assert shown_without_script(phone.client.get(f"/f/{slot}").text) == {"any_symptom", "pain", "temperature"}
-    assert (held(phone)["pain"], held(phone)["cough"]) == (OPEN, NOT_TICKED)
+    assert (stored_answers(phone)["pain"], stored_answers(phone)["cough"]) == (OPEN, NOT_TICKED)
     forgot = phone.send(slot, {"tick_pain": "1", "tick_fever": "1"}, reviewed="")
     assert (forgot.status_code, "Question 3: you have not answered" in forgot.text) == (422, True)
     assert "Skip all unanswered questions" in forgot.text
     review = phone.send(slot, ANSWERED, reviewed="")
     assert (review.status_code, heading(review)) == (200, "Check your answers")
-    told = parsed(review.text).one("dl", id="rows").text
-    assert "1. Which of these did you have on this day? Pain · Fever" in told
-    assert ("2. How bad was your pain? 4" in told, "3. What was your highest" in told) == (True, True)
+    rows = parsed(review.text).one("dl", id="rows").text
+    assert "1. Which of these did you have on this day? Pain · Fever" in rows
+    assert ("2. How bad was your pain? 4" in rows, "3. What was your highest" in rows) == (True, True)
     assert "call now" in review.text
     taken_back = phone.send(slot, {**ANSWERED, "tick_fever": ""} | {"blank_pain": "1"}, reviewed="")
     assert taken_back.status_code == 200
@@ -75,7 +75,7 @@ def test_without_a_script_the_list_comes_first_then_what_is_ticked(phone: Phone)
     assert phone.send(slot, fields).status_code == 303
 
 
-def test_what_is_no_longer_ticked_is_not_sent(clinic: ClinicFixture, phone: Phone) -> None:
+def test_unticked_items_are_not_submitted(clinic: ClinicFixture, phone: Phone) -> None:
     slot = phone.begin("D0")
     phone.send(slot, ANSWERED, reviewed="")
     unticked = {name: value for name, value in ANSWERED.items() if name != "tick_pain"}
@@ -99,15 +99,15 @@ def test_what_is_no_longer_ticked_is_not_sent(clinic: ClinicFixture, phone: Phon
 @pytest.mark.req("CAP-21")
 def test_paper_offers_not_ticked_beside_each_answer(clinic: ClinicFixture, phone: Phone) -> None:
     nurse, url = clinic.browser(Role.NURSE), f"{clinic.url}/forms/{phone.slot('D0')}/paper"
-    asked = page(nurse, url)
-    labels = [each.text for each in asked.one("fieldset", id="item_vomiting").all("label")]
+    paper_page = page(nurse, url)
+    labels = [each.text for each in paper_page.one("fieldset", id="item_vomiting").all("label")]
     assert labels[:2] == ["Not ticked", "0: None"]
-    assert "A full stop means not ticked." in asked.one("main").text
+    assert "A full stop means not ticked." in paper_page.one("main").text
     typed = {"collected_on_year": "2026", "collected_on_month": "3", "collected_on_day": "2"}
     typed |= {"paper": "sheet 2", "reason": "prefers_paper", "a_any_symptom": "1"}
     items = [
         each["id"].removeprefix("item_")
-        for each in asked.all("fieldset")
+        for each in paper_page.all("fieldset")
         if (each.get("id") or "").startswith("item_")
     ]
     typed |= {f"a_{code}": str(NOT_TICKED) for code in items if code not in ("any_symptom", "temperature")}
@@ -117,7 +117,7 @@ def test_paper_offers_not_ticked_beside_each_answer(clinic: ClinicFixture, phone
     assert done.status_code == 303, parsed(done.text).one("main").text
 
 
-def test_the_picture_of_a_question_opens_where_it_is_asked() -> None:
+def test_the_picture_of_an_item_opens_at_that_item() -> None:
     listed, text = samples.instrument(samples.LISTED, "en")
     at = {item.code: answers_leading_to(listed, item) for item in listed.items}
     assert at["any_symptom"] == {}
@@ -132,9 +132,7 @@ def test_the_picture_of_a_question_opens_where_it_is_asked() -> None:
     assert (shown[:2], "fever" in shown) == (["begin", "any_symptom"], False)
 
 
-def test_who_fills_in_is_asked_weekly_and_when_the_phone_changes_hands(
-    clinic: ClinicFixture, phone: Phone
-) -> None:
+def test_helper_is_asked_weekly_and_after_a_change_of_hands(clinic: ClinicFixture, phone: Phone) -> None:
     """And never carried on unseen: it stands on the card and on the review, with Change."""
     none = {"any_symptom": "0"}
     slot = phone.begin("D0")
@@ -147,8 +145,8 @@ def test_who_fills_in_is_asked_weekly_and_when_the_phone_changes_hands(
     assert "You answer, someone else types." in review.text
     phone.send(slot, none)
     with phone.person.installation.read() as session:
-        told = session.exec(select(AuditEntry.event).where(AuditEntry.event == AuditEvent.HELPER_CONFIRMED))
-        assert len(told.all()) == 1
+        events = session.exec(select(AuditEntry.event).where(AuditEntry.event == AuditEvent.HELPER_CONFIRMED))
+        assert len(events.all()) == 1
     days = {}
     for day in range(1, 8):
         clinic.clock.forward(days=1)
@@ -158,8 +156,8 @@ def test_who_fills_in_is_asked_weekly_and_when_the_phone_changes_hands(
         begin = f"/f/{phone.slot(f'D{day}')}/begin"
         # A page of before somebody else was said to fill in.
         assert phone.client.post(begin, data={"who": "confirmed", "scribe": "self"}).status_code == 422
-        sent = phone.client.post(begin, data={"who": "confirmed", "scribe": "family"})
-        assert sent.status_code == (303 if days[day] else 422)
+        response = phone.client.post(begin, data={"who": "confirmed", "scribe": "family"})
+        assert response.status_code == (303 if days[day] else 422)
     assert days == {**dict.fromkeys(range(1, 7), True), 7: False}
     third, seventh = phone.person.slot("D3"), phone.person.slot("D7")
     assert (third.helped_by, third.helper_on, seventh.begun_at) == ("family", START.date(), None)

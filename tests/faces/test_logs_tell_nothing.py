@@ -92,16 +92,16 @@ def test_a_whole_visit_leaves_no_answer_name_address_or_secret_in_the_log(
     assert elsewhere.status_code == 404
     failing()
     logged = lines.getvalue()
-    told = [json.loads(line) for line in logged.splitlines()]
-    assert len(told) > 15
-    assert [each["error"] for each in told if "error" in each] == ["ValueError"]
-    assert [each["status"] for each in told if each.get("route") == "/broken"] == [500]
-    denied = [(each["route"], each["denied"]) for each in told if "denied" in each]
+    entries = [json.loads(line) for line in logged.splitlines()]
+    assert len(entries) > 15
+    assert [each["error"] for each in entries if "error" in each] == ["ValueError"]
+    assert [each["status"] for each in entries if each.get("route") == "/broken"] == [500]
+    denied = [(each["route"], each["denied"]) for each in entries if "denied" in each]
     assert denied == [(urls.PARTICIPANT, f"staff:{new.staff_id}")]  # also where there is nobody of that id
-    assert {name for each in told for name in each} <= KNOWN
-    assert {each["route"] for each in told if "route" in each} == ROUTES
+    assert {name for each in entries for name in each} <= KNOWN
+    assert {each["route"] for each in entries if "route" in each} == ROUTES
     # A request's own id is drawn at random and may hold any two letters.
-    logged = json.dumps([{name: each[name] for name in each if name != "id"} for each in told])
+    logged = json.dumps([{name: each[name] for name in each if name != "id"} for each in entries])
     row = founder.row()
     secrets = (phone.link, phone.code, PIN, WRONG_PIN, NEW_PIN, PASSWORD, new.totp_secret, "ABCD2345")
     people = (founder.subject, row.public_id, ADDRESS, "Wang", STAFF, AGENT, "5550000")

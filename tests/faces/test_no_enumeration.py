@@ -53,7 +53,7 @@ class Work:
         for engine in engines:
             event.remove(engine, "before_cursor_execute", self._note)
 
-    def _note(self, *_told: object) -> None:
+    def _note(self, *_details: object) -> None:
         self.statements += 1
 
     def hashing(self, real: Callable[..., object]) -> Callable[..., object]:
@@ -109,10 +109,13 @@ def _grow_dead(url: str) -> Sequence[str]:
     revoked = invited(app, revoked.person, clock.at)
     invited(app, revoked.person, clock.at)
     ended = invited(app, ended.person, clock.at)
-    left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-10", Owner.site)
+    withdrawal = DispositionEntry(DispositionKind.withdrew_study, "2026-03-10", Owner.site)
     person = ended.person
     record_disposition(
-        StaffContext(person.installation, person.nurse, clock.at), person.site.study_id, person.subject, left
+        StaffContext(person.installation, person.nurse, clock.at),
+        person.site.study_id,
+        person.subject,
+        withdrawal,
     )
     installation.engine.dispose()
     return [part for each in (expired, used, revoked, ended) for part in (each.link, each.code)]
@@ -162,14 +165,14 @@ def test_every_dead_link_and_code_is_refused_alike_after_the_same_work(
 ) -> None:
     seen, done = {}, {}
     for name, secret in dead.items():
-        told = {key: value.replace("{code}", secret.code) for key, value in fields.items()}
+        form = {key: value.replace("{code}", secret.code) for key, value in fields.items()}
         clock.forward(hours=1)  # so that no one's failures slow the next one down
         with work.counting():
-            answer = visitor(app).request(method, path.replace("{link}", secret.link), data=told)
+            answer = visitor(app).request(method, path.replace("{link}", secret.link), data=form)
         seen[name], done[name] = shown(answer), (work.hashings, work.statements)
-    assert {told[0] for told in seen.values()} == {404}
-    assert all(told == seen["unknown"] for told in seen.values())
-    assert {told[0] for told in done.values()} == {hashings}
+    assert {form[0] for form in seen.values()} == {404}
+    assert all(form == seen["unknown"] for form in seen.values())
+    assert {form[0] for form in done.values()} == {hashings}
     assert len(set(done.values())) == 1
 
 
@@ -179,8 +182,8 @@ def alert(answer: Response) -> str:
 
 def own_code(phone: Phone) -> str:
     """A code of one's own: it asks the PIN that there is."""
-    made = parsed(phone.client.post("/settings/devices").text)
-    return "".join(part.text for part in made.one("p", class_="code").all("span"))
+    code_page = parsed(phone.client.post("/settings/devices").text)
+    return "".join(part.text for part in code_page.one("p", class_="code").all("span"))
 
 
 @pytest.mark.req("SEC-07")
@@ -204,8 +207,8 @@ def test_a_wrong_birth_date_costs_and_says_what_an_unknown_code_does(
     answers, hashings = [], []
     for code in ("ABCD2345", dated.code):
         with work.counting():
-            told = {"code": code, "birth_year": "1950", "birth_month": "2", "birth_day": "4"}
-            answers.append(visitor(app).post("/code", data=told))
+            form = {"code": code, "birth_year": "1950", "birth_month": "2", "birth_day": "4"}
+            answers.append(visitor(app).post("/code", data=form))
         hashings.append(work.hashings)
     assert [answer.status_code for answer in answers] == [404, 404]
     assert alert(answers[0]) == alert(answers[1])
@@ -233,11 +236,11 @@ def test_staff_who_are_unknown_disabled_or_mistaken_are_refused_alike(
     ]
     seen, done = [], []
     for email, password in tries[1:]:
-        told = {"email": email, "password": password}
+        form = {"email": email, "password": password}
         clock.forward(hours=1)
-        visitor(app).post("/desk/sign-in", data=told)  # from now on there is a row that counts failures
+        visitor(app).post("/desk/sign-in", data=form)  # from now on there is a row that counts failures
         with work.counting():
-            answer = visitor(app).post("/desk/sign-in", data=told)
+            answer = visitor(app).post("/desk/sign-in", data=form)
         seen.append(shown(answer, email))
         done.append((work.hashings, work.statements))
     assert seen == [seen[0]] * len(seen)
@@ -254,11 +257,11 @@ def test_guesses_at_an_unknown_account_are_slowed_down_like_those_at_a_known_one
     )
     ends = []
     for email in ("known@example.org", "nobody@example.org"):
-        told = {"email": email, "password": "guess"}
+        form = {"email": email, "password": "guess"}
         for _ in range(5):
-            assert visitor(app).post("/desk/sign-in", data=told).status_code == 403
+            assert visitor(app).post("/desk/sign-in", data=form).status_code == 403
         with work.counting():
-            answer = visitor(app).post("/desk/sign-in", data=told)
+            answer = visitor(app).post("/desk/sign-in", data=form)
         ends.append((shown(answer, email), work.hashings, work.statements))
     assert ends[0] == ends[1]
     assert (ends[0][0][0], ends[0][1]) == (429, 0)

@@ -62,15 +62,15 @@ def test_a_blank_form_holds_nothing_of_anybody(taking_part: Phone) -> None:
     assert page.one("input", name="revision")["value"] == "0"
     assert len(page.all("section", class_="q")) == 30
     assert "Answers you sent earlier are safe" in page.one("main").text
-    told = answer.text + str(answer.headers)
-    assert taking_part.person.subject not in told
-    assert taking_part.person.row().public_id not in told
+    text = answer.text + str(answer.headers)
+    assert taking_part.person.subject not in text
+    assert taking_part.person.row().public_id not in text
     form = taking_part.client.get(f"/f/{slot}")
     assert form.headers["content-security-policy"] == answer.headers["content-security-policy"]
     assert "Answers you sent earlier" not in form.text
 
 
-def test_only_a_begun_form_that_can_be_answered_is_kept(offline: FastAPI, taking_part: Phone) -> None:
+def test_only_begun_answerable_forms_are_cached(offline: FastAPI, taking_part: Phone) -> None:
     blank = f"/f/{taking_part.slot()}/blank"
     assert taking_part.client.get(blank).status_code == 404
     slot = taking_part.begin()
@@ -99,9 +99,9 @@ def test_a_phone_gets_the_worker_unless_the_study_does_not_want_it(
     own, folder = tmp_path / "own.sqlite3", questionnaires(tmp_path, "opens_offline = false")
     phone = enrolled(offline_app(f"sqlite:///{shutil.copyfile(sqlite_template, own)}", Clock(START), folder))
     phone.activate()
-    wanted = (STATIC / "sw.js").read_text("utf-8")
+    worker_script = (STATIC / "sw.js").read_text("utf-8")
     removing = (STATIC / "sw-off.js").read_text("utf-8")
-    assert worker(taking_part.client) == wanted
+    assert worker(taking_part.client) == worker_script
     assert "js/register.js" in taking_part.client.get("/home").text
     assert worker(phone.client) == worker(visitor(app)) == removing
     assert "js/register.js" not in phone.client.get("/home").text
@@ -113,7 +113,7 @@ def test_a_phone_gets_the_worker_unless_the_study_does_not_want_it(
 
 def test_without_an_outbox_nothing_opens_offline(migrated_sqlite_url: str, tmp_path: Path) -> None:
     without = ("outbox = false", "opens_offline = true\noutbox = false")
-    plans = [questionnaires(tmp_path / str(place), settings) for place, settings in enumerate(without)]
+    plans = [questionnaires(tmp_path / str(index), settings) for index, settings in enumerate(without)]
     read = [load_library(folder, LANGUAGE_CODES).plan("sbrt-nsclc", VERSION) for folder in plans]
     assert [plan.opens_offline for plan in read] == [False, True]
     phone = enrolled(offline_app(migrated_sqlite_url, Clock(START), plans[1]))

@@ -16,20 +16,20 @@ CODE = "/settings/address/code"
 @pytest.mark.req("PRI-01", "PRI-03")
 def test_an_address_is_entered_and_verified_without_a_script(app: FastAPI, phone: Phone) -> None:
     server, client = MailServer(), phone.client
-    app.state.outbox = MessageSender({"email": server}, WORDS)
+    app.state.sender = MessageSender({"email": server}, WORDS)
     assert "Enter an e-mail address" in client.get("/settings").text
     assert client.get(CODE).headers["location"] == "/settings/address"
     bad = client.post("/settings/address", data={"address": "li.example.org"})
     page = parsed(bad.text)
     assert (bad.status_code, page.one("input", name="address")["value"]) == (422, "li.example.org")
     assert page.one("h2").text == "There is a problem"
-    sent = client.post("/settings/address", data={"address": "li@example.org"})
-    assert sent.headers["location"] == CODE
-    asked = client.get(CODE)
-    assert ("l***@example.org" in asked.text, "li@example.org" in asked.text) == (True, False)
-    found = re.search(r"\d{3} \d{3}", server.letters[0].text)
-    assert found
-    code = found.group()
+    response = client.post("/settings/address", data={"address": "li@example.org"})
+    assert response.headers["location"] == CODE
+    code_page = client.get(CODE)
+    assert ("l***@example.org" in code_page.text, "li@example.org" in code_page.text) == (True, False)
+    match = re.search(r"\d{3} \d{3}", server.letters[0].text)
+    assert match
+    code = match.group()
     wrong = client.post(CODE, data={"code": f"{(int(code.replace(' ', '')) + 1) % 10**6:06}"})
     assert (wrong.status_code, heading(wrong)) == (403, "Enter the code from your e-mail")
     for _ in range(2):
@@ -48,7 +48,7 @@ def test_an_address_is_entered_and_verified_without_a_script(app: FastAPI, phone
         True,
         "3600",
     )
-    app.state.outbox = MessageSender({}, WORDS)
+    app.state.sender = MessageSender({}, WORDS)
     assert "/settings/address" not in client.get("/settings").text
     for path in ("/settings/address", CODE):
         assert client.get(path).headers["location"] == "/settings"

@@ -24,9 +24,10 @@ def code_on(text: str) -> str:
 
 
 def test_welcome_sets_the_text_size_and_practises(phone: Phone) -> None:
-    asked = phone.client.get("/welcome")
+    welcome = phone.client.get("/welcome")
     sizes = [
-        (box["value"], box.get("checked") is not None) for box in parsed(asked.text).all("input", name="size")
+        (box["value"], box.get("checked") is not None)
+        for box in parsed(welcome.text).all("input", name="size")
     ]
     assert sizes == [("standard", True), ("large", False), ("extra_large", False)]
     chosen = phone.client.post("/welcome", data={"size": "large"})
@@ -57,10 +58,10 @@ def test_each_step_is_skipped_with_one_tap(phone: Phone) -> None:
 
 @pytest.mark.req("IAM-10")
 def test_a_code_of_one_s_own_binds_another_browser_with_the_same_pin(app: FastAPI, phone: Phone) -> None:
-    made = phone.client.post("/settings/devices")
-    code = code_on(made.text)
+    response = phone.client.post("/settings/devices")
+    code = code_on(response.text)
     assert re.fullmatch(r"[A-Z2-9]{4} [A-Z2-9]{4}", code)
-    assert "testserver/code" in made.text
+    assert "testserver/code" in response.text
     other = visitor(app)
     assert heading(other.post("/code", data={"code": code})) == "Please confirm it is you"
     wrong = other.post("/code", data={"code": code, "pin": "000001"})
@@ -86,7 +87,7 @@ def test_another_browser_is_removed_and_dead_at_once(app: FastAPI, phone: Phone)
     assert other.get("/home").status_code == 401
 
 
-def test_the_browser_in_hand_is_not_removed_but_left(phone: Phone) -> None:
+def test_the_current_browser_is_signed_out_not_removed(phone: Phone) -> None:
     with phone.person.installation.read() as session:
         (here,) = session.exec(select(Device.id))
     refused = phone.client.post(f"/settings/devices/{here}")
@@ -98,9 +99,11 @@ def test_the_pin_is_changed(phone: Phone, clock: Clock) -> None:
     assert "/settings/pin" in phone.client.get("/settings").text
 
     def change(now: str, new: str, again: str) -> tuple[int, str]:
-        told = phone.client.post("/settings/pin", data={"pin_now": now, "pin_new": new, "pin_again": again})
-        assert not {now, new, again} & set(re.findall(r'value="(\d+)"', told.text))
-        return told.status_code, told.text
+        response = phone.client.post(
+            "/settings/pin", data={"pin_now": now, "pin_new": new, "pin_again": again}
+        )
+        assert not {now, new, again} & set(re.findall(r'value="(\d+)"', response.text))
+        return response.status_code, response.text
 
     for fields, status, words in (
         (("000001", NEW, NEW), 403, "This PIN is not right."),
@@ -108,8 +111,8 @@ def test_the_pin_is_changed(phone: Phone, clock: Clock) -> None:
         ((PIN, "12", "12"), 422, "Please enter six numbers."),
         ((PIN, NEW, PIN), 422, "The two PINs are not the same."),
     ):
-        told = change(*fields)
-        assert (told[0], words in told[1]) == (status, True)
+        response = change(*fields)
+        assert (response[0], words in response[1]) == (status, True)
     assert change(PIN, NEW, NEW)[0] == 303
     assert "PIN changed." in phone.client.get("/settings/pin?saved=1").text
     clock.forward(minutes=16)

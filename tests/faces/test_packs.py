@@ -36,15 +36,15 @@ OVER = START + timedelta(days=40)
 def app(migrated_sqlite_url: str, clock: Clock, tmp_path: Path) -> FastAPI:
     """A trial's installation, as its settings make it; no pack yet."""
     clock.at = START
-    made = application(
+    installation = application(
         migrated_sqlite_url,
         clock,
         DAYBOOK_MODE="live",
         DAYBOOK_KEY=Fernet.generate_key().decode(),
         DAYBOOK_QUESTIONNAIRES=str(questionnaires(tmp_path / "questionnaires")),
     )
-    open_trial(made.state.installation, START)
-    return made
+    open_trial(installation.state.installation, START)
+    return installation
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def site(app: FastAPI) -> Site:
 @pytest.fixture
 def trial(app: FastAPI, site: Site) -> Installation:
     assert site.code == "0571"
-    made: Installation = app.state.installation
-    return made
+    installation: Installation = app.state.installation
+    return installation
 
 
 def somebody(app: FastAPI, site: Site, subject: str = "0571-001") -> Phone:
@@ -89,8 +89,8 @@ def test_the_form_has_the_official_words_in_each_language(
         assert "emonstration" not in shown
         assert "演示" not in shown
     assert "月光" in pages[2]
-    sent = phone.send(slot, ANSWERS)
-    assert sent.headers["location"] == f"/f/{slot}/done"
+    response = phone.send(slot, ANSWERS)
+    assert response.headers["location"] == f"/f/{slot}/done"
     assert "月光" in phone.client.get(f"/f/{slot}/done").text
 
 
@@ -115,10 +115,10 @@ def test_a_form_whose_licence_is_over_says_so_kindly(
 
 def browser(app: FastAPI, role: Role, clock: Clock) -> TestClient:
     """A signed-in browser of a new member of the trial's staff."""
-    made: Installation = app.state.installation
+    installation: Installation = app.state.installation
     email = f"{role.value}@example.org"
-    new = create_staff(StaffContext(made, SYSTEM, START), email, "Li Na", PASSWORD, "en")
-    grant_role(StaffContext(made, SYSTEM, START), new.staff_id, role, STUDY, "0571")
+    new = create_staff(StaffContext(installation, SYSTEM, START), email, "Li Na", PASSWORD, "en")
+    grant_role(StaffContext(installation, SYSTEM, START), new.staff_id, role, STUDY, "0571")
     client = visitor(app)
     client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
     code = pyotp.TOTP(new.totp_secret).generate_otp(int(clock.at.timestamp()) // 30)
@@ -155,7 +155,7 @@ def test_the_desk_enrols_nobody_before_the_packs_are_there(
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "expected"),
     [
         ("DELETE FROM instrument_pack WHERE lang = 'en'", "the official wording is missing."),
         ("UPDATE instrument_pack SET content = 'x' WHERE lang = 'en'", "the stored wording was altered."),
@@ -164,13 +164,15 @@ def test_the_desk_enrols_nobody_before_the_packs_are_there(
 )
 @pytest.mark.usefixtures("site")
 def test_the_desk_tells_what_became_of_a_pack(
-    app: FastAPI, trial: Installation, clock: Clock, damage: str, told: str
+    app: FastAPI, trial: Installation, clock: Clock, damage: str, expected: str
 ) -> None:
     supply(trial, START)
     for act in ("update", "delete"):
         run(trial, f"DROP TRIGGER instrument_pack_no_{act}")
     run(trial, damage)
-    assert [told in note for note in notes(browser(app, Role.INVESTIGATOR, clock))] == [True] * bool(told)
+    assert [expected in note for note in notes(browser(app, Role.INVESTIGATOR, clock))] == [True] * bool(
+        expected
+    )
 
 
 def run(trial: Installation, statement: str) -> None:
@@ -181,8 +183,8 @@ def run(trial: Installation, statement: str) -> None:
 def test_readiness_warns_without_failing(app: FastAPI, trial: Installation) -> None:
     app.state.clock = now  # readiness compares our clock with the database's
     client = visitor(app)
-    asked = client.get("/readyz")
-    assert (asked.status_code, asked.json()["warnings"]) == (200, ["pack_missing"])
+    readiness = client.get("/readyz")
+    assert (readiness.status_code, readiness.json()["warnings"]) == (200, ["pack_missing"])
     supply(trial, now(), now().date() + timedelta(days=30))
     assert client.get("/readyz").json() == {"status": "ready", "faults": [], "warnings": ["pack_ends_soon"]}
     supply(trial, now(), now().date() + timedelta(days=300))

@@ -46,12 +46,12 @@ def test_the_page_of_the_form_says_that_it_came_from_paper_and_who_entered_it(he
     press = press_as_staff(here, urls.PAPER_ENTRY)
     answer = press.client.post(press.address, data={**ALL, **DAY, FIELD: press.key()})
     form = parsed(press.client.get(answer.headers["location"]).text)
-    told = form.one("main").text
-    assert "The paper form is entered." in told
-    assert "filled in on Monday, 2 March 2026 · “ binder 2 ” · Has no suitable phone" in told
-    assert "Shown as on paper, entered by staff" in told
-    assert "Entered from paper · version 1" in told
-    assert "Started ·" not in told
+    text = form.one("main").text
+    assert "The paper form is entered." in text
+    assert "filled in on Monday, 2 March 2026 · “ binder 2 ” · Has no suitable phone" in text
+    assert "Shown as on paper, entered by staff" in text
+    assert "Entered from paper · version 1" in text
+    assert "Started ·" not in text
     choices = parsed(press.client.get(press.address.partition("/forms/")[0] + "/paper").text)
     assert "No form of this participant is open or missed" in choices.one("main").text
     assert press.client.get(press.address).status_code == 409
@@ -59,9 +59,9 @@ def test_the_page_of_the_form_says_that_it_came_from_paper_and_who_entered_it(he
 
 def test_a_choice_between_two_entries_keeps_what_was_chosen(here: SiteFixture) -> None:
     press = PRESSES["POST", urls.PAPER_DIFFERENCES](here)
-    asked = parsed(press.client.get(press.address).text).one("main").text
-    assert "first entry · nurse-0" in asked
-    assert "second entry · nurse-1" in asked
+    text = parsed(press.client.get(press.address).text).one("main").text
+    assert "first entry · nurse-0" in text
+    assert "second entry · nurse-1" in text
     status = press.client.post(press.address, data={**press.body, "c_q1": "", FIELD: press.key()})
     page = parsed(status.text)
     assert (status.status_code, page.one("div", role="alert").one("a")["href"]) == (422, "#choice_q1")

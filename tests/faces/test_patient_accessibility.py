@@ -70,6 +70,6 @@ SMALL = """(primary) => Array.from(document.querySelectorAll('a, button, input, 
   .map(([x, box]) => x.outerHTML.slice(0, 80) + ' ' + box.width + 'x' + box.height)"""
 
 
-def test_the_made_up_language_is_offered_to_nobody() -> None:
+def test_the_pseudo_language_is_offered_to_nobody() -> None:
     assert find_language(ARABIC.code) is None
     assert negotiate_language("ar-EG,ar;q=0.9") is ENGLISH

@@ -43,9 +43,9 @@ def test_looking_at_a_link_changes_nothing_and_using_it_binds(guest: Phone) -> N
     ],
 )
 def test_a_pin_that_cannot_be_taken_is_said_why(guest: Phone, pin: str, again: str, words: str) -> None:
-    told = guest.client.post(f"/a/{guest.link}", data={"pin": pin, "pin_again": again})
-    assert (told.status_code, words in told.text, pin in told.text) == (422, True, False)
-    assert COOKIE not in told.headers.get("set-cookie", "")
+    response = guest.client.post(f"/a/{guest.link}", data={"pin": pin, "pin_again": again})
+    assert (response.status_code, words in response.text, pin in response.text) == (422, True, False)
+    assert COOKIE not in response.headers.get("set-cookie", "")
 
 
 def test_a_used_link_is_worth_nothing_to_others_and_leads_its_own_phone_home(
@@ -90,7 +90,7 @@ def test_guessed_codes_are_slowed_down(guest: Phone) -> None:
     guest.activate()
 
 
-def test_a_browser_without_cookies_is_told_so(guest: Phone) -> None:
+def test_a_browser_without_cookies_gets_a_notice(guest: Phone) -> None:
     guest.activate()
     guest.client.cookies.clear()
     for path in ("/welcome", "/home/ready"):
@@ -103,9 +103,9 @@ def test_a_browser_without_cookies_spends_neither_link_nor_code(guest: Phone) ->
     for path, secret in ((f"/a/{guest.link}", {}), ("/code", {"code": guest.code})):
         assert parsed(client.get(path).text).one("input", name="probe")["value"] == "1"
         client.cookies.clear()
-        told = client.post(path, data=secret | typed)
-        assert (told.status_code, heading(told)) == (400, "Your browser does not keep cookies")
-        assert "0571\u20115550000" in told.text
+        response = client.post(path, data=secret | typed)
+        assert (response.status_code, heading(response)) == (400, "Your browser does not keep cookies")
+        assert "0571\u20115550000" in response.text
         client.cookies.clear()
     assert heading(client.get(f"/a/{guest.link}")) == "Is this your link? It was made for one person."
     done = client.post(f"/a/{guest.link}", data=typed)
@@ -149,7 +149,7 @@ def test_an_idle_browser_locks_and_goes_on_where_it_was(phone: Phone, clock: Clo
 
 
 @pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/desk", "/f/../desk", ""])
-def test_the_lock_leads_to_no_strange_place(phone: Phone, back: str) -> None:
+def test_the_lock_redirects_only_to_own_pages(phone: Phone, back: str) -> None:
     assert phone.client.post("/unlock", data={"pin": PIN, "back": back}).headers["location"] == "/home"
 
 
@@ -163,7 +163,7 @@ def test_guessed_pins_are_slowed_down(phone: Phone, clock: Clock) -> None:
     assert phone.client.post("/unlock", data={"pin": PIN}).status_code == 303
 
 
-def test_a_form_sent_after_the_lock_travels_with_the_pin(phone: Phone, clock: Clock) -> None:
+def test_a_form_submitted_after_the_lock_is_stored_with_the_pin(phone: Phone, clock: Clock) -> None:
     slot = phone.begin()
     clock.forward(minutes=40)
     locked = phone.send(slot, {"q1": "4", "blank_q2": "1"}, reviewed="0", action="save")
@@ -182,25 +182,28 @@ def test_a_form_sent_after_the_lock_travels_with_the_pin(phone: Phone, clock: Cl
 
 
 def test_leaving_forgets_the_browser(phone: Phone) -> None:
-    left = phone.client.post("/settings/leave")
-    assert (left.status_code, left.headers["location"]) == (303, "/")
+    response = phone.client.post("/settings/leave")
+    assert (response.status_code, response.headers["location"]) == (303, "/")
     assert phone.client.get("/home").status_code == 401
 
 
 @pytest.mark.req("IAM-06")
 def test_who_withdrew_is_thanked_on_every_page(phone: Phone) -> None:
     person, slot = phone.person, phone.begin()
-    left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site)
+    withdrawal = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site)
     record_disposition(
-        StaffContext(person.installation, person.nurse, START), person.site.study_id, person.subject, left
+        StaffContext(person.installation, person.nurse, START),
+        person.site.study_id,
+        person.subject,
+        withdrawal,
     )
     for path in ("/home", "/sent", "/settings", f"/f/{slot}", f"/f/{slot}/done"):
         answer = phone.client.get(path)
         assert (answer.status_code, heading(answer)) == (403, "There are no more forms for you")
     assert phone.client.post(f"/f/{slot}/begin", data={"who": "self"}).status_code == 403
     assert phone.send(slot, reviewed="0").status_code == 403
-    kept = phone.send(slot)
-    assert (kept.status_code, heading(kept)) == (409, "Your answers have arrived")
+    quarantined = phone.send(slot)
+    assert (quarantined.status_code, heading(quarantined)) == (409, "Your answers have arrived")
     assert phone.client.get("/help").status_code == 200
 
 
@@ -217,8 +220,8 @@ def test_a_dead_link_and_an_unknown_one_show_the_number_of_the_installation(
     phone: Phone, migrated_sqlite_url: str, clock: Clock
 ) -> None:
     """Nobody is known there, so that it can be no site's."""
-    told = {"DAYBOOK_HELP_PHONE": "400-555 0100"}
-    stranger = visitor(application(migrated_sqlite_url, clock, **told))
+    settings = {"DAYBOOK_HELP_PHONE": "400-555 0100"}
+    stranger = visitor(application(migrated_sqlite_url, clock, **settings))
     dead, unknown = stranger.get(f"/a/{phone.link}"), stranger.get(f"/a/{'x' * 32}")
     assert dead.text == unknown.text
     for answer in (unknown, stranger.get("/code"), stranger.get("/help"), stranger.get("/home")):

@@ -47,7 +47,7 @@ def test_a_form_begins_with_who_fills_it_in(phone: Phone) -> None:
     assert phone.person.slot("BL").helped_by == "nurse"
 
 
-def test_a_late_diary_entry_is_asked_why(phone: Phone, clock: Clock) -> None:
+def test_a_late_diary_entry_asks_for_a_reason(phone: Phone, clock: Clock) -> None:
     phone.person.randomise(date(2026, 3, 2), START)
     slot = phone.slot("D0")
     assert "Why is this entry late?" not in phone.client.get(f"/f/{slot}").text
@@ -104,9 +104,9 @@ def test_the_language_can_change_in_the_middle(phone: Phone) -> None:
     slot = phone.begin()
     phone.save(slot, event(1, "q1", 3))
     referer = {"referer": f"https://testserver/f/{slot}"}
-    asked = phone.client.post("/language", data={"lang": "zh_CN"}, headers=referer)
-    assert asked.headers["location"] == f"/f/{slot}/language/zh_CN"
-    switched = phone.client.post(asked.headers["location"])
+    response = phone.client.post("/language", data={"lang": "zh_CN"}, headers=referer)
+    assert response.headers["location"] == f"/f/{slot}/language/zh_CN"
+    switched = phone.client.post(response.headers["location"])
     assert switched.headers["location"] == f"/f/{slot}"
     form = phone.client.get(f"/f/{slot}").text
     assert 'lang="zh-Hans"' in form
@@ -181,9 +181,9 @@ def test_what_the_runner_would_not_send_is_refused_by_name(
     answer = phone.client.post(f"/f/{slot}/answers", content=body)
     assert answer.status_code == status
     if code:
-        told = answer.json()
-        assert (told["code"], told.get("field")) == (code, field)
-        assert code == "malformed" or {"allowed", "low"} & set(told)
+        refusal_body = answer.json()
+        assert (refusal_body["code"], refusal_body.get("field")) == (code, field)
+        assert code == "malformed" or {"allowed", "low"} & set(refusal_body)
 
 
 def test_too_many_answers_at_once_are_refused(phone: Phone) -> None:
@@ -213,7 +213,7 @@ def test_saving_says_why_it_cannot(app: FastAPI, phone: Phone, clock: Clock) -> 
 @pytest.mark.req("CAP-14", "CAP-16")
 def test_the_runner_sends_once_and_learns_of_its_receipt(phone: Phone) -> None:
     slot = phone.begin()
-    sent = phone.client.post(
+    submitted = phone.client.post(
         f"/f/{slot}/submit",
         data={
             **ANSWERS,
@@ -226,24 +226,24 @@ def test_the_runner_sends_once_and_learns_of_its_receipt(phone: Phone) -> None:
         },
         headers=JSON,
     )
-    assert (sent.status_code, heading(sent)) == (200, "Thank you. Your answers are saved.")
-    assert "<html" not in sent.text
-    assert re.search(r"<b>[^<]+</b><br>Sent on [^<]+ 2026", sent.text)
-    kept = response(phone)
-    assert format_receipt(kept.public_id) in sent.text
-    assert kept.presentation == {"layout": "single", "width": 360, "text_size": "standard"}
+    assert (submitted.status_code, heading(submitted)) == (200, "Thank you. Your answers are saved.")
+    assert "<html" not in submitted.text
+    assert re.search(r"<b>[^<]+</b><br>Sent on [^<]+ 2026", submitted.text)
+    stored = response(phone)
+    assert format_receipt(stored.public_id) in submitted.text
+    assert stored.presentation == {"layout": "single", "width": 360, "text_size": "standard"}
     assert phone.send(slot).headers["location"] == f"/f/{slot}/done"
     other = phone.client.post(
         f"/f/{slot}/submit", data={**ANSWERS, "q1": "1", "submission_id": "s2", "reviewed": "1"}, headers=JSON
     )
     assert other.status_code == 409
-    assert other.json() == {"code": "already_submitted", "state": "submitted", "receipt": kept.public_id}
+    assert other.json() == {"code": "already_submitted", "state": "submitted", "receipt": stored.public_id}
     assert phone.save(slot, event(1, "q1", 1)).json()["state"] == "submitted"
     with phone.person.installation.read() as session:
         assert len(session.exec(select(Quarantine)).all()) == 1
 
 
-def test_the_runner_is_told_of_answers_that_cannot_be(phone: Phone) -> None:
+def test_the_runner_gets_the_refusal_of_impossible_answers(phone: Phone) -> None:
     slot = phone.begin()
     for fields, code in (
         ({"q1": "9", "reviewed": "1"}, "invalid_answers"),
@@ -255,11 +255,11 @@ def test_the_runner_is_told_of_answers_that_cannot_be(phone: Phone) -> None:
         ({"q1": "2", "width": "x"}, "bad_field"),
         ({"q1": "2", "submission_id": "not a name"}, "bad_field"),
     ):
-        told = phone.client.post(f"/f/{slot}/submit", data={"submission_id": "s1", **fields}, headers=JSON)
-        assert (told.status_code, told.json()["code"]) == (422, code)
+        body = phone.client.post(f"/f/{slot}/submit", data={"submission_id": "s1", **fields}, headers=JSON)
+        assert (body.status_code, body.json()["code"]) == (422, code)
 
 
-def test_without_the_runner_a_form_is_saved_reviewed_and_sent(phone: Phone) -> None:
+def test_without_the_runner_a_form_is_saved_reviewed_and_submitted(phone: Phone) -> None:
     slot = phone.begin()
     saved = phone.send(slot, {"q1": "4", "blank_q2": "1"}, reviewed="0", action="save")
     assert saved.headers["location"] == "/home/saved"
@@ -275,8 +275,8 @@ def test_without_the_runner_a_form_is_saved_reviewed_and_sent(phone: Phone) -> N
     assert stored(phone)[:2] == [("q1", 4), ("q2", None)]
     assert len(stored(phone)) == 30
     fields = {"q1": "4"} | {f"blank_q{number}": "1" for number in range(2, 31)}
-    sent = phone.send(slot, fields)
-    assert sent.headers["location"] == f"/f/{slot}/done"
+    submitted = phone.send(slot, fields)
+    assert submitted.headers["location"] == f"/f/{slot}/done"
     done = phone.client.get(f"/f/{slot}/done")
     assert (heading(done), format_receipt(response(phone).public_id) in done.text) == (
         "Thank you. Your answers are saved.",
@@ -285,10 +285,10 @@ def test_without_the_runner_a_form_is_saved_reviewed_and_sent(phone: Phone) -> N
     assert response(phone).presentation == {"layout": "list", "text_size": "standard"}
 
 
-def test_a_review_with_gaps_is_sent_back(phone: Phone) -> None:
+def test_a_review_with_gaps_is_refused(phone: Phone) -> None:
     slot = phone.begin()
-    told = phone.send(slot, {"q1": "4"})
-    assert (told.status_code, "Question 2: you have not answered" in told.text) == (422, True)
+    body = phone.send(slot, {"q1": "4"})
+    assert (body.status_code, "Question 2: you have not answered" in body.text) == (422, True)
 
 
 def test_what_is_over_is_said_kindly(phone: Phone, clock: Clock) -> None:
@@ -312,8 +312,8 @@ def test_what_is_over_is_said_kindly(phone: Phone, clock: Clock) -> None:
 
 def test_a_form_not_begun_leads_back_to_its_beginning(phone: Phone) -> None:
     slot = phone.slot()
-    for sent in (phone.send(slot), phone.send(slot, reviewed="0")):
-        assert (sent.status_code, sent.headers["location"]) == (303, f"/f/{slot}")
+    for response in (phone.send(slot), phone.send(slot, reviewed="0")):
+        assert (response.status_code, response.headers["location"]) == (303, f"/f/{slot}")
 
 
 @pytest.mark.req("IAM-03")
@@ -370,10 +370,10 @@ def test_the_day_after_an_urgent_answer_calls_for_nothing(phone: Phone, clock: C
     items = phone_items(phone)
     fields = {f"blank_{item}": "1" for item in items if item not in ("any_symptom", "fever", "temperature")}
     fields |= {"any_symptom": "1", "fever": "1", "temperature": "38,7"}
-    sent = phone.client.post(
+    response = phone.client.post(
         f"/f/{slot}/submit", data={**fields, "submission_id": "s1", "reviewed": "1"}, headers=JSON
     )
-    assert calls(sent) == ["tel:05715550000"]
+    assert calls(response) == ["tel:05715550000"]
     clock.forward(days=1)
     phone.client.post("/unlock", data={"pin": "135790"})
     pages = [phone.client.get(page) for page in (f"/f/{slot}/done", "/home", "/sent")]

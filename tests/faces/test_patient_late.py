@@ -9,41 +9,45 @@ from tests.faces.kept_answers import CODES, SHOWN, box, bring
 from tests.faces.visitors import Phone, heading
 from tests.services.people import START, days
 
-TOLD_BEFORE = {"width": "360", "scale": "row", "theme": "dark"}
+EARLIER_FIELDS = {"width": "360", "scale": "row", "theme": "dark"}
 """How a form was shown, as a page tells it that a phone opened before `shown` came."""
 
 
 @pytest.mark.req("OFF-00", "OFF-01")
-def test_what_was_kept_is_saved_and_then_sent(phone: Phone) -> None:
+def test_offline_answers_are_saved_and_then_submitted(phone: Phone) -> None:
     slot = phone.begin()
     assert bring(phone, slot, box(phone, slot, "q1")).json() == {
         "state": "saved",
         "late": False,
         "receipt": "",
     }
-    sent = bring(phone, slot, box(phone, slot, *CODES), reviewed=SHOWN)
-    assert (sent.status_code, sent.json()["state"], sent.json()["late"]) == (200, "submitted", False)
-    assert format_receipt(sent.json()["receipt"]) in phone.client.get(f"/f/{slot}/done").text
+    response = bring(phone, slot, box(phone, slot, *CODES), reviewed=SHOWN)
+    assert (response.status_code, response.json()["state"], response.json()["late"]) == (
+        200,
+        "submitted",
+        False,
+    )
+    assert format_receipt(response.json()["receipt"]) in phone.client.get(f"/f/{slot}/done").text
 
 
 @pytest.mark.req("OFF-02")
 def test_a_record_altered_on_the_phone_is_refused_on_the_hot_path_too(phone: Phone) -> None:
     slot = phone.begin()
-    told = {"seq": 1, "base": 0, "item": "q1", "value": 1, "at": SHOWN, "sum": 7, "offline": True}
-    refused = phone.save(slot, told)
+    record = {"seq": 1, "base": 0, "item": "q1", "value": 1, "at": SHOWN, "sum": 7, "offline": True}
+    refused = phone.save(slot, record)
     assert (refused.status_code, refused.json()["code"]) == (422, "altered_answer")
 
 
 def test_a_locked_phone_must_be_unlocked_first(phone: Phone, clock: Clock) -> None:
     slot = phone.begin()
-    kept = box(phone, slot, "q1")
+    records = box(phone, slot, "q1")
     clock.forward(minutes=16)
-    refused = bring(phone, slot, kept)
+    refused = bring(phone, slot, records)
     assert (refused.status_code, refused.json()["code"]) == (401, "locked")
 
 
 @pytest.mark.parametrize(
-    ("kept", "more", "code", "field"),
+    ("records", "more", "code", "field"),
     [
         ("x", {}, "bad_field", "kept"),
         ([[1, 0]], {}, "bad_field", "kept"),
@@ -60,9 +64,9 @@ def test_a_locked_phone_must_be_unlocked_first(phone: Phone, clock: Clock) -> No
     ],
 )
 def test_what_no_phone_of_ours_keeps_is_refused_by_name(
-    phone: Phone, kept: object, more: dict[str, object], code: str, field: str | None
+    phone: Phone, records: object, more: dict[str, object], code: str, field: str | None
 ) -> None:
-    refused = bring(phone, phone.begin(), kept, **more)
+    refused = bring(phone, phone.begin(), records, **more)
     assert refused.status_code == 422
     assert (refused.json()["code"], refused.json().get("field")) == (code, field)
 
@@ -75,9 +79,9 @@ def test_a_form_of_somebody_else_is_not_there(phone: Phone) -> None:
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        ({**TOLD_BEFORE, "scale": "x"}, "scale"),
-        ({**TOLD_BEFORE, "theme": "x"}, "theme"),
-        ({**TOLD_BEFORE, "sent": "x"}, "sent"),
+        ({**EARLIER_FIELDS, "scale": "x"}, "scale"),
+        ({**EARLIER_FIELDS, "theme": "x"}, "theme"),
+        ({**EARLIER_FIELDS, "sent": "x"}, "sent"),
         ({"shown": "360"}, "shown"),
         ({"shown": "wide,flex,rgb(0, 0, 0)"}, "shown"),
         ({"shown": "360,flex,rgb(0, 0, 0)", "theme": "dark"}, "shown"),
@@ -96,9 +100,9 @@ def test_a_notice_says_what_it_was_when_and_what_comes_next(phone: Phone, clock:
     assert (ahead.status_code, heading(ahead)) == (409, "This form is not open yet")
     assert "opens on" in ahead.text
     phone.send(phone.begin())
-    sent = page(phone.client, f"/f/{phone.slot()}", 409)
-    assert "There is 1 more form for you." in sent.text
-    assert sent.all("a", href="/sent")
+    response = page(phone.client, f"/f/{phone.slot()}", 409)
+    assert "There is 1 more form for you." in response.text
+    assert response.all("a", href="/sent")
     clock.at = START + days(4)
     phone.client.post("/unlock", data={"pin": "135790"})
     closed = page(phone.client, f"/f/{slot}", 409)

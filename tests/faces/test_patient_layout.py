@@ -96,18 +96,18 @@ def test_the_bar_never_covers_what_has_the_focus(
 def test_the_page_is_mirrored_but_a_scale_and_a_number_are_not(
     chromium: Browser, address: str, code: str
 ) -> None:
-    left = code == "en"
+    is_english = code == "en"
     with chromium.new_context(viewport={"width": 360, "height": 740}) as context:
         tab = context.new_page()
         tab.goto(f"{address}/form/{code}/qlq")
         radio, words = (tab.locator(f".q.on .o {part}").first.bounding_box() for part in ("input", "span"))
         assert radio
         assert words
-        assert (radio["x"] - words["x"] < 60) is left
+        assert (radio["x"] - words["x"] < 60) is is_english
         back, forth = (tab.locator(f"#{name}").bounding_box() for name in ("back", "next"))
         assert back
         assert forth
-        assert (back["x"] < forth["x"]) is left
+        assert (back["x"] < forth["x"]) is is_english
         tab.evaluate("document.documentElement.className = ''")  # the long form shows every question
         cells = [box["x"] for cell in tab.locator("#s-q29 .row .o").all() if (box := cell.bounding_box())]
         assert len(cells) == 7

@@ -53,7 +53,7 @@ def link_to(shown: Element, address: str) -> str:
     return address
 
 
-def asked(phone: Phone) -> tuple[OpenRequest, ...]:
+def list_requests(phone: Phone) -> tuple[OpenRequest, ...]:
     return list_open_requests(StaffContext(phone.person.installation, phone.person.nurse, START))
 
 
@@ -140,12 +140,12 @@ def test_who_completed_the_study_is_thanked(phone: Phone) -> None:
 
 
 @pytest.mark.req("CAP-04")
-def test_the_first_page_says_which_time_is_asked_about(phone: Phone) -> None:
+def test_the_first_page_names_the_recall_period(phone: Phone) -> None:
     assert page(phone, f"/f/{phone.slot()}").one("b", class_="recall").text == "In the last seven days"
 
 
 @pytest.mark.req("COR-01", "COR-02")
-def test_what_was_sent_is_listed_never_changed_and_a_correction_is_asked_for(phone: Phone) -> None:
+def test_submitted_forms_are_listed_and_a_correction_requested(phone: Phone) -> None:
     slot = phone.begin()
     assert phone.client.post(f"/sent/{slot}/correction").status_code == 404
     phone.send(slot)
@@ -159,12 +159,12 @@ def test_what_was_sent_is_listed_never_changed_and_a_correction_is_asked_for(pho
     assert asks.one("main").one("b").text == "Quality of life · At the start"
     assert "Sent on 2 March 2026, 09:30" in asks.text
     assert asks.one("button", form="act-form").text == "Report a mistake"
-    assert asked(phone) == ()
+    assert list_requests(phone) == ()
     for _ in range(2):
-        told = led(phone, phone.client.post(f"/sent/{slot}/correction"))
-        assert told.one("h1").text == "Thank you. We will call you."
-        assert "We'll call during these hours: 8-17 ." in told.text
-    assert len(asked(phone)) == 1
+        next_page = led(phone, phone.client.post(f"/sent/{slot}/correction"))
+        assert next_page.one("h1").text == "Thank you. We will call you."
+        assert "We'll call during these hours: 8-17 ." in next_page.text
+    assert len(list_requests(phone)) == 1
     again = page(phone, "/sent")
     assert again.all("a", href=f"/sent/{slot}/correction") == []
     assert "On 2 March 2026, 09:30 you told us that there is a mistake." in again.text
@@ -172,13 +172,13 @@ def test_what_was_sent_is_listed_never_changed_and_a_correction_is_asked_for(pho
     assert phone.save(slot, event(1, "q1", 4)).status_code == 409
     close_request(
         StaffContext(phone.person.installation, phone.person.nurse, START),
-        asked(phone)[0].request_id,
+        list_requests(phone)[0].request_id,
         "noted",
     )
     assert page(phone, "/sent").all("a", href=f"/sent/{slot}/correction")
     keep_hours(phone.person, "120", tue="08:00-17:00")  # nobody promises a call on a Monday
-    told = led(phone, phone.client.post(f"/sent/{slot}/correction"))
-    for shown in (told, page(phone, "/help/call")):
+    next_page = led(phone, phone.client.post(f"/sent/{slot}/correction"))
+    for shown in (next_page, page(phone, "/help/call")):
         assert "Your study team is back on Tuesday, 3 March 2026 and will call you then." in shown.text
         assert "during these hours" not in shown.text
 
@@ -192,19 +192,19 @@ def test_a_report_is_withdrawn_until_somebody_acts_on_it(phone: Phone) -> None:
     assert phone.client.post(back).status_code == 409
     led(phone, phone.client.post(ask))
     assert phone.client.get(ask).headers["location"] == f"/sent/{slot}/asked"
-    told = page(phone, link_to(page(phone, "/sent"), back))
-    assert "On 2 March 2026, 09:30 you told us that there is a mistake." in told.text
-    assert [each["href"] for each in told.all("a", class_="btn sec")] == ["/sent"]
+    next_page = page(phone, link_to(page(phone, "/sent"), back))
+    assert "On 2 March 2026, 09:30 you told us that there is a mistake." in next_page.text
+    assert [each["href"] for each in next_page.all("a", class_="btn sec")] == ["/sent"]
     shown = led(phone, phone.client.post(back))
     assert "Report withdrawn." in shown.text
     assert "Your study team dealt with your report" not in shown.text
-    assert asked(phone) == ()
+    assert list_requests(phone) == ()
     led(phone, phone.client.post(link_to(shown, ask)))
     propose(phone.person, START)
     assert page(phone, "/sent").all("a", href=back) == []
     refused = phone.client.post(back)
     assert (refused.status_code, heading(refused)) == (409, "Your report can't be withdrawn now")
-    assert len(asked(phone)) == 1
+    assert len(list_requests(phone)) == 1
     assert phone.client.get("/sent/nobodys/correction/withdrawal").status_code == 404
 
 
@@ -214,13 +214,13 @@ def open_book(migrated_sqlite_url: str, clock: Clock, tmp_path: Path) -> Phone:
     folder = tmp_path / "questionnaires"
     shutil.copytree(ROOT / "questionnaires", folder)
     plan = folder / "plans" / "sbrt-nsclc" / "1.0.toml"
-    told = plan.read_text("utf-8").replace(
+    shown = plan.read_text("utf-8").replace(
         '\nsecond_check = "pin"\n', '\nsecond_check = "pin"\nshows_answers = true\n'
     )
-    plan.write_text(told, "utf-8")
+    plan.write_text(shown, "utf-8")
     lock = (folder / "published.toml").read_text("utf-8").splitlines()
-    kept = [line for line in lock if not line.startswith('"plans/sbrt-nsclc/1.0.toml"')]
-    (folder / "published.toml").write_text("\n".join(kept), "utf-8")
+    published = [line for line in lock if not line.startswith('"plans/sbrt-nsclc/1.0.toml"')]
+    (folder / "published.toml").write_text("\n".join(published), "utf-8")
     clock.at = START
     app = application(migrated_sqlite_url, clock, DAYBOOK_QUESTIONNAIRES=str(folder))
     installation = founded(app)
@@ -277,13 +277,13 @@ def test_help_asks_for_a_call_once_and_says_when(app: FastAPI, phone: Phone) -> 
     assert "We'll call you on the number you gave your study team." in asks.text
     assert "We'll call during these hours: 8-17 ." in asks.text
     assert asks.one("a", class_="btn sec")["href"] == "/help"
-    assert asked(phone) == ()
+    assert list_requests(phone) == ()
     for _ in range(2):
-        told = led(phone, phone.client.post(str(asks.one("form", action="/help/call")["action"])))
-        assert "You asked for a call on 2 March 2026, 09:30." in told.text
-        assert "We'll call during these hours: 8-17 ." in told.text
-        assert told.all("a", href="/help/call") == []
-    assert [each.kind.value for each in asked(phone)] == ["call"]
+        next_page = led(phone, phone.client.post(str(asks.one("form", action="/help/call")["action"])))
+        assert "You asked for a call on 2 March 2026, 09:30." in next_page.text
+        assert "We'll call during these hours: 8-17 ." in next_page.text
+        assert next_page.all("a", href="/help/call") == []
+    assert [each.kind.value for each in list_requests(phone)] == ["call"]
     assert phone.client.get("/help/call").headers["location"] == "/help#call"
     stranger = visitor(app)
     assert parsed(stranger.get("/help").text).all("section", id="call") == []
@@ -291,13 +291,13 @@ def test_help_asks_for_a_call_once_and_says_when(app: FastAPI, phone: Phone) -> 
 
 
 @pytest.mark.req("AUD-01")
-def test_a_call_that_was_asked_for_can_be_withdrawn_once(phone: Phone) -> None:
-    told = led(phone, phone.client.post("/help/call"))
-    back = page(phone, link_to(told, "/help/call/withdrawal"))
+def test_a_requested_call_is_withdrawn_once(phone: Phone) -> None:
+    shown = led(phone, phone.client.post("/help/call"))
+    back = page(phone, link_to(shown, "/help/call/withdrawal"))
     assert "You asked for a call on 2 March 2026, 09:30." in back.text
-    told = led(phone, phone.client.post(str(back.one("form", action="/help/call/withdrawal")["action"])))
-    assert "Request withdrawn." in told.text
-    assert asked(phone) == ()
+    shown = led(phone, phone.client.post(str(back.one("form", action="/help/call/withdrawal")["action"])))
+    assert "Request withdrawn." in shown.text
+    assert list_requests(phone) == ()
     late = phone.client.post("/help/call/withdrawal")
     assert (late.status_code, heading(late)) == (409, "There is nothing to withdraw")
 
@@ -308,13 +308,13 @@ def test_a_locked_phone_asks_for_a_call_and_does_not_withdraw_it(phone: Phone, c
     clock.forward(minutes=16)
     assert phone.client.get("/help/call/withdrawal").status_code == 401
     assert phone.client.post("/help/call/withdrawal").status_code == 401
-    assert len(asked(phone)) == 1
+    assert len(list_requests(phone)) == 1
     assert phone.client.post("/help/call/withdrawal", data={"pin": "135790"}).status_code == 303
-    assert asked(phone) == ()
+    assert list_requests(phone) == ()
 
 
 @pytest.mark.req("IAM-06")
-def test_who_left_or_forgot_the_pin_can_still_ask_for_a_call(phone: Phone, clock: Clock) -> None:
+def test_a_call_can_be_requested_after_an_exit_or_without_the_pin(phone: Phone, clock: Clock) -> None:
     clock.forward(minutes=16)
     assert phone.client.get("/home").status_code == 401
     assert phone.client.post("/help/call").status_code == 303
@@ -326,7 +326,7 @@ def test_who_left_or_forgot_the_pin_can_still_ask_for_a_call(phone: Phone, clock
     assert "We won't send you any more messages." in gone.text
     assert gone.one("ul", class_="links").one("a")["href"] == "/help/call"
     assert phone.client.post("/help/call").status_code == 303
-    assert len(asked(phone)) == 1
+    assert len(list_requests(phone)) == 1
 
 
 @pytest.fixture

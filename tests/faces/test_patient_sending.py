@@ -25,16 +25,22 @@ TWICE = [event(1, "q1", 3), event(2, "q1", 2, base=1)]
 
 
 def send(
-    phone: Phone, slot: str, events: object, at: str = SHOWN, sent: str = SHOWN, offline: str = ""
+    phone: Phone, slot: str, events: object, at: str = SHOWN, phone_clock: str = SHOWN, offline: str = ""
 ) -> Response:
-    told = {"submission_id": "c1", "reviewed": "1", "at": at, "sent": sent, "events": json.dumps(events)}
-    told |= {"offline": offline} if offline else {}
+    fields = {
+        "submission_id": "c1",
+        "reviewed": "1",
+        "at": at,
+        "sent": phone_clock,
+        "events": json.dumps(events),
+    }
+    fields |= {"offline": offline} if offline else {}
     return phone.client.post(
-        f"/f/{slot}/submit", data={**ANSWERS, **told}, headers={"accept": "application/json"}
+        f"/f/{slot}/submit", data={**ANSWERS, **fields}, headers={"accept": "application/json"}
     )
 
 
-def kept(phone: Phone) -> list[tuple[str, int, str, int | None]]:
+def list_stored(phone: Phone) -> list[tuple[str, int, str, int | None]]:
     with phone.person.installation.read() as session:
         rows = session.exec(select(AnswerEvent).where(AnswerEvent.item == "q1").order_by("revision")).all()
         return [(row.client, row.seq, row.item, row.value) for row in rows]
@@ -43,12 +49,12 @@ def kept(phone: Phone) -> list[tuple[str, int, str, int | None]]:
 @pytest.mark.req("AUD-05", "CAP-16")
 def test_the_trail_has_every_answer_that_came_along(phone: Phone) -> None:
     slot = phone.begin()
-    sent = send(phone, slot, TWICE)
-    assert (sent.status_code, heading(sent)) == (200, "Thank you. Your answers are saved.")
-    assert kept(phone) == [("c1", 1, "q1", 3), ("c1", 2, "q1", 2)]
+    response = send(phone, slot, TWICE)
+    assert (response.status_code, heading(response)) == (200, "Thank you. Your answers are saved.")
+    assert list_stored(phone) == [("c1", 1, "q1", 3), ("c1", 2, "q1", 2)]
     with phone.person.installation.read() as session:
-        told = [entry.event for entry in session.exec(select(AuditEntry).order_by("id")).all()]
-        assert told[-2:] == [AuditEvent.ANSWER_SAVED, AuditEvent.FORM_SUBMITTED]
+        events = [entry.event for entry in session.exec(select(AuditEntry).order_by("id")).all()]
+        assert events[-2:] == [AuditEvent.ANSWER_SAVED, AuditEvent.FORM_SUBMITTED]
         assert session.exec(select(Sent)).one().answers["q1"] == 2
 
 
@@ -58,14 +64,14 @@ def test_what_was_saved_meanwhile_is_not_saved_again(phone: Phone) -> None:
     phone.save(slot, TWICE[0])
     assert send(phone, slot, TWICE).status_code == 200
     assert send(phone, slot, TWICE).status_code == 200  # the answer to the first was lost on its way
-    assert kept(phone) == [("c1", 1, "q1", 3), ("c1", 2, "q1", 2)]
+    assert list_stored(phone) == [("c1", 1, "q1", 3), ("c1", 2, "q1", 2)]
     late = phone.save(slot, *TWICE)
     assert (late.status_code, late.json()["state"]) == (409, "submitted")
-    assert len(kept(phone)) == 2
+    assert len(list_stored(phone)) == 2
 
 
 @pytest.mark.req("OFF-04")
-def test_a_form_sent_in_time_and_long_on_its_way_counts_as_a_whole(phone: Phone, clock: Clock) -> None:
+def test_a_form_submitted_in_time_and_arriving_late_is_complete(phone: Phone, clock: Clock) -> None:
     """Nothing can be saved any more when it arrives; the form was sent in its window, and holds them all."""
     slot = phone.begin()
     window = phone.person.slot("BL")
@@ -74,20 +80,22 @@ def test_a_form_sent_in_time_and_long_on_its_way_counts_as_a_whole(phone: Phone,
     clock.at = window.grace_until
     phone.client.post("/unlock", data={"pin": PIN})
     pressed = (window.closes_at - timedelta(seconds=1)).isoformat()
-    assert send(phone, slot, TWICE, at=pressed, sent=clock.at.isoformat(), offline="1").status_code == 200
-    assert kept(phone) == [("sent:c1", 1, "q1", 2)]
+    assert (
+        send(phone, slot, TWICE, at=pressed, phone_clock=clock.at.isoformat(), offline="1").status_code == 200
+    )
+    assert list_stored(phone) == [("sent:c1", 1, "q1", 2)]
 
 
-def test_what_somebody_sends_who_left_is_kept_apart_as_a_whole(phone: Phone) -> None:
+def test_a_form_submitted_after_an_exit_is_quarantined(phone: Phone) -> None:
     """The disposition was recorded while they answered, as of a day before the form opened."""
     slot, person = phone.begin(), phone.person
-    left = DispositionEntry(DispositionKind.death, "2026-03-02", Owner.site)
+    death = DispositionEntry(DispositionKind.death, "2026-03-02", Owner.site)
     record_disposition(
-        StaffContext(person.installation, person.nurse, START), person.site.study_id, person.subject, left
+        StaffContext(person.installation, person.nurse, START), person.site.study_id, person.subject, death
     )
     refused = send(phone, slot, TWICE)
     assert (refused.status_code, refused.json()["state"]) == (409, "kept")
-    assert kept(phone) == []
+    assert list_stored(phone) == []
     with person.installation.read() as session:
         assert session.exec(select(Quarantine)).one().answers["q1"] == 2
 
@@ -109,7 +117,7 @@ def test_what_the_runner_would_not_send_along_is_refused_by_name(
     slot = phone.begin()
     refused = send(phone, slot, events)
     assert (refused.status_code, refused.json()["code"], refused.json().get("field")) == (422, code, field)
-    assert kept(phone) == []
+    assert list_stored(phone) == []
     broken = phone.send(slot, None, events="{")
     assert (broken.status_code, "events" in broken.text) == (422, True)
 

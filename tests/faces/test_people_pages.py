@@ -180,9 +180,9 @@ def test_the_menu_and_its_pages_ask_the_same() -> None:
             read = [*first, urls.MATRIX, urls.REPORT, *exports, urls.TRAIL]
             review = [urls.ACCESS_REVIEW] if role is Role.MONITOR else []
             assert shown == [*read, urls.STUDY_PLAN, *review]
-    asked = {each.address: ROUTES["GET", each.address].permission for each in NAVIGATION}
-    assert asked.pop(urls.DESK) is None  # it leads everybody to the first page that is theirs
-    assert None not in asked.values()
+    permissions = {each.address: ROUTES["GET", each.address].permission for each in NAVIGATION}
+    assert permissions.pop(urls.DESK) is None  # it leads everybody to the first page that is theirs
+    assert None not in permissions.values()
 
 
 def test_whoever_has_no_participants_is_shown_no_page_of_them(clinic: ClinicFixture) -> None:
@@ -218,8 +218,8 @@ WRONG_HOURS = [
 def check_hours(admin: TestClient, monitor: TestClient, url: str, change: dict[str, str]) -> None:
     """Hours of a day in parts are stored in their order; what is wrong names the day."""
     wrong = admin.post(url, data=change | {"hours_mon": "8:00-13:00, 12:30-17:00", "hours_tue": "9:00-8:00"})
-    told = [each.text for each in parsed(wrong.text).one("div", role="alert").all("a")]
-    assert told == WRONG_HOURS
+    messages = [each.text for each in parsed(wrong.text).one("div", role="alert").all("a")]
+    assert messages == WRONG_HOURS
     rests = {"hours_mon": "13:30-17:00 8:00-11:30", "hours_sat": "8:00-11:30"}
     assert admin.post(url, data=change | rests).status_code == 303
     assert page(admin, url).one("input", name="hours_mon")["value"] == "08:00-11:30, 13:30-17:00"
@@ -256,8 +256,8 @@ def test_sites_are_opened_changed_and_closed(clinic: ClinicFixture, admin: TestC
     assert (again.status_code, 'value="full"' in again.text) == (409, False)  # no reason for the opposite
     assert "Closed to enrolment" in page(admin, "/desk/sites").text
     assert "None of your sites enrols" in nurse.get("/desk/enrol").text
-    sent = nurse.post("/desk/enrol", data={"site": f"sbrt-nsclc:{clinic.site.code}", "subject": "0571-990"})
-    assert (sent.status_code, "closed to enrolment" in sent.text, 'value="0571-990"' in sent.text) == (
+    reply = nurse.post("/desk/enrol", data={"site": f"sbrt-nsclc:{clinic.site.code}", "subject": "0571-990"})
+    assert (reply.status_code, "closed to enrolment" in reply.text, 'value="0571-990"' in reply.text) == (
         409,
         True,
         True,
@@ -269,8 +269,8 @@ def test_sites_are_opened_changed_and_closed(clinic: ClinicFixture, admin: TestC
 
 @pytest.mark.req("IAM-06")
 def test_everybody_keeps_their_own_account(clinic: ClinicFixture, admin: TestClient) -> None:
-    made: Installation = clinic.app.state.installation
-    new = create_staff(StaffContext(made, SYSTEM, START), "own@example.org", "Own", PASSWORD, "en")
+    installation: Installation = clinic.app.state.installation
+    new = create_staff(StaffContext(installation, SYSTEM, START), "own@example.org", "Own", PASSWORD, "en")
     browsers = []
     for _browser in range(2):
         clinic.clock.forward(minutes=1)
@@ -299,9 +299,9 @@ def test_everybody_keeps_their_own_account(clinic: ClinicFixture, admin: TestCli
     assert wrong(unnamed) == {"name", "password_now", "one_time_code"}
     assert two.post("/desk/account/password", data=typed).headers["location"] == "/desk/account?done=password"
     clinic.clock.forward(minutes=1)
-    asked = {"password_now": "another horse battery", "one_time_code": now(new.totp_secret, clinic)}
-    assert two.post("/desk/account/recovery-codes", data=asked).text.count('<li><b dir="ltr">') == 10
-    assert two.post("/desk/account/recovery-codes", data=asked).status_code == 403
+    proof = {"password_now": "another horse battery", "one_time_code": now(new.totp_secret, clinic)}
+    assert two.post("/desk/account/recovery-codes", data=proof).text.count('<li><b dir="ltr">') == 10
+    assert two.post("/desk/account/recovery-codes", data=proof).status_code == 403
     assert "Password changed" in page(two, "/desk/account?done=password").text
     assert admin.get("/desk/account").status_code == 200
 

@@ -20,7 +20,7 @@ from tests.services.people import START
 
 NAMES = ("{participant}", "{subject}", "{assessment}")
 SAFE = "GET"
-ASKED = sorted(
+CHECKED_ROUTES = sorted(
     ROUTES.items(),
     key=lambda row: ENDING.index(row[0][1]) + 1 if row[0][1] in ENDING and row[0][0] != SAFE else 0,
 )
@@ -62,8 +62,8 @@ def test_everybody_is_let_in_where_the_table_says(here: SiteFixture, let: Let, w
     """
     if who not in ANSWERING:
         here.phone.begin()
-    asking, wrong, kept = let(who), [], here.answers()
-    for (method, path), access in ASKED:
+    asking, wrong, before = let(who), [], here.answers()
+    for (method, path), access in CHECKED_ROUTES:
         let_in, views = expected(who, method, path, access), here.views()
         coming = replace(asking, keyless=not let_in)
         answer = coming.ask(method, path, here.address(path, here.phone.person))
@@ -76,7 +76,7 @@ def test_everybody_is_let_in_where_the_table_says(here: SiteFixture, let: Let, w
                 wrong.append(f"{seen} entries of views of {path}")
     assert wrong == []
     if who not in ANSWERING:
-        assert here.answers() == kept
+        assert here.answers() == before
 
 
 @pytest.fixture
@@ -165,17 +165,17 @@ def test_a_guessed_name_leads_nowhere(seen: Seen, name: str) -> None:
 @pytest.mark.parametrize("who", READERS)
 def test_those_who_only_read_change_nothing(here: SiteFixture, let: Let, who: Who) -> None:
     asking, before = let(who), here.trail()
-    kept = here.answers()
+    answers_before = here.answers()
     refused = [
         asking.ask(method, path, here.address(path, here.phone.person))
-        for (method, path), access in ASKED
+        for (method, path), access in CHECKED_ROUTES
         if method != SAFE
         and (access.permission or access.caller is CallerKind.PARTICIPANT)
         and access.permission not in NOT_OF_THE_TRIAL
     ]
     assert len(refused) == 60
     assert all(turned_away(answer) for answer in refused)
-    assert (here.trail(), here.answers()) == (before, kept)
+    assert (here.trail(), here.answers()) == (before, answers_before)
 
 
 @pytest.mark.req("SEC-04")

@@ -29,7 +29,7 @@ def test_conditions_and_urgency_are_written_for_the_runner() -> None:
     shown = {question.code: question for question in build_questions(diary, text, {"pain": None})}
     assert shown["any_symptom"].ask_if == ""
     assert shown["temperature"].ask_if == "fever,1,1"
-    assert shown["temperature"].asked_after == (14, "Yes")
+    assert shown["temperature"].depends_on == (14, "Yes")
     assert shown["temperature"].urgent_if == "temperature,380,430"
     assert shown["temperature"].choices == ()
     assert shown["pain"].blank

@@ -25,7 +25,7 @@ def stage() -> Stage:
 @pytest.mark.req("PRI-01")
 def test_staff_change_the_contact_and_pause_reminders_on_one_page(clinic: ClinicFixture) -> None:
     nurse, server = clinic.browser(Role.NURSE), MailServer()
-    clinic.app.state.outbox = MessageSender({"email": server}, WORDS)
+    clinic.app.state.sender = MessageSender({"email": server}, WORDS)
     url, who = f"{clinic.url}/reminders", clinic.person.row().id
     assert f'href="{url}"' in nurse.get(clinic.url).text
     assert page(nurse, url).one("h1").text == "Contact and reminders"
@@ -61,5 +61,5 @@ def test_staff_change_the_contact_and_pause_reminders_on_one_page(clinic: Clinic
     assert "Remove the contact details" not in nurse.get(url).text
     monitor = clinic.browser(Role.MONITOR)
     assert {monitor.get(url).status_code, monitor.post(f"{url}/pause").status_code} == {403}
-    for told in (f"{clinic.url}/history", f"/desk/trail?participant={clinic.person.row().subject}"):
-        assert "hospital" in page(monitor, told).text, told  # a reason of one word is nobody's code
+    for page_url in (f"{clinic.url}/history", f"/desk/trail?participant={clinic.person.row().subject}"):
+        assert "hospital" in page(monitor, page_url).text, page_url  # a reason of one word is nobody's code

@@ -38,10 +38,10 @@ def stage() -> Stage:
 
 @pytest.fixture
 def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
-    made: Installation = app.state.installation
+    installation: Installation = app.state.installation
     clock.at = CLOSED
-    site = site_of(made)
-    return ClinicFixture(app, clock, site, Person(made, site, NORMAL[0]))
+    site = site_of(installation)
+    return ClinicFixture(app, clock, site, Person(installation, site, NORMAL[0]))
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def monitor(clinic: ClinicFixture) -> TestClient:
 
 def table_after(shown: Element, name: str) -> list[list[str]]:
     """The lines of one table of the report."""
-    place = [each["id"] for each in shown.all("h2")].index(name)
-    found = shown.all("table")[place]
-    return [[cell.text.strip() for cell in (*row.all("th"), *row.all("td"))] for row in found.all("tr")]
+    index = [each["id"] for each in shown.all("h2")].index(name)
+    tables = shown.all("table")[index]
+    return [[cell.text.strip() for cell in (*row.all("th"), *row.all("td"))] for row in tables.all("tr")]
 
 
 @pytest.mark.req("REP-02", "REP-10")
@@ -143,16 +143,18 @@ def test_tables_and_rows_are_files_for_spreadsheets(monitor: TestClient) -> None
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"].startswith('attachment; filename="sbrt-nsclc-rates-2026-')
     heads, week6 = lines(answer.text)
-    made = dict(zip(heads, week6, strict=True))
-    said = f"Daybook {made['daybook_version']}, plan {made['plan_version']}, data {made['data_sha256'][:12]}."
+    cells = dict(zip(heads, week6, strict=True))
+    said = (
+        f"Daybook {cells['daybook_version']}, plan {cells['plan_version']}, data {cells['data_sha256'][:12]}."
+    )
     assert said in page(monitor, "/desk/report?visit=W6").text
     assert monitor.get("/desk/report/table.csv?table=rates&visit=W6").content == answer.content
     whole = lines(
         monitor.get("/desk/report/table.csv?table=rates&from=2026-01-01&to=2026-12-31&site=0571").text
     )
     assert whole[1][-7:-3] == ["0571", "", "2026-01-01", "2026-12-31"]
-    assert whole[1][-1] != made["data_sha256"]
-    assert made | {"as_of": "", "data_sha256": "", "daybook_version": ""} == {
+    assert whole[1][-1] != cells["data_sha256"]
+    assert cells | {"as_of": "", "data_sha256": "", "daybook_version": ""} == {
         "visit": "W6", "instrument": "qlq-c30", "population": "10", "expected": "8", "valid": "4",
         "valid_expected": "4", "available": "0.400000", "completion": "0.500000", "rule_set": "1",
         "late_counts": "no", "as_of": "", "chosen_site": "", "chosen_visit": "W6", "chosen_from": "",
@@ -190,7 +192,7 @@ def test_every_file_writes_a_moment_in_one_way(monitor: TestClient) -> None:
         heads, *rows = lines(monitor.get(f"/desk/report/{url}").text)
         timed = [heads.index(name) for name in heads if name.endswith(("_at", "_on", "as_of"))]
         assert timed
-        assert all(moment.fullmatch(row[place]) for row in rows for place in timed), url
+        assert all(moment.fullmatch(row[column]) for row in rows for column in timed), url
 
 
 def test_shares_are_rounded_from_exact_counts() -> None:
@@ -234,10 +236,10 @@ def test_the_matrix_leads_to_each_form(monitor: TestClient, clinic: ClinicFixtur
     shown = page(monitor, "/desk/matrix?site=0571")
     rows = shown.one("table", class_="matrix").one("tbody").all("tr")
     assert [row.one("th").text for row in rows] == sorted(EVERYBODY)
-    sent = rows[sorted(EVERYBODY).index(NORMAL[0])].all("a")[2]
-    assert sent["href"] == f"{clinic.url}/forms/{clinic.person.slot('W6').public_id}"
-    assert sent.text == "✓ Sent"
-    assert page(monitor, sent["href"] or "").all("h1")
+    link = rows[sorted(EVERYBODY).index(NORMAL[0])].all("a")[2]
+    assert link["href"] == f"{clinic.url}/forms/{clinic.person.slot('W6').public_id}"
+    assert link.text == "✓ Sent"
+    assert page(monitor, link["href"] or "").all("h1")
     assert "No participants here." in page(monitor, "/desk/matrix?after=9999").text
     assert monitor.get("/desk/matrix?site=9999").status_code == 422
 

@@ -40,14 +40,14 @@ def test_resumes_reviews_and_sends_everything_once(phone: Phone) -> None:
     phone.next()
     phone.page.wait_for_url("**/done")
     assert [(event["item"], event["value"]) for event in phone.desk.events] == [("q29", 5), ("q30", 7)]
-    assert len(phone.desk.sent) == 1
-    sent = phone.desk.sent[0]
-    assert sent["reviewed"] == "1"
-    assert {name: sent[name] for name in ("q1", "q29", "q30")} == {"q1": "2", "q29": "5", "q30": "7"}
+    assert len(phone.desk.submissions) == 1
+    submission = phone.desk.submissions[0]
+    assert submission["reviewed"] == "1"
+    assert {name: submission[name] for name in ("q1", "q29", "q30")} == {"q1": "2", "q29": "5", "q30": "7"}
 
 
 @pytest.mark.req("CAP-05", "CAP-07")
-def test_an_unanswered_question_is_left_blank_only_on_purpose(phone: Phone) -> None:
+def test_a_blank_answer_needs_confirmation(phone: Phone) -> None:
     phone.next()
     phone.next()
     assert phone.page.title().startswith("Question 29")
@@ -60,17 +60,17 @@ def test_an_unanswered_question_is_left_blank_only_on_purpose(phone: Phone) -> N
 
 
 @pytest.mark.parametrize(
-    ("sent_back", "words"),
+    ("form_page", "words"),
     [
         (samples.form(samples.QLQ, "en", {"q1": 2}, missing=("q2", "q3")), "You have not answered"),
         (samples.form(samples.DIARY, "en", {"any_symptom": 1}, invalid=("temperature",)), "Enter a number"),
     ],
 )
-def test_a_form_sent_before_the_runner_stood_is_told_what_it_lacks(
-    chromium: Browser, sent_back: p.FormPage, words: str
+def test_a_form_submitted_before_the_runner_loaded_names_its_gaps(
+    chromium: Browser, form_page: p.FormPage, words: str
 ) -> None:
     """Next may be tapped at the first paint; the button then sends the form, and the server gives it back."""
-    for phone in phone_with(chromium, sent_back):
+    for phone in phone_with(chromium, form_page):
         expect(phone.page.locator("#ask")).to_contain_text(words)
         expect(phone.page.locator("#ask")).to_be_visible()
         assert phone.page.locator(".q.on").get_attribute("data-bad") == ""
@@ -153,7 +153,7 @@ def test_the_keyboard_alone_is_enough(phone: Phone) -> None:
 
 
 @pytest.mark.req("CAP-20")
-def test_without_script_the_form_is_sent_for_review(chromium: Browser) -> None:
+def test_without_script_the_form_goes_to_the_review(chromium: Browser) -> None:
     desk = Desk(samples.form(samples.QLQ, "en", {"q1": 3, "q2": None}))
     with serving(desk.app()) as url:
         context = chromium.new_context(viewport={"width": 320, "height": 640}, java_script_enabled=False)
@@ -163,22 +163,22 @@ def test_without_script_the_form_is_sent_for_review(chromium: Browser) -> None:
         tab.get_by_role("button", name="Send my answers").click()
         expect(tab.get_by_role("heading", name="Thanks")).to_be_visible()
         context.close()
-    sent = desk.sent[0]
-    assert {name: sent.get(name) for name in ("q1", "q2", "blank_q2", "q30")} == {
+    submission = desk.submissions[0]
+    assert {name: submission.get(name) for name in ("q1", "q2", "blank_q2", "q30")} == {
         "q1": "3",
         "q2": None,
         "blank_q2": "1",
         "q30": "7",
     }
-    assert sent["action"] == "send"
-    assert "reviewed" not in sent
+    assert submission["action"] == "send"
+    assert "reviewed" not in submission
 
 
 @pytest.mark.req("CAP-20")
 def test_what_travels_is_the_runner_and_old_browsers_can_read_it() -> None:
     for kind in RunnerKind:
-        made = BUILDER.build(kind)
-        assert BUILDER.output_of(kind).read_text(encoding="utf-8") == made, (
+        built = BUILDER.build(kind)
+        assert BUILDER.output_of(kind).read_text(encoding="utf-8") == built, (
             "run `python .tools/build_runner.py`"
         )
     assert set(BUILDER.RUNNERS) == set(RunnerKind)
@@ -189,10 +189,10 @@ def test_the_builder_leaves_out_what_a_flag_decides() -> None:
         "function once() { return TYPED ? all() : 1; } function all() { return all(LIST); }"
         "if (TYPED && once()) { all(); } if (!TYPED || all()) { once(); } f(g || LIST && all());"
     )
-    made = BUILDER.minified(source, {"TYPED": False, "LIST": False})
-    assert made == "(function(e,c,d){1,f(g)})(document,window)"
-    made = BUILDER.minified(source, {"TYPED": True, "LIST": False})
-    assert made == "(function(h,d,e){c()&&c(),c()&&c(),f(g);function c(){return c(!1)}})(document,window)"
+    built = BUILDER.minified(source, {"TYPED": False, "LIST": False})
+    assert built == "(function(e,c,d){1,f(g)})(document,window)"
+    built = BUILDER.minified(source, {"TYPED": True, "LIST": False})
+    assert built == "(function(h,d,e){c()&&c(),c()&&c(),f(g);function c(){return c(!1)}})(document,window)"
 
 
 def test_the_builder_makes_variables_of_the_state_and_numbers_of_constants() -> None:
@@ -201,7 +201,7 @@ def test_the_builder_makes_variables_of_the_state_and_numbers_of_constants() -> 
 
 
 @pytest.mark.parametrize(
-    ("source", "made"),
+    ("source", "built"),
     [
         ("f(function (x) { if (x) { return 1; } return 2; });", "f(function(a){return a?1:2})"),
         (
@@ -239,8 +239,8 @@ def test_the_builder_makes_variables_of_the_state_and_numbers_of_constants() -> 
         ("({ a: 1 }).b(); (function () { f(); })();", "({a:1}).b(),function(){f()}()"),
     ],
 )
-def test_the_builder_writes_the_same_in_fewer_bytes(source: str, made: str) -> None:
-    assert BUILDER.minified(source).partition("{")[2].removesuffix("})(document,window)") == made
+def test_the_builder_writes_the_same_in_fewer_bytes(source: str, built: str) -> None:
+    assert BUILDER.minified(source).partition("{")[2].removesuffix("})(document,window)") == built
 
 
 @pytest.mark.parametrize(
@@ -257,13 +257,13 @@ def test_how_the_form_was_shown_goes_along(diary: Phone) -> None:
     diary.next()
     diary.next()
     diary.page.wait_for_url("**/done")
-    sent = diary.desk.sent[0]
-    assert sent["shown"] == "360,flex,rgb(22, 33, 31)"
-    assert _presentation(sent) == {"layout": "single", "width": 360, "scale": "row", "theme": "light"}
+    submission = diary.desk.submissions[0]
+    assert submission["shown"] == "360,flex,rgb(22, 33, 31)"
+    assert _presentation(submission) == {"layout": "single", "width": 360, "scale": "row", "theme": "light"}
     stacked = _presentation({"shown": "320,grid,rgb(237, 243, 241)"})
     assert stacked == {"layout": "single", "width": 320, "scale": "list", "theme": "dark"}
     assert "scale" not in _presentation({"shown": "320,,rgb(0, 0, 0)"})
-    assert "offline" not in sent
+    assert "offline" not in submission
 
 
 VOICES = """

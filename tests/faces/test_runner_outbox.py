@@ -37,14 +37,14 @@ def test_answers_wait_for_the_network_and_arrive_in_order_before_the_form(phone:
     line(phone, "will be sent later. You can carry on.")
     phone.next()
     line(phone, "Open this page again when you have a connection.")
-    assert phone.desk.sent == []
+    assert phone.desk.submissions == []
     phone.context.set_offline(False)
     phone.page.wait_for_url("**/done")
     assert [(event["seq"], event["item"], event["offline"]) for event in phone.desk.events] == [
         (1, "q29", True),
         (2, "q30", True),
     ]
-    assert [sent["offline"] for sent in phone.desk.sent] == ["1"]
+    assert [submission["offline"] for submission in phone.desk.submissions] == ["1"]
     assert phone.stored() == {}
 
 
@@ -61,7 +61,7 @@ def test_nobody_waits_for_a_save_under_way(phone: Phone, then: int) -> None:
         assert phone.stored() == {}
         phone.desk.save, phone.desk.holds = then, False
     assert saved.value.status == then
-    carried = json.loads(phone.desk.sent[0]["events"])
+    carried = json.loads(phone.desk.submissions[0]["events"])
     assert [(seq, item, offline) for seq, _, item, _, _, _, offline in carried] == [
         (1, "q29", 0),
         (2, "q30", 0),
@@ -83,35 +83,35 @@ def test_a_form_that_is_not_taken_leaves_its_answers_waiting(phone: Phone) -> No
     line(phone, "Open this page again when you have a connection.")
     phone.desk.save, phone.desk.submit, phone.desk.holds = 503, 200, False
     take_turns(phone.page)
-    assert [len(json.loads(kept)["q"]) for kept in phone.stored().values()] == [2]
+    assert [len(json.loads(record)["q"]) for record in phone.stored().values()] == [2]
     phone.desk.save = 204
     phone.page.wait_for_url("**/done")
     assert [(event["seq"], event["offline"]) for event in phone.desk.events] == [(1, True), (2, True)]
-    assert ["events" in sent for sent in phone.desk.sent] == [True, False]
+    assert ["events" in submission for submission in phone.desk.submissions] == [True, False]
     assert phone.stored() == {}
 
 
 @pytest.mark.req("OFF-01", "OFF-02", "OFF-03", "OFF-04")
-def test_a_form_sent_without_network_survives_the_phone(phone: Phone, chromium: Browser) -> None:
+def test_an_offline_submission_survives_a_restart(phone: Phone, chromium: Browser) -> None:
     phone.context.set_offline(True)
     finish(phone)
     phone.next()
     line(phone, "Open this page again")
-    (name, kept), *others = phone.stored().items()
+    (name, stored_record), *others = phone.stored().items()
     assert others == []
-    assert "q29" not in name + kept
-    record = json.loads(kept)["q"][0]
+    assert "q29" not in name + stored_record
+    record = json.loads(stored_record)["q"][0]
     assert item_of_token(record[2], KEY, CODES) == "q29"
     again = phone.restarted(chromium)
     again.page.wait_for_url("**/done")
     assert [(event["item"], event["value"]) for event in again.desk.events] == [("q29", 5), ("q30", 7)]
-    assert [sent["q30"] for sent in again.desk.sent] == ["7"]
-    assert again.desk.sent[0]["at"] == json.loads(kept)["w"]
+    assert [submission["q30"] for submission in again.desk.submissions] == ["7"]
+    assert again.desk.submissions[0]["at"] == json.loads(stored_record)["w"]
     assert again.stored() == {}
     again.context.close()
 
 
-def test_answers_left_behind_come_back_and_the_form_goes_on(phone: Phone, chromium: Browser) -> None:
+def test_stored_answers_are_restored_on_reopening(phone: Phone, chromium: Browser) -> None:
     phone.context.set_offline(True)
     phone.choose(4)
     line(phone, "kept on this phone")
@@ -140,16 +140,16 @@ def test_the_checksum_is_the_one_that_the_server_makes(phone: Phone) -> None:
     phone.page.wait_for_selector("#review", state="visible")
     phone.expect_values(4, None)
     for body in phone.desk.bodies:
-        for told in body["events"]:  # type: ignore[attr-defined]  # JSON
-            at = parse_instant(told["at"], "at")
-            given = SubmittedAnswer(
-                told["seq"], told["base"], told["item"], told["value"], at, None, True, told["sum"]
+        for event in body["events"]:  # type: ignore[attr-defined]  # JSON
+            at = parse_instant(event["at"], "at")
+            answer = SubmittedAnswer(
+                event["seq"], event["base"], event["item"], event["value"], at, None, True, event["sum"]
             )
-            sign = KEY[CODES.index(told["item"])]
-            assert record_checksum(KEY, str(body["client"]), sign, given) == told["sum"]
+            sign = KEY[CODES.index(event["item"])]
+            assert record_checksum(KEY, str(body["client"]), sign, answer) == event["sum"]
 
 
-def test_a_changed_mind_after_sending_offline_is_not_sent_by_itself(phone: Phone, chromium: Browser) -> None:
+def test_changes_after_an_offline_submission_are_not_submitted_alone(phone: Phone, chromium: Browser) -> None:
     phone.context.set_offline(True)
     finish(phone)
     phone.next()
@@ -158,7 +158,7 @@ def test_a_changed_mind_after_sending_offline_is_not_sent_by_itself(phone: Phone
     again = phone.restarted(chromium)
     expect(again.page.locator("#review")).to_be_visible()
     again.expect_values(5, 7)
-    assert again.desk.sent == []
+    assert again.desk.submissions == []
     again.context.close()
 
 
@@ -213,7 +213,7 @@ def test_one_refused_answer_does_not_hold_up_the_others(phone: Phone) -> None:
     phone.desk.save = 204
     phone.next()
     phone.page.wait_for_url("**/done")
-    assert phone.desk.sent[0]["q30"] == "7"
+    assert phone.desk.submissions[0]["q30"] == "7"
 
 
 def test_an_ended_session_asks_who_it_is_in_the_same_tab(phone: Phone) -> None:
@@ -223,8 +223,8 @@ def test_an_ended_session_asks_who_it_is_in_the_same_tab(phone: Phone) -> None:
     phone.desk.save = 204
     phone.page.click("#login a")
     expect(phone.page).to_have_title("Question 30 of 30 - Quality of life")
-    sent = {(str(body["client"]), len(body["events"])) for body in phone.desk.bodies}  # type: ignore[arg-type]  # JSON
-    assert len(sent) == 1  # once while leaving and once again: the server stores it once
+    batches = {(str(body["client"]), len(body["events"])) for body in phone.desk.bodies}  # type: ignore[arg-type]  # JSON
+    assert len(batches) == 1  # once while leaving and once again: the server stores it once
 
 
 @pytest.mark.req("OFF-00")
@@ -242,7 +242,7 @@ def test_what_was_said_of_earlier_answers_is_not_said_of_a_later_one(phone: Phon
 
 
 @pytest.mark.req("CAP-14")
-def test_a_form_sent_elsewhere_gives_way_to_the_page_that_says_so(phone: Phone) -> None:
+def test_a_form_submitted_elsewhere_redirects_to_the_notice(phone: Phone) -> None:
     phone.desk.save = 409
     phone.choose(3)
     expect(phone.page).to_have_title("Closed")

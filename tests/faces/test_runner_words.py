@@ -26,14 +26,14 @@ def test_a_phone_that_keeps_nothing_says_so_and_loses_nothing(chromium: Browser)
         phone.desk.save = 409
         phone.context.set_offline(False)
         expect(phone.page).to_have_title("Closed")
-        kept = phone.desk.late[0]["kept"]
-        assert isinstance(kept, list)
-        assert [item_of_token(event[2], KEY, CODES) for event in kept] == ["q29"]
+        records = phone.desk.late[0]["kept"]
+        assert isinstance(records, list)
+        assert [item_of_token(event[2], KEY, CODES) for event in records] == ["q29"]
 
 
 @pytest.mark.req("OFF-00")
 @pytest.mark.parametrize("status", [503, 409, 401])
-def test_what_only_this_page_holds_is_told_until_it_is_taken(chromium: Browser, status: int) -> None:
+def test_unsaved_free_text_is_announced_until_stored(chromium: Browser, status: int) -> None:
     """The form is closed and the page could leave, but not before somebody has what it holds."""
     page = samples.form(samples.QLQ, "en", dict.fromkeys(CODES[:28], 2))
     for phone in phone_with(chromium, page, FORBIDDEN):
@@ -50,7 +50,7 @@ def test_what_only_this_page_holds_is_told_until_it_is_taken(chromium: Browser, 
         phone.desk.late_status = 200
         phone.page.evaluate("dispatchEvent(new Event('online'))")
         expect(phone.page).to_have_title("Closed")
-        assert [len(told["kept"]) for told in phone.desk.late][-1] == 1  # type: ignore[arg-type]  # JSON
+        assert [len(batch["kept"]) for batch in phone.desk.late][-1] == 1  # type: ignore[arg-type]  # JSON
 
 
 @pytest.mark.req("OFF-01")
@@ -63,14 +63,14 @@ def test_a_word_in_the_middle_is_taken_when_the_page_goes_out_of_sight(chromium:
         phone.expect_saved("half a wo")
         phone.context.set_offline(True)
         phone.page.locator("#s-other input:not([type])").press_sequentially("rd")
-        with phone.page.expect_event("dialog") as asked:
+        with phone.page.expect_event("dialog") as dialog_event:
             phone.page.close(run_before_unload=True)
-        assert asked.value.type == "beforeunload"
-        asked.value.accept()
+        assert dialog_event.value.type == "beforeunload"
+        dialog_event.value.accept()
 
 
 @pytest.mark.req("OFF-00")
-def test_words_typed_while_others_wait_are_not_said_to_be_kept(chromium: Browser) -> None:
+def test_unsaved_free_text_is_not_announced_as_stored(chromium: Browser) -> None:
     answers = dict.fromkeys(DIARY_CODES, 0) | {"any_symptom": 1}
     for phone in phone_with(chromium, samples.form(samples.DIARY, "en", answers)):
         phone.context.set_offline(True)
@@ -78,11 +78,11 @@ def test_words_typed_while_others_wait_are_not_said_to_be_kept(chromium: Browser
         line(phone, "kept on this phone")
         words = phone.page.locator("#s-other input:not([type])")
         words.fill("secret words")
-        told = words.evaluate(
+        status = words.evaluate(
             "(typed) => { typed.dispatchEvent(new Event('change', {bubbles: true}));"
             " return document.querySelector('#net').textContent; }"
         )
-        assert told.startswith("Your answers are not kept on this phone")
+        assert status.startswith("Your answers are not kept on this phone")
 
 
 @pytest.mark.req("PRI-05", "CAP-13")

@@ -54,7 +54,7 @@ def plan() -> Plan:
 
 
 @pytest.mark.parametrize("named", [samples.QLQ, samples.DIARY, ("qlq-lc13", "1.0"), ("pro-ctcae", "1.0")])
-def test_the_answers_lead_to_each_item_asked_or_not(named: tuple[str, str]) -> None:
+def test_the_answers_reach_every_item(named: tuple[str, str]) -> None:
     instrument, _ = samples.instrument(named, "en")
     first = {
         item.code: unanswered_items(instrument, answers_leading_to(instrument, item))[0]

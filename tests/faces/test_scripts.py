@@ -22,7 +22,7 @@ def test_a_script_for_patients_is_ecmascript_5(name: str) -> None:
 
 
 @pytest.mark.req("CAP-20")
-def test_the_runner_is_ecmascript_5_as_it_is_sent() -> None:
+def test_the_served_runner_is_ecmascript_5() -> None:
     inlined = samples.assets()
     for script in (*inlined.runners.values(), inlined.mark):
         assert list(Parser().parse(str(script)))

@@ -74,8 +74,8 @@ def test_a_preview_of_the_link_changes_nothing(app: FastAPI, dated: Phone) -> No
 def test_the_birth_date_binds_and_is_typed_in_the_reader_s_order(
     dated: Phone, fields: dict[str, str]
 ) -> None:
-    asked = use(dated, {})
-    boxes = [(box["name"], box["inputmode"], box["autocomplete"]) for box in _boxes(asked)]
+    question = use(dated, {})
+    boxes = [(box["name"], box["inputmode"], box["autocomplete"]) for box in _boxes(question)]
     assert boxes == [(f"birth_{part}", "numeric", f"bday-{part}") for part in ("day", "month", "year")]
     dated.client.post("/language", data={"lang": "zh_CN"})
     assert [box["name"] for box in _boxes(use(dated, {}))] == ["birth_year", "birth_month", "birth_day"]
@@ -96,7 +96,7 @@ def test_a_wrong_date_and_a_wrong_code_read_alike(app: FastAPI, dated: Phone) ->
     by_date = dated.client.post("/code", data={"code": dated.code, **WRONG})
     by_code = dated.client.post("/code", data={"code": "ABCD2345"})
     assert (by_date.status_code, by_code.status_code) == (404, 404)
-    words = [_told(answer) for answer in (by_date, by_code)]
+    words = [_read_error(answer) for answer in (by_date, by_code)]
     assert words[0] == words[1]
     assert "Please check what you entered, or call us for a new link." in words[0]
     assert all(value not in by_date.text for value in ("1950", BORN.isoformat()))
@@ -105,15 +105,15 @@ def test_a_wrong_date_and_a_wrong_code_read_alike(app: FastAPI, dated: Phone) ->
     assert len({(answer.status_code, answer.text) for answer in gone}) == 1
 
 
-def _told(answer: Response) -> str:
+def _read_error(answer: Response) -> str:
     return parsed(answer.text).all("div", role="alert")[0].text
 
 
 def test_what_is_no_date_is_a_slip_and_no_try(dated: Phone) -> None:
     for slip in (RIGHT | {"birth_year": "50"}, RIGHT | {"birth_month": "13"}, dict.fromkeys(RIGHT, "")):
         for _ in range(3):
-            told = use(dated, slip)
-            assert (told.status_code, "all four numbers of the year" in told.text) == (422, True)
+            response = use(dated, slip)
+            assert (response.status_code, "all four numbers of the year" in response.text) == (422, True)
     assert use(dated, RIGHT).status_code == 303
 
 
@@ -152,7 +152,7 @@ def test_the_lock_asks_the_birth_date_and_goes_on_where_it_was(dated: Phone, clo
     assert dated.client.post("/unlock", data=RIGHT | back).headers["location"] == f"/f/{slot}"
 
 
-def test_a_form_sent_after_the_lock_travels_with_the_birth_date(dated: Phone, clock: Clock) -> None:
+def test_a_form_submitted_after_the_lock_is_stored_with_the_birth_date(dated: Phone, clock: Clock) -> None:
     use(dated, RIGHT)
     slot = dated.begin()
     clock.forward(minutes=40)

@@ -54,8 +54,8 @@ def differing(clinic: ClinicFixture) -> str:
 
 def keep_apart(clinic: ClinicFixture, number: int = 3) -> str:
     """The address of the matter of a whole form that came too late."""
-    made: Installation = clinic.app.state.installation
-    with made.work(SYSTEM, clinic.clock.at) as work:
+    installation: Installation = clinic.app.state.installation
+    with installation.work(SYSTEM, clinic.clock.at) as work:
         public_id = clinic.person.slot("BL").public_id
         slot = work.session.exec(select(Slot).where(Slot.public_id == public_id)).one()
         at, mode = clinic.clock.at, CollectionMode.own_device
@@ -76,12 +76,12 @@ def test_a_data_manager_lands_on_what_is_open_and_settles_it_once(
     assert "≠ 7 Mar 2026 · EDC" in listed.text
     shown = page(manager, differing)
     assert "the site records the right one" in shown.text
-    place = f"{urls.SETTLE}?kind=dates_differ&q=0571"
+    query = f"{urls.SETTLE}?kind=dates_differ&q=0571"
     for url in (differing, f"{urls.LICENCE}?licence=x"):
-        shown = parsed(manager.get(url, headers={"referer": f"https://testserver{place}"}).text)
-        assert place in {each["href"] for each in shown.all("a") if each.text in ("Cancel", "All open items")}
+        shown = parsed(manager.get(url, headers={"referer": f"https://testserver{query}"}).text)
+        assert query in {each["href"] for each in shown.all("a") if each.text in ("Cancel", "All open items")}
         assert [each["value"] for each in shown.all("input", name="list")] == (
-            [place] if url == differing else []
+            [query] if url == differing else []
         )
     assert "settled on" not in manager.get(clinic.url).text
     form = hidden_of(manager.get(differing))
@@ -179,14 +179,14 @@ def test_the_answers_of_two_phones_stand_side_by_side(clinic: ClinicFixture) -> 
     assert "On paper: “ binder 2, p. 7 ” · filled in on Monday, 2 March 2026" in shown.text
 
 
-def test_each_kind_is_told_in_words_and_filters_stay_in_the_address(
+def test_each_kind_of_matter_has_words_and_filters_stay_in_the_address(
     clinic: ClinicFixture, differing: str
 ) -> None:
     keep_apart(clinic)
     clinic.clock.forward(days=40)
     clinic.person.anchor("sbrt_end", date(2026, 3, 8), clinic.clock.at)
-    made: Installation = clinic.app.state.installation
-    edc = request_about(made, caller_of(made), clinic.person.subject, hours=24 * 50)
+    installation: Installation = clinic.app.state.installation
+    edc = request_about(installation, caller_of(installation), clinic.person.subject, hours=24 * 50)
     for day in (7, 8):
         with pytest.raises(Refused) if day == 8 else nullcontext():
             receive_anchor(edc, AnchorBody("progression", date(2026, 3, day), None, confirm=True))
@@ -198,10 +198,10 @@ def test_each_kind_is_told_in_words_and_filters_stay_in_the_address(
     assert "≠ Progression" in page(doctor, clinic.url).text
     assert differing in doctor.get(urls.SETTLE).text
     message = next(each for each in listed.one("tbody").all("a") if "edc_message" in str(each["href"]))
-    told = page(doctor, str(message["href"]))
-    assert "Date" in [each.text for each in told.all("th")]
-    assert "7 Mar 2026" in told.text
-    assert "≠ 8 Mar 2026" in told.text
+    shown = page(doctor, str(message["href"]))
+    assert "Date" in [each.text for each in shown.all("th")]
+    assert "7 Mar 2026" in shown.text
+    assert "≠ 8 Mar 2026" in shown.text
     stands = {"decision": "first_stands", "reason": "asked the EDC team"}
     url = str(message["href"])
     assert doctor.post(url, data=hidden_of(doctor.get(url)) | stands).status_code == 303
@@ -218,7 +218,7 @@ def test_each_kind_is_told_in_words_and_filters_stay_in_the_address(
         ("kind=nothing", "in use:"),
     ):
         assert words in page(doctor, f"{urls.SETTLE}?{query}").text, query
-    with made.read() as session:
+    with installation.read() as session:
         looks = select(AuditEntry).where(AuditEntry.event == AuditEvent.ANSWERS_VIEWED)
         assert session.exec(looks).all() == []
 
@@ -234,13 +234,16 @@ def test_the_list_takes_eight_queries_at_most(clinic: ClinicFixture) -> None:
 
 @pytest.mark.usefixtures("differing")
 def test_the_menu_s_count_is_a_minute_old_at_most(clinic: ClinicFixture) -> None:
-    made: Installation = clinic.app.state.installation
+    installation: Installation = clinic.app.state.installation
     counts, actor = DeskCounts(), colleague(Role.DATA_MANAGER, clinic.site)
-    early = StaffContext(made, actor, clinic.clock.at)
+    early = StaffContext(installation, actor, clinic.clock.at)
     assert counts.read(early, count_open_matters) == 1
     keep_apart(clinic)
     assert counts.read(early, count_open_matters) == 1
-    assert counts.read(StaffContext(made, actor, clinic.clock.at + days(1 / 1440)), count_open_matters) == 2
+    assert (
+        counts.read(StaffContext(installation, actor, clinic.clock.at + days(1 / 1440)), count_open_matters)
+        == 2
+    )
     counts.forget()
     assert counts.read(early, count_open_matters) == count_open_matters(early) == 2
 

@@ -37,8 +37,8 @@ def here(phone: Phone) -> str:
 @pytest.mark.req("IAM-10")
 def test_both_stay_bound_and_the_second_one_is_active(phone: Phone, second: Phone) -> None:
     first_token = here(phone)
-    asked = phone.client.get(f"/a/{second.link}")
-    assert "This phone is used by another participant." in asked.text
+    response = phone.client.get(f"/a/{second.link}")
+    assert "This phone is used by another participant." in response.text
     assert phone.client.get("/home").status_code == 200
     done = phone.client.post(f"/a/{second.link}", data=BOTH)
     others = next(line for line in done.headers.get_list("set-cookie") if line.startswith(OTHERS))
@@ -115,9 +115,9 @@ def test_logging_out_removes_the_active_one_and_offers_the_other(phone: Phone, s
     asks = parsed(phone.client.get("/settings/leave").text)
     assert "Someone else uses this phone too. They stay logged in." in asks.text
     assert asks.one("a", class_="btn sec")["href"] == "/settings"
-    left = phone.client.post(str(asks.one("form", action="/settings/leave")["action"]))
-    assert left.headers["location"] == "/settings/people?left=1"
-    offered = phone.client.get(left.headers["location"])
+    response = phone.client.post(str(asks.one("form", action="/settings/leave")["action"]))
+    assert response.headers["location"] == "/settings/people?left=1"
+    offered = phone.client.get(response.headers["location"])
     assert "You are logged out." in offered.text
     assert "Continue as participant 1" in offered.text
     assert phone.client.get("/home").status_code == 401
@@ -134,11 +134,11 @@ def test_an_old_sheet_on_a_shared_phone_asks_who_it_is(phone: Phone, second: Pho
 
 
 def test_a_code_on_a_shared_phone_says_so(phone: Phone, second: Phone) -> None:
-    asked = phone.client.post("/code", data={"code": second.code})
-    assert "This phone is used by another participant." in asked.text
+    response = phone.client.post("/code", data={"code": second.code})
+    assert "This phone is used by another participant." in response.text
 
 
-def test_a_sixth_person_takes_the_place_of_the_one_who_was_away_longest(app: FastAPI, phone: Phone) -> None:
+def test_a_sixth_person_replaces_the_one_away_longest(app: FastAPI, phone: Phone) -> None:
     for number in range(2, MOST_OTHERS + 3):
         also = _also(app, phone, f"0571-{number:03d}")
         phone.client.post(f"/a/{also.link}", data=BOTH)
@@ -165,20 +165,20 @@ def test_each_person_has_a_mark_on_every_page_that_no_record_holds(phone: Phone,
     client = phone.client
     assert client.get("/settings/mark").headers["location"] == "/settings/people"
     assert phone.client.post(f"/a/{second.link}", data=BOTH).headers["location"] == "/settings/mark?new=1"
-    given = client.get("/home").text
-    asked = parsed(client.get("/settings/mark?new=1").text)
-    offered = [box["value"] for box in asked.all("input", name="drawing")]
+    home = client.get("/home").text
+    mark_page = parsed(client.get("/settings/mark?new=1").text)
+    offered = [box["value"] for box in mark_page.all("input", name="drawing")]
     assert offered == ["square", "triangle", "heart", "star", "diamond"]
-    assert asked.one("a", class_="btn sec")["href"] == "/welcome"
-    assert 'aria-label="Orange square"' in given
+    assert mark_page.one("a", class_="btn sec")["href"] == "/welcome"
+    assert 'aria-label="Orange square"' in home
     for wrong in ("circle", "x", ""):
         again = client.post("/settings/mark", data={"drawing": wrong, "nickname": "Li", "new": "1"})
         assert (again.status_code, 'value="Li"' in again.text) == (422, True)
     typed = {"drawing": "star", "nickname": "  奶奶<b>\n" + "x" * 30, "new": "1"}
     chosen = client.post("/settings/mark", data=typed)
     assert chosen.headers["location"] == "/welcome"
-    kept = next(line for line in chosen.headers.get_list("set-cookie") if line.startswith("__Host-marks"))
-    assert kept.endswith("; HttpOnly; Max-Age=34560000; Path=/; SameSite=lax; Secure")
+    cookie = next(line for line in chosen.headers.get_list("set-cookie") if line.startswith("__Host-marks"))
+    assert cookie.endswith("; HttpOnly; Max-Age=34560000; Path=/; SameSite=lax; Secure")
     slot = second.slot()
     client.post(f"/f/{slot}/begin", data={"who": "self"})
     mark = "<bdi>奶奶&lt;b&gt; xxxxxx</bdi>"

@@ -25,8 +25,8 @@ def modules(svg: Element) -> list[list[bool]]:
     """The dark modules that the drawing shows, its quiet zone taken off."""
     width, height = (int(each) for each in svg["viewbox"].split()[2:])
     dark, x, y = [[False] * width for _ in range(height)], 0.0, 0.0
-    for command, told in re.findall(r"([Mmh])([-\d. ]+)", svg.one("path")["d"]):
-        across, _, down = told.partition(" ")
+    for command, numbers in re.findall(r"([Mmh])([-\d. ]+)", svg.one("path")["d"]):
+        across, _, down = numbers.partition(" ")
         if command == "h":
             for column in range(int(x), int(x + float(across))):
                 dark[int(y)][column] = True
@@ -44,8 +44,8 @@ def mask_of(drawn: list[list[bool]]) -> int:
 
 def drawn_for(url: str, mask: int | None = None) -> list[list[bool]]:
     """The square of this address; the best of all masks takes eight times as long as the given one."""
-    made = segno.make(url, error="q", boost_error=False, mask=mask)
-    return [[bool(module) for module in row] for row in made.matrix]
+    code = segno.make(url, error="q", boost_error=False, mask=mask)
+    return [[bool(module) for module in row] for row in code.matrix]
 
 
 @pytest.fixture
@@ -80,11 +80,11 @@ def test_the_square_of_the_sheet_is_whole(sheet: Element) -> None:
 @pytest.mark.req("IAM-10")
 def test_the_printed_code_lets_a_phone_in(sheet: Element, unknown: TestClient, here: SiteFixture) -> None:
     code = sheet.one("p", class_="code").text
-    place = sheet.one("b", dir="ltr").text.removeprefix("testserver")
-    asked = parsed(unknown.post(place, data={"code": code.lower()}).text)
-    carried = asked.one("input", name="code", type="hidden")["value"]
-    done = unknown.post(place, data={"code": carried, "pin": PIN, "pin_again": PIN})
+    path = sheet.one("b", dir="ltr").text.removeprefix("testserver")
+    activation = parsed(unknown.post(path, data={"code": code.lower()}).text)
+    carried = activation.one("input", name="code", type="hidden")["value"]
+    done = unknown.post(path, data={"code": carried, "pin": PIN, "pin_again": PIN})
     assert (done.status_code, done.headers["location"]) == (303, "/welcome")
     assert unknown.get("/home").status_code == 200
-    assert visitor(here.app).post(place, data={"code": code}).status_code == 404
+    assert visitor(here.app).post(path, data={"code": code}).status_code == 404
     assert here.waiting.client.get(f"/a/{here.waiting.link}").status_code == 404

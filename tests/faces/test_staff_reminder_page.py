@@ -11,7 +11,7 @@ from tests.markup import parsed
 ROW = ("POST", urls.STAFF_REMINDER)
 
 
-def test_a_reminder_is_sent_once_and_the_page_says_so(hospitals: SiteFixture) -> None:
+def test_a_second_press_queues_one_reminder(hospitals: SiteFixture) -> None:
     press = PRESSES[ROW](hospitals)
     form = press.address.removesuffix("/reminder")
     offered = parsed(press.client.get(form).text)
@@ -24,7 +24,7 @@ def test_a_reminder_is_sent_once_and_the_page_says_so(hospitals: SiteFixture) ->
     assert "Staff have already sent this person a reminder today." in after.text
 
 
-def test_a_second_colleague_is_told_that_one_went_and_where_on_the_page(hospitals: SiteFixture) -> None:
+def test_a_second_colleague_sees_that_a_reminder_was_queued(hospitals: SiteFixture) -> None:
     press = PRESSES[ROW](hospitals)
     old = press.key()
     assert press.post(press.key()).status_code == 303

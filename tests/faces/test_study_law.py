@@ -87,9 +87,9 @@ def marks_of(two: TwoStudies, study: str) -> tuple[str, ...]:
 
 
 def main_of(answer: Response) -> str:
-    found = re.search(r"<main.*</main>", answer.text, re.DOTALL)
-    assert found, answer.text[:500]
-    return found[0]
+    match = re.search(r"<main.*</main>", answer.text, re.DOTALL)
+    assert match, answer.text[:500]
+    return match[0]
 
 
 def addresses(two: TwoStudies, path: str, study: str) -> str:
@@ -166,14 +166,14 @@ def test_lists_hold_their_own_people(two: TwoStudies) -> None:
 
 
 def test_corrections_are_of_their_own_study(two: TwoStudies) -> None:
-    made = {}
+    proposals = {}
     for study in (HERE, OTHER):
         two.people[study].begin("BL", START)
         two.people[study].submit("BL", START)
-        made[study] = propose(two.people[study], START)
+        proposals[study] = propose(two.people[study], START)
     desk = two.browser(BOTH)
     for study in (HERE, OTHER):
-        own, other = made[study], made[other_of(study)]
+        own, other = proposals[study], proposals[other_of(study)]
         listed = desk.get(urls.CORRECTIONS, params={"study": study}).text
         assert own in listed
         assert other not in listed
@@ -355,13 +355,13 @@ def test_what_is_not_there_is_said_in_the_frame_of_the_desk(two: TwoStudies) -> 
 
 
 def test_pages_of_a_study_without_diary_and_arms_speak_of_neither(two: TwoStudies) -> None:
-    made = two.installation
-    plan = made.library.plan(OTHER, "1.0")
+    installation = two.installation
+    plan = installation.library.plan(OTHER, "1.0")
     anchors = tuple(each for each in plan.anchors if each.kind != RANDOMISATION)
     visits = tuple(each for each in plan.visits if each.anchor == "enrolment")
     bare = replace(plan, diary=None, arms=(), anchors=anchors, visits=visits, alert_rules=())
-    plans = {**made.library.plans, (OTHER, "1.0"): bare}
-    two.app.state.installation = replace(made, library=replace(made.library, plans=plans))
+    plans = {**installation.library.plans, (OTHER, "1.0"): bare}
+    two.app.state.installation = replace(installation, library=replace(installation.library, plans=plans))
     browser = two.browser({OTHER: Role.INVESTIGATOR})
     report = page(browser, urls.REPORT)
     assert "diary" not in report.one("main").text.lower()

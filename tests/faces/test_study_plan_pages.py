@@ -29,9 +29,9 @@ SIMULATION = "/desk/plan/simulation"
 DATES = "on_enrolment=2026-03-02&on_randomisation=2026-03-10&now=2026-04-20&clock=12:00&arm=SBRT"
 
 
-def rows(shown: Element, place: int = 0) -> dict[str, list[str]]:
+def rows(shown: Element, index: int = 0) -> dict[str, list[str]]:
     """The cells of a table by the head of each row."""
-    table = shown.all("table")[place]
+    table = shown.all("table")[index]
     return {
         line.all("th")[0].text.strip(): [cell.text.strip() for cell in line.all("td")]
         for line in table.all("tr")[1:]
@@ -84,14 +84,14 @@ def test_the_plan_is_a_picture_and_a_table_that_says_the_same(
 
 def test_two_versions_are_compared_in_words(admin: TestClient) -> None:
     shown = page(admin, "/desk/plan/versions")
-    told = rows(shown)
-    assert told["Questionnaire: Symptom diary Version"] == ["≠ Changed", "1.0", "1.1"]
-    assert told["Name of the study for participants"][1:] == ["中文: 日志研究", "中文: 日记研究"]
-    assert told["Kind of date: Progression Not before"] == ["+ Added", "–", "Randomisation"]
-    assert told["Alert: Chest pain: 8 or more out of 10"][2].startswith("Questionnaire: Symptom diary")
-    assert "Told at once: Nurse" in told["Alert: Chest pain: 8 or more out of 10"][2]
-    assert told["Dates out of order can be confirmed"][1:] == ["no", "yes"]
-    assert told["No date is earlier than"][1:] == ["1 Jan 2000", "1 Jan 2020"]
+    rows_shown = rows(shown)
+    assert rows_shown["Questionnaire: Symptom diary Version"] == ["≠ Changed", "1.0", "1.1"]
+    assert rows_shown["Name of the study for participants"][1:] == ["中文: 日志研究", "中文: 日记研究"]
+    assert rows_shown["Kind of date: Progression Not before"] == ["+ Added", "–", "Randomisation"]
+    assert rows_shown["Alert: Chest pain: 8 or more out of 10"][2].startswith("Questionnaire: Symptom diary")
+    assert "Told at once: Nurse" in rows_shown["Alert: Chest pain: 8 or more out of 10"][2]
+    assert rows_shown["Dates out of order can be confirmed"][1:] == ["no", "yes"]
+    assert rows_shown["No date is earlier than"][1:] == ["1 Jan 2000", "1 Jan 2020"]
     removed = rows(page(admin, "/desk/plan/versions?from=1.1&to=1.0"))
     assert removed["Alert: Chest pain: 8 or more out of 10"][0] == "– Removed"
     same = page(admin, "/desk/plan/versions?from=1.1&to=1.1")
@@ -100,7 +100,7 @@ def test_two_versions_are_compared_in_words(admin: TestClient) -> None:
 
 
 def test_what_a_role_sees_is_told_by_plan_and_table(clinic: ClinicFixture, admin: TestClient) -> None:
-    made: Installation = clinic.app.state.installation
+    installation: Installation = clinic.app.state.installation
     views = (
         RoleView(Role.NURSE, (Permission.SCORES_SEE,)),
         RoleView(Role.STATISTICIAN, (Permission.ANSWERS_SEE, Permission.SCORES_SEE)),
@@ -108,12 +108,12 @@ def test_what_a_role_sees_is_told_by_plan_and_table(clinic: ClinicFixture, admin
     newest = ("sbrt-nsclc", "1.1")
     plans = {
         key: replace(plan, role_views=views) if key == newest else plan
-        for key, plan in made.library.plans.items()
+        for key, plan in installation.library.plans.items()
     }
-    clinic.app.state.installation = replace(made, library=replace(made.library, plans=plans))
-    told = rows(page(admin, "/desk/plan/versions"))
-    assert told["What a role may see: Nurse"] == ["+ Added", "–", "What a role may see: Scores"]
-    assert told["What a role may see: Statistician"][2] == "What a role may see: Answers, Scores"
+    clinic.app.state.installation = replace(installation, library=replace(installation.library, plans=plans))
+    rows_shown = rows(page(admin, "/desk/plan/versions"))
+    assert rows_shown["What a role may see: Nurse"] == ["+ Added", "–", "What a role may see: Scores"]
+    assert rows_shown["What a role may see: Statistician"][2] == "What a role may see: Answers, Scores"
     table = page(admin, "/desk/roles").one("table")
     (row,) = [each for each in table.all("tr") if "see scores and diary plots" in each.text]
     heads = [head.text for head in table.all("th")][1:8]
@@ -165,14 +165,14 @@ def test_changed_dates_are_compared_with_those_before(admin: TestClient) -> None
         admin,
         f"{SIMULATION}?{DATES}&on_sbrt_end=2026-03-01&{was}&was_randomisation=2026-03-07",
     )
-    told = rows(moved)
-    assert told["W6"] == [
+    rows_shown = rows(moved)
+    assert rows_shown["W6"] == [
         "Quality of life",
         "≠ Changed",
         "11 Apr 2026 – 25 Apr 2026",
         "14 Apr 2026 – 28 Apr 2026",
     ]
-    assert told["EOT"][1:] == ["+ Added", "–", "1 Mar 2026 – 15 Mar 2026 ✕ would be missed"]
+    assert rows_shown["EOT"][1:] == ["+ Added", "–", "1 Mar 2026 – 15 Mar 2026 ✕ would be missed"]
     assert [row.all("td")[1].text for row in moved.all("table")[0].all("tr") if "147 days" in row.text] == [
         "+ Added",
         "– Removed",
@@ -214,12 +214,12 @@ def test_what_cannot_be_read_is_named_by_its_field(admin: TestClient) -> None:
 def test_a_blinded_study_tells_its_arms_to_those_who_may_see_them(
     clinic: ClinicFixture, admin: TestClient
 ) -> None:
-    made: Installation = clinic.app.state.installation
+    installation: Installation = clinic.app.state.installation
     plans = {
         key: replace(plan, blinded=True, diary=plan.diary and replace(plan.diary, opens_at=time(18)))
-        for key, plan in made.library.plans.items()
+        for key, plan in installation.library.plans.items()
     }
-    clinic.app.state.installation = replace(made, library=replace(made.library, plans=plans))
+    clinic.app.state.installation = replace(installation, library=replace(installation.library, plans=plans))
     for address in ("/desk/plan", "/desk/plan/versions", f"{SIMULATION}?{DATES}"):
         text = admin.get(address).text
         assert "This study is blinded." in text

@@ -60,9 +60,9 @@ def shown(pages: Pages, page: Page, code: str) -> str:
 
 def page_classes() -> list[type[Page]]:
     names = [module.name for module in walk_packages(app.patient.__path__, "app.patient.")]
-    found = [kind for name in names for _, kind in getmembers(import_module(name), isclass)]
+    classes = [kind for name in names for _, kind in getmembers(import_module(name), isclass)]
     kinds = [
-        kind for kind in found if hasattr(kind, "template") and kind.__module__.startswith("app.patient")
+        kind for kind in classes if hasattr(kind, "template") and kind.__module__.startswith("app.patient")
     ]
     return cast("list[type[Page]]", list(dict.fromkeys(kinds)))
 
@@ -230,7 +230,7 @@ WITHOUT_WORDS = ("other",)
 """What the plan of the demonstration leaves out of the diary: its free text."""
 
 
-def as_sent(
+def as_submitted(
     pages: Pages, named: tuple[str, str], code: str, leave_out: tuple[str, ...]
 ) -> tuple[str, FormPage]:
     """The document of a participant, in a study that is no demonstration."""
@@ -260,7 +260,7 @@ def test_the_manual_says_what_a_form_document_weighs(
     pages: Pages, name: str, named: tuple[str, str], leave_out: tuple[str, ...], limits: list[str]
 ) -> None:
     stated = stated_weights()[name]
-    documents = [as_sent(pages, named, code, leave_out) for code in CODES]
+    documents = [as_submitted(pages, named, code, leave_out) for code in CODES]
     bodies = [html.encode() for html, _ in documents]
     heaviest = [max(len(compress_body(each, coding)) for each in bodies) for coding in ("br", "gzip")]
     heaviest.append(len(compress_body(documents[0][1].parts.runner.encode(), "br")))
@@ -271,7 +271,7 @@ def test_the_manual_says_what_a_form_document_weighs(
 @pytest.mark.parametrize("named", [samples.LISTED, samples.DIARY, samples.QLQ])
 def test_brotli_sees_the_letters_wherever_they_stand(pages: Pages, named: tuple[str, str]) -> None:
     """It looks at samples of a document: none of the Chinese in them must not cost what it did, 220 bytes."""
-    html, _ = as_sent(pages, named, "zh_CN", WITHOUT_WORDS)
+    html, _ = as_submitted(pages, named, "zh_CN", WITHOUT_WORDS)
     head, body = html.split("<body>")
     weights = [
         len(compress_body(f"{head}<body>{' ' * moved}{body}".encode(), "br")) for moved in range(0, 4096, 512)
@@ -306,7 +306,7 @@ def test_the_words_of_the_runner_stand_where_it_reads_them(pages: Pages) -> None
         name for name, _ in sorted(re.findall(r"(\w+) = (\d+)", declared), key=lambda each: int(each[1]))
     ]
     english, chinese = (
-        str(Outline(as_sent(pages, samples.LISTED, code, WITHOUT_WORDS)[0]).all("form")[1]["data-words"])
+        str(Outline(as_submitted(pages, samples.LISTED, code, WITHOUT_WORDS)[0]).all("form")[1]["data-words"])
         for code in CODES
     )
     assert dict(zip(names, english.split("|"), strict=True)) == RUNNER_WORDS
@@ -340,8 +340,8 @@ def test_a_stylesheet_stays_small(name: str, limit: int) -> None:
 
 def test_review_without_script_carries_every_answer(pages: Pages) -> None:
     inputs = Outline(shown(pages, samples.review(), "en")).all("input")
-    sent = {str(attrs["name"]): attrs["value"] for attrs in inputs}
-    assert sent["q1"] == "2"
-    assert sent["blank_q2"] == "1"
-    assert sent["reviewed"] == "1"
-    assert "q2" not in sent
+    fields = {str(attrs["name"]): attrs["value"] for attrs in inputs}
+    assert fields["q1"] == "2"
+    assert fields["blank_q2"] == "1"
+    assert fields["reviewed"] == "1"
+    assert "q2" not in fields

@@ -47,11 +47,11 @@ def rows(client: TestClient, url: str = "/desk") -> list[str]:
     return [row.text for body in page(client, url).all("tbody") for row in body.all("tr")]
 
 
-def test_nothing_to_do_is_told_from_nothing_found(nurse: TestClient) -> None:
+def test_an_empty_list_differs_from_no_search_result(nurse: TestClient) -> None:
     assert "Nothing to do today." in page(nurse, "/desk").text
-    found = page(nurse, "/desk?reason=&q=999").text
-    assert "Nobody found with these filters." in found
-    assert "Nothing to do today." not in found
+    text = page(nurse, "/desk?reason=&q=999").text
+    assert "Nobody found with these filters." in text
+    assert "Nothing to do today." not in text
 
 
 @pytest.mark.usefixtures("calling")
@@ -120,9 +120,9 @@ def test_a_call_is_logged_under_the_row_and_corrected_on_the_participants_page(
 def test_nobody_tries_again_whoever_left_while_the_form_stood_open(
     clinic: ClinicFixture, nurse: TestClient
 ) -> None:
-    left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site, "moved")
+    withdrawal = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site, "moved")
     context = StaffContext(clinic.person.installation, clinic.person.nurse, clinic.clock.at)
-    record_disposition(context, clinic.site.study_id, clinic.person.subject, left)
+    record_disposition(context, clinic.site.study_id, clinic.person.subject, withdrawal)
     typed = {"outcome": "other", "note": "said goodbye", "next_try": "2026-03-04"}
     refused = nurse.post(f"{clinic.url}/contacts", data=typed)
     assert (refused.status_code, "nobody will try again" in refused.text) == (409, True)
@@ -144,20 +144,20 @@ def test_a_call_logged_from_the_participants_page_leads_back_there(
 
 def check_acts_lead_back(clinic: ClinicFixture, nurse: TestClient) -> None:
     """From the list as it was shown, whichever form led to the act, and never to another page."""
-    for place in ("/desk?reason=&q=0571&view=snoozed&after=1_2_3", "/desk?reason="):
-        from_there = {"referer": f"https://testserver{place}&done=resumed&study=x&site={'x' * 41}"}
+    for list_url in ("/desk?reason=&q=0571&view=snoozed&after=1_2_3", "/desk?reason="):
+        from_there = {"referer": f"https://testserver{list_url}&done=resumed&study=x&site={'x' * 41}"}
         for url in ("contacts", "snooze"):
             form = parsed(nurse.get(f"{clinic.url}/{url}", headers=from_there).text)
-            assert place in {each["value"] for each in form.all("input", name="list")}
-            assert place in {each["href"] for each in form.all("a") if each.text == "Cancel"}
-        bulk = page(nurse, place).all("input", name="list")
-        assert [(each["form"], each["value"]) for each in bulk] == [("bulk", place)]
-        kept = parsed(nurse.post("/desk/reminders", data={"list": place}).text)
-        assert kept.one("input", id="q")["value"] == ("0571" if "q=" in place else "")
-        (current,) = (each.text for each in kept.all("a", **{"aria-current": "true"}))
-        assert current.split()[0] == ("Snoozed" if "view=" in place else "All")
-        done = nurse.post(f"{clinic.url}/snooze/end", data={"list": place})
-        assert done.headers["location"] == place
+            assert list_url in {each["value"] for each in form.all("input", name="list")}
+            assert list_url in {each["href"] for each in form.all("a") if each.text == "Cancel"}
+        bulk = page(nurse, list_url).all("input", name="list")
+        assert [(each["form"], each["value"]) for each in bulk] == [("bulk", list_url)]
+        reshown = parsed(nurse.post("/desk/reminders", data={"list": list_url}).text)
+        assert reshown.one("input", id="q")["value"] == ("0571" if "q=" in list_url else "")
+        (current,) = (each.text for each in reshown.all("a", **{"aria-current": "true"}))
+        assert current.split()[0] == ("Snoozed" if "view=" in list_url else "All")
+        done = nurse.post(f"{clinic.url}/snooze/end", data={"list": list_url})
+        assert done.headers["location"] == list_url
     assert nurse.post(f"{clinic.url}/snooze/end").headers["location"] == "/desk"
     for strange in ("//[", "/desk/trail?q=x", "https://elsewhere.org/?q=x", f"/desk?q={'语' * 40}"):
         done = nurse.post(f"{clinic.url}/snooze/end", data={"list": strange})
@@ -243,8 +243,10 @@ def test_no_field_of_these_forms_loses_what_was_typed_or_is_named_by_its_code(
         nurse.post("/desk/language", data={"lang": language})
         for form, fields in FORMS.items():
             for name in fields:
-                told = {each: typed.get(each, "") for each in fields} | {name: typed.get(name, "") + "\x0b"}
-                answer = nurse.post(f"{clinic.url}/{form}", data=told)
+                fields_typed = {each: typed.get(each, "") for each in fields} | {
+                    name: typed.get(name, "") + "\x0b"
+                }
+                answer = nurse.post(f"{clinic.url}/{form}", data=fields_typed)
                 assert answer.status_code == 422, (form, name)
                 assert 'value="kept"' in answer.text, (form, name)
                 (summary,) = parsed(answer.text).all("div", class_="note err sum")
@@ -259,10 +261,10 @@ def test_no_field_of_these_forms_loses_what_was_typed_or_is_named_by_its_code(
 
 @pytest.mark.usefixtures("calling")
 def test_links_and_keys_are_for_who_may_use_them(clinic: ClinicFixture, nurse: TestClient) -> None:
-    made, person = clinic.person.installation, clinic.person
+    installation, person = clinic.person.installation, clinic.person
     person.begin("BL", START)
     person.submit("BL", START)
-    visitor = ParticipantContext(made, person.participant(START), START)
+    visitor = ParticipantContext(installation, person.participant(START), START)
     request_correction(visitor, person.slot("BL").public_id)
     reader = clinic.browser(Role.DATA_MANAGER)
     assert reader.get("/desk").headers["location"] == "/desk/settle"
@@ -281,8 +283,8 @@ def test_signing_in_again_leads_back_to_the_page_and_nowhere_else(clinic: Clinic
     form = f"{clinic.url}/contacts"
     for answer in (client.get(form), client.post(form, data={"note": "typed"})):
         assert answer.headers["location"] == with_return_address("/desk/sign-in", form)
-    asked = client.get(form, headers=FRAGMENT | {"HX-Current-URL": "http://testserver/desk?reason=call"})
-    assert asked.headers["hx-redirect"] == with_return_address("/desk/sign-in", "/desk?reason=call")
+    response = client.get(form, headers=FRAGMENT | {"HX-Current-URL": "http://testserver/desk?reason=call"})
+    assert response.headers["hx-redirect"] == with_return_address("/desk/sign-in", "/desk?reason=call")
     assert client.post("/desk/reminders").headers["location"] == "/desk/sign-in"
     shown = page(client, with_return_address("/desk/sign-in", form))
     assert shown.one("input", name="next")["value"] == form
@@ -303,14 +305,14 @@ def test_signing_in_again_leads_back_to_the_page_and_nowhere_else(clinic: Clinic
 def test_no_foreign_address_is_carried_through_sign_in(clinic: ClinicFixture, address: str) -> None:
     client = visitor(clinic.app)
     assert page(client, with_return_address("/desk/sign-in", address)).all("input", name="next") == []
-    told = {"email": "none@example.org", "password": "x", "next": address}
-    assert parsed(client.post("/desk/sign-in", data=told).text).all("input", name="next") == []
+    fields_typed = {"email": "none@example.org", "password": "x", "next": address}
+    assert parsed(client.post("/desk/sign-in", data=fields_typed).text).all("input", name="next") == []
 
 
-def multiply(made: Installation, count: int) -> None:
+def multiply(installation: Installation, count: int) -> None:
     """So many more participants with the forms of the first one, written beside the trail."""
     people, slots = metadata.tables["participant"], metadata.tables["slot"]
-    beside = sa.create_engine(made.engine.url)
+    beside = sa.create_engine(installation.engine.url)
     with beside.begin() as connection:
         first = connection.execute(sa.select(people)).mappings().one()
         forms = [dict(each) for each in connection.execute(sa.select(slots)).mappings()]
@@ -327,13 +329,13 @@ def multiply(made: Installation, count: int) -> None:
 def test_a_page_of_a_hundred_rows_is_light_and_costs_eight_statements(
     clinic: ClinicFixture, nurse: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = clinic.person.installation
-    multiply(made, 100)
+    installation = clinic.person.installation
+    multiply(installation, 100)
     clinic.clock.at = START + days(27)
     monkeypatch.setattr("app.services.clinic.today.work_list.PAGE", 100)
     nurse = clinic.browser(Role.INVESTIGATOR)
     nurse.get("/desk")  # what a process reads once an hour is read
-    with heard(made.engine) as statements:
+    with heard(installation.engine) as statements:
         answer = nurse.get("/desk")
     assert answer.text.count("data-log") == 100
     assert len(gzip.compress(answer.content, 6)) <= 30_000

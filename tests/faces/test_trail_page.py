@@ -57,10 +57,10 @@ def test_every_event_of_a_study_has_a_kind_and_words() -> None:
 
 @pytest.mark.req("AUD-08")
 def test_every_field_that_tells_people_something_has_words() -> None:
-    told = {table for event, tables in COVERS.items() if event in EVENT_WORDS for table in tables}
+    tables_of_events = {table for event, tables in COVERS.items() if event in EVENT_WORDS for table in tables}
     nameless = [
         f"{table}.{column.name}"
-        for table in sorted(told - TECHNICAL_TABLES - HIDDEN_TABLES - {"answer_event", "slot"})
+        for table in sorted(tables_of_events - TECHNICAL_TABLES - HIDDEN_TABLES - {"answer_event", "slot"})
         for column in metadata.tables[table].columns
         if f"{table}.{column.name}" not in NOT_AUDITED
         and not TrailChange(f"{table}:1", column.name, None, 1).is_technical
@@ -98,7 +98,7 @@ def test_an_answer_leads_in_two_clicks_to_its_trail(clinic: ClinicFixture) -> No
 
 
 @pytest.mark.req("AUD-09")
-def test_filters_are_kept_and_a_wrong_one_is_named(clinic: ClinicFixture) -> None:
+def test_filters_stay_in_the_address_and_a_wrong_one_is_named(clinic: ClinicFixture) -> None:
     lived(clinic)
     monitor = clinic.browser(Role.INVESTIGATOR)
     typed = "participant=%EF%BC%90571-001&kind=dates&from=2026-03-01&to=2026-03-31&item=qlq-c30/q1"
@@ -117,8 +117,8 @@ def test_filters_are_kept_and_a_wrong_one_is_named(clinic: ClinicFixture) -> Non
         refused = page(monitor, f"/desk/trail?{wrong}", 422)
         assert words in refused.text
         assert not refused.all("tbody")
-    kept = page(monitor, "/desk/trail?from=x&participant=0571-001", 422)
-    assert kept.one("input", name="participant")["value"] == "0571-001"
+    shown_again = page(monitor, "/desk/trail?from=x&participant=0571-001", 422)
+    assert shown_again.one("input", name="participant")["value"] == "0571-001"
     assert monitor.get("/desk/trail?before=0").status_code == 422
     assert monitor.get("/desk/trail/entries.csv?participant=0021-001").status_code == 422
     assert looks(clinic) == [AuditEvent.TRAIL_VIEWED] * 2
@@ -130,13 +130,13 @@ def test_the_list_goes_on_where_it_ended(clinic: ClinicFixture, monkeypatch: pyt
     monitor = clinic.browser(Role.MONITOR, None)
     every = monitor.get("/desk/trail/entries.ndjson").text.splitlines()
     monkeypatch.setattr(entries.read_trail, "__defaults__", (None, 3, entries.STRETCH))
-    url, found = "/desk/trail?by=participant", 0
+    url, count = "/desk/trail?by=participant", 0
     while url:
         shown = page(monitor, url)
-        found += len(shown.one("tbody").all("tr"))
+        count += len(shown.one("tbody").all("tr"))
         older = [each for each in shown.all("a") if each.text == "Show older entries"]
         url = str(older[0]["href"]) if older else ""
-    assert found == sum(json.loads(line)["actor"] == "participant" for line in every)
+    assert count == sum(json.loads(line)["actor"] == "participant" for line in every)
 
 
 @pytest.mark.req("AUD-09", "INV-06")
@@ -149,13 +149,13 @@ def test_files_hold_every_entry_in_words_and_codes(clinic: ClinicFixture) -> Non
     rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
     lines = [json.loads(line) for line in monitor.get("/desk/trail/entries.ndjson").text.splitlines()]
     assert len(lines) == len({row["entry"] for row in rows}) + 1  # the look of the first file
-    sent = next(line for line in lines if line["event"] == AuditEvent.FORM_SUBMITTED)
-    asked = next(each for each in sent["changes"] if each["field"] == "q5")
-    assert (asked["old"], asked["new"]) == (None, 2)
-    assert asked["words"]["name"] == "第 5 题"
-    assert sent["what"] == "问卷已提交"
+    submitted = next(line for line in lines if line["event"] == AuditEvent.FORM_SUBMITTED)
+    change_of_item = next(each for each in submitted["changes"] if each["field"] == "q5")
+    assert (change_of_item["old"], change_of_item["new"]) == (None, 2)
+    assert change_of_item["words"]["name"] == "第 5 题"
+    assert submitted["what"] == "问卷已提交"
     of_item = next(row for row in rows if row["field_code"] == "q5")
-    assert of_item["to"] == asked["words"]["to"]
+    assert of_item["to"] == change_of_item["words"]["to"]
     assert of_item["local_time"] == "2026-03-02T09:30:00+08:00"
     assert looks(clinic) == [AuditEvent.TRAIL_SAVED] * 2
 
@@ -176,14 +176,14 @@ def test_a_file_that_is_saved_is_an_entry_that_says_which(clinic: ClinicFixture)
         assert investigator.get(f"/desk/{file}").status_code == 200
     with clinic.person.installation.read() as session:
         saved = session.exec(select(AuditEntry.id).where(AuditEntry.event == AuditEvent.FILE_SAVED)).all()
-    told = page(investigator, "/desk/trail?kind=looks").one("tbody").text
-    assert (len(saved), told.count("File downloaded")) == (3, 3)
+    text = page(investigator, "/desk/trail?kind=looks").one("tbody").text
+    assert (len(saved), text.count("File downloaded")) == (3, 3)
     for words in (
         "File: Alerts",
         "File: Report Contents: Days from the target day Site: 0571 From: 5 Jan 2026",
         "File: Rows behind a number of the report Contents: Outcome of each form Visit: BL",
     ):
-        assert words in told, told
+        assert words in text, text
 
 
 @pytest.mark.req("AUD-10")

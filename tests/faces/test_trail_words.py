@@ -36,18 +36,18 @@ def test_nothing_in_it_is_a_code(app: FastAPI, clock: Clock) -> None:
     site = site_of(app.state.installation)
     person = Person(app.state.installation, site, "0571-001")
     clinic = ClinicFixture(app, clock, site, person)
-    left = DispositionEntry(DispositionKind.withdrew_treatment, str(LATER.date()), Owner.site)
+    withdrawal = DispositionEntry(DispositionKind.withdrew_treatment, str(LATER.date()), Owner.site)
     nurse = StaffContext(person.installation, person.nurse, LATER)
-    record_disposition(nurse, site.study_id, person.subject, left)
+    record_disposition(nurse, site.study_id, person.subject, withdrawal)
     history = clinic.browser(Role.NURSE).get(f"{clinic.url}/history").text
     assert "withdrew_treatment" not in history
-    told: dict[str, set[str]] = {}
+    words_of: dict[str, set[str]] = {}
     for language, technical in TECHNICAL.items():
         monitor = clinic.browser(Role.MONITOR, None, language)
         assert monitor.get("/desk/trail").status_code == 200
         file = monitor.get("/desk/trail/entries.csv").text.removeprefix("\ufeff")
         rows = [row for row in csv.DictReader(io.StringIO(file)) if row["field"] != technical]
-        told[language] = {row[name] for row in rows for name in IN_WORDS}
-        assert {words for words in told[language] if CODE.search(words)} == set()
-        told[language] = {row[name] for row in rows for name in ("what", "roles", "field")} - {""}
-    assert told["en"] & told["zh_CN"] <= DATA
+        words_of[language] = {row[name] for row in rows for name in IN_WORDS}
+        assert {words for words in words_of[language] if CODE.search(words)} == set()
+        words_of[language] = {row[name] for row in rows for name in ("what", "roles", "field")} - {""}
+    assert words_of["en"] & words_of["zh_CN"] <= DATA

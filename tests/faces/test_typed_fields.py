@@ -83,7 +83,7 @@ def test_every_text_of_a_form_is_read_by_the_one_reader(app: FastAPI) -> None:
         for name, metadata in typed_fields(route)
     }
     assert len(read) > 30
-    assert {place for place, readers in read.items() if len(readers) != 1} == AS_TYPED
+    assert {location for location, readers in read.items() if len(readers) != 1} == AS_TYPED
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def desk(here: SiteFixture) -> TestClient:
     return client
 
 
-def test_words_are_kept_as_typed(here: SiteFixture, desk: TestClient) -> None:
+def test_free_text_is_stored_as_typed(here: SiteFixture, desk: TestClient) -> None:
     places = here.places(here.phone.person)
     nurse = StaffContext(here.installation, here.phone.person.nurse, here.clock.at)
     log_contact(nurse, here.phone.person.row().id, "reached_will_do", "", None)
@@ -147,8 +147,8 @@ def test_no_address_holds_control_characters(here: SiteFixture) -> None:
 def test_a_form_in_another_charset_cannot_be_read(app: FastAPI, charset: str) -> None:
     kind = f"multipart/form-data; boundary=b; charset={charset}"
     body = b'--b\r\nContent-Disposition: form-data; name="code"\r\n\r\n+2AA-\r\n--b--\r\n'
-    sent = visitor(app).post("/code", content=body, headers={"content-type": kind})
-    assert sent.status_code == 400
+    response = visitor(app).post("/code", content=body, headers={"content-type": kind})
+    assert response.status_code == 400
     usual = visitor(app).post("/code", content=body, headers={"content-type": kind.replace(charset, "UTF-8")})
     assert usual.status_code == 404
 
@@ -161,8 +161,8 @@ def test_a_referer_that_is_no_address_leads_to_the_start(app: FastAPI) -> None:
 @pytest.mark.req("SEC-10")
 @pytest.mark.parametrize("length", ["9" * 5000, "９", "-1", "1e3"])
 def test_a_length_that_is_no_number_is_too_large(app: FastAPI, length: str) -> None:
-    client, sent = visitor(app, **WORDS), [(b"content-length", length.encode())]
-    refused = client.post("/language", content=b"lang=en", headers=sent)
+    client, headers = visitor(app, **WORDS), [(b"content-length", length.encode())]
+    refused = client.post("/language", content=b"lang=en", headers=headers)
     assert refused.status_code == 413
 
 
@@ -194,8 +194,8 @@ def test_a_password_fits_however_the_keyboard_composes_it(app: FastAPI, clock: C
     new = create_staff(StaffContext(installation, SYSTEM, START), "a@example.org", "A", apart, "en")
 
     def goes_on(password: str) -> bool:
-        sent = visitor(app).post("/desk/sign-in", data={"email": "a@example.org", "password": password})
-        return sent.status_code == 303
+        response = visitor(app).post("/desk/sign-in", data={"email": "a@example.org", "password": password})
+        return response.status_code == 303
 
     assert [goes_on(composed), goes_on(apart), goes_on(composed[:-1])] == [True, True, False]
     with installation.work(SYSTEM, START) as work:
@@ -255,7 +255,7 @@ def test_the_edcs_switches_are_true_or_false(edc: Edc) -> None:
     assert edc.put(path, anchor, dry_run="false").status_code == 201
 
 
-def test_a_parameter_given_twice_is_refused(edc: Edc) -> None:
+def test_a_repeated_parameter_is_refused(edc: Edc) -> None:
     bearer = {"Authorization": f"Bearer {edc.token}"}
     twice = edc.http.get("/api/edc/v1/changes?after=0&after=1", headers=bearer)
     assert (twice.status_code, twice.json()["field"]) == (422, "after")

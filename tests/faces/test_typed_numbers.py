@@ -48,8 +48,8 @@ def near_numbers(draw: st.DrawFn) -> str:
     steps, decimals = draw(st.integers(0, 10_000)), draw(st.integers(0, 4))
     number = f"{steps / 10**decimals:.{decimals}f}" + draw(st.sampled_from(["", "", "0", "0000", "000000"]))
     signs = [draw(st.sampled_from(MARKS if sign == "." else [sign, WIDE[sign]])) for sign in number]
-    place = draw(st.integers(0, len(signs)))
-    signs[place:place] = draw(NOISE) if draw(st.booleans()) else ""
+    index = draw(st.integers(0, len(signs)))
+    signs[index:index] = draw(NOISE) if draw(st.booleans()) else ""
     return draw(BLANKS) + "".join(signs) + draw(BLANKS)
 
 
@@ -108,7 +108,7 @@ def test_any_text_is_read_alike(phone: Phone, texts: list[tuple[str, str]]) -> N
             )
 
 
-def test_the_review_shows_what_is_stored_and_that_is_what_is_sent(phone: Phone) -> None:
+def test_the_review_shows_the_stored_number(phone: Phone) -> None:
     typed = {"temperature": "３８，５", "share": "8。4", "distance": " 1.00500", "count": "007.0"}
     stored = {"temperature": 385, "share": 840, "distance": 1005, "count": 7}
     fill_in(phone, typed.values())
@@ -119,11 +119,11 @@ def test_the_review_shows_what_is_stored_and_that_is_what_is_sent(phone: Phone) 
     phone.next()
     phone.page.wait_for_url("**/done")
     phone.expect_values(*stored.values())
-    (sent,) = phone.desk.sent
-    assert [sent[code] for code in typed] == ["38.5", "8.4", "1.005", "7"]
+    (submission,) = phone.desk.submissions
+    assert [submission[code] for code in typed] == ["38.5", "8.4", "1.005", "7"]
 
 
-def test_what_became_impossible_is_neither_reviewed_nor_sent(phone: Phone) -> None:
+def test_an_impossible_number_is_neither_reviewed_nor_submitted(phone: Phone) -> None:
     """A question opened from the review, made impossible, and left by the browser's own Back."""
     fill_in(phone, ["38.5", "1", "1", "1"])
     phone.page.click("#rows a >> nth=0")
@@ -133,18 +133,18 @@ def test_what_became_impossible_is_neither_reviewed_nor_sent(phone: Phone) -> No
     assert not phone.page.is_visible("#review")
     phone.next()
     assert phone.page.inner_text("#why") == PROMPTS[REFUSED]
-    assert phone.desk.sent == []
+    assert phone.desk.submissions == []
 
 
-def test_a_form_that_was_refused_is_not_sent_again_by_itself(phone: Phone) -> None:
+def test_a_refused_form_is_not_resubmitted_automatically(phone: Phone) -> None:
     phone.desk.submit = 422
     fill_in(phone, ["38.5", "1", "1", "1"])
     phone.next()
     expect(phone.page.get_by_role("heading", name="Thanks")).to_be_visible()
     # The script's, then the browser's own: that page would say what is wrong.
-    assert len(phone.desk.sent) == 2
+    assert len(phone.desk.submissions) == 2
     phone.desk.page = build_page(INSTRUMENT, {"temperature": 385, "share": 100, "distance": 1000, "count": 1})
     phone.page.goto(f"{phone.url}/f/x")
     expect(phone.page.locator("#review")).to_be_visible()
     take_turns(phone.page, 10)
-    assert len(phone.desk.sent) == 2
+    assert len(phone.desk.submissions) == 2

@@ -111,8 +111,8 @@ def test_pages_are_compressed_as_the_browser_can_read(app: FastAPI) -> None:
 
 
 def test_a_live_installation_shows_no_demonstration_banner(migrated_sqlite_url: str) -> None:
-    told = {"DAYBOOK_MODE": "live", "DAYBOOK_KEY": "A" * 43 + "=", "DAYBOOK_TRUSTED_HOSTS": "testserver"}
-    live = visitor(application(migrated_sqlite_url, Clock(), **told))
+    settings = {"DAYBOOK_MODE": "live", "DAYBOOK_KEY": "A" * 43 + "=", "DAYBOOK_TRUSTED_HOSTS": "testserver"}
+    live = visitor(application(migrated_sqlite_url, Clock(), **settings))
     assert parsed(live.get("/").text).all("aside", class_="demo") == []
     assert live.get("/", headers={"host": "elsewhere.example"}).status_code == 400
 
@@ -123,8 +123,8 @@ def test_a_demonstration_over_plain_http_works_with_clients_that_keep_no_secure_
 ) -> None:
     app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL="http://127.0.0.1:8000")
     client = TestClient(app, base_url="http://127.0.0.1:8000", follow_redirects=False)
-    told = client.post("/language", data={"lang": "zh_CN"}, headers={"Origin": "http://127.0.0.1:8000"})
-    flags = told.headers["set-cookie"].split("; ")
+    response = client.post("/language", data={"lang": "zh_CN"}, headers={"Origin": "http://127.0.0.1:8000"})
+    flags = response.headers["set-cookie"].split("; ")
     assert "language=zh_CN" in flags
     assert "Secure" not in flags
     assert "HttpOnly" in flags

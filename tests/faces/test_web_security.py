@@ -130,9 +130,9 @@ def test_a_failure_tells_an_id_and_nothing_else(client: TestClient, lines: io.St
     assert (page.status_code, machine.status_code) == (500, 500)
     assert "seventh answer" not in page.text + machine.text + lines.getvalue()
     logged = [json.loads(line) for line in lines.getvalue().splitlines()]
-    told = {line["id"]: line for line in logged if line["event"] == "request"}
-    assert machine.json()["instance"] in told
-    assert any(reference in parsed(page.text).one("main").text for reference in told)
+    requests_by_id = {line["id"]: line for line in logged if line["event"] == "request"}
+    assert machine.json()["instance"] in requests_by_id
+    assert any(reference in parsed(page.text).one("main").text for reference in requests_by_id)
 
 
 def test_the_log_names_routes_and_no_addresses(client: TestClient, lines: io.StringIO) -> None:

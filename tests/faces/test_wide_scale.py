@@ -19,7 +19,7 @@ def phone(chromium: Browser) -> Iterator[Phone]:
 
 
 @pytest.mark.req("CAP-05")
-def test_a_number_is_typed_in_place_of_a_row_that_is_too_long(phone: Phone) -> None:
+def test_a_wide_scale_is_typed_as_a_number(phone: Phone) -> None:
     assert phone.question == "Tiredness"
     assert phone.page.locator(".q.on [type=radio]").count() == 0
     assert phone.page.locator(".q.on #e-fatigue").inner_text() == "0: None · 100: Worst imaginable"

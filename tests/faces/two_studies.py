@@ -70,38 +70,38 @@ def restore_two_studies(url: str, cookies: Sequence[str]) -> TwoStudies:
     """The two studies in a database at `TWO_STAGE`, a week after they began."""
     clock = Clock(START)
     app = application(url, clock)
-    made = app.state.installation = _with_another_plan(app.state.installation)
-    with made.read() as session:
+    enlarged = app.state.installation = _with_another_plan(app.state.installation)
+    with enlarged.read() as session:
         sites = {
             study: get_site_by_code(session, get_study(session, study).id, CODE) for study in (HERE, OTHER)
         }
     people = {
-        study: Person(made, sites[study], SUBJECT, cookie)
+        study: Person(enlarged, sites[study], SUBJECT, cookie)
         for study, cookie in zip((HERE, OTHER), cookies, strict=True)
     }
     clock.forward(days=8, hours=15)
-    return TwoStudies(app, made, clock, sites, people)
+    return TwoStudies(app, enlarged, clock, sites, people)
 
 
 def _grow(installation: Installation) -> Sequence[str]:
     """Both on two days of the calendar; each with a form due, a request, one person with no phone."""
-    made, cookies = _with_another_plan(installation), []
-    outside = StaffContext(made, SYSTEM, START)
+    with_plan, cookies = _with_another_plan(installation), []
+    outside = StaffContext(with_plan, SYSTEM, START)
     for study, zone in ((HERE, "Asia/Shanghai"), (OTHER, "Europe/Berlin")):
         load_study(outside, study, "1.0", StudyMode.DEMO)
         entry = SiteEntry(CODE, HOSPITALS[study], PHONES[study], "8-17", zone)
         site = open_site(outside, study, entry)
-        person = enrolled(made, site, SUBJECT)
-        request_call(ParticipantContext(made, person.participant(START), START))
-        unused = Person(made, site, UNUSED[study])
-        enrol_participant(StaffContext(made, unused.nurse, START), site, enrolment(unused.subject))
+        person = enrolled(with_plan, site, SUBJECT)
+        request_call(ParticipantContext(with_plan, person.participant(START), START))
+        unused = Person(with_plan, site, UNUSED[study])
+        enrol_participant(StaffContext(with_plan, unused.nurse, START), site, enrolment(unused.subject))
         cookies.append(person.cookie)
     return cookies
 
 
-def _with_another_plan(made: Installation) -> Installation:
+def _with_another_plan(installation: Installation) -> Installation:
     """The installation with one more plan: the shipped one under another name, for one language."""
-    shipped = made.library.plan(HERE, "1.0")
+    shipped = installation.library.plan(HERE, "1.0")
     other = replace(
         shipped,
         id=OTHER,
@@ -111,8 +111,8 @@ def _with_another_plan(made: Installation) -> Installation:
         subject_pattern="[0-9]{4}-[0-9]{3,5}",
         second_check=SecondCheck.none,
     )
-    plans = {**made.library.plans, (OTHER, "1.0"): other}
-    return replace(made, library=replace(made.library, plans=plans))
+    plans = {**installation.library.plans, (OTHER, "1.0"): other}
+    return replace(installation, library=replace(installation.library, plans=plans))
 
 
 TWO_STAGE = grown(_grow)

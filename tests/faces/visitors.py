@@ -54,9 +54,9 @@ class Phone:
         return self.client.post(f"/f/{slot}/answers", json={"client": client, "events": list(events)})
 
     def send(self, slot: str, answers: dict[str, str] | None = None, **fields: str) -> Response:
-        told = {"submission_id": "s1", "reviewed": "1", "action": "send", **fields}
+        form = {"submission_id": "s1", "reviewed": "1", "action": "send", **fields}
         return self.client.post(
-            f"/f/{slot}/submit", data={**(ANSWERS if answers is None else answers), **told}
+            f"/f/{slot}/submit", data={**(ANSWERS if answers is None else answers), **form}
         )
 
 
@@ -70,10 +70,10 @@ def founded(app: FastAPI, at: datetime = START) -> Installation:
 
 def invited(app: FastAPI, person: Person, at: datetime = START) -> Phone:
     """A browser of somebody's who holds a fresh link."""
-    told = issue_invitation(
+    invitation = issue_invitation(
         StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject
     )
-    return Phone(person, visitor(app), told.url.rsplit("/", 1)[1], told.code)
+    return Phone(person, visitor(app), invitation.url.rsplit("/", 1)[1], invitation.code)
 
 
 def newcomer(person: Person, at: datetime = START) -> Person:
@@ -91,6 +91,6 @@ def event(seq: int, item: str, value: object, base: int = 0) -> dict[str, object
 
 def heading(response: Response) -> str:
     """The page's first h1 as words."""
-    found = re.search(r"<h1[^>]*>(.*?)</h1>", response.text, re.DOTALL)
-    assert found, response.text
-    return unescape(found[1])
+    match = re.search(r"<h1[^>]*>(.*?)</h1>", response.text, re.DOTALL)
+    assert match, response.text
+    return unescape(match[1])

@@ -22,35 +22,39 @@ WORLD_LASTS = 25
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    told = _parser().parse_args(words)
-    seeds = [told.seed] if told.seed is not None else range(told.first, told.first + told.count)
+    options = _parser().parse_args(words)
+    seeds = (
+        [options.seed] if options.seed is not None else range(options.first, options.first + options.count)
+    )
     began, bad = time.monotonic(), []
     with chromium() as browser:
-        for place in range(0, len(seeds), WORLD_LASTS):
-            with _fresh_world(on_postgres=told.postgres) as served:
-                share = seeds[place : place + WORLD_LASTS]
+        for first in range(0, len(seeds), WORLD_LASTS):
+            with _fresh_world(on_postgres=options.postgres) as served:
+                share = seeds[first : first + WORLD_LASTS]
                 bad += [seed for seed in share if not _holds(served, browser, seed, aloud=len(seeds) == 1)]
-    database = "PostgreSQL" if told.postgres else "SQLite"
+    database = "PostgreSQL" if options.postgres else "SQLite"
     spent = time.monotonic() - began
     print(f"{len(seeds)} interleavings on {database}, {len(bad)} with a fault, in {spent:.0f} s")
     for seed in bad:
-        print(f"again: python -m tests.faults --seed {seed}{' --postgres' if told.postgres else ''}")
+        print(f"again: python -m tests.faults --seed {seed}{' --postgres' if options.postgres else ''}")
     return 1 if bad else 0
 
 
-def report(seed: int, made: Interleaving) -> str:
+def report(seed: int, interleaving: Interleaving) -> str:
     """Everything that somebody needs to see this again."""
-    return "\n".join([f"seed {seed}", *made.log, *(f"FAULT {fault}" for fault in made.faults)])
+    return "\n".join(
+        [f"seed {seed}", *interleaving.log, *(f"FAULT {fault}" for fault in interleaving.faults)]
+    )
 
 
 def _holds(served: World, browser: Browser, seed: int, *, aloud: bool) -> bool:
     began = time.monotonic()
-    made = run(served, browser, drawn(seed), print if aloud else silent)
-    if made.faults:
-        print(report(seed, made), flush=True)
+    interleaving = run(served, browser, drawn(seed), print if aloud else silent)
+    if interleaving.faults:
+        print(report(seed, interleaving), flush=True)
     else:
         print(f"seed {seed} holds ({time.monotonic() - began:.1f} s)", flush=True)
-    return not made.faults
+    return not interleaving.faults
 
 
 @contextmanager

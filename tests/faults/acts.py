@@ -26,103 +26,103 @@ def run(world: World, browser: Browser, case: Case, say: Callable[[str], object]
         Phone(name, browser, world, slot.public_id, cookie, FORMS[case.form], keeps, wrong_by)
         for name, cookie, wrong_by in zip("AB", cookies, case.clocks, strict=True)
     ]
-    made = Interleaving(case, world, (phones[0], phones[1]), Ledger(world.installation, slot.id), say)
-    made.note(str(case))
+    interleaving = Interleaving(case, world, (phones[0], phones[1]), Ledger(world.installation, slot.id), say)
+    interleaving.note(str(case))
     try:
-        made.open(phones[0])
+        interleaving.open(phones[0])
         for act in case.acts:
-            do(made, act)
-        make_peace(made)
-        made.faults += made.ledger.faults(made.phones, made.claimed)
+            do(interleaving, act)
+        make_peace(interleaving)
+        interleaving.faults += interleaving.ledger.faults(interleaving.phones, interleaving.claimed)
     except Error as failed:
-        made.fault(f"the browser could not go on: {failed.message}")
+        interleaving.fault(f"the browser could not go on: {failed.message}")
     finally:
         for phone in phones:
             phone.switch_off()
-    return made
+    return interleaving
 
 
-def do(made: Interleaving, act: Act) -> None:
+def do(interleaving: Interleaving, act: Act) -> None:
     """One act, and a look at both phones, unless the next act is to come at once."""
-    phone = made.phones[act.phone]
-    made.note(str(act))
+    phone = interleaving.phones[act.phone]
+    interleaving.note(str(act))
     try:
-        _ACTS[act.kind](made, phone, act)
+        _ACTS[act.kind](interleaving, phone, act)
     except Error as failed:
         # The page may go while a finger is on its way to it: it was sent, or closed.
-        made.note(f"   {failed.message.splitlines()[0]}")
+        interleaving.note(f"   {failed.message.splitlines()[0]}")
         if phone.screen().kind == "form":
-            made.fault(f"{phone.name}: {act.kind} is not possible: {failed.message}")
+            interleaving.fault(f"{phone.name}: {act.kind} is not possible: {failed.message}")
     time.sleep(act.pause)
     if act.kind not in ("answer", "send") or not act.pause:
-        for each in made.phones:
-            look(made, each)
+        for each in interleaving.phones:
+            look(interleaving, each)
 
 
-def _kill(made: Interleaving, phone: Phone, act: Act) -> None:
+def _kill(interleaving: Interleaving, phone: Phone, act: Act) -> None:
     """Often in the middle of taking an answer."""
     if act.value > 2:
-        made.answer(phone, act.value)
+        interleaving.answer(phone, act.value)
         time.sleep(act.pause)
-    made.world.kill()
+    interleaving.world.kill()
 
 
-def _restart_phone(_made: Interleaving, phone: Phone, _act: Act) -> None:
+def _restart_phone(_interleaving: Interleaving, phone: Phone, _act: Act) -> None:
     if phone.context is not None:
         phone.watch.forget_page()
         phone.switch_on(phone.switch_off())
 
 
-def _back(_made: Interleaving, phone: Phone, _act: Act) -> None:
+def _back(_interleaving: Interleaving, phone: Phone, _act: Act) -> None:
     seen = phone.screen()
     if seen.kind == "form" and phone.page:
         phone.tap(phone.page.locator("#back"), seen)
         phone.take_back()
 
 
-def _pass(made: Interleaving, **spans: float) -> None:
+def _pass(interleaving: Interleaving, **spans: float) -> None:
     """What is under way arrives first: a request takes no hours, and would be taken for a wrong clock."""
-    for phone in made.phones:
-        _hush(made, phone)
-    made.world.forward(**spans)
-    for phone in made.phones:
+    for phone in interleaving.phones:
+        _hush(interleaving, phone)
+    interleaving.world.forward(**spans)
+    for phone in interleaving.phones:
         phone.set_clock()
 
 
-def _hush(made: Interleaving, phone: Phone) -> None:
-    made.soon(lambda _seen: not phone.watch.waits, phone)
+def _hush(interleaving: Interleaving, phone: Phone) -> None:
+    interleaving.soon(lambda _seen: not phone.watch.waits, phone)
 
 
-def _pass_until(made: Interleaving, hours: float) -> None:
+def _pass_until(interleaving: Interleaving, hours: float) -> None:
     """To so many hours after the closing of the form's window; never back."""
-    closes_at = made.ledger.slot().closes_at
+    closes_at = interleaving.ledger.slot().closes_at
     assert closes_at
-    left = closes_at - made.world.at
-    _pass(made, seconds=max(0.0, left.total_seconds()) + hours * 3600)
+    remaining = closes_at - interleaving.world.at
+    _pass(interleaving, seconds=max(0.0, remaining.total_seconds()) + hours * 3600)
 
 
-def _wait(made: Interleaving, phone: Phone, _act: Act) -> None:
+def _wait(interleaving: Interleaving, phone: Phone, _act: Act) -> None:
     if phone.page:
         for _ in range(12):
             phone.turn()
-    made.note(f"   {phone.name}: {phone.screen().net}")
+    interleaving.note(f"   {phone.name}: {phone.screen().net}")
 
 
 _ACTS: dict[str, Callable[[Interleaving, Phone, Act], object]] = {
-    "answer": lambda made, phone, act: made.answer(phone, act.value),
+    "answer": lambda interleaving, phone, act: interleaving.answer(phone, act.value),
     "back": _back,
-    "offline": lambda _made, phone, _act: phone.connect(online=False),
-    "online": lambda _made, phone, _act: phone.connect(online=True),
+    "offline": lambda _interleaving, phone, _act: phone.connect(online=False),
+    "online": lambda _interleaving, phone, _act: phone.connect(online=True),
     "kill": _kill,
-    "start": lambda made, _phone, _act: made.world.start(),
-    "crash": lambda _made, phone, _act: phone.crash(),
-    "close": lambda _made, phone, _act: phone.close_tab(),
+    "start": lambda interleaving, _phone, _act: interleaving.world.start(),
+    "crash": lambda _interleaving, phone, _act: phone.crash(),
+    "close": lambda _interleaving, phone, _act: phone.close_tab(),
     "restart": _restart_phone,
-    "open": lambda made, phone, _act: made.open(phone),
-    "idle": lambda made, _phone, _act: _pass(made, minutes=20),
+    "open": lambda interleaving, phone, _act: interleaving.open(phone),
+    "idle": lambda interleaving, _phone, _act: _pass(interleaving, minutes=20),
     "wait": _wait,
-    "send": lambda made, phone, act: made.send(phone, act.value),
-    "close window": lambda made, _phone, _act: _pass_until(made, 1),
-    "end grace": lambda made, _phone, _act: _pass_until(made, 49),
-    "end late arrival": lambda made, _phone, _act: _pass_until(made, 73),
+    "send": lambda interleaving, phone, act: interleaving.send(phone, act.value),
+    "close window": lambda interleaving, _phone, _act: _pass_until(interleaving, 1),
+    "end grace": lambda interleaving, _phone, _act: _pass_until(interleaving, 49),
+    "end late arrival": lambda interleaving, _phone, _act: _pass_until(interleaving, 73),
 }

@@ -8,49 +8,53 @@ from tests.faults.screen_checks import look
 from tests.faults.screens import Screen
 
 
-def make_peace(made: Interleaving) -> None:
+def make_peace(interleaving: Interleaving) -> None:
     """Everything works again, the participant looks at each phone once more and finishes the form."""
-    made.world.start()
-    due = [phone for phone in made.phones if _owes_a_response(made, phone)]
-    for phone in made.phones:
+    interleaving.world.start()
+    due = [phone for phone in interleaving.phones if _owes_a_response(interleaving, phone)]
+    for phone in interleaving.phones:
         phone.connect(online=True)
-    for phone in made.phones:
+    for phone in interleaving.phones:
         if phone.context is not None:
-            _come_back(made, phone)
+            _come_back(interleaving, phone)
     for phone in due:
-        if not made.ledger.receipts():
-            made.fault(f"{phone.name}: Send was pressed in time, and nothing is sent")
-    owner = made.phones[0]
-    if made.open(owner).kind == "form":
-        made.send(owner, 1)
-        if not made.soon(lambda seen: seen.kind == "done", owner, RETRIED):
-            made.fault(f"A: sent at the end, and no thanks: {owner.screen()}")
-    for phone in made.phones:
-        look(made, phone)
+        if not interleaving.ledger.receipts():
+            interleaving.fault(f"{phone.name}: Send was pressed in time, and nothing is sent")
+    owner = interleaving.phones[0]
+    if interleaving.open(owner).kind == "form":
+        interleaving.send(owner, 1)
+        if not interleaving.soon(lambda seen: seen.kind == "done", owner, RETRIED):
+            interleaving.fault(f"A: sent at the end, and no thanks: {owner.screen()}")
+    for phone in interleaving.phones:
+        look(interleaving, phone)
 
 
-def _owes_a_response(made: Interleaving, phone: Phone) -> bool:
+def _owes_a_response(interleaving: Interleaving, phone: Phone) -> bool:
     """Whether the phone kept that Send was pressed, on a form of this phone's alone, in time."""
     pressed = [datetime.fromisoformat(box["w"]) for box in phone.holds().values() if box["w"]]
-    alone = not any(other.given for other in made.phones if other is not phone)
-    return bool(pressed) and alone and made.ledger.in_time(phone.by_the_world(pressed[0]), made.world.at)
+    alone = not any(other.own_answers for other in interleaving.phones if other is not phone)
+    return (
+        bool(pressed)
+        and alone
+        and interleaving.ledger.in_time(phone.by_the_world(pressed[0]), interleaving.world.at)
+    )
 
 
-def _come_back(made: Interleaving, phone: Phone) -> None:
+def _come_back(interleaving: Interleaving, phone: Phone) -> None:
     seen = phone.screen()
     if seen.kind == "form" and phone.page:
         phone.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        made.soon(lambda now: now.login or not _waits(phone, now), phone)
-        made.ready(phone)
+        interleaving.soon(lambda now: now.login or not _waits(phone, now), phone)
+        interleaving.ready(phone)
     else:
         phone.visit("/home")
         if phone.screen().kind == "pin":
             phone.confirm()
-    made.note(f"   {phone.name} comes back to {phone.screen().kind}")
-    if not made.soon(lambda now: not _waits(phone, now), phone, RETRIED):
-        left = phone.watch.left or list(phone.watch.flying)
-        made.fault(f"{phone.name}: could not send what it holds: {phone.screen()} {left}")
-    look(made, phone)
+    interleaving.note(f"   {phone.name} comes back to {phone.screen().kind}")
+    if not interleaving.soon(lambda now: not _waits(phone, now), phone, RETRIED):
+        outstanding = phone.watch.outstanding or list(phone.watch.flying)
+        interleaving.fault(f"{phone.name}: could not send what it holds: {phone.screen()} {outstanding}")
+    look(interleaving, phone)
 
 
 def _waits(phone: Phone, seen: Screen) -> bool:

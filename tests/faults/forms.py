@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FormItem:
     """One question, known on the screen by its words, whatever the page calls it."""
 
     code: str
@@ -71,7 +71,7 @@ class Stroke:
     typed: str = ""
 
 
-def stroke(item: Asked, drawn: int, writer: str) -> Stroke:
+def stroke(item: FormItem, drawn: int, writer: str) -> Stroke:
     """The answer to this item for a drawn number from 1 to 4; `writer` makes its words its own."""
     if item.kind is Kind.words:
         text = f"{MARK} {writer}, é 痛 😀"
@@ -84,10 +84,10 @@ def stroke(item: Asked, drawn: int, writer: str) -> Stroke:
     return Stroke(drawn, option=drawn - 1)
 
 
-Form = Mapping[str, Asked]
+Form = Mapping[str, FormItem]
 
 
-def read_review(form: Form, rows: Iterable[tuple[Asked, str]]) -> dict[str, AnswerValue]:
+def read_review(form: Form, rows: Iterable[tuple[FormItem, str]]) -> dict[str, AnswerValue]:
     """What a review shows, as it is stored; of a list everything that is not ticked stands there too."""
     labels = {item.code: label for item, label in rows}
     answers = {
@@ -105,7 +105,7 @@ def read_review(form: Form, rows: Iterable[tuple[Asked, str]]) -> dict[str, Answ
     return answers
 
 
-def is_left_out(form: Form, item: Asked, kept: Mapping[str, AnswerValue]) -> bool:
+def is_excluded(form: Form, item: FormItem, answers: Mapping[str, AnswerValue]) -> bool:
     """Whether by the ticks of a list nothing is asked here, though an answer is kept.
 
     One phone takes a tick away while another answers what hangs on it; the page asks what is ticked.
@@ -114,34 +114,34 @@ def is_left_out(form: Form, item: Asked, kept: Mapping[str, AnswerValue]) -> boo
     if not lists:
         return False
     if item.condition:
-        return kept.get(item.condition) != 1
-    return item.listed and any(kept.get(code) == 0 for code in lists)
+        return answers.get(item.condition) != 1
+    return item.listed and any(answers.get(code) == 0 for code in lists)
 
 
-def _form(*items: Asked) -> Form:
+def _form(*items: FormItem) -> Form:
     return {item.code: item for item in items}
 
 
 FORMS: Mapping[str, Form] = {
     "short": _form(
-        *map(Asked, ("walk", "stairs", "sleep", "appetite", "mood", "pain")),
-        Asked("painkiller", condition="pain"),
+        *map(FormItem, ("walk", "stairs", "sleep", "appetite", "mood", "pain")),
+        FormItem("painkiller", condition="pain"),
     ),
     "diary": _form(
-        Asked("walk"),
-        Asked("other", Kind.words),
-        Asked("temperature", Kind.celsius),
-        Asked("pain", Kind.severity),
-        Asked("painkiller", condition="pain"),
-        Asked("mood"),
+        FormItem("walk"),
+        FormItem("other", Kind.words),
+        FormItem("temperature", Kind.celsius),
+        FormItem("pain", Kind.severity),
+        FormItem("painkiller", condition="pain"),
+        FormItem("mood"),
     ),
     "list": _form(
-        Asked("symptoms", Kind.list),
-        Asked("pain", Kind.severity, listed=True),
-        Asked("cough", listed=True),
-        Asked("fever", Kind.tick, listed=True),
-        Asked("temperature", Kind.celsius, condition="fever"),
-        Asked("other", Kind.words, listed=True),
+        FormItem("symptoms", Kind.list),
+        FormItem("pain", Kind.severity, listed=True),
+        FormItem("cough", listed=True),
+        FormItem("fever", Kind.tick, listed=True),
+        FormItem("temperature", Kind.celsius, condition="fever"),
+        FormItem("other", Kind.words, listed=True),
     ),
 }
 """A condition is met by 3 or more, in the last one by a tick."""

@@ -8,8 +8,8 @@ from playwright.sync_api import Error
 
 from app.domain.instruments.responses import NOT_TICKED, OPEN, AnswerValue
 from tests.faults.cases import Case, Keeping
-from tests.faults.forms import is_left_out
-from tests.faults.ledger import Ledger, told
+from tests.faults.forms import is_excluded
+from tests.faults.ledger import Ledger, answer_of
 from tests.faults.phones import GUARD_SECONDS, Phone
 from tests.faults.screens import Screen
 from tests.faults.world import World
@@ -50,7 +50,7 @@ class Interleaving:
         """Come to the form, whatever stands in between; what it then shows must be what is kept."""
         if self.case.keeping is Keeping.forms and phone.online and not phone.settled:
             self.attempt(phone.settle)
-        before, held = len(self.ledger.events()), self.ledger.draft()
+        before, answers = len(self.ledger.events()), self.ledger.draft()
         seen = phone.screen()
         if seen.kind != "pin":
             seen = phone.visit(f"/f/{phone.slot}")
@@ -60,12 +60,12 @@ class Interleaving:
             self.attempt(phone.confirm if seen.kind == "pin" else phone.begin)
             seen = phone.screen()
         if seen.kind == "form":
-            self.compare(phone, seen, held, before)
+            self.compare(phone, seen, answers, before)
         how = " without a connection" if seen.blank else ""
         self.note(f"   {phone.name} sees {seen.kind}{how} {seen.at or seen.heading.strip()[:40]}")
         return seen
 
-    def compare(self, phone: Phone, seen: Screen, held: Mapping[str, AnswerValue], before: int) -> None:
+    def compare(self, phone: Phone, seen: Screen, answers: Mapping[str, AnswerValue], before: int) -> None:
         """A form that was just opened shows the draft, or what this phone gave and could not send yet.
 
         What arrives while the page is on its way, from the page before it or from another phone, may
@@ -74,14 +74,14 @@ class Interleaving:
         shown, own = phone.checked(), dict(phone.promised)
         if not shown and phone.screen().kind != "form":
             return  # what was kept had gone out in between, and the page has gone on with it
-        arrived = [(event.item, told(event)) for event in self.ledger.events()[before:]]
-        for item, asked in phone.form.items():
+        arrived = [(event.item, answer_of(event)) for event in self.ledger.events()[before:]]
+        for item, item_of_form in phone.form.items():
             value = shown.get(item, _NOTHING)
-            allowed = {_NOTHING if seen.blank else held.get(item, _NOTHING)}
+            allowed = {_NOTHING if seen.blank else answers.get(item, _NOTHING)}
             allowed |= {other for code, other in (*arrived, *own.items()) if code == item}
-            if NOT_TICKED in allowed or (OPEN in allowed and not asked.listed):
+            if NOT_TICKED in allowed or (OPEN in allowed and not item_of_form.listed):
                 allowed.add(_NOTHING)  # a box without its tick, or a question that is open again
-            if is_left_out(phone.form, asked, held):
+            if is_excluded(phone.form, item_of_form, answers):
                 allowed.add(_NOTHING)
             if value not in allowed:
                 self.fault(f"{phone.name}: the form opened with {item} = {value}, kept is {allowed}")
@@ -134,7 +134,7 @@ class Interleaving:
             seen = self.ready(phone)
             if seen.kind != "form" or seen.reviews:
                 return seen
-            item = phone.asked(seen.heading)
+            item = phone.find_item(seen.heading)
             if item and not phone.answered(item):
                 phone.choose(seen, 1 + (value + number) % 4)
             phone.next(seen)

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, S
 from playwright.sync_api import TimeoutError as TookTooLong
 
 from app.domain.instruments.responses import NOT_TICKED, OPEN, AnswerValue
-from tests.faults.forms import Asked, Form, Kind, read_review, stroke
+from tests.faults.forms import Form, FormItem, Kind, read_review, stroke
 from tests.faults.screens import ACTIVE, AHEAD, CACHED, CHECKED, REVIEWED, SCREEN, TURN, Screen, phone_script
 from tests.faults.watch import Watch
 from tests.faults.world import World
@@ -39,7 +39,7 @@ class Phone:
     wrong_by: int
     """The seconds by which its clock is ahead of the world's."""
     watch: Watch = field(default_factory=Watch)
-    given: list[tuple[str, AnswerValue]] = field(default_factory=list)
+    own_answers: list[tuple[str, AnswerValue]] = field(default_factory=list)
     typed: list[str] = field(default_factory=list)
     """The words that were typed on the page that is open now; only the page itself holds them."""
     reviewed: dict[str, AnswerValue] | None = None
@@ -55,9 +55,11 @@ class Phone:
     @property
     def promised(self) -> list[tuple[str, AnswerValue]]:
         """What it gave and may not lose, whatever happens: choices and numbers where the phone keeps them."""
-        return [(code, value) for code, value in self.given if self.keeps and not isinstance(value, str)]
+        return [
+            (code, value) for code, value in self.own_answers if self.keeps and not isinstance(value, str)
+        ]
 
-    def asked(self, heading: str) -> Asked | None:
+    def find_item(self, heading: str) -> FormItem | None:
         """The item that is asked in these words, or has this name in a list."""
         return next((item for item in self.form.values() if heading in (item.words, item.name)), None)
 
@@ -139,10 +141,10 @@ class Phone:
     @contextmanager
     def leaving(self) -> Iterator[None]:
         """Whoever leaves a page on which words still wait is asked whether they mean it, and does."""
-        waits, asked = self.words_waiting(), self.watch.asked_to_stay
+        waits, prompts = self.words_waiting(), self.watch.prompts_to_stay
         yield
         lost = waits & self.words_waiting()
-        if lost and self.watch.asked_to_stay == asked:
+        if lost and self.watch.prompts_to_stay == prompts:
             self.watch.faults.append(f"{self.name}: {lost} was left behind without a warning")
         self.typed = []
         self.watch.forget_page()  # the page that went may have made a last attempt
@@ -221,24 +223,27 @@ class Phone:
     def checked(self) -> dict[str, AnswerValue]:
         """The answers that stand on the form."""
         assert self.page
-        rows = [(self.asked(words), given, value) for words, given, value in self.page.evaluate(CHECKED)]
-        return {item.code: item.read(value) for item, given, value in rows if item and given}
+        rows = [
+            (self.find_item(words), is_checked, value)
+            for words, is_checked, value in self.page.evaluate(CHECKED)
+        ]
+        return {item.code: item.read(value) for item, is_checked, value in rows if item and is_checked}
 
-    def answered(self, item: Asked) -> bool:
+    def answered(self, item: FormItem) -> bool:
         """Whether an answer to it stands on the form; that it is ticked in a list is none yet."""
         return self.checked().get(item.code, OPEN) != OPEN
 
     def choose(self, seen: Screen, drawn: int) -> None:
         """Answer the question on the screen that was just looked at: tap an option of it, or type."""
         assert self.page
-        item = self.asked(seen.heading)
+        item = self.find_item(seen.heading)
         if item is None:
             return  # the thanks came while the finger was on its way
         before = self.checked()
         if item.kind is Kind.list:
             self._tick(before, drawn)
             return
-        answer = stroke(item, drawn, f"{self.name}{len(self.given)}")
+        answer = stroke(item, drawn, f"{self.name}{len(self.own_answers)}")
         if answer.typed:
             field_of_item = self.page.locator("section.on input:not([type])")
             target, touch = field_of_item, lambda: field_of_item.fill(answer.typed, timeout=_TRY_MS)
@@ -248,7 +253,7 @@ class Phone:
         if not self._touch(target, touch, lambda _now: self._shows(item, answer.value)):
             return
         if item.code not in before or before[item.code] != answer.value:
-            self.given.append((item.code, answer.value))
+            self.own_answers.append((item.code, answer.value))
         if isinstance(answer.value, str):
             self.typed.append(answer.value)
 
@@ -256,7 +261,7 @@ class Phone:
         """Tap one box of the list: each of them has its turn, and "none of these" takes the others away."""
         assert self.page
         boxes = self.page.locator("section.on label.o:not(.no-js)")
-        box = boxes.nth((drawn + len(self.given)) % max(boxes.count(), 1))
+        box = boxes.nth((drawn + len(self.own_answers)) % max(boxes.count(), 1))
         self._touch(
             box, lambda: box.tap(timeout=_TRY_MS), lambda now: now.kind == "form" and self.checked() != before
         )
@@ -264,9 +269,9 @@ class Phone:
         for code, item in self.form.items():
             gone = NOT_TICKED if item.listed else OPEN
             if before.get(code, gone) != after.get(code, gone):
-                self.given.append((code, after.get(code, gone)))
+                self.own_answers.append((code, after.get(code, gone)))
 
-    def _shows(self, item: Asked, value: AnswerValue) -> bool:
+    def _shows(self, item: FormItem, value: AnswerValue) -> bool:
         return self.screen().kind == "form" and self.checked().get(item.code) == value
 
     def tap(self, target: Locator, seen: Screen | None = None) -> bool:
@@ -310,13 +315,13 @@ class Phone:
     def next(self, seen: Screen) -> None:
         """Tap Next on this screen, a little later than the last time: the phone's clock tells."""
         assert self.page
-        item = self.asked(seen.heading)
+        item = self.find_item(seen.heading)
         asks_list = item is not None and item.kind is Kind.list and not self.answered(item)
         self.world.forward(seconds=1)
         self._move_clock(self.page)
         self.tap(self.page.locator("#next"))
         if item and asks_list and self.screen().kind == "form" and self.checked().get(item.code) == 1:
-            self.given.append((item.code, 1))  # Next says of a list that it was gone through
+            self.own_answers.append((item.code, 1))  # Next says of a list that it was gone through
 
     def send(self, seen: Screen) -> None:
         """Tap Send on this review, and remember what it showed.
@@ -324,7 +329,7 @@ class Phone:
         A second tap may find the review gone, because the first one has sent it: then it shows nothing new.
         """
         assert self.page
-        rows = [(self.asked(words), label) for words, label in self.page.evaluate(REVIEWED)]
+        rows = [(self.find_item(words), label) for words, label in self.page.evaluate(REVIEWED)]
         if rows:
             self.reviewed = read_review(self.form, [(item, label) for item, label in rows if item])
         self.next(seen)

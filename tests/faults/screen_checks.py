@@ -6,33 +6,35 @@ from tests.faults.phones import Phone
 from tests.faults.screens import STAY, Screen
 
 
-def look(made: Interleaving, phone: Phone) -> None:
+def look(interleaving: Interleaving, phone: Phone) -> None:
     """Note everything about this phone that is not as it should be."""
     seen = phone.screen()
-    if not _tells(phone, seen) and not made.soon(lambda now: _tells(phone, now), phone):
-        made.fault(f"{phone.name}: an attempt failed and nothing says so: {phone.screen()}")
-    if _boasts(phone, seen) and not made.soon(lambda now: not _boasts(phone, now), phone):
-        made.fault(f"{phone.name}: says that all is sent: {phone.screen()}")
-    if _soothes(phone, seen) and not made.soon(lambda now: not _soothes(phone, now), phone):
-        made.fault(f"{phone.name}: says that answers are kept, and they are not: {phone.screen()}")
-    for lie in made.ledger.lies(seen):
-        made.fault(f"{phone.name}: {lie}")
+    if not _tells(phone, seen) and not interleaving.soon(lambda now: _tells(phone, now), phone):
+        interleaving.fault(f"{phone.name}: an attempt failed and nothing says so: {phone.screen()}")
+    if _boasts(phone, seen) and not interleaving.soon(lambda now: not _boasts(phone, now), phone):
+        interleaving.fault(f"{phone.name}: says that all is sent: {phone.screen()}")
+    if _soothes(phone, seen) and not interleaving.soon(lambda now: not _soothes(phone, now), phone):
+        interleaving.fault(f"{phone.name}: says that answers are kept, and they are not: {phone.screen()}")
+    for lie in interleaving.ledger.lies(seen):
+        interleaving.fault(f"{phone.name}: {lie}")
     if seen.receipt:
-        made.claimed.add(seen.receipt)
-    look_into(made, phone, seen)
-    made.faults += [each for each in phone.watch.faults if each not in made.faults]
+        interleaving.claimed.add(seen.receipt)
+    look_into(interleaving, phone, seen)
+    interleaving.faults += [each for each in phone.watch.faults if each not in interleaving.faults]
 
 
-def look_into(made: Interleaving, phone: Phone, seen: Screen) -> None:
+def look_into(interleaving: Interleaving, phone: Phone, seen: Screen) -> None:
     """The phone's memory: words stand nowhere in it, and where the plan says so, nothing does."""
     if MARK in str(seen.outbox):
-        made.fault(f"{phone.name}: words are kept on the phone: {seen.outbox}")
+        interleaving.fault(f"{phone.name}: words are kept on the phone: {seen.outbox}")
     if seen.outbox and not phone.keeps:
-        made.fault(f"{phone.name}: may keep nothing, and keeps {seen.outbox}")
+        interleaving.fault(f"{phone.name}: may keep nothing, and keeps {seen.outbox}")
     blank = f"/f/{phone.slot}/blank"
     for path, words, answers, revision in phone.cached():
         if path not in ("/offline", blank) or answers or revision != "0" or MARK in words:
-            made.fault(f"{phone.name}: the worker keeps {answers} answers of revision {revision} in {path}")
+            interleaving.fault(
+                f"{phone.name}: the worker keeps {answers} answers of revision {revision} in {path}"
+            )
 
 
 def _tells(phone: Phone, now: Screen) -> bool:
@@ -47,7 +49,7 @@ def _boasts(phone: Phone, now: Screen) -> bool:
 
 def _soothes(phone: Phone, now: Screen) -> bool:
     """Whether it calls kept what stands in no outbox, or leaves it behind while somebody logs in."""
-    bare = phone.watch.left - set(now.held())
+    bare = phone.watch.outstanding - set(now.list_answers())
     if now.kind != "form" or not bare:
         return False
     return not now.login_beside if now.login else not now.net.startswith(STAY)

@@ -127,7 +127,7 @@ class Screen:
         last = {event[2]: event[3] for box in self.outbox.values() for event in box["q"]}
         return {sign for sign, value in last.items() if value is None or value >= 0}
 
-    def held(self) -> Iterator[tuple[str, int]]:
+    def list_answers(self) -> Iterator[tuple[str, int]]:
         """The answers in the outbox, each by its sender and number."""
         for key, box in self.outbox.items():
             for event in box["q"]:

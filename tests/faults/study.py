@@ -17,7 +17,7 @@ from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.studies import load_study, open_site
 from app.storage.tables.studies import Site
 from tests.faults.cases import Keeping, study_of
-from tests.faults.forms import AMOUNTS, FORMS, NONE, Asked, Form, Kind
+from tests.faults.forms import AMOUNTS, FORMS, NONE, Form, FormItem, Kind
 from tests.services.people import QUESTIONNAIRES, Person, bound, enrolment, site_entry
 
 VERSION, VISIT = "1.0", "BL"
@@ -121,7 +121,7 @@ def _instrument(name: str, form: Form) -> str:
     return "".join(parts)
 
 
-def _condition(item: Asked, form: Form) -> str:
+def _condition(item: FormItem, form: Form) -> str:
     """When it is asked: after 3 or more, or after a tick."""
     over = next((each.code for each in form.values() if each.kind is Kind.list), "")
     source = over if item.listed else item.condition

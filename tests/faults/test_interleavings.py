@@ -16,7 +16,7 @@ from tests.faults.world import World, world
 
 SEEDS = range(1, 21)
 _FILLED = [("answer", 1)] * 5
-FOUND = {
+MENDED = {
     "words wait while the PIN is asked": [
         *_FILLED[:1],
         ("idle", 1),
@@ -41,27 +41,27 @@ def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """One server for all of a process's seeds; every seed has a participant of its own."""
     folder = tmp_path_factory.mktemp("faults")
     shutil.copyfile(sqlite_template, folder / "daybook.sqlite3")
-    with world(f"sqlite:///{folder / 'daybook.sqlite3'}", folder) as made:
-        yield made
+    with world(f"sqlite:///{folder / 'daybook.sqlite3'}", folder) as running_world:
+        yield running_world
 
 
 @pytest.mark.slow
 @pytest.mark.req("OFF-00", "OFF-01", "OFF-02", "AVL-03", "CAP-14")
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_was_acknowledged_is_kept_and_the_screen_was_true(
+def test_acknowledged_answers_are_stored_and_screens_agree(
     chromium: Browser, served: World, seed: int
 ) -> None:
-    made = run(served, chromium, drawn(seed))
-    assert made.faults == [], report(seed, made)
+    interleaving = run(served, chromium, drawn(seed))
+    assert interleaving.faults == [], report(seed, interleaving)
 
 
 @pytest.mark.slow
 @pytest.mark.req("OFF-00", "CAP-13")
-@pytest.mark.parametrize("name", FOUND)
-def test_what_was_found_once_stays_mended(chromium: Browser, served: World, name: str) -> None:
-    acts = tuple(Act(kind, 0, value, 0.05) for kind, value in FOUND[name])
-    made = run(served, chromium, Case("diary", Keeping.outbox, (0, 0), acts))
-    assert made.faults == [], report(0, made)
+@pytest.mark.parametrize("name", MENDED)
+def test_past_failures_stay_mended(chromium: Browser, served: World, name: str) -> None:
+    acts = tuple(Act(kind, 0, value, 0.05) for kind, value in MENDED[name])
+    interleaving = run(served, chromium, Case("diary", Keeping.outbox, (0, 0), acts))
+    assert interleaving.faults == [], report(0, interleaving)
 
 
 def test_the_seeds_of_the_test_command_do_everything() -> None:

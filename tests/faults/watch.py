@@ -28,7 +28,7 @@ class Watch:
     flying: dict[Request, int] = field(default_factory=dict)
     page: int = 0
     """How many pages were open before: a page does not tell of the attempts of the last one."""
-    asked_to_stay: int = 0
+    prompts_to_stay: int = 0
     """How often a page warned somebody who was about to leave it."""
     clients: set[str] = field(default_factory=set)
     """What this phone's pages called themselves."""
@@ -39,8 +39,8 @@ class Watch:
         context.on("requestfinished", self._ended)
         context.on("requestfailed", self._failed)
         context.on("response", self._answered)
-        context.on("dialog", self._asked)
-        context.on("console", self._told)
+        context.on("dialog", self._on_dialog)
+        context.on("console", self._on_console)
         context.on("weberror", lambda error: self.faults.append(f"script error: {error.error}"))
 
     def forget_page(self) -> None:
@@ -56,18 +56,18 @@ class Watch:
     @property
     def unsent(self) -> bool:
         """Whether this page tried to send something and has not been told that it arrived."""
-        return bool(self.left) or self.sending_failed
+        return bool(self.outstanding) or self.sending_failed
 
     @property
-    def left(self) -> set[Key]:
+    def outstanding(self) -> set[Key]:
         """The answers that this page tried to send and has not been told of."""
         return self.failed.keys() - self.acknowledged.keys() - self.judged.keys()
 
-    def _asked(self, dialog: Dialog) -> None:
-        self.asked_to_stay += dialog.type == "beforeunload"
+    def _on_dialog(self, dialog: Dialog) -> None:
+        self.prompts_to_stay += dialog.type == "beforeunload"
         dialog.accept()
 
-    def _told(self, message: ConsoleMessage) -> None:
+    def _on_console(self, message: ConsoleMessage) -> None:
         if message.text.startswith(BREACH):
             self.faults.append(message.text)
 
@@ -89,7 +89,7 @@ class Watch:
     def _answered(self, response: Response) -> None:
         request = response.request
         if response.status >= 500 or response.status == 422:
-            self.faults.append(f"{request.method} {_place(request)} was answered {response.status}")
+            self.faults.append(f"{request.method} {_path_of(request)} was answered {response.status}")
         if request.method != "POST":
             return
         if response.status >= 400:
@@ -128,5 +128,5 @@ def along(request: Request) -> dict[Key, Any]:
     return {(fields["submission_id"], event[0]): event[3] for event in carried}
 
 
-def _place(request: Request) -> str:
+def _path_of(request: Request) -> str:
     return request.url.rsplit("/", 1)[1]

@@ -90,36 +90,38 @@ def world(url: str, folder: Path, migration_url: str = "") -> Iterator[World]:
     """A running server on this empty database, migrated or not; a PostgreSQL's owner migrates it."""
     migrate(migration_url or url)
     root, port = write_definitions(folder), free_port()
-    told = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_QUESTIONNAIRES": str(root)}
+    settings = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_QUESTIONNAIRES": str(root)}
     public = f"http://127.0.0.1:{port}"
-    installation = open_installation(Settings.from_environment({**told, "DAYBOOK_PUBLIC_URL": public}), CHEAP)
+    installation = open_installation(
+        Settings.from_environment({**settings, "DAYBOOK_PUBLIC_URL": public}), CHEAP
+    )
     words = (url, str(port), str(folder / "ahead"), str(root))
     with (folder / "log").open("wb") as log, _parent(words, log.fileno()) as parent:
-        made = World(public, port, installation, founded(installation, now()), folder, parent)
-        made.forward(seconds=0)
-        made.start()
+        running_world = World(public, port, installation, founded(installation, now()), folder, parent)
+        running_world.forward(seconds=0)
+        running_world.start()
         try:
-            yield made
+            yield running_world
         finally:
-            made.kill()
+            running_world.kill()
             installation.engine.dispose()
 
 
 @contextmanager
 def _parent(words: tuple[str, str, str, str], log: int) -> Iterator[Parent]:
     """A fork of this process, which has imported and read everything; it ends with its orders."""
-    given, orders = os.pipe()
-    answers, told = os.pipe()
+    commands, orders = os.pipe()
+    answers, reports = os.pipe()
 
     def listen() -> None:
-        os.dup2(given, 0)
+        os.dup2(commands, 0)
         os.close(orders)
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for good
 
     shipped_pages()
-    process = fork(["-m", server.__name__, *words], os.environ, told, log, listen)
-    os.close(given)
-    os.close(told)
+    process = fork(["-m", server.__name__, *words], os.environ, reports, log, listen)
+    os.close(commands)
+    os.close(reports)
     with os.fdopen(answers) as heard:
         with os.fdopen(orders, "w") as ordering:
             yield Parent(process, ordering, heard)

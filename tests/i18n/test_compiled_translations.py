@@ -23,10 +23,10 @@ def test_what_is_compiled_says_what_the_catalogue_says(code: str, number: int) -
     pages = Pages.load(Catalogues.load(LOCALES))
     words = pages.catalogues.by_code[code]
     shown = pages.environments[code].from_string(SHOWN).render(n=number, name="<b>")
-    left = words.ngettext("%(num)s day left", "%(num)s days left", number) % {"num": number}
+    translated = words.ngettext("%(num)s day left", "%(num)s days left", number) % {"num": number}
     more = words.ngettext("+ %(num)s more", "+ %(num)s more", number) % {"num": number}
-    sent = words.gettext("%(sent)s of %(planned)s") % {"sent": "&lt;b&gt;", "planned": number}
-    assert shown.split("|") == [left, more, sent, sent, "&lt;b&gt;", "<b>"]
+    sentence = words.gettext("%(sent)s of %(planned)s") % {"sent": "&lt;b&gt;", "planned": number}
+    assert shown.split("|") == [translated, more, sentence, sentence, "&lt;b&gt;", "<b>"]
 
 
 def test_what_a_page_does_not_have_is_an_error() -> None:

@@ -50,5 +50,5 @@ def marked_pages() -> Pages:
 @pytest.mark.parametrize("page", PAGES, ids=repr)
 def test_every_sentence_can_be_translated(page: Page) -> None:
     shown = re.sub(r"⟦[^⟧]*⟧", "", marked_pages().text(page, FRAME))
-    left = [word for word in words(parsed(shown)) if word.strip("- ") not in NAMES]
-    assert left == []
+    untranslated = [word for word in words(parsed(shown)) if word.strip("- ") not in NAMES]
+    assert untranslated == []

@@ -24,19 +24,19 @@ def pages() -> Pages:
     return pages_in_three_languages()
 
 
-def given(value: object) -> Iterator[str]:
+def list_values(value: object) -> Iterator[str]:
     """Every text in a page's values: what is put in is not the template's to translate."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, tuple):
         for one in value:
-            yield from given(one)
+            yield from list_values(one)
     elif is_dataclass(value):
         for field in fields(value):
-            yield from given(getattr(value, field.name))
+            yield from list_values(getattr(value, field.name))
 
 
-def met(element: Element) -> Iterator[str]:
+def list_texts(element: Element) -> Iterator[str]:
     """Every text that somebody may see or hear."""
     if element.tag in UNSEEN:
         return
@@ -48,23 +48,23 @@ def met(element: Element) -> Iterator[str]:
         if isinstance(child, str):
             yield child
         else:
-            yield from met(child)
+            yield from list_texts(child)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_sentence_of_a_patient_page_can_be_translated(pages: Pages, kind: str) -> None:
     for page in every_page(ARABIC.code):
         if type(page).__name__ == kind:
-            assert left_behind(pages, page) == []
+            assert find_untranslated(pages, page) == []
 
 
-def left_behind(pages: Pages, page: Page) -> list[str]:
-    known = sorted({*given(page), *NAMES}, key=len, reverse=True)
-    left = []
-    for text in met(parsed(pages.text(page, samples.frame(ARABIC.code)))):
+def find_untranslated(pages: Pages, page: Page) -> list[str]:
+    known = sorted({*list_values(page), *NAMES}, key=len, reverse=True)
+    untranslated = []
+    for text in list_texts(parsed(pages.text(page, samples.frame(ARABIC.code)))):
         rest = text
         for one in filter(None, known):
             rest = rest.replace(one, "")
         if re.search("[A-Za-z]", rest):
-            left.append(text)
-    return left
+            untranslated.append(text)
+    return untranslated

@@ -12,7 +12,7 @@ from sqlmodel import select
 from structlog.testing import capture_logs
 
 from app.domain.records.access import SYSTEM, Role
-from app.domain.records.acts import EPOCHS_KEPT, KeyedAct
+from app.domain.records.acts import STORED_EPOCHS, KeyedAct
 from app.domain.records.audit import AuditEvent
 from app.jobs.ticker import Ticker, advance, deliver, tick
 from app.notify.breaker import FAILURES, CircuitBreaker
@@ -54,8 +54,8 @@ def stage(request: pytest.FixtureRequest) -> Stage | None:
 
 @pytest.fixture
 def installation(migrated_url: str) -> Iterator[Installation]:
-    with installed_at(migrated_url) as made:
-        yield made
+    with installed_at(migrated_url) as running:
+        yield running
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_one_tick_tells_reminds_and_seals(installation: Installation) -> None:
 
 
 @pytest.mark.req("ALR-02")
-def test_an_alert_whose_worker_died_is_told_by_the_next_one_and_once(
+def test_an_alert_of_a_dead_worker_is_delivered_once_by_the_next(
     installation: Installation, site: Site
 ) -> None:
     person = watched(enrolled(installation, site, "0571-001"))
@@ -102,7 +102,7 @@ def test_an_alert_whose_worker_died_is_told_by_the_next_one_and_once(
 
 
 @pytest.mark.req("ALR-02")
-def test_staff_hear_of_an_alert_before_the_reminders_that_are_left(
+def test_alerts_are_delivered_before_remaining_reminders(
     installation: Installation, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is raised while a long row of reminders leaves."""
@@ -133,14 +133,18 @@ def tick_at(installation: Installation, moment: datetime) -> None:
 def test_keys_of_acts_are_purged_once_a_day(installation: Installation) -> None:
     with installation.work(SYSTEM, START, KeyedAct("k" * 64, True, "nurse", "b" * 64, "/done")):
         pass
-    left = []
-    for day in range(EPOCHS_KEPT + 1):
+    remaining = []
+    for day in range(STORED_EPOCHS + 1):
         for hour in (1, 2):
             tick_at(installation, START + timedelta(days=day, hours=hour))
         with installation.read() as session:
-            left.append((len(session.exec(select(ActKey)).all()), read_page_epoch(session.connection())))
-    assert left == [*((1, day) for day in range(1, EPOCHS_KEPT)), (0, EPOCHS_KEPT), (0, EPOCHS_KEPT + 1)]
-    assert recorded(installation, AuditEvent.TRAIL_SEALED) == EPOCHS_KEPT + 1
+            remaining.append((len(session.exec(select(ActKey)).all()), read_page_epoch(session.connection())))
+    assert remaining == [
+        *((1, day) for day in range(1, STORED_EPOCHS)),
+        (0, STORED_EPOCHS),
+        (0, STORED_EPOCHS + 1),
+    ]
+    assert recorded(installation, AuditEvent.TRAIL_SEALED) == STORED_EPOCHS + 1
     assert verify_trail(installation) == []
 
 
@@ -168,7 +172,7 @@ def test_a_letter_that_fails_is_logged_without_its_address(installation: Install
 
 
 @pytest.mark.usefixtures("reader", "randomised")
-def test_what_a_dead_worker_left_is_given_up(installation: Installation) -> None:
+def test_claims_of_a_dead_worker_are_released(installation: Installation) -> None:
     dying = MailServer(fails=KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         tick(installation, outbox(dying), lambda: EVENING)

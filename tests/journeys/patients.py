@@ -25,7 +25,7 @@ from tests.servers import address, free_socket, serving
 from tests.services.people import START, Person, bound, enrolled
 
 SIZE: ViewportSize = {"width": 360, "height": 740}
-SENT_BY_HAND = "HTMLFormElement.prototype.submit.call(document.getElementById('f'))"
+SUBMITTED_BY_HAND = "HTMLFormElement.prototype.submit.call(document.getElementById('f'))"
 
 
 @dataclass
@@ -72,8 +72,8 @@ class Patient:
             return list(session.exec(select(Response).where(Response.slot_id == slot)))
 
     def response(self, visit: str = "BL") -> Response:
-        (found,) = self.responses(visit)
-        return found
+        (response,) = self.responses(visit)
+        return response
 
     def events(self, visit: str = "BL") -> list[tuple[str, int | None]]:
         """Every answer that arrived, in the order of arrival."""
@@ -113,20 +113,20 @@ class Hospital:
         """Somebody who has no phone yet, and the link that was made for them."""
         self.clock.at = START
         person = newcomer(Person(self.installation, self.site, f"0571-{next(self.numbers):03}"))
-        told = issue_invitation(
+        invitation = issue_invitation(
             StaffContext(self.installation, person.nurse, self.clock.at), person.site.study_id, person.subject
         )
-        return Patient(self.url, self.clock, person), told.url
+        return Patient(self.url, self.clock, person), invitation.url
 
 
 @contextmanager
 def hospital(database: str, **environ: str) -> Iterator[Hospital]:
-    clock, held = Clock(START), free_socket()
-    app = application(database, clock, DAYBOOK_PUBLIC_URL=address(held), **environ)
+    clock, listener = Clock(START), free_socket()
+    app = application(database, clock, DAYBOOK_PUBLIC_URL=address(listener), **environ)
     installation = founded(app)
     with installation.read() as session:
         site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id, "0571")
-    with serving(app, held) as url:
+    with serving(app, listener) as url:
         yield Hospital(url, clock, app, installation, site)
 
 

@@ -106,16 +106,16 @@ def test_the_next_question_waits_for_no_answer_of_the_server(
 def test_sending_is_one_request(context: BrowserContext, patient: Patient) -> None:
     tab = patient.nearly_done(context)
     finish(tab)
-    asked: list[str] = []
+    requests: list[str] = []
 
     def note(request: Request) -> None:
-        asked.append(f"{request.method} {request.url.rsplit('/', 1)[1]}")
+        requests.append(f"{request.method} {request.url.rsplit('/', 1)[1]}")
 
     context.on("request", note)
     step(tab)
     expect(tab.locator("h1:visible")).to_have_text("Thank you. Your answers are saved.")
     tab.wait_for_load_state("networkidle")
-    assert asked == ["POST submit"]
+    assert requests == ["POST submit"]
 
 
 def test_the_whole_qlq_c30_receives_few_bytes(context: BrowserContext, patient: Patient) -> None:
@@ -140,7 +140,7 @@ def test_the_whole_qlq_c30_receives_few_bytes(context: BrowserContext, patient: 
 
 
 @pytest.mark.parametrize("lang", ["en", "zh_CN"])
-def test_home_is_one_small_request_and_a_stylesheet_that_is_kept(
+def test_home_is_one_small_request_and_a_cached_stylesheet(
     context: BrowserContext, patient: Patient, lang: str
 ) -> None:
     patient.randomise()

@@ -117,19 +117,17 @@ def test_from_enrolment_to_the_printed_sheet(chromium: Browser, served: ServedDe
 
 
 @pytest.mark.slow
-def test_a_filter_swaps_the_list_in_place_and_keeps_the_address(
-    chromium: Browser, served: ServedDesk
-) -> None:
+def test_a_filter_swaps_the_list_and_keeps_the_address(chromium: Browser, served: ServedDesk) -> None:
     context = chromium.new_context(locale="en-GB")
     page = served.come_in(context, EMAIL)
     assert page.locator("#work tbody tr").count() == 2
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     page.select_option("#site", "0021")
     expect(page.locator("#work tbody tr")).to_have_count(1)
     expect(page.locator("#found")).to_have_text("1 participant")
     expect(page).to_have_url(re.compile("site=0021"))
-    assert len(asked) == 1
+    assert len(requests) == 1
     assert page.evaluate("document.activeElement.id") in ("site", "")
     assert page.inner_text("#found") == "1 participant"
     page.reload()
@@ -210,8 +208,8 @@ def test_an_open_form_loses_nothing_unasked(chromium: Browser, served: ServedDes
     second = page.locator("#work tbody tr:not(.under)").nth(1).locator("[data-open]").inner_text()
     expect(under).to_contain_text(second)
     note.fill("rings at noon")
-    asked = iter([False, False, True])
-    page.on("dialog", lambda dialog: dialog.accept() if next(asked) else dialog.dismiss())
+    answers = iter([False, False, True])
+    page.on("dialog", lambda dialog: dialog.accept() if next(answers) else dialog.dismiss())
     log_call(page, 0)
     page.select_option("#site", "0021")
     expect(note).to_have_value("rings at noon")
@@ -241,9 +239,7 @@ def look_again(page: Page) -> None:
 
 
 @pytest.mark.slow
-def test_an_old_list_is_asked_for_again_but_not_over_what_is_typed(
-    chromium: Browser, served: ServedDesk
-) -> None:
+def test_an_old_list_reloads_but_not_over_typed_text(chromium: Browser, served: ServedDesk) -> None:
     context = chromium.new_context(locale="en-GB")
     page = served.come_in(context, EMAIL)
     documents: list[str] = []

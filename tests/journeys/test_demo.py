@@ -37,39 +37,39 @@ class Demonstration:
 
     folder: Folder
     server: Fork
-    told: int
+    output_pipe: int
     """The pipe into which the server writes."""
     printed: str
     progress: str
-    made: dict[str, Any]
-    found: dict[str, Any]
+    first_run: dict[str, Any]
+    second_run: dict[str, Any]
 
     @property
     def url(self) -> str:
-        return str(self.found["base_url"])
+        return str(self.second_run["base_url"])
 
     def participant(self, subject: str) -> dict[str, Any]:
-        return next(each for each in self.found["participants"] if each["subject"] == subject)
+        return next(each for each in self.second_run["participants"] if each["subject"] == subject)
 
 
 @pytest.fixture(scope="module")
 def demonstration(program_demonstration: ProgramsDemonstration) -> Iterator[Demonstration]:
     folder, done = program_demonstration.folder, program_demonstration.done
-    made = json.loads((folder.path / "made.json").read_text("utf-8"))
+    first_run = json.loads((folder.path / "made.json").read_text("utf-8"))
     port = free_port()
     words = ["-m", "app", "demo", "--port", str(port), "--json", "found.json"]
-    told, into = os.pipe()
+    printed, into = os.pipe()
     with (folder.path / "log").open("w") as log:
         server = fork(words, folder.environment, into, log.fileno(), lambda: os.chdir(folder.path))
     os.close(into)
     try:
         _ready(server, f"http://127.0.0.1:{port}/readyz")
-        found = json.loads((folder.path / "found.json").read_text("utf-8"))
-        yield Demonstration(folder, server, told, done.stdout, done.stderr, made, found)
+        second_run = json.loads((folder.path / "found.json").read_text("utf-8"))
+        yield Demonstration(folder, server, printed, done.stdout, done.stderr, first_run, second_run)
     finally:
         server.terminate()
         server.wait(_PATIENCE_SECONDS)
-        os.close(told)
+        os.close(printed)
 
 
 def _ready(server: Fork, url: str) -> None:
@@ -85,22 +85,28 @@ def _ready(server: Fork, url: str) -> None:
 
 
 def test_the_json_has_its_agreed_shape(demonstration: Demonstration) -> None:
-    told = demonstration.made
-    assert list(told) == ["base_url", "edc", "staff", "participants"]
-    assert list(told["edc"]) == ["client_id", "client_secret", "token_url", "study"]
-    assert {tuple(each) for each in told["staff"]} == {("email", "password", "totp_secret", "role", "site")}
+    printed = demonstration.first_run
+    assert list(printed) == ["base_url", "edc", "staff", "participants"]
+    assert list(printed["edc"]) == ["client_id", "client_secret", "token_url", "study"]
+    assert {tuple(each) for each in printed["staff"]} == {
+        ("email", "password", "totp_secret", "role", "site")
+    }
     shape = ("subject", "site", "activation_url", "pin", "state")
-    assert {tuple(each) for each in told["participants"]} == {shape}
-    assert {each["state"] for each in told["participants"]} == set(Status)
+    assert {tuple(each) for each in printed["participants"]} == {shape}
+    assert {each["state"] for each in printed["participants"]} == set(Status)
     assert (demonstration.folder.path / "made.json").stat().st_mode & 0o077 == 0
 
 
 def test_everything_is_printed_for_people_too(demonstration: Demonstration) -> None:
-    made = demonstration.made
-    wanted = [made["edc"]["client_id"], made["edc"]["client_secret"], made["edc"]["token_url"]]
-    wanted += [each["totp_secret"] for each in made["staff"]]
-    wanted += [each["activation_url"] for each in made["participants"] if each["activation_url"]]
-    assert all(word in demonstration.printed for word in wanted)
+    first_run = demonstration.first_run
+    printed = [
+        first_run["edc"]["client_id"],
+        first_run["edc"]["client_secret"],
+        first_run["edc"]["token_url"],
+    ]
+    printed += [each["totp_secret"] for each in first_run["staff"]]
+    printed += [each["activation_url"] for each in first_run["participants"] if each["activation_url"]]
+    assert all(word in demonstration.printed for word in printed)
     assert demonstration.printed.startswith("A demonstration")
 
 
@@ -117,20 +123,20 @@ def test_progress_is_shown_a_tenth_at_a_time(demonstration: Demonstration) -> No
 def test_the_links_are_written_while_the_server_still_runs(demonstration: Demonstration) -> None:
     """Into a pipe, which Python would else fill first."""
     # What is in the pipe now, without waiting for what comes when the server ends.
-    os.set_blocking(demonstration.told, False)
-    printed = os.read(demonstration.told, _WHOLE_PIPE).decode()
+    os.set_blocking(demonstration.output_pipe, False)
+    printed = os.read(demonstration.output_pipe, _WHOLE_PIPE).decode()
     assert demonstration.server.poll() is None
     assert f"{demonstration.url}/a/" in printed
 
 
 def test_a_second_run_keeps_everything(demonstration: Demonstration) -> None:
-    made, found = demonstration.made, demonstration.found
-    assert found["staff"] == made["staff"]
-    assert found["edc"]["client_secret"] == made["edc"]["client_secret"]
-    assert [_secret(each) for each in found["participants"]] == [
-        _secret(each) for each in made["participants"]
+    first_run, second_run = demonstration.first_run, demonstration.second_run
+    assert second_run["staff"] == first_run["staff"]
+    assert second_run["edc"]["client_secret"] == first_run["edc"]["client_secret"]
+    assert [_secret(each) for each in second_run["participants"]] == [
+        _secret(each) for each in first_run["participants"]
     ]
-    assert found["base_url"] != made["base_url"]
+    assert second_run["base_url"] != first_run["base_url"]
 
 
 def _secret(participant: dict[str, Any]) -> str:
@@ -164,7 +170,7 @@ def test_a_participant_comes_in_by_the_printed_link(demonstration: Demonstration
 def test_a_nurse_finds_the_overdue_form_on_the_work_list(
     demonstration: Demonstration, chromium: Browser
 ) -> None:
-    nurse = next(each for each in demonstration.found["staff"] if each["role"] == "nurse")
+    nurse = next(each for each in demonstration.second_run["staff"] if each["role"] == "nurse")
     with chromium.new_context() as context:
         page = context.new_page()
         page.goto(f"{demonstration.url}/desk/sign-in")
@@ -197,11 +203,11 @@ def expect_demonstration(page: Page) -> None:
 
 
 def test_the_edc_pulls_scores_with_the_printed_client(demonstration: Demonstration) -> None:
-    edc = demonstration.found["edc"]
+    edc = demonstration.second_run["edc"]
     basic = base64.b64encode(f"{edc['client_id']}:{edc['client_secret']}".encode()).decode()
     form = urllib.parse.urlencode({"grant_type": "client_credentials"}).encode()
-    asked = urllib.request.Request(edc["token_url"], form, {"Authorization": f"Basic {basic}"})
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+    token_request = urllib.request.Request(edc["token_url"], form, {"Authorization": f"Basic {basic}"})
+    with urllib.request.urlopen(token_request, timeout=10) as answer:
         token = json.load(answer)["access_token"]
     bearer = {"Authorization": f"Bearer {token}"}
     address = f"{demonstration.url}/api/edc/v1/changes?after=0&limit=500"
@@ -210,7 +216,7 @@ def test_the_edc_pulls_scores_with_the_printed_client(demonstration: Demonstrati
     assert [event["seq"] for event in page["items"]] == list(range(1, page["through"] + 1))
 
 
-def test_a_file_that_is_none_of_ours_is_left_alone(tmp_path: Path) -> None:
+def test_a_foreign_file_is_not_touched(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "demo.sqlite3") as other:
         other.execute("CREATE TABLE letters (words TEXT)")
     other.close()

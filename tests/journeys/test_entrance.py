@@ -37,7 +37,7 @@ class Hand:
 
 
 @pytest.fixture
-def held(migrated_sqlite_url: str) -> Iterator[tuple[str, list[Phone]]]:
+def served_phones(migrated_sqlite_url: str) -> Iterator[tuple[str, list[Phone]]]:
     """A served application and two people who hold links."""
     clock, listener = Clock(START), free_socket()
     app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address(listener))
@@ -52,8 +52,8 @@ def held(migrated_sqlite_url: str) -> Iterator[tuple[str, list[Phone]]]:
 
 @pytest.mark.slow
 @pytest.mark.req("IAM-10", "CAP-10")
-def test_from_the_sheet_to_home(chromium: Browser, held: tuple[str, list[Phone]]) -> None:
-    url, phones = held
+def test_from_the_sheet_to_home(chromium: Browser, served_phones: tuple[str, list[Phone]]) -> None:
+    url, phones = served_phones
     for phone, lang, words in zip(phones, ("en", "zh_CN"), ("Sunny", "晴天"), strict=True):
         context = chromium.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
         hand = Hand(context.new_page())

@@ -42,15 +42,15 @@ def address() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def measured(chromium: Browser, address: str) -> Measured:
     """What each item measures at 360 x 640, by `instrument language item`."""
-    found: Measured = {}
+    by_item: Measured = {}
     with chromium.new_context(viewport={"width": 360, "height": 640}, has_touch=True) as context:
         tab = context.new_page()
         for named in INSTRUMENTS:
             for code in ("en", "zh_CN"):
                 tab.goto(f"{address}/form/{code}/{named}")
-                told = tab.evaluate(FITS)
-                found.update({f"{named} {code} {item}": measures for item, measures in told.items()})
-    return found
+                measure = tab.evaluate(FITS)
+                by_item.update({f"{named} {code} {item}": measures for item, measures in measure.items()})
+    return by_item
 
 
 def reviewed(file: Path = SCROLL_POSITIONS) -> set[str]:
@@ -61,15 +61,19 @@ def reviewed(file: Path = SCROLL_POSITIONS) -> set[str]:
 @pytest.mark.req("CAP-09")
 def test_every_item_fits_on_a_small_phone_or_is_known_to_scroll(measured: Measured) -> None:
     assert len(measured) == 2 * (30 + 22)
-    assert {item for item, told in measured.items() if not told["fits"]} == reviewed()
+    assert {item for item, measure in measured.items() if not measure["fits"]} == reviewed()
 
 
 @pytest.mark.req("CAP-09")
 def test_the_options_of_an_item_are_equal_in_size(measured: Measured) -> None:
-    unequal = [item for item, told in measured.items() if len(told["heights"]) > 1 or len(told["widths"]) > 1]
+    unequal = [
+        item
+        for item, measure in measured.items()
+        if len(measure["heights"]) > 1 or len(measure["widths"]) > 1
+    ]
     assert unequal == []
-    assert min(height for told in measured.values() for height in told["heights"]) >= 44
-    assert min(width for told in measured.values() for width in told["widths"]) >= 24
+    assert min(height for measure in measured.values() for height in measure["heights"]) >= 44
+    assert min(width for measure in measured.values() for width in measure["widths"]) >= 24
 
 
 @pytest.mark.req("CAP-09", "CAP-11")
@@ -81,9 +85,9 @@ def test_options_stay_equal_on_narrow_screens_and_in_large_text(
         tab = context.new_page()
         for code in ("en", "zh_CN"):
             tab.goto(f"{address}/form/{code}/diary?size={size}")
-            told = tab.evaluate(FITS).values()
-            assert [each for each in told if len(each["heights"]) > 1 or len(each["widths"]) > 1] == []
-            assert min(height for each in told for height in each["heights"]) >= 44
+            measures = tab.evaluate(FITS).values()
+            assert [each for each in measures if len(each["heights"]) > 1 or len(each["widths"]) > 1] == []
+            assert min(height for each in measures for height in each["heights"]) >= 44
 
 
 LARGE = Path(__file__).with_name("large_text.txt")
@@ -130,9 +134,9 @@ def test_with_text_twice_as_large_each_question_starts_in_sight(chromium: Browse
             last = samples.instrument(INSTRUMENTS[named], "en")[0].items[-1].code
             tab.goto(f"{address}/form/{code}/{named}?at={last}")
             assert tab.evaluate("getComputedStyle(document.documentElement).fontSize") == "32px"
-            told = tab.evaluate(STARTS)
-            assert len(told) == {"qlq": 30, "diary": 22}[named]
-            for item, seen in told.items():
+            measure = tab.evaluate(STARTS)
+            assert len(measure) == {"qlq": 30, "diary": 22}[named]
+            for item, seen in measure.items():
                 about = (named, code, item, seen)
                 assert seen["on"], about
                 assert 0 <= seen["first"] < seen["heading"] <= seen["floor"] - seen["cue"], about

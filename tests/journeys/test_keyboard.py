@@ -122,9 +122,14 @@ def test_from_the_link_to_the_thanks_by_keys_alone(context: BrowserContext, serv
     hand.step()
     tab.wait_for_url("**/done")
     expect(tab.locator("h1")).to_be_focused()
-    kept = guest.response("D0").answers
-    assert (kept["fatigue"], kept["pain"], kept["fever"], kept["temperature"]) == (5, None, 1, 384)
-    assert kept["cough"] is not None
+    answers = guest.response("D0").answers
+    assert (answers["fatigue"], answers["pain"], answers["fever"], answers["temperature"]) == (
+        5,
+        None,
+        1,
+        384,
+    )
+    assert answers["cough"] is not None
     expect(tab.locator("main .note a.btn")).to_have_attribute(
         "href", "tel:05715550000"
     )  # because of the fever

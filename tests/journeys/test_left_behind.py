@@ -54,7 +54,7 @@ def expect_boxes(tab: Page, boxes: int) -> None:
     tab.wait_for_function(f"{BOXES} === {boxes}")
 
 
-def told_on(context: BrowserContext, day: datetime, status: int = 404) -> None:
+def expect_deleted_on(context: BrowserContext, day: datetime, status: int = 404) -> None:
     """The server answers so on that day by its own clock."""
 
     def answer(route: Route) -> None:
@@ -103,14 +103,14 @@ def test_no_wrong_clock_of_the_phone_lets_a_young_box_be_lost(
 
 
 @pytest.mark.req("OFF-03")
-def test_what_nobody_asked_for_in_a_hundred_days_is_deleted(
+def test_cached_forms_unused_for_a_hundred_days_are_deleted(
     context: BrowserContext, patient: Patient, served: Hospital
 ) -> None:
     leave_behind(context, patient)
     other = served.patient()
-    for days, left in ((0, 1), (99, 1), (101, 0)):
-        told_on(context, TODAY + timedelta(days=days))
-        expect_boxes(at_home(context, other), left)
+    for days, remaining in ((0, 1), (99, 1), (101, 0)):
+        expect_deleted_on(context, TODAY + timedelta(days=days))
+        expect_boxes(at_home(context, other), remaining)
 
 
 @pytest.mark.req("OFF-00")
@@ -118,15 +118,15 @@ def test_any_other_refusal_deletes_nothing_however_old_it_is(
     context: BrowserContext, patient: Patient
 ) -> None:
     leave_behind(context, patient)
-    told_on(context, TODAY, 503)
-    kept = at_home(context, patient).evaluate(ADD_TICKS)
+    expect_deleted_on(context, TODAY, 503)
+    ticks = at_home(context, patient).evaluate(ADD_TICKS)
     for status, days in product((401, 403, 409, 422, 429, 500, 503), (0, 4000)):
-        told_on(context, TODAY + timedelta(days=days), status)
+        expect_deleted_on(context, TODAY + timedelta(days=days), status)
         tab = at_home(context, patient)
         case = f"{status} after {days} days"
         expect(tab.locator("#unsent"), case).to_contain_text("Answers not sent yet: 1.")
         assert tab.evaluate(BOXES) == 1, case
-    context.pages[0].evaluate("([key, kept]) => { localStorage[key] = kept; }", kept)
+    context.pages[0].evaluate("([key, kept]) => { localStorage[key] = kept; }", ticks)
     context.unroute("**/late")
     arrives(context, patient)
 
@@ -137,7 +137,7 @@ def test_what_the_server_takes_is_never_too_old(
 ) -> None:
     """A hundred days are over, but the one it belongs to comes first."""
     leave_behind(context, patient)
-    told_on(context, TODAY - timedelta(days=4000))
+    expect_deleted_on(context, TODAY - timedelta(days=4000))
     expect_boxes(at_home(context, served.patient()), 1)
     context.unroute("**/late")
     arrives(context, patient)

@@ -18,7 +18,7 @@ from tests.page_time import wait_until
 from tests.servers import address, free_socket, serving
 from tests.services.people import PIN, START
 
-KEPT = """async () => {
+READ_CACHE = """async () => {
   const kept = {};
   for (const name of await caches.keys()) {
     const cache = await caches.open(name);
@@ -29,7 +29,7 @@ KEPT = """async () => {
   }
   return kept;
 }"""
-SENT = """async fields => {
+SEND_FORM = """async fields => {
   const body = new URLSearchParams(fields), headers = { Accept: 'application/json' };
   return (await fetch(location.pathname + '/submit', { method: 'POST', headers, body })).status;
 }"""
@@ -64,9 +64,9 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     opened.close()
 
 
-def kept(tab: Page) -> dict[str, str]:
-    found: dict[str, str] = tab.evaluate(KEPT)
-    return found
+def read_cache(tab: Page) -> dict[str, str]:
+    cached: dict[str, str] = tab.evaluate(READ_CACHE)
+    return cached
 
 
 def until(done: Callable[[], bool], tab: Page) -> None:
@@ -76,7 +76,7 @@ def until(done: Callable[[], bool], tab: Page) -> None:
 
 def waits_for(tab: Page, *paths: str) -> None:
     """Until the worker keeps these and nothing else."""
-    until(lambda: sorted(kept(tab)) == sorted(paths), tab)
+    until(lambda: sorted(read_cache(tab)) == sorted(paths), tab)
 
 
 def under_way(tab: Page) -> None:
@@ -125,7 +125,7 @@ def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: B
     tab = context.new_page()
     tab.goto(form)
     assert "Answers you sent earlier are safe" in tab.inner_text("main")
-    nobodys = str(kept(tab))
+    nobodys = str(read_cache(tab))
     assert world.phone.person.subject not in nobodys
     assert re.findall(r"<input[^>]* checked", nobodys) == []
     tab.goto(f"{world.url}/sent")
@@ -146,12 +146,10 @@ def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: B
 
 
 @pytest.mark.req("OFF-03", "OFF-06")
-def test_a_form_that_was_sent_opens_no_more_without_a_connection(
-    world: Remote, context: BrowserContext
-) -> None:
+def test_a_submitted_form_does_not_open_offline(world: Remote, context: BrowserContext) -> None:
     tab, form, _ = begun(context, world)
-    sent = {**ANSWERS, "submission_id": "s1", "reviewed": "1"}
-    assert tab.evaluate(SENT, sent) == 200
+    body = {**ANSWERS, "submission_id": "s1", "reviewed": "1"}
+    assert tab.evaluate(SEND_FORM, body) == 200
     waits_for(tab, "/offline")  # the runner stays on its page, and the form must open no more
     tab.goto(f"{form}/done")
     assert world.response().answers["q30"] == 2
@@ -167,7 +165,7 @@ def test_a_form_that_was_sent_opens_no_more_without_a_connection(
 
 
 @pytest.mark.req("OFF-03")
-def test_a_leftover_that_finds_its_form_sent_takes_the_blank_one_along(
+def test_a_leftover_of_a_submitted_form_removes_the_cached_blank(
     world: Remote, context: BrowserContext
 ) -> None:
     tab, form, blank = begun(context, world)
@@ -175,7 +173,7 @@ def test_a_leftover_that_finds_its_form_sent_takes_the_blank_one_along(
     waits_for(tab, "/offline", blank)
     other = context.browser.new_context(storage_state=context.storage_state()).new_page()  # type: ignore[union-attr]  # it has one
     other.goto(form)
-    assert other.evaluate(SENT, {**ANSWERS, "submission_id": "s1", "reviewed": "1"}) == 200
+    assert other.evaluate(SEND_FORM, {**ANSWERS, "submission_id": "s1", "reviewed": "1"}) == 200
     other.context.close()
     assert tab.evaluate(LEFTOVER, form) == "submitted"
     waits_for(tab, "/offline")

@@ -43,10 +43,10 @@ def desk(migrated_sqlite_url: str) -> Iterator[PaperDesk]:
     clock, listener = Clock(START), servers.free_socket()
     address = servers.address(listener)
     app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address)
-    made: Installation = app.state.installation
-    outside = StaffContext(made, SYSTEM, START)
+    installation: Installation = app.state.installation
+    outside = StaffContext(installation, SYSTEM, START)
     load_study(outside, "sbrt-nsclc", "1.0", StudyMode.DEMO)
-    person = enrolled(made, open_site(outside, "sbrt-nsclc", site_entry("0571")), "0571-001")
+    person = enrolled(installation, open_site(outside, "sbrt-nsclc", site_entry("0571")), "0571-001")
     new = create_staff(outside, "nurse@example.org", "Nurse", PASSWORD, "en")
     grant_role(outside, new.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
     with servers.serving(app, listener):

@@ -70,13 +70,13 @@ def test_from_the_sheet_to_the_thanks(context: BrowserContext, world: World, lan
     step(tab)
     tab.wait_for_url("**/done")
     accessible(tab)
-    kept = world.response()
-    assert (kept.answers["q1"], kept.answers["q3"], kept.answers["q5"], kept.language) == (2, None, 4, lang)
-    assert kept.presentation == {"layout": "single", "width": 360, "theme": "light", "text_size": "standard"}
-    assert kept.device_at is not None
+    row = world.response()
+    assert (row.answers["q1"], row.answers["q3"], row.answers["q5"], row.language) == (2, None, 4, lang)
+    assert row.presentation == {"layout": "single", "width": 360, "theme": "light", "text_size": "standard"}
+    assert row.device_at is not None
     assert world.events().count(("q5", 2)) == 1
     assert len(world.events()) == 31
-    assert format_receipt(kept.public_id) in tab.inner_text("main")
+    assert format_receipt(row.public_id) in tab.inner_text("main")
     for path in ("/home", "/sent", "/settings", "/help", f"/f/{world.phone.slot()}"):
         tab.goto(world.url + path)
         accessible(tab)
@@ -131,7 +131,7 @@ def test_the_keyboard_alone_is_enough(context: BrowserContext, world: World) -> 
 
 
 @pytest.mark.req("CAP-10")
-def test_without_javascript_a_form_is_filled_saved_reviewed_and_sent(chromium: Browser, world: World) -> None:
+def test_without_javascript_a_form_is_filled_reviewed_and_submitted(chromium: Browser, world: World) -> None:
     context = chromium.new_context(viewport=SIZE, java_script_enabled=False, locale="en-GB")
     tab = context.new_page()
     come_in(tab, world)
@@ -183,7 +183,7 @@ def test_the_language_changes_in_the_middle_and_nothing_is_lost(
     assert re.search("第 2 题", tab.locator("#pos").inner_text())
 
 
-def test_an_idle_form_keeps_its_answers_until_the_pin_is_given(context: BrowserContext, world: World) -> None:
+def test_an_idle_form_keeps_its_answers_until_the_pin_is_typed(context: BrowserContext, world: World) -> None:
     tab = context.new_page()
     come_in(tab, world)
     begin(tab)

@@ -23,7 +23,7 @@ def unlock(tab: Page) -> None:
         tab.locator("footer button").click()
 
 
-def sent_in_vain(tab: Page) -> None:
+def send_in_vain(tab: Page) -> None:
     """Press Send without a connection; the page says that nothing was sent."""
     step(tab)
     expect(tab.locator("#net")).to_contain_text(NOT_SENT[str(tab.locator("html").get_attribute("lang"))])
@@ -82,13 +82,13 @@ def test_a_tab_killed_without_a_connection_brings_everything_when_it_is_opened_a
 
 
 @pytest.mark.req("CAP-14", "OFF-00", "OFF-01")
-def test_sent_without_a_connection_and_restarted_it_is_sent_once(
+def test_an_offline_submission_after_a_restart_is_stored_once(
     chromium: Browser, context: BrowserContext, patient: Patient
 ) -> None:
     tab = patient.nearly_done(context)
     context.set_offline(True)
     finish(tab)
-    sent_in_vain(tab)
+    send_in_vain(tab)
     remembered = context.storage_state()
     tab.close(run_before_unload=False)
     assert patient.responses() == []
@@ -124,7 +124,7 @@ def test_what_was_begun_in_the_window_is_finished_in_its_grace(
 
 @pytest.mark.req("OFF-04", "OFF-00")
 @pytest.mark.parametrize("lang", ["en", "zh_CN"])
-def test_what_was_answered_in_the_window_and_arrives_days_later_is_told_to_be_late(
+def test_answers_arriving_days_later_are_marked_late(
     context: BrowserContext, patient: Patient, lang: str
 ) -> None:
     tab = patient.nearly_done(context)
@@ -137,7 +137,7 @@ def test_what_was_answered_in_the_window_and_arrives_days_later_is_told_to_be_la
         speak_chinese(tab)
     context.set_offline(True)
     finish(tab)
-    sent_in_vain(tab)
+    send_in_vain(tab)
     tab.close(run_before_unload=False)
     context.set_offline(False)
     patient.clock.at = closes + timedelta(hours=71)
@@ -152,9 +152,7 @@ def test_what_was_answered_in_the_window_and_arrives_days_later_is_told_to_be_la
 
 
 @pytest.mark.req("OFF-05")
-def test_what_was_answered_after_closing_is_kept_apart_and_never_dropped(
-    context: BrowserContext, patient: Patient
-) -> None:
+def test_answers_after_closing_are_quarantined(context: BrowserContext, patient: Patient) -> None:
     tab = patient.nearly_done(context)
     context.clock.install(time=patient.closes_at() + timedelta(days=10))
     tab.goto(patient.form())

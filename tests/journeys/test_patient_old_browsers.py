@@ -7,7 +7,7 @@ from tests.journeys.patients import SIZE, Patient, finish, step
 from tests.services.people import PIN, qlq
 
 
-def sent_as_long_form(tab: Page, patient: Patient) -> None:
+def send_as_long_form(tab: Page, patient: Patient) -> None:
     """The plain form from its beginning: everything at once, saved, checked, sent."""
     patient.begin(tab)
     expect(tab.locator("fieldset:visible")).to_have_count(30)
@@ -28,12 +28,12 @@ def test_a_browser_without_what_the_runner_needs_gets_the_long_form(
     context.add_init_script(f"delete {missing}; {missing} = undefined")
     faults: list[str] = []
     context.on("weberror", lambda fault: faults.append(str(fault.error)))
-    sent_as_long_form(patient.bind(context), patient)
+    send_as_long_form(patient.bind(context), patient)
     assert faults == []
 
 
 @pytest.mark.req("CAP-20")
-def test_without_stylesheets_a_form_is_still_sent(context: BrowserContext, patient: Patient) -> None:
+def test_a_form_is_submitted_without_stylesheets(context: BrowserContext, patient: Patient) -> None:
     context.route("**/*.css", lambda route: route.abort())
     context.route("**/f/*", _without_style)
     tab = patient.nearly_done(context)
@@ -54,15 +54,15 @@ def _without_style(route: Route) -> None:
 
 
 @pytest.mark.req("CAP-20")
-def test_with_every_other_script_blocked_a_form_is_sent(context: BrowserContext, patient: Patient) -> None:
-    asked: list[str] = []
-    context.on("request", lambda request: asked.append(request.url))
+def test_a_form_is_submitted_with_other_scripts_blocked(context: BrowserContext, patient: Patient) -> None:
+    requests: list[str] = []
+    context.on("request", lambda request: requests.append(request.url))
     context.route("**/*.js", lambda route: route.abort())
     tab = patient.nearly_done(context)
     finish(tab)
     step(tab)
     tab.wait_for_url("**/done")
-    assert not [url for url in asked if "htmx" in url]
+    assert not [url for url in requests if "htmx" in url]
     assert patient.response().answers == qlq(2)
 
 

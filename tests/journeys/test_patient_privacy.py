@@ -15,7 +15,7 @@ TELLING = (
 ).split()
 """Words that would tell over a shoulder, in the list of open pages, or in a message's preview."""
 PATHS = ("/home", "/sent", "/settings", "/help", "/code", "/about")
-KEPT = "JSON.stringify(Object.assign({}, localStorage, sessionStorage))"
+READ_STORAGE = "JSON.stringify(Object.assign({}, localStorage, sessionStorage))"
 REMAINS = """async () => JSON.stringify([Object.assign({}, localStorage), Object.assign({}, sessionStorage),
   'caches' in window ? await caches.keys() : [],
   indexedDB.databases ? (await indexedDB.databases()).map(base => base.name) : []])"""
@@ -60,7 +60,7 @@ def test_a_whole_visit_leaves_nothing_asks_nobody_else_and_tells_nothing(
 
 
 @pytest.mark.req("CAP-13", "OFF-03")
-def test_free_text_is_never_kept_on_the_phone(context: BrowserContext) -> None:
+def test_free_text_is_never_stored_on_the_phone(context: BrowserContext) -> None:
     with gallery() as url:
         tab = context.new_page()
         tab.goto(f"{url}/form/en/diary?at=other")
@@ -81,7 +81,7 @@ def test_what_waits_on_the_phone_tells_nothing_and_goes_when_it_arrives(
     context.route("**/answers", lambda route: route.abort())
     choose(tab, 3)
     expect(tab.locator("#net")).to_contain_text("No connection")
-    waiting = tab.evaluate(KEPT)
+    waiting = tab.evaluate(READ_STORAGE)
     for telling in ("q29", "qlq", "Quality", "0571-", "past week", patient.person.subject):
         assert telling.lower() not in waiting.lower()
     context.unroute("**/answers")
@@ -102,17 +102,17 @@ def test_log_out_waits_for_a_delivery_under_way_and_leaves_nothing(
     expect(tab.locator("#net")).to_contain_text("kept on this phone")
     tab.close()
     context.set_offline(False)
-    held: list[Route] = []
+    routes: list[Route] = []
 
     def hold(route: Route) -> None:
-        held.append(route)
+        routes.append(route)
 
     context.route("**/late", hold)
     tab = context.new_page()
     tab.goto(f"{patient.url}/settings/leave")
     tab.locator("footer button").click()
-    assert len(held) == 1
-    held[0].continue_()
+    assert len(routes) == 1
+    routes[0].continue_()
     tab.wait_for_url(f"{patient.url}/")
-    assert json.loads(tab.evaluate(KEPT)) == {}
+    assert json.loads(tab.evaluate(READ_STORAGE)) == {}
     assert len(patient.events()) == 29

@@ -30,7 +30,7 @@ def test_next_works_from_the_first_paint_on(context: BrowserContext, patient: Pa
 @pytest.mark.parametrize(
     ("lang", "words"), [("en", "No connection"), ("zh_CN", "没有网络")], ids=["en", "zh_CN"]
 )
-def test_a_server_in_trouble_is_told_and_gets_the_answers_later(
+def test_a_failing_server_is_announced_and_gets_the_answers_later(
     context: BrowserContext, patient: Patient, lang: str, words: str
 ) -> None:
     tab = patient.bind(context)
@@ -53,7 +53,7 @@ def test_a_server_in_trouble_is_told_and_gets_the_answers_later(
 @pytest.mark.parametrize(
     ("lang", "words"), [("en", "already sent"), ("zh_CN", "已经提交")], ids=["en", "zh_CN"]
 )
-def test_a_form_sent_from_another_phone_stops_here(
+def test_a_form_submitted_on_another_phone_stops_here(
     context: BrowserContext, patient: Patient, lang: str, words: str
 ) -> None:
     tab = patient.bind(context)
@@ -67,7 +67,7 @@ def test_a_form_sent_from_another_phone_stops_here(
     assert patient.response().answers["q1"] == 4
 
 
-def test_two_tabs_keep_what_each_was_told(context: BrowserContext, patient: Patient) -> None:
+def test_answers_of_two_tabs_are_both_stored(context: BrowserContext, patient: Patient) -> None:
     first = patient.nearly_done(context)
     second = context.new_page()
     second.goto(patient.form())
@@ -99,16 +99,14 @@ def test_a_phone_s_wrong_clock_moves_no_form(
     finish(tab)
     step(tab)
     tab.wait_for_url("**/done")
-    kept = patient.response()
-    assert kept.submitted_at == START
-    assert not kept.out_of_window
-    assert kept.device_at is not None
-    assert abs(kept.device_at - START - wrong) < timedelta(minutes=5)
+    response = patient.response()
+    assert response.submitted_at == START
+    assert not response.out_of_window
+    assert response.device_at is not None
+    assert abs(response.device_at - START - wrong) < timedelta(minutes=5)
 
 
-def test_a_browser_that_lets_nothing_be_kept_can_still_send(
-    context: BrowserContext, patient: Patient
-) -> None:
+def test_a_browser_without_storage_can_submit(context: BrowserContext, patient: Patient) -> None:
     denied = "{ get: function () { throw new DOMException('denied', 'SecurityError'); } }"
     for name in ("localStorage", "sessionStorage", "indexedDB"):
         context.add_init_script(f"Object.defineProperty(window, '{name}', {denied})")
@@ -201,10 +199,10 @@ def test_double_taps_neither_skip_a_question_nor_send_twice(
     expect(tab.locator("#ask")).to_be_hidden()
     choose(tab, 1)
     step(tab)
-    sent: list[str] = []
-    tab.on("request", lambda request: sent.append(request.url) if "submit" in request.url else None)
+    submissions: list[str] = []
+    tab.on("request", lambda request: submissions.append(request.url) if "submit" in request.url else None)
     forward(tab)
     tab.locator("#next").dblclick()
     tab.wait_for_url("**/done")
-    assert len(sent) == 1
+    assert len(submissions) == 1
     assert patient.response().answers == qlq(2)

@@ -160,38 +160,38 @@ def test_a_second_browser_comes_in_by_a_code_and_is_removed(
         expect(other.tab.locator("main .card")).to_have_count(0)
 
 
-def _asked(reader: Reader) -> list[str]:
+def _list_requests(reader: Reader) -> list[str]:
     person = reader.patient.person
-    found = list_open_requests(StaffContext(person.installation, person.nurse, START))
-    return [each.kind.value for each in found if each.subject == person.subject]
+    requests = list_open_requests(StaffContext(person.installation, person.nurse, START))
+    return [each.kind.value for each in requests if each.subject == person.subject]
 
 
 @pytest.mark.req("CAP-20")
-def test_a_call_is_asked_for_once(reader: Reader) -> None:
+def test_a_second_press_requests_one_call(reader: Reader) -> None:
     reader.tab.goto(f"{reader.patient.url}/help")
     expect(reader.tab.locator("main a.tel").first).to_have_attribute("href", "tel:05715550000")
     reader.go("/help/call")
-    assert _asked(reader) == []
+    assert _list_requests(reader) == []
     reader.press("footer button", "called")
     expect(reader.tab.locator("a[href='/help/call']")).to_have_count(0)
-    assert _asked(reader) == ["call"]
+    assert _list_requests(reader) == ["call"]
     reader.press("a[href='/help/call/withdrawal']")
     reader.press("footer button", "withdrawn")
-    assert _asked(reader) == []
+    assert _list_requests(reader) == []
 
 
 @pytest.mark.req("COR-02", "CAP-20")
-def test_a_correction_is_asked_for_in_what_was_sent(reader: Reader) -> None:
+def test_a_correction_of_a_submitted_form_is_requested(reader: Reader) -> None:
     person = replace(reader.patient.person, cookie=_cookie(reader.context))
     person.begin("BL", START)
     person.submit("BL", START)
     reader.go("/sent")
     reader.press("main li a.btn")
-    assert _asked(reader) == []
+    assert _list_requests(reader) == []
     reader.press("footer button", "thanks")
     reader.press("footer a.btn", "told")
     expect(reader.tab.locator("main li a.btn")).to_have_count(0)
-    assert _asked(reader) == ["correction"]
+    assert _list_requests(reader) == ["correction"]
 
 
 @pytest.mark.req("CAP-20")

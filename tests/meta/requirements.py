@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.meta.sources import ROOT, modules, nodes, place
+from tests.meta.sources import ROOT, modules, nodes, position_of
 
 DATA = ROOT / "docs" / "requirements.toml"
 DOCUMENT = ROOT / "docs" / "requirements.md"
@@ -63,20 +63,20 @@ def cited() -> Iterator[tuple[str, str]]:
         for node in nodes(module):
             if isinstance(node, ast.expr):
                 for name in _ids(node):
-                    yield place(module, node), name
+                    yield position_of(module, node), name
 
 
 def evidence() -> Mapping[str, list[str]]:
     """The tests that cite each id, as pytest names them, in alphabetical order."""
-    found: dict[str, set[str]] = {}
+    names_by_id: dict[str, set[str]] = {}
     for module in modules("tests"):
         for function in nodes(module):
             if isinstance(function, ast.FunctionDef):
                 test = f"{module.relative_to(ROOT).as_posix()}::{function.name}"
                 for decorator in function.decorator_list:
                     for name in _ids(decorator):
-                        found.setdefault(name, set()).add(test)
-    return {name: sorted(tests) for name, tests in found.items()}
+                        names_by_id.setdefault(name, set()).add(test)
+    return {name: sorted(tests) for name, tests in names_by_id.items()}
 
 
 def _ids(node: ast.expr) -> Iterator[str]:

@@ -6,15 +6,15 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_LEFT_OUT = {".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+_EXCLUDED = {".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
 
 
 @cache
 def modules(folder: str) -> tuple[Path, ...]:
     """The Python files below a folder of the repository, which has some: a rule of none holds nothing."""
-    found = tuple(sorted((ROOT / folder).rglob("*.py")))
-    assert found, f"there is no module in {folder}"
-    return found
+    paths = tuple(sorted((ROOT / folder).rglob("*.py")))
+    assert paths, f"there is no module in {folder}"
+    return paths
 
 
 @cache
@@ -29,7 +29,7 @@ def nodes(module: Path) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(tree(module)))
 
 
-def place(module: Path, node: ast.expr | ast.stmt | ast.ExceptHandler) -> str:
+def position_of(module: Path, node: ast.expr | ast.stmt | ast.ExceptHandler) -> str:
     """Where a finding stands, in the form that editors open."""
     return f"{module.relative_to(ROOT)}:{node.lineno}"
 
@@ -47,5 +47,5 @@ def tracked() -> tuple[Path, ...]:
     if listing.returncode == 0:
         named = (ROOT / name for name in listing.stdout.split("\0") if name)
     else:
-        named = (path for path in ROOT.rglob("*") if not _LEFT_OUT & set(path.relative_to(ROOT).parts))
+        named = (path for path in ROOT.rglob("*") if not _EXCLUDED & set(path.relative_to(ROOT).parts))
     return tuple(sorted(path for path in named if path.is_file()))

@@ -32,8 +32,8 @@ def _text(document: Path) -> str:
 
 def _pairs() -> list[tuple[str, str]]:
     """Each file with each name that follows it directly or by commas."""
-    found = [pair for document in DOCUMENTS for pair in PAIR.findall(_text(document))]
-    return sorted({(path, name) for path, names in found for name in re.findall(r"`([^`]+)`", names)})
+    pairs = [pair for document in DOCUMENTS for pair in PAIR.findall(_text(document))]
+    return sorted({(path, name) for path, names in pairs for name in re.findall(r"`([^`]+)`", names)})
 
 
 def _sections(document: Path, level: int) -> Mapping[str, str]:
@@ -95,7 +95,7 @@ def test_a_name_that_is_not_there_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_way_is_told_step_by_step(way: str) -> None:
+def test_a_way_is_listed_step_by_step(way: str) -> None:
     (body,) = (
         body
         for heading, body in _sections(ARCHITECTURE, 2).items()
@@ -126,13 +126,13 @@ def test_the_areas_of_the_use_cases_stand_in_their_order() -> None:
     )
     assert contract
     lowest_first = [set(re.findall(r"\w+", line)) for line in reversed(re.findall(r'"(.*?)"', contract[1]))]
-    told = [
+    areas = [
         set(re.findall(r"`(\w+)`", line))
         for line in re.findall(
             r"^\d\. ((?:`\w+`(?:, )?)+):", _sections(ARCHITECTURE, 2)["The rooms"], re.MULTILINE
         )
     ]
-    assert told == lowest_first
+    assert areas == lowest_first
 
 
 @pytest.mark.parametrize("what", RECIPES)

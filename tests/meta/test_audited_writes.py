@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.settings import ROOT
-from tests.meta.sources import modules, nodes, place
+from tests.meta.sources import modules, nodes, position_of
 
 BUILDER = ROOT / "app/storage/audit.py"
 ONLY_THERE = frozenset({"ChainEntry", "AuditEntry", "LinkedEntry", "link_entry"})
@@ -34,7 +34,7 @@ def called(node: ast.Call) -> str:
 @pytest.mark.req("AUD-01")
 def test_only_one_module_builds_entries() -> None:
     elsewhere = [
-        f"{place(module, node)} {called(node)}"
+        f"{position_of(module, node)} {called(node)}"
         for module in modules("app")
         if module != BUILDER and module not in READERS
         for node in nodes(module)
@@ -46,7 +46,7 @@ def test_only_one_module_builds_entries() -> None:
 @pytest.mark.req("AUD-01")
 def test_only_one_module_moves_heads() -> None:
     elsewhere = [
-        place(module, node)
+        position_of(module, node)
         for module in modules("app")
         if module != BUILDER
         for node in nodes(module)

@@ -25,15 +25,15 @@ AUDIT = """async () => {
 
 
 def test_the_same_is_found_where_each_colour_is_read_once(chromium: Browser) -> None:
-    found: list[Any] = []
+    violations: list[Any] = []
     for script in (PLAIN, QUICK):
         with chromium.new_context() as context:
             tab = context.new_page()
             tab.set_content(PAGE)
             tab.evaluate(f"() => {{\n{script}\n}}")
-            found += [tab.evaluate(AUDIT), tab.evaluate(AUDIT)]
-    assert found[1:] == found[:1] * 3
-    wrong, right, unsure = (dict(each) for each in found[0])
+            violations += [tab.evaluate(AUDIT), tab.evaluate(AUDIT)]
+    assert violations[1:] == violations[:1] * 3
+    wrong, right, unsure = (dict(each) for each in violations[0])
     data = [check["data"] for node in wrong["color-contrast"] for check in node["any"]]
     assert len({each["contrastRatio"] for each in data}) > 1
     assert right["color-contrast"]

@@ -82,8 +82,8 @@ def test_every_row_is_printed(postgres_cluster: postgres.Cluster, tmp_path: Path
     environ = os.environ | {postgres.ADDRESS: postgres_cluster.admin}
     with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
         code = fork(["-m", "bench", "--tiny"], environ, out.fileno(), err.fileno()).wait()
-    said, told = ((tmp_path / name).read_text("utf-8") for name in ("out", "err"))
-    assert code == 0, said + told
+    said, errors = ((tmp_path / name).read_text("utf-8") for name in ("out", "err"))
+    assert code == 0, said + errors
     table = said.splitlines()[2:]
     assert [row for row in ROWS if not any(line.startswith(row) for line in table)] == []
     figures = table[: table.index("")]

@@ -10,7 +10,7 @@ from babel.messages.catalog import Catalog, Message
 from jinja2 import Environment
 
 from app.i18n.languages import ENGLISH, LANGUAGES
-from tests.catalogues import ROOT, extracted, faults, kept, texts_of
+from tests.catalogues import ROOT, extracted, faults, stored_catalogue, texts_of
 
 _CHINESE = r"[\u3400-\u9fff\u3001-\u3011\uff01-\uff5e]"
 _HALF = re.compile(rf"""{_CHINESE}\s?[,;:?!()"'.]|[,;:?!("']\s?{_CHINESE}""")
@@ -67,7 +67,7 @@ def test_sentences_come_from_templates_and_from_code() -> None:
 def half_width(text: str) -> list[str]:
     """The half-width marks beside Chinese words, each with what is around it; a value counts as a word."""
     plain = re.sub(r"%\(\w+\)[sd]", "值", text)
-    return [plain[max(0, found.start() - 9) : found.end() + 9] for found in _HALF.finditer(plain)]
+    return [plain[max(0, match.start() - 9) : match.end() + 9] for match in _HALF.finditer(plain)]
 
 
 def uneven(text: str) -> list[str]:
@@ -78,7 +78,7 @@ def uneven(text: str) -> list[str]:
     """
     plain = re.sub(r"%\((\w+)\)[sd]", lambda value: _sample(value[1]), text)
     plain = _TIME.sub("日", plain)
-    return [plain[max(0, found.start() - 9) : found.end() + 9] for found in _UNEVEN.finditer(plain)]
+    return [plain[max(0, match.start() - 9) : match.end() + 9] for match in _UNEVEN.finditer(plain)]
 
 
 def _sample(name: str) -> str:
@@ -110,7 +110,7 @@ def literals(template: str) -> Iterator[str]:
     yield from re.split(r"<[^>]*>|\x00", "".join(parts))
 
 
-def test_marks_beside_chinese_are_told() -> None:
+def test_marks_beside_chinese_are_reported() -> None:
     """The rule itself: times and addresses of Latin letters have their own marks, Chinese words never."""
     for good in ("8:00–17:00（周一）。", "name@hospital.org。", "EDC (v1.2)", "%(a)s：%(b)s、c"):
         assert half_width(good) == []
@@ -118,7 +118,7 @@ def test_marks_beside_chinese_are_told() -> None:
         assert half_width(bad) != [], bad
 
 
-def test_blanks_beside_times_and_numbers_are_told() -> None:
+def test_blanks_beside_times_and_numbers_are_reported() -> None:
     """The rule itself, by sentences that stood on the pages."""
     for good in (
         "%(moment)s用这部手机提交",
@@ -144,7 +144,7 @@ def test_no_half_width_mark_stands_beside_chinese_words() -> None:
 
     The words of questionnaires are their holders', and published ones never change: their blanks stay.
     """
-    texts = [text for message in kept("zh_CN") if message.id for text in texts_of(message.string)]
+    texts = [text for message in stored_catalogue("zh_CN") if message.id for text in texts_of(message.string)]
     manuals = [*(ROOT / "docs").rglob("*.zh_CN.*")]
     lines = [
         re.sub("`[^`]*`|[*]{2}", "", line) for file in manuals for line in file.read_text("utf-8").split("\n")
@@ -170,7 +170,7 @@ def misworded(texts: Iterable[str], forbidden: re.Pattern[str]) -> list[str]:
     return [text for text in texts if forbidden.search(text)]
 
 
-def test_words_that_nobody_says_are_told() -> None:
+def test_unused_messages_are_reported() -> None:
     """The rules themselves, by what once stood on the pages."""
     for text in ("It is recorded.", "You need not do anything.", "Save and go on later", "What came of it"):
         assert misworded([text], _STIFF) == [text]
@@ -183,7 +183,7 @@ def test_words_that_nobody_says_are_told() -> None:
 
 def test_no_page_says_what_nobody_says() -> None:
     """English as a nurse speaks it, one Chinese term for one thing, nothing of the desk for participants."""
-    have = kept("zh_CN")
+    have = stored_catalogue("zh_CN")
     messages = [each for each in sentences() if each.id]
     theirs = [each for each in messages if shown_to_participants(each)]
     assert len(theirs) > 100
@@ -197,10 +197,10 @@ def test_no_page_says_what_nobody_says() -> None:
 
 def test_no_template_writes_a_mark_of_its_own() -> None:
     """Colons, commas and brackets are others in Chinese: they stand in the catalogue, or a dot does (·)."""
-    found = [
+    marks = [
         (file.name, text.strip())
         for file in (ROOT / "app" / "templates").rglob("*.html")
         for text in literals(file.read_text("utf-8"))
         if _MARK.search(text)
     ]
-    assert found == []
+    assert marks == []

@@ -64,8 +64,8 @@ class Two:
 
 
 def test_the_scheduler_asks_for_the_scope() -> None:
-    made = distribution.scheduler(Two(), None)
-    assert made._split_scope(f"{SHARED}[sqlite]") == f"{distribution.SHARING[0]}@sqlite"
+    scheduler = distribution.scheduler(Two(), None)
+    assert scheduler._split_scope(f"{SHARED}[sqlite]") == f"{distribution.SHARING[0]}@sqlite"
 
 
 def test_the_record_is_of_these_tests() -> None:

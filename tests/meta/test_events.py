@@ -16,7 +16,7 @@ from tests.meta.sources import modules, nodes
 def named(folder: str) -> set[str]:
     """The events named in a folder's code, as `AuditEvent.NAME` or by their value."""
     values = {event.value: event.name for event in AuditEvent}
-    found: set[str] = set()
+    names: set[str] = set()
     for path in modules(folder):
         if path in (ROOT / "app/storage/proof/event_tables.py", Path(__file__)):
             continue
@@ -26,10 +26,10 @@ def named(folder: str) -> set[str]:
                 and isinstance(node.value, ast.Name)
                 and node.value.id == "AuditEvent"
             ):
-                found.add(node.attr)
+                names.add(node.attr)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found |= {values[node.value]} if node.value in values else set()
-    return found
+                names |= {values[node.value]} if node.value in values else set()
+    return names
 
 
 @pytest.mark.req("AUD-07")

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from app.clinic.trail.recorded_pages import RECORDED, UNRECORDED
-from tests.meta.sources import modules, nodes, place
+from tests.meta.sources import modules, nodes, position_of
 
 OPENERS = {"read", "work", "unit_of_work"}
 """How an installation or a context opens a session."""
@@ -13,7 +13,7 @@ OPENERS = {"read", "work", "unit_of_work"}
 
 def test_no_face_opens_a_session() -> None:
     opened = {
-        place(module, call)
+        position_of(module, call)
         for folder in ("app/patient", "app/clinic", "app/edc", "app/web", "app/jobs")
         for module in modules(folder)
         for block in nodes(module)

@@ -16,7 +16,7 @@ def _name(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", named[0]).lower()
 
 
-def _asked(dev: bool) -> set[str]:
+def _required(dev: bool) -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return {
         _name(one)
@@ -27,7 +27,7 @@ def _asked(dev: bool) -> set[str]:
 @pytest.mark.parametrize(("lock", "dev"), [("requirements.lock", False), ("requirements-dev.lock", True)])
 def test_the_lock_holds_what_the_project_asks_for(lock: str, dev: bool) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
-    assert _asked(dev) <= set(PINNED.findall(text))
+    assert _required(dev) <= set(PINNED.findall(text))
     assert "://" not in text
 
 

@@ -12,8 +12,8 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").
 
 def test_every_setting_stands_in_the_manual_as_it_is() -> None:
     table = (MANUAL / "operation.md").read_text("utf-8")
-    told = dict(re.findall(r"^\| `(DAYBOOK_\w+)` \| `(.*?)` \|", table, re.MULTILINE))
-    assert told == {each.name: each.default.replace(f"{ROOT}/", "") or "(none)" for each in VARIABLES}
+    defaults = dict(re.findall(r"^\| `(DAYBOOK_\w+)` \| `(.*?)` \|", table, re.MULTILINE))
+    assert defaults == {each.name: each.default.replace(f"{ROOT}/", "") or "(none)" for each in VARIABLES}
     assert all(each.meaning in table for each in VARIABLES)
 
 

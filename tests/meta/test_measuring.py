@@ -19,13 +19,13 @@ from tests.measuring import Reached, judge, read_reached
 
 def write(folder: Path, worker: str, lines: str, missing: str, branches: list[list[int]]) -> None:
     known = [[2, 3], [2, 5], [7, -6]]
-    told = {
+    report = {
         "executed_lines": [int(line) for line in lines.split()],
         "missing_lines": [int(line) for line in missing.split()],
         "executed_branches": branches,
         "missing_branches": [each for each in known if each not in branches],
     }
-    (folder / f"{worker}.json").write_text(json.dumps({"files": {"app/domain/x.py": told}}), "utf-8")
+    (folder / f"{worker}.json").write_text(json.dumps({"files": {"app/domain/x.py": report}}), "utf-8")
 
 
 def test_what_one_process_reached_is_reached(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def measure(source: Path, *, own: bool) -> Iterator[object]:
         yield slipcover.get_coverage()["files"]
 
 
-@pytest.mark.skipif(not probing.KEPT, reason="SlipCover's own loader is used on this interpreter")
+@pytest.mark.skipif(not probing.CACHES_CODE, reason="SlipCover's own loader is used on this interpreter")
 def test_a_probe_reports_what_slipcover_would_and_is_gone(tmp_path: Path) -> None:
     source = tmp_path / "measured.py"
     # Constants enough for arguments of more than a byte.

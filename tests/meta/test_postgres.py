@@ -37,8 +37,8 @@ def _gone(folder: Path) -> bool:
 
 def test_a_database_is_fresh_and_sorts_by_bytes(postgres_cluster: postgres.Cluster) -> None:
     name = postgres_cluster.create()
-    asked = "SELECT current_user, datcollate FROM pg_database WHERE datname = current_database()"
-    assert _rows(postgres_cluster.url(name), asked) == (postgres.OWNER, "C")
+    query = "SELECT current_user, datcollate FROM pg_database WHERE datname = current_database()"
+    assert _rows(postgres_cluster.url(name), query) == (postgres.OWNER, "C")
     postgres_cluster.drop(name)
 
 
@@ -59,9 +59,9 @@ def test_a_copy_is_lent_again_only_if_nothing_was_stored_since(postgres_cluster:
     with _connect(postgres_cluster, template) as owner:
         owner.execute("CREATE TABLE kept (seven int)")
         owner.execute("CREATE SEQUENCE numbers")
-    asked, stored = "SELECT count(*) FROM kept", "INSERT INTO kept VALUES (7)"
+    query, stored = "SELECT count(*) FROM kept", "INSERT INTO kept VALUES (7)"
     lent = []
-    for statement in (asked, asked, "SELECT nextval('numbers')", asked, stored, asked):
+    for statement in (query, query, "SELECT nextval('numbers')", query, stored, query):
         lent.append(postgres_cluster.borrow(template))
         with _connect(postgres_cluster, lent[-1]) as connection:
             connection.execute(statement)
@@ -106,18 +106,18 @@ def test_a_killed_run_leaves_no_server(end: signal.Signals) -> None:
     assert _gone(folder)
 
 
-def test_a_given_server_is_used_and_left_running(
+def test_a_running_server_is_used_and_not_stopped(
     postgres_cluster: postgres.Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(postgres.ADDRESS, postgres_cluster.admin)
-    given = postgres.start()
-    name = given.create()
-    given.stop()
+    cluster = postgres.start()
+    name = cluster.create()
+    cluster.stop()
     assert _rows(postgres_cluster.url(name), "SELECT 1") == (1,)
     postgres_cluster.drop(name)
 
 
-def test_without_any_server_the_reason_is_told(tmp_path: Path) -> None:
+def test_without_any_server_the_reason_is_printed(tmp_path: Path) -> None:
     with pytest.raises(postgres.Unavailable, match=postgres.ADDRESS):
         postgres._binaries(tmp_path, None, [tmp_path])
 

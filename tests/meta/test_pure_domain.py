@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.meta.sources import modules, nodes, place
+from tests.meta.sources import modules, nodes, position_of
 
 PURE = frozenset(
     "abc calendar collections csv dataclasses datetime decimal enum fractions functools hashlib io itertools"
@@ -14,7 +14,7 @@ PURE = frozenset(
 
 def test_the_domain_imports_only_what_computes() -> None:
     elsewhere = [
-        f"{place(module, node)} {name}"
+        f"{position_of(module, node)} {name}"
         for module in modules("app/domain")
         for node in nodes(module)
         if isinstance(node, ast.Import | ast.ImportFrom)

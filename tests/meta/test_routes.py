@@ -49,9 +49,9 @@ def declared(app: FastAPI) -> list[tuple[str, str]]:
 
 
 def test_the_table_names_every_route_and_no_other(app: FastAPI) -> None:
-    found = declared(app)
-    assert sorted(found) == sorted(ROUTES)
-    assert len(found) == len(set(found))
+    routes = declared(app)
+    assert sorted(routes) == sorted(ROUTES)
+    assert len(routes) == len(set(routes))
 
 
 @pytest.mark.parametrize("word", ["x", "sign-in", "blank", "a/b", ""])
@@ -62,8 +62,8 @@ def test_an_address_reaches_the_same_route_by_its_beginning_as_among_all(app: Fa
         address = re.sub(r"\{[^}]+\}", word, path)
         scope = {"type": "http", "method": method, "path": address}
         part = index._find(address)
-        asked = part and part.__self__  # type: ignore[attr-defined]  # a method of its router
-        routes = cast("Router", asked).routes if asked else every
+        route = part and part.__self__  # type: ignore[attr-defined]  # a method of its router
+        routes = cast("Router", route).routes if route else every
         grouped += routes is not every
         assert reached(routes, scope) == reached(every, scope)
         assert len(routes) < len(every) / 2 or routes is every
@@ -145,7 +145,7 @@ def test_every_permission_guards_a_route_or_what_a_page_shows() -> None:
     assert {access.permission for access in ROUTES.values()} - {None} == set(Permission) - shown
 
 
-def test_who_sees_the_arm_is_asked_in_one_place() -> None:
+def test_only_one_function_decides_who_sees_the_arm() -> None:
     """Elsewhere the permission is asked by itself: for figures by arm, words of the trail, files of data."""
     root = Path(__file__).parents[2]
     asking = {
@@ -172,12 +172,12 @@ def test_a_page_asks_what_it_offers_by_route() -> None:
     """Not by a permission of its own choice, which may be another than the one that is enforced."""
     root = Path(__file__).parents[2] / "app"
     asking = re.compile(r"actor\.(reach|may|permissions)\b")
-    asked = {
+    offers = {
         path.name: path.read_text(encoding="utf-8")
         for path in (root / "clinic").rglob("*.py")
         if asking.search(path.read_text(encoding="utf-8"))
     }
-    assert set(asked) == {
+    assert set(offers) == {
         "request.py",
         "studies.py",  # which of their studies a request is about
         "navigation.py",  # the menu, of the route of each entry

@@ -35,12 +35,12 @@ def _text(path: Path) -> str:
 @pytest.mark.parametrize("kind", FORBIDDEN)
 def test_the_repository_holds_none(kind: str) -> None:
     pattern = re.compile(FORBIDDEN[kind])
-    found = [
+    secrets = [
         f"{path.relative_to(ROOT)}:{_text(path)[: match.start()].count(chr(10)) + 1}"
         for path in tracked()
         for match in pattern.finditer(_text(path))
     ]
-    assert not found
+    assert not secrets
 
 
 @pytest.mark.parametrize(

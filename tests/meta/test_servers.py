@@ -28,9 +28,9 @@ def test_an_application_is_served_and_stops() -> None:
 
 
 def test_the_address_can_be_known_beforehand() -> None:
-    held = free_socket()
-    known = address(held)
-    with serving(APP, held) as base:
+    listener = free_socket()
+    known = address(listener)
+    with serving(APP, listener) as base:
         assert base == known
 
 
@@ -41,7 +41,7 @@ def test_a_letter_arrives(mailbox: Mailbox) -> None:
     host, port = mailbox.url.removeprefix("smtp://").split(":")
     with smtplib.SMTP(host, int(port)) as client:
         client.send_message(letter)
-    assert [kept["Subject"] for kept in mailbox.letters] == ["提醒"]
+    assert [message["Subject"] for message in mailbox.letters] == ["提醒"]
     assert mailbox.letters[0].get_content().strip() == "您好"
 
 

@@ -19,7 +19,7 @@ def _set_up_with(python: Path, folder: Path) -> "subprocess.CompletedProcess[str
 
 
 @pytest.mark.parametrize("what", ["nothing", "older"])
-def test_a_python_that_cannot_be_used_is_told_and_no_other_is_taken(tmp_path: Path, what: str) -> None:
+def test_an_unusable_python_is_named_and_not_replaced(tmp_path: Path, what: str) -> None:
     python = tmp_path / "my python"
     if what == "older":
         python.write_text("#!/bin/sh\nexit 1\n", "utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from tests.meta.sources import ROOT, modules, nodes, place
+from tests.meta.sources import ROOT, modules, nodes, position_of
 
 LONGEST_FUNCTION = 40
 LONGEST_FILE = 400
@@ -38,7 +38,7 @@ def _lines(function: Function) -> int:
 
 def test_no_function_is_long() -> None:
     long = [
-        f"{place(module, function)} {function.name}: {_lines(function)}"
+        f"{position_of(module, function)} {function.name}: {_lines(function)}"
         for folder in SIZED
         for module in modules(folder)
         for function in _functions(module)
@@ -63,7 +63,7 @@ def test_no_file_is_long() -> None:
 
 def test_nothing_is_imported_inside_a_function() -> None:
     inside = [
-        place(module, node)
+        position_of(module, node)
         for folder in ("app", "tests", "bench", ".tools")
         for module in modules(folder)
         for node in nodes(module)
@@ -79,7 +79,7 @@ def _is_inside_a_function(module: Path, node: ast.Import | ast.ImportFrom) -> bo
 
 def test_what_tests_share_stands_in_a_module_of_its_own() -> None:
     borrowed = [
-        place(module, node)
+        position_of(module, node)
         for module in modules("tests")
         for node in nodes(module)
         if isinstance(node, ast.Import | ast.ImportFrom)
@@ -100,7 +100,7 @@ def test_every_module_is_named_for_something() -> None:
 
 def test_only_the_ticker_catches_everything() -> None:
     broad = [
-        place(module, node)
+        position_of(module, node)
         for module in modules("app")
         if "jobs" not in module.relative_to(ROOT).parts
         for node in nodes(module)
@@ -118,7 +118,7 @@ def _catches_everything(handler: ast.ExceptHandler) -> bool:
 
 def test_the_domain_imports_only_the_standard_library_and_itself() -> None:
     foreign = [
-        f"{place(module, node)} {name}"
+        f"{position_of(module, node)} {name}"
         for module in modules("app/domain")
         for node in nodes(module)
         if isinstance(node, ast.Import | ast.ImportFrom)
@@ -137,7 +137,7 @@ def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
 
 def test_every_test_asserts() -> None:
     empty = [
-        f"{place(module, function)} {function.name}"
+        f"{position_of(module, function)} {function.name}"
         for module in modules("tests")
         if module.name.startswith("test_")
         for function in _functions(module)
@@ -180,7 +180,7 @@ def test_a_docstring_names_its_subject() -> None:
 
 def test_nothing_is_mocked() -> None:
     mocked = [
-        place(module, node)
+        position_of(module, node)
         for module in modules("tests")
         for node in nodes(module)
         if isinstance(node, ast.Import | ast.ImportFrom)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from app.domain.capture.arrival import _NO
 from app.web.refusal_messages import MESSAGES
-from tests.meta.sources import modules, nodes, place
+from tests.meta.sources import modules, nodes, position_of
 
 
 def refusals() -> Iterator[tuple[str, str, set[str]]]:
@@ -17,7 +17,7 @@ def refusals() -> Iterator[tuple[str, str, set[str]]]:
                 case ast.Call(func=ast.Name(id="Refused"), args=[named, *_]):
                     details = {keyword.arg or "" for keyword in call.keywords}
                     for code in _codes(named):
-                        yield place(module, call), code, details
+                        yield position_of(module, call), code, details
 
 
 def _codes(named: ast.expr) -> Iterator[str]:
@@ -33,18 +33,18 @@ def test_every_state_that_closes_a_form_has_words() -> None:
 
 
 def test_every_code_has_words() -> None:
-    found = list(refusals())
-    assert found
-    assert sorted({f"{where} {code}" for where, code, _ in found if code not in MESSAGES}) == []
+    codes = list(refusals())
+    assert codes
+    assert sorted({f"{where} {code}" for where, code, _ in codes if code not in MESSAGES}) == []
 
 
 def test_no_sentence_asks_for_a_detail_that_a_refusal_lacks() -> None:
     lacking = [
-        f"{where} {code}: {sorted(asked - details)}"
+        f"{where} {code}: {sorted(placeholders - details)}"
         for where, code, details in refusals()
         if code in MESSAGES
-        for asked in [set(re.findall(r"%\((\w+)\)s", MESSAGES[code].sentence))]
-        if asked - details and "" not in details  # `**details` cannot be read here
+        for placeholders in [set(re.findall(r"%\((\w+)\)s", MESSAGES[code].sentence))]
+        if placeholders - details and "" not in details  # `**details` cannot be read here
     ]
     assert lacking == []
 

@@ -62,22 +62,22 @@ def test_the_same_letter_has_the_same_name_for_ever(mailbox: Mailbox) -> None:
     ],
 )
 def test_what_did_not_leave_says_so(replies: dict[str, str], code: str, lasting: bool) -> None:
-    with relay(replies) as place, pytest.raises(SendFailed) as failed:
-        SmtpChannel(f"smtp://{place}", SENDER).send(LETTER)
+    with relay(replies) as address, pytest.raises(SendFailed) as failed:
+        SmtpChannel(f"smtp://{address}", SENDER).send(LETTER)
     assert (failed.value.code, failed.value.lasting) == (code, lasting)
     assert LETTER.to not in str(failed.value)
 
 
 def test_silence_after_the_text_is_not_taken_for_a_failure() -> None:
-    with relay({".": ""}) as place, pytest.raises(Unconfirmed):
-        SmtpChannel(f"smtp://{place}", SENDER).send(LETTER)
+    with relay({".": ""}) as address, pytest.raises(Unconfirmed):
+        SmtpChannel(f"smtp://{address}", SENDER).send(LETTER)
 
 
 def test_a_relay_may_ask_for_a_name_and_password() -> None:
-    with relay({}) as place:
-        SmtpChannel(f"smtp://me:p%40ss@{place}", SENDER).send(LETTER)
-    with relay({"AUTH": "535 wrong"}) as place, pytest.raises(SendFailed, match="sign_in_refused"):
-        SmtpChannel(f"smtp://me:wrong@{place}", SENDER).send(LETTER)
+    with relay({}) as address:
+        SmtpChannel(f"smtp://me:p%40ss@{address}", SENDER).send(LETTER)
+    with relay({"AUTH": "535 wrong"}) as address, pytest.raises(SendFailed, match="sign_in_refused"):
+        SmtpChannel(f"smtp://me:wrong@{address}", SENDER).send(LETTER)
 
 
 def test_beyond_this_machine_nothing_travels_in_clear(mailbox: Mailbox) -> None:
@@ -91,9 +91,9 @@ def test_beyond_this_machine_nothing_travels_in_clear(mailbox: Mailbox) -> None:
 
 
 def test_nobody_at_the_address_of_the_relay() -> None:
-    held = free_socket()
-    with held, pytest.raises(SendFailed, match="unreachable"):
-        SmtpChannel(f"smtp://127.0.0.1:{held.getsockname()[1]}", SENDER).send(LETTER)
+    listener = free_socket()
+    with listener, pytest.raises(SendFailed, match="unreachable"):
+        SmtpChannel(f"smtp://127.0.0.1:{listener.getsockname()[1]}", SENDER).send(LETTER)
 
 
 def test_an_address_that_cannot_be_written_is_a_lasting_failure(mailbox: Mailbox) -> None:
@@ -119,14 +119,14 @@ def test_a_reminder_says_all_it_must_and_nothing_of_health(code: str, diary: boo
     subject, text = words.reminder(note, code)
     assert "研究" in subject
     assert "\n" not in subject
-    for told in ("1", "27", "https://d.test/", "0571-0000000", "8-17"):
-        assert told in text
+    for part in ("1", "27", "https://d.test/", "0571-0000000", "8-17"):
+        assert part in text
     for never in ("cancer", "symptom", "forgot", "!", "癌", "症状", "忘", "！"):
         assert never not in subject + text
 
 
 @pytest.mark.req("PRI-04")
 def test_messages_have_one_template_each() -> None:
-    found = {path.name for path in (Path(ROOT) / "app/templates/messages").iterdir()}
+    names = {path.name for path in (Path(ROOT) / "app/templates/messages").iterdir()}
     to_staff = {"staff_link.txt", "alert.txt"}
-    assert found == {"reminder.txt", "contact_check.txt", "address_code.txt"} | to_staff
+    assert names == {"reminder.txt", "contact_check.txt", "address_code.txt"} | to_staff

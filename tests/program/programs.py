@@ -101,8 +101,8 @@ def run_at_once(
     environ = {**os.environ, "DAYBOOK_DATABASE_URL": url}
     places = [(folder / f"told-{number}.out", folder / f"told-{number}.err") for number in range(count)]
     processes = []
-    for place in places:
-        with place[0].open("wb") as out, place[1].open("wb") as err:
+    for outcome in places:
+        with outcome[0].open("wb") as out, outcome[1].open("wb") as err:
             processes.append(fork(["-m", "app", *words], environ, out.fileno(), err.fileno(), prepare))
     codes = [each.wait(SECONDS) for each in processes]
     return [

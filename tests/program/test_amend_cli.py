@@ -54,13 +54,13 @@ def write_next_version(folder: Path) -> None:
 def installed(migrated_sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The commands work on the study, whose next version lies in a folder of the test's own."""
     write_next_version(tmp_path / "questionnaires")
-    told = {
+    environ = {
         "DAYBOOK_DATABASE_URL": migrated_sqlite_url,
         "DAYBOOK_KEY": DEMO_KEY.decode(),
         "DAYBOOK_CLOCK_GAP_DAYS": "3650",
         "DAYBOOK_QUESTIONNAIRES": str(tmp_path / "questionnaires"),
     }
-    for name, value in told.items():
+    for name, value in environ.items():
         monkeypatch.setenv(name, value)
 
 

@@ -128,10 +128,10 @@ def test_an_installation_is_set_up_from_the_command_line(
         typed.seek(0)  # nothing was made, so the same is typed again
         assert daybook(*user, "--site", "0571") == 0
     assert daybook("create-client", "sbrt-nsclc", "--name", "EDC", "--scope", "scores:read") == 0
-    told = capsys.readouterr().out
-    assert "Authenticator secret" in told
-    assert "correct horse" not in told
-    assert "client_secret" in told
+    output = capsys.readouterr().out
+    assert "Authenticator secret" in output
+    assert "correct horse" not in output
+    assert "client_secret" in output
     assert daybook(*site) == 2
     assert "[site_exists]" in capsys.readouterr().err
     urgent = ("set-urgent-words", "sbrt-nsclc", "0571", "--language", "zh_CN", "--words")
@@ -155,7 +155,7 @@ def test_an_installation_is_set_up_from_the_command_line(
     assert "/desk/join/" in capsys.readouterr().out
 
 
-def test_questionnaires_are_checked_and_a_fault_is_told(
+def test_questionnaires_are_checked_and_a_fault_is_named(
     daybook: Daybook, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert daybook("check-questionnaires") == 0
@@ -199,9 +199,9 @@ def test_scores_appear_whole_or_not_at_all(
         assert daybook("score", "--instrument", "qlq-c30@3.0", *report, wrong, target) == code
         assert capsys.readouterr().err.count("daybook: ") == 1
     gone = tmp_path / "gone"
-    for answers, scores, told in ((gone, target, gone), (RESPONSES, gone / "scores.csv", gone)):
+    for answers, scores, expected in ((gone, target, gone), (RESPONSES, gone / "scores.csv", gone)):
         assert daybook("score", "--instrument", "qlq-c30@3.0", answers, scores) == 3
-        assert capsys.readouterr().err == f"daybook: {told}: No such file or directory\n"
+        assert capsys.readouterr().err == f"daybook: {expected}: No such file or directory\n"
     assert daybook("score", "--instrument", "qlq-c30@9", RESPONSES, target) == 2
     assert target.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"scores.csv", "bad.csv"}
@@ -256,7 +256,7 @@ def test_codes_for_missing_are_declared(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (["serve"], "no such file"),
         (["serve", "--workers", "2"], "DAYBOOK_WORKERS"),
@@ -269,13 +269,13 @@ def test_codes_for_missing_are_declared(
         ),
     ],
 )
-def test_what_cannot_be_done_is_told_in_a_line(
-    daybook: Daybook, capsys: pytest.CaptureFixture[str], url: str, words: list[str], told: str
+def test_a_refused_command_prints_one_line(
+    daybook: Daybook, capsys: pytest.CaptureFixture[str], url: str, words: list[str], expected: str
 ) -> None:
     Path(url.removeprefix("sqlite:///")).parent.mkdir()
     assert daybook(*words) != 0
     said = capsys.readouterr().err
-    assert told in said
+    assert expected in said
     assert "Traceback" not in said
     assert said.removesuffix("\n").isprintable()
 
@@ -289,9 +289,11 @@ def _shift_trail(url: str, days: int) -> None:
 
 
 @pytest.mark.req("TIM-04")
-@pytest.mark.parametrize(("days", "told"), [(1, "but the newest entry"), (-9, "long after the newest entry")])
+@pytest.mark.parametrize(
+    ("days", "expected"), [(1, "but the newest entry"), (-9, "long after the newest entry")]
+)
 def test_a_clock_that_the_trail_contradicts_is_confirmed(
-    daybook: Daybook, capsys: pytest.CaptureFixture[str], url: str, days: int, told: str
+    daybook: Daybook, capsys: pytest.CaptureFixture[str], url: str, days: int, expected: str
 ) -> None:
     daybook("migrate")
     daybook("load-study", "sbrt-nsclc", "--plan", "1.0")
@@ -299,7 +301,7 @@ def test_a_clock_that_the_trail_contradicts_is_confirmed(
     site = ("open-site", "sbrt-nsclc", "0571", "--name", "Hangzhou", "--phone", "0571-1", "--hours", "8-17")
     assert daybook(*site) == 2
     said = capsys.readouterr().err
-    assert told in said
+    assert expected in said
     assert "daybook clock confirm --reason" in said
     assert daybook("clock", "confirm", "--reason", " ") == 2
     assert daybook("clock", "confirm", "--reason", "compared with the telephone") == 0
@@ -319,7 +321,7 @@ def test_a_server_does_not_start_behind_the_trail(
 
 
 @pytest.mark.req("AUD-04")
-def test_an_altered_trail_is_told(daybook: Daybook, capsys: pytest.CaptureFixture[str], url: str) -> None:
+def test_an_altered_trail_is_reported(daybook: Daybook, capsys: pytest.CaptureFixture[str], url: str) -> None:
     daybook("migrate")
     daybook("load-study", "sbrt-nsclc", "--plan", "1.0")
     with sqlite3.connect(url.removeprefix("sqlite:///")) as file:
@@ -332,7 +334,7 @@ def test_an_altered_trail_is_told(daybook: Daybook, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.req("AUD-04")
-def test_a_whole_trail_is_told_with_heads_to_keep(
+def test_an_intact_trail_prints_its_heads(
     daybook: Daybook, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     daybook("migrate")
@@ -373,12 +375,12 @@ def test_a_verification_that_misses_a_table_finds_no_fault_of_the_trail(
     assert capsys.readouterr().err == "daybook: the database could not be read: no such table: audit_chain\n"
 
 
-def test_what_a_verification_could_not_prove_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_verification_prints_what_it_could_not_prove(capsys: pytest.CaptureFixture[str]) -> None:
     show_progress(5000)
     print_report(TrailReport(entries=9, old_entries=2, unproven=3, unscored=4, redacted=5), heads=1)
-    told = capsys.readouterr()
-    assert told.err == "5,000 entries\n"
-    assert "2 entries do not say" in told.out
-    assert "Not scored again: 4 responses" in told.out
-    assert "the words of 5 reasons" in told.out
-    assert "rewritten" not in told.out
+    output = capsys.readouterr()
+    assert output.err == "5,000 entries\n"
+    assert "2 entries do not say" in output.out
+    assert "Not scored again: 4 responses" in output.out
+    assert "the words of 5 reasons" in output.out
+    assert "rewritten" not in output.out

@@ -16,7 +16,7 @@ def stage() -> Stage:
 
 
 @pytest.mark.req("REP-09", "EDC-10")
-def test_a_cut_is_made_exported_compared_and_computed_again(
+def test_a_cut_is_created_exported_compared_and_recomputed(
     migrated_sqlite_url: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -25,8 +25,8 @@ def test_a_cut_is_made_exported_compared_and_computed_again(
     monkeypatch.setenv("DAYBOOK_DATABASE_URL", migrated_sqlite_url)
     monkeypatch.setenv("DAYBOOK_KEY", DEMO_KEY.decode())
     monkeypatch.setenv("DAYBOOK_CLOCK_GAP_DAYS", "3650")
-    made = ["cut", STUDY, "LAST", "--purpose", "last look"]
-    assert main(made) == main(made) == 0
+    command = ["cut", STUDY, "LAST", "--purpose", "last look"]
+    assert main(command) == main(command) == 0
     assert capsys.readouterr().out.count("(made before)") == 1
     assert main(["cuts", STUDY]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith(": first interim analysis")
@@ -39,9 +39,9 @@ def test_a_cut_is_made_exported_compared_and_computed_again(
     assert capsys.readouterr().err.endswith(" changes after IA1 through FINAL.\n")
     export = ["export", STUDY, "--cut", "FINAL", "--to", str(tmp_path / "out"), "--purpose", "the paper"]
     assert main([*export, "--format", "csv", "--without", "arm", "--bom"]) == 0
-    told = capsys.readouterr()
-    assert told.out.splitlines()[0].startswith("dm.csv: ")
-    assert told.err.splitlines()[-1] == "3 of 3 participants"
+    output = capsys.readouterr()
+    assert output.out.splitlines()[0].startswith("dm.csv: ")
+    assert output.err.splitlines()[-1] == "3 of 3 participants"
     assert (tmp_path / "out" / "dm.csv").read_text("utf-8").startswith("\ufeffSTUDYID,DOMAIN,USUBJID,SUBJID,")
     assert main(export) == 3  # the folder is there
     assert "out: File exists" in capsys.readouterr().err

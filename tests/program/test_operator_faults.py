@@ -87,7 +87,7 @@ def test_every_command_says_in_a_line_that_it_could_not_look(
     assert not missing.exists()
 
 
-def test_a_database_of_another_version_is_told(daybook: Callable[..., Ran], tmp_path: Path) -> None:
+def test_a_database_of_another_version_is_named(daybook: Callable[..., Ran], tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
     sqlite3.connect(tmp_path / "empty.sqlite3").close()
     for command in ("verify-audit", "load-study", "check-packs"):
@@ -110,18 +110,18 @@ def test_a_wrong_key_is_refused_at_start(
         assert (code, is_one_line(said), "key" in said) == (2, True, True)
 
 
-def test_a_port_that_is_taken_is_told(daybook: Callable[..., Ran], migrated_sqlite_url: str) -> None:
-    held = free_socket()
-    held.listen()
-    place = held.getsockname()[1]
+def test_a_port_in_use_is_named(daybook: Callable[..., Ran], migrated_sqlite_url: str) -> None:
+    listener = free_socket()
+    listener.listen()
+    port = listener.getsockname()[1]
     file = Path(migrated_sqlite_url.removeprefix("sqlite:///"))
     for command in (("serve",), ("demo",), ("demo", "--reset")):
         before = file.read_bytes()
-        told = daybook(migrated_sqlite_url, *command, "--port", str(place))
-        assert told == (3, f"daybook: 127.0.0.1:{place}: Address already in use\n")
+        output = daybook(migrated_sqlite_url, *command, "--port", str(port))
+        assert output == (3, f"daybook: 127.0.0.1:{port}: Address already in use\n")
         unchanged = file.read_bytes() == before
         assert unchanged or command == ("serve",), "nothing is made for a server that cannot start"
-    held.close()
+    listener.close()
     code, said = daybook(migrated_sqlite_url, "serve", "--host", "no such host")
     assert (code, is_one_line(said)) == (3, True)
 
@@ -161,7 +161,7 @@ def full_disk() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
 
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'daybook.sqlite3'}"
     (program,) = run_at_once(1, url, tmp_path, "migrate", prepare=full_disk)
     said = program.err

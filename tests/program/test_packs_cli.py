@@ -23,14 +23,14 @@ COMMANDS = [line.split()[1:] for line in MANUAL.splitlines() if line.startswith(
 @pytest.fixture
 def daybook(monkeypatch: pytest.MonkeyPatch, migrated_sqlite_url: str, tmp_path: Path) -> Daybook:
     """Runs a command in this process, in a trial's installation whose packs lie in the working folder."""
-    told = {
+    environ = {
         "DAYBOOK_MODE": "live",
         "DAYBOOK_DATABASE_URL": migrated_sqlite_url,
         "DAYBOOK_PUBLIC_URL": "https://moon.example",
         "DAYBOOK_KEY": Fernet.generate_key().decode(),
         "DAYBOOK_QUESTIONNAIRES": str(questionnaires(tmp_path / "questionnaires")),
     }
-    for name, value in told.items():
+    for name, value in environ.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     return lambda *words: main([str(word) for word in words])
@@ -42,11 +42,11 @@ def test_the_manual_s_commands_install_the_manual_s_pack(
 ) -> None:
     Path("moon-6.en.toml").write_text(EXAMPLE, "utf-8")
     assert [daybook(*words) for words in COMMANDS] == [0, 0, 1]
-    told = capsys.readouterr().out
-    assert f"{STUDY}: moon-6 1.0 in en: MISSING: nobody can be enrolled" in told
-    assert f"moon-6 1.0 in en: imported for {STUDY}, valid until {FAR}." in told
-    assert f"{STUDY}: moon-6 1.0 in en: valid until {FAR}, days left: " in told
-    assert told.count(f"{STUDY}: moon-6 1.0 in zh_CN: MISSING") == 2
+    output = capsys.readouterr().out
+    assert f"{STUDY}: moon-6 1.0 in en: MISSING: nobody can be enrolled" in output
+    assert f"moon-6 1.0 in en: imported for {STUDY}, valid until {FAR}." in output
+    assert f"{STUDY}: moon-6 1.0 in en: valid until {FAR}, days left: " in output
+    assert output.count(f"{STUDY}: moon-6 1.0 in zh_CN: MISSING") == 2
     assert daybook(*COMMANDS[1]) == 0
     assert "nothing was changed" in capsys.readouterr().out
     ends = add_units(now().date(), 30, Unit.days)
@@ -58,13 +58,13 @@ def test_the_manual_s_commands_install_the_manual_s_pack(
 
 
 @pytest.mark.req("CAP-01", "VAL-08")
-def test_what_cannot_be_used_is_told_in_a_line(
+def test_an_unusable_pack_prints_one_line(
     daybook: Daybook, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert daybook("check-packs") == 0
     assert "No trial here needs a pack." in capsys.readouterr().out
     daybook("load-study", STUDY, "--plan", "1.0")
-    for content, told in (
+    for content, expected in (
         (EXAMPLE.replace("m6 =", "m7 ="), "pack.toml: items.m6 = None: required"),
         (EXAMPLE.replace(FAR, "2024-12-31"), "[pack_expired]"),
         (EXAMPLE.replace("moon-trial", "sun-trial"), "[pack_of_other_study]"),
@@ -74,7 +74,7 @@ def test_what_cannot_be_used_is_told_in_a_line(
         Path("pack.toml").write_bytes(content if isinstance(content, bytes) else content.encode())
         assert daybook("import-pack", "pack.toml", "--study", STUDY) == 2
         said = capsys.readouterr().err
-        assert told in said
+        assert expected in said
         assert said.count("\n") == 1
     assert daybook("import-pack", "gone.toml", "--study", STUDY) == 2
     assert "gone.toml: (file) = 'No such file or directory'" in capsys.readouterr().err

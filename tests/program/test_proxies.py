@@ -40,8 +40,8 @@ SECONDS = 300
 
 def block(language: str) -> str:
     """The one code block of a language in the manual."""
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```", MANUAL, re.DOTALL | re.MULTILINE)
-    return str(found)
+    (blocks,) = re.findall(rf"^```{language}\n(.*?)^```", MANUAL, re.DOTALL | re.MULTILINE)
+    return str(blocks)
 
 
 def replaced(text: str, changes: Mapping[str, str]) -> str:
@@ -53,7 +53,7 @@ def replaced(text: str, changes: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class ProxySetup:
     """Ports, folder and certificate of one proxy, and the application behind it."""
 
     folder: Path
@@ -70,50 +70,50 @@ class Place:
         return self.folder / "key.pem"
 
 
-def nginx(place: Place) -> list[str]:
+def nginx(setup: ProxySetup) -> list[str]:
     """The command that runs nginx in the foreground with the manual's block."""
     servers = replaced(
         block("nginx"),
         {
-            "listen 443 ssl": f"listen 127.0.0.1:{place.https} ssl",
-            "listen 80;": f"listen 127.0.0.1:{place.http};",
+            "listen 443 ssl": f"listen 127.0.0.1:{setup.https} ssl",
+            "listen 80;": f"listen 127.0.0.1:{setup.http};",
             "    listen [::]:443 ssl http2;\n": "",
             "    listen [::]:80;\n": "",
-            "/etc/ssl/daybook/fullchain.pem": str(place.certificate),
-            "/etc/ssl/daybook/privkey.pem": str(place.key),
-            "127.0.0.1:8000": place.upstream,
+            "/etc/ssl/daybook/fullchain.pem": str(setup.certificate),
+            "/etc/ssl/daybook/privkey.pem": str(setup.key),
+            "127.0.0.1:8000": setup.upstream,
         },
     )
     temporary = "\n".join(
-        f"{kind}_temp_path {place.folder}/{kind};"
+        f"{kind}_temp_path {setup.folder}/{kind};"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    configuration = place.folder / "nginx.conf"
+    configuration = setup.folder / "nginx.conf"
     configuration.write_text(
-        f"daemon off;\nmaster_process off;\npid {place.folder}/pid;\nerror_log stderr;\nevents {{}}\n"
+        f"daemon off;\nmaster_process off;\npid {setup.folder}/pid;\nerror_log stderr;\nevents {{}}\n"
         f"http {{\naccess_log off;\n{temporary}\n{servers}\n}}\n",
         "utf-8",
     )
-    return ["nginx", "-p", str(place.folder), "-c", str(configuration), "-e", "stderr"]
+    return ["nginx", "-p", str(setup.folder), "-c", str(configuration), "-e", "stderr"]
 
 
-def caddy(place: Place) -> list[str]:
+def caddy(setup: ProxySetup) -> list[str]:
     """The command that runs Caddy in the foreground with the manual's block."""
     site = replaced(
         block("caddy"),
         {
-            f"{HOST} {{\n": f"{HOST}:{place.https} {{\n\tbind 127.0.0.1\n"
-            f"\ttls {place.certificate} {place.key}\n",
-            "127.0.0.1:8000": place.upstream,
+            f"{HOST} {{\n": f"{HOST}:{setup.https} {{\n\tbind 127.0.0.1\n"
+            f"\ttls {setup.certificate} {setup.key}\n",
+            "127.0.0.1:8000": setup.upstream,
         },
     )
-    configuration = place.folder / "Caddyfile"
-    options = f"{{\n\tadmin off\n\thttp_port {place.http}\n\tdefault_bind 127.0.0.1\n}}\n"
+    configuration = setup.folder / "Caddyfile"
+    options = f"{{\n\tadmin off\n\thttp_port {setup.http}\n\tdefault_bind 127.0.0.1\n}}\n"
     configuration.write_text(options + site, "utf-8")
     return ["caddy", "run", "--adapter", "caddyfile", "--config", str(configuration)]
 
 
-def certify(place: Place) -> None:
+def certify(setup: ProxySetup) -> None:
     """A certificate for the manual's host, signed by itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
@@ -131,26 +131,26 @@ def certify(place: Place) -> None:
     )
     plain = serialization.NoEncryption()
     kind = serialization.PrivateFormat.PKCS8
-    place.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    place.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, kind, plain))
+    setup.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    setup.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, kind, plain))
 
 
 @contextmanager
-def running(command: list[str], place: Place) -> Iterator[None]:
+def running(command: list[str], setup: ProxySetup) -> Iterator[None]:
     """Run a proxy until the end, once it takes connections. Skips where the machine has it not."""
     folders = [os.environ["PATH"], "/usr/sbin", str(UNPACKED / "sbin"), str(UNPACKED / "bin")]
     program = shutil.which(command[0], path=os.pathsep.join(folders))
     if program is None:
         pytest.skip(f"{command[0]} is not on this machine: the manual's configuration of it was NOT run")
-    environ = {**os.environ, "HOME": str(place.folder), "XDG_DATA_HOME": str(place.folder)}
-    log = place.folder / "proxy.log"
+    environ = {**os.environ, "HOME": str(setup.folder), "XDG_DATA_HOME": str(setup.folder)}
+    log = setup.folder / "proxy.log"
     with (
         log.open("wb") as output,
         subprocess.Popen([program, *command[1:]], env=environ, stdout=output, stderr=output) as process,
     ):
         try:
             until = time.monotonic() + SECONDS
-            while not accepts(place.https):
+            while not accepts(setup.https):
                 assert process.poll() is None, log.read_text("utf-8")
                 assert time.monotonic() < until, log.read_text("utf-8")
                 time.sleep(0.05)
@@ -169,7 +169,7 @@ def accepts(port: int) -> bool:
 class Caller:
     """Somebody who calls the proxy from an address of their own."""
 
-    place: Place
+    setup: ProxySetup
     address: str
 
     def request(
@@ -182,13 +182,13 @@ class Caller:
         cut: bool = False,
     ) -> HTTPResponse:
         """The answer, over TLS with the certificate checked; `cut`: its page may be lost on the way."""
-        trust = ssl.create_default_context(cafile=str(self.place.certificate))
-        plain = socket.create_connection(("127.0.0.1", self.place.https), SECONDS, (self.address, 0))
+        trust = ssl.create_default_context(cafile=str(self.setup.certificate))
+        plain = socket.create_connection(("127.0.0.1", self.setup.https), SECONDS, (self.address, 0))
         connection = HTTPConnection(HOST)
         connection.sock = trust.wrap_socket(plain, server_hostname=HOST)
-        told = {**(headers or {}), "Content-Type": "application/x-www-form-urlencoded"}
+        all_headers = {**(headers or {}), "Content-Type": "application/x-www-form-urlencoded"}
         with closing(connection):
-            connection.request(method, path, body, told)
+            connection.request(method, path, body, all_headers)
             answer = connection.getresponse()
             with suppress(IncompleteRead) if cut else nullcontext():
                 answer.read()
@@ -198,15 +198,15 @@ class Caller:
         """The status of a wrong password, with headers that claim another address each time."""
         body = urlencode({"email": "nurse@example.org", "password": "guess"})
         claimed = f"198.51.100.{number}"
-        told = {"X-Forwarded-For": claimed, "Forwarded": f"for={claimed}", "X-Real-IP": claimed}
-        told["Origin"] = f"https://{HOST}"
-        return self.request("POST", "/desk/sign-in", body, told).status
+        all_headers = {"X-Forwarded-For": claimed, "Forwarded": f"for={claimed}", "X-Real-IP": claimed}
+        all_headers["Origin"] = f"https://{HOST}"
+        return self.request("POST", "/desk/sign-in", body, all_headers).status
 
 
 @pytest.mark.req("IAM-12", "SEC-12")
 @pytest.mark.parametrize("command_for", [nginx, caddy])
 def test_behind_the_manual_s_proxy_each_client_counts_for_itself(
-    migrated_sqlite_url: str, tmp_path: Path, command_for: Callable[[Place], list[str]]
+    migrated_sqlite_url: str, tmp_path: Path, command_for: Callable[[ProxySetup], list[str]]
 ) -> None:
     """And none evades the throttle by a header of its own."""
     app = application(
@@ -221,10 +221,10 @@ def test_behind_the_manual_s_proxy_each_client_counts_for_itself(
     with serving(app) as upstream:
         for each in ports:
             each.close()
-        place = Place(tmp_path, https, http, upstream.removeprefix("http://"))
-        certify(place)
-        with running(command_for(place), place):
-            stranger, nurse = Caller(place, "127.0.0.2"), Caller(place, "127.0.0.3")
+        setup = ProxySetup(tmp_path, https, http, upstream.removeprefix("http://"))
+        certify(setup)
+        with running(command_for(setup), setup):
+            stranger, nurse = Caller(setup, "127.0.0.2"), Caller(setup, "127.0.0.3")
             assert stranger.request("GET", "/healthz").status == 200
             assert [stranger.guess(number) for number in range(TRIES + 1)] == [403] * TRIES + [429]
             assert nurse.guess(0) == 403

@@ -124,9 +124,9 @@ def wait_for_share(phones: list[SavingPhone], server: Server) -> None:
 
 
 def stored(installation: Installation, person: Person) -> set[int]:
-    asked = select(AnswerEvent.seq).where(AnswerEvent.slot_id == person.slot("BL").id)
+    query = select(AnswerEvent.seq).where(AnswerEvent.slot_id == person.slot("BL").id)
     with installation.read() as session:
-        return set(session.exec(asked.order_by(col(AnswerEvent.seq))))
+        return set(session.exec(query.order_by(col(AnswerEvent.seq))))
 
 
 @pytest.mark.slow
@@ -145,8 +145,8 @@ def test_nothing_acknowledged_is_lost_and_nobody_sees_a_500(tmp_path: Path) -> N
         ):
             people = begin_forms(installation)
             server.wait_for(4)
-            place = urlsplit(server.base).netloc
-            phones = [SavingPhone(place, each.cookie, each.slot("BL").public_id) for each in people]
+            netloc = urlsplit(server.base).netloc
+            phones = [SavingPhone(netloc, each.cookie, each.slot("BL").public_id) for each in people]
             with saving(phones):
                 wait_for_share(phones, server)
                 os.kill(min(server.workers()), signal.SIGKILL)

@@ -88,23 +88,23 @@ def backed_up(url: str, target: Path) -> Path:
             database.execute("VACUUM INTO ?", (str(target),))
         return target
     address = sa.make_url(url)
-    place = address.set(drivername="postgresql").render_as_string(hide_password=False)
+    address_text = address.set(drivername="postgresql").render_as_string(hide_password=False)
     dump = shutil.which("pg_dump")
     assert dump is not None
-    subprocess.run([dump, "--format=custom", f"--file={target}", place], check=True)
+    subprocess.run([dump, "--format=custom", f"--file={target}", address_text], check=True)
     return target
 
 
 def rows(url: str, query: str) -> list[str]:
     engine = sa.create_engine(url)
     with engine.connect() as connection:
-        found = [str(row[0]) for row in connection.execute(sa.text(query))]
+        values = [str(row[0]) for row in connection.execute(sa.text(query))]
     engine.dispose()
-    return found
+    return values
 
 
 @pytest.mark.req("EDC-04")
-def test_a_backup_takes_the_place_and_the_feed_begins_anew(
+def test_a_restored_backup_begins_a_new_feed(
     begun: Daybook, database_url: str, tmp_path: Path, heads: Path
 ) -> None:
     assert begun(*site("0571")).code == 0

@@ -26,27 +26,27 @@ def _built(monkeypatch: pytest.MonkeyPatch) -> None:
 def stopped(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     """What a command that cannot be done says, in one line."""
     assert main(["screens", *words]) in (2, 3)
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    return told
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
 
 
 @pytest.mark.req("CAP-02", "VAL-11")
 def test_every_picture_stands_in_the_manifest_with_its_digest(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    wanted = ("--language", "zh_CN", "--screen", "begin", "--screen", "temperature", "--size", "large")
-    assert main(["screens", *DIARY, "--out", str(tmp_path), *wanted]) == 0
+    selection = ("--language", "zh_CN", "--screen", "begin", "--screen", "temperature", "--size", "large")
+    assert main(["screens", *DIARY, "--out", str(tmp_path), *selection]) == 0
     assert "2 screens in zh_CN" in capsys.readouterr().out
-    told = json.loads((tmp_path / "manifest.json").read_text("utf-8"))
+    manifest = json.loads((tmp_path / "manifest.json").read_text("utf-8"))
     names = ["zh_CN/000-begin.png", "zh_CN/015-temperature.png"]
-    assert [each["file"] for each in told["files"]] == names
-    assert [each["item"] for each in told["files"]] == ["", "temperature"]
-    for each in told["files"]:
+    assert [each["file"] for each in manifest["files"]] == names
+    assert [each["item"] for each in manifest["files"]] == ["", "temperature"]
+    for each in manifest["files"]:
         png = (tmp_path / each["file"]).read_bytes()
         assert hashlib.sha256(png).hexdigest() == each["sha256"]
         assert png_size(png) == (360, 740)
-    assert told["text_size"] == "large"
+    assert manifest["text_size"] == "large"
     assert "Directory not empty" in stopped(capsys, *DIARY, "--out", str(tmp_path))
 
 
@@ -95,17 +95,17 @@ def test_every_screen_is_shown_unless_some_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (("qlq-c30", "9"), "unknown_instrument"),
         ((*DIARY, "--language", "tlh"), "no_translation"),
         ((*DIARY, "--screen", "q31"), "unknown_item"),
     ],
 )
-def test_what_there_is_not_is_told_in_a_line(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...], told: str
+def test_an_unknown_screen_prints_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...], expected: str
 ) -> None:
-    assert told in stopped(capsys, *words, "--out", str(tmp_path))
+    assert expected in stopped(capsys, *words, "--out", str(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -126,8 +126,8 @@ def test_without_a_browser_it_says_what_to_install(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    told = stopped(capsys, *DIARY, "--out", str(tmp_path / "out"))
-    assert "apt-get install chromium fonts-noto-cjk" in told
+    error = stopped(capsys, *DIARY, "--out", str(tmp_path / "out"))
+    assert "apt-get install chromium fonts-noto-cjk" in error
     assert not (tmp_path / "out").exists()
 
 

@@ -37,7 +37,7 @@ def owner_url(postgres_cluster: postgres.Cluster, migrated_postgres: str) -> str
 
 
 @pytest.mark.req("IAM-12")
-def test_the_program_serves_throttles_whatever_a_header_says_and_stops_when_told(tmp_path: Path) -> None:
+def test_the_program_serves_throttles_and_stops_on_a_signal(tmp_path: Path) -> None:
     """Called from this machine, which the server's own reading of the header would believe."""
     with started(f"sqlite:///{tmp_path / 'data' / 'daybook.sqlite3'}", tmp_path, program=True) as server:
         server.wait_for(1)

@@ -82,17 +82,17 @@ def test_mail_needs_a_server() -> None:
 def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(KEY + "\n", "utf-8")
-    told = {**LIVE, "DAYBOOK_KEY": "", "DAYBOOK_KEY_FILE": str(file)}
-    assert Settings.from_environment(told).key == KEY.encode()
+    environ = {**LIVE, "DAYBOOK_KEY": "", "DAYBOOK_KEY_FILE": str(file)}
+    assert Settings.from_environment(environ).key == KEY.encode()
 
 
 def test_several_workers_and_named_hosts_go_with_postgresql() -> None:
-    told = {
+    environ = {
         "DAYBOOK_DATABASE_URL": "postgresql+psycopg://x",
         "DAYBOOK_WORKERS": "4",
         "DAYBOOK_TRUSTED_HOSTS": "a, b",
     }
-    settings = Settings.from_environment(told)
+    settings = Settings.from_environment(environ)
     assert (settings.workers, settings.migration_url) == (4, "postgresql+psycopg://x")
     assert settings.trusted_hosts == ("a", "b", "127.0.0.1", "localhost")
 
@@ -134,21 +134,21 @@ MODES = ("", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"
 @pytest.mark.parametrize("name", ["DAYBOOK_DATABASE_URL", "DAYBOOK_MIGRATION_URL"])
 @pytest.mark.parametrize("mode", MODES)
 def test_a_trial_reaches_postgresql_by_a_socket_or_encrypted(name: str, mode: str) -> None:
-    by_network = [f"postgresql+psycopg://{place}?sslmode={mode}" for place in PLACES]
+    by_network = [f"postgresql+psycopg://{host}?sslmode={mode}" for host in PLACES]
     by_network += [f"postgresql+psycopg://u:test-only@/daybook?{query}&sslmode={mode}" for query in QUERIES]
     for url in by_network:
-        told = {"DAYBOOK_DATABASE_URL": SOCKETS[0], "DAYBOOK_HEAD_FILE": "heads.json", name: url}
-        assert Settings.from_environment(told).database_url, "a demonstration may do as it likes"
+        environ = {"DAYBOOK_DATABASE_URL": SOCKETS[0], "DAYBOOK_HEAD_FILE": "heads.json", name: url}
+        assert Settings.from_environment(environ).database_url, "a demonstration may do as it likes"
         if mode in ("require", "verify-ca", "verify-full"):
-            assert Settings.from_environment({**LIVE, **told}).database_url
+            assert Settings.from_environment({**LIVE, **environ}).database_url
             continue
         with pytest.raises(BadDefinition) as bad:
-            Settings.from_environment({**LIVE, **told})
+            Settings.from_environment({**LIVE, **environ})
         assert bad.value.key == name
         assert "test-only" not in str(bad.value)
     for url in SOCKETS:
-        told = {"DAYBOOK_HEAD_FILE": "heads.json", name: url}
-        assert Settings.from_environment({**LIVE, **told}).database_url
+        environ = {"DAYBOOK_HEAD_FILE": "heads.json", name: url}
+        assert Settings.from_environment({**LIVE, **environ}).database_url
 
 
 @pytest.mark.parametrize(
@@ -166,11 +166,11 @@ KNOWN = [each.name for each in VARIABLES] + [f"{each.name}_FILE" for each in VAR
 
 
 @given(st.sampled_from(KNOWN), st.integers(0, 40), st.sampled_from("ABCXYZ_"), st.booleans())
-def test_a_slip_in_a_name_is_refused_and_the_name_meant_is_told(
-    meant: str, place: int, letter: str, replaced: bool
+def test_a_misspelt_setting_is_refused_with_the_likely_name(
+    meant: str, index: int, letter: str, replaced: bool
 ) -> None:
-    place = len("DAYBOOK_") + place % (len(meant) - len("DAYBOOK_"))
-    slip = meant[:place] + letter + meant[place + replaced :]
+    index = len("DAYBOOK_") + index % (len(meant) - len("DAYBOOK_"))
+    slip = meant[:index] + letter + meant[index + replaced :]
     if slip in KNOWN:
         return
     with pytest.raises(BadDefinition) as bad:
@@ -180,21 +180,21 @@ def test_a_slip_in_a_name_is_refused_and_the_name_meant_is_told(
     assert "s3cret" not in str(bad.value)
 
 
-def test_what_is_no_setting_of_ours_is_left_alone() -> None:
+def test_foreign_variables_are_ignored() -> None:
     assert Settings.from_environment({"DAYBOOKS_MODE": "live", "daybook_mode": "live", "PATH": "/"}).demo
 
 
 @pytest.mark.req("SEC-15")
-def test_settings_and_what_is_made_of_them_never_show_a_secret(tmp_path: Path) -> None:
+def test_settings_never_show_a_secret(tmp_path: Path) -> None:
     file = tmp_path / "d.sqlite3"
-    told = {
+    environ = {
         "DAYBOOK_DATABASE_URL": "postgresql+psycopg://me:test-only@/daybook",
         "DAYBOOK_MIGRATION_URL": f"sqlite:///{file}?s3cret",
         "DAYBOOK_KEY": KEY,
         "DAYBOOK_CHANNEL": "smtp",
         "DAYBOOK_SMTP_URL": "smtp://me:s3cret@mail.example",
     }
-    settings = Settings.from_environment(told)
+    settings = Settings.from_environment(environ)
     shown = [repr(settings), str(settings), repr(open_installation(settings)), repr(build_channels(settings))]
     assert [
         text
@@ -211,5 +211,5 @@ def test_a_trial_keeps_the_heads_of_its_feeds_outside_the_database() -> None:
     with pytest.raises(BadDefinition) as bad:
         Settings.from_environment(on_postgresql)
     assert bad.value.key == "DAYBOOK_HEAD_FILE"
-    told = {**on_postgresql, "DAYBOOK_HEAD_FILE": "/var/lib/daybook/heads.json"}
-    assert Settings.from_environment(told).head_file == Path("/var/lib/daybook/heads.json")
+    environ = {**on_postgresql, "DAYBOOK_HEAD_FILE": "/var/lib/daybook/heads.json"}
+    assert Settings.from_environment(environ).head_file == Path("/var/lib/daybook/heads.json")

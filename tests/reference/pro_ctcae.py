@@ -23,20 +23,20 @@ LIBRARY = """
 """Each symptom with the attributes that it is asked about, in their order; the first decides of the rest."""
 
 
-def asked(first: dict[str, int | None]) -> list[str]:
+def applicable_items(first: dict[str, int | None]) -> list[str]:
     """The items of a form whose symptoms have these answers to their first items; None is left blank."""
-    found = []
+    items = []
     for symptom, letters in (word.split(":") for word in LIBRARY.split()):
         goes_on = (first[symptom] or 0) > 0
-        found += [f"{symptom}_{ATTRIBUTES[each]}" for each in (letters if goes_on else letters[:1])]
-    return found
+        items += [f"{symptom}_{ATTRIBUTES[each]}" for each in (letters if goes_on else letters[:1])]
+    return items
 
 
 def golden() -> str:
     """The file: symptoms answered with 0, symptoms left blank, and how many and which items are not asked."""
     draw = random.Random(21)
     symptoms = [word.split(":")[0] for word in LIBRARY.split()]
-    every = set(asked(dict.fromkeys(symptoms, 1)))
+    every = set(applicable_items(dict.fromkeys(symptoms, 1)))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["none", "blank", "asked", "not_asked"])
@@ -46,9 +46,9 @@ def golden() -> str:
             for each in symptoms
         }
         values = {each: {"none": 0, "some": 1, "blank": None}[kind] for each, kind in kinds.items()}
-        found = asked(values)
+        items = applicable_items(values)
         names = [" ".join(each for each in symptoms if kinds[each] == kind) for kind in ("none", "blank")]
-        writer.writerow([*names, len(found), " ".join(sorted(every - set(found)))])
+        writer.writerow([*names, len(items), " ".join(sorted(every - set(items)))])
     return out.getvalue()
 
 

@@ -26,10 +26,10 @@ DYSPNOEA = ("q33", "q34", "q35")
 
 def scores(row: dict[str, int]) -> dict[str, float]:
     """Each scale by the manual, ((mean - 1) / 3) * 100; dyspnoea from all three or not at all."""
-    found = {scale: (row[item] - 1) / 3 * 100 for scale, item in SINGLES.items() if item in row}
+    results = {scale: (row[item] - 1) / 3 * 100 for scale, item in SINGLES.items() if item in row}
     if all(item in row for item in DYSPNOEA):
-        found["LCDY"] = (sum(row[item] for item in DYSPNOEA) / 3 - 1) / 3 * 100
-    return found
+        results["LCDY"] = (sum(row[item] for item in DYSPNOEA) / 3 - 1) / 3 * 100
+    return results
 
 
 def rows() -> Iterator[dict[str, int]]:

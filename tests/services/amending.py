@@ -41,25 +41,25 @@ def weekly_diary(plan: Plan) -> Plan:
         replace(diary.phases[0], offsets=tuple(range(28))),
         DiaryPhase("DV{n}", Unit.weeks, tuple(range(4, 40))),
     )
-    kept = tuple(rule for rule in longer_diary(plan).visits if rule.code not in ("W3", "W6"))
+    rules = tuple(rule for rule in longer_diary(plan).visits if rule.code not in ("W3", "W6"))
     later = replace(diary, phases=phases, entry_days=6, reason_after=6)
-    return _version(plan, "3.0", visits=(*kept, early), diary=later, used="1.1")
+    return _version(plan, "3.0", visits=(*rules, early), diary=later, used="1.1")
 
 
 def _version(plan: Plan, version: str, *, used: str, **changed: object) -> Plan:
     instruments = tuple(
         replace(each, version=used) if each.id == "symptom-diary" else each for each in plan.instruments
     )
-    made: Plan = replace(
+    plan_version: Plan = replace(
         plan,
         version=version,
         sha256=version[0] * 64,
         instruments=instruments,
         **changed,  # type: ignore[arg-type]  # fields of a plan
     )
-    check_plan(made, version)
-    check_amendment(plan, made, version)
-    return made
+    check_plan(plan_version, version)
+    check_amendment(plan, plan_version, version)
+    return plan_version
 
 
 def with_versions(
@@ -68,6 +68,6 @@ def with_versions(
     """The installation with these versions of the study's plan beside the shipped ones."""
     library: Library = installation.library
     first = library.plan(STUDY, "1.0")
-    made = [replace(maker(first), draft=draft) for maker in makers]
-    plans = {**library.plans, **{(plan.id, plan.version): plan for plan in made}}
+    versions = [replace(maker(first), draft=draft) for maker in makers]
+    plans = {**library.plans, **{(plan.id, plan.version): plan for plan in versions}}
     return replace(installation, library=replace(library, plans=plans))

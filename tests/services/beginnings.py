@@ -85,10 +85,10 @@ def _readers_diary(installation: Installation) -> Sequence[str]:
 def _invited(installation: Installation) -> Sequence[str]:
     person = Person(installation, site_of(installation), "0571-001")
     enrol_participant(StaffContext(installation, person.nurse, START), person.site, enrolment(person.subject))
-    told = issue_invitation(
+    invitation = issue_invitation(
         StaffContext(installation, person.nurse, START), person.site.study_id, person.subject
     )
-    return told.url.rsplit("/", 1)[1], told.code
+    return invitation.url.rsplit("/", 1)[1], invitation.code
 
 
 def _evening(installation: Installation) -> Sequence[str]:
@@ -117,21 +117,21 @@ def begun(fixtures: Iterable[str]) -> Stage | None:
 
     A test file may have a person or a site of its own; only those of this folder rest on its installation.
     """
-    asked = frozenset(fixtures)
+    names = frozenset(fixtures)
     stages: Sequence[tuple[str, Stage]] = (
         ("randomised", PERSON_RANDOMISED),
         ("lone", PERSON),
         ("lone_site", SITE),
         ("lone_installation", STUDY),
     )
-    if "installation" in asked:
+    if "installation" in names:
         stages = (
             ("due_reader", EVENING_COME),
-            ("reader", READER_RANDOMISED if "randomised" in asked else READER),
+            ("reader", READER_RANDOMISED if "randomised" in names else READER),
             ("randomised", PERSON_RANDOMISED),
             ("person", PERSON),
             ("desk", DESK),
             ("site", SITE),
             ("installation", STUDY),
         )
-    return next((stage for name, stage in stages if name in asked), None)
+    return next((stage for name, stage in stages if name in names), None)

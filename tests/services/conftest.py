@@ -30,8 +30,8 @@ def stage(request: pytest.FixtureRequest) -> Stage | None:
 @pytest.fixture
 def installation(migrated_url: str) -> Iterator[Installation]:
     """An installation with the study loaded, once on each database."""
-    with installed_at(migrated_url) as made:
-        yield made
+    with installed_at(migrated_url) as running:
+        yield running
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def people(installation: Installation, site: Site) -> Callable[[int], Person]:
 @pytest.fixture
 def lone_installation(migrated_sqlite_url: str) -> Iterator[Installation]:
     """The same on SQLite alone, for what does not depend on the database."""
-    with installed_at(migrated_sqlite_url) as made:
-        yield made
+    with installed_at(migrated_sqlite_url) as running:
+        yield running
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from app.storage.tables.capture import Response
 from app.storage.tables.feed import FeedEvent
 from tests.services.people import START, Person
 
-SENT = START + timedelta(hours=1)
+SUBMITTED = START + timedelta(hours=1)
 TODAY = START.date()
 APPROVED = DecisionEntry("approved")
 
@@ -23,7 +23,7 @@ APPROVED = DecisionEntry("approved")
 def send_baseline(person: Person) -> Person:
     """Somebody who sent the baseline, every item answered with 2."""
     person.begin("BL", START)
-    person.submit("BL", SENT)
+    person.submit("BL", SUBMITTED)
     return person
 
 
@@ -34,7 +34,11 @@ def entry(*answers: ProposedAnswer, version: int = 1) -> ProposalEntry:
 
 
 def propose(
-    person: Person, proposal: ProposalEntry, at: datetime = SENT, by: Actor | None = None, visit: str = "BL"
+    person: Person,
+    proposal: ProposalEntry,
+    at: datetime = SUBMITTED,
+    by: Actor | None = None,
+    visit: str = "BL",
 ) -> str:
     """Propose a correction, as the nurse unless somebody else does; its public number."""
     context = StaffContext(person.installation, by or person.nurse, at)

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlmodel import col, select
 
 from app.domain.datasets.builder import DatasetBuilder
-from app.domain.datasets.formats.spelling import spell_cell
+from app.domain.datasets.formats.spelling import format_cell
 from app.domain.datasets.history import fold_history
 from app.domain.datasets.tables import Row
 from app.domain.records.access import SYSTEM
@@ -73,7 +73,7 @@ def check_rules(records: Sequence[tuple[str, Row]]) -> None:
     tables: dict[str, list[dict[str, str]]] = {name: [] for name in ("dm", "sv", "ds", "qs", "suppqs")}
     for name, row in records:
         if name.lower() in tables:
-            cells = {key: spell_cell(value) for key, value in row.items()}
+            cells = {key: format_cell(value) for key, value in row.items()}
             tables[name.lower()].append({key: cell for key, cell in cells.items() if cell})
     for name in sorted(ALWAYS):
         assert all(RULES[name].check(tables)), name

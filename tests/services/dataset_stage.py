@@ -55,8 +55,8 @@ def _trial(installation: Installation) -> Sequence[str]:
 
 def client_of(installation: Installation, at: datetime, scopes: Sequence[Scope] = tuple(Scope)) -> EdcContext:
     """A new EDC client, signed in."""
-    made = create_client(StaffContext(installation, SYSTEM, at), STUDY, "EDC", scopes, None)
-    issued = issue_token(installation, made.client_id, made.secret, None, "192.0.2.9", at)
+    client = create_client(StaffContext(installation, SYSTEM, at), STUDY, "EDC", scopes, None)
+    issued = issue_token(installation, client.client_id, client.secret, None, "192.0.2.9", at)
     return EdcContext(installation, authenticate_client(installation, issued.token, at), at)
 
 
@@ -108,9 +108,13 @@ def _answer_and_die(person: Person) -> None:
 
 def complete_diary(some: dict[str, int | str | None]) -> dict[str, int | str | None]:
     """A diary day with symptoms of which all but these were left blank."""
-    asked = "fatigue pain chest_pain cough breathlessness blood_in_sputum trouble_swallowing appetite nausea"
-    asked += " vomiting diarrhoea constipation fever skin_reaction rash numbness mouth_sores sleep low_mood"
-    return {**dict.fromkeys(asked.split()), **some}
+    symptoms = (
+        "fatigue pain chest_pain cough breathlessness blood_in_sputum trouble_swallowing appetite nausea"
+    )
+    symptoms += (
+        " vomiting diarrhoea constipation fever skin_reaction rash numbness mouth_sores sleep low_mood"
+    )
+    return {**dict.fromkeys(symptoms.split()), **some}
 
 
 def _correct(person: Person, signer: Signer) -> None:

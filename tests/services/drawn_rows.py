@@ -36,7 +36,7 @@ def keep(work: UnitOfWork, site: Site, drawn: DrawnPerson) -> int:
     row.enrolled_at = drawn.enrolled_at
     row.consent_version = "1" if drawn.consented else None
     row.activated_at = drawn.enrolled_at if drawn.activated else None
-    row.exit_kind = ExitKind.withdrew_study if drawn.left else None
+    row.exit_kind = ExitKind.withdrew_study if drawn.exited else None
     _keep_contacts(work, row, drawn)
     slots = [_slot(row, number, form) for number, form in enumerate(drawn.forms)]
     work.session.add_all(slots)
@@ -51,11 +51,11 @@ def keep(work: UnitOfWork, site: Site, drawn: DrawnPerson) -> int:
 
 
 def _keep_contacts(work: UnitOfWork, row: Participant, drawn: DrawnPerson) -> None:
-    for asked_at, is_open in drawn.calls:
-        closed_at = None if is_open else asked_at
+    for requested_at, is_open in drawn.calls:
+        closed_at = None if is_open else requested_at
         work.session.add(
             TeamRequest(
-                participant_id=row.id, kind=TeamRequestKind.call, asked_at=asked_at, closed_at=closed_at
+                participant_id=row.id, kind=TeamRequestKind.call, asked_at=requested_at, closed_at=closed_at
             )
         )
     if drawn.address_at is not None:

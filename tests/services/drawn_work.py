@@ -69,7 +69,7 @@ class DrawnPerson:
     consented: bool
     activated: bool
     locked: bool
-    left: bool
+    exited: bool
     calls: tuple[tuple[datetime, bool], ...]  # when they asked, and whether it is still open
     alerts: tuple[tuple[datetime, bool], ...]  # when they were raised, and whether they are still open
     messages: tuple[tuple[str, str | None, datetime | None], ...]
@@ -142,7 +142,7 @@ def draw_person(draw: Random, rule: WorklistRule) -> DrawnPerson:
         consented=draw.random() < 0.7,
         activated=draw.random() < 0.5,
         locked=draw.random() < 0.3,
-        left=draw.random() < 0.1,
+        exited=draw.random() < 0.1,
         calls=tuple((draw_moment(draw), is_open) for is_open in (False, True) if draw.random() < 0.4),
         alerts=tuple((draw_moment(draw), draw.random() < 0.5) for _alert in range(draw.randint(0, 3))),
         messages=tuple((state, why, None if state == "queued" else at) for state, why, at in drawn),

@@ -14,8 +14,10 @@ from tests.services.people import START
 
 def caller_of(installation: Installation, sites: list[str] | None = None) -> EdcClientSession:
     """A new client of the EDC with every scope, signed in."""
-    made = create_client(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "EDC", tuple(Scope), sites)
-    issued = issue_token(installation, made.client_id, made.secret, None, "192.0.2.9", START)
+    client = create_client(
+        StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "EDC", tuple(Scope), sites
+    )
+    issued = issue_token(installation, client.client_id, client.secret, None, "192.0.2.9", START)
     return authenticate_client(installation, issued.token, START)
 
 

@@ -181,49 +181,49 @@ class EverybodyActs(RuleBasedStateMachine):
         with suppress(Refused):
             cancel_visit(self.staff(), *self.about(), visit, "asked for by mistake")
 
-    @rule(place=st.integers(0, 300))
-    def nurse_says_why_one_is_missed(self, place: int) -> None:
+    @rule(index=st.integers(0, 300))
+    def nurse_says_why_one_is_missed(self, index: int) -> None:
         self.ticked = False
         slots = self.slots()
-        slot = slots[place % len(slots)]
+        slot = slots[index % len(slots)]
         with suppress(Refused):
             record_missed_reason(self.staff(), slot.participant_id, slot.public_id, "unknown", "")
 
-    @rule(place=st.integers(0, 300), sends=st.booleans())
-    def participant_fills(self, place: int, sends: bool) -> None:
+    @rule(index=st.integers(0, 300), sends=st.booleans())
+    def participant_fills(self, index: int, sends: bool) -> None:
         self.ticked = False
         answerable = [
             slot for slot in self.slots() if feed_state(slot_status(slot, self.now)).value == "open"
         ]
         if not answerable:
             return
-        visit = answerable[place % len(answerable)].visit
+        visit = answerable[index % len(answerable)].visit
         with suppress(Refused):
             self.person.begin(visit, self.now)
             if sends:
                 self.person.submit(visit, self.now, {"any_symptom": 0} if visit.startswith("D") else None)
 
     @rule(
-        place=st.integers(0, 300),
+        index=st.integers(0, 300),
         back=st.integers(0, 20),
         who=st.sampled_from([Role.NURSE, Role.INVESTIGATOR]),
     )
-    def staff_enter_paper(self, place: int, back: int, who: Role) -> None:
+    def staff_enter_paper(self, index: int, back: int, who: Role) -> None:
         """In the second version two have to; a form of it may still wait when the third is followed."""
         self.ticked = False
         if not (slots := [slot for slot in self.slots() if takes_paper(slot, self.now)]):
             return
-        slot, day = slots[place % len(slots)], self.today() - timedelta(days=back)
+        slot, day = slots[index % len(slots)], self.today() - timedelta(days=back)
         with suppress(Refused):
             enter_paper(self.staff(who), slot.participant_id, slot.public_id, whole_sheet(slot, day))
 
-    @rule(place=st.integers(0, 300), meant=st.integers(1, 4))
-    def a_sent_form_is_corrected(self, place: int, meant: int) -> None:
+    @rule(index=st.integers(0, 300), meant=st.integers(1, 4))
+    def correct_submitted_form(self, index: int, meant: int) -> None:
         self.ticked = False
-        sent = [slot for slot in self.slots() if slot.submitted_at and slot.for_day is None]
-        if not sent:
+        submitted = [slot for slot in self.slots() if slot.submitted_at and slot.for_day is None]
+        if not submitted:
             return
-        slot = sent[place % len(sent)]
+        slot = submitted[index % len(submitted)]
         self.now += timedelta(minutes=1)  # each signature takes a new code
         with suppress(Refused):
             nurse = self.staff()
@@ -234,8 +234,8 @@ class EverybodyActs(RuleBasedStateMachine):
             correction = propose_correction(nurse, slot.participant_id, slot.public_id, entry)
             self.signer.decide(self.person, correction, self.now, DecisionEntry("approved", "", "late"))
 
-    @rule(place=st.integers(0, 300))
-    def participant_sends_too_late(self, place: int) -> None:
+    @rule(index=st.integers(0, 300))
+    def participant_sends_too_late(self, index: int) -> None:
         self.ticked = False
         late = [
             slot
@@ -243,17 +243,17 @@ class EverybodyActs(RuleBasedStateMachine):
             if slot.begun_at and feed_state(slot_status(slot, self.now)) is FeedState.missed
         ]
         if late:
-            visit = late[place % len(late)].visit
+            visit = late[index % len(late)].visit
             with suppress(Refused):
                 self.person.submit(visit, self.now, {"any_symptom": 0} if visit.startswith("D") else None)
 
-    @rule(place=st.integers(0, 300), choice=st.integers(0, 1))
-    def investigator_settles(self, place: int, choice: int) -> None:
+    @rule(index=st.integers(0, 300), choice=st.integers(0, 1))
+    def investigator_settles(self, index: int, choice: int) -> None:
         self.ticked = False
         context = self.staff(Role.INVESTIGATOR)
         open_matters = get_open_matters(context, MatterFilter(search=self.person.subject)).rows
         if names := [each.name for each in open_matters if each.name.kind in DECISIONS]:
-            name = names[place % len(names)]
+            name = names[index % len(names)]
             with suppress(Refused):
                 decisions, shown = DECISIONS[name.kind], get_matter(context, self.key, name).shown
                 entry = SettlementEntry(decisions[choice % len(decisions)], "looked up in the file", shown)
@@ -281,8 +281,10 @@ class EverybodyActs(RuleBasedStateMachine):
                     if slot.out_of_plan
                     else set()
                 )
-                kept = slot.model_dump(exclude={"position", "wake_at", "published_window", "version", *again})
-                assert {name: getattr(after, name) for name in kept} == kept
+                columns = slot.model_dump(
+                    exclude={"position", "wake_at", "published_window", "version", *again}
+                )
+                assert {name: getattr(after, name) for name in columns} == columns
             elif not after.out_of_plan and "-" not in after.visit:
                 assert after.plan_version == version
 
@@ -298,17 +300,17 @@ class EverybodyActs(RuleBasedStateMachine):
     def feed_and_live_state_are_the_same(self) -> None:
         events = self._events()
         check_versions(events)
-        told = {str(event["ref"]): event for event in events}
-        self._check_snapshot(told)
+        newest = {str(event["ref"]): event for event in events}
+        self._check_snapshot(newest)
         with self.installation.read() as session:
-            self._check_live(session, told)
+            self._check_live(session, newest)
 
-    def _check_live(self, session: Session, told: dict[str, Event]) -> None:
+    def _check_live(self, session: Session, events: dict[str, Event]) -> None:
         row = session.get_one(Participant, self.key)
         for slot in list_slots(session, self.key):
             live = feed_state(slot_status(slot, self.now)).value
-            if slot.public_id in told:
-                said = told[slot.public_id]["data"]["slot"]
+            if slot.public_id in events:
+                said = events[slot.public_id]["data"]["slot"]
                 days = [day.isoformat() if day else None for day in (slot.opens_on, slot.closes_on)]
                 assert (said["state"], said["visit"], [said["opens_on"], said["closes_on"]]) == (
                     live,
@@ -316,11 +318,11 @@ class EverybodyActs(RuleBasedStateMachine):
                     days,
                 )
                 assert said["out_of_plan"] == slot.out_of_plan
-                assert (live == "submitted") == ("answers" in told[slot.public_id]["data"])
+                assert (live == "submitted") == ("answers" in events[slot.public_id]["data"])
             else:
                 assert live in ("not_opened", "not_expected", "excused")
         self._check_windows(session, row)
-        check_facts(session, row, told)
+        check_facts(session, row, events)
         clock = ClockContext(self.installation, self.now)
         assert list(find_stale_slots(clock, session, self.key)) == []
 
@@ -340,12 +342,12 @@ class EverybodyActs(RuleBasedStateMachine):
             rows = read_feed_page(session, self.site.study_id, self.first, 100_000)
         return [json.loads(row.line) for row in rows]
 
-    def _check_snapshot(self, told: dict[str, Event]) -> None:
+    def _check_snapshot(self, events: dict[str, Event]) -> None:
         head = self._feed_head()
         with self.installation.read() as session:
             rows = read_latest_events(session, self.site.study_id, self.first, head, 100_000)
         latest = [json.loads(row.line) for row in rows]
-        assert {event["ref"]: event for event in latest} == told
+        assert {event["ref"]: event for event in latest} == events
 
     def _check_windows(self, session: Session, row: Participant) -> None:
         """Each form that nobody has begun is where the plan has it, and no day ahead is without one."""

@@ -27,26 +27,26 @@ def check_versions(events: Sequence[Event]) -> None:
         assert numbers == list(range(1, len(numbers) + 1)), ref
 
 
-def check_facts(session: Session, row: Participant, told: Mapping[str, Event]) -> None:
+def check_facts(session: Session, row: Participant, events: Mapping[str, Event]) -> None:
     """Dates, dispositions, visits and arm of a participant are what the feed says of them."""
     anchors = current_anchors(session, row.id)
     standing = dispositions_in_force(session, row.id)
     records = session.exec(select(VisitRecord).where(VisitRecord.participant_id == row.id)).all()
-    said = {ref.rsplit("/", 1)[1]: event for ref, event in told.items() if "anchor" in event["data"]}
+    said = {ref.rsplit("/", 1)[1]: event for ref, event in events.items() if "anchor" in event["data"]}
     dates = {kind: event["data"]["anchor"]["date"] for kind, event in said.items()}
     assert {kind: on for kind, on in dates.items() if on} == {
         kind: anchor.on.isoformat() for kind, anchor in anchors.items() if ":" not in kind
     }
-    status = told.get(f"{row.public_id}/status")
+    status = events.get(f"{row.public_id}/status")
     in_force = [each["kind"] for each in status["data"]["status"]["in_force"]] if status else []
     assert in_force == [each.kind for each in standing]
     for record in records:
-        visit = told[f"{row.public_id}/visits/{record.visit}"]["data"]["visit"]
+        visit = events[f"{row.public_id}/visits/{record.visit}"]["data"]["visit"]
         assert (visit["state"], visit["date"]) == (
             record.state,
             record.dated_on.isoformat() if record.dated_on else None,
         )
-    assert told[row.public_id]["data"]["arm"]["arm"] == row.arm
+    assert events[row.public_id]["data"]["arm"]["arm"] == row.arm
 
 
 def check_snapshots_of_everybody(installation: Installation, site: Site) -> None:

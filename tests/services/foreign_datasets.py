@@ -94,13 +94,13 @@ class Subject:
             if each["data"].get("anchor", {}).get("date")
         }
         for each in self.events:
-            for left in each["data"].get("status", {}).get("in_force", ()):
-                recorded = (left.get("recorded_at") or each["recorded_at"])[:19] + "Z"
-                self.exits.append((left["effective_on"], left["kind"], recorded, left))
+            for exit_ in each["data"].get("status", {}).get("in_force", ()):
+                recorded = (exit_.get("recorded_at") or each["recorded_at"])[:19] + "Z"
+                self.exits.append((exit_["effective_on"], exit_["kind"], recorded, exit_))
             slot = each["data"].get("slot")
             if slot and ("response" in each["data"] or not slot["out_of_plan"]):
                 self.forms.append(Form(each["ref"], each["data"]))
-        self.exits.sort(key=lambda left: left[:2])
+        self.exits.sort(key=lambda exit_: exit_[:2])
         self.arm: str = (self.person["data"].get("arm") or {}).get("arm") or ""
         self.consent: str = self.person["data"]["participant"]["consented_on"] or ""
         self.start: str = self.anchors["randomisation"][0]["date"] if "randomisation" in self.anchors else ""
@@ -126,7 +126,7 @@ class Subject:
             return _capitals(slot["exit"] or "not expected")
         if slot["state"] != "missed":
             return ""
-        inside = [left[1] for left in self.exits if left[1] in ENDING and _is_inside(left[0], form)]
+        inside = [exit_[1] for exit_ in self.exits if exit_[1] in ENDING and _is_inside(exit_[0], form)]
         return _capitals(slot["missed_reason"] or next(iter(inside), "unknown"))
 
 
@@ -204,10 +204,10 @@ class Foreigner:
             forms = [form for form in person.forms if not form.slot["for_day"]]
             for visit in sorted({form.visit for form in forms}, key=lambda code: Decimal(self._number(code))):
                 these = sorted((form for form in forms if form.visit == visit), key=_instrument)
-                sent = min((form for form in these if form.response), key=_done, default=None)
-                shown, slot = sent or these[0], (sent or these[0]).slot
+                submitted = min((form for form in these if form.response), key=_done, default=None)
+                shown, slot = submitted or these[0], (submitted or these[0]).slot
                 over = all(form.slot["state"] in ("missed", "excused", "not_expected") for form in these)
-                occurred = ("Y" if sent else "N" if over else "") if visit in self.numbers else ""
+                occurred = ("Y" if submitted else "N" if over else "") if visit in self.numbers else ""
                 yield {
                     "STUDYID": self.study, "DOMAIN": "SV", "USUBJID": self._id(person),
                     "VISITNUM": self._number(visit), "VISIT": visit,
@@ -232,10 +232,10 @@ class Foreigner:
                                  "DSSTDTC": anchor["date"], "DSDTC": recorded})  # fmt: skip
             for row in rows:
                 row |= {"DSCAT": "PROTOCOL MILESTONE", "on": row["DSSTDTC"]}
-            for on, kind, recorded, left in person.exits:
+            for on, kind, recorded, stated in person.exits:
                 word, scope = _WORDS[kind]
                 rows.append({"DSTERM": kind, "DSDECOD": word, "DSCAT": "DISPOSITION EVENT", "DSSCAT": scope,
-                             "DSDTC": recorded, "DSSTDTC": left["date"], "DSSRC": left["source"],
+                             "DSDTC": recorded, "DSSTDTC": stated["date"], "DSSRC": stated["source"],
                              "on": on})  # fmt: skip
             rows.sort(key=lambda row: str(row["on"]))
             for number, row in enumerate(rows, 1):
@@ -268,8 +268,8 @@ class Foreigner:
                 if kind in person.anchors and kind in own:
                     anchor, event = person.anchors[kind]
                     row |= _happened(anchor["date"], anchor["date"], anchor["source"], event["recorded_at"])
-                elif kind in _EXITS and (left := person.find_exit(kind)):
-                    row |= _happened(left[3]["date"], left[0], left[3]["source"], left[2])
+                elif kind in _EXITS and (exit_ := person.find_exit(kind)):
+                    row |= _happened(exit_[3]["date"], exit_[0], exit_[3]["source"], exit_[2])
                 yield row | {"ICEDY": person.day(str(row.get("ICEDT", "")))}
 
     def _icepos(self) -> Iterator[Mapping[str, object]]:
@@ -280,9 +280,9 @@ class Foreigner:
                 for (who, kind), on in dated.items():
                     if who == self._id(person):
                         days = (date.fromisoformat(day) - date.fromisoformat(on)).days if on else 0
-                        place = _PLACES[(days > 0) - (days < 0)] if on else "NO EVENT"
+                        category = _PLACES[(days > 0) - (days < 0)] if on else "NO EVENT"
                         yield {"STUDYID": self.study, "USUBJID": who, "ASSESSID": form.ref, "ICECD": kind,
-                               "AVISIT": form.visit, "REFDT": day, "ICEPOS": place,
+                               "AVISIT": form.visit, "REFDT": day, "ICEPOS": category,
                                "REFTYPE": "COMPLETED" if form.done else "TARGET",
                                "ICEDAYS": days if on else ""}  # fmt: skip
 
@@ -304,12 +304,12 @@ class Foreigner:
 
     def _places(self) -> list[tuple[str, str, str]]:
         """Arm, visit and instrument of every form that is counted, by visit, instrument and arm."""
-        found = {
+        keys = {
             (self.numbers[form.visit], form.slot["instrument"], arm, form.visit)
             for arm in ("ALL", *sorted({person.arm for person in self.people} - {""}))
             for _person, form in self._forms(arm)
         }
-        return [(arm, visit, instrument) for _number, instrument, arm, visit in sorted(found)]
+        return [(arm, visit, instrument) for _number, instrument, arm, visit in sorted(keys)]
 
     def _forms(self, arm: str) -> Iterator[tuple[Subject, Form]]:
         for person in self.people:
@@ -318,18 +318,18 @@ class Foreigner:
                 if rule is not None and not rule.get("on_request") and not form.slot["out_of_plan"]:
                     yield person, form
 
-    def _population(self, arm: str, visit: str, told: int) -> int:
+    def _population(self, arm: str, visit: str, published: int) -> int:
         rule = self.rules[visit]
         if not rule.get("waits", True) or not all(visit in visits for visits in self.every):
-            return told
+            return published
         arms = rule.get("arms", ()) if arm == "ALL" else (arm,)
         return sum(person.counts and (not arms or person.arm in arms) for person in self.people)
 
     def _is_expected(self, person: Subject, form: Form, rules: str) -> bool:
         if datetime.fromisoformat(form.slot["closes_at"]) > self.cut_at:
             return False
-        left = any(kind in _SETS[rules] and day <= form.slot["closes_on"] for day, kind, *_ in person.exits)
-        return not left or _is_valid(form, "N")
+        exit_ = any(kind in _SETS[rules] and day <= form.slot["closes_on"] for day, kind, *_ in person.exits)
+        return not exit_ or _is_valid(form, "N")
 
     def _missrsn(self) -> Iterator[Mapping[str, object]]:
         counted: Counter[tuple[int, str, str, str, str, str]] = Counter()
@@ -337,23 +337,23 @@ class Foreigner:
             for person, form in self._forms(arm):
                 if why := person.why_missing(form):
                     state = _capitals(form.slot["state"])
-                    place = (self.numbers[form.visit], form.visit, form.slot["instrument"], arm)
-                    counted[(*place, state, why)] += 1
+                    key = (self.numbers[form.visit], form.visit, form.slot["instrument"], arm)
+                    counted[(*key, state, why)] += 1
             for person in self.people:
                 if person.counts and arm in ("ALL", person.arm):
                     for visit, kind in self._untold(person):
-                        place = (self.numbers[visit], visit, "qlq-c30", arm)
-                        counted[(*place, "NOT EXPECTED", _capitals(kind))] += 1
+                        key = (self.numbers[visit], visit, "qlq-c30", arm)
+                        counted[(*key, "NOT EXPECTED", _capitals(kind))] += 1
         for (number, visit, instrument, arm, state, why), times in sorted(counted.items()):
             yield {"STUDYID": self.study, "ARMCD": arm, "VISITNUM": number, "VISIT": visit,
                    "INSTR": instrument, "STATE": state, "REASON": why, "NFORMS": times}  # fmt: skip
 
     def _untold(self, person: Subject) -> Iterator[tuple[str, str]]:
         """Weeks whose window closed by the cut, and after the first exit, without a form that was told."""
-        told = {form.visit for form in person.forms}
+        visits = {form.visit for form in person.forms}
         ended = next(((day, kind) for day, kind, *_ in person.exits if kind in ENDING), None)
         for visit, rule in self.rules.items() if ended else ():
-            if visit in told or not visit.startswith("W"):
+            if visit in visits or not visit.startswith("W"):
                 continue
             weeks = timedelta(weeks=int(visit[1:]))
             last = date.fromisoformat(person.start) + weeks + timedelta(days=rule["after"])
@@ -381,8 +381,8 @@ def _happened(stated: str, counts_from: str, source: str, recorded: str) -> dict
 
 
 def _is_valid(form: Form, late: str) -> bool:
-    sent = form.slot["state"] == "submitted" and form.scorable
-    return sent and (late == "Y" or not form.slot["out_of_window"])
+    submitted = form.slot["state"] == "submitted" and form.scorable
+    return submitted and (late == "Y" or not form.slot["out_of_window"])
 
 
 def _percent(part: int, whole: int) -> str:

@@ -23,45 +23,45 @@ WHOLE = "C30PF2 C30RF2 C30EF C30CF C30SF".split(), "C30FA C30NV C30PA C30DY C30S
 """What the summary is made of: as it is, and turned round."""
 ENDING = ("death", "withdrew_questionnaires", "withdrew_study", "screen_failure")
 SHANGHAI = timedelta(hours=8)
-Found = dict[tuple[str, str, str], dict[str, str]]
+Cells = dict[tuple[str, str, str], dict[str, str]]
 """Cells by participant, parameter and visit."""
 
 
-def recompute(lines: Iterable[str], through: int, cut_at: datetime) -> Found:
+def recompute(lines: Iterable[str], through: int, cut_at: datetime) -> Cells:
     """ADQS of a study whose participants live in Shanghai, as of a number of the feed and an instant."""
     newest: dict[str, Mapping[str, Any]] = {}
     for line in lines:
         event = json.loads(line)
         if event["seq"] <= through:
             newest[event["ref"]] = event
-    found: Found = {}
+    computed: Cells = {}
     for subject in sorted({event["subject"] for event in newest.values()}):
         theirs = [each for each in newest.values() if each["subject"] == subject]
         cells = _of_person(subject, theirs) | _untold(subject, theirs, cut_at)
-        bases = {place[1]: each["BASE"] for place, each in cells.items() if "BASE" in each}
-        for place, each in cells.items():
-            found[place] = each | ({"BASE": bases[place[1]]} if place[1] in bases else {})
-    return found
+        bases = {key[1]: each["BASE"] for key, each in cells.items() if "BASE" in each}
+        for key, each in cells.items():
+            computed[key] = each | ({"BASE": bases[key[1]]} if key[1] in bases else {})
+    return computed
 
 
-def _of_person(subject: str, events: list[Mapping[str, Any]]) -> Found:
+def _of_person(subject: str, events: list[Mapping[str, Any]]) -> Cells:
     anchor = next(
         (each["data"]["anchor"] for each in events
          if each["data"].get("anchor", {}).get("kind") == "randomisation"), {"date": "", "at": ""},
     )  # fmt: skip
     forms = [each for each in events if each["data"].get("slot", {}).get("instrument") == "qlq-c30"]
     forms = [each for each in forms if "answers" in each["data"] or not each["data"]["slot"]["out_of_plan"]]
-    sent = sorted((each for each in forms if "answers" in each["data"]), key=_done)
-    found: Found = {}
+    submitted = sorted((each for each in forms if "answers" in each["data"]), key=_done)
+    computed: Cells = {}
     for code in (*SCALES, "C30SUM"):
-        scored = {each["ref"]: _score(code, each["data"]["answers"]) for each in sent}
-        valid = [each for each in sent if scored[each["ref"]] and _may_be_baseline(each, anchor)]
+        scored = {each["ref"]: _score(code, each["data"]["answers"]) for each in submitted}
+        valid = [each for each in submitted if scored[each["ref"]] and _may_be_baseline(each, anchor)]
         base = valid[-1] if valid else None
         for form in forms:
-            place, slot = (subject, code, form["visit"]), form["data"]["slot"]
+            key, slot = (subject, code, form["visit"]), form["data"]["slot"]
             if form["ref"] not in scored:
                 if slot["state"] in ("missed", "excused", "not_expected"):
-                    found[place] = {"DTYPE": "PHANTOM"}
+                    computed[key] = {"DTYPE": "PHANTOM"}
                 continue
             value, day = scored[form["ref"]], day_of(form["data"]["response"])
             cells = {"ADT": day.isoformat(), "ADY": study_day(day, anchor["date"]), "AVAL": value}
@@ -69,8 +69,8 @@ def _of_person(subject: str, events: list[Mapping[str, Any]]) -> Found:
                 cells |= {"BASE": scored[base["ref"]], "ABLFL": "Y" if form is base else ""}
                 if value and _done(form) > _done(base):
                     cells["CHG"] = _printed(Fraction(Decimal(value) - Decimal(cells["BASE"])))
-            found[place] = {name: cell for name, cell in cells.items() if cell}
-    return found
+            computed[key] = {name: cell for name, cell in cells.items() if cell}
+    return computed
 
 
 def _done(form: Mapping[str, Any]) -> tuple[str, str]:
@@ -90,20 +90,20 @@ def _may_be_baseline(form: Mapping[str, Any], anchor: Mapping[str, Any]) -> bool
     return not anchor["date"] or day_of(response).isoformat() <= anchor["date"]
 
 
-def _untold(subject: str, events: list[Mapping[str, Any]], cut_at: datetime) -> Found:
+def _untold(subject: str, events: list[Mapping[str, Any]], cut_at: datetime) -> Cells:
     """Weeks whose window (seven days either side) closed by the cut, of whoever left before it opened."""
-    told = {each["visit"] for each in events if "slot" in each["data"]}
+    visits = {each["visit"] for each in events if "slot" in each["data"]}
     anchors = [each["data"]["anchor"] for each in events if "anchor" in each["data"]]
     start = [each["date"] for each in anchors if each["kind"] == "randomisation" and each["date"]]
-    left = [each for event in events for each in event["data"].get("status", {}).get("in_force", ())]
-    ended: str = min((each["effective_on"] for each in left if each["kind"] in ENDING), default="")
-    found: Found = {}
+    exits = [each for event in events for each in event["data"].get("status", {}).get("in_force", ())]
+    ended: str = min((each["effective_on"] for each in exits if each["kind"] in ENDING), default="")
+    computed: Cells = {}
     for week in (6, *range(12, 157, 12)) if ended and start else ():
         last = date.fromisoformat(start[0]) + timedelta(weeks=week, days=7)
         closed = datetime(last.year, last.month, last.day, 16, tzinfo=UTC) <= cut_at  # midnight in Shanghai
-        if closed and f"W{week}" not in told and ended <= last.isoformat():
-            found |= {(subject, code, f"W{week}"): {"DTYPE": "PHANTOM"} for code in (*SCALES, "C30SUM")}
-    return found
+        if closed and f"W{week}" not in visits and ended <= last.isoformat():
+            computed |= {(subject, code, f"W{week}"): {"DTYPE": "PHANTOM"} for code in (*SCALES, "C30SUM")}
+    return computed
 
 
 def _score(code: str, answers: Mapping[str, int | None]) -> str:
@@ -120,10 +120,10 @@ def _score(code: str, answers: Mapping[str, int | None]) -> str:
 
 def _exact(code: str, answers: Mapping[str, int | None]) -> Fraction | None:
     items, reach, fewest, bad = SCALES[code]
-    given = [value for number in items.split() if (value := answers[f"q{number}"]) is not None]
-    if len(given) < fewest:
+    values = [value for number in items.split() if (value := answers[f"q{number}"]) is not None]
+    if len(values) < fewest:
         return None
-    share = (Fraction(sum(given), len(given)) - 1) / reach
+    share = (Fraction(sum(values), len(values)) - 1) / reach
     return 100 * (1 - share if bad else share)
 
 
@@ -144,8 +144,8 @@ def moment_of(response: Mapping[str, Any]) -> datetime:
     """The instant by which a form is dated that was not on paper."""
     at = datetime.fromisoformat(response["received_at"])
     if response["captured_offline"] and response["completed_at"] != response["received_at"]:
-        sent = datetime.fromisoformat(response["completed_at"])
-        at = min(at, sent + timedelta(seconds=response["device_skew_seconds"] or 0))
+        completed = datetime.fromisoformat(response["completed_at"])
+        at = min(at, completed + timedelta(seconds=response["device_skew_seconds"] or 0))
     return at.astimezone(UTC)
 
 

@@ -126,8 +126,10 @@ def _ask_and_leave(person: Person) -> None:
     log_contact(nurse, key, "reached_will_do", "was answered by telephone", None)
     for request in list_open_requests(nurse):
         close_request(nurse, request.request_id, "was answered by telephone")
-    left = DispositionEntry(DispositionKind.withdrew_questionnaires, f"{at.date()}", Owner.site, "too tired")
-    record_disposition(nurse, person.site.study_id, person.subject, left)
+    withdrawal = DispositionEntry(
+        DispositionKind.withdrew_questionnaires, f"{at.date()}", Owner.site, "too tired"
+    )
+    record_disposition(nurse, person.site.study_id, person.subject, withdrawal)
     investigator = StaffContext(installation, colleague(Role.INVESTIGATOR, person.site), at)
     undo_disposition(investigator, person.site.study_id, person.subject, "somebody else was meant")
 
@@ -139,8 +141,8 @@ def _correct(person: Person) -> None:
     )
     nurse = StaffContext(installation, person.nurse, LATER)
     wrong = ProposedAnswer("q5", "3", "wrong_tap")
-    told = ProposalEntry(1, (wrong,), "I meant the other one", LATER.date(), "telephone")
-    proposed = propose_correction(nurse, person.row().id, person.slot("BL").public_id, told)
+    proposal = ProposalEntry(1, (wrong,), "I meant the other one", LATER.date(), "telephone")
+    proposed = propose_correction(nurse, person.row().id, person.slot("BL").public_id, proposal)
     signer.decide(person, proposed, LATER, DecisionEntry("approved"))
 
 
@@ -178,8 +180,8 @@ def _deal_with_alert(person: Person) -> None:
 
 def _let_staff_in(installation: Installation) -> None:
     operator = StaffContext(installation, SYSTEM, START)
-    made = create_staff(operator, "n@example.org", "N", "a long enough password", "en")
-    grant_role(operator, made.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
+    issued = create_staff(operator, "n@example.org", "N", "a long enough password", "en")
+    grant_role(operator, issued.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
     entry = InvitationEntry(
         "zhao@example.org", "Zhao Min", "en", "sbrt-nsclc", (Role.NURSE,), ("0571",), None, "new"
     )
@@ -195,8 +197,8 @@ def _let_staff_in(installation: Installation) -> None:
 def _let_the_edc_in(person: Person) -> None:
     installation = person.installation
     operator = StaffContext(installation, SYSTEM, START)
-    made = create_client(operator, "sbrt-nsclc", "EDC", tuple(Scope), ["0571"])
-    issued = issue_token(installation, made.client_id, made.secret, None, "192.0.2.9", LATER)
+    edc_client = create_client(operator, "sbrt-nsclc", "EDC", tuple(Scope), ["0571"])
+    issued = issue_token(installation, edc_client.client_id, edc_client.secret, None, "192.0.2.9", LATER)
     caller = authenticate_client(installation, issued.token, LATER)
     context = EdcContext(installation, caller, LATER)
     receive_arm(EdcRequest(context, person.subject, LATER, Preconditions()), "SBRT")

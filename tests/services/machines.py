@@ -39,5 +39,5 @@ def watching(installation: Installation, machine: Machine, boot_id: str = BOOT_I
 
 def database_now(installation: Installation) -> datetime:
     with installation.read() as session:
-        told: datetime = session.execute(sa.select(sa.func.now())).scalar_one()
-    return told if told.tzinfo else told.replace(tzinfo=UTC)
+        moment: datetime = session.execute(sa.select(sa.func.now())).scalar_one()
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -34,19 +34,19 @@ Trail = tuple[tuple[str, int, datetime, str], ...]
 
 
 @dataclass(frozen=True)
-class Made:
+class DemonstrationRun:
     """A demonstration, the moment it was made, the letters of its past and its trail until now."""
 
     installation: Installation
-    kept: demonstration.DemoSecrets
+    secrets: demonstration.DemoSecrets
     at: datetime
     letters: str
     trail: Trail
 
     @cached_property
-    def told(self) -> demonstration.Demonstration:
+    def list_sign_ins(self) -> demonstration.Demonstration:
         """How to sign in, as it is printed then."""
-        return demonstration.list_sign_ins(self.installation, self.kept, self.at)
+        return demonstration.list_sign_ins(self.installation, self.secrets, self.at)
 
     def rows(self, table: type[Row]) -> Sequence[Row]:
         with self.installation.read() as session:
@@ -65,27 +65,27 @@ def installed(url: str) -> Installation:
     return Installation(open_engine(url), library(), secret_box, "http://demo.test", "0")
 
 
-def made_by_program(done: ProgramsDemonstration) -> Iterator[Made]:
+def open_program_run(done: ProgramsDemonstration) -> Iterator[DemonstrationRun]:
     """A copy of what the program made, and of the secrets that it keeps for its next start."""
     installation = installed(f"sqlite:///{done.copy}")
-    kept = demonstration.DemoSecrets(
+    secrets = demonstration.DemoSecrets(
         **json.loads((done.folder.path / "demo.sqlite3.json").read_text("utf-8"))
     )
     with installation.read() as session:
         (review,) = session.exec(select(AccessReview)).all()
     # The links that it prints are of a moment later.
-    yield Made(installation, kept, review.reviewed_at, "", _trail(installation))
+    yield DemonstrationRun(installation, secrets, review.reviewed_at, "", _trail(installation))
     installation.engine.dispose()
 
 
-def made_now(url: str, at: datetime) -> Iterator[Made]:
+def run_demonstration(url: str, at: datetime) -> Iterator[DemonstrationRun]:
     installation, letters = installed(url), io.StringIO()
     outbox = MessageSender(
         {"email": ConsoleChannel(letters)}, ReminderTexts.load(Catalogues.load(ROOT / "locales"))
     )
     assert not demonstration.demonstration_exists(installation)
-    kept = demonstration.make_demonstration(installation, outbox, at)
-    yield Made(installation, kept, at, letters.getvalue(), _trail(installation))
+    secrets = demonstration.make_demonstration(installation, outbox, at)
+    yield DemonstrationRun(installation, secrets, at, letters.getvalue(), _trail(installation))
     installation.engine.dispose()
 
 

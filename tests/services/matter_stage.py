@@ -59,11 +59,11 @@ class TwoSites:
     def investigator(self, site: Site) -> StaffContext:
         return StaffContext(self.installation, self.signers[site.code].actor, NOW)
 
-    def person(self, site: Site, *, sent: bool = True) -> Person:
+    def person(self, site: Site, *, submits: bool = True) -> Person:
         """Somebody randomised who sent their baseline."""
         number = next(self.numbers)
         person = enrolled(self.installation, site, f"{site.code}-{number:03d}")
-        if sent:
+        if submits:
             person.begin("BL", START)
             person.submit("BL", START)
             person.randomise(RANDOMISED, START + days(3))
@@ -74,7 +74,7 @@ class TwoSites:
         nurse = StaffContext(self.installation, person.nurse, START + days(25))
         record_anchor(nurse, person.site.study_id, person.subject, entry, confirmed=True)
 
-    def told(self, person: Person) -> EdcRequest:
+    def build_request(self, person: Person) -> EdcRequest:
         request = request_about(self.installation, self.edc, person.subject)
         return replace(
             request, context=EdcContext(self.installation, self.edc, NOW), as_of=NOW - timedelta(hours=1)
@@ -127,7 +127,7 @@ def out_of_order(trial: TwoSites, site: Site) -> Person:
     return person
 
 
-def sent_twice(trial: TwoSites, site: Site) -> Person:
+def submit_twice(trial: TwoSites, site: Site) -> Person:
     person = trial.person(site)
     with suppress(Refused):
         person.submit("BL", SOON, qlq(3))
@@ -135,7 +135,7 @@ def sent_twice(trial: TwoSites, site: Site) -> Person:
 
 
 def two_phones(trial: TwoSites, site: Site) -> Person:
-    person = trial.person(site, sent=False)
+    person = trial.person(site, submits=False)
     person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3), SubmittedAnswer(2, 0, "q2", 3), client="first")
     person.save("BL", SOON, SubmittedAnswer(1, 0, "q1", 4), SubmittedAnswer(2, 0, "q2", 4), client="second")
@@ -144,7 +144,7 @@ def two_phones(trial: TwoSites, site: Site) -> Person:
 
 
 def unexplained(trial: TwoSites, site: Site) -> Person:
-    return trial.person(site, sent=False)
+    return trial.person(site, submits=False)
 
 
 def unsigned(trial: TwoSites, site: Site) -> Person:
@@ -153,11 +153,11 @@ def unsigned(trial: TwoSites, site: Site) -> Person:
     return person
 
 
-def told_in_two_ways(trial: TwoSites, site: Site) -> Person:
+def send_contradiction(trial: TwoSites, site: Site) -> Person:
     person = trial.person(site)
     for day in (14, 15):
         with suppress(Refused):
-            receive_visit(trial.told(person), "W6", VisitState.planned, date(2026, 4, day))
+            receive_visit(trial.build_request(person), "W6", VisitState.planned, date(2026, 4, day))
     return person
 
 
@@ -165,11 +165,11 @@ MAKERS: tuple[tuple[MatterKind, Callable[[TwoSites, Site], Person]], ...] = (
     (MatterKind.dates_differ, two_dates),
     (MatterKind.dates_differ, early_date_of_the_edc),
     (MatterKind.dates_order, out_of_order),
-    (MatterKind.quarantine, sent_twice),
+    (MatterKind.quarantine, submit_twice),
     (MatterKind.conflict, two_phones),
     (MatterKind.missed, unexplained),
     (MatterKind.correction, unsigned),
-    (MatterKind.edc_message, told_in_two_ways),
+    (MatterKind.edc_message, send_contradiction),
 )
 
 
@@ -191,4 +191,4 @@ def two_messages(trial: TwoSites, site: Site, kind: str) -> None:
     for day in (14, 15):
         with suppress(Refused):
             body = AnchorBody(kind, date(2026, 3, day), None, confirm=True)
-            receive_anchor(trial.told(person), body)
+            receive_anchor(trial.build_request(person), body)

@@ -109,8 +109,8 @@ class Person:
         begin_form(ParticipantContext(self.installation, self.participant(at), at), slot, None, None)
         return slot
 
-    def save(self, visit: str, at: datetime, *given: SubmittedAnswer, client: str = "c1") -> int:
-        return save_answers(self.device(at), self.slot(visit).public_id, AnswerBatch(client, given))
+    def save(self, visit: str, at: datetime, *answers: SubmittedAnswer, client: str = "c1") -> int:
+        return save_answers(self.device(at), self.slot(visit).public_id, AnswerBatch(client, answers))
 
     def submit(
         self, visit: str, at: datetime, answers: dict[str, int | str | None] | None = None

@@ -40,9 +40,9 @@ WORDS = ReminderTexts.load(Catalogues.load(ROOT / "locales"))
 def installed(url: str, key: bytes = KEY) -> Iterator[Installation]:
     """An installation with the study loaded, on a migrated database given by its address."""
     engine = open_engine(url)
-    made = Installation(engine, library(), SecretBox(key, HashCost(1, 8, 1)), "https://d.test", "0")
-    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
-    yield made
+    running = Installation(engine, library(), SecretBox(key, HashCost(1, 8, 1)), "https://d.test", "0")
+    load_study(StaffContext(running, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
+    yield running
     engine.dispose()
 
 

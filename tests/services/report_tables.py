@@ -24,19 +24,19 @@ def table(context: StaffContext, name: ReportTable, chosen: ReportFilter | None 
     return next(each for each in report.tables if each.name is name)
 
 
-def line(found: FigureTable, **where: str) -> FigureLine:
-    return next(each for each in found.lines if where.items() <= each.where.items())
+def line(table: FigureTable, **where: str) -> FigureLine:
+    return next(each for each in table.lines if where.items() <= each.where.items())
 
 
-def cells(found: FigureTable) -> Iterator[tuple[FigureAddress, int]]:
+def cells(table: FigureTable) -> Iterator[tuple[FigureAddress, int]]:
     """Every figure that a page links, with its number; of those that are nought the first of each name."""
     nought: set[str] = set()
-    for each in (*found.lines, *((found.whole,) if found.whole else ())):
+    for each in (*table.lines, *((table.whole,) if table.whole else ())):
         for figure, count in each.counts.items():
             where = {
                 name: str(each.where.get(name) or "") for name in ("visit", "instrument", "item", "line")
             } | {"arm": NO_ARM if "arm" in each.where else ""}
             at_site = "0571" if "site_id" in each.where else ""
             if count or figure not in nought:
-                yield FigureAddress(found.name, figure, site=at_site, **where), count
+                yield FigureAddress(table.name, figure, site=at_site, **where), count
             nought |= set() if count else {figure}

@@ -35,13 +35,13 @@ def pairs(name: str, first: str, second: str) -> Callable[[Tables], Iterable[boo
     """A check that two columns name the same thing, one to one; per category where there is one."""
 
     def check(tables: Tables) -> Iterable[bool]:
-        found = {
+        faulty = {
             (row.get("QSCAT", ""), row.get(first, ""), row.get(second, ""))
             for row in tables[name]
             if row.get(first) or row.get(second)
         }
-        for place in (1, 2):
-            yield from (times == 1 for times in Counter((each[0], each[place]) for each in found).values())
+        for column in (1, 2):
+            yield from (times == 1 for times in Counter((each[0], each[column]) for each in faulty).values())
 
     return check
 
@@ -95,15 +95,16 @@ def deaths(tables: Tables) -> Iterable[bool]:
 
 def dead(tables: Tables) -> Iterable[bool]:
     """Whoever died in DS died in DM, and nobody else."""
-    told = {row["USUBJID"] for row in tables["ds"] if row["DSDECOD"] == "DEATH"}
-    return ((row.get("DTHFL") == "Y") is (row["USUBJID"] in told) for row in tables["dm"])
+    deceased = {row["USUBJID"] for row in tables["ds"] if row["DSDECOD"] == "DEATH"}
+    return ((row.get("DTHFL") == "Y") is (row["USUBJID"] in deceased) for row in tables["dm"])
 
 
 def consents(tables: Tables) -> Iterable[bool]:
     """The consent of DM is the first one of DS."""
-    given = [row for row in tables["ds"] if row["DSDECOD"] == "INFORMED CONSENT OBTAINED"]
+    consents_of = [row for row in tables["ds"] if row["DSDECOD"] == "INFORMED CONSENT OBTAINED"]
     first = {
-        row["USUBJID"]: row["DSSTDTC"] for row in sorted(given, key=lambda row: row["DSSTDTC"], reverse=True)
+        row["USUBJID"]: row["DSSTDTC"]
+        for row in sorted(consents_of, key=lambda row: row["DSSTDTC"], reverse=True)
     }
     return (row.get("RFICDTC", "") == first.get(row["USUBJID"], "") for row in tables["dm"])
 
@@ -223,11 +224,11 @@ ALWAYS = RULES.keys() - {"CORE-000034"}
 def break_rule(tables: Tables, rule: Rule) -> Tables:
     """The tables with the rule's fault in the first record that can have it."""
     name, column, value = rule.fault
-    place = next(
+    index = next(
         number
         for number, row in enumerate(tables[name])
         if rule.where in row and row.get(column, "") != value
     )
     rows = [dict(row) for row in tables[name]]
-    rows[place] = {key: cell for key, cell in {**rows[place], column: value}.items() if cell}
+    rows[index] = {key: cell for key, cell in {**rows[index], column: value}.items() if cell}
     return {**tables, name: rows}

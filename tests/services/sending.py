@@ -22,8 +22,8 @@ def rows(person: Person, kind: type[Row]) -> list[Row]:
 
 def response(person: Person) -> Response:
     """The only response that there is."""
-    (found,) = rows(person, Response)
-    return found
+    (response_row,) = rows(person, Response)
+    return response_row
 
 
 def send(person: Person, visit: str, sending: SubmittedForm, at: datetime) -> SubmissionReceipt:

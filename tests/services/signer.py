@@ -21,11 +21,11 @@ class Signer:
 
     def __init__(self, installation: Installation, site: Site, name: str, role: Role) -> None:
         system = StaffContext(installation, SYSTEM, START)
-        made = create_staff(system, f"{name}@example.org", name, PASSWORD, "en")
-        grant_role(system, made.staff_id, role, "sbrt-nsclc", site.code)
-        self.installation, self.staff_id, self.secret = installation, made.staff_id, made.totp_secret
+        issued = create_staff(system, f"{name}@example.org", name, PASSWORD, "en")
+        grant_role(system, issued.staff_id, role, "sbrt-nsclc", site.code)
+        self.installation, self.staff_id, self.secret = installation, issued.staff_id, issued.totp_secret
         grant = Grant(role, site.study_id, site.id)
-        self.actor = Actor(ActorKind.STAFF, f"staff:{made.staff_id}", role.value, (grant,))
+        self.actor = Actor(ActorKind.STAFF, f"staff:{issued.staff_id}", role.value, (grant,))
 
     def credentials(self, at: datetime) -> SigningStaff:
         code = pyotp.TOTP(self.secret).generate_otp(int(at.timestamp()) // 30)

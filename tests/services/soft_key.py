@@ -34,8 +34,8 @@ class SoftKey:
 
     def make(self, options: str) -> str:
         """The answer to a request for a new passkey."""
-        asked = json.loads(options)
-        self.user_handle = asked["user"]["id"]
+        request = json.loads(options)
+        self.user_handle = request["user"]["id"]
         public = self.key.public_key().public_numbers()
         cose = {1: 2, 3: -7, -1: 1, -2: public.x.to_bytes(32, "big"), -3: public.y.to_bytes(32, "big")}
         named = bytes(16) + len(self.name).to_bytes(2, "big") + self.name + cbor2.dumps(cose)
@@ -43,7 +43,7 @@ class SoftKey:
         attestation = cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data})
         return self._answer(
             {
-                "clientDataJSON": bytes_to_base64url(self._client("webauthn.create", asked["challenge"])),
+                "clientDataJSON": bytes_to_base64url(self._client("webauthn.create", request["challenge"])),
                 "attestationObject": bytes_to_base64url(attestation),
                 "transports": ["internal", "internal", "by-pigeon"],
             }

@@ -96,12 +96,12 @@ class Desk:
 def open_desk(installation: Installation, site: Site) -> Desk:
     """A desk with two administrators of the whole study."""
     system = StaffContext(installation, SYSTEM, START)
-    made = [
+    accounts = [
         create_staff(system, f"boss{n}@example.org", f"Boss {n}", PASSWORD, "en").staff_id for n in (1, 2)
     ]
-    for each in made:
+    for each in accounts:
         grant_role(system, each, Role.ADMIN, STUDY, None)
-    return Desk(installation, site, made[0], made[1])
+    return Desk(installation, site, accounts[0], accounts[1])
 
 
 def code(secret: str, at: datetime) -> str:

@@ -34,9 +34,9 @@ def find_stale_slots(
     participant = session.get_one(Participant, participant_id)
     study = session.get_one(Study, participant.study_id)
     slots = session.exec(select(Slot).where(Slot.participant_id == participant_id)).all()
-    sent = used_up_kinds(session, slots)
+    used_up = used_up_kinds(session, slots)
     for slot in slots:
         plan = context.installation.library.plan(study.code, slot.plan_version)
-        moment = next_due_at(plan, slot, sent[slot.id], context.at, reminder_preference(participant))
+        moment = next_due_at(plan, slot, used_up[slot.id], context.at, reminder_preference(participant))
         if moment != slot.wake_at:
             yield slot, moment

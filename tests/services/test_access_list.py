@@ -31,8 +31,8 @@ def listed(person: Person, at: datetime, role: Role = Role.NURSE) -> SignInProbl
 
 
 def counted(person: Person, at: datetime, role: Role = Role.NURSE) -> int:
-    found = listed(person, at, role)
-    return len(found.locked_out) + len(found.not_activated)
+    problems = listed(person, at, role)
+    return len(problems.locked_out) + len(problems.not_activated)
 
 
 @pytest.mark.req("IAM-12")
@@ -48,8 +48,8 @@ def test_who_is_locked_out_stands_there_for_an_hour(person: Person) -> None:
         )
         guess = partial(enter, person, own.code, later + days(number / 1440), "000001")
         assert refused(guess) == "wrong_link"
-    found = listed(person, later)
-    assert [(each.subject, each.site, each.until) for each in found.locked_out] == [
+    problems = listed(person, later)
+    assert [(each.subject, each.site, each.until) for each in problems.locked_out] == [
         ("0571-001", "Hospital 0571", later + SPAN)
     ]
     assert counted(person, later) == 1
@@ -59,8 +59,8 @@ def test_who_is_locked_out_stands_there_for_an_hour(person: Person) -> None:
 def test_who_has_no_phone_after_three_days_stands_there(person: Person, site: Site) -> None:
     newcomer(person.installation, site, "0571-002")
     assert listed(person, START + days(2.9)).not_activated == ()
-    found = listed(person, START + days(3))
-    assert [each.subject for each in found.not_activated] == ["0571-002"]
+    problems = listed(person, START + days(3))
+    assert [each.subject for each in problems.not_activated] == ["0571-002"]
     assert counted(person, START + days(3), Role.ADMIN) == 0
     gone = Person(person.installation, site, "0571-002")
     with person.installation.work(person.nurse, START) as work:
@@ -78,8 +78,8 @@ def test_a_colleague_elsewhere_sees_nobody(installation: Installation, person: P
         site_entry("0021"),
     )
     nurse = colleague(Role.NURSE, from_elsewhere)
-    found = list_sign_in_problems(StaffContext(installation, nurse, START + days(9)))
-    assert found == SignInProblems(3, (), (), found.sites)
+    problems = list_sign_in_problems(StaffContext(installation, nurse, START + days(9)))
+    assert problems == SignInProblems(3, (), (), problems.sites)
 
 
 def test_each_list_goes_on_where_its_page_ends(
@@ -90,13 +90,13 @@ def test_each_list_goes_on_where_its_page_ends(
         newcomer(person.installation, site, f"0571-00{number}")
     at, chosen, walked = START + days(3), ProblemFilter("0571"), []
     while True:
-        found = list_sign_in_problems(StaffContext(person.installation, person.nurse, at), chosen)
-        walked += [each.subject for each in found.not_activated]
-        if found.more_unused is None:
+        problems = list_sign_in_problems(StaffContext(person.installation, person.nurse, at), chosen)
+        walked += [each.subject for each in problems.not_activated]
+        if problems.more_unused is None:
             break
-        chosen = ProblemFilter("0571", unused_after=found.more_unused)
+        chosen = ProblemFilter("0571", unused_after=problems.more_unused)
     assert walked == ["0571-002", "0571-003"]
     elsewhere = ProblemFilter("0021", locked_after="0571-001")
-    found = list_sign_in_problems(StaffContext(person.installation, person.nurse, at), elsewhere)
-    assert (found.not_activated, found.locked_out, found.more_locked) == ((), (), "")
-    assert [each.code for each in found.sites] == ["0571"]
+    problems = list_sign_in_problems(StaffContext(person.installation, person.nurse, at), elsewhere)
+    assert (problems.not_activated, problems.locked_out, problems.more_locked) == ((), (), "")
+    assert [each.code for each in problems.sites] == ["0571"]

@@ -74,8 +74,8 @@ def test_the_report_says_when_an_account_was_disabled_also_after_it_was_enabled(
     enable_person(desk.context(desk.other_id), staff_id, "is back")
     rows = csv.DictReader(write_access_report(desk.context(), STUDY).splitlines())
     (row,) = [each for each in rows if each["email"] == EMAIL]
-    told = [each.split(" ", 1)[1] for each in row["account_changes"].split("; ")]
-    assert told == ["disabled by Boss 1: on leave", "enabled by Boss 2: is back"]
+    changes = [each.split(" ", 1)[1] for each in row["account_changes"].split("; ")]
+    assert changes == ["disabled by Boss 1: on leave", "enabled by Boss 2: is back"]
     assert row["account_disabled_at"] == ""
 
 
@@ -98,7 +98,7 @@ def test_the_report_of_a_past_day_is_a_replay_of_what_was_given_and_taken(desk: 
         on = (START + timedelta(days=day)).date()
         written = write_access_report(desk.context(), STUDY, on, "Asia/Shanghai")
         (heads, *rows) = csv.reader(written.splitlines())
-        found = [dict(zip(heads, row, strict=True)) for row in rows]
-        counted[day] = [each["in_force"] for each in found if each["email"] == EMAIL]
-        assert len({each["email"] for each in found} - {EMAIL}) == (2 if day >= 0 else 0)
+        lines = [dict(zip(heads, row, strict=True)) for row in rows]
+        counted[day] = [each["in_force"] for each in lines if each["email"] == EMAIL]
+        assert len({each["email"] for each in lines} - {EMAIL}) == (2 if day >= 0 else 0)
     assert counted == {day: ["yes"] if day in (0, 1, 2, 4, 5, 6) else [] for day in range(-1, 9)}

@@ -20,7 +20,7 @@ from tests.services.dataset_fold import lines_of, rows_of
 from tests.services.people import START, Person, days, enrolled
 
 LATER = START + days(60)
-SENT = START + days(1)
+SUBMITTED_AT = START + days(1)
 SYMPTOMS = frozenset(
     "nausea_frequency nausea_severity pain_frequency pain_severity pain_interference rash_presence".split()
 )
@@ -37,9 +37,9 @@ def asking(plan: Plan, known: frozenset[str]) -> Plan:
         PlannedInstrument("pro-ctcae", "1.0", known - SYMPTOMS),
         PlannedInstrument("health-five", "1.0", frozenset()),
     )
-    made = replace(plan, visits=(*visits, *plan.visits[1:]), instruments=(*plan.instruments, *used))
-    check_plan(made, "added")
-    return made
+    wider = replace(plan, visits=(*visits, *plan.visits[1:]), instruments=(*plan.instruments, *used))
+    check_plan(wider, "added")
+    return wider
 
 
 def _visit(like: VisitRule, code: str, instrument: str) -> VisitRule:
@@ -59,8 +59,8 @@ def added(lone_installation: Installation, lone_site: Site) -> Person:
 
 
 def fill(person: Person, visit: str, answers: dict[str, int | str | None]) -> None:
-    person.begin(visit, SENT)
-    person.submit(visit, SENT, answers)
+    person.begin(visit, SUBMITTED_AT)
+    person.submit(visit, SUBMITTED_AT, answers)
 
 
 def test_they_go_the_whole_way_from_the_phone_to_the_datasets(added: Person, tmp_path: Path) -> None:
@@ -71,12 +71,12 @@ def test_they_go_the_whole_way_from_the_phone_to_the_datasets(added: Person, tmp
     fill(added, "F0", {"strength": 1, "breathing": 2, "pain": 0, "sleep": 4, "spirits": 3, "rating": 65})
     other = enrolled(added.installation, added.site, "0571-002")
     fill(other, "L0", {**lung, "q42": 1, "q42a": "left over", "q43": 1, "q43a": 2})
-    told = [json.loads(line) for line in lines_of(added.installation)]
-    sent = [event["data"] for event in told if "scores" in event["data"]]
-    scores = [{each["scale"]: each["value"] for each in data["scores"]} for data in sent]
+    events = [json.loads(line) for line in lines_of(added.installation)]
+    scored = [event["data"] for event in events if "scores" in event["data"]]
+    scores = [{each["scale"]: each["value"] for each in data["scores"]} for data in scored]
     assert (scores[0]["LCDY"], scores[3]["LCDY"], scores[0]["LCCO"]) == (None, *["33.3333333333"] * 2)
     assert scores[1:3] == [{}, {"STATE": "10", "RATING": "65"}]
-    assert sent[3]["answers"].keys() == {*lung, "q43"}  # what is asked of nobody who took none is not kept
+    assert scored[3]["answers"].keys() == {*lung, "q43"}  # what is asked of nobody who took none is not kept
     operator = StaffContext(added.installation, SYSTEM, LATER)
     make_cut(operator, PLAN[0], "ALL", "everything")
     export_cut(operator, PLAN[0], ExportEntry("ALL", "analysis"), tmp_path / "out")
@@ -91,11 +91,11 @@ def test_they_go_the_whole_way_from_the_phone_to_the_datasets(added: Person, tmp
         ("HEALTH IN FIVE LINES V1.0", "", "65"),
     ]
     adqs = {(row["SUBJID"][-3:], row["PARAMCD"]): row for row in rows_of(tmp_path / "out", "adqs")}
-    kept = [
+    responses = [
         tuple(adqs[key][name] for name in ("PARAM", "BETTER", "AVAL", "SCRSTAT", "ALGOR"))
         for key in (("001", "LC13DY"), ("002", "LC13PO"), ("001", "HFSTATE"), ("001", "HFRATING"))
     ]
-    assert kept == [
+    assert responses == [
         ("QLQ-LC13 Dyspnoea", "LOWER", "", "TOO FEW", "eortc-linear 1.0"),
         ("QLQ-LC13 Pain in Other Parts", "LOWER", "0", "COMPLETE", "eortc-linear 1.0"),
         ("Health Five Sum of Levels", "LOWER", "10", "COMPLETE", "level-sum 1.0"),

@@ -125,8 +125,8 @@ class Course:
             escalations = session.exec(
                 select(AuditEntry.at).where(AuditEntry.event == AuditEvent.ALERT_ESCALATED)
             ).all()
-        told = Counter((each.alert_id, each.staff_id, each.escalation) for each in messages)
-        assert set(told.values()) <= {1}
+        counts = Counter((each.alert_id, each.staff_id, each.escalation) for each in messages)
+        assert set(counts.values()) <= {1}
         alerts = raised(self.person.installation)
         escalated = [each.escalated_at for each in alerts if each.escalated_at]
         assert sorted(escalated) == sorted(escalations)
@@ -155,7 +155,7 @@ def test_an_alert_is_raised_once_escalated_once_and_stays_closed(person: Person,
     assert verify_trail(person.installation) == []
 
 
-def test_someone_elses_turn_is_left_to_them(migrated_postgres_url: str) -> None:
+def test_a_turn_claimed_by_another_worker_is_skipped(migrated_postgres_url: str) -> None:
     with installed(migrated_postgres_url) as installation:
         site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
         person = watched(enrolled(installation, site, "0571-001"), RULES)
@@ -180,20 +180,20 @@ def test_two_phones_send_at_the_same_moment_and_one_alert_is_raised(
         person = watched(enrolled(installation, site, "0571-001"), RULES)
         other = replace(person, cookie=bound(person, START))
         person.begin("BL", START)
-        build, sent = build_submission, list[str]()
+        build, messages = build_submission, list[str]()
 
         def build_while_the_other_sends(
             known: SubmissionContext, checked: CheckedSubmission, at: datetime
         ) -> Submission:
             result = build(known, checked, at)
-            if not sent:
-                sent.append("other")
-                sent.append(other.submit("BL", START, PAINFUL).number)
+            if not messages:
+                messages.append("other")
+                messages.append(other.submit("BL", START, PAINFUL).number)
             return result
 
         monkeypatch.setattr("app.services.capture.submission.build_submission", build_while_the_other_sends)
         receipt = person.submit("BL", START, PAINFUL)
-        assert (receipt.number, receipt.repeated) == (sent[1], True)
+        assert (receipt.number, receipt.repeated) == (messages[1], True)
         assert [each.rule for each in raised(installation)] == ["pain"]
         assert verify_trail(installation) == []
 

@@ -45,7 +45,7 @@ from tests.services.report_tables import cells, table
 from tests.services.signer import Signer
 from tests.services.trail_entries import verify_trail
 
-SENT = START + timedelta(hours=1)
+SUBMITTED = START + timedelta(hours=1)
 APPROVED = DecisionEntry("approved")
 
 
@@ -66,7 +66,7 @@ def doctor(person: Person) -> Signer:
 
 
 def acting(person: Person, at: timedelta = timedelta(), by: Actor | None = None) -> StaffContext:
-    return StaffContext(person.installation, by or person.nurse, SENT + at)
+    return StaffContext(person.installation, by or person.nurse, SUBMITTED + at)
 
 
 def first(person: Person, at: timedelta = timedelta()) -> AlertRecord:
@@ -91,8 +91,8 @@ def due_alert(person: Person) -> DueAlert:
 def correct(person: Person, doctor: Signer, item: str, value: str, version: int) -> None:
     """A nurse proposes another answer to one question, and the doctor signs it a day later."""
     wrong = ProposedAnswer(item, value, "wrong_tap")
-    entry = ProposalEntry(version, [wrong], "I meant the other one", SENT.date(), "telephone")
-    key, at = person.row().id, SENT + days(version)
+    entry = ProposalEntry(version, [wrong], "I meant the other one", SUBMITTED.date(), "telephone")
+    key, at = person.row().id, SUBMITTED + days(version)
     slot = person.slot("BL").public_id
     context = StaffContext(person.installation, person.nurse, at)
     doctor.decide(person, propose_correction(context, key, slot, entry), at, APPROVED)
@@ -107,33 +107,33 @@ def events(installation: Installation, event: AuditEvent) -> list[str | None]:
 
 @pytest.mark.req("ALR-02", "AUD-07")
 def test_a_form_raises_each_rule_once_in_the_transaction_that_stores_it(person: Person) -> None:
-    receipt = send_in_pain(person, SENT)
+    receipt = send_in_pain(person, SUBMITTED)
     (alert,) = raised(person.installation)
-    assert (alert.rule, alert.response_version, alert.raised_at) == ("pain", 1, SENT)
-    assert (alert.wake_at, alert.slot_id) == (SENT, person.slot("BL").id)
+    assert (alert.rule, alert.response_version, alert.raised_at) == ("pain", 1, SUBMITTED)
+    assert (alert.wake_at, alert.slot_id) == (SUBMITTED, person.slot("BL").id)
     # The same again is the first receipt; another content is kept apart; neither alerts.
-    again = person.submit("BL", SENT + days(1), qlq(2) | {"q9": 4})
+    again = person.submit("BL", SUBMITTED + days(1), qlq(2) | {"q9": 4})
     assert (again.repeated, again.number) == (True, receipt.number)
     with pytest.raises(Refused, match="already_submitted"):
-        person.submit("BL", SENT + days(1), qlq(4))
+        person.submit("BL", SUBMITTED + days(1), qlq(4))
     assert [each.rule for each in raised(person.installation)] == ["pain"]
     assert events(person.installation, AuditEvent.ALERT_RAISED) == [None]
     assert verify_trail(person.installation) == []
 
 
 def test_a_form_that_calls_for_nobody_and_a_plan_without_rules_raise_nothing(person: Person) -> None:
-    person.begin("BL", SENT)
-    person.submit("BL", SENT)
+    person.begin("BL", SUBMITTED)
+    person.submit("BL", SUBMITTED)
     plain = watched(person, ())
-    person.randomise(SENT.date() + days(2), SENT + days(3))
-    plain.begin("D0", SENT + days(3))
-    plain.submit("D0", SENT + days(3), {"any_symptom": 0})
+    person.randomise(SUBMITTED.date() + days(2), SUBMITTED + days(3))
+    plain.begin("D0", SUBMITTED + days(3))
+    plain.submit("D0", SUBMITTED + days(3), {"any_symptom": 0})
     assert raised(person.installation) == []
 
 
 @pytest.mark.req("ALR-04", "COR-07")
 def test_a_correction_raises_what_is_new_and_takes_nothing_back(person: Person, doctor: Signer) -> None:
-    send_in_pain(person, SENT)
+    send_in_pain(person, SUBMITTED)
     correct(person, doctor, "q9", "1", 1)  # takes the cause away
     assert [(each.rule, each.response_version) for each in raised(person.installation)] == [("pain", 1)]
     assert (first(person).corrected, first(person).state) == (True, AlertState.waiting)
@@ -141,13 +141,13 @@ def test_a_correction_raises_what_is_new_and_takes_nothing_back(person: Person, 
     correct(person, doctor, "q9", "4", 3)  # the first rule once more
     pairs = [(each.rule, each.response_version) for each in raised(person.installation)]
     assert pairs == [("pain", 1), ("sleep", 3)]
-    assert raised(person.installation)[1].raised_at == SENT + days(2)
+    assert raised(person.installation)[1].raised_at == SUBMITTED + days(2)
     assert verify_trail(person.installation) == []
 
 
 @pytest.mark.req("ALR-03")
 def test_an_alert_stands_first_until_it_is_closed_and_says_who_did_what(person: Person) -> None:
-    send_in_pain(person, SENT)
+    send_in_pain(person, SUBMITTED)
     key = person.row().id
 
     def why(at: timedelta = timedelta()) -> list[Reason]:
@@ -176,13 +176,13 @@ def test_an_alert_stands_first_until_it_is_closed_and_says_who_did_what(person: 
     assert events(person.installation, AuditEvent.ALERT_CLOSED) == ["comes to the clinic tomorrow"]
     assert verify_trail(person.installation) == []
     history = get_participant_history(acting(person), key, "en", HistoryKind.alerts)
-    told = [(each.event.rpartition(":")[2], each.subject.visit, each.label) for each in history.entries]
-    assert told[0] == ("closed", "BL", "Much pain")
-    assert [each[0] for each in told] == ["closed", "acted", "acted", "acknowledged", "raised"]
+    acts = [(each.event.rpartition(":")[2], each.subject.visit, each.label) for each in history.entries]
+    assert acts[0] == ("closed", "BL", "Much pain")
+    assert [each[0] for each in acts] == ["closed", "acted", "acted", "acknowledged", "raised"]
 
 
 def test_an_alert_of_another_person_site_or_study_is_not_there(person: Person) -> None:
-    send_in_pain(person, SENT)
+    send_in_pain(person, SUBMITTED)
     alert, key = raised(person.installation)[0].public_id, person.row().id
     with pytest.raises(Refused, match="unknown_alert"):
         get_alert(acting(person), key + 1, alert)
@@ -202,29 +202,29 @@ def test_an_alert_of_another_person_site_or_study_is_not_there(person: Person) -
 
 
 def test_a_form_that_would_tell_the_arm_is_not_named(person: Person) -> None:
-    send_in_pain(person, SENT)
+    send_in_pain(person, SUBMITTED)
     library = person.installation.library
     plans = {key: replace(plan, blinded=True) for key, plan in library.plans.items()}
     blind = replace(person.installation, library=replace(library, plans=plans))
-    with blind.work(SYSTEM, SENT) as work:
+    with blind.work(SYSTEM, SUBMITTED) as work:
         slot = work.session.get_one(Slot, person.slot("BL").id)
         slot.arm_revealing = True
         work.record(AuditEvent.ANCHOR_RECORDED, participant_chain(slot.participant_id))
         work.mark_published(participant_chain(slot.participant_id))
     alert = first(replace(person, installation=blind))
     assert (alert.slot, alert.visit, alert.label("zh_CN")) == ("", "", "很痛")
-    doctor = StaffContext(blind, colleague(Role.INVESTIGATOR, person.site), SENT)
+    doctor = StaffContext(blind, colleague(Role.INVESTIGATOR, person.site), SUBMITTED)
     assert get_alert(doctor, person.row().id, alert.alert).visit == "BL"
 
 
 @pytest.mark.req("ALR-02", "ALR-03", "ALR-06")
 @pytest.mark.usefixtures("nurse", "doctor")
-def test_staff_are_told_once_and_others_when_nobody_acknowledges(person: Person) -> None:
-    send_in_pain(person, SENT)
+def test_an_alert_is_delivered_once_and_escalated_unacknowledged(person: Person) -> None:
+    send_in_pain(person, SUBMITTED)
     mail, here = MailServer(), person.installation
-    assert find_due_work(ClockContext(here, SENT)).alerts
-    assert [run_clock(here, outbox(mail), SENT) for _twice in range(2)] == [1, 0]
-    assert not find_due_work(ClockContext(here, SENT + timedelta(hours=47))).alerts
+    assert find_due_work(ClockContext(here, SUBMITTED)).alerts
+    assert [run_clock(here, outbox(mail), SUBMITTED) for _twice in range(2)] == [1, 0]
+    assert not find_due_work(ClockContext(here, SUBMITTED + timedelta(hours=47))).alerts
     (letter,) = mail.letters
     assert (letter.to, letter.subject) == (
         "li@example.org",
@@ -237,12 +237,12 @@ def test_staff_are_told_once_and_others_when_nobody_acknowledges(person: Person)
         f"https://d.test{page}\n\n"
         "You need to sign in to read it. Please do not reply to this message."
     )
-    assert run_clock(here, outbox(mail), SENT + timedelta(hours=48)) == 1
-    assert run_clock(here, outbox(mail), SENT + days(9)) == 0
+    assert run_clock(here, outbox(mail), SUBMITTED + timedelta(hours=48)) == 1
+    assert run_clock(here, outbox(mail), SUBMITTED + days(9)) == 0
     assert [each.to for each in mail.letters] == ["li@example.org", "zhang@example.org"]
     assert mail.letters[1].subject == "sbrt-nsclc, site 0571: an alert was not acknowledged"
     seen = first(person, days(9))
-    assert (seen.overdue, seen.untold, seen.escalated_at) == (True, False, SENT + timedelta(hours=48))
+    assert (seen.overdue, seen.untold, seen.escalated_at) == (True, False, SUBMITTED + timedelta(hours=48))
     assert [(each.name, each.escalation, each.state) for each in seen.notices] == [
         ("li", False, "sent"),
         ("zhang", True, "sent"),
@@ -254,22 +254,22 @@ def test_staff_are_told_once_and_others_when_nobody_acknowledges(person: Person)
 
 
 @pytest.mark.usefixtures("nurse", "doctor")
-def test_after_an_outage_an_alert_is_told_and_escalated_at_once(person: Person) -> None:
-    send_in_pain(person, SENT)
+def test_after_an_outage_an_alert_is_delivered_and_escalated(person: Person) -> None:
+    send_in_pain(person, SUBMITTED)
     mail = MailServer()
-    assert run_clock(person.installation, outbox(mail), SENT + days(5)) == 2
+    assert run_clock(person.installation, outbox(mail), SUBMITTED + days(5)) == 2
     assert [each.to for each in mail.letters] == ["li@example.org", "zhang@example.org"]
 
 
 @pytest.mark.usefixtures("nurse", "doctor")
-def test_an_acknowledged_alert_is_neither_told_nor_escalated(person: Person) -> None:
-    send_in_pain(person, SENT)
+def test_an_acknowledged_alert_is_neither_delivered_nor_escalated(person: Person) -> None:
+    send_in_pain(person, SUBMITTED)
     mail, here = MailServer(fails=SendFailed("refused")), person.installation
-    run_clock(here, outbox(mail), SENT)  # it is tried again later
+    run_clock(here, outbox(mail), SUBMITTED)  # it is tried again later
     assert verify_trail(here) == []  # until then it moves between waiting and being sent
     act(person, acknowledge_alert)
     mail.fails = None
-    assert run_clock(here, outbox(mail), SENT + days(5)) == 0
+    assert run_clock(here, outbox(mail), SUBMITTED + days(5)) == 0
     assert mail.letters == []
     (notice,) = first(person).notices
     assert (notice.state, notice.failure, first(person).untold) == ("dropped", "acknowledged", True)
@@ -278,8 +278,8 @@ def test_an_acknowledged_alert_is_neither_told_nor_escalated(person: Person) -> 
 @pytest.mark.req("ALR-07")
 @pytest.mark.usefixtures("nurse")
 def test_whom_no_message_reaches_is_shown(person: Person) -> None:
-    send_in_pain(person, SENT)
-    here, at = person.installation, SENT
+    send_in_pain(person, SUBMITTED)
+    here, at = person.installation, SUBMITTED
     process_due_alert(ClockContext(here, at), due_alert(person))
     disable_staff(StaffContext(here, SYSTEM, at), "li@example.org", "left")
     run_clock(here, outbox(MailServer()), at)
@@ -292,15 +292,15 @@ def test_whom_no_message_reaches_is_shown(person: Person) -> None:
 
 @pytest.mark.req("ALR-07", "IAM-06")
 @pytest.mark.usefixtures("nurse", "doctor")
-def test_who_lost_the_role_before_the_message_left_is_not_told(person: Person) -> None:
+def test_no_alert_goes_to_staff_without_the_role(person: Person) -> None:
     """The mail server was silent meanwhile; the doctor, to whom it is escalated, is still in charge."""
-    send_in_pain(person, SENT)
+    send_in_pain(person, SUBMITTED)
     mail, here = MailServer(), person.installation
-    process_due_alert(ClockContext(here, SENT), due_alert(person))
-    with here.work(SYSTEM, SENT) as work:
-        work.session.exec(select(RoleGrant).where(RoleGrant.role == Role.NURSE)).one().revoked_at = SENT
+    process_due_alert(ClockContext(here, SUBMITTED), due_alert(person))
+    with here.work(SYSTEM, SUBMITTED) as work:
+        work.session.exec(select(RoleGrant).where(RoleGrant.role == Role.NURSE)).one().revoked_at = SUBMITTED
         work.record(AuditEvent.ROLE_REVOKED, INSTALLATION_CHAIN, reason="left the ward")
-    run_clock(here, outbox(mail), SENT + timedelta(hours=48))
+    run_clock(here, outbox(mail), SUBMITTED + timedelta(hours=48))
     assert [each.to for each in mail.letters] == ["zhang@example.org"]
     assert [(each.state, each.failure) for each in first(person).notices] == [
         ("dropped", "not_in_charge"),
@@ -309,28 +309,30 @@ def test_who_lost_the_role_before_the_message_left_is_not_told(person: Person) -
 
 
 @pytest.mark.usefixtures("nurse")
-def test_without_a_channel_nothing_is_sent(person: Person) -> None:
-    send_in_pain(person, SENT)
-    run_clock(person.installation, MessageSender({}, WORDS), SENT)
+def test_without_a_channel_no_alert_is_delivered(person: Person) -> None:
+    send_in_pain(person, SUBMITTED)
+    run_clock(person.installation, MessageSender({}, WORDS), SUBMITTED)
     assert [each.failure for each in first(person).notices] == ["no_channel"]
 
 
 @pytest.mark.usefixtures("nurse")
 def test_a_rule_that_a_draft_lost_leaves_the_alert_to_staff(person: Person) -> None:
-    send_in_pain(person, SENT)
+    send_in_pain(person, SUBMITTED)
     other, due = watching(person.installation, [SLEEP]), due_alert(person)
-    assert run_clock(other, outbox(MailServer()), SENT) == 0
-    alert = get_alert(StaffContext(other, person.nurse, SENT), person.row().id, first(person).alert)
+    assert run_clock(other, outbox(MailServer()), SUBMITTED) == 0
+    alert = get_alert(StaffContext(other, person.nurse, SUBMITTED), person.row().id, first(person).alert)
     assert (alert.label("en"), alert.due_at, alert.overdue, alert.notices) == ("Pain", None, False, ())
-    assert process_due_alert(ClockContext(person.installation, SENT), due) == 0  # nothing is owed any more
+    assert (
+        process_due_alert(ClockContext(person.installation, SUBMITTED), due) == 0
+    )  # nothing is owed any more
 
 
 @pytest.mark.usefixtures("nurse")
 def test_a_letter_that_was_queued_leaves_although_the_rule_is_lost(person: Person) -> None:
-    send_in_pain(person, SENT)
+    send_in_pain(person, SUBMITTED)
     mail = MailServer()
-    assert process_due_alert(ClockContext(person.installation, SENT), due_alert(person)) == 1
-    run_clock(watching(person.installation, [SLEEP]), outbox(mail), SENT)
+    assert process_due_alert(ClockContext(person.installation, SUBMITTED), due_alert(person)) == 1
+    run_clock(watching(person.installation, [SLEEP]), outbox(mail), SUBMITTED)
     assert len(mail.letters) == 1
 
 
@@ -339,21 +341,21 @@ def test_the_report_says_how_long_alerts_waited_and_the_list_goes_on(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One is acknowledged after 59 minutes, one after an hour, one after a day, and the others not at all."""
-    send_in_pain(person, SENT)
+    send_in_pain(person, SUBMITTED)
     beside = sa.create_engine(person.installation.engine.url)
     columns = [column for column in table_of(Alert).columns if column.name not in ("id", "public_id")]
     with beside.begin() as connection:
         like = connection.execute(sa.select(*columns)).mappings().all()
         for number, minutes in enumerate((59, 60, 24 * 60), start=90):
-            taken = SENT + timedelta(minutes=minutes, seconds=59)
+            taken = SUBMITTED + timedelta(minutes=minutes, seconds=59)
             values = {"id": number, "public_id": f"a{number}", "rule": f"r{number}", "acknowledged_at": taken}
-            values |= {"closed_at": SENT + days(1) if number > 90 else None, "raised_at": SENT}
+            values |= {"closed_at": SUBMITTED + days(1) if number > 90 else None, "raised_at": SUBMITTED}
             connection.execute(sa.insert(table_of(Alert)).values({**like[0], **values}))
     beside.dispose()
     waiting = len(like)
-    context = StaffContext(person.installation, colleague(Role.MONITOR, person.site), SENT + days(3))
-    found = table(context, ReportTable.alerts)
-    (only,) = found.lines
+    context = StaffContext(person.installation, colleague(Role.MONITOR, person.site), SUBMITTED + days(3))
+    alert_table = table(context, ReportTable.alerts)
+    (only,) = alert_table.lines
     assert (only.where["site_id"], only.median) == (person.site.id, 60)
     assert only.counts == {
         "raised": 3 + waiting,
@@ -362,7 +364,7 @@ def test_the_report_says_how_long_alerts_waited_and_the_list_goes_on(
         "after_day": 1,
         "waiting": waiting,
     }
-    for address, count in cells(found):
+    for address, count in cells(alert_table):
         rows = list_figure_rows(context, ReportFilter(), address, limit=None)
         assert (rows.total, len(rows.forms)) == (count, count), address
     monkeypatch.setattr("app.services.clinic.alerts.alert_list.LISTED", 1)

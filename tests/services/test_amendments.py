@@ -126,8 +126,8 @@ def test_what_is_begun_or_over_keeps_its_version_and_all_else_follows(treated: P
     assert versions(treated, "D8", "D10", "D97") == [("2.0", "1.1")] * 3
     assert versions(treated, "W3", "W6") == [("2.0", "3.0")] * 2
     assert treated.slot("D84").for_day == DAY0 + days(84)  # it was DW12
-    told = {each: slot_status(treated.slot(each), NOW) for each in ("D8", "D9", "D10")}
-    assert told == {"D8": Status.overdue, "D9": Status.overdue, "D10": Status.planned}
+    statuses = {each: slot_status(treated.slot(each), NOW) for each in ("D8", "D9", "D10")}
+    assert statuses == {"D8": Status.overdue, "D9": Status.overdue, "D10": Status.planned}
     assert treated.slot("D10").published_state == "not_opened"  # told again: it opens at six in the evening
     opens = treated.slot("D10").opens_at
     assert opens is not None
@@ -136,14 +136,14 @@ def test_what_is_begun_or_over_keeps_its_version_and_all_else_follows(treated: P
     with treated.installation.read() as session:
         key = treated.row().id
         assert list(find_stale_slots(ClockContext(treated.installation, NOW), session, key)) == []
-        told_states = [
+        states = [
             (slot.published_state, feed_state(slot_status(slot, NOW)).value)
             for slot in list_slots(session, key)
             if slot.published_state
         ]
         order = [slot.visit for slot in list_slots(session, key) if slot.for_day is None]
     assert order[:4] == ["BL", "W3", "W6", "W12"]
-    assert all(said == live for said, live in told_states)
+    assert all(said == live for said, live in states)
     assert list(check_schedules(operator(treated.installation))) == []
     kinds = (AuditEvent.PLAN_AMENDED, AuditEvent.PLAN_FOLLOWED)
     assert [recorded(treated.installation, kind) for kind in kinds] == [1, 1]
@@ -155,16 +155,16 @@ def _days(first: int, last: int, *but: int) -> set[str]:
 
 
 @pytest.mark.req("TIM-06")
-def test_a_form_is_asked_and_reported_by_its_own_version(treated: Person) -> None:
+def test_a_form_uses_the_plan_version_it_began_with(treated: Person) -> None:
     amend(treated.installation, "2.0")
     amend(treated.installation, "3.0")
     forms = {
         visit: define_form(treated.installation, STUDY, treated.slot(visit), "en")
         for visit in ("D9", "D8", "D11")
     }
-    asked = {visit: (form.plan.version, form.instrument.version) for visit, form in forms.items()}
+    versions = {visit: (form.plan.version, form.instrument.version) for visit, form in forms.items()}
     # D8 closed after six days now, and nobody had begun it.
-    assert asked == {"D9": ("1.0", "1.0"), "D8": ("3.0", "1.1"), "D11": ("3.0", "1.1")}
+    assert versions == {"D9": ("1.0", "1.0"), "D8": ("3.0", "1.1"), "D11": ("3.0", "1.1")}
     treated.submit("D9", NOW, {"any_symptom": 0})
     gone = treated.slot("W6")
     assert (gone.out_of_plan, gone.excused, gone.plan_version) == (True, "not_in_plan", "2.0")
@@ -262,12 +262,12 @@ def test_a_form_whose_new_window_is_over_is_missed_only_when_that_is_confirmed(l
 def test_a_form_that_was_entered_from_paper_once_waits_for_its_own_version(lone: Person) -> None:
     library = lone.installation.library
     twice = {key: replace(plan, double_paper_entry=True) for key, plan in library.plans.items()}
-    made = replace(lone.installation, library=replace(library, plans=twice))
+    amended = replace(lone.installation, library=replace(library, plans=twice))
 
     def asking_once(plan: Plan) -> Plan:
         return replace(longer_diary(plan), double_paper_entry=False)
 
-    lone = replace(lone, installation=with_versions(made, asking_once))
+    lone = replace(lone, installation=with_versions(amended, asking_once))
     assert enter(lone, paper(), NOW) is PaperOutcome.first
     amend(lone.installation, "2.0")
     assert versions(lone, "BL") == [("1.0", "3.0")]
@@ -349,17 +349,17 @@ def test_a_trial_follows_no_draft_and_takes_the_words_of_the_next_version_before
     plans = {**library.plans, (MOON, "1.1"): plan, (MOON, "1.2"): replace(plan, version="1.2", draft=True)}
     engine = open_engine(migrated_sqlite_url)
     box = SecretBox(DEMO_KEY, HashCost(1, 8, 1))
-    made = Installation(engine, replace(library, plans=plans), box, "https://d.test", "0")
-    open_trial(made, START)
-    supply(made, START)
+    next_program = Installation(engine, replace(library, plans=plans), box, "https://d.test", "0")
+    open_trial(next_program, START)
+    supply(next_program, START)
     with expect_refusal("draft_plan"):
-        open_amendment(operator(made), MOON, "1.2")
+        open_amendment(operator(next_program), MOON, "1.2")
     with expect_refusal("pack_missing"):
-        open_amendment(operator(made), MOON, "1.1")
+        open_amendment(operator(next_program), MOON, "1.1")
     for language in plan.languages:
         words = pack_of(language).replace('version = "1.0"', 'version = "1.1"')
-        import_pack(operator(made), MOON, words, f"{language}.toml")
-    assert not open_amendment(operator(made), MOON, "1.1").begun
+        import_pack(operator(next_program), MOON, words, f"{language}.toml")
+    assert not open_amendment(operator(next_program), MOON, "1.1").begun
     engine.dispose()
 
 

@@ -40,10 +40,10 @@ def test_every_expected_form_exists_from_enrolment_on(person: Person) -> None:
 def test_randomisation_places_every_window_and_tells_the_edc_once(person: Person) -> None:
     with person.installation.read() as session:
         slots = list_slots(session, person.row().id)
-        told = session.exec(select(FeedEvent).where(FeedEvent.type == "anchor.recorded")).all()
+        events = session.exec(select(FeedEvent).where(FeedEvent.type == "anchor.recorded")).all()
     assert all(slot.opens_on for slot in slots)
     assert person.slot("W6").target_on == date(2026, 4, 13)
-    assert len(told) == 2  # enrolment and randomisation
+    assert len(events) == 2  # enrolment and randomisation
 
 
 @pytest.mark.req("TIM-06")
@@ -61,9 +61,9 @@ def test_moving_an_anchor_moves_only_what_is_not_begun(person: Person) -> None:
     person.begin("D0", START)
     begun = person.slot("D0")
     person.randomise(date(2026, 3, 3), START + days(2))
-    kept = person.slot("OUT20260302")
-    assert (kept.id, kept.for_day, kept.opens_on) == (begun.id, begun.for_day, begun.opens_on)
-    assert kept.out_of_plan
+    slot = person.slot("OUT20260302")
+    assert (slot.id, slot.for_day, slot.opens_on) == (begun.id, begun.for_day, begun.opens_on)
+    assert slot.out_of_plan
     assert person.slot("D0").for_day == date(2026, 3, 3)
     assert person.slot("W6").target_on == date(2026, 4, 14)
     assert [row.standing for row in recorded(person)] == [AnchorStanding.SUPERSEDED, AnchorStanding.CURRENT]
@@ -71,7 +71,7 @@ def test_moving_an_anchor_moves_only_what_is_not_begun(person: Person) -> None:
 
 @pytest.mark.req("EDC-04")
 @pytest.mark.usefixtures("randomised")
-def test_an_answered_day_that_gets_another_code_is_told_again_with_its_answers(person: Person) -> None:
+def test_an_answered_day_with_a_new_code_is_published_again(person: Person) -> None:
     person.begin("D0", START)
     person.submit("D0", START, {"any_symptom": 0})
     person.anchor("enrolment", date(2026, 3, 1), START)

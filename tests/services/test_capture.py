@@ -34,8 +34,8 @@ DEVICE = datetime(2026, 3, 2, 9, 31, tzinfo=timezone(timedelta(hours=8)))
 def stored(person: Person, visit: str = "BL") -> list[AnswerEvent]:
     slot = person.slot(visit).id
     with person.installation.read() as session:
-        found = select(AnswerEvent).where(AnswerEvent.slot_id == slot).order_by(sa.text("revision"))
-        return list(session.exec(found))
+        statement = select(AnswerEvent).where(AnswerEvent.slot_id == slot).order_by(sa.text("revision"))
+        return list(session.exec(statement))
 
 
 def trail(installation: Installation, event: AuditEvent) -> list[AuditEntry]:
@@ -45,7 +45,7 @@ def trail(installation: Installation, event: AuditEvent) -> list[AuditEntry]:
         )
 
 
-def test_a_form_is_found_by_its_id_with_its_words(person: Person) -> None:
+def test_a_form_is_read_by_its_id_with_its_text(person: Person) -> None:
     visitor, slot = person.participant(START), person.slot("BL").public_id
     form = open_form(ParticipantContext(person.installation, visitor, START), slot)
     assert (form.instrument.id, form.text.lang, form.revision, dict(form.answers)) == ("qlq-c30", "en", 0, {})
@@ -107,12 +107,12 @@ def test_a_late_diary_entry_asks_for_its_reason(person: Person) -> None:
     slot = person.slot("D0").public_id
     form = open_form(ParticipantContext(person.installation, person.participant(at), at), slot)
     assert form.asks_late_reason
-    told = refusal_of(
+    refusal = refusal_of(
         lambda: begin_form(
             ParticipantContext(person.installation, person.participant(at), at), slot, None, None
         )
     )
-    assert (told.code, told.details["field"]) == ("late_reason_needed", "late_reason")
+    assert (refusal.code, refusal.details["field"]) == ("late_reason_needed", "late_reason")
     begin_form(
         ParticipantContext(person.installation, person.participant(at), at), slot, None, LateReason.too_ill
     )
@@ -120,7 +120,7 @@ def test_a_late_diary_entry_asks_for_its_reason(person: Person) -> None:
 
 
 @pytest.mark.req("AUD-02", "AUD-05", "CAP-07")
-def test_each_answer_is_an_event_and_its_change_is_told(person: Person) -> None:
+def test_each_answer_is_an_event_with_its_change_audited(person: Person) -> None:
     person.begin("BL", START)
     assert person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3, DEVICE)) == 1
     assert (
@@ -192,13 +192,13 @@ def test_what_the_instrument_does_not_know_is_refused(
 
 
 def test_an_answer_needs_a_browser_that_is_known_awake_and_has_begun(person: Person) -> None:
-    given = SubmittedAnswer(1, 0, "q1", 1)
-    assert refused(lambda: person.save("BL", START, given)) == "not_begun"
+    answer = SubmittedAnswer(1, 0, "q1", 1)
+    assert refused(lambda: person.save("BL", START, answer)) == "not_begun"
     slot = person.begin("BL", START)
-    assert refused(lambda: person.save("BL", START + days(1), given)) == "locked"
+    assert refused(lambda: person.save("BL", START + days(1), answer)) == "locked"
     stranger = DeviceContext.of_cookie(person.installation, "guess", START)
-    told = refusal_of(lambda: save_answers(stranger, slot, AnswerBatch("c", [given])))
-    assert told.code == "not_signed_in"
+    refusal = refusal_of(lambda: save_answers(stranger, slot, AnswerBatch("c", [answer])))
+    assert refusal.code == "not_signed_in"
 
 
 def test_saving_keeps_a_browser_awake(person: Person) -> None:
@@ -225,14 +225,14 @@ def test_a_page_keeps_only_what_differs_from_the_draft(person: Person) -> None:
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3))
     visitor = person.participant(START)
 
-    def kept(answers: dict[str, int | str | None]) -> dict[str, object]:
+    def stored_after(answers: dict[str, int | str | None]) -> dict[str, object]:
         context = ParticipantContext(person.installation, visitor, START)
         form = save_draft(context, open_form(context, slot), answers, 1)
         return {**form.answers, "revision": form.revision}
 
-    assert kept({"q1": 3}) == {"q1": 3, "revision": 1}
-    assert kept({"q1": 4, "q2": None}) == {"q1": 4, "q2": None, "revision": 3}
-    assert kept({"q1": 3, "q2": None}) == {"q1": 3, "q2": None, "revision": 4}
+    assert stored_after({"q1": 3}) == {"q1": 3, "revision": 1}
+    assert stored_after({"q1": 4, "q2": None}) == {"q1": 4, "q2": None, "revision": 3}
+    assert stored_after({"q1": 3, "q2": None}) == {"q1": 3, "q2": None, "revision": 4}
 
 
 @pytest.mark.req("CAP-03")
@@ -246,7 +246,7 @@ def test_a_change_of_language_keeps_the_answers_and_marks_the_next(person: Perso
     assert [row.language for row in stored(person)] == ["en", "zh_CN"]
 
 
-def test_saves_from_two_browsers_at_once_are_all_kept(person: Person) -> None:
+def test_simultaneous_saves_of_two_browsers_are_stored(person: Person) -> None:
     person.begin("BL", START)
 
     def give(number: int) -> int:
@@ -260,9 +260,9 @@ def test_saves_from_two_browsers_at_once_are_all_kept(person: Person) -> None:
 
 def test_a_save_costs_at_most_two_reads_and_one_write(person: Person) -> None:
     slot = person.begin("BL", START)
-    engine, given = person.installation.engine, [SubmittedAnswer(2, 1, "q2", 1)]
+    engine, answers = person.installation.engine, [SubmittedAnswer(2, 1, "q2", 1)]
     with heard(engine, autocommit_engine(engine)) as statements:
-        save_answers(person.device(START), slot, AnswerBatch("c1", given))
+        save_answers(person.device(START), slot, AnswerBatch("c1", answers))
     written = ["WITH"] if engine.dialect.name == "postgresql" else ["UPDATE", "INSERT", "INSERT"]
     assert [verb for verb in verbs(statements) if verb != "SELECT"] == written
     assert verbs(statements).count("SELECT") <= 2
@@ -270,11 +270,11 @@ def test_a_save_costs_at_most_two_reads_and_one_write(person: Person) -> None:
 
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("count", [1, 2])
-def test_an_answer_that_is_overtaken_waits_in_line_and_is_kept(person: Person, count: int) -> None:
+def test_an_overtaken_answer_retries_under_the_lock(person: Person, count: int) -> None:
     slot = person.begin("BL", START)
-    given = [SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, count + 1)]
+    answers = [SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, count + 1)]
     with counted_checks() as checks, overtaken_once(person.installation.engine):
-        assert save_answers(person.device(START), slot, AnswerBatch("c1", given)) == count
+        assert save_answers(person.device(START), slot, AnswerBatch("c1", answers)) == count
     assert len(stored(person)) == count
     assert (checks.definitions[slot], checks.answers.total()) == (1, count)
 
@@ -284,13 +284,15 @@ def test_an_answer_altered_on_the_phone_is_refused(person: Person) -> None:
     person.begin("BL", START)
     key = person.installation.secret_box.keyed_digest("outbox", person.slot("BL").public_id)
     bare = SubmittedAnswer(1, 0, "q1", 3, DEVICE, 0, True)
-    told = replace(bare, checksum=record_checksum(item_tokens(30, key), "c1", item_tokens(30, key)[0], bare))
-    assert refused(lambda: person.save("BL", START, replace(told, value=1))) == "altered_answer"
-    assert person.save("BL", START, told) == 1
+    signed = replace(
+        bare, checksum=record_checksum(item_tokens(30, key), "c1", item_tokens(30, key)[0], bare)
+    )
+    assert refused(lambda: person.save("BL", START, replace(signed, value=1))) == "altered_answer"
+    assert person.save("BL", START, signed) == 1
 
 
 @pytest.mark.req("OFF-02")
-def test_a_gap_in_a_phones_numbers_is_told(person: Person) -> None:
+def test_a_gap_in_a_phones_numbers_is_recorded(person: Person) -> None:
     person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3))
     person.save("BL", START, SubmittedAnswer(3, 0, "q3", 3))
@@ -300,10 +302,10 @@ def test_a_gap_in_a_phones_numbers_is_told(person: Person) -> None:
 
 
 @pytest.mark.req("CAP-14")
-def test_late_answers_never_join_a_form_that_was_sent(person: Person) -> None:
+def test_late_answers_never_join_a_submitted_form(person: Person) -> None:
     person.begin("BL", START)
     person.submit("BL", START)
     slot, late = person.slot("BL").public_id, [SubmittedAnswer(1, 0, "q1", 3)]
     batch = AnswerBatch("c1", late, late=True)
-    told = refusal_of(lambda: save_answers(person.device(START), slot, batch))
-    assert told.code == "already_submitted"
+    refusal = refusal_of(lambda: save_answers(person.device(START), slot, batch))
+    assert refusal.code == "already_submitted"

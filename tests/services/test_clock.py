@@ -159,9 +159,7 @@ def test_a_confirmation_is_an_audited_act_with_its_reason(
 
 
 @pytest.mark.usefixtures("person")
-def test_a_confirmation_counts_for_the_machine_that_it_was_made_on(
-    installation: Installation, machine: Machine
-) -> None:
+def test_a_clock_confirmation_counts_for_its_machine(installation: Installation, machine: Machine) -> None:
     confirm(installation, machine)
     other = Machine(START, START - days(1), ahead=YEARS)
     watched = watching(installation, other, "boot of another")
@@ -197,9 +195,9 @@ def test_answers_of_an_untrusted_clock_are_taken_and_flagged(person: Person, mac
             session.exec(select(Response)).one().clock_untrusted,
             session.exec(select(Quarantine)).one().clock_untrusted,
         ]
-        told = [text for text in session.exec(select(AuditEntry.changes)) if '"record":"clock"' in text]
+        flagged = [text for text in session.exec(select(AuditEntry.changes)) if '"record":"clock"' in text]
     assert flags == [True] * 32
-    assert len(told) == 2
+    assert len(flagged) == 2
     assert verify_trail(installation) == []
 
 
@@ -287,7 +285,7 @@ def test_what_was_put_off_into_a_wrong_future_falls_due_now(installation: Instal
 
 
 @pytest.mark.req("TIM-04", "ALR-02")
-def test_an_alert_of_a_wrong_future_is_told_now(installation: Installation, site: Site) -> None:
+def test_an_alert_dated_in_the_future_is_delivered_now(installation: Installation, site: Site) -> None:
     Signer(installation, site, "li", Role.NURSE)
     evening, mail, wrong = START + timedelta(hours=10), MailServer(), START + days(6)
     person, another = (watched(enrolled(installation, site, f"0571-00{number}")) for number in (1, 2))
@@ -312,8 +310,8 @@ def test_a_phone_that_was_last_seen_in_the_future_is_locked(person: Person) -> N
     unlock_device(ParticipantContext(person.installation, person.participant(ahead), ahead), PIN)
     assert not person.participant(ahead).locked
     assert person.participant(at).locked
-    told = refusal_of(lambda: person.save("BL", at, SubmittedAnswer(1, 0, "q1", 2)))
-    assert told.code == "locked"
+    refusal = refusal_of(lambda: person.save("BL", at, SubmittedAnswer(1, 0, "q1", 2)))
+    assert refusal.code == "locked"
     unlock_device(ParticipantContext(person.installation, person.participant(at), at), PIN)
     assert not person.participant(at).locked
     assert person.save("BL", at, SubmittedAnswer(1, 0, "q1", 2)) == 1
@@ -340,6 +338,6 @@ def test_a_desk_session_of_the_future_is_over(installation: Installation) -> Non
 def test_a_token_of_the_future_is_worth_nothing(installation: Installation) -> None:
     client = create_client(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "EDC", [], None)
     token = issue_token(installation, client.client_id, client.secret, None, HERE, START + YEARS).token
-    told = refusal_of(lambda: authenticate_client(installation, token, START + YEARS - TOKEN_LIFE))
-    assert told.code == "invalid_token"
+    refusal = refusal_of(lambda: authenticate_client(installation, token, START + YEARS - TOKEN_LIFE))
+    assert refusal.code == "invalid_token"
     assert authenticate_client(installation, token, START + YEARS).client_id == client.client_id

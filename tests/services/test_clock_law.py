@@ -70,7 +70,7 @@ def _wanting_reminders(installation: Installation) -> Sequence[str]:
 DIARY = grown(_wanting_reminders, SITE)
 
 
-class Made(NamedTuple):
+class Outcomes(NamedTuple):
     """How much there is of everything that time alone makes."""
 
     entries: int
@@ -91,7 +91,7 @@ class ClockMachine(RuleBasedStateMachine):
         self.true, self.jump, self.jitter = START, NO_SPAN, NO_SPAN
         self.boots, self.booted_at = 0, START - timedelta(days=3)
         self.confirmed: timedelta | None = None
-        self.mail, self.sent = MailServer(), 0
+        self.mail, self.submissions = MailServer(), 0
         self.drop = drop
         self._opened = installed_at(url)
         self.installation = with_short_diary(self._opened.__enter__())
@@ -199,14 +199,14 @@ class ClockMachine(RuleBasedStateMachine):
     @rule()
     def tick(self) -> None:
         self.check_reading()
-        before, was_untrusted = self.made(), self.untrusted
+        before, was_untrusted = self.list_outcomes(), self.untrusted
         self.ticks[was_untrusted] += 1
         tick(self.installation, outbox(self.mail), self.installation.clock_watch)
         if was_untrusted and self.still_confirmed:
             self.believed = self.confirmed or NO_SPAN
         self.check_reading()
         if self.untrusted:
-            assert self.made() == before
+            assert self.list_outcomes() == before
         else:
             work = find_due_work(ClockContext(self.installation, self.at))
             assert (work.slots, work.seals) == (False, False)
@@ -219,9 +219,9 @@ class ClockMachine(RuleBasedStateMachine):
         slot = self.open_slot(at)
         if slot is None:
             return
-        self.sent += 1
+        self.submissions += 1
         answer = SubmittedAnswer(1, 0, "any_symptom", 0)
-        client = f"c{self.sent}"
+        client = f"c{self.submissions}"
         save_answers(self.person.device(at), slot, AnswerBatch(client, [answer]))
         with self.installation.read() as session:
             row = session.exec(select(AnswerEvent).order_by(col(AnswerEvent.id).desc()).limit(1)).one()
@@ -234,8 +234,8 @@ class ClockMachine(RuleBasedStateMachine):
         slot = self.open_slot(at)
         if slot is None:
             return
-        self.sent += 1
-        form = SubmittedForm({"any_symptom": 0}, f"s{self.sent}", reviewed=True)
+        self.submissions += 1
+        form = SubmittedForm({"any_symptom": 0}, f"s{self.submissions}", reviewed=True)
         receipt = submit_form(
             ParticipantContext(self.installation, self.person.participant(at), at), slot, form
         )
@@ -261,27 +261,27 @@ class ClockMachine(RuleBasedStateMachine):
         """A form that is open by the server's time, begun; the phone is unlocked for it if need be."""
         with self.installation.read() as session:
             slots = session.exec(select(Slot).where(col(Slot.for_day).is_not(None)).order_by(col(Slot.id)))
-            found = next((slot for slot in slots if slot_status(slot, at) in ANSWERABLE), None)
+            answerable = next((slot for slot in slots if slot_status(slot, at) in ANSWERABLE), None)
         participant = self.person.participant(at)
         if participant.locked:
             unlock_device(ParticipantContext(self.installation, participant, at), PIN)
-        if found is None:
+        if answerable is None:
             return None
-        if found.begun_at is None:
+        if answerable.begun_at is None:
             context = ParticipantContext(self.installation, self.person.participant(at), at)
-            begin_form(context, found.public_id, None, LateReason.forgot)
-        return found.public_id
+            begin_form(context, answerable.public_id, None, LateReason.forgot)
+        return answerable.public_id
 
     def newest_entry_at(self) -> datetime:
         with self.installation.read() as session:
             statement = select(AuditEntry.at).order_by(col(AuditEntry.id).desc()).limit(1)
             return session.exec(statement).one()
 
-    def made(self) -> Made:
+    def list_outcomes(self) -> Outcomes:
         by_clock = sa.select(sa.func.count()).where(col(AuditEntry.event).like("clock:%"))
         events = sa.select(sa.func.count(col(FeedEvent.seq)))
         with self.installation.read() as session:
-            return Made(
+            return Outcomes(
                 session.execute(by_clock).scalar_one(),
                 session.execute(events).scalar_one(),
                 len(self.mail.letters),
@@ -313,8 +313,8 @@ def fresh(request: pytest.FixtureRequest) -> Fresh:
 
     def make() -> tuple[str, str, Callable[[], None]]:
         if cluster is None:
-            return shelf.store.url(shelf.store.copied(stage.place)), stage.secrets[0], lambda: None
-        name = cluster.create(stage.place)
+            return shelf.store.url(shelf.store.copied(stage.path)), stage.secrets[0], lambda: None
+        name = cluster.create(stage.path)
         return cluster.url(name, postgres.APP), stage.secrets[0], lambda: cluster.drop(name)
 
     return make

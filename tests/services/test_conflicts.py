@@ -16,9 +16,9 @@ SOON = START + timedelta(minutes=1)
 
 def listed(person: Person) -> list[tuple[str, str]]:
     context = StaffContext(person.installation, person.nurse, SOON)
-    found = get_participant_overview(context, person.row().id).conflicts
-    assert all(each.earlier_at <= each.later_at for each in found)
-    return [(each.slot.visit, each.item) for each in found]
+    conflicts = get_participant_overview(context, person.row().id).conflicts
+    assert all(each.earlier_at <= each.later_at for each in conflicts)
+    return [(each.slot.visit, each.item) for each in conflicts]
 
 
 @pytest.mark.req("OFF-05")
@@ -45,7 +45,7 @@ def test_who_changes_what_they_saw_is_no_conflict(person: Person) -> None:
 
 
 @pytest.mark.req("OFF-05")
-def test_a_whole_form_sent_over_anothers_answer_is_listed_too(person: Person) -> None:
+def test_a_form_submitted_over_another_phones_answer_is_a_conflict(person: Person) -> None:
     person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "q2", 2), client="first")
     person.save("BL", START, SubmittedAnswer(1, 1, "q1", 4), client="second")

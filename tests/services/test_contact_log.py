@@ -53,7 +53,7 @@ def key(person: Person) -> int:
     return person.row().id
 
 
-def test_a_contact_is_logged_and_closes_the_call_that_was_asked_for(person: Person) -> None:
+def test_a_logged_contact_closes_the_requested_call(person: Person) -> None:
     request_call(ParticipantContext(person.installation, person.participant(START), START))
     assert get_contact_context(desk(person), key(person)).called_at == START
     assert Reason.call in [each.reason for each in list_participant_reasons(desk(person), key(person))]
@@ -221,7 +221,7 @@ def test_reasons_are_stored_by_their_codes() -> None:
     assert split_reasons(" call half older ") == both
 
 
-def test_whoever_left_has_no_reason(person: Person) -> None:
+def test_after_an_exit_there_is_no_reason(person: Person) -> None:
     entry = DispositionEntry(DispositionKind.death, TODAY.isoformat(), Owner.site)
     record_disposition(desk(person), person.site.study_id, person.subject, entry)
     assert list_participant_reasons(desk(person), key(person)) == ()
@@ -237,16 +237,16 @@ def test_several_are_reminded_and_one_that_cannot_be_holds_up_no_other(
     ticked_at_first = {first.row().public_id: chosen[first.row().public_id]}
     assert remind_participants(context, ticked_at_first).unsent == ()
     for _press in range(2):  # back, one more is ticked, and sent again: what was sent is told of again
-        sent = remind_participants(context, chosen)
-        assert sent.queued == 1
-        assert [(each.subject, each.refused.code) for each in sent.unsent] == [
+        result = remind_participants(context, chosen)
+        assert result.queued == 1
+        assert [(each.subject, each.refused.code) for each in result.unsent] == [
             ("0571-002", "reminders_not_wanted")
         ]
     with installation.read() as session:
         assert len(session.exec(select(Message)).all()) == 1
 
 
-def test_a_reminder_is_offered_where_it_can_be_sent(installation: Installation, site: Site) -> None:
+def test_a_reminder_is_offered_where_it_can_be_delivered(installation: Installation, site: Site) -> None:
     person = reminded(installation, site, 1)
     request_call(ParticipantContext(installation, person.participant(START), START))
     (row,) = get_today(desk(person), TodayFilter(search="0571-0")).rows
@@ -274,8 +274,8 @@ def test_site_reason_and_language_are_remembered_for_each_person(person: Person)
     )
     chosen = TodayFilter(site="0571", reason=Reason.call, language="en", search="0571", resting=True)
     get_today(desk(person), chosen, viewer)
-    kept = replace(chosen, search="", resting=False)
-    assert get_today(desk(person), None, viewer).criteria == kept
+    query = replace(chosen, search="", resting=False)
+    assert get_today(desk(person), None, viewer).criteria == query
     assert get_today(desk(person), None, other).criteria == TodayFilter()
     assert get_today(desk(person), None).criteria == TodayFilter()
     get_today(desk(person), TodayFilter(), viewer)

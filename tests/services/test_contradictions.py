@@ -72,8 +72,8 @@ def test_staff_confirm_a_contradiction_with_a_reason_and_it_is_listed(ordered: P
     record(ordered, AnchorEntry("sbrt_end", date(2026, 3, 9), Owner.site, "as filed", against_order=True))
     assert standings(ordered, "sbrt_end") == [AnchorStanding.CURRENT]
     context = StaffContext(ordered.installation, ordered.nurse, LATER)
-    (found,) = check_schedules(context)
-    assert [(fault.one, fault.other) for fault in found.faults] == [("sbrt_end", "sbrt_start")]
+    (faults,) = check_schedules(context)
+    assert [(fault.one, fault.other) for fault in faults.faults] == [("sbrt_end", "sbrt_start")]
 
 
 def test_a_date_that_moves_behind_what_follows_it_is_a_contradiction_too(ordered: Person) -> None:

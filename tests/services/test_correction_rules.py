@@ -34,7 +34,7 @@ from tests.refusals import refused
 from tests.services.arms import blinded
 from tests.services.correcting import (
     APPROVED,
-    SENT,
+    SUBMITTED,
     TODAY,
     entry,
     events_of,
@@ -53,7 +53,7 @@ def person(lone: Person) -> Person:
 
 
 @pytest.fixture
-def sent(person: Person) -> Person:
+def author(person: Person) -> Person:
     return send_baseline(person)
 
 
@@ -64,51 +64,51 @@ def investigator(lone_installation: Installation, lone_site: Site) -> Signer:
 
 @pytest.mark.req("COR-03")
 def test_a_declined_correction_changes_no_answer_and_says_why(
-    lone_installation: Installation, sent: Person, investigator: Signer
+    lone_installation: Installation, author: Person, investigator: Signer
 ) -> None:
-    correction = propose(sent, entry())
-    late = SENT + days(50)
+    correction = propose(author, entry())
+    late = SUBMITTED + days(50)
     assert (
-        refused(lambda: investigator.decide(sent, correction, SENT, DecisionEntry("declined", " ")))
+        refused(lambda: investigator.decide(author, correction, SUBMITTED, DecisionEntry("declined", " ")))
         == "decline_reason_needed"
     )
     # A refused act spends no code: the same one signs the next try.
-    investigator.decide(sent, correction, SENT, DecisionEntry("declined", "it was a second opinion"))
+    investigator.decide(author, correction, SUBMITTED, DecisionEntry("declined", "it was a second opinion"))
     assert len(versions(lone_installation)) == 1
     assert events_of(lone_installation, "assessment.amended") == []
     with lone_installation.read() as session:
         entries = select(AuditEntry.reason).where(AuditEntry.event == AuditEvent.CORRECTION_DECLINED)
         assert session.exec(entries).all() == ["it was a second opinion"]
-    again = lambda: investigator.decide(sent, correction, late, APPROVED)  # noqa: E731 - one use
+    again = lambda: investigator.decide(author, correction, late, APPROVED)  # noqa: E731 - one use
     assert refused(again) == "correction_decided"
     assert verify_trail(lone_installation) == []
 
 
 def test_nobody_signs_their_own_proposal_and_only_an_investigator_signs(
-    lone_installation: Installation, lone_site: Site, sent: Person, investigator: Signer
+    lone_installation: Installation, lone_site: Site, author: Person, investigator: Signer
 ) -> None:
-    own = propose(sent, entry(), by=investigator.actor)
-    assert refused(lambda: investigator.decide(sent, own, SENT, APPROVED)) == "own_correction"
+    own = propose(author, entry(), by=investigator.actor)
+    assert refused(lambda: investigator.decide(author, own, SUBMITTED, APPROVED)) == "own_correction"
     nurse = Signer(lone_installation, lone_site, "li", Role.NURSE)
-    assert refused(lambda: nurse.decide(sent, own, SENT, APPROVED)) == "unknown_correction"
-    assert refused(lambda: investigator.decide(sent, "none", SENT, APPROVED)) == "unknown_correction"
+    assert refused(lambda: nurse.decide(author, own, SUBMITTED, APPROVED)) == "unknown_correction"
+    assert refused(lambda: investigator.decide(author, "none", SUBMITTED, APPROVED)) == "unknown_correction"
     second = Signer(lone_installation, lone_site, "wu", Role.INVESTIGATOR)
-    assert refused(lambda: second.decide(sent, own, SENT, DecisionEntry("maybe"))) == "unknown_outcome"
-    second.decide(sent, own, SENT, APPROVED)
+    assert refused(lambda: second.decide(author, own, SUBMITTED, DecisionEntry("maybe"))) == "unknown_outcome"
+    second.decide(author, own, SUBMITTED, APPROVED)
     assert [row.version for row in versions(lone_installation)] == [1, 2]
 
 
 @pytest.mark.req("SIG-04")
 def test_a_wrong_password_or_code_signs_nothing_and_guesses_are_slowed(
-    lone_installation: Installation, sent: Person, investigator: Signer
+    lone_installation: Installation, author: Person, investigator: Signer
 ) -> None:
-    correction = propose(sent, entry())
-    context = StaffContext(lone_installation, investigator.actor, SENT)
-    good = investigator.credentials(SENT)
+    correction = propose(author, entry())
+    context = StaffContext(lone_installation, investigator.actor, SUBMITTED)
+    good = investigator.credentials(SUBMITTED)
 
     def sign(signer: SigningStaff) -> str:
         try:
-            decide_correction(context, sent.row().id, correction, APPROVED, signer)
+            decide_correction(context, author.row().id, correction, APPROVED, signer)
         except Refused as refused:
             return refused.code
         return "signed"
@@ -122,31 +122,31 @@ def test_a_wrong_password_or_code_signs_nothing_and_guesses_are_slowed(
         ).all()
     assert refusals == ["code"] + ["password"] * TRIES
     assert len(versions(lone_installation)) == 1
-    later = SENT + timedelta(hours=2)
-    investigator.decide(sent, correction, later, APPROVED)
-    other = propose(sent, entry(ProposedAnswer("q7", "1", "wrong_tap"), version=2), at=later)
-    used = lambda: investigator.decide(sent, other, later, APPROVED)  # noqa: E731 - one use
+    later = SUBMITTED + timedelta(hours=2)
+    investigator.decide(author, correction, later, APPROVED)
+    other = propose(author, entry(ProposedAnswer("q7", "1", "wrong_tap"), version=2), at=later)
+    used = lambda: investigator.decide(author, other, later, APPROVED)  # noqa: E731 - one use
     assert refused(used) == "wrong_code"
 
 
 @pytest.mark.req("COR-05")
 def test_a_late_correction_takes_a_second_reason(
-    lone_installation: Installation, sent: Person, investigator: Signer
+    lone_installation: Installation, author: Person, investigator: Signer
 ) -> None:
-    correction, late = propose(sent, entry()), SENT + days(31)
-    assert refused(lambda: investigator.decide(sent, correction, late, APPROVED)) == "second_reason_needed"
+    correction, late = propose(author, entry()), SUBMITTED + days(31)
+    assert refused(lambda: investigator.decide(author, correction, late, APPROVED)) == "second_reason_needed"
     reasoned = DecisionEntry("approved", late_reason="found at the monitoring visit")
-    investigator.decide(sent, correction, late, reasoned)
+    investigator.decide(author, correction, late, reasoned)
     (event,) = events_of(lone_installation, "assessment.amended")
     assert event["data"]["reason"]["late_reason"] == "found at the monitoring visit"
 
 
 @pytest.mark.usefixtures("randomised")
-def test_a_condition_asks_for_what_follows_and_drops_what_is_no_longer_asked(
+def test_a_corrected_condition_adds_and_drops_dependent_items(
     lone_installation: Installation, person: Person, investigator: Signer
 ) -> None:
     person.begin("D0", START)
-    person.submit("D0", SENT, {"any_symptom": 0})
+    person.submit("D0", SUBMITTED, {"any_symptom": 0})
     yes = ProposedAnswer("any_symptom", "1", "wrong_tap")
     with pytest.raises(Refused) as missing:
         propose(person, entry(yes), visit="D0")
@@ -158,9 +158,9 @@ def test_a_condition_asks_for_what_follows_and_drops_what_is_no_longer_asked(
         propose(person, entry(yes, *follow[:-1]), visit="D0")
     assert deeper.value.details["items"] == items[-1:]
     correction = propose(person, entry(yes, *follow), visit="D0")
-    investigator.decide(person, correction, SENT, APPROVED)
+    investigator.decide(person, correction, SUBMITTED, APPROVED)
     back = propose(person, entry(ProposedAnswer("any_symptom", "0", "wrong_tap"), version=2), visit="D0")
-    investigator.decide(person, back, SENT + days(1), APPROVED)
+    investigator.decide(person, back, SUBMITTED + days(1), APPROVED)
     assert [len(row.answers) for row in versions(lone_installation)] == [1, 1 + len(items), 1]
     assert [event["version"] for event in events_of(lone_installation, "diary.amended")] == [2, 3]
 
@@ -182,35 +182,35 @@ TOO_LITTLE = [
 ]
 
 
-def test_a_proposal_that_says_too_little_is_refused(sent: Person, investigator: Signer) -> None:
+def test_a_proposal_that_says_too_little_is_refused(author: Person, investigator: Signer) -> None:
     for proposal, code in TOO_LITTLE:
-        assert refused(lambda: propose(sent, proposal, by=investigator.actor)) == code  # noqa: B023 - called at once
+        assert refused(lambda: propose(author, proposal, by=investigator.actor)) == code  # noqa: B023 - called at once
 
 
-def test_nobody_said_what_they_meant_after_their_death(sent: Person) -> None:
+def test_nobody_said_what_they_meant_after_their_death(author: Person) -> None:
     """Known to the day; whatever day it is on which the correction is proposed."""
-    nurse = StaffContext(sent.installation, sent.nurse, SENT + days(3))
+    nurse = StaffContext(author.installation, author.nurse, SUBMITTED + days(3))
     died = DispositionEntry(
         DispositionKind.death, (TODAY + days(1)).isoformat(), Owner.site, "told by family"
     )
-    record_disposition(nurse, sent.site.study_id, sent.subject, died)
+    record_disposition(nurse, author.site.study_id, author.subject, died)
     late = replace(entry(), told_on=TODAY + days(2))
-    assert refused(lambda: propose(sent, late, at=SENT + days(4))) == "date_out_of_range"
-    assert propose(sent, replace(entry(), told_on=TODAY + days(1)), at=SENT + days(4))
+    assert refused(lambda: propose(author, late, at=SUBMITTED + days(4))) == "date_out_of_range"
+    assert propose(author, replace(entry(), told_on=TODAY + days(1)), at=SUBMITTED + days(4))
 
 
 def test_a_nurse_learns_no_answer_by_proposing_it(
-    lone_installation: Installation, sent: Person, investigator: Signer
+    lone_installation: Installation, author: Person, investigator: Signer
 ) -> None:
-    same = propose(sent, entry(ProposedAnswer("q5", "2", "wrong_tap")))
-    assert refused(lambda: investigator.decide(sent, same, SENT, APPROVED)) == "nothing_changes"
+    same = propose(author, entry(ProposedAnswer("q5", "2", "wrong_tap")))
+    assert refused(lambda: investigator.decide(author, same, SUBMITTED, APPROVED)) == "nothing_changes"
     assert len(versions(lone_installation)) == 1
-    nurse = StaffContext(sent.installation, sent.nurse, SENT)
-    for actor, told in ((sent.nurse, False), (investigator.actor, True)):
-        assert get_correction(replace(nurse, actor=actor), sent.row().id, same).changes_nothing is told
+    nurse = StaffContext(author.installation, author.nurse, SUBMITTED)
+    for actor, expected in ((author.nurse, False), (investigator.actor, True)):
+        assert get_correction(replace(nurse, actor=actor), author.row().id, same).changes_nothing is expected
 
 
-def test_a_form_that_was_not_sent_has_nothing_to_correct(person: Person) -> None:
+def test_an_unsubmitted_form_has_nothing_to_correct(person: Person) -> None:
     assert refused(lambda: propose(person, entry())) == "unknown_slot"
     stranger = colleague(Role.MONITOR, person.site)
     assert refused(lambda: propose(person, entry(), by=stranger)) == "unknown_slot"
@@ -221,14 +221,14 @@ def test_a_form_tells_its_history_and_its_answers_to_whom_may_see_them(
     lone_installation: Installation, person: Person, investigator: Signer
 ) -> None:
     key, slot = person.row().id, person.begin("BL", START)
-    reading = StaffContext(lone_installation, colleague(Role.MONITOR, person.site), SENT)
+    reading = StaffContext(lone_installation, colleague(Role.MONITOR, person.site), SUBMITTED)
     assert view_submitted_form(reading, key, slot) is None
     drafts = [SubmittedAnswer(seq, seq - 1, "q5", value) for seq, value in ((1, 4), (2, 2))]
     for number, draft in enumerate(drafts):
         person.save("BL", START + timedelta(minutes=number), draft)
-    person.submit("BL", SENT)
+    person.submit("BL", SUBMITTED)
     correction = propose(person, entry())
-    investigator.decide(person, correction, SENT + days(1), APPROVED)
+    investigator.decide(person, correction, SUBMITTED + days(1), APPROVED)
 
     events = list_form_events(reading, key, slot)
     assert [event.act.value for event in events] == ["begun", "drafted", "sent", "proposed", "approved"]
@@ -249,15 +249,15 @@ def test_a_form_tells_its_history_and_its_answers_to_whom_may_see_them(
 
 
 def test_a_correction_of_a_form_that_tells_the_arm_is_hidden_from_the_blinded(
-    lone_installation: Installation, sent: Person, investigator: Signer
+    lone_installation: Installation, author: Person, investigator: Signer
 ) -> None:
-    correction, key, slot = propose(sent, entry()), sent.row().id, sent.slot("BL")
-    with lone_installation.work(sent.nurse, SENT) as work:
+    correction, key, slot = propose(author, entry()), author.row().id, author.slot("BL")
+    with lone_installation.work(author.nurse, SUBMITTED) as work:
         work.session.get_one(type(slot), slot.id).arm_revealing = True
         work.record(AuditEvent.VISIT_REQUESTED, participant_chain(key))
     veiled = blinded(lone_installation)
-    nurse = StaffContext(veiled, sent.nurse, SENT)
-    assert list_corrections(nurse, sent.site.study_id, waiting=True).rows == ()
+    nurse = StaffContext(veiled, author.nurse, SUBMITTED)
+    assert list_corrections(nurse, author.site.study_id, waiting=True).rows == ()
     assert refused(lambda: get_correction(nurse, key, correction)) == "unknown_correction"
     assert refused(lambda: get_correction(nurse, key, "none")) == "unknown_correction"
     doctor = replace(nurse, actor=investigator.actor)
@@ -265,121 +265,123 @@ def test_a_correction_of_a_form_that_tells_the_arm_is_hidden_from_the_blinded(
 
 
 def test_what_was_written_of_a_correction_names_no_arm_and_no_answer(
-    sent: Person, investigator: Signer
+    author: Person, investigator: Signer
 ) -> None:
     """The note of a decision may say what was answered, and words of either what only one arm has."""
-    key = sent.row().id
-    nurse = StaffContext(sent.installation, sent.nurse, SENT)
+    key = author.row().id
+    nurse = StaffContext(author.installation, author.nurse, SUBMITTED)
     notes = {}
     for minute, (item, note) in enumerate((("q5", "two is right"), ("q9", "as after SBRT"))):
-        own = propose(sent, entry(ProposedAnswer(item, "4", "wrong_tap")))
-        at = SENT + timedelta(minutes=minute)
-        investigator.decide(sent, own, at, DecisionEntry("declined", note))
+        own = propose(author, entry(ProposedAnswer(item, "4", "wrong_tap")))
+        at = SUBMITTED + timedelta(minutes=minute)
+        investigator.decide(author, own, at, DecisionEntry("declined", note))
         notes[note] = own
-    veiled = replace(nurse, installation=blinded(sent.installation))
-    told = {note: get_correction(veiled, key, each).note for note, each in notes.items()}
-    assert told == {"two is right": "two is right", "as after SBRT": ""}
+    veiled = replace(nurse, installation=blinded(author.installation))
+    expected = {note: get_correction(veiled, key, each).note for note, each in notes.items()}
+    assert expected == {"two is right": "two is right", "as after SBRT": ""}
     assert get_correction(nurse, key, notes["as after SBRT"]).note == "as after SBRT"
-    other = replace(nurse, actor=replace(sent.nurse, id="staff:4711"))
+    other = replace(nurse, actor=replace(author.nurse, id="staff:4711"))
     assert {get_correction(other, key, each).note for each in notes.values()} == {""}
 
 
 def test_who_may_not_see_answers_sees_the_new_ones_and_the_words_of_their_own_proposal_alone(
-    lone_installation: Installation, sent: Person, investigator: Signer
+    lone_installation: Installation, author: Person, investigator: Signer
 ) -> None:
-    key = sent.row().id
-    nurse = StaffContext(lone_installation, sent.nurse, SENT)
-    own = get_correction(nurse, key, propose(sent, entry()))
+    key = author.row().id
+    nurse = StaffContext(lone_installation, author.nurse, SUBMITTED)
+    own = get_correction(nurse, key, propose(author, entry()))
     assert (own.sees_proposal, own.items[0].value, own.words) == (True, 3, "I meant the other one")
     assert own.items[0].before is None
-    theirs = propose(sent, entry(ProposedAnswer("q9", "4", "wrong_tap")), by=investigator.actor)
+    theirs = propose(author, entry(ProposedAnswer("q9", "4", "wrong_tap")), by=investigator.actor)
     shown = get_correction(nurse, key, theirs)
     assert (shown.sees_proposal, shown.items[0].value, shown.words) == (False, None, "")
-    for actor, told in ((sent.nurse, {""}), (investigator.actor, {"I meant the other one"})):
+    for actor, expected in ((author.nurse, {""}), (investigator.actor, {"I meant the other one"})):
         history = get_participant_history(replace(nurse, actor=actor), key, "en", HistoryKind.corrections)
-        assert {each.reason for each in history.entries} == told
+        assert {each.reason for each in history.entries} == expected
         assert {each.subject.visit for each in history.entries} == {"BL"}
 
 
-def test_who_may_not_propose_finds_no_form_to_propose_about(sent: Person) -> None:
-    assert refused(lambda: propose(sent, entry(), by=colleague(Role.MONITOR, sent.site))) == "unknown_slot"
+def test_who_may_not_propose_finds_no_form_to_propose_about(author: Person) -> None:
+    assert (
+        refused(lambda: propose(author, entry(), by=colleague(Role.MONITOR, author.site))) == "unknown_slot"
+    )
 
 
 @pytest.mark.usefixtures("randomised")
 def test_a_gate_that_opens_asks_a_nurse_the_same_whatever_was_answered(person: Person) -> None:
     yes = replace(entry(ProposedAnswer("any_symptom", "1", "wrong_tap")), told_on=TODAY + days(1))
 
-    def asked(visit: str, answers: dict[str, AnswerValue]) -> object:
-        at = SENT + days(int(visit[1:]))
+    def read_questions(visit: str, answers: dict[str, AnswerValue]) -> object:
+        at = SUBMITTED + days(int(visit[1:]))
         person.begin(visit, at)
         person.submit(visit, at, answers)
         with pytest.raises(Refused) as missing:
-            propose(person, yes, at=SENT + days(1), visit=visit)
+            propose(person, yes, at=SUBMITTED + days(1), visit=visit)
         assert missing.value.code == "unanswered"
         return missing.value.details["items"]
 
-    items = asked("D0", {"any_symptom": 0})
+    items = read_questions("D0", {"any_symptom": 0})
     assert isinstance(items, tuple)
-    assert asked("D1", {"any_symptom": 1, **dict.fromkeys(items, 0)}) == items
+    assert read_questions("D1", {"any_symptom": 1, **dict.fromkeys(items, 0)}) == items
 
 
-def test_a_signature_takes_the_account_and_the_roles_as_they_are_when_it_is_given(
-    lone_installation: Installation, sent: Person, investigator: Signer
+def test_a_signature_uses_the_current_account_and_roles(
+    lone_installation: Installation, author: Person, investigator: Signer
 ) -> None:
-    correction = propose(sent, entry())
+    correction = propose(author, entry())
     wider = Actor(
         ActorKind.STAFF, investigator.actor.id, "investigator", (Grant(Role.INVESTIGATOR, 99, None),)
     )
     was_theirs = replace(investigator.actor, grants=(*investigator.actor.grants, *wider.grants))
-    context = StaffContext(lone_installation, was_theirs, SENT)
-    signer = investigator.credentials(SENT)
-    key = sent.row().id
+    context = StaffContext(lone_installation, was_theirs, SUBMITTED)
+    signer = investigator.credentials(SUBMITTED)
+    key = author.row().id
     taken = lambda: decide_correction(context, key, correction, APPROVED, signer)  # noqa: E731 - one use
     assert refused(taken) == "not_signed_in"
-    with lone_installation.work(SYSTEM, SENT) as work:
-        work.session.get_one(Staff, investigator.staff_id).disabled_at = SENT
+    with lone_installation.work(SYSTEM, SUBMITTED) as work:
+        work.session.get_one(Staff, investigator.staff_id).disabled_at = SUBMITTED
         work.record(AuditEvent.STAFF_DISABLED, INSTALLATION_CHAIN)
-    assert refused(lambda: investigator.decide(sent, correction, SENT, APPROVED)) == "not_signed_in"
+    assert refused(lambda: investigator.decide(author, correction, SUBMITTED, APPROVED)) == "not_signed_in"
     assert len(versions(lone_installation)) == 1
 
 
-def test_a_decision_closes_what_was_asked_before_the_proposal_and_nothing_else(
-    lone_installation: Installation, sent: Person, investigator: Signer
+def test_a_decision_closes_only_earlier_requests(
+    lone_installation: Installation, author: Person, investigator: Signer
 ) -> None:
     def asks(at: datetime) -> None:
-        request_correction(ParticipantContext(lone_installation, sent.participant(at), at), slot)
+        request_correction(ParticipantContext(lone_installation, author.participant(at), at), slot)
 
     def waits(at: datetime) -> bool:
-        return bool(pending_corrections(ParticipantContext(lone_installation, sent.participant(at), at)))
+        return bool(pending_corrections(ParticipantContext(lone_installation, author.participant(at), at)))
 
-    slot, at = sent.slot("BL").public_id, SENT + timedelta(hours=1)
-    first, second = propose(sent, entry()), propose(sent, entry(ProposedAnswer("q9", "4", "wrong_tap")))
+    slot, at = author.slot("BL").public_id, SUBMITTED + timedelta(hours=1)
+    first, second = propose(author, entry()), propose(author, entry(ProposedAnswer("q9", "4", "wrong_tap")))
     asks(at)
-    investigator.decide(sent, first, at, APPROVED)
-    investigator.decide(sent, second, at + days(1), DecisionEntry("declined", "was meant so"))
+    investigator.decide(author, first, at, APPROVED)
+    investigator.decide(author, second, at + days(1), DecisionEntry("declined", "was meant so"))
     assert waits(at + days(1)), "it was asked after both were proposed"
-    third = propose(sent, entry(ProposedAnswer("q9", "3", "wrong_tap"), version=2), at=at)
-    fourth = propose(sent, entry(ProposedAnswer("q7", "3", "wrong_tap"), version=2), at=at)
-    investigator.decide(sent, third, at + days(2), APPROVED)
+    third = propose(author, entry(ProposedAnswer("q9", "3", "wrong_tap"), version=2), at=at)
+    fourth = propose(author, entry(ProposedAnswer("q7", "3", "wrong_tap"), version=2), at=at)
+    investigator.decide(author, third, at + days(2), APPROVED)
     assert waits(at + days(2)), "another proposal still waits"
-    investigator.decide(sent, fourth, at + days(3), APPROVED)
+    investigator.decide(author, fourth, at + days(3), APPROVED)
     assert not waits(at + days(3))
 
 
-def test_an_amendment_gives_reasons_for_what_changed_and_keeps_how_the_form_was_sent(
-    lone_installation: Installation, sent: Person, investigator: Signer
+def test_an_amended_response_keeps_the_mode_of_the_first(
+    lone_installation: Installation, author: Person, investigator: Signer
 ) -> None:
     with lone_installation.read() as session:
         offset = session.exec(select(Response.device_offset)).one()
     both = entry(ProposedAnswer("q5", "2", "wrong_tap"), ProposedAnswer("q9", "4", "misunderstood"))
-    investigator.decide(sent, propose(sent, both), SENT, APPROVED)
+    investigator.decide(author, propose(author, both), SUBMITTED, APPROVED)
     (event,) = events_of(lone_installation, "assessment.amended")
     assert event["data"]["reason"]["items"] == {"q9": "misunderstood"}
     assert [row.device_offset for row in versions(lone_installation)] == [offset, offset]
 
 
 @pytest.mark.parametrize("field", ["note", "late_reason"])
-def test_a_decision_names_nobody(sent: Person, investigator: Signer, field: str) -> None:
+def test_a_decision_names_nobody(author: Person, investigator: Signer, field: str) -> None:
     named = replace(DecisionEntry("declined", "was meant so"), **{field: "call 0571 8700 0000"})
-    correction = propose(sent, entry())
-    assert refused(lambda: investigator.decide(sent, correction, SENT, named)) == "identifying_words"
+    correction = propose(author, entry())
+    assert refused(lambda: investigator.decide(author, correction, SUBMITTED, named)) == "identifying_words"

@@ -21,14 +21,14 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import TeamRequest
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.services.correcting import APPROVED, SENT, entry, events_of, propose, send_baseline, versions
+from tests.services.correcting import APPROVED, SUBMITTED, entry, events_of, propose, send_baseline, versions
 from tests.services.people import Person, colleague, days, qlq
 from tests.services.signer import Signer
 from tests.services.trail_entries import verify_trail
 
 
 @pytest.fixture
-def sent(person: Person) -> Person:
+def author(person: Person) -> Person:
     return send_baseline(person)
 
 
@@ -37,27 +37,27 @@ def investigator(installation: Installation, site: Site) -> Signer:
     return Signer(installation, site, "zhang", Role.INVESTIGATOR)
 
 
-DECIDED = SENT + days(2)
+DECIDED = SUBMITTED + days(2)
 
 
 @pytest.fixture
-def approved(sent: Person, investigator: Signer) -> str:
+def approved(author: Person, investigator: Signer) -> str:
     """The correction of two answers of which one is left blank, asked for, proposed and signed."""
-    asking = ParticipantContext(sent.installation, sent.participant(SENT), SENT)
-    request_correction(asking, sent.slot("BL").public_id)
+    asking = ParticipantContext(author.installation, author.participant(SUBMITTED), SUBMITTED)
+    request_correction(asking, author.slot("BL").public_id)
     answers = (
         ProposedAnswer("q5", " ３ ", "wrong_tap"),
         ProposedAnswer("q6", "", "misunderstood", blank=True),
     )
-    correction = propose(sent, entry(*answers))
-    assert len(versions(sent.installation)) == 1
-    investigator.decide(sent, correction, DECIDED, APPROVED)
+    correction = propose(author, entry(*answers))
+    assert len(versions(author.installation)) == 1
+    investigator.decide(author, correction, DECIDED, APPROVED)
     return correction
 
 
 @pytest.mark.req("COR-01", "COR-03", "COR-04", "COR-07", "EDC-03")
 def test_an_approved_correction_is_a_new_version_and_the_old_one_stays(
-    installation: Installation, sent: Person, approved: str
+    installation: Installation, author: Person, approved: str
 ) -> None:
     first, second = versions(installation)
     assert first.answers == qlq(2)
@@ -69,7 +69,7 @@ def test_an_approved_correction_is_a_new_version_and_the_old_one_stays(
     assert {each["scale"]: each for each in second.scores}["RF"]["status"] == "prorated"
 
     (event,) = events_of(installation, "assessment.amended")
-    assert event["version"] == sent.slot("BL").version
+    assert event["version"] == author.slot("BL").version
     assert event["changed"][:2] == ["answers.q5", "answers.q6"]
     assert "scores.PF" in event["changed"]
     assert "scores.FA" not in event["changed"]
@@ -82,9 +82,9 @@ def test_an_approved_correction_is_a_new_version_and_the_old_one_stays(
 @pytest.mark.req("COR-01", "COR-03", "COR-04")
 @pytest.mark.usefixtures("approved")
 def test_an_approved_correction_closes_the_request_and_the_trail_has_both_values(
-    installation: Installation, sent: Person, investigator: Signer
+    installation: Installation, author: Person, investigator: Signer
 ) -> None:
-    assert pending_corrections(ParticipantContext(installation, sent.participant(SENT), DECIDED)) == {}
+    assert pending_corrections(ParticipantContext(installation, author.participant(SUBMITTED), DECIDED)) == {}
     with installation.read() as session:
         request = session.exec(select(TeamRequest)).one()
         approval = session.exec(
@@ -102,56 +102,61 @@ def test_an_approved_correction_closes_the_request_and_the_trail_has_both_values
 
 
 def test_a_proposal_whose_answer_changed_meanwhile_is_refused(
-    installation: Installation, sent: Person, investigator: Signer
+    installation: Installation, author: Person, investigator: Signer
 ) -> None:
-    first = propose(sent, entry())
-    second = propose(sent, entry(ProposedAnswer("q5", "4", "wrong_tap")))
-    other = propose(sent, entry(ProposedAnswer("q9", "4", "wrong_tap")))
-    investigator.decide(sent, first, SENT, APPROVED)
-    assert refused(lambda: investigator.decide(sent, second, SENT + days(1), APPROVED)) == "answer_changed"
-    investigator.decide(sent, other, SENT + days(1), APPROVED)
+    first = propose(author, entry())
+    second = propose(author, entry(ProposedAnswer("q5", "4", "wrong_tap")))
+    other = propose(author, entry(ProposedAnswer("q9", "4", "wrong_tap")))
+    investigator.decide(author, first, SUBMITTED, APPROVED)
+    assert (
+        refused(lambda: investigator.decide(author, second, SUBMITTED + days(1), APPROVED))
+        == "answer_changed"
+    )
+    investigator.decide(author, other, SUBMITTED + days(1), APPROVED)
     assert [row.answers["q5"] for row in versions(installation)] == [2, 3, 3]
     assert [row.answers["q9"] for row in versions(installation)] == [2, 2, 4]
-    assert refused(lambda: propose(sent, entry(ProposedAnswer("q7", "1", "wrong_tap")))) == "state_changed"
+    assert refused(lambda: propose(author, entry(ProposedAnswer("q7", "1", "wrong_tap")))) == "state_changed"
     assert verify_trail(installation) == []
 
 
 def test_lists_and_news_tell_what_waits_and_what_was_decided(
-    installation: Installation, site: Site, sent: Person, investigator: Signer
+    installation: Installation, site: Site, author: Person, investigator: Signer
 ) -> None:
-    participant = ParticipantContext(installation, sent.participant(SENT), SENT)
-    request_correction(participant, sent.slot("BL").public_id)
-    first, second = propose(sent, entry()), propose(sent, entry(ProposedAnswer("q9", "4", "wrong_tap")))
+    participant = ParticipantContext(installation, author.participant(SUBMITTED), SUBMITTED)
+    request_correction(participant, author.slot("BL").public_id)
+    first, second = propose(author, entry()), propose(author, entry(ProposedAnswer("q9", "4", "wrong_tap")))
 
     def listed(actor: Actor, *, waiting: bool) -> list[str]:
-        context = StaffContext(installation, actor, SENT)
+        context = StaffContext(installation, actor, SUBMITTED)
         rows = list_corrections(context, site.study_id, waiting=waiting).rows
         return [each.correction for each in rows]
 
     everywhere = colleague(Role.NURSE, site, everywhere=True)
     elsewhere = Actor(ActorKind.STAFF, "x", "nurse", (Grant(Role.NURSE, site.study_id, 10_000),))
-    assert listed(sent.nurse, waiting=True) == listed(everywhere, waiting=True) == [first, second]
+    assert listed(author.nurse, waiting=True) == listed(everywhere, waiting=True) == [first, second]
     assert listed(elsewhere, waiting=True) == []
-    investigator.decide(sent, second, SENT, APPROVED)
-    assert listed(sent.nurse, waiting=True) == [first]
-    declined = SENT + days(1)
-    investigator.decide(sent, first, declined, DecisionEntry("declined", "it was meant so"))
-    assert listed(sent.nurse, waiting=False) == [first, second]
+    investigator.decide(author, second, SUBMITTED, APPROVED)
+    assert listed(author.nurse, waiting=True) == [first]
+    declined = SUBMITTED + days(1)
+    investigator.decide(author, first, declined, DecisionEntry("declined", "it was meant so"))
+    assert listed(author.nurse, waiting=False) == [first, second]
 
-    def told() -> tuple[CorrectionState, datetime]:
+    def read_news() -> tuple[CorrectionState, datetime]:
         (news,) = list_correction_news(participant).values()
         return news.what, news.at
 
-    assert told() == (CorrectionState.approved, SENT), "the form was corrected, whatever else was declined"
+    assert read_news() == (CorrectionState.approved, SUBMITTED), (
+        "the form was corrected, whatever else was declined"
+    )
     with installation.read() as session:
         assert session.exec(select(TeamRequest.outcome)).one() == "approved"
-    third = propose(sent, entry(version=2), declined)
-    assert told()[0] is CorrectionState.checking
-    investigator.decide(sent, third, declined + days(1), DecisionEntry("declined", "it was meant so"))
-    assert told() == (CorrectionState.declined, declined + days(1))
+    third = propose(author, entry(version=2), declined)
+    assert read_news()[0] is CorrectionState.checking
+    investigator.decide(author, third, declined + days(1), DecisionEntry("declined", "it was meant so"))
+    assert read_news() == (CorrectionState.declined, declined + days(1))
     later = replace(participant, at=declined + days(2))
-    request_correction(later, sent.slot("BL").public_id)
-    nurse = StaffContext(installation, sent.nurse, declined + days(3))
-    (asked,) = list_open_requests(nurse)
-    close_request(nurse, asked.request_id, "as it was")
-    assert told() == (CorrectionState.answered, declined + days(3))
+    request_correction(later, author.slot("BL").public_id)
+    nurse = StaffContext(installation, author.nurse, declined + days(3))
+    (request,) = list_open_requests(nurse)
+    close_request(nurse, request.request_id, "as it was")
+    assert read_news() == (CorrectionState.answered, declined + days(3))

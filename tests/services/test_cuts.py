@@ -52,14 +52,14 @@ def test_a_cut_fixes_what_the_feed_says_at_its_instant(trial: Installation) -> N
         head = read_feed_head(session, site_of(trial).study_id)
         last = session.get_one(FeedEvent, (site_of(trial).study_id, first.through))
         missed = Person(trial, site_of(trial), OFF).slot("W6").public_id
-        told = session.exec(select(FeedEvent).where(FeedEvent.ref == missed).order_by("seq")).all()
-        made = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.CUT_MADE)).all()
+        events = session.exec(select(FeedEvent).where(FeedEvent.ref == missed).order_by("seq")).all()
+        entries = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.CUT_MADE)).all()
     assert (last.hash, first.plan_version) == (first.feed_hash, "1.0")
-    assert [(event.type, event.seq <= first.through) for event in told][:2] == [
+    assert [(event.type, event.seq <= first.through) for event in events][:2] == [
         ("assessment.opened", True),
         ("assessment.missed", False),
     ]
-    assert [entry.reason for entry in made] == ["first interim analysis", "final analysis"]
+    assert [entry.reason for entry in entries] == ["first interim analysis", "final analysis"]
     assert [cut.name for cut in list_cuts(operator(trial), STUDY)] == ["FINAL", "IA1"]
     assert head == get_named_cut(operator(trial), STUDY, "FINAL").through
 
@@ -100,7 +100,7 @@ def test_only_who_may_makes_cuts_of_the_whole_study(trial: Installation) -> None
 
 
 @pytest.mark.req("REP-09", "COR-04")
-def test_what_changed_is_told_by_field_with_reason_and_author(trial: Installation) -> None:
+def test_changes_between_cuts_name_field_reason_and_author(trial: Installation) -> None:
     changes = list(compare_cuts(operator(trial), STUDY, "IA1", "FINAL"))
     (item,) = (each for each in changes if each.field == "answers.q9")
     assert (item.subject, item.visit, item.old, item.new) == (TREATED, "W6", "1", "4")
@@ -136,8 +136,8 @@ def test_a_file_of_changes_is_in_the_trail_before_it_has_a_line(trial: Installat
     export_changes(operator(trial), STUDY, "IA1", "FINAL", "cleaning")
     with trial.read() as session:
         entry = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.DATA_EXPORTED)).one()
-    told = {change["field"]: change["new"] for change in json.loads(entry.changes)}
-    assert (entry.reason, told["cut"], told["dataset"]) == ("cleaning", "IA1, FINAL", "changes")
+    changes = {change["field"]: change["new"] for change in json.loads(entry.changes)}
+    assert (entry.reason, changes["cut"], changes["dataset"]) == ("cleaning", "IA1, FINAL", "changes")
 
 
 @pytest.mark.req("IAM-02", "REP-08")

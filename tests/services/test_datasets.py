@@ -202,14 +202,14 @@ def test_parquet_holds_the_same_to_the_digit(
         rows = [json.loads(line, parse_float=Decimal) for line in text.splitlines()]
         names = [column[0] for column in read.description or ()]
         assert names == [column.name for column in table.columns]
-        found = [dict(zip(names, row, strict=True)) for row in read.fetchall()]
+        rows_read = [dict(zip(names, row, strict=True)) for row in read.fetchall()]
         assert [
             {
                 name: str(cell) if isinstance(cell, date) else cell
                 for name, cell in row.items()
                 if cell is not None
             }
-            for row in found
+            for row in rows_read
         ] == rows
     assert "parquet" in list_formats()
     monkeypatch.setitem(sys.modules, "duckdb", None)
@@ -244,9 +244,9 @@ def test_an_export_holds_what_its_reader_may_see_and_is_recorded(
             .where(AuditEntry.event == AuditEvent.DATA_EXPORTED)
             .order_by(col(AuditEntry.id))
         ).all()
-    told = [{change["field"]: change["new"] for change in json.loads(row.changes)} for row in entries]
+    changes = [{change["field"]: change["new"] for change in json.loads(row.changes)} for row in entries]
     assert [row.reason for row in entries] == ["monitoring board"] * 3
-    assert [each["contents"] for each in told] == ["", "answers, scores", "scores"]
+    assert [each["contents"] for each in changes] == ["", "answers, scores", "scores"]
     nurse = StaffContext(lone_trial, colleague(Role.NURSE, site, everywhere=True), LATER)
     assert read_scopes(nurse, site.study_id, site.id) is None
     other = replace(scores, client=replace(scores.client, sites=("0512",), site_ids=frozenset()))
@@ -255,7 +255,7 @@ def test_an_export_holds_what_its_reader_may_see_and_is_recorded(
 
 
 @pytest.mark.req("REP-08", "AUD-07")
-def test_what_is_not_seen_at_every_site_is_left_out_of_all(lone_trial: Installation, tmp_path: Path) -> None:
+def test_data_not_readable_at_every_site_are_omitted(lone_trial: Installation, tmp_path: Path) -> None:
     """A data manager of the study who is statistician of one site: no row holds more than the trail says."""
     site = site_of(lone_trial)
     actor, more = colleague(Role.DATA_MANAGER, site, everywhere=True), colleague(Role.STATISTICIAN, site)
@@ -304,16 +304,16 @@ def test_an_exit_known_to_the_month_counts_once_more_from_its_day() -> None:
 
 
 @pytest.mark.req("REP-09")
-def test_a_file_that_cannot_hold_a_text_is_left_out_and_named(
+def test_a_format_that_cannot_hold_a_text_is_omitted_and_named(
     lone_trial: Installation, tmp_path: Path
 ) -> None:
     """What a study had before a limit was there ends one file, and no other."""
     long = tuple(replace(arm, name="n" * 201) for arm in lone_trial.library.plan(STUDY, "1.0").arms)
     wide = with_versions(lone_trial, lambda plan: replace(plan, arms=long), draft=False)
     entry = ExportEntry("FINAL", PURPOSE, ("csv", "xpt"), dataset="DM")
-    made = export_cut(operator(wide), STUDY, entry, tmp_path / "out")
+    export = export_cut(operator(wide), STUDY, entry, tmp_path / "out")
     why = "ARM holds at most 200 characters"
-    assert [(each.name, each.fault) for each in made.files] == [("dm.csv", ""), ("dm.xpt", why)]
+    assert [(each.name, each.fault) for each in export.files] == [("dm.csv", ""), ("dm.xpt", why)]
     assert sorted(bytes_of(tmp_path / "out")) == ["dm.csv", "manifest.json"]
     files = json.loads((tmp_path / "out" / "manifest.json").read_text("utf-8"))["files"]
     assert files[1] == {"name": "dm.xpt", "fault": why}
@@ -323,14 +323,14 @@ def test_a_file_that_cannot_hold_a_text_is_left_out_and_named(
 def test_an_export_is_refused_before_anything_is_written(lone_trial: Installation, tmp_path: Path) -> None:
     site, entry = site_of(lone_trial), ExportEntry("FINAL", PURPOSE)
     nurse = StaffContext(lone_trial, colleague(Role.NURSE, site, everywhere=True), LATER)
-    for context, asked, code in (
+    for context, export_entry, code in (
         (nurse, entry, "unknown_study"),
         (operator(lone_trial), replace(entry, cut="IA9"), "unknown_cut"),
         (operator(lone_trial), replace(entry, formats=("sas7bdat",)), "unknown_format"),
         (operator(lone_trial), replace(entry, purpose=" "), "purpose_needed"),
     ):
         with pytest.raises(Refused, match=f"^{code}"):
-            export_cut(context, STUDY, asked, tmp_path / "out")
+            export_cut(context, STUDY, export_entry, tmp_path / "out")
     with pytest.raises(FileExistsError):
         export_cut(operator(lone_trial), STUDY, entry, tmp_path)
     with pytest.raises(FileNotFoundError):

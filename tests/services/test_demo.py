@@ -46,7 +46,7 @@ from app.storage.tables.schedule import Anchor, Disposition, Slot
 from app.storage.tables.staff import RoleGrant, Staff
 from app.storage.tables.studies import Study
 from tests import postgres
-from tests.services.made_demonstration import Made, installed, made_by_program, made_now
+from tests.services.made_demonstration import DemonstrationRun, installed, open_program_run, run_demonstration
 from tests.services.people import library
 from tests.services.stale_next_due import find_stale_next_due
 from tests.services.trail_entries import verify_trail
@@ -56,25 +56,29 @@ AFTER_MIDNIGHT = datetime(2026, 11, 20, 16, 1, tzinfo=UTC)  # in Shanghai the ne
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def made(request: pytest.FixtureRequest) -> Iterator[Made]:
+def demonstration_run(request: pytest.FixtureRequest) -> Iterator[DemonstrationRun]:
     """The whole demonstration on each database: by the program at this moment, and just after midnight."""
     if request.param == "sqlite":
-        yield from made_by_program(request.getfixturevalue("program_demonstration"))
+        yield from open_program_run(request.getfixturevalue("program_demonstration"))
         return
     cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
     name = cluster.create(request.getfixturevalue("postgres_template"))
-    yield from made_now(cluster.url(name, postgres.APP), AFTER_MIDNIGHT)
+    yield from run_demonstration(cluster.url(name, postgres.APP), AFTER_MIDNIGHT)
     cluster.drop(name)
 
 
-def test_every_state_is_to_be_seen(made: Made) -> None:
-    states = {slot_status(slot, made.at) for slot in made.rows(Slot) if slot.series != "diary"}
+def test_every_state_is_to_be_seen(demonstration_run: DemonstrationRun) -> None:
+    states = {
+        slot_status(slot, demonstration_run.at)
+        for slot in demonstration_run.rows(Slot)
+        if slot.series != "diary"
+    }
     assert states == set(Status)
 
 
-def test_each_person_shows_what_their_story_says(made: Made) -> None:
-    told = {each.subject: each.state for each in made.told.participants}
-    assert told == {
+def test_each_person_shows_what_their_story_says(demonstration_run: DemonstrationRun) -> None:
+    states = {each.subject: each.state for each in demonstration_run.list_sign_ins.participants}
+    assert states == {
         "0571-001": Status.planned,
         "0571-002": Status.open,
         "0571-003": Status.due,
@@ -108,82 +112,102 @@ def test_each_person_shows_what_their_story_says(made: Made) -> None:
     }
 
 
-def test_the_second_study_is_of_another_shape_and_settles_a_paper_form(made: Made) -> None:
-    second = next(study for study in made.rows(Study) if study.code == HOME_STUDY)
+def test_the_second_study_is_of_another_shape_and_settles_a_paper_form(
+    demonstration_run: DemonstrationRun,
+) -> None:
+    second = next(study for study in demonstration_run.rows(Study) if study.code == HOME_STUDY)
     plan = library().plan(HOME_STUDY, second.plan_version)
     assert (plan.draft, plan.diary, plan.monitoring, plan.double_paper_entry) == (True, None, "none", True)
-    people = [each for each in made.rows(Participant) if each.study_id == second.id]
+    people = [each for each in demonstration_run.rows(Participant) if each.study_id == second.id]
     assert {each.subject for each in people} == {story.subject for story in HOME_PEOPLE}
     assert {each.arm for each in people} == {None}
-    assert {slot.instrument for slot in made.slots("SH-001").values()} == {"health-five"}
-    entries = [(each.slot_id, each.outcome) for each in made.rows(PaperEntry) if each.study_id == second.id]
-    assert entries == [(made.slots("SH-004")["H3"].id, PaperOutcome.first)]
-    assert set(made.told.both) == BOTH_STUDIES
-    assert not {each.email for each in STAFF if each.site == "0571"} & set(made.told.both)
-    manager = next(row for row in made.rows(Staff) if row.email == "data@daybook.example")
+    assert {slot.instrument for slot in demonstration_run.slots("SH-001").values()} == {"health-five"}
+    entries = [
+        (each.slot_id, each.outcome)
+        for each in demonstration_run.rows(PaperEntry)
+        if each.study_id == second.id
+    ]
+    assert entries == [(demonstration_run.slots("SH-004")["H3"].id, PaperOutcome.first)]
+    assert set(demonstration_run.list_sign_ins.both) == BOTH_STUDIES
+    assert not {each.email for each in STAFF if each.site == "0571"} & set(
+        demonstration_run.list_sign_ins.both
+    )
+    manager = next(row for row in demonstration_run.rows(Staff) if row.email == "data@daybook.example")
     grants = (Grant(Role.DATA_MANAGER, second.id, None),)
     actor = Actor(ActorKind.STAFF, f"staff:{manager.id}", "data_manager", grants)
-    matters = get_open_matters(StaffContext(made.installation, actor, made.at), MatterFilter())
+    matters = get_open_matters(
+        StaffContext(demonstration_run.installation, actor, demonstration_run.at), MatterFilter()
+    )
     assert [matter.name.kind for matter in matters.rows] == [MatterKind.paper]
 
 
-def test_every_way_out_is_taken_and_one_is_taken_back(made: Made) -> None:
-    rows = made.rows(Disposition)
+def test_every_way_out_is_taken_and_one_is_taken_back(demonstration_run: DemonstrationRun) -> None:
+    rows = demonstration_run.rows(Disposition)
     undone = [row for row in rows if row.undoes_id is not None]
     assert {row.kind for row in rows} == set(DispositionKind)
     assert [row.reason for row in undone] == ["entered for the wrong participant"]
-    before, inside = made.slots("0512-002")["W6"], made.slots("0512-003")["W6"]
+    before, inside = demonstration_run.slots("0512-002")["W6"], demonstration_run.slots("0512-003")["W6"]
     assert not died_in_window(window_of_slot(before), slot_facts(before))
     assert died_in_window(window_of_slot(inside), slot_facts(inside))
-    assert "ET" in made.slots("0512-006")
+    assert "ET" in demonstration_run.slots("0512-006")
 
 
-def test_forms_came_in_time_late_in_grace_too_late_and_not_at_all(made: Made) -> None:
-    by_slot = {slot.id: slot for slot in made.rows(Slot)}
-    responses = {by_slot[each.slot_id].public_id: each for each in made.rows(Response)}
-    assert responses[made.slots("0571-007")["W6"].public_id].out_of_window
-    assert responses[made.slots("0571-008")["W6"].public_id].in_grace
-    apart = {each.reason: each.slot_id for each in made.rows(Quarantine)}
+def test_forms_came_in_time_late_in_grace_too_late_and_not_at_all(
+    demonstration_run: DemonstrationRun,
+) -> None:
+    by_slot = {slot.id: slot for slot in demonstration_run.rows(Slot)}
+    responses = {by_slot[each.slot_id].public_id: each for each in demonstration_run.rows(Response)}
+    assert responses[demonstration_run.slots("0571-007")["W6"].public_id].out_of_window
+    assert responses[demonstration_run.slots("0571-008")["W6"].public_id].in_grace
+    apart = {each.reason: each.slot_id for each in demonstration_run.rows(Quarantine)}
     said = {"already_submitted": "0571-008", "arrived_too_late": "0755-008"}
-    assert apart == {why: made.slots(who)["W6"].id for why, who in said.items()}
-    reasons = {slot.missed_reason for slot in by_slot.values() if slot_status(slot, made.at) is Status.missed}
+    assert apart == {why: demonstration_run.slots(who)["W6"].id for why, who in said.items()}
+    reasons = {
+        slot.missed_reason
+        for slot in by_slot.values()
+        if slot_status(slot, demonstration_run.at) is Status.missed
+    }
     assert reasons == {None, "too_ill_staff", "not_reachable"}
-    drafts = {each.slot_id for each in made.rows(AnswerEvent)} - {
-        each.slot_id for each in made.rows(Response)
+    drafts = {each.slot_id for each in demonstration_run.rows(AnswerEvent)} - {
+        each.slot_id for each in demonstration_run.rows(Response)
     }
     assert {by_slot[slot].submitted_at for slot in drafts} == {None}
-    assert made.slots("0571-009")["W6"].id in drafts
+    assert demonstration_run.slots("0571-009")["W6"].id in drafts
 
 
-def test_answers_differ_as_those_of_people_do(made: Made) -> None:
-    responses = made.rows(Response)
+def test_answers_differ_as_those_of_people_do(demonstration_run: DemonstrationRun) -> None:
+    responses = demonstration_run.rows(Response)
     assert {each.language for each in responses} == {"en", "zh_CN"}
     assert {each.helped_by for each in responses} >= {None, "family"}
     assert "forgot" in {each.late_reason for each in responses}
     assert any(None in each.answers.values() for each in responses)
     assert all(each.scores for each in responses if len(each.answers) == 30)
-    assert {each.arm for each in made.rows(Participant)} == {"SBRT", "SOC", None}
+    assert {each.arm for each in demonstration_run.rows(Participant)} == {"SBRT", "SOC", None}
     courses = [[score["value"] for score in each.scores] for each in responses if each.scores]
     assert len({str(course) for course in courses}) > len(courses) / 2
 
 
-def test_two_dates_differ_and_an_unscheduled_form_was_asked_for(made: Made) -> None:
-    differing = [row for row in made.rows(Anchor) if row.standing is AnchorStanding.DIFFERING]
+def test_demo_has_differing_dates_and_an_unscheduled_form(demonstration_run: DemonstrationRun) -> None:
+    differing = [row for row in demonstration_run.rows(Anchor) if row.standing is AnchorStanding.DIFFERING]
     assert [(row.kind, row.source) for row in differing] == [("randomisation", "site")]
-    assert slot_status(made.slots("0755-006")["UNS-1"], made.at) is Status.due
+    assert slot_status(demonstration_run.slots("0755-006")["UNS-1"], demonstration_run.at) is Status.due
 
 
-def test_the_nurse_finds_a_call_and_a_correction_asked_for(made: Made) -> None:
-    assert {request.kind for request in made.rows(TeamRequest)} == set(TeamRequestKind)
-    outcomes = [decision.outcome for decision in made.rows(CorrectionDecision)]
+def test_demo_has_a_call_and_a_correction_request(demonstration_run: DemonstrationRun) -> None:
+    assert {request.kind for request in demonstration_run.rows(TeamRequest)} == set(TeamRequestKind)
+    outcomes = [decision.outcome for decision in demonstration_run.rows(CorrectionDecision)]
     assert sorted(outcomes) == sorted(CorrectionOutcome)
-    assert len(made.rows(Correction)) == len(outcomes) + 2  # two wait, of which one nobody else can sign
-    assert all(request.closed_at is None for request in made.rows(TeamRequest))
+    assert (
+        len(demonstration_run.rows(Correction)) == len(outcomes) + 2
+    )  # two wait, of which one nobody else can sign
+    assert all(request.closed_at is None for request in demonstration_run.rows(TeamRequest))
 
 
-def test_an_alert_stands_in_every_state_and_only_stories_have_one(made: Made) -> None:
-    acted = {action.alert_id for action in made.rows(AlertAction)}
-    alerts = made.rows(Alert)
+def test_an_alert_stands_in_every_state_and_only_stories_have_one(
+    demonstration_run: DemonstrationRun,
+) -> None:
+    acted = {action.alert_id for action in demonstration_run.rows(AlertAction)}
+    alerts = demonstration_run.rows(Alert)
     states = [
         derive_alert_state(each.acknowledged_at, int(each.id in acted), each.closed_at) for each in alerts
     ]
@@ -191,22 +215,22 @@ def test_an_alert_stands_in_every_state_and_only_stories_have_one(made: Made) ->
     assert len(alerts) == sum(story.alerted is not None for story in PEOPLE)
     escalated = [each.acknowledged_at for each in alerts if each.escalated_at]
     assert escalated in ([None], [None, None])  # late in the day also the one of last evening
-    assert {message.state for message in made.rows(AlertMessage)} == {"sent"}
+    assert {message.state for message in demonstration_run.rows(AlertMessage)} == {"sent"}
 
 
-def test_the_trail_holds_and_every_chain_is_in_order_of_time(made: Made) -> None:
-    assert verify_trail(made.installation) == []
-    for _, chain in itertools.groupby(made.trail, key=lambda entry: entry[0]):
+def test_the_trail_holds_and_every_chain_is_in_order_of_time(demonstration_run: DemonstrationRun) -> None:
+    assert verify_trail(demonstration_run.installation) == []
+    for _, chain in itertools.groupby(demonstration_run.trail, key=lambda entry: entry[0]):
         moments = [at for *_, at, _event in chain]
         assert moments == sorted(moments)
-    later = {event for *_, at, event in made.trail if at > made.at}
+    later = {event for *_, at, event in demonstration_run.trail if at > demonstration_run.at}
     assert later <= {AuditEvent.ACTIVATION_ISSUED}  # the links that the program prints
 
 
-def test_the_feed_has_no_gap_and_tells_a_form_as_opened_first(made: Made) -> None:
-    assert len(made.rows(FeedHead)) == 2
-    for head in made.rows(FeedHead):
-        of_study = [event for event in made.rows(FeedEvent) if event.study_id == head.study_id]
+def test_the_feed_has_no_gap_and_tells_a_form_as_opened_first(demonstration_run: DemonstrationRun) -> None:
+    assert len(demonstration_run.rows(FeedHead)) == 2
+    for head in demonstration_run.rows(FeedHead):
+        of_study = [event for event in demonstration_run.rows(FeedEvent) if event.study_id == head.study_id]
         events = sorted(of_study, key=lambda event: event.seq)
         assert [event.seq for event in events] == list(range(1, head.seq + 1))
         assert [event.recorded_at for event in events] == sorted(event.recorded_at for event in events)
@@ -214,37 +238,51 @@ def test_the_feed_has_no_gap_and_tells_a_form_as_opened_first(made: Made) -> Non
         assert types.count("assessment.opened") >= types.count("assessment.completed") > 0
 
 
-def test_nothing_is_owed_that_time_alone_brings(made: Made) -> None:
-    owed = find_due_work(ClockContext(made.installation, made.at))
+def test_nothing_is_owed_that_time_alone_brings(demonstration_run: DemonstrationRun) -> None:
+    owed = find_due_work(ClockContext(demonstration_run.installation, demonstration_run.at))
     assert not owed.slots
     assert not owed.seals
-    assert list(find_stale_next_due(ClockContext(made.installation, made.at))) == []
-    assert {message.state for message in made.rows(Message)} <= {"sent", "dropped"}
-    assert "sent" in {message.state for message in made.rows(Message)}
-    assert "participant.example" not in made.letters
+    assert list(find_stale_next_due(ClockContext(demonstration_run.installation, demonstration_run.at))) == []
+    assert {message.state for message in demonstration_run.rows(Message)} <= {"sent", "dropped"}
+    assert "sent" in {message.state for message in demonstration_run.rows(Message)}
+    assert "participant.example" not in demonstration_run.letters
 
 
-def test_staff_of_each_role_can_be_told_how_to_sign_in(made: Made) -> None:
-    staff = made.told.staff
+def test_demo_lists_the_sign_in_of_each_role(demonstration_run: DemonstrationRun) -> None:
+    staff = demonstration_run.list_sign_ins.staff
     assert [(each.email, each.role, each.site) for each in staff] == [
         (each.email, each.role.value, each.site) for each in STAFF
     ]
-    assert {row.role for row in made.rows(RoleGrant)} == {each.role for each in STAFF}
+    assert {row.role for row in demonstration_run.rows(RoleGrant)} == {each.role for each in STAFF}
     assert {each.site for each in staff} == {None, *(site.code for site in SITES)}
     assert all(len(each.totp_secret) == 32 for each in staff)
 
 
-def test_a_printed_link_binds_a_browser_and_is_renewed_only_then(made: Made) -> None:
-    first = demonstration.list_sign_ins(made.installation, made.told.kept, made.at)
-    again = demonstration.list_sign_ins(made.installation, first.kept, made.at + timedelta(days=1))
-    assert again.kept == first.kept
+def test_a_printed_link_binds_a_browser_and_is_renewed_only_then(demonstration_run: DemonstrationRun) -> None:
+    first = demonstration.list_sign_ins(
+        demonstration_run.installation, demonstration_run.list_sign_ins.secrets, demonstration_run.at
+    )
+    again = demonstration.list_sign_ins(
+        demonstration_run.installation, first.secrets, demonstration_run.at + timedelta(days=1)
+    )
+    assert again.secrets == first.secrets
     person = next(each for each in again.participants if each.subject == "0571-002")
     assert person.activation_url is not None
     secret = person.activation_url.removeprefix("http://demo.test/a/")
-    activate_device(made.installation, secret, "246802", "246802", "laptop", "192.0.2.9", made.at)
+    activate_device(
+        demonstration_run.installation,
+        secret,
+        "246802",
+        "246802",
+        "laptop",
+        "192.0.2.9",
+        demonstration_run.at,
+    )
     renewed = {
         each.subject: each
-        for each in demonstration.list_sign_ins(made.installation, again.kept, made.at).participants
+        for each in demonstration.list_sign_ins(
+            demonstration_run.installation, again.secrets, demonstration_run.at
+        ).participants
     }
     assert renewed["0571-002"].activation_url not in (None, person.activation_url)
     assert renewed["0571-003"].activation_url == next(
@@ -253,29 +291,31 @@ def test_a_printed_link_binds_a_browser_and_is_renewed_only_then(made: Made) -> 
     assert renewed["0512-002"].activation_url is None
 
 
-def test_a_link_that_ran_out_is_renewed(made: Made) -> None:
-    first = made.told
-    later = demonstration.list_sign_ins(made.installation, first.kept, made.at + timedelta(days=15))
-    assert not set(first.kept.invitations.values()) & set(later.kept.invitations.values())
+def test_a_link_that_ran_out_is_renewed(demonstration_run: DemonstrationRun) -> None:
+    first = demonstration_run.list_sign_ins
+    later = demonstration.list_sign_ins(
+        demonstration_run.installation, first.secrets, demonstration_run.at + timedelta(days=15)
+    )
+    assert not set(first.secrets.invitations.values()) & set(later.secrets.invitations.values())
 
 
-def test_the_printed_pin_opens_the_phone_of_before(made: Made) -> None:
-    person = next(each for each in made.told.participants if each.subject == "0755-006")
+def test_the_printed_pin_opens_the_phone_of_before(demonstration_run: DemonstrationRun) -> None:
+    person = next(each for each in demonstration_run.list_sign_ins.participants if each.subject == "0755-006")
     assert person.activation_url is not None
     assert person.pin is not None
-    stored = made.participant("0755-006").pin_hash
-    assert made.installation.secret_box.pins.matches(stored, person.pin)
+    stored = demonstration_run.participant("0755-006").pin_hash
+    assert demonstration_run.installation.secret_box.pins.matches(stored, person.pin)
     not_activated = [story.subject for story in PEOPLE if not story.activated]
-    assert [made.participant(subject).pin_hash for subject in not_activated] == [None, None]
+    assert [demonstration_run.participant(subject).pin_hash for subject in not_activated] == [None, None]
 
 
-def test_a_client_whose_secret_nobody_kept_is_replaced(made: Made) -> None:
-    anew = demonstration.list_sign_ins(made.installation, None, made.at).kept
-    assert anew.client_id != made.kept.client_id
-    assert anew.client_secret != made.kept.client_secret
+def test_a_client_with_a_lost_secret_is_replaced(demonstration_run: DemonstrationRun) -> None:
+    anew = demonstration.list_sign_ins(demonstration_run.installation, None, demonstration_run.at).secrets
+    assert anew.client_id != demonstration_run.secrets.client_id
+    assert anew.client_secret != demonstration_run.secrets.client_secret
 
 
-def test_an_interrupted_demonstration_is_told_from_a_whole_one(migrated_url: str) -> None:
+def test_an_interrupted_demonstration_is_recognised(migrated_url: str) -> None:
     installation = installed(migrated_url)
     load_study(StaffContext(installation, SYSTEM, NOON), STUDY, PLAN, StudyMode.DEMO)
     assert demonstration.demonstration_exists(installation)
@@ -305,7 +345,7 @@ def test_a_trials_database_is_never_taken_for_a_demonstration(migrated_url: str)
 
 
 @pytest.mark.parametrize("minute", range(0, 24 * 60, 97))
-def test_nothing_happens_after_now_at_whatever_time_it_is_made(minute: int) -> None:
+def test_no_demo_event_lies_in_the_future(minute: int) -> None:
     now = datetime(2027, 3, 28, tzinfo=UTC) + timedelta(minutes=minute)
     acts = calendar.list_acts(library(), now)
     assert [act.at for act in acts] == sorted(act.at for act in acts)

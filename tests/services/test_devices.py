@@ -55,7 +55,7 @@ def test_another_one_s_browser_is_not_there(person: Person) -> None:
     assert gone == "unknown_device"
 
 
-def test_the_text_size_is_kept_and_told_once(person: Person) -> None:
+def test_the_text_size_is_stored_and_audited_once(person: Person) -> None:
     for _ in range(2):
         choose_text_size(ParticipantContext(person.installation, person.participant(START), START), "large")
     assert person.participant(START).text_size is TextSize.large
@@ -80,5 +80,5 @@ def test_a_browser_that_is_put_down_asks_the_check_at_once(person: Person) -> No
 
 def test_only_those_still_bound_use_a_phone(person: Person) -> None:
     other = enrolled(person.installation, person.site, "0571-002")
-    found = list_bound_participants(person.installation, ("guess", other.cookie, person.cookie), START)
-    assert [each.participant.subject for each in found] == ["0571-002", "0571-001"]
+    participants = list_bound_participants(person.installation, ("guess", other.cookie, person.cookie), START)
+    assert [each.participant.subject for each in participants] == ["0571-002", "0571-001"]

@@ -78,8 +78,8 @@ def refused(call: Callable[[], object]) -> tuple[str, object]:
 
 def diary_slots(person: Person) -> list[Slot]:
     with person.installation.read() as session:
-        found = get_participant(session, person.site.study_id, person.subject)
-        slots = session.exec(select(Slot).where(Slot.participant_id == found.id)).all()
+        participant = get_participant(session, person.site.study_id, person.subject)
+        slots = session.exec(select(Slot).where(Slot.participant_id == participant.id)).all()
     return [slot for slot in slots if slot.series == "diary"]
 
 
@@ -96,11 +96,11 @@ def test_a_gap_gets_its_reason_in_one_act_and_the_edc_hears_of_each_day(diarist:
     assert {(slot.missed_reason, slot.missed_note) for slot in explained} == {("other", "hospital")}
     assert {slot.published_state for slot in explained} == {FeedState.missed.value}
     with installation.read() as session:
-        told = session.exec(select(FeedEvent).where(FeedEvent.type == "diary.missed")).all()
+        events = session.exec(select(FeedEvent).where(FeedEvent.type == "diary.missed")).all()
         chain = participant_chain(person.row().id)
         entries = session.exec(select(AuditEntry).where(AuditEntry.chain == chain)).all()
-    assert len({event.ref for event in told}) == len(told) == 10
-    assert {json.loads(event.line)["data"]["reason"]["text"] for event in told} == {"hospital"}
+    assert len({event.ref for event in events}) == len(events) == 10
+    assert {json.loads(event.line)["data"]["reason"]["text"] for event in events} == {"hospital"}
     recorded = [entry for entry in entries if entry.event == AuditEvent.MISSED_REASON_RECORDED]
     assert [entry.reason for entry in recorded] == ["hospital"]
     assert verify_trail(installation) == []
@@ -112,12 +112,15 @@ def test_a_gap_that_changed_since_it_was_shown_is_refused(diarist: Person) -> No
     nurse = StaffContext(person.installation, person.nurse, NOW)
     record_missed_reason(nurse, key, person.slot("D2").public_id, "unknown", "")
     excuse_form(nurse, key, person.slot("D6").public_id, "no_translation")
-    left = [ShownGap(date(2026, 3, 5), date(2026, 3, 7), 3), ShownGap(date(2026, 3, 9), date(2026, 3, 11), 3)]
-    assert gaps(person) == left  # two days alone, D0 and D1, do not list
+    remaining = [
+        ShownGap(date(2026, 3, 5), date(2026, 3, 7), 3),
+        ShownGap(date(2026, 3, 9), date(2026, 3, 11), 3),
+    ]
+    assert gaps(person) == remaining  # two days alone, D0 and D1, do not list
     assert refused(lambda: say(person, WHOLE, "unknown")) == ("gap_changed", None)
-    say(person, left[0], "not_reachable")
-    assert gaps(person) == left[1:]
-    assert refused(lambda: say(person, left[0], "unknown")) == ("gap_changed", None)
+    say(person, remaining[0], "not_reachable")
+    assert gaps(person) == remaining[1:]
+    assert refused(lambda: say(person, remaining[0], "unknown")) == ("gap_changed", None)
     assert person.slot("D4").missed_reason == "not_reachable"
     assert person.slot("D8").missed_reason is None
 
@@ -138,12 +141,12 @@ def test_a_reason_said_better_keeps_the_earlier_ones_with_who_and_when(diarist: 
     ]
     neighbour = list_form_events(later, key, person.slot("D4").public_id)
     assert [each.reason for each in neighbour] == ["not_reachable"]
-    told = [
+    reasons = [
         (each.subject.visit, each.subject.until, each.subject.kind, each.reason)
         for each in get_participant_history(later, key, "en").entries
         if each.event == AuditEvent.MISSED_REASON_RECORDED
     ]
-    assert told == [
+    assert reasons == [
         ("D3", "", "too_ill_patient", "pneumonia"),
         ("D3", "", "too_ill_patient", "fever"),
         ("D0", "D9", "not_reachable", ""),
@@ -190,10 +193,10 @@ def test_the_list_of_many_says_what_each_page_says(
         for person in everyone:
             spoil(person, [drawn.choice(STATES) for _slot in diary_slots(person)])
         views = [get_participant_overview(nurse, person.row().id) for person in everyone]
-        told = {view.participant.subject: as_listed(view.gaps) for view in views if view.gaps}
+        gaps_by_subject = {view.participant.subject: as_listed(view.gaps) for view in views if view.gaps}
         listed = list_diary_gaps_of_sites(nurse)
-        assert {row.subject: as_listed(row.gaps) for row in listed.rows} == told
-        lengths |= {each for gaps in told.values() for _first, _last, each, _entries in gaps}
+        assert {row.subject: as_listed(row.gaps) for row in listed.rows} == gaps_by_subject
+        lengths |= {each for gaps in gaps_by_subject.values() for _first, _last, each, _entries in gaps}
     assert {3, 7} < lengths
     assert count_diary_gaps(nurse) == GapCount(len(listed.rows)) == GapCount(2)
     for chosen, number in (
@@ -228,9 +231,9 @@ def test_nobody_is_listed_at_no_site_or_without_a_diary(lone_diarist: Person) ->
     assert count_diary_gaps(StaffContext(bare, nurse, NOW)) == GapCount(0)
 
 
-def as_listed(found: Iterable[DiaryGap]) -> list[tuple[date, date, int, int]]:
+def as_listed(gaps: Iterable[DiaryGap]) -> list[tuple[date, date, int, int]]:
     """Gaps as both the list and the page of a participant tell them."""
-    return [(gap.first, gap.last, gap.days, len(gap.entries)) for gap in found]
+    return [(gap.first, gap.last, gap.days, len(gap.entries)) for gap in gaps]
 
 
 STATES: Sequence[Mapping[str, object]] = (

@@ -27,7 +27,7 @@ from app.storage.tables.capture import Quarantine
 from app.storage.tables.studies import Site
 from tests.refusals import refusal_of
 from tests.services.beginnings import SITE, grown, site_of
-from tests.services.correcting import APPROVED, SENT, TODAY, entry, events_of, propose, versions
+from tests.services.correcting import APPROVED, SUBMITTED, TODAY, entry, events_of, propose, versions
 from tests.services.paper_forms import enter, paper
 from tests.services.people import START, Person, asking_by_list, colleague, days, enrolled
 from tests.services.sending import response, rows
@@ -83,7 +83,9 @@ def tick(item: str, value: int) -> ProposedAnswer:
     return ProposedAnswer(item, str(value), "wrong_tap")
 
 
-def given(*answers: tuple[str, AnswerValue], first: int = 1, base: int = 0) -> Iterable[SubmittedAnswer]:
+def build_answers(
+    *answers: tuple[str, AnswerValue], first: int = 1, base: int = 0
+) -> Iterable[SubmittedAnswer]:
     return (SubmittedAnswer(seq, base, item, value) for seq, (item, value) in enumerate(answers, start=first))
 
 
@@ -92,28 +94,30 @@ def test_a_symptom_that_is_not_ticked_has_a_status_and_no_value(
     installation: Installation, person: Person
 ) -> None:
     person.begin("D0", START)
-    person.save("D0", START, *given(("pain", OPEN), ("fever", 1), ("any_symptom", OPEN)))
+    person.save("D0", START, *build_answers(("pain", OPEN), ("fever", 1), ("any_symptom", OPEN)))
     home = get_home(ParticipantContext(installation, person.participant(START), START))
     assert home.urgent, "a tick that means call now counts before the list is gone through"
     assert [(form.questions, form.minutes, form.certain) for form in home.due if form.for_day] == [(1, 1, 0)]
     said = day(person, pain=OPEN, fever=1)
-    refused = refusal_of(lambda: person.submit("D0", SENT, said))
+    refused = refusal_of(lambda: person.submit("D0", SUBMITTED, said))
     assert (refused.code, refused.details["items"]) == ("unanswered", ("pain", "temperature"))
-    nothing = refusal_of(lambda: person.submit("D0", SENT, day(person)))
+    nothing = refusal_of(lambda: person.submit("D0", SUBMITTED, day(person)))
     assert (nothing.code, nothing.details["item"]) == ("nothing_ticked", "any_symptom")
-    person.submit("D0", SENT, day(person, pain=0, fever=1, temperature=None, cough=None, sleep=NOT_TICKED))
+    person.submit(
+        "D0", SUBMITTED, day(person, pain=0, fever=1, temperature=None, cough=None, sleep=NOT_TICKED)
+    )
     assert response(person).answers == day(person, pain=0, fever=1, temperature=None, cough=None)
-    (told,) = events_of(installation, "diary.completed")
+    (event,) = events_of(installation, "diary.completed")
     answers = {"any_symptom": 1, "pain": 0, "cough": None, "fever": 1, "temperature": None}
-    assert told["data"]["answers"] == answers
+    assert event["data"]["answers"] == answers
     unticked = [code for code in codes(person) if code not in answers]
-    assert told["data"]["item_status"] == dict.fromkeys(unticked, "not_ticked")
-    assert (told["scopes"]["item_status"], len(told["digests"]["item_status"])) == ("answers:read", 64)
+    assert event["data"]["item_status"] == dict.fromkeys(unticked, "not_ticked")
+    assert (event["scopes"]["item_status"], len(event["digests"]["item_status"])) == ("answers:read", 64)
     assert verify_trail(installation) == []
     plan = installation.library.plan("sbrt-nsclc", "1.0")
-    study = DatasetStudy("sbrt-nsclc", "IA1", 99, SENT, plan, installation.library.instrument)
+    study = DatasetStudy("sbrt-nsclc", "IA1", 99, SUBMITTED, plan, installation.library.instrument)
     facts = events_of(installation, "participant.created")
-    history = fold_history([*facts, told], ("answers:read", "diary:read"))
+    history = fold_history([*facts, event], ("answers:read", "diary:read"))
     assert history is not None
     listed = [row["ITEM"] for row in build_diary(study, history) if row.get("ITEMSTAT") == "NOT TICKED"]
     undone = [row for row in build_qs(study, history).rows if row.get("QSREASND") == "NOT TICKED"]
@@ -122,23 +126,25 @@ def test_a_symptom_that_is_not_ticked_has_a_status_and_no_value(
 
 def test_none_of_these_leaves_nothing_ticked_whatever_was_said_before(person: Person) -> None:
     person.begin("D0", START)
-    person.save("D0", START, *given(("pain", 7), ("fever", 1), ("temperature", 391), ("any_symptom", 0)))
+    person.save(
+        "D0", START, *build_answers(("pain", 7), ("fever", 1), ("temperature", 391), ("any_symptom", 0))
+    )
     home = get_home(ParticipantContext(person.installation, person.participant(START), START))
     assert not home.urgent
-    person.submit("D0", SENT, {"any_symptom": 0, "pain": 7})
+    person.submit("D0", SUBMITTED, {"any_symptom": 0, "pain": 7})
     assert response(person).answers == day(person, any_symptom=0)
 
 
-def test_two_phones_that_tick_apart_are_both_kept_and_listed(person: Person) -> None:
+def test_ticks_of_two_phones_are_stored_and_listed_as_conflict(person: Person) -> None:
     person.begin("D0", START)
-    person.save("D0", START, *given(*day(person, pain=OPEN).items()))
-    person.save("D0", START, *given(*day(person, cough=OPEN).items()), client="other")
+    person.save("D0", START, *build_answers(*day(person, pain=OPEN).items()))
+    person.save("D0", START, *build_answers(*day(person, cough=OPEN).items()), client="other")
     overview = get_participant_overview(
-        StaffContext(person.installation, person.nurse, SENT), person.row().id
+        StaffContext(person.installation, person.nurse, SUBMITTED), person.row().id
     )
     listed = overview.conflicts
     assert {each.item for each in listed} == {"pain", "cough"}
-    person.submit("D0", SENT, day(person, pain=4))
+    person.submit("D0", SUBMITTED, day(person, pain=4))
     assert response(person).answers == day(person, pain=4)
 
 
@@ -147,36 +153,38 @@ def bring(
     visit: str,
     at: datetime,
     *answers: tuple[str, AnswerValue],
-    sent: datetime | None = None,
+    phone_clock: datetime | None = None,
 ) -> SyncOutcome:
     """An outbox whose answers were given at this moment without a connection, and which arrives then."""
     slot = person.slot(visit).public_id
     definition = person.installation.library.instrument("symptom-diary", "1.1")
-    asked = [item.code for item in definition.items if item.code != "other"]
-    signs = item_tokens(len(asked), person.installation.secret_box.keyed_digest("outbox", slot))
-    made = []
-    for each in given(*answers):
-        bare = replace(each, item=signs[asked.index(each.item)], device_at=at, skew=0, offline=True)
-        made.append(replace(bare, checksum=record_checksum(signs, "box", bare.item, bare)))
+    codes = [item.code for item in definition.items if item.code != "other"]
+    signs = item_tokens(len(codes), person.installation.secret_box.keyed_digest("outbox", slot))
+    submitted_answers = []
+    for each in build_answers(*answers):
+        bare = replace(each, item=signs[codes.index(each.item)], device_at=at, skew=0, offline=True)
+        submitted_answers.append(replace(bare, checksum=record_checksum(signs, "box", bare.item, bare)))
     context = ParticipantContext(person.installation, person.participant(at), at)
-    return accept_offline_answers(context, slot, OfflineBatch("box", made, sent, 0)).outcome
+    return accept_offline_answers(
+        context, slot, OfflineBatch("box", submitted_answers, phone_clock, 0)
+    ).outcome
 
 
 def test_an_outbox_sends_ticks_and_keeps_apart_only_what_differs(person: Person) -> None:
     person.begin("D0", START)
-    person.submit("D0", SENT, day(person, pain=4))
+    person.submit("D0", SUBMITTED, day(person, pain=4))
     same = (("pain", OPEN), ("pain", 4), ("cough", NOT_TICKED))
-    assert bring(person, "D0", SENT, *same) is SyncOutcome.submitted
+    assert bring(person, "D0", SUBMITTED, *same) is SyncOutcome.submitted
     other = (("pain", OPEN), ("pain", NOT_TICKED), ("cough", OPEN))
-    assert bring(person, "D0", SENT, *other) is SyncOutcome.quarantined
+    assert bring(person, "D0", SUBMITTED, *other) is SyncOutcome.quarantined
     (apart,) = rows(person, Quarantine)
     assert apart.answers == {"pain": NOT_TICKED}
 
 
-def test_an_outbox_that_was_sent_with_an_empty_list_is_kept_as_a_draft(person: Person) -> None:
+def test_an_offline_submission_with_an_empty_list_stays_a_draft(person: Person) -> None:
     """Something was ticked and taken back; the phone may forget it, since every answer is in the draft."""
     person.begin("D0", START)
-    assert bring(person, "D0", START, *day(person).items(), sent=START) is SyncOutcome.saved
+    assert bring(person, "D0", START, *day(person).items(), phone_clock=START) is SyncOutcome.saved
     assert (person.slot("D0").submitted_at, rows(person, Quarantine)) == (None, [])
 
 
@@ -191,18 +199,18 @@ def test_an_outbox_that_is_too_late_keeps_what_was_said_last(person: Person) -> 
 @pytest.mark.req("CAP-21")
 def test_paper_says_of_each_symptom_whether_it_is_ticked(person: Person) -> None:
     none = paper(answers=[TypedAnswer("any_symptom", "0")])
-    enter(person, none, SENT, "D0")
+    enter(person, none, SUBMITTED, "D0")
     assert response(person).answers == day(person, any_symptom=0)
     ticked = [TypedAnswer(code, str(NOT_TICKED)) for code in codes(person)]
     some = [TypedAnswer("any_symptom", "1"), *ticked]
-    empty = refusal_of(lambda: enter(person, paper(NEXT, answers=some), SENT + days(1), "D1"))
+    empty = refusal_of(lambda: enter(person, paper(NEXT, answers=some), SUBMITTED + days(1), "D1"))
     assert empty.code == "nothing_ticked"
     half = [TypedAnswer("any_symptom", "1"), TypedAnswer("fever", "1"), *ticked[:3]]
-    gaps = refusal_of(lambda: enter(person, paper(NEXT, answers=half), SENT + days(1), "D1"))
+    gaps = refusal_of(lambda: enter(person, paper(NEXT, answers=half), SUBMITTED + days(1), "D1"))
     assert "temperature" in str(gaps.details["items"])
     wrong = [*some, TypedAnswer("fever", "0")]
     assert (
-        refusal_of(lambda: enter(person, paper(NEXT, answers=wrong), SENT + days(1), "D1")).code
+        refusal_of(lambda: enter(person, paper(NEXT, answers=wrong), SUBMITTED + days(1), "D1")).code
         == "out_of_range"
     )
 
@@ -219,7 +227,7 @@ def test_an_empty_line_on_paper_is_what_was_not_ticked(installation: Installatio
     someone.randomise(TODAY, START)
     said = [TypedAnswer("any_symptom", "1"), TypedAnswer("pain", "4"), TypedAnswer("other", "")]
     silent = [TypedAnswer(code, str(NOT_TICKED)) for code in codes(someone) if code != "pain"]
-    enter(someone, paper(answers=[*said, *silent]), SENT, "D0")
+    enter(someone, paper(answers=[*said, *silent]), SUBMITTED, "D0")
     assert response(someone).answers == day(someone, pain=4) | {"other": NOT_TICKED}
 
 
@@ -239,27 +247,27 @@ def test_a_correction_ticks_and_takes_back(
     investigator = Signer(installation, lone_site, "zhang", Role.INVESTIGATOR)
     other = colleague(Role.INVESTIGATOR, lone_site)
     person.begin("D0", START)
-    person.save("D0", START, *given(("pain", OPEN), ("pain", 4)))
-    person.submit("D0", SENT, day(person, pain=4))
+    person.save("D0", START, *build_answers(("pain", OPEN), ("pain", 4)))
+    person.submit("D0", SUBMITTED, day(person, pain=4))
     only = refusal_of(lambda: propose(person, entry(tick("pain", NOT_TICKED)), by=other, visit="D0"))
     assert (only.code, only.details["item"]) == ("nothing_ticked", "any_symptom")
     swap = propose(person, entry(tick("pain", NOT_TICKED), tick("cough", 6)), by=other, visit="D0")
-    investigator.decide(person, swap, SENT, APPROVED)
-    (told,) = events_of(installation, "diary.amended")
-    assert (told["data"]["answers"], told["changed"]) == (
+    investigator.decide(person, swap, SUBMITTED, APPROVED)
+    (event,) = events_of(installation, "diary.amended")
+    assert (event["data"]["answers"], event["changed"]) == (
         {"any_symptom": 1, "cough": 6},
         ["answers.pain", "answers.cough"],
     )
-    assert told["data"]["item_status"]["pain"] == "not_ticked"
+    assert event["data"]["item_status"]["pain"] == "not_ticked"
     seen = view_submitted_form(
-        StaffContext(installation, investigator.actor, SENT),
+        StaffContext(installation, investigator.actor, SUBMITTED),
         person.row().id,
         person.slot("D0").public_id,
     )
     assert seen is not None
     assert seen.revisions == {}, "that it was ticked before it was answered is no answer replaced"
     none = propose(person, entry(tick("any_symptom", 0), version=2), visit="D0")
-    investigator.decide(person, none, SENT + days(1), APPROVED)
+    investigator.decide(person, none, SUBMITTED + days(1), APPROVED)
     assert versions(installation)[-1].answers == day(person, any_symptom=0)
     back = refusal_of(lambda: propose(person, entry(tick("pain", 3), version=3), by=other, visit="D0"))
     assert (back.code, back.details["items"]) == ("unanswered", ("any_symptom",))
@@ -269,14 +277,14 @@ def test_a_correction_ticks_and_takes_back(
 def test_a_list_asks_a_nurse_the_same_whatever_was_ticked(person: Person) -> None:
     """She sees no answers: that nothing else, or nothing at all, was ticked would be one."""
     said = {"D0": day(person, any_symptom=0), "D1": day(person, pain=4), "D2": day(person, pain=4, cough=2)}
-    asked = set()
+    questions_seen = set()
     for visit, answers in said.items():
-        at = SENT + days(int(visit[1:]))
+        at = SUBMITTED + days(int(visit[1:]))
         person.begin(visit, at)
         person.submit(visit, at, answers)
         for change in (tick("pain", NOT_TICKED), tick("pain", 3)):
             proposal = replace(entry(change), told_on=at.date())
             missing = refusal_of(partial(propose, person, proposal, at, visit=visit))
-            asked.add((missing.code, missing.details["items"]))
+            questions_seen.add((missing.code, missing.details["items"]))
     rest = tuple(code for code in ("any_symptom", *codes(person)) if code != "pain")
-    assert asked == {("unanswered", rest)}
+    assert questions_seen == {("unanswered", rest)}

@@ -132,13 +132,13 @@ def test_a_mistake_is_taken_back_by_a_new_entry(person: Person) -> None:
     with person.installation.read() as session:
         rows = session.exec(select(Disposition).order_by("id")).all()
         stated = select(FeedEvent.type, FeedEvent.line).where(FeedEvent.type.startswith("status"))
-        told = dict(session.exec(stated).all())
+        rows_by_kind = dict(session.exec(stated).all())
     assert [(row.kind, row.undoes_id is None) for row in rows] == [
         ("withdrew_study", True),
         ("withdrew_study", False),
     ]
-    assert list(told) == ["status.recorded", "status.undone"]
-    undone = json.loads(told["status.undone"])  # one word of staff is no code
+    assert list(rows_by_kind) == ["status.recorded", "status.undone"]
+    undone = json.loads(rows_by_kind["status.undone"])  # one word of staff is no code
     assert (undone["reason"], undone["data"]["reason"]) == ({"code": "STATED"}, {"text": "mistake"})
 
 
@@ -275,6 +275,6 @@ def _types(person: Person) -> list[str]:
 def _last(person: Person, visit: str) -> dict[str, object]:
     with person.installation.read() as session:
         rows = session.exec(select(FeedEvent.line).order_by(col(FeedEvent.seq))).all()
-    told = [json.loads(line) for line in rows if f'"visit":"{visit}"' in line]
-    slot: dict[str, object] = told[-1]["data"]["slot"]
+    events = [json.loads(line) for line in rows if f'"visit":"{visit}"' in line]
+    slot: dict[str, object] = events[-1]["data"]["slot"]
     return slot

@@ -78,15 +78,15 @@ def outcomes(person: Person) -> list[PaperOutcome]:
         return [row.outcome for row in session.exec(select(PaperEntry).order_by(col(PaperEntry.id)))]
 
 
-def told(person: Person) -> list[tuple[str, bool, bool]]:
+def list_entries(person: Person) -> list[tuple[str, bool, bool]]:
     """What the form's page says of each: what became of it, whether it is a decision, and the newest."""
     entries = get_paper_entries(manager(person), person.slot("BL"))
     return [(each.outcome.value, each.decides, each.is_newest) for each in entries]
 
 
 def open_paper(person: Person) -> int:
-    found = get_open_matters(manager(person), MatterFilter(kind=MatterKind.paper))
-    return len(found.rows)
+    matters = get_open_matters(manager(person), MatterFilter(kind=MatterKind.paper))
+    return len(matters.rows)
 
 
 def turns(person: Person) -> tuple[bool, dict[str, bool]]:
@@ -118,7 +118,7 @@ def test_two_people_who_enter_the_same_send_the_form(lone: Person) -> None:
 
 
 @pytest.mark.req("CAP-21")
-def test_what_differs_waits_for_the_data_manager_and_the_choice_is_sent(person: Person) -> None:
+def test_differing_entries_wait_for_the_data_managers_choice(person: Person) -> None:
     double = twice(person)
     first_and_second(double)
     assert (open_paper(double), double.slot("BL").submitted_at) == (1, None)
@@ -133,11 +133,11 @@ def test_what_differs_waits_for_the_data_manager_and_the_choice_is_sent(person: 
     assert settle(double) is PaperOutcome.settled
     with double.installation.read() as session:
         response = session.exec(select(Response)).one()
-        told = session.exec(
+        entries = session.exec(
             select(AuditEntry.reason).where(AuditEntry.event == AuditEvent.PAPER_SETTLED)
         ).one()
     assert (response.answers["q5"], response.collected_on, response.mode) == (4, TODAY, "paper")
-    assert (told, open_paper(double)) == ("as the sheet has it", 0)
+    assert (entries, open_paper(double)) == ("as the sheet has it", 0)
     tables = get_report(manager(double), ReportFilter(), ReportPart.completeness).tables
     modes = next(each for each in tables if each.name is ReportTable.modes).lines[0].counts
     assert (modes["sent"], modes["paper"], modes["own_device"], modes["helped"]) == (1, 1, 0, 0)
@@ -150,11 +150,15 @@ def test_two_entries_that_are_both_wrong_are_set_aside_and_entered_anew(lone: Pe
     assert settle(person, discard=True) is PaperOutcome.discarded
     assert enter(person, paper()) is PaperOutcome.first
     assert outcomes(person) == ["first", "differs", "discarded", "first"]
-    assert told(person)[1:] == [("differs", False, False), ("discarded", True, False), ("first", False, True)]
+    assert list_entries(person)[1:] == [
+        ("differs", False, False),
+        ("discarded", True, False),
+        ("first", False, True),
+    ]
     assert open_paper(person) == 0
 
 
-def test_a_question_that_only_one_entry_was_asked_is_chosen_as_a_whole(lone: Person) -> None:
+def test_an_item_in_one_entry_only_is_chosen_as_a_whole(lone: Person) -> None:
     person = twice(lone)
     person.randomise(TODAY, LATER)
     context, key, slot = manager(person), person.row().id, person.slot("D0").public_id
@@ -163,18 +167,18 @@ def test_a_question_that_only_one_entry_was_asked_is_chosen_as_a_whole(lone: Per
     ill += [TypedAnswer(item.code, "", blank=True) for item in items[1:]]
     enter(person, paper(answers=WELL), visit="D0")
     enter(person, paper(answers=ill), visit="D0", role=Role.INVESTIGATOR)
-    found = view_paper_difference(context, key, slot)
-    chosen = dict.fromkeys(found.differing, "first")
-    settle_paper(context, key, slot, PaperChoices(found.second.public_id, chosen, "felt well"))
+    difference = view_paper_difference(context, key, slot)
+    chosen = dict.fromkeys(difference.differing, "first")
+    settle_paper(context, key, slot, PaperChoices(difference.second.public_id, chosen, "felt well"))
     with person.installation.read() as session:
         assert session.exec(select(Response.answers)).one() == {"any_symptom": 0}
 
 
 def leave(person: Person, days: int) -> None:
     nurse = StaffContext(person.installation, person.nurse, LATER)
-    left_on = (TODAY + timedelta(days=days)).isoformat()
-    left = DispositionEntry(DispositionKind.withdrew_study, left_on, Owner.site, "moved away")
-    record_disposition(nurse, person.site.study_id, person.subject, left)
+    exit_on = (TODAY + timedelta(days=days)).isoformat()
+    withdrawal = DispositionEntry(DispositionKind.withdrew_study, exit_on, Owner.site, "moved away")
+    record_disposition(nurse, person.site.study_id, person.subject, withdrawal)
 
 
 def test_what_lies_apart_ends_no_wait_of_the_two_entries(lone: Person) -> None:
@@ -190,7 +194,7 @@ def test_what_lies_apart_ends_no_wait_of_the_two_entries(lone: Person) -> None:
     assert settle(person) is PaperOutcome.settled
 
 
-def test_two_entries_that_differ_are_settled_also_when_the_phone_has_sent_meanwhile(lone: Person) -> None:
+def test_differing_entries_are_settled_after_a_phone_submission(lone: Person) -> None:
     """What was entered from paper is not lost: it lies apart, beside what the phone sent."""
     person = twice(lone)
     first_and_second(person)
@@ -204,7 +208,7 @@ def test_two_entries_that_differ_are_settled_also_when_the_phone_has_sent_meanwh
         assert session.exec(select(Response.mode)).all() == ["own_device"]
 
 
-def test_what_is_chosen_of_somebody_who_had_left_by_then_lies_apart(lone: Person) -> None:
+def test_a_choice_dated_after_an_exit_is_quarantined(lone: Person) -> None:
     person = twice(lone)
     first_and_second(person)
     leave(person, 0)
@@ -223,7 +227,7 @@ def test_what_is_chosen_of_a_form_that_nobody_expects_any_more_is_refused(lone: 
     assert open_paper(person) == 0
 
 
-def test_a_form_with_a_waiting_entry_is_held_like_a_begun_one(lone: Person) -> None:
+def test_a_form_with_a_waiting_entry_counts_as_begun(lone: Person) -> None:
     """Nobody takes it away until the pair is settled: not excused, not cancelled, not moved, not left out."""
     person, key = twice(lone), lone.row().id
     nurse = StaffContext(person.installation, person.nurse, LATER)
@@ -253,7 +257,7 @@ def test_a_form_with_a_waiting_entry_is_held_like_a_begun_one(lone: Person) -> N
     assert verify_trail(person.installation) == []
 
 
-def test_a_first_entry_of_a_form_that_was_sent_meanwhile_is_to_be_settled(person: Person) -> None:
+def test_a_first_entry_of_a_submitted_form_is_a_matter(person: Person) -> None:
     double = twice(person)
     context, key, slot = manager(double), double.row().id, double.slot("BL").public_id
     assert enter(double, paper()) is PaperOutcome.first
@@ -261,20 +265,20 @@ def test_a_first_entry_of_a_form_that_was_sent_meanwhile_is_to_be_settled(person
     double.begin("BL", LATER)
     double.submit("BL", LATER)
     assert open_paper(double) == 1
-    found = view_paper_difference(context, key, slot)
-    assert (found.waits_alone, found.differing, found.own) == (True, (), False)
-    assert (found.sent or {}).keys() == found.first.answers.keys()
+    difference = view_paper_difference(context, key, slot)
+    assert (difference.waits_alone, difference.differing, difference.own) == (True, (), False)
+    assert (difference.submitted or {}).keys() == difference.first.answers.keys()
     nurse = StaffContext(double.installation, double.nurse, LATER)
-    assert view_paper_difference(nurse, key, slot).sent is None
-    mine = PaperChoices(found.second.public_id, {}, "looked it up")
+    assert view_paper_difference(nurse, key, slot).submitted is None
+    mine = PaperChoices(difference.second.public_id, {}, "looked it up")
     assert refused(lambda: settle_paper(nurse, key, slot, mine)) == "own_entry"
     assert settle_paper(context, key, slot, mine) is PaperOutcome.kept_apart
     assert (open_paper(double), outcomes(double)) == (0, ["first", "kept_apart", "discarded"])
-    assert told(double) == [("first", False, False), ("kept_apart", True, True)]
+    assert list_entries(double) == [("first", False, False), ("kept_apart", True, True)]
     assert verify_trail(double.installation) == []
 
 
-def test_a_choice_that_is_what_the_phone_sent_is_a_decision(lone: Person) -> None:
+def test_choosing_the_submitted_answers_is_a_decision(lone: Person) -> None:
     """Also of one entry alone, and with nothing laid apart."""
     person = twice(lone)
     first_and_second(person)
@@ -286,5 +290,5 @@ def test_a_choice_that_is_what_the_phone_sent_is_a_decision(lone: Person) -> Non
     assert (open_paper(person), outcomes(person)[2:]) == (0, ["discarded"])
     with person.installation.read() as session:
         assert session.exec(select(Quarantine)).all() == []
-        told = select(AuditEntry.reason).where(AuditEntry.event == AuditEvent.PAPER_SETTLED)
-        assert session.exec(told).one() == "as the sheet has it"
+        statement = select(AuditEntry.reason).where(AuditEntry.event == AuditEvent.PAPER_SETTLED)
+        assert session.exec(statement).one() == "as the sheet has it"

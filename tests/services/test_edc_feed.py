@@ -118,7 +118,7 @@ def test_a_participant_is_registered_once_and_updated(
     other = receive_participant(
         request_about(installation, caller, "0571-100", 30), body("zh_CN", date(2026, 3, 3))
     )
-    effects = [kept.effect for kept in (first, again, newer, other)]
+    effects = [result.effect for result in (first, again, newer, other)]
     assert effects == [StoreEffect.created, StoreEffect.none, StoreEffect.newer, StoreEffect.changed]
     types = [
         json.loads(line)["type"]
@@ -139,12 +139,12 @@ def test_an_exit_of_the_edc_is_corrected_by_the_edc(installation: Installation, 
     died = StatusBody(StatusWord.died, "2026-03-05")
     receive_status(request_about(installation, caller, "0571-001", 97), died)
     same = StatusBody(StatusWord.died, "2026-03-05", reason="OTHER")
-    kept = receive_status(request_about(installation, caller, "0571-001", 98), same)
+    result = receive_status(request_about(installation, caller, "0571-001", 98), same)
     exit_at = person.row().exit_at
     assert earlier is not None
     assert exit_at is not None
     assert exit_at - earlier == timedelta(days=1)
-    assert (kept.version, kept.effect) == (4, StoreEffect.changed)
+    assert (result.version, result.effect) == (4, StoreEffect.changed)
     with pytest.raises(Refused, match="undone_by_site"):
         receive_status(request_about(installation, caller, "0571-001", 99), StatusBody(StatusWord.enrolled))
 
@@ -155,10 +155,10 @@ def test_an_exit_that_the_site_stated_stays_beside_the_edcs(
     caller = caller_of(installation)
     person.anchor("progression", START.date(), START)
     receive_status(request_about(installation, caller, "0571-001"), StatusBody(StatusWord.lost, "2026-03-02"))
-    kept = receive_status(
+    result = receive_status(
         request_about(installation, caller, "0571-001", 1), StatusBody(StatusWord.completed, "2026-03-02")
     )
-    assert kept.version == 2
+    assert result.version == 2
     assert person.row().exit_kind is None
 
 
@@ -166,15 +166,15 @@ def test_schedule_arm_and_visits(installation: Installation, caller: EdcClientSe
     receive_participant(request_about(installation, caller, "0571-100"), body())
     randomised = AnchorBody("randomisation", START.date(), START, confirm=False)
     foreseen = preview_edc_anchor(EdcContext(installation, caller, START), "0571-100", randomised)
-    kept, done = receive_anchor(request_about(installation, caller, "0571-100"), randomised)
+    result, done = receive_anchor(request_about(installation, caller, "0571-100"), randomised)
     again, nothing = receive_anchor(request_about(installation, caller, "0571-100"), randomised)
     assert (foreseen.standing, foreseen.moves) == (done.standing, done.moves)
-    assert (kept.effect, again.effect, nothing.moves) == (StoreEffect.created, StoreEffect.none, ())
+    assert (result.effect, again.effect, nothing.moves) == (StoreEffect.created, StoreEffect.none, ())
     assert receive_arm(request_about(installation, caller, "0571-100"), "SBRT").acts
     assert not receive_arm(request_about(installation, caller, "0571-100"), "SBRT").acts
     for hours, state in enumerate((VisitState.occurred, VisitState.missed)):
-        sent = request_about(installation, caller, "0571-100", hours + 1)
-        assert receive_visit(sent, "W6", state, START.date()).acts
+        request = request_about(installation, caller, "0571-100", hours + 1)
+        assert receive_visit(request, "W6", state, START.date()).acts
     assert not receive_visit(
         request_about(installation, caller, "0571-100", 2), "W6", VisitState.missed, START.date()
     ).acts
@@ -211,22 +211,24 @@ def test_views_agree_with_the_feed(installation: Installation, people: Callable[
         for line in pull_changes(EdcContext(installation, caller, START), FeedQuery()).lines
     }
     through = get_feed_head(EdcContext(installation, caller, START))
-    told = [
+    views = [
         line for lines in stream_snapshot(EdcContext(installation, caller, START), through) for line in lines
     ]
-    assert sorted(told) == sorted(newest.values())
+    assert sorted(views) == sorted(newest.values())
     page, rows = pull_scores(EdcContext(installation, caller, START), FeedQuery(limit=1))
     rest, more = pull_scores(EdcContext(installation, caller, START), FeedQuery(after=page.through))
     assert (len(rows), len(more), rest.complete) == (16, 16, True)
-    assert get_assessment(EdcContext(installation, caller, START), str(rows[0]["assessment"]), 1) in told
+    assert get_assessment(EdcContext(installation, caller, START), str(rows[0]["assessment"]), 1) in views
 
 
 def test_a_condition_on_what_is_not_there_is_refused(
     installation: Installation, caller: EdcClientSession
 ) -> None:
-    sent = replace(request_about(installation, caller, "0571-100"), preconditions=Preconditions(if_match="*"))
+    request = replace(
+        request_about(installation, caller, "0571-100"), preconditions=Preconditions(if_match="*")
+    )
     with pytest.raises(Refused, match="version_mismatch"):
-        receive_participant(sent, body())
+        receive_participant(request, body())
     assert pull_changes(EdcContext(installation, caller, START), FeedQuery()).lines == []
 
 
@@ -239,7 +241,7 @@ def test_the_arm_is_shown_with_its_scope_alone(installation: Installation, perso
 
 def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
     """Also where one of them is a nurse; whom the EDC registered two nurses complete once."""
-    made, caller = alone(migrated_postgres_url)
+    running, caller = alone(migrated_postgres_url)
     refused: list[str] = []
 
     def attempt(act: Callable[[], object]) -> None:
@@ -249,13 +251,13 @@ def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
             refused.append(refusal.code)
 
     def enrol() -> object:
-        nurse = StaffContext(made, colleague(Role.NURSE, home), START)
+        nurse = StaffContext(running, colleague(Role.NURSE, home), START)
         return enrol_with_invitation(nurse, "sbrt-nsclc:0571", enrolment("0571-100"))
 
     def register() -> object:
-        return receive_participant(request_about(made, caller, "0571-100"), body())
+        return receive_participant(request_about(running, caller, "0571-100"), body())
 
-    with made.work(caller.actor, START) as work:
+    with running.work(caller.actor, START) as work:
         site = get_own_site(work.session, caller, "0571")
         home = Site(**site.model_dump())
         work.lock(study_chain(caller.study_id))
@@ -265,7 +267,7 @@ def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
             thread.start()
         waiting[0].join(1)
         assert all(thread.is_alive() for thread in waiting)
-        plan = get_plan(made, work.session, caller.study_id)
+        plan = get_plan(running, work.session, caller.study_id)
         add_participant(work, plan, site, "0571-100", "en", AuditEvent.PARTICIPANT_REGISTERED)
     for thread in waiting:
         thread.join()
@@ -274,7 +276,7 @@ def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
         thread.start()
     for thread in both:
         thread.join()
-    made.engine.dispose()
+    running.engine.dispose()
     assert refused == ["subject_exists"] * 3
 
 
@@ -282,23 +284,23 @@ def alone(url: str) -> tuple[Installation, EdcClientSession]:
     """An installation of this test's own, with a study, a site and a client."""
     engine = open_engine(url, pool_size=WRITERS + 2)
     secret_box = SecretBox(Fernet.generate_key(), HashCost(1, 8, 1))
-    made = Installation(engine, library(), secret_box, "https://d.test", "0")
-    load_study(StaffContext(made, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
-    open_site(StaffContext(made, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-    return with_short_diary(made), caller_of(made)
+    running = Installation(engine, library(), secret_box, "https://d.test", "0")
+    load_study(StaffContext(running, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
+    open_site(StaffContext(running, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
+    return with_short_diary(running), caller_of(running)
 
 
 @pytest.mark.slow
 @pytest.mark.req("EDC-02", "EDC-04")
 def test_eight_writers_and_a_polling_reader_skip_nothing(migrated_postgres_url: str, tmp_path: Path) -> None:
-    made, caller = alone(migrated_postgres_url)
+    running, caller = alone(migrated_postgres_url)
     done = threading.Event()
-    held: list[str] = []
+    refs: list[str] = []
 
     def write(writer: int) -> None:
         for number in range(EACH):
             subject = f"0571-{writer * EACH + number:03d}"
-            request = request_about(made, caller, subject)
+            request = request_about(running, caller, subject)
             until_taken(partial(receive_participant, request, body()))
             until_taken(partial(receive_status, request, StatusBody(StatusWord.lost, "2026-03-02")))
 
@@ -306,10 +308,10 @@ def test_eight_writers_and_a_polling_reader_skip_nothing(migrated_postgres_url: 
         after, last = 0, False
         while not last:
             last = done.wait(POLLING)
-            page = pull_changes(EdcContext(made, caller, START), FeedQuery(after, 7))
+            page = pull_changes(EdcContext(running, caller, START), FeedQuery(after, 7))
             while page.lines:
-                held.extend(page.lines)
-                page = pull_changes(EdcContext(made, caller, START), FeedQuery(page.through, 7))
+                refs.extend(page.lines)
+                page = pull_changes(EdcContext(running, caller, START), FeedQuery(page.through, 7))
             after = page.through
 
     reader = threading.Thread(target=poll)
@@ -320,12 +322,12 @@ def test_eight_writers_and_a_polling_reader_skip_nothing(migrated_postgres_url: 
         thread.join()
     done.set()
     reader.join()
-    made.engine.dispose()
-    numbers = [json.loads(line)["seq"] for line in held]
+    running.engine.dispose()
+    numbers = [json.loads(line)["seq"] for line in refs]
     assert numbers == list(range(1, WRITERS * EACH * 3 + 1))
-    assert verified(tmp_path, held) == "OK"
-    assert verified(tmp_path, held[:5] + held[6:]).startswith("FAULT 7: expected number 6")
-    swapped = [held[0].replace('"language":"en"', '"language":"fr"'), *held[1:]]
+    assert verified(tmp_path, refs) == "OK"
+    assert verified(tmp_path, refs[:5] + refs[6:]).startswith("FAULT 7: expected number 6")
+    swapped = [refs[0].replace('"language":"en"', '"language":"fr"'), *refs[1:]]
     assert verified(tmp_path, swapped) == "FAULT 1: section participant was altered"
 
 

@@ -86,15 +86,15 @@ def test_no_clock_and_no_version_holds_up_a_death(
     if before is not None:
         receive_status(about, before)
     moment = to_milliseconds(START + timedelta(hours=hours))
-    told = replace(about, as_of=moment, preconditions=conditions)
-    stored = receive_status(told, DIED)
+    request = replace(about, as_of=moment, preconditions=conditions)
+    stored = receive_status(request, DIED)
     assert stored.acts
     assert person.row().exit_kind == "death"
     ahead = moment > START + timedelta(minutes=MINUTES)
     assert stored.claimed_as_of == (moment if ahead else None)
     assert stored.as_of == (START if ahead else max(moment, START) if before else moment)
     again = receive_status(
-        replace(told, context=replace(about.context, at=START + timedelta(seconds=1))), DIED
+        replace(request, context=replace(about.context, at=START + timedelta(seconds=1))), DIED
     )
     assert (again.effect, again.version) == (StoreEffect.none, stored.version)
 

@@ -47,16 +47,16 @@ def test_an_enrolment_records_consent_and_identity_and_makes_every_form(newcomer
     assert (row.zone, row.language, row.reminders_wanted) == ("Asia/Shanghai", "en", False)
     with newcomer.installation.read() as session:
         slots = list_slots(session, row.id)
-        told = session.exec(
+        entry = session.exec(
             select(AuditEntry).where(AuditEntry.event == AuditEvent.PARTICIPANT_ENROLLED.value)
         ).one()
         assert session.exec(select(Contact)).all() == []
     assert {"BL", "W6", "W156", "D0"} <= {slot.visit for slot in slots}
-    assert (told.actor_id, told.actor_role) == (newcomer.nurse.id, "nurse")
+    assert (entry.actor_id, entry.actor_role) == (newcomer.nurse.id, "nurse")
 
 
 @pytest.mark.req("PRI-01")
-def test_an_address_is_kept_apart_and_encrypted(newcomer: Person) -> None:
+def test_an_address_is_stored_separately_and_encrypted(newcomer: Person) -> None:
     entry = replace(enrolment("0571-003"), channel=ContactChannel.email, address=" li@example.org ")
     admit(newcomer, entry)
     assert newcomer.row().reminders_wanted
@@ -83,9 +83,7 @@ def test_an_address_is_kept_apart_and_encrypted(newcomer: Person) -> None:
         ({"channel": ContactChannel.email, "address": "li"}, "bad_address"),
     ],
 )
-def test_what_does_not_hold_is_refused_and_nothing_is_kept(
-    newcomer: Person, change: dict[str, object], code: str
-) -> None:
+def test_an_invalid_enrolment_stores_nothing(newcomer: Person, change: dict[str, object], code: str) -> None:
     entry = replace(enrolment("0571-003"), **change)  # type: ignore[arg-type]  # fields by name
     assert refused(lambda: admit(newcomer, entry)) == code
     assert refused(newcomer.row) == "unknown_participant"
@@ -97,29 +95,32 @@ def test_a_site_that_is_not_ones_own_is_refused_with_those_that_are(newcomer: Pe
     assert (unknown.code, unknown.details["allowed"]) == ("unknown_site", ("0571",))
 
 
-def test_a_code_is_given_once(newcomer: Person) -> None:
+def test_a_subject_code_is_unique(newcomer: Person) -> None:
     admit(newcomer, enrolment("0571-003"))
-    told = refusal_of(lambda: admit(newcomer, enrolment("0571-003")))
-    assert (told.code, told.details["subject"]) == ("subject_exists", "0571-003")
+    refusal = refusal_of(lambda: admit(newcomer, enrolment("0571-003")))
+    assert (refusal.code, refusal.details["subject"]) == ("subject_exists", "0571-003")
 
 
 @pytest.mark.req("IAM-10", "IAM-13")
 def test_an_invitation_is_shown_once_and_ends_the_ones_before(newcomer: Person) -> None:
     admit(newcomer, enrolment("0571-003"))
-    made = [
+    invitations = [
         issue_invitation(
             StaffContext(newcomer.installation, newcomer.nurse, START), newcomer.site.study_id, "0571-003"
         )
         for _ in range(2)
     ]
-    assert made[1].url.startswith("https://d.test/a/")
-    assert (made[1].expires_at, made[1].code_expires_at) == (START + LINK_LIFE, START + CODE_LIFE)
-    assert len(made[1].code) == 8
-    assert len(made[1].url.rsplit("/", 1)[1]) * 6 >= 128
+    assert invitations[1].url.startswith("https://d.test/a/")
+    assert (invitations[1].expires_at, invitations[1].code_expires_at) == (
+        START + LINK_LIFE,
+        START + CODE_LIFE,
+    )
+    assert len(invitations[1].code) == 8
+    assert len(invitations[1].url.rsplit("/", 1)[1]) * 6 >= 128
     with newcomer.installation.read() as session:
         first, second = session.exec(select(Activation).order_by(col(Activation.id))).all()
     assert (first.revoked_at, second.revoked_at) == (START, None)
-    assert made[1].url.rsplit("/", 1)[1] not in second.token_hash + second.code_hash
+    assert invitations[1].url.rsplit("/", 1)[1] not in second.token_hash + second.code_hash
     assert second.issued_by == newcomer.nurse.id
 
 

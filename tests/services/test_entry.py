@@ -59,10 +59,10 @@ def guest(installation: Installation, site: Site) -> Person:
 
 @pytest.mark.req("IAM-10", "AUD-07")
 def test_a_link_shows_whom_it_is_for_and_binds_one_browser(guest: Person) -> None:
-    told = invite(guest)
-    found = find_invitation(guest.installation, link_of(told), START)
-    assert (found.participant_id, found.language, found.site.code) == (guest.row().id, "en", "0571")
-    guest.cookie = enter(guest, link_of(told))
+    invitation = invite(guest)
+    context = find_invitation(guest.installation, link_of(invitation), START)
+    assert (context.participant_id, context.language, context.site.code) == (guest.row().id, "en", "0571")
+    guest.cookie = enter(guest, link_of(invitation))
     visitor = guest.participant(START)
     assert (visitor.subject, visitor.study, visitor.plan_version) == ("0571-009", "sbrt-nsclc", "1.0")
     assert (visitor.exit_kind, visitor.locked, visitor.enrolled_at) == (None, False, START)
@@ -91,8 +91,8 @@ def test_a_used_link_an_old_one_and_a_reissued_one_read_alike(guest: Person) -> 
 
 
 def test_a_code_is_read_as_it_is_typed_and_lives_a_day(guest: Person) -> None:
-    told = invite(guest)
-    typed = f" {told.code[:4].lower()} {told.code[4:]}"
+    invitation = invite(guest)
+    typed = f" {invitation.code[:4].lower()} {invitation.code[4:]}"
     assert redeem_invitation(guest.installation, typed, HERE, START).participant_id == guest.row().id
     assert refused(lambda: enter(guest, typed, START + days(1))) == "wrong_link"
     assert enter(guest, typed, START + days(0.99))
@@ -100,24 +100,24 @@ def test_a_code_is_read_as_it_is_typed_and_lives_a_day(guest: Person) -> None:
 
 @pytest.mark.req("IAM-12")
 def test_guesses_are_throttled_by_source_and_a_good_link_passes_all_the_same(guest: Person) -> None:
-    told = invite(guest)
+    invitation = invite(guest)
     for _ in range(CODE_TRIES - 1):
         count_try(guest.installation.engine, code_limits(HERE), START)
     assert refused(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
-    assert refused(lambda: redeem_invitation(guest.installation, told.code, HERE, START)) == "throttled"
+    assert refused(lambda: redeem_invitation(guest.installation, invitation.code, HERE, START)) == "throttled"
     assert refused(lambda: enter(guest, "another-link-nobody-was-given")) == "throttled"
-    elsewhere = redeem_invitation(guest.installation, told.code, "192.0.2.2", START)
-    assert elsewhere == redeem_invitation(guest.installation, told.code, HERE, START + SPAN)
-    assert enter(guest, link_of(told))
+    elsewhere = redeem_invitation(guest.installation, invitation.code, "192.0.2.2", START)
+    assert elsewhere == redeem_invitation(guest.installation, invitation.code, HERE, START + SPAN)
+    assert enter(guest, link_of(invitation))
 
 
 @pytest.mark.req("IAM-12")
 def test_wrong_codes_from_a_hospital_lock_nobody_else_there_out(guest: Person) -> None:
     """Five mistyped codes from one address, then somebody else's right one from the same address."""
-    told = invite(guest)
+    invitation = invite(guest)
     for _ in range(TRIES):
         assert refused(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
-    assert enter(guest, told.code)
+    assert enter(guest, invitation.code)
 
 
 def test_failures_of_another_hour_are_forgotten(person: Person) -> None:
@@ -268,7 +268,7 @@ def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: P
     assert all("000001" not in entry.changes for entry in entries)
 
 
-def test_the_language_is_one_of_the_study_and_told_once(person: Person) -> None:
+def test_the_language_is_of_the_study_and_audited_once(person: Person) -> None:
     visitor = person.participant(START)
     change_language(ParticipantContext(person.installation, visitor, START), "zh_CN")
     change_language(ParticipantContext(person.installation, visitor, START), "zh_CN")
@@ -280,7 +280,7 @@ def test_the_language_is_one_of_the_study_and_told_once(person: Person) -> None:
     )
 
 
-def test_a_choice_made_outside_reaches_the_participant_when_it_can(person: Person) -> None:
+def test_a_language_chosen_before_sign_in_is_stored_if_offered(person: Person) -> None:
     remember_language(person.device(START), "zh_CN")
     remember_language(person.device(START), "fr")
     remember_language(DeviceContext.of_cookie(person.installation, None, START), "en")

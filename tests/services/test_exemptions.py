@@ -31,7 +31,7 @@ def excuse_one(person: Person, slot: str, exemption: str = "no_translation") -> 
     excuse_form(StaffContext(person.installation, person.nurse, START), person.row().id, slot, exemption)
 
 
-def test_an_excused_form_is_expected_no_more_and_told(person: Person) -> None:
+def test_an_excused_form_is_published_as_not_expected(person: Person) -> None:
     excuse(person, "BL")
     slot = person.slot("BL")
     assert slot_status(slot, START) is Status.excused
@@ -40,9 +40,9 @@ def test_an_excused_form_is_expected_no_more_and_told(person: Person) -> None:
     (event,) = list_form_events(reading, person.row().id, slot.public_id)
     assert (event.act, event.reason, event.at) == (FormAct.excused, "no_translation", START)
     with person.installation.read() as session:
-        told = session.exec(select(FeedEvent).order_by(col(FeedEvent.seq).desc())).first()
-    assert told is not None
-    assert told.type == "assessment.excused"
+        newest = session.exec(select(FeedEvent).order_by(col(FeedEvent.seq).desc())).first()
+    assert newest is not None
+    assert newest.type == "assessment.excused"
 
 
 def test_only_exemptions_of_the_plan_are_taken(person: Person) -> None:
@@ -60,7 +60,7 @@ def test_a_visit_that_nobody_expects_cannot_be_excused(person: Person) -> None:
     assert "BL" in allowed
 
 
-def test_a_form_that_was_sent_stays_sent(person: Person) -> None:
+def test_a_submitted_form_cannot_be_excused(person: Person) -> None:
     person.begin("BL", START)
     person.submit("BL", START)
     with pytest.raises(Refused, match="already_submitted"):
@@ -75,10 +75,10 @@ def test_staff_excuse_one_form_and_the_others_are_still_expected(person: Person)
     assert (slot_status(baseline, START), baseline.excused) == (Status.excused, "no_translation")
     assert slot_status(person.slot("W6"), START) is Status.waiting
     with person.installation.read() as session:
-        told = session.exec(select(FeedEvent).order_by(col(FeedEvent.seq).desc())).first()
+        event = session.exec(select(FeedEvent).order_by(col(FeedEvent.seq).desc())).first()
         noted = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.SLOT_EXCUSED)).one()
-    assert told is not None
-    assert told.type == "assessment.excused"
+    assert event is not None
+    assert event.type == "assessment.excused"
     assert (noted.actor_id, noted.reason) == (person.nurse.id, "no_translation")
 
 

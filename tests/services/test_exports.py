@@ -27,7 +27,7 @@ from app.services.core.installation import Installation
 from app.services.datasets import export_work
 from app.services.datasets.export import ExportEntry, export_cut
 from app.services.datasets.export_requests import (
-    KEPT,
+    RETENTION,
     WAITING_AT_ONCE,
     find_export_file,
     get_export,
@@ -67,23 +67,23 @@ def stage() -> Stage:
 @pytest.fixture
 def trial(migrated_url: str, tmp_path: Path) -> Iterator[Installation]:
     """The trial of `dataset_stage` with a folder for exports, once on each database."""
-    with installed_at(migrated_url) as made:
-        yield replace(made, export_folder=tmp_path / "exports", export_room=100_000_000)
+    with installed_at(migrated_url) as running:
+        yield replace(running, export_folder=tmp_path / "exports", export_room=100_000_000)
 
 
 @pytest.fixture
 def lone_trial(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Installation]:
-    with installed_at(migrated_sqlite_url) as made:
-        yield replace(made, export_folder=tmp_path / "exports", export_room=100_000_000)
+    with installed_at(migrated_sqlite_url) as running:
+        yield replace(running, export_folder=tmp_path / "exports", export_room=100_000_000)
 
 
 def somebody(installation: Installation, role: Role, site: str | None = None) -> StaffContext:
     """A member of staff who has an account."""
     email = f"{role.value}.{site}@example.org"
     operator = StaffContext(installation, SYSTEM, AT)
-    made = create_staff(operator, email, "Li Na", "correct horse battery", "en")
-    grant_role(operator, made.staff_id, role, STUDY, site)
-    return StaffContext(installation, actor_of(installation, made.staff_id), AT)
+    issued = create_staff(operator, email, "Li Na", "correct horse battery", "en")
+    grant_role(operator, issued.staff_id, role, STUDY, site)
+    return StaffContext(installation, actor_of(installation, issued.staff_id), AT)
 
 
 def actor_of(installation: Installation, staff_id: int) -> Actor:
@@ -97,21 +97,25 @@ def rounds(installation: Installation, at: datetime = AT, stops: bool = False) -
 
 def entries(installation: Installation, event: AuditEvent) -> list[AuditEntry]:
     with installation.read() as session:
-        found = select(AuditEntry).where(AuditEntry.event == event).order_by(col(AuditEntry.id))
-        return list(session.exec(found).all())
+        statement = select(AuditEntry).where(AuditEntry.event == event).order_by(col(AuditEntry.id))
+        return list(session.exec(statement).all())
 
 
 @pytest.mark.req("REP-09", "AUD-07", "EDC-04")
-def test_an_export_is_made_once_kept_and_removed(trial: Installation, tmp_path: Path) -> None:
+def test_an_export_is_produced_once_stored_and_removed(trial: Installation, tmp_path: Path) -> None:
     edc = client_of(trial, AT)
-    made = request_export(edc, STUDY, ENTRY)
+    requested_export = request_export(edc, STUDY, ENTRY)
     again = request_export(edc, STUDY, ENTRY)
-    assert (made.known, again.known, again.export.public_id) == (False, True, made.export.public_id)
-    assert made.export.state is ExportState.waiting
+    assert (requested_export.known, again.known, again.export.public_id) == (
+        False,
+        True,
+        requested_export.export.public_id,
+    )
+    assert requested_export.export.state is ExportState.waiting
     with pytest.raises(Refused, match=r"^unknown_export_file"):
-        find_export_file(edc, STUDY, made.export.public_id, "adqs.csv")
+        find_export_file(edc, STUDY, requested_export.export.public_id, "adqs.csv")
     rounds(trial)
-    ready = get_export(edc, STUDY, made.export.public_id)
+    ready = get_export(edc, STUDY, requested_export.export.public_id)
     assert (ready.state, ready.done, ready.total) == (ExportState.ready, 1, 1)
     assert ready.contents == ("arm", "answers", "scores", "diary")
     export_cut(edc, STUDY, ENTRY, tmp_path / "direct")
@@ -123,15 +127,15 @@ def test_an_export_is_made_once_kept_and_removed(trial: Installation, tmp_path: 
     assert ready.size == sum(each.size for each in ready.files)
     assert stored.name == "sbrt-nsclc-FINAL-manifest.json"
     assert [path.name for path in (tmp_path / "exports").iterdir()] == [ready.public_id]
-    asked, ended = entries(trial, AuditEvent.DATA_EXPORTED)[0], entries(trial, AuditEvent.EXPORT_ENDED)
-    assert (asked.reason, asked.actor_id) == ("final analysis", edc.client.client_id)
+    requested, ended = entries(trial, AuditEvent.DATA_EXPORTED)[0], entries(trial, AuditEvent.EXPORT_ENDED)
+    assert (requested.reason, requested.actor_id) == ("final analysis", edc.client.client_id)
     assert [json.loads(entry.changes)[1]["field"] for entry in ended] == ["sha256"]
-    rounds(trial, AT + KEPT - days(1))
+    rounds(trial, AT + RETENTION - days(1))
     assert stored.path.is_file()
-    late = replace(edc, at=AT + KEPT)
+    late = replace(edc, at=AT + RETENTION)
     with pytest.raises(Refused, match=r"^export_removed"):
         find_export_file(late, STUDY, ready.public_id, "adqs.csv")
-    rounds(trial, AT + KEPT)
+    rounds(trial, AT + RETENTION)
     assert list((tmp_path / "exports").iterdir()) == []
     with pytest.raises(Refused, match=r"^export_removed"):
         find_export_file(late, STUDY, ready.public_id, "adqs.csv")
@@ -188,10 +192,10 @@ def test_an_export_that_breaks_every_worker_ends_as_failed(
         assert claim_export(ClockContext(lone_trial, at)) is not None
         at += LEASE
     (tmp_path / "exports" / f".{public_id}.3").mkdir(parents=True)
-    for left in (public_id, "ofArestoredTrial", ".ofArestoredTrial.2", "ofAnotherProgram", "not of Daybook"):
-        (tmp_path / "exports" / left).mkdir()
-        made_at = (at if left == "ofAnotherProgram" else at - KEPT).timestamp()
-        os.utime(tmp_path / "exports" / left, (made_at, made_at))
+    for name in (public_id, "ofArestoredTrial", ".ofArestoredTrial.2", "ofAnotherProgram", "not of Daybook"):
+        (tmp_path / "exports" / name).mkdir()
+        modified_at = (at if name == "ofAnotherProgram" else at - RETENTION).timestamp()
+        os.utime(tmp_path / "exports" / name, (modified_at, modified_at))
     nowhere = replace(lone_trial, export_folder=None)
     assert claim_export(ClockContext(lone_trial, at)) is None
     failed = get_export(edc, STUDY, public_id)
@@ -227,7 +231,7 @@ def test_exports_end_and_go_where_there_is_no_folder_any_more(lone_trial: Instal
     edc, nowhere = client_of(lone_trial, AT), replace(lone_trial, export_folder=None)
     public_id = request_export(edc, STUDY, ENTRY).export.public_id
     rounds(lone_trial)
-    assert remove_old_exports(ClockContext(nowhere, AT + KEPT)) == 1
+    assert remove_old_exports(ClockContext(nowhere, AT + RETENTION)) == 1
     assert get_export(edc, STUDY, public_id).state is ExportState.removed
     at = AT + TRIES * LEASE
     other = request_export(edc, STUDY, replace(ENTRY, purpose="again")).export.public_id
@@ -241,7 +245,7 @@ def test_exports_end_and_go_where_there_is_no_folder_any_more(lone_trial: Instal
 
 
 @pytest.mark.req("TIM-04")
-def test_an_export_that_was_taken_up_in_a_wrong_future_is_made_now(lone_trial: Installation) -> None:
+def test_an_export_claimed_in_the_future_is_produced_now(lone_trial: Installation) -> None:
     edc, ahead = client_of(lone_trial, AT), AT + days(90)
     request_export(edc, STUDY, ENTRY)
     assert claim_export(ClockContext(lone_trial, ahead)) is not None
@@ -255,7 +259,7 @@ def test_an_export_that_was_taken_up_in_a_wrong_future_is_made_now(lone_trial: I
 
 @pytest.mark.req("AUD-07", "REP-09")
 def test_two_workers_that_remove_the_same_export_state_it_once(lone_trial: Installation) -> None:
-    edc, late = client_of(lone_trial, AT), ClockContext(lone_trial, AT + KEPT)
+    edc, late = client_of(lone_trial, AT), ClockContext(lone_trial, AT + RETENTION)
     public_id = request_export(edc, STUDY, ENTRY).export.public_id
     rounds(lone_trial)
     removed: list[int] = []
@@ -305,7 +309,7 @@ def test_files_are_for_who_may_see_what_is_in_them(lone_trial: Installation, tmp
 
 
 @pytest.mark.req("REP-08", "IAM-05")
-def test_what_was_taken_away_before_it_was_made_is_not_made(lone_trial: Installation) -> None:
+def test_an_export_without_permission_is_not_produced(lone_trial: Installation) -> None:
     statistician, edc = somebody(lone_trial, Role.STATISTICIAN), client_of(lone_trial, AT)
     for number in range(WAITING_AT_ONCE):
         request_export(statistician, STUDY, replace(ENTRY, purpose=f"number {number}"))
@@ -321,13 +325,13 @@ def test_what_was_taken_away_before_it_was_made_is_not_made(lone_trial: Installa
 
 
 @pytest.mark.req("REP-09", "VAL-07")
-def test_a_check_of_a_cut_is_made_like_an_export(lone_trial: Installation, tmp_path: Path) -> None:
+def test_a_recheck_is_requested_like_an_export(lone_trial: Installation, tmp_path: Path) -> None:
     statistician, manager = somebody(lone_trial, Role.STATISTICIAN), somebody(lone_trial, Role.DATA_MANAGER)
     with pytest.raises(Refused, match=r"^recheck_needs_all"):
         request_export(manager, STUDY, ENTRY, kind=ExportKind.recheck)
-    made = request_export(statistician, STUDY, ENTRY, kind=ExportKind.recheck).export.public_id
+    public_id = request_export(statistician, STUDY, ENTRY, kind=ExportKind.recheck).export.public_id
     rounds(lone_trial)
-    checked = get_export(statistician, STUDY, made)
+    checked = get_export(statistician, STUDY, public_id)
     assert (checked.state, checked.files) == (ExportState.ready, ())
     assert {each.kind for each in checked.figures} >= {"scores", "baselines", "changes", "rates"}
     assert all(each.equal == each.total > 0 for each in checked.figures)

@@ -94,7 +94,7 @@ def test_a_page_of_a_pull_holds_heads(course: Installation) -> None:
     audit_head = {name: seal[name] for name in ("day", "chains", "hash")}
     with course.read() as session:
         hashes = session.exec(select(FeedEvent.hash).order_by(col(FeedEvent.seq))).all()
-    items = [{"seq": number, "hash": told} for number, told in enumerate(hashes, start=1)]
+    items = [{"seq": number, "hash": digest} for number, digest in enumerate(hashes, start=1)]
     page = {"feed": seal["feed"], "audit_head": audit_head, "items": items}
     heads = parse_heads(json.dumps(page))
     assert [head.hash for head in heads] == [seal["hash"], feed_head["hash"]]

@@ -25,13 +25,13 @@ from tests.services.reminded import recorded
 
 def english_only(installation: Installation) -> Installation:
     """The same installation without Chinese words of the questionnaire."""
-    held = installation.library
-    texts = {key: text for key, text in held.texts.items() if key[2] == "en"}
-    return replace(installation, library=Library(held.root, held.instruments, texts, held.plans))
+    library = installation.library
+    texts = {key: text for key, text in library.texts.items() if key[2] == "en"}
+    return replace(installation, library=Library(library.root, library.instruments, texts, library.plans))
 
 
 @pytest.mark.req("CAP-03")
-def test_it_is_asked_once_answers_are_there(installation: Installation, person: Person) -> None:
+def test_the_language_is_asked_once_answers_exist(installation: Installation, person: Person) -> None:
     slot = person.begin("BL", START)
 
     def asks(
@@ -72,9 +72,9 @@ def test_a_form_is_never_offered_in_a_language_it_has_no_words_in(
     assert person.row().language == "en"
 
 
-def test_a_sites_urgent_words_stand_in_place_of_ours(installation: Installation, site: Site) -> None:
-    def say(words: str, language: str = "zh_CN", place: str = "0571") -> None:
-        set_urgent_words(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", place, language, words)
+def test_a_sites_urgent_words_replace_the_default(installation: Installation, site: Site) -> None:
+    def say(words: str, language: str = "zh_CN", site_code: str = "0571") -> None:
+        set_urgent_words(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_code, language, words)
 
     def stored() -> Site:
         with installation.read() as session:
@@ -90,13 +90,13 @@ def test_a_sites_urgent_words_stand_in_place_of_ours(installation: Installation,
         "",
     ]
     assert recorded(installation, AuditEvent.SITE_UPDATED) == 2
-    for told, code in (
+    for expected, code in (
         ({"words": "x" * 121}, "words_too_long"),
         ({"words": "x", "language": "de"}, "no_language"),
         ({"words": "x", "place": "9999"}, "unknown_site"),
     ):
         with pytest.raises(Refused) as raised:
-            say(**told)
+            say(**expected)
         assert raised.value.code == code
     say("x" * 120, "en")
     say("", "en")

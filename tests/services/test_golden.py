@@ -59,7 +59,7 @@ def test_the_shipped_rows_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "value", "told"),
+    ("cell", "value", "expected"),
     [
         ("QL", "0.00000001", "row 1, QL"),
         ("QL", "", "row 1, QL"),
@@ -71,9 +71,11 @@ def test_the_shipped_rows_agree() -> None:
         ("q1", "9" * 5000, "row 1"),
     ],
 )
-def test_a_difference_is_told_with_file_row_and_scale(root: Path, cell: str, value: str, told: str) -> None:
+def test_a_golden_difference_names_file_row_and_scale(
+    root: Path, cell: str, value: str, expected: str
+) -> None:
     said = spoil(root, lambda rows: [{**rows[0], cell: value}, *rows[1:]])
-    assert said.startswith(f"qlq-c30/3.0/golden.csv: {told} = ")
+    assert said.startswith(f"qlq-c30/3.0/golden.csv: {expected} = ")
 
 
 def test_a_score_where_none_can_be_is_a_difference(root: Path) -> None:

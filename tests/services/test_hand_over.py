@@ -58,7 +58,7 @@ def reasons(person: Person) -> list[str | None]:
 
 
 @pytest.mark.req("IAM-08", "CAP-21")
-def test_what_is_sent_on_the_tablet_says_so_and_the_tablet_is_taken_back_once(person: Person) -> None:
+def test_a_tablet_submission_names_its_mode_and_ends_the_hand_over(person: Person) -> None:
     slot = person.slot("BL")
     own, person.cookie = person.cookie, tablet(person, slot.public_id)
     session = person.participant(SOON)
@@ -69,8 +69,8 @@ def test_what_is_sent_on_the_tablet_says_so_and_the_tablet_is_taken_back_once(pe
         assert end_hand_over(person.device(SOON), HandOverEnd.sent)
     assert reasons(person) == ["sent"]
     with person.installation.read() as read:
-        told = list(read.exec(select(AuditEntry.event).where(AuditEntry.actor_id == person.nurse.id)))
-    assert told[-1] == AuditEvent.DEVICE_HANDED_OVER
+        events = list(read.exec(select(AuditEntry.event).where(AuditEntry.actor_id == person.nurse.id)))
+    assert events[-1] == AuditEvent.DEVICE_HANDED_OVER
     assert refusal_of(person.cookie, person) == "hand_over_ended"
     with person.installation.read() as read:
         assert (read.exec(select(Response)).one().mode) == "site_device"

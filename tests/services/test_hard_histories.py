@@ -49,7 +49,7 @@ def in_one_order(rows: list[Cells]) -> list[Cells]:
 
 
 @pytest.mark.req("REP-02", "REP-03", "REP-04", "REP-06", "REP-09", "EDC-02", "EDC-10", "VAL-07")
-def test_hard_histories_are_told_as_the_manual_says(trial: Installation, tmp_path: Path) -> None:
+def test_hard_histories_follow_the_manual(trial: Installation, tmp_path: Path) -> None:
     operator = StaffContext(trial, SYSTEM, SECOND + days(1))
     plans = {path.stem: path.read_text("utf-8") for path in (QUESTIONNAIRES / "plans" / STUDY).glob("*.toml")}
     for name, versions in (("FIRST", ["1.0"]), ("SECOND", ["1.1", "1.0"])):
@@ -58,10 +58,10 @@ def test_hard_histories_are_told_as_the_manual_says(trial: Installation, tmp_pat
         foreigner = Foreigner(STUDY, lines_of(trial), cut.through, cut.at, [plans[each] for each in versions])
         for dataset in ("dm", "sv", "ds", "ice", "compl", "missrsn", "suppqs", "icepos"):
             rows = [{key: row[key] for key in row.keys() - DESCRIBED} for row in rows_of(folder, dataset)]
-            made = foreigner.make(dataset)
+            computed = foreigner.make(dataset)
             if dataset in ("suppqs", "icepos"):
-                made, rows = in_one_order(made), in_one_order(rows)
-            assert made == rows, dataset
+                computed, rows = in_one_order(computed), in_one_order(rows)
+            assert computed == rows, dataset
         check_scores(folder, recompute(lines_of(trial), cut.through, cut.at))
         assert streamed(trial, cut) == folded(trial, cut)
         for each in recheck_cut(operator, STUDY, name):
@@ -69,12 +69,12 @@ def test_hard_histories_are_told_as_the_manual_says(trial: Installation, tmp_pat
     check_first(tmp_path / "FIRST")
     check_second(tmp_path / "SECOND")
     check_rules(tmp_path / "SECOND")
-    told = [
+    differences = [
         (each.subject[-3:], each.visit, each.field, each.old, each.new, each.reason, each.actor_kind)
         for each in compare_cuts(operator, STUDY, "FIRST", "SECOND")
     ]
-    assert ("004", "W6", "answers.q9", "1", "4", "wrong_tap", "staff") in told
-    assert ("011", "W6", "slot.missed_reason", "", "too_ill_staff", "too_ill_staff", "staff") in told
+    assert ("004", "W6", "answers.q9", "1", "4", "wrong_tap", "staff") in differences
+    assert ("011", "W6", "slot.missed_reason", "", "too_ill_staff", "too_ill_staff", "staff") in differences
 
 
 def check_scores(folder: Path, recomputed: dict[tuple[str, str, str], Cells]) -> None:

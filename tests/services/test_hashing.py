@@ -57,7 +57,7 @@ def test_sixty_at_once_take_the_slots_and_the_queue_and_no_more(
         assert running == 0
 
 
-def test_who_is_known_finds_a_place_when_strangers_do_not() -> None:
+def test_known_browsers_hash_when_strangers_are_throttled() -> None:
     pool = HashingSlots(1, -1, 1)
     hasher = SecretHasher(CHEAP, pool)
     stored = SecretHasher(CHEAP).hash("135790")
@@ -79,7 +79,7 @@ def test_two_kinds_have_one_slot_each_on_two_cores(cores: int | None, slots: int
     assert count_slots(cores) == slots
 
 
-def test_a_guess_that_found_no_slot_is_no_failure(installation: Installation) -> None:
+def test_a_guess_without_a_hashing_slot_counts_no_failure(installation: Installation) -> None:
     limits = staff_limits("staff", "nurse@example.org", "192.0.2.1", None)
     full = SecretHasher(CHEAP, FULL)
     for _ in range(TRIES + 1):

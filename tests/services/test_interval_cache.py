@@ -10,21 +10,21 @@ NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 HOUR, TICK = timedelta(hours=1), timedelta(microseconds=1)
 
 
-def test_a_result_is_found_anew_for_other_content_and_from_each_turn_on() -> None:
+def test_a_cached_result_is_recomputed_for_new_content_and_times() -> None:
     results: IntervalCache[str] = IntervalCache(2)
-    found: list[str] = []
+    computed: list[str] = []
 
     def ask(content: str, at: datetime, *turns: datetime) -> bool:
         """Whether it was found anew."""
 
         def judge() -> tuple[str, Iterable[datetime]]:
-            found.append(content)
-            return f"{content} {len(found)}", iter(turns)
+            computed.append(content)
+            return f"{content} {len(computed)}", iter(turns)
 
-        before = len(found)
+        before = len(computed)
         result = results.find(content, at, judge)
         assert result.startswith(f"{content} ")
-        return len(found) > before
+        return len(computed) > before
 
     turns = NOON, NOON + 2 * HOUR
     assert ask("a", NOON + HOUR, *turns)

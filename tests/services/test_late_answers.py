@@ -34,7 +34,7 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.storage.tables.feed import FeedEvent
 from tests.refusals import refused
 from tests.services.alerted import PAIN, raised, watching
-from tests.services.matter_stage import NOW, SOON, TwoSites, keep_apart, sent_twice, two_phones
+from tests.services.matter_stage import NOW, SOON, TwoSites, keep_apart, submit_twice, two_phones
 from tests.services.people import PIN, START, Person, bound, days, qlq
 from tests.services.sending import response
 from tests.services.trail_entries import entries_of, verify_trail
@@ -47,7 +47,7 @@ def send_too_late(
     trial: TwoSites, answers: dict[str, AnswerValue], bind: Binder = bound, helped_by: HelpedBy | None = None
 ) -> tuple[Person, int, MatterName]:
     """Somebody who began in time and sends forty days later; their key, and what is then open about them."""
-    person = trial.person(trial.sites[0], sent=False)
+    person = trial.person(trial.sites[0], submits=False)
     visitor, slot = person.participant(START), person.slot("BL").public_id
     begin_form(ParticipantContext(person.installation, visitor, START), slot, helped_by, None)
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 4))
@@ -85,7 +85,7 @@ def test_late_answers_are_accepted_only_by_an_investigator_who_saw_them(two_site
     assert settled.settled.decision == "accepted"
 
 
-def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(two_sites: TwoSites) -> None:
+def test_accepted_answers_become_the_published_response(two_sites: TwoSites) -> None:
     person, key, name = send_too_late(two_sites, qlq(3))
     later = NOW + timedelta(minutes=5)
     change_language(ParticipantContext(two_sites.installation, person.participant(later), later), "zh_CN")
@@ -108,11 +108,11 @@ def test_accepted_answers_are_the_form_s_response_and_the_edc_is_told(two_sites:
     (accepted,) = entries_of(two_sites.installation, AuditEvent.ANSWERS_ACCEPTED)
     assert accepted.reason == "looked up in the file"
     assert verify_trail(two_sites.installation) == []
-    told = list_form_events(doctor, key, slot.public_id)
-    assert [each.act for each in told][-2:] == [FormAct.late_arrival, FormAct.accepted]
-    assert FormAct.sent not in {each.act for each in told}, "a decision made it the form's response"
-    assert (told[-1].version, told[-1].note) == (1, "looked up in the file")
-    assert told[-1].by
+    matter_read = list_form_events(doctor, key, slot.public_id)
+    assert [each.act for each in matter_read][-2:] == [FormAct.late_arrival, FormAct.accepted]
+    assert FormAct.sent not in {each.act for each in matter_read}, "a decision made it the form's response"
+    assert (matter_read[-1].version, matter_read[-1].note) == (1, "looked up in the file")
+    assert matter_read[-1].by
     nurse = replace(doctor, actor=person.nurse)
     assert list_form_events(nurse, key, slot.public_id)[-1].note == "", "it may say what was answered"
 
@@ -123,7 +123,7 @@ def tablet(person: Person, at: datetime) -> str:
     return activate_device(person.installation, link, PIN, PIN, "tablet", "192.0.2.7", at)
 
 
-def test_accepted_answers_say_by_which_means_they_were_given(two_sites: TwoSites) -> None:
+def test_accepted_answers_keep_their_collection_mode(two_sites: TwoSites) -> None:
     """Also on the clinic's tablet, and with whose help."""
     person, key, name = send_too_late(two_sites, qlq(3), tablet, HelpedBy.nurse)
     doctor = two_sites.investigator(person.site)
@@ -132,8 +132,8 @@ def test_accepted_answers_say_by_which_means_they_were_given(two_sites: TwoSites
     stored = response(person)
     assert (stored.mode, stored.helped_by) == (CollectionMode.site_device, HelpedBy.nurse)
     with two_sites.installation.read() as session:
-        told = session.exec(select(FeedEvent.line).order_by(sa.desc("seq"))).first()
-    assert json.loads(told or "")["data"]["response"]["mode"] == "site_device"
+        line = session.exec(select(FeedEvent.line).order_by(sa.desc("seq"))).first()
+    assert json.loads(line or "")["data"]["response"]["mode"] == "site_device"
     assert verify_trail(two_sites.installation) == []
 
 
@@ -165,16 +165,16 @@ def test_answers_that_cannot_be_the_response_can_only_be_rejected(lone_sites: Tw
         with pytest.raises(Refused, match="not_acceptable"):
             settle_matter(context, key, name, SettlementEntry("accepted", "they are right", details.shown))
         settle_matter(context, key, name, SettlementEntry("rejected", "they are not right"))
-        told = list_form_events(context, key, details.late.slot.public_id)
-        assert [(each.version, each.note) for each in told if each.act is FormAct.rejected] == [
+        matter_read = list_form_events(context, key, details.late.slot.public_id)
+        assert [(each.version, each.note) for each in matter_read if each.act is FormAct.rejected] == [
             (None, "they are not right")
         ]
         return details.late.obstacle
 
     assert judge(trial.person(site), qlq(3)) is Obstacle.already_sent
-    assert judge(trial.person(site, sent=False), {"q1": 2}) is Obstacle.incomplete
-    assert judge(trial.person(site, sent=False), qlq(3), SOON) is Obstacle.still_open
-    dead, gone = trial.person(site, sent=False), trial.person(site, sent=False)
+    assert judge(trial.person(site, submits=False), {"q1": 2}) is Obstacle.incomplete
+    assert judge(trial.person(site, submits=False), qlq(3), SOON) is Obstacle.still_open
+    dead, gone = trial.person(site, submits=False), trial.person(site, submits=False)
     leave(dead, DispositionKind.death, START.date() + days(2))
     leave(gone, DispositionKind.withdrew_study, START.date() + days(2))
     assert judge(dead, qlq(3)) is Obstacle.not_expected
@@ -187,14 +187,14 @@ def test_who_may_not_see_answers_settles_without_them(
 ) -> None:
     rights = cast("dict[Role, frozenset[Permission]]", ROLE_PERMISSIONS)
     monkeypatch.setitem(rights, Role.NURSE, rights[Role.NURSE] | {Permission.MATTER_SETTLE})
-    for make in (sent_twice, two_phones):
+    for make in (submit_twice, two_phones):
         person = make(lone_sites, lone_sites.sites[0])
         nurse = StaffContext(lone_sites.installation, person.nurse, NOW)
         (matter,) = lone_sites.open(nurse).rows
-        told = get_matter(nurse, person.row().id, matter.name)
-        assert not told.sees_answers
-        assert not (told.conflict.answers if told.conflict else ())
-        apart = told.late
+        matter_read = get_matter(nurse, person.row().id, matter.name)
+        assert not matter_read.sees_answers
+        assert not (matter_read.conflict.answers if matter_read.conflict else ())
+        apart = matter_read.late
         assert apart is None or (apart.quarantine.answers, apart.saved, apart.document) == ({}, {}, {})
         lone_sites.settle(person, matter.name, "rejected" if apart else "later_stands", nurse)
     assert entries_of(lone_sites.installation, AuditEvent.ANSWERS_VIEWED) == []

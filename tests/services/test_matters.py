@@ -54,7 +54,7 @@ from tests.services.matter_stage import (
     early_date_of_the_edc,
     keep_apart,
     out_of_order,
-    told_in_two_ways,
+    send_contradiction,
     two_dates,
     two_messages,
     two_phones,
@@ -89,14 +89,14 @@ def decide(trial: TwoSites, draw: Random, person: Person, matter: OpenMatter) ->
         trial.settle(person, matter.name, draw.choice(allowed).value, by)
 
 
-def check_open(trial: TwoSites, held: Sequence[tuple[MatterKind, Person]]) -> None:
+def check_open(trial: TwoSites, expected: Sequence[tuple[MatterKind, Person]]) -> None:
     """Whoever may settle sees these matters of the sites that they reach, each once, and as many counted."""
     for context, sites in (
         (trial.manager, trial.sites),
         *((trial.investigator(site), (site,)) for site in trial.sites),
     ):
         listed = trial.open(context)
-        reached = Counter((kind, person.subject) for kind, person in held if person.site in sites)
+        reached = Counter((kind, person.subject) for kind, person in expected if person.site in sites)
         assert Counter((each.name.kind, each.row.subject) for each in listed.rows if each.row) == reached
         assert listed.counts == Counter(kind for kind, _subject in reached.elements())
         assert count_open_matters(context) == reached.total()
@@ -107,13 +107,13 @@ def test_whatever_is_open_stands_there_once_until_it_is_decided(two_sites: TwoSi
     draw = Random(two_sites.installation.engine.dialect.name)  # another order on each database
     waiting = [*MAKERS]
     draw.shuffle(waiting)
-    held: list[tuple[MatterKind, Person]] = []
-    while waiting or held:
-        if waiting and (not held or draw.random() < 0.6):
+    expected: list[tuple[MatterKind, Person]] = []
+    while waiting or expected:
+        if waiting and (not expected or draw.random() < 0.6):
             kind, make = waiting.pop()
-            held.append((kind, make(two_sites, draw.choice(two_sites.sites))))
+            expected.append((kind, make(two_sites, draw.choice(two_sites.sites))))
         else:
-            kind, person = held.pop(draw.randrange(len(held)))
+            kind, person = expected.pop(draw.randrange(len(expected)))
             matter = next(
                 each
                 for each in two_sites.open().rows
@@ -122,7 +122,7 @@ def test_whatever_is_open_stands_there_once_until_it_is_decided(two_sites: TwoSi
             decide(two_sites, draw, person, matter)
             with pytest.raises(Refused, match="matter_closed"):
                 two_sites.settle(person, matter.name, DECISIONS.get(kind, ("x",))[0])
-        check_open(two_sites, held)
+        check_open(two_sites, expected)
     assert verify_trail(two_sites.installation) == []
 
 
@@ -131,11 +131,11 @@ def test_a_date_that_stands_is_said_to_the_edc_once_more(lone_sites: TwoSites) -
     person = two_dates(trial, trial.sites[0])
     trial.settle(person, trial.only(MatterKind.dates_differ).name, "date_stands")
     with trial.installation.read() as session:
-        told = session.exec(select(FeedEvent).order_by(sa.desc("seq"))).first()
-    assert told is not None
-    assert told.type == "anchor.recorded"
-    assert "looked up in the file" in told.line
-    assert STARTED.isoformat() in told.line
+        event = session.exec(select(FeedEvent).order_by(sa.desc("seq"))).first()
+    assert event is not None
+    assert event.type == "anchor.recorded"
+    assert "looked up in the file" in event.line
+    assert STARTED.isoformat() in event.line
     alone = early_date_of_the_edc(trial, trial.sites[0])
     trial.settle(alone, trial.only(MatterKind.dates_differ).name, "date_stands")
     trial.record(person, "sbrt_start", STARTED + days(2))
@@ -150,7 +150,9 @@ def test_what_ends_by_itself_is_open_no_more(lone_sites: TwoSites) -> None:
         if says is Owner.site:
             trial.record(person, "sbrt_start", STARTED + days(1))
         else:
-            receive_anchor(trial.told(person), AnchorBody("sbrt_start", STARTED, None, confirm=False))
+            receive_anchor(
+                trial.build_request(person), AnchorBody("sbrt_start", STARTED, None, confirm=False)
+            )
         assert trial.open().every == 0
     late = out_of_order(trial, trial.sites[0])
     trial.record(late, "sbrt_end", STARTED + days(1))
@@ -161,7 +163,9 @@ def test_what_was_missed_before_leaving_stays_open_and_what_came_after_is_not_ex
     lone_sites: TwoSites,
 ) -> None:
     trial, site = lone_sites, lone_sites.sites[0]
-    people = {name: trial.person(site, sent=name == "sent") for name in ("after", "within", "died", "sent")}
+    people = {
+        name: trial.person(site, submits=name == "sent") for name in ("after", "within", "died", "sent")
+    }
     for name, kind, on in (
         ("after", DispositionKind.withdrew_study, NOW.date()),
         ("within", DispositionKind.withdrew_study, START.date() + days(2)),
@@ -173,8 +177,8 @@ def test_what_was_missed_before_leaving_stays_open_and_what_came_after_is_not_ex
         record_disposition(nurse, site.study_id, people[name].subject, entry)
     for at in (NOW, NOW + days(400)):
         rows = trial.open(replace(trial.manager, at=at), kind=MatterKind.missed).rows
-        told = {(each.row.subject, each.row.visit) for each in rows if each.row}
-        assert told == {(people[name].subject, "BL") for name in ("after", "within")}
+        shown = {(each.row.subject, each.row.visit) for each in rows if each.row}
+        assert shown == {(people[name].subject, "BL") for name in ("after", "within")}
 
 
 def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_sites: TwoSites) -> None:
@@ -184,8 +188,8 @@ def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_sites: TwoSites
     early_date_of_the_edc(trial, site)
     two_messages(trial, site, "sbrt_start")
     two_messages(trial, site, "progression")
-    sent_twice_about(trial, trial.person(site), "visits/EOT")
-    sent_twice_about(trial, trial.person(site), "visits/EOT-2")
+    record_contradiction_about(trial, trial.person(site), "visits/EOT")
+    record_contradiction_about(trial, trial.person(site), "visits/EOT-2")
     library = trial.installation.library
     blinded = replace(library.plan("sbrt-nsclc", "1.1"), blinded=True)
     plans = {**library.plans, ("sbrt-nsclc", "1.1"): blinded}
@@ -196,24 +200,24 @@ def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_sites: TwoSites
     person = Person(trial.installation, site, hidden.row.subject if hidden.row else "")
     with pytest.raises(Refused, match="matter_closed"):
         trial.settle(person, hidden.name, "both_right")
-    told = trial.only(MatterKind.dates_differ)
+    shown = trial.only(MatterKind.dates_differ)
     trial.settle(person, hidden.name, "both_right", trial.investigator(site))
-    another = replace(person, subject=told.row.subject if told.row else "")
-    trial.settle(another, told.name, "date_stands")
+    another = replace(person, subject=shown.row.subject if shown.row else "")
+    trial.settle(another, shown.name, "date_stands")
     monitor = staff_actor(900, (Grant(Role.MONITOR, site.study_id, None),))
     for by, seen in ((trial.manager, [False, True]), (trial.investigator(site), [True, True])):
         settled = [
             get_matter(by, who.row().id, name).settled is not None
-            for who, name in ((person, hidden.name), (another, told.name))
+            for who, name in ((person, hidden.name), (another, shown.name))
         ]
         assert settled == seen
     entries = read_trail(replace(trial.manager, actor=monitor), TrailFilter("sbrt-nsclc")).entries
     assert [each.subject for each in entries if each.event == AuditEvent.MATTER_SETTLED] == [another.subject]
 
 
-def test_the_entry_that_settles_what_the_edc_sent_twice_names_it(lone_sites: TwoSites) -> None:
+def test_the_entry_that_settles_an_edc_contradiction_names_it(lone_sites: TwoSites) -> None:
     trial = lone_sites
-    person = told_in_two_ways(trial, trial.sites[0])
+    person = send_contradiction(trial, trial.sites[0])
     trial.settle(person, trial.only(MatterKind.edc_message).name, "first_stands")
     (entry,) = entries_of(trial.installation, AuditEvent.MATTER_SETTLED)
     assert f"participants/{person.subject}/visits/W6" in str(entry.changes)
@@ -223,7 +227,7 @@ def test_the_entry_that_settles_what_the_edc_sent_twice_names_it(lone_sites: Two
 def test_what_was_put_right_is_there_before_the_matter_is_closed(lone_sites: TwoSites) -> None:
     """Neither the promise of a correction nor that of a newer message ends what is open."""
     trial, site = lone_sites, lone_sites.sites[0]
-    person, other = two_phones(trial, site), told_in_two_ways(trial, site)
+    person, other = two_phones(trial, site), send_contradiction(trial, site)
     conflict = trial.only(MatterKind.conflict).name
     message = trial.only(MatterKind.edc_message).name
     with pytest.raises(Refused, match="correction_not_proposed"):
@@ -237,17 +241,19 @@ def test_what_was_put_right_is_there_before_the_matter_is_closed(lone_sites: Two
     trial.settle(person, conflict, "corrected")
     with pytest.raises(Refused, match="edc_not_corrected"):
         trial.settle(other, message, "corrected_by_edc")
-    again = replace(trial.told(other), as_of=NOW)
+    again = replace(trial.build_request(other), as_of=NOW)
     receive_visit(again, "W6", VisitState.planned, date(2026, 4, 15))
     trial.settle(other, message, "corrected_by_edc")
     assert trial.open(kind=MatterKind.conflict).rows == trial.open(kind=MatterKind.edc_message).rows == ()
 
 
-def sent_twice_about(trial: TwoSites, person: Person, part: str) -> None:
-    told = Contradiction(f"participants/{person.subject}/{part}", NOW, {"date": "1"}, {"date": "2"})
+def record_contradiction_about(trial: TwoSites, person: Person, part: str) -> None:
+    contradiction = Contradiction(f"participants/{person.subject}/{part}", NOW, {"date": "1"}, {"date": "2"})
     chain = participant_chain(person.row().id)
     with trial.installation.work(SYSTEM, NOW) as work:
-        work.record(AuditEvent.BODY_CONTRADICTED, chain, person.site.study_id, changes=[told.as_change()])
+        work.record(
+            AuditEvent.BODY_CONTRADICTED, chain, person.site.study_id, changes=[contradiction.as_change()]
+        )
 
 
 def test_pages_hold_each_matter_once_and_searches_narrow_them(lone_sites: TwoSites) -> None:

@@ -66,7 +66,7 @@ def tick_and_compare(acts: EverybodyActs) -> None:
     acts.feed_and_live_state_are_the_same()
 
 
-def test_a_form_begun_before_the_feed_knew_it_is_told_when_its_act_is_taken_back(
+def test_an_unpublished_begun_form_is_published_when_its_act_is_undone(
     installation: Installation, site: Site
 ) -> None:
     """It stays out of the plan, and once its window has closed it is missed, in the feed as well."""
@@ -81,11 +81,11 @@ def test_a_form_begun_before_the_feed_knew_it_is_told_when_its_act_is_taken_back
     for days in (0, 30):
         acts.now += timedelta(days=days)
         tick_and_compare(acts)
-    told = [event["data"]["slot"]["state"] for event in acts._events() if event["visit"] == "ET"]
-    assert told == ["open", "missed"]
+    states = [event["data"]["slot"]["state"] for event in acts._events() if event["visit"] == "ET"]
+    assert states == ["open", "missed"]
 
 
-def test_a_visit_that_is_cancelled_after_a_death_is_told_as_out_of_plan(
+def test_a_visit_cancelled_after_a_death_is_published_as_out_of_plan(
     installation: Installation, site: Site
 ) -> None:
     """Its state stays the same: nobody expects it either way."""
@@ -97,5 +97,5 @@ def test_a_visit_that_is_cancelled_after_a_death_is_told_as_out_of_plan(
     record_disposition(acts.staff(), *acts.about(), entry)
     cancel_visit(acts.staff(), *acts.about(), "UNS-1", "asked for by mistake")
     tick_and_compare(acts)
-    told = [event["data"]["slot"] for event in acts._events() if event["visit"] == "UNS-1"]
-    assert (told[-1]["state"], told[-1]["out_of_plan"]) == ("not_expected", True)
+    states = [event["data"]["slot"] for event in acts._events() if event["visit"] == "UNS-1"]
+    assert (states[-1]["state"], states[-1]["out_of_plan"]) == ("not_expected", True)

@@ -57,9 +57,9 @@ class Phone:
     @property
     def code(self) -> str:
         """The code in the newest letter, as it is written there."""
-        found = re.search(r"\d{3} \d{3}", self.server.letters[-1].text)
-        assert found
-        return found.group()
+        match = re.search(r"\d{3} \d{3}", self.server.letters[-1].text)
+        assert match
+        return match.group()
 
     @property
     def waiting(self) -> str:

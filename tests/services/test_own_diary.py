@@ -24,9 +24,9 @@ def course(person: Person, after: int, installation: Installation | None = None)
 def symptoms(person: Person) -> dict[str, int | str | None]:
     """Everything that the plan asks of a day with symptoms, left blank, without what hangs on one."""
     library = person.installation.library
-    left_out = excluded_items(library.plan("sbrt-nsclc", "1.0"), "symptom-diary") | {"temperature"}
+    excluded = excluded_items(library.plan("sbrt-nsclc", "1.0"), "symptom-diary") | {"temperature"}
     items = library.instrument("symptom-diary", "1.0").items
-    return {item.code: None for item in items if item.code not in left_out}
+    return {item.code: None for item in items if item.code not in excluded}
 
 
 @pytest.mark.req("CAP-10")
@@ -36,16 +36,16 @@ def test_own_days_are_done_missed_or_open_and_forms_are_counted(person: Person) 
     person.begin("D0", START)
     person.save("D0", START, SubmittedAnswer(1, 0, "any_symptom", 1), SubmittedAnswer(2, 0, "pain", 7))
     person.submit("D0", START, {**symptoms(person), "any_symptom": 1, "pain": 7, "fatigue": 3})
-    told = course(person, 4)
-    assert [(own.day.day, own.status, own.worst) for own in told.days] == [
+    own_course = course(person, 4)
+    assert [(own.day.day, own.status, own.worst) for own in own_course.days] == [
         (2, Status.submitted, None),
         (3, Status.missed, None),
         (4, Status.overdue, None),
         (5, Status.overdue, None),
         (6, Status.due, None),
     ]
-    assert (told.sent, told.next_on) == (0, date(2026, 3, 7))
-    assert told.expected > 5
+    assert (own_course.submitted, own_course.next_on) == (0, date(2026, 3, 7))
+    assert own_course.expected > 5
     library = person.installation.library
     shown = {key: replace(plan, shows_answers=True) for key, plan in library.plans.items()}
     reading = replace(person.installation, library=replace(library, plans=shown))

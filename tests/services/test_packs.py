@@ -107,7 +107,7 @@ def answers_of_six(value: int = 2) -> dict[str, int | str | None]:
 
 
 @pytest.mark.req("CAP-01", "AUD-01")
-def test_a_pack_is_kept_and_told_in_the_trail(trial: Installation) -> None:
+def test_an_imported_pack_is_stored_and_audited(trial: Installation) -> None:
     assert brought(trial, pack_of("en"))
     with trial.read() as session:
         row = session.exec(select(InstrumentPack)).one()
@@ -197,7 +197,7 @@ def test_no_language_stands_in_for_another(trial: Installation, licensed: Instru
 
 
 @pytest.mark.req("CAP-01", "CAP-03")
-def test_answers_and_responses_name_the_words_they_were_given_under(trial: Installation, site: Site) -> None:
+def test_answers_and_responses_name_their_text_version(trial: Installation, site: Site) -> None:
     supply(trial, START)
     person = enrolled(trial, site, "0571-001")
     slot = person.begin("BL", START)
@@ -289,9 +289,9 @@ def test_nobody_is_reminded_of_a_form_that_cannot_begin(trial: Installation, sit
         settled = select(Slot.instrument, Message.state, Message.failure).join(
             Message, col(Message.slot_id) == col(Slot.id)
         )
-        told = set(session.exec(settled))
-    assert ("moon-6", MessageState.dropped, "no_wording") in told
-    assert {(instrument, state) for instrument, state, _ in told if state != MessageState.dropped} <= {
+        kinds = set(session.exec(settled))
+    assert ("moon-6", MessageState.dropped, "no_wording") in kinds
+    assert {(instrument, state) for instrument, state, _ in kinds if state != MessageState.dropped} <= {
         ("symptom-diary", MessageState.sent)
     }
     with trial.read() as session:
@@ -329,17 +329,17 @@ def test_a_stored_pack_that_was_altered_is_not_shown(
         assert trial.text(study, licensed, "en").items["m1"] == "How bright 1?"
 
 
-def test_what_must_be_seen_to_is_told_before_it_is_too_late(trial: Installation) -> None:
+def test_packs_needing_attention_are_listed_in_time(trial: Installation) -> None:
     supply(trial, START, date(2026, 5, 31), "", "en")
-    for at, told, left in (
+    for at, standing, remaining in (
         (datetime(2026, 3, 31, 15, 59, tzinfo=UTC), ["pack_missing"], 61),
         (datetime(2026, 3, 31, 16, 1, tzinfo=UTC), ["pack_ends_soon", "pack_missing"], 60),
         (datetime(2026, 5, 31, 15, 59, tzinfo=UTC), ["pack_ends_soon", "pack_missing"], 0),
         (datetime(2026, 5, 31, 16, 1, tzinfo=UTC), ["pack_expired", "pack_missing"], -1),
     ):
-        assert find_readiness_warnings(trial, at) == told
+        assert find_readiness_warnings(trial, at) == standing
         by_language = {each.language: each for each in list_all_pack_statuses(trial, at)}
-        assert by_language["en"].days_left == left
+        assert by_language["en"].remaining_days == remaining
         assert by_language["zh_CN"].valid_until is None
     supply(trial, at := datetime(2026, 6, 1, tzinfo=UTC), ENDS, " *")
     assert (

@@ -73,7 +73,7 @@ def test_a_paper_form_is_the_response_with_its_mode_day_and_whoever_entered_it(p
     assert (slot.submitted_at, slot.begun_at) == (LATER, LATER)
     with installation.read() as session:
         line = session.exec(select(FeedEvent.line).where(FeedEvent.type == "assessment.completed")).one()
-        told = json.loads(line)
+        event = json.loads(line)
         events = list(session.exec(select(AuditEntry.event).where(AuditEntry.actor_id == "nurse@0571")))
     nurse = StaffContext(installation, person.nurse, LATER)
     (entry,) = get_paper_entries(nurse, slot)
@@ -81,8 +81,8 @@ def test_a_paper_form_is_the_response_with_its_mode_day_and_whoever_entered_it(p
     assert (form.first_day, form.last_day) == (TODAY, LATER.date()), (
         "they may have said so before it was entered"
     )
-    assert told["actor"] == {"kind": "staff", "id": "nurse@0571"}
-    said = told["data"]["response"]
+    assert event["actor"] == {"kind": "staff", "id": "nurse@0571"}
+    said = event["data"]["response"]
     assert (said["mode"], said["collected_on"]) == ("paper", TODAY.isoformat())
     assert events[-2:] == [AuditEvent.PAPER_ENTERED, AuditEvent.PAPER_SUBMITTED]
     assert entry.is_response
@@ -118,7 +118,7 @@ def test_a_phone_that_answered_otherwise_is_in_conflict_with_the_paper(person: P
 
 
 @pytest.mark.req("CAP-21")
-def test_paper_of_a_form_that_was_sent_meanwhile_is_left_to_the_data_manager(person: Person) -> None:
+def test_paper_of_a_submitted_form_goes_to_the_data_manager(person: Person) -> None:
     slot, nurse = person.begin("BL", START), StaffContext(person.installation, person.nurse, LATER)
     person.submit("BL", START)
     number = person.row().id
@@ -138,11 +138,11 @@ def test_paper_of_a_form_that_was_sent_meanwhile_is_left_to_the_data_manager(per
 
 
 def test_paper_from_before_a_withdrawal_counts_and_from_after_it_lies_apart(lone: Person) -> None:
-    left = TODAY + timedelta(days=5)
+    exit_on = TODAY + timedelta(days=5)
     nurse = StaffContext(lone.installation, lone.nurse, LATER)
-    entry = DispositionEntry(DispositionKind.withdrew_study, left.isoformat(), Owner.site, "moved away")
+    entry = DispositionEntry(DispositionKind.withdrew_study, exit_on.isoformat(), Owner.site, "moved away")
     record_disposition(nurse, lone.site.study_id, lone.subject, entry)
-    assert enter(lone, paper(left)) is PaperOutcome.kept_apart
+    assert enter(lone, paper(exit_on)) is PaperOutcome.kept_apart
     assert lone.slot("BL").submitted_at is None
     assert enter(lone, paper(TODAY)) is PaperOutcome.submitted
     with lone.installation.read() as session:
@@ -155,8 +155,8 @@ def test_paper_that_lay_apart_and_is_accepted_says_that_it_is_paper(lone: Person
     doctor = StaffContext(
         lone.installation, colleague(Role.INVESTIGATOR, lone.site), lone.slot("BL").grace_until or LATER
     )
-    left = DispositionEntry(DispositionKind.withdrew_study, TODAY.isoformat(), Owner.site, "moved away")
-    record_disposition(nurse, lone.site.study_id, lone.subject, left)
+    withdrawal = DispositionEntry(DispositionKind.withdrew_study, TODAY.isoformat(), Owner.site, "moved away")
+    record_disposition(nurse, lone.site.study_id, lone.subject, withdrawal)
     assert enter(lone, paper(helped_by="family")) is PaperOutcome.kept_apart
     undo_disposition(doctor, lone.site.study_id, lone.subject, "mixed up with somebody else")
     number, name = lone.row().id, MatterName(MatterKind.quarantine, "1")
@@ -189,7 +189,7 @@ def in_full(person: Person) -> Person:
     return replace(person, installation=replace(person.installation, library=replace(library, plans=plans)))
 
 
-def test_what_is_typed_and_marked_as_left_blank_is_refused_and_the_word_blank_is_a_word(lone: Person) -> None:
+def test_a_typed_answer_marked_as_blank_is_refused(lone: Person) -> None:
     lone.randomise(TODAY, LATER)
     lone = in_full(lone)
     nurse, day = StaffContext(lone.installation, lone.nurse, LATER), lone.slot("D0").public_id

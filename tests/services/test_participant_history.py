@@ -23,17 +23,17 @@ def seen(
 ) -> Sequence[HistoryEntry]:
     """All pages one after the other."""
     context = StaffContext(person.installation, colleague(role, person.site), LATER)
-    found: list[HistoryEntry] = []
+    entries: list[HistoryEntry] = []
     before: int | None = None
     while True:
         page = get_participant_history(context, person.row().id, "en", kind, before, limit)
-        found += page.entries
+        entries += page.entries
         if page.older is None:
-            return found
+            return entries
         before = page.older
 
 
-def test_everything_that_happened_is_told_with_what_it_is_about(course: Installation) -> None:
+def test_every_event_is_listed_with_its_subject(course: Installation) -> None:
     person = Person(course, site_of(course), "0571-001")
     every = seen(person)
     assert [each.seq for each in every] == sorted((each.seq for each in every), reverse=True)
@@ -42,13 +42,13 @@ def test_everything_that_happened_is_told_with_what_it_is_about(course: Installa
     assert sum(map(len, by_kind.values())) == len(every)
     forms = [(each.event, each.subject.visit) for each in by_kind[HistoryKind.forms]]
     assert ("participant:form:submitted", "BL") in forms
-    sent = next(each for each in by_kind[HistoryKind.reminders] if each.event == "clock:reminder:sent")
-    assert sent.subject.visit  # of the form that the message is about
+    delivered = next(each for each in by_kind[HistoryKind.reminders] if each.event == "clock:reminder:sent")
+    assert delivered.subject.visit  # of the form that the message is about
     contact = next(each for each in by_kind[HistoryKind.contacts] if each.event == "site:contact:logged")
     assert contact.subject.kind in ("reached_will_do", "no_answer", "other", "reached_needs_help")
     assert "Randomisation" in {each.label for each in by_kind[HistoryKind.dates]}
-    told = " ".join(f"{each.event} {each.label} {each.reason} {each.subject}" for each in every)
-    assert "a sore shoulder" not in told
+    text = " ".join(f"{each.event} {each.label} {each.reason} {each.subject}" for each in every)
+    assert "a sore shoulder" not in text
     assert "arm" not in {each.event.split(":")[1] for each in every}
 
 

@@ -91,8 +91,8 @@ def test_the_page_has_everything_of_the_participant(installation: Installation, 
     view = viewed(installation, person.nurse, person, START)
     baseline = view.forms[0]
     assert (baseline.slot.visit, baseline.status) == ("BL", Status.in_progress)
-    assert (baseline.answered, baseline.asked) == (2, 30)
-    assert {state.asked for state in view.diary} == {0}, "its answers decide how many questions it has"
+    assert (baseline.answered, baseline.questions) == (2, 30)
+    assert {state.questions for state in view.diary} == {0}, "its answers decide how many questions it has"
     assert {state.slot.for_day is None for state in view.forms} == {True}
     assert view.diary[0].slot.visit == "D0"
     assert view.contact is None
@@ -138,11 +138,11 @@ def test_without_a_diary_there_is_no_worst_answer(lone_installation: Installatio
 
 
 @pytest.mark.req("CAP-14")
-def test_answers_kept_apart_are_told_without_the_answers(installation: Installation, person: Person) -> None:
-    assert viewed(installation, person.nurse, person, START).kept_apart == ()
+def test_quarantined_answers_are_listed_without_answers(installation: Installation, person: Person) -> None:
+    assert viewed(installation, person.nurse, person, START).quarantined == ()
     person.begin("BL", START)
     assert refused(lambda: person.submit("BL", CLOSED)) == "arrived_too_late"
-    (apart,) = viewed(installation, person.nurse, person, CLOSED).kept_apart
+    (apart,) = viewed(installation, person.nurse, person, CLOSED).quarantined
     assert (apart.slot.visit, apart.reason, apart.received_at) == ("BL", "arrived_too_late", CLOSED)
 
 
@@ -209,8 +209,8 @@ def test_a_blinded_plan_hides_what_reveals_the_arm(installation: Installation, p
     trusted = viewed(veiled, colleague(Role.INVESTIGATOR, person.site), person, late)
     assert "sbrt_end" not in [dated.kind.kind for dated in plain.dates]
     assert "sbrt_end" in [dated.kind.kind for dated in trusted.dates]
-    assert plain.kept_apart == ()
-    assert [each.slot.visit for each in trusted.kept_apart] == ["EOT"]
+    assert plain.quarantined == ()
+    assert [each.slot.visit for each in trusted.quarantined] == ["EOT"]
 
 
 @pytest.mark.req("PRI-01")
@@ -226,7 +226,7 @@ def test_a_contact_is_masked_and_each_look_is_recorded(installation: Installatio
     assert viewed(installation, manager, person, START).contact is None
 
 
-def test_nothing_is_revealed_where_nothing_is_kept(installation: Installation, person: Person) -> None:
+def test_no_address_is_revealed_where_none_is_stored(installation: Installation, person: Person) -> None:
     who = person.row().id
     assert (
         refused(lambda: reveal_contact(StaffContext(installation, person.nurse, START), who)) == "no_contact"
@@ -282,13 +282,13 @@ def test_a_missed_form_gets_its_reason_and_the_edc_hears(installation: Installat
         None,
     )
     with installation.read() as session:
-        told = [row.line for row in session.exec(select(FeedEvent)) if row.type == "assessment.missed"]
-    assert len(told) == 2
-    assert "moved house" in told[0]
-    assert "too_ill_staff" in told[1]
+        lines = [row.line for row in session.exec(select(FeedEvent)) if row.type == "assessment.missed"]
+    assert len(lines) == 2
+    assert "moved house" in lines[0]
+    assert "too_ill_staff" in lines[1]
 
 
-def test_a_hidden_form_cannot_be_given_a_reason(installation: Installation, person: Person) -> None:
+def test_a_hidden_form_takes_no_missed_reason(installation: Installation, person: Person) -> None:
     veiled = blinded(installation)
     slot = person.slot("BL")
     with installation.work(person.nurse, START) as work:

@@ -40,15 +40,15 @@ def listed(installation: Installation, actor: Actor) -> tuple[OpenRequest, ...]:
 
 
 @pytest.mark.req("COR-02", "AUD-01")
-def test_a_call_is_asked_for_once_until_it_is_closed(installation: Installation, person: Person) -> None:
+def test_a_call_is_requested_once_until_it_is_closed(installation: Installation, person: Person) -> None:
     visitor, nurse = person.participant(START), person.nurse
     assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) is None
     for minute in range(2):
         request_call(ParticipantContext(installation, visitor, START + days(minute)))
     assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) == START
     assert recorded(installation, AuditEvent.CALL_REQUESTED) == 1
-    (asked,) = listed(installation, nurse)
-    assert (asked.kind, asked.subject, asked.asked_at, asked.instrument) == (
+    (request,) = listed(installation, nurse)
+    assert (request.kind, request.subject, request.asked_at, request.instrument) == (
         TeamRequestKind.call,
         "0571-001",
         START,
@@ -59,28 +59,26 @@ def test_a_call_is_asked_for_once_until_it_is_closed(installation: Installation,
     log_contact(later, person.row().id, "no_answer", "", None)
     assert not listed(installation, nurse)[0].reached
     for words in ("", "nobody answers"):
-        assert refused(partial(close_request, later, asked.request_id, words)) == "call_not_logged"
+        assert refused(partial(close_request, later, request.request_id, words)) == "call_not_logged"
     log_contact(later, person.row().id, "reached_will_do", "", None)
     assert listed(installation, nurse)[0].reached
-    close_request(later, asked.request_id, " ")
+    close_request(later, request.request_id, " ")
     assert listed(installation, nurse) == ()
     again = START + days(3)
     request_call(ParticipantContext(installation, visitor, again))
     assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) == again
-    closing = lambda: close_request(StaffContext(installation, nurse, again), asked.request_id, "called")  # noqa: E731 - one use
+    closing = lambda: close_request(StaffContext(installation, nurse, again), request.request_id, "called")  # noqa: E731 - one use
     assert refused(closing) == "request_closed"
-    (asked,) = listed(installation, nurse)
+    (request,) = listed(installation, nurse)
     death = DispositionEntry(DispositionKind.death, f"{again.date()}", Owner.site, "told by the family")
     dead = StaffContext(installation, nurse, again)
     record_disposition(dead, person.site.study_id, person.subject, death)
-    assert refused(lambda: close_request(dead, asked.request_id, "")) == "outcome_needed"
-    close_request(dead, asked.request_id, "nobody can be called any more")
+    assert refused(lambda: close_request(dead, request.request_id, "")) == "outcome_needed"
+    close_request(dead, request.request_id, "nobody can be called any more")
 
 
 @pytest.mark.req("COR-01", "COR-02", "COR-04")
-def test_a_correction_is_asked_for_what_was_sent_and_closed_with_its_outcome(
-    installation: Installation, person: Person
-) -> None:
+def test_a_correction_request_is_closed_with_its_outcome(installation: Installation, person: Person) -> None:
     visitor, nurse, slot = person.participant(START), person.nurse, person.slot("BL").public_id
     person.begin("BL", START)
     assert (
@@ -94,18 +92,22 @@ def test_a_correction_is_asked_for_what_was_sent_and_closed_with_its_outcome(
     assert pending_corrections(ParticipantContext(installation, visitor, visitor.seen_at)) == {
         person.slot("BL").id: START
     }
-    (asked,) = listed(installation, nurse)
-    assert (asked.slot, asked.visit, asked.instrument) == (slot, "BL", ("qlq-c30", "3.0"))
+    (request,) = listed(installation, nurse)
+    assert (request.slot, request.visit, request.instrument) == (slot, "BL", ("qlq-c30", "3.0"))
     assert (
-        refused(lambda: close_request(StaffContext(installation, nurse, START), asked.request_id, " "))
+        refused(lambda: close_request(StaffContext(installation, nurse, START), request.request_id, " "))
         == "outcome_needed"
     )
-    close_request(StaffContext(installation, nurse, START), asked.request_id, "item 5 should be 2")
+    close_request(StaffContext(installation, nurse, START), request.request_id, "item 5 should be 2")
     with installation.read() as session:
         row = session.exec(select(TeamRequest)).one()
-        told = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.REQUEST_CLOSED)).one()
-    assert (row.closed_by, row.outcome, told.reason) == (nurse.id, "item 5 should be 2", "item 5 should be 2")
-    assert "item 5" not in told.changes
+        entry = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.REQUEST_CLOSED)).one()
+    assert (row.closed_by, row.outcome, entry.reason) == (
+        nurse.id,
+        "item 5 should be 2",
+        "item 5 should be 2",
+    )
+    assert "item 5" not in entry.changes
     assert pending_corrections(ParticipantContext(installation, visitor, visitor.seen_at)) == {}
     assert person.slot("BL").submitted_at == START
 
@@ -145,10 +147,10 @@ def test_another_sites_requests_are_not_there(installation: Installation, person
     other = enrolled(installation, there, "0021-001")
     request_call(ParticipantContext(installation, other.participant(START), START + days(1)))
     request_call(ParticipantContext(installation, person.participant(START), START))
-    assert [asked.subject for asked in listed(installation, person.nurse)] == ["0571-001"]
-    assert [asked.subject for asked in listed(installation, other.nurse)] == ["0021-001"]
+    assert [request.subject for request in listed(installation, person.nurse)] == ["0571-001"]
+    assert [request.subject for request in listed(installation, other.nurse)] == ["0021-001"]
     everywhere = colleague(Role.NURSE, there, everywhere=True)
-    assert [asked.subject for asked in listed(installation, everywhere)] == ["0571-001", "0021-001"]
+    assert [request.subject for request in listed(installation, everywhere)] == ["0571-001", "0021-001"]
     theirs = listed(installation, other.nurse)[0].request_id
     for who, which in ((person.nurse, theirs), (person.nurse, 999), (colleague(Role.MONITOR, there), theirs)):
         closing = partial(close_request, StaffContext(installation, who, START), which, "x")
@@ -166,5 +168,5 @@ def test_a_blinded_plan_hides_a_form_that_tells_the_arm(installation: Installati
     person.submit("BL", START)
     request_correction(ParticipantContext(installation, person.participant(START), START), slot.public_id)
     veiled = blinded(installation)
-    assert [asked.visit for asked in listed(veiled, person.nurse)] == [""]
-    assert [asked.visit for asked in listed(veiled, colleague(Role.INVESTIGATOR, person.site))] == ["BL"]
+    assert [request.visit for request in listed(veiled, person.nurse)] == [""]
+    assert [request.visit for request in listed(veiled, colleague(Role.INVESTIGATOR, person.site))] == ["BL"]

@@ -62,13 +62,13 @@ class Owner:
         return begin_passkey(self.desk.context(self.staff_id), self.staff_id, name, proof, cookie)
 
     def add(self, key: SoftKey, name: str = "My phone") -> None:
-        made = key.make(self.begin(name))
-        add_passkey(self.desk.context(self.staff_id), self.staff_id, name, made, COOKIE)
+        credential = key.make(self.begin(name))
+        add_passkey(self.desk.context(self.staff_id), self.staff_id, name, credential, COOKIE)
 
     def ask(self, session: str) -> str:
-        asked = write_passkey_request(self.desk.installation, self.staff_id, session, self.desk.at)
-        assert asked is not None
-        return asked
+        request = write_passkey_request(self.desk.installation, self.staff_id, session, self.desk.at)
+        assert request is not None
+        return request
 
     def half(self) -> str:
         self.desk.later(seconds=1)
@@ -92,9 +92,9 @@ def owner(lone_installation: Installation, lone_site: Site) -> Owner:
     desk = open_desk(lone_installation, lone_site)
     issued = desk.invite()
     secret, codes = desk.join(issued)
-    made = Owner(desk, issued.staff_id, secret, codes, SoftKey())
-    made.add(made.key)
-    return made
+    passkey_owner = Owner(desk, issued.staff_id, secret, codes, SoftKey())
+    passkey_owner.add(passkey_owner.key)
+    return passkey_owner
 
 
 @pytest.mark.req("IAM-11")
@@ -111,9 +111,9 @@ def test_a_passkey_stands_in_for_a_code_and_both_keep_working(owner: Owner) -> N
     desk.later(minutes=1)
     assert desk.seen(desk.sign_in(code(owner.secret, desk.at))).id
     assert desk.seen(desk.sign_in(owner.codes[0])).id
-    asked = owner.ask(COOKIE)
+    request = owner.ask(COOKIE)
     desk.later(seconds=5)
-    proof = OwnProof(PASSWORD, SignedChallenge(owner.key.sign(asked), COOKIE), HERE)
+    proof = OwnProof(PASSWORD, SignedChallenge(owner.key.sign(request), COOKIE), HERE)
     own = desk.context(owner.staff_id)
     assert len(renew_recovery_codes(own, owner.staff_id, proof)) == 10
     assert refused(lambda: renew_recovery_codes(own, owner.staff_id, proof)) == "wrong_passkey"
@@ -123,8 +123,8 @@ def test_a_passkey_stands_in_for_a_code_and_both_keep_working(owner: Owner) -> N
     assert {AuditEvent.PASSKEY_ADDED, AuditEvent.PASSKEY_USED} <= desk.events()
     assert verify_trail(desk.installation) == []
     with desk.installation.read() as session:
-        told = "".join(each.changes for each in session.exec(select(AuditEntry)))
-    assert owner.key.credential_id not in told
+        changes = "".join(each.changes for each in session.exec(select(AuditEntry)))
+    assert owner.key.credential_id not in changes
 
 
 @pytest.mark.req("IAM-11", "IAM-12")
@@ -286,7 +286,7 @@ def test_a_passkey_proves_who_uses_a_link_for_a_new_password(owner: Owner) -> No
 
 
 @pytest.mark.req("IAM-11")
-def test_a_passkey_is_added_only_with_password_and_code_and_by_who_was_asked(owner: Owner) -> None:
+def test_a_passkey_needs_password_code_and_its_own_session(owner: Owner) -> None:
     desk, own = owner.desk, owner.desk.context(owner.staff_id)
     assert refused(lambda: owner.begin(name=" ")) == "name_needed"
     assert refused(lambda: owner.begin(password="wrong")) == "wrong_password_now"
@@ -294,7 +294,7 @@ def test_a_passkey_is_added_only_with_password_and_code_and_by_who_was_asked(own
     own = desk.context(owner.staff_id)
     right = SoftKey().make(options)
     to_show = json.loads(owner.ask(COOKIE))["challenge"]
-    for made, cookie in (
+    for credential, cookie in (
         ("{}", COOKIE),
         (SoftKey().make(json.dumps(json.loads(options) | {"challenge": to_show})), COOKIE),
         (right, "another session"),
@@ -303,7 +303,7 @@ def test_a_passkey_is_added_only_with_password_and_code_and_by_who_was_asked(own
         (SoftKey(verified=False).make(options), COOKIE),
         (SoftKey(name=bytes(LONGEST_ID + 1)).make(options), COOKIE),
     ):
-        assert refused(partial(add_passkey, own, owner.staff_id, "Key", made, cookie)) == (
+        assert refused(partial(add_passkey, own, owner.staff_id, "Key", credential, cookie)) == (
             "passkey_not_added"
         )
     assert refused(lambda: add_passkey(own, owner.staff_id, "", right, COOKIE)) == "name_needed"

@@ -27,7 +27,7 @@ def verdict(password: str) -> str:
     return "good"
 
 
-def test_the_list_of_common_ones_is_read_when_it_is_first_asked() -> None:
+def test_common_passwords_are_loaded_lazily() -> None:
     _common_passwords.cache_clear()
     assert verdict("justinbieber") == "common_password"
 

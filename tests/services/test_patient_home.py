@@ -35,12 +35,12 @@ TODAY = date(2026, 3, 2)
 
 
 def test_somebody_just_invited_finds_the_baseline(person: Person) -> None:
-    found = get_home(ParticipantContext(person.installation, person.participant(START), START))
-    (form,) = found.due
+    home = get_home(ParticipantContext(person.installation, person.participant(START), START))
+    (form,) = home.due
     assert form.occasion == FormOccasion(unit=Unit.days)
     assert (form.slot, form.name, form.for_day) == (person.slot("BL").public_id, "Quality of life", None)
     assert (form.status, form.questions, form.minutes, form.answered) == (Status.due, 30, 10, 0)
-    assert (form.until_on, found.next_on) == (date(2026, 3, 30), None)
+    assert (form.until_on, home.next_on) == (date(2026, 3, 30), None)
 
 
 def test_what_closes_soonest_comes_first_but_a_day_gone_by_comes_last(person: Person) -> None:
@@ -54,15 +54,15 @@ def test_what_closes_soonest_comes_first_but_a_day_gone_by_comes_last(person: Pe
     )
     person.randomise(TODAY, START)
     at = START + days(1)
-    found = get_home(ParticipantContext(person.installation, person.participant(at), at))
-    assert [(form.name, form.for_day, form.until_on.day) for form in found.due] == [
+    home = get_home(ParticipantContext(person.installation, person.participant(at), at))
+    assert [(form.name, form.for_day, form.until_on.day) for form in home.due] == [
         ("Symptom diary", date(2026, 3, 3), 5),
         ("Quality of life", None, 30),
         ("Symptom diary", TODAY, 4),
     ]
-    baseline = next(form for form in found.due if form.name == "Quality of life")
+    baseline = next(form for form in home.due if form.name == "Quality of life")
     assert (baseline.status, baseline.answered) == (Status.in_progress, 2)
-    assert found.next_on == date(2026, 3, 4)
+    assert home.next_on == date(2026, 3, 4)
 
 
 def test_a_begun_form_stays_through_its_grace(person: Person) -> None:
@@ -82,17 +82,20 @@ def test_a_form_not_begun_has_no_grace(person: Person) -> None:
 
 
 @pytest.mark.usefixtures("randomised")
-def test_who_left_is_promised_nothing(person: Person) -> None:
-    left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site)
+def test_home_lists_nothing_after_an_exit(person: Person) -> None:
+    withdrawal = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site)
     record_disposition(
-        StaffContext(person.installation, person.nurse, START), person.site.study_id, person.subject, left
+        StaffContext(person.installation, person.nurse, START),
+        person.site.study_id,
+        person.subject,
+        withdrawal,
     )
-    found = get_home(ParticipantContext(person.installation, person.participant(START), START))
-    assert found.next_on is None
+    home = get_home(ParticipantContext(person.installation, person.participant(START), START))
+    assert home.next_on is None
 
 
 @pytest.mark.usefixtures("randomised")
-def test_what_was_sent_is_listed_without_its_answers(person: Person, people: Callable[[int], Person]) -> None:
+def test_submitted_forms_are_listed_without_answers(person: Person, people: Callable[[int], Person]) -> None:
     person.begin("D0", START)
     diary = person.submit("D0", START, {"any_symptom": 0})
     at = START + days(1 / 1440)
@@ -100,7 +103,7 @@ def test_what_was_sent_is_listed_without_its_answers(person: Person, people: Cal
     baseline = person.submit("BL", at)
     visitor = person.participant(at)
     listed = list_submitted_forms(ParticipantContext(person.installation, visitor, visitor.seen_at))
-    assert [(form.name, form.occasion, form.receipt, form.sent_at) for form in listed] == [
+    assert [(form.name, form.occasion, form.receipt, form.submitted_at) for form in listed] == [
         ("Quality of life", FormOccasion(unit=Unit.days), baseline.number, at),
         ("Symptom diary", FormOccasion(day=TODAY), diary.number, START),
     ]
@@ -125,21 +128,21 @@ def test_what_was_sent_is_listed_without_its_answers(person: Person, people: Cal
 
 
 @pytest.mark.req("CAP-15")
-def test_what_was_sent_is_read_in_the_words_it_was_given_under(person: Person) -> None:
+def test_submitted_answers_are_shown_in_their_own_text_version(person: Person) -> None:
     """A newer edition of our own words is for the answers that come."""
     person.begin("BL", START)
     person.submit("BL", START)
     slot, library = person.slot("BL"), person.installation.library
     instrument = library.instrument(slot.instrument, slot.instrument_version)
-    given = library.text(instrument, "en")
-    newer = replace(given, items=dict.fromkeys(given.items, "Newer"), sha256="1" * 64)
+    text = library.text(instrument, "en")
+    newer = replace(text, items=dict.fromkeys(text.items, "Newer"), sha256="1" * 64)
     texts = {**library.texts, (instrument.id, instrument.version, "en"): newer}
     plans = {key: replace(plan, shows_answers=True) for key, plan in library.plans.items()}
     later = replace(person.installation, library=replace(library, texts=texts, plans=plans))
     context = ParticipantContext(later, person.participant(START), START)
-    assert get_submitted_answers(context, slot.public_id).text == given
+    assert get_submitted_answers(context, slot.public_id).text == text
     assert form_definition(context, slot).text == newer
-    assert define_form(later, "sbrt-nsclc", slot, "en", given.sha256).text == given
+    assert define_form(later, "sbrt-nsclc", slot, "en", text.sha256).text == text
 
 
 def test_minutes_are_never_none() -> None:
@@ -205,10 +208,13 @@ def test_a_diary_that_opens_in_the_evening_is_what_comes_next_until_then(lone: P
 
 
 @pytest.mark.usefixtures("randomised")
-def test_who_left_has_no_outlook(person: Person) -> None:
-    left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site)
+def test_no_next_form_after_an_exit(person: Person) -> None:
+    withdrawal = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site)
     record_disposition(
-        StaffContext(person.installation, person.nurse, START), person.site.study_id, person.subject, left
+        StaffContext(person.installation, person.nurse, START),
+        person.site.study_id,
+        person.subject,
+        withdrawal,
     )
     later = START + timedelta(days=1)
     assert get_next_forms(

@@ -78,14 +78,14 @@ def right(installation: Installation, at: datetime) -> bool:
     return list(find_stale_next_due(ClockContext(installation, at))) == []
 
 
-def refused(choose: object, *told: object) -> str:
+def refused(choose: object, *arguments: object) -> str:
     with pytest.raises(Refused) as raised:
-        choose(*told)  # type: ignore[operator]  # any of the use cases above
+        choose(*arguments)  # type: ignore[operator]  # any of the use cases above
     return raised.value.code
 
 
 @pytest.mark.req("AUD-01")
-def test_a_text_size_is_kept_and_told_once(installation: Installation, person: Person) -> None:
+def test_a_chosen_text_size_is_stored_and_audited_once(installation: Installation, person: Person) -> None:
     visitor = person.participant(START)
     for _ in range(2):
         choose_text_size(ParticipantContext(installation, visitor, START), "large")
@@ -97,8 +97,8 @@ def test_a_text_size_is_kept_and_told_once(installation: Installation, person: P
         == "unknown_choice"
     )
     with installation.read() as session:
-        told = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.TEXT_SIZE_CHANGED)).one()
-    assert '"field":"text_size","new":"large","old":"standard"' in told.changes
+        entry = session.exec(select(AuditEntry).where(AuditEntry.event == AuditEvent.TEXT_SIZE_CHANGED)).one()
+    assert '"field":"text_size","new":"large","old":"standard"' in entry.changes
 
 
 @pytest.mark.req("PRI-03")
@@ -177,13 +177,17 @@ def test_a_pause_that_is_ended_early_gives_the_reminder_of_today(
 def test_reminders_are_switched_off_and_on(installation: Installation, reader: Person) -> None:
     at = shanghai(W6_OPENS, 1)
     visitor = reader.participant(at)
-    told = get_reminder_settings(ParticipantContext(installation, visitor, at))
-    assert (told.channel, told.address, told.wanted) == ("email", "p***@example.org", True)
-    assert (told.hour, told.usual, told.usual_diary) == ("", time(9), time(19))
-    assert (told.pauses[0], told.pauses[-1], len(told.pauses)) == (W6_OPENS, W6_OPENS + days(6), 7)
+    settings = get_reminder_settings(ParticipantContext(installation, visitor, at))
+    assert (settings.channel, settings.address, settings.reminds) == ("email", "p***@example.org", True)
+    assert (settings.hour, settings.usual, settings.usual_diary) == ("", time(9), time(19))
+    assert (settings.pauses[0], settings.pauses[-1], len(settings.pauses)) == (
+        W6_OPENS,
+        W6_OPENS + days(6),
+        7,
+    )
     for _ in range(2):
         choose_reminders(ParticipantContext(installation, visitor, at), False)
-    assert not get_reminder_settings(ParticipantContext(installation, visitor, at)).wanted
+    assert not get_reminder_settings(ParticipantContext(installation, visitor, at)).reminds
     assert right(installation, at)
     assert kinds_at(installation, shanghai(W6_OPENS, 9)) == []
     choose_reminders(ParticipantContext(installation, visitor, shanghai(W6_OPENS, 9)), True)
@@ -193,8 +197,8 @@ def test_reminders_are_switched_off_and_on(installation: Installation, reader: P
 
 def test_without_an_address_nothing_can_be_switched_on(installation: Installation, person: Person) -> None:
     visitor = person.participant(START)
-    told = get_reminder_settings(ParticipantContext(installation, visitor, START))
-    assert (told.channel, told.address, told.wanted) == ("", "", False)
+    settings = get_reminder_settings(ParticipantContext(installation, visitor, START))
+    assert (settings.channel, settings.address, settings.reminds) == ("", "", False)
     assert refused(choose_reminders, ParticipantContext(installation, visitor, START), True) == "no_contact"
     choose_reminders(ParticipantContext(installation, visitor, START), False)
     assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 0

@@ -22,7 +22,7 @@ def test_a_migrated_database_and_a_true_clock_are_ready(installation: Installati
     assert find_readiness_faults(installation, database_now(installation)) == []
 
 
-def test_a_version_of_a_plan_that_is_not_here_is_told(installation: Installation) -> None:
+def test_a_missing_plan_version_is_not_ready(installation: Installation) -> None:
     """Somebody amended a study while this process had read the definitions of before."""
     library = installation.library
     plans = {key: plan for key, plan in library.plans.items() if key != ("sbrt-nsclc", "1.0")}
@@ -30,7 +30,7 @@ def test_a_version_of_a_plan_that_is_not_here_is_told(installation: Installation
     assert find_readiness_faults(older, database_now(installation)) == ["plan"]
 
 
-def test_a_clock_that_is_off_is_told(installation: Installation) -> None:
+def test_an_untrusted_clock_is_not_ready(installation: Installation) -> None:
     off = CLOCK_TOLERANCE + timedelta(seconds=30)
     assert find_readiness_faults(installation, database_now(installation) + off) == ["clock"]
     assert find_readiness_faults(installation, database_now(installation) - off) == ["clock"]
@@ -44,7 +44,7 @@ def test_an_empty_database_needs_its_migrations(installation: Installation, data
     empty.engine.dispose()
 
 
-def test_no_database_is_told(installation: Installation) -> None:
+def test_an_unreachable_database_is_not_ready(installation: Installation) -> None:
     away = replace(installation, engine=open_engine("sqlite:////nowhere/at/all.sqlite3"))
     assert find_readiness_faults(away, database_now(installation)) == ["database"]
 

@@ -28,7 +28,7 @@ OWNING = frozenset({"participant_id", "slot_id"})
 """By these a row is found: it is missing where it was once one of them changes."""
 
 
-def found(installation: Installation) -> set[tuple[str | None, str | None]]:
+def list_faults(installation: Installation) -> set[tuple[str | None, str | None]]:
     """Record and field of each fault."""
     return {(fault.record, fault.field) for fault in verify_trail(installation) if fault.record}
 
@@ -75,13 +75,13 @@ def test_a_changed_field_is_named(course: Installation, owner: Owner) -> None:
         changed = {proven: proven.columns[turn] for proven in firsts if turn < len(proven.columns)}
         for proven, column in changed.items():
             change(owner, proven, firsts[proven], column)
-        named = found(course)
+        named = list_faults(course)
         for proven, column in changed.items():
             fields = {field for record, field in named if record == name_of(proven, firsts[proven])}
             moved = column in OWNING or column in proven.key
             assert column in fields or (moved and "row" in fields), (proven.table.name, column)
             restore(owner, proven, firsts[proven], column)
-    assert found(course) == set()
+    assert list_faults(course) == set()
 
 
 def change(owner: Owner, proven: ProvenTable, row: Mapping[str, Any], column: str) -> None:
@@ -102,15 +102,15 @@ def test_a_deleted_and_a_foreign_row_are_named(course: Installation, owner: Owne
     for proven, row in firsts.items():
         owner.run(sa.delete(proven.table).where(is_row(proven.table, row)))
     gone = {(name_of(proven, row), "row") for proven, row in firsts.items()}
-    assert gone - found(course) == set()
+    assert gone - list_faults(course) == set()
     for proven, row in firsts.items():
         owner.run(sa.insert(proven.table).values(row))
-    assert found(course) == set()
+    assert list_faults(course) == set()
     strangers = {proven: foreign(proven, row) for proven, row in firsts.items()}
     for proven, row in strangers.items():
         owner.run(sa.insert(proven.table).values(row))
     added = {(name_of(proven, row), "row") for proven, row in strangers.items()}
-    assert added - found(course) == set()
+    assert added - list_faults(course) == set()
 
 
 def foreign(proven: ProvenTable, row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -135,12 +135,12 @@ def test_scores_are_computed_anew(course: Installation, owner: Owner) -> None:
     row = owner.rows(response)[0]
     scores = [{**score, "value": "50"} for score in row["scores"]]
     owner.run(sa.update(response).values(scores=scores))
-    told = {
+    named = {
         (fault.what, fault.field)
         for fault in verify_trail(course)
         if fault.record and "response" in fault.record
     }
-    assert told == {("is not what the entry says", "scores"), ("does not follow from the answers", "scores")}
+    assert named == {("is not what the entry says", "scores"), ("does not follow from the answers", "scores")}
 
 
 def test_what_no_entry_proves_is_little() -> None:
@@ -165,8 +165,8 @@ def test_a_stated_row_of_another_shape_is_no_row(more: tuple[str, ...]) -> None:
 
 @pytest.mark.req("AUD-03")
 def test_a_missing_guard_is_named(course: Installation, owner: Owner) -> None:
-    told = {fault.what for fault in verify_trail(course) if fault.chain == "guards"}
+    faults = {fault.what for fault in verify_trail(course) if fault.chain == "guards"}
     on_sqlite = owner.connection.dialect.name == "sqlite"
     acts = ("update", "delete", "replace") if on_sqlite else ("change", "truncate")
     how = "is missing" if on_sqlite else "is switched off"
-    assert told == {f"trigger {table}_no_{act} {how}" for table in APPEND_ONLY for act in acts}
+    assert faults == {f"trigger {table}_no_{act} {how}" for table in APPEND_ONLY for act in acts}

@@ -144,7 +144,7 @@ def test_a_kind_of_address_that_nobody_serves_is_said(
 
 
 @pytest.mark.parametrize(("late", "reason"), [(days(1), "stale"), (days(3), "missed")])
-def test_what_could_not_be_sent_for_long_is_dropped(
+def test_a_reminder_undeliverable_for_long_is_dropped(
     installation: Installation, claimed: ClaimedMessage, late: timedelta, reason: str
 ) -> None:
     assert (
@@ -171,7 +171,7 @@ NUMBER = itertools.count(100)
     ticks=st.lists(st.integers(0, 96), min_size=1, max_size=6).map(sorted),
     claims_before=st.booleans(),
 )
-def test_nothing_is_sent_after_the_stop(
+def test_no_reminder_is_delivered_after_the_stop(
     installation: Installation, site: Site, stop: str, stops_after: int, ticks: list[int], claims_before: bool
 ) -> None:
     """Whenever the clock comes, and whatever was queued or claimed by then."""
@@ -180,16 +180,16 @@ def test_nothing_is_sent_after_the_stop(
     reader = reminded(installation, site, number)
     reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     stopped_at = shanghai(RANDOMISED, 10) + timedelta(hours=stops_after)
-    held: list[ClaimedMessage] = []
+    claimed: list[ClaimedMessage] = []
     for hours in range(0, stops_after, 6):
         push_all(installation, shanghai(RANDOMISED, 10) + timedelta(hours=hours))
     if claims_before:
-        held = claim_messages(ClockContext(installation, stopped_at))
+        claimed = claim_messages(ClockContext(installation, stopped_at))
     STOPS[stop](reader, stopped_at)
     for hours in ticks:
         at = stopped_at + timedelta(hours=hours)
         push_all(installation, at)
-        for each in [*held, *claim_messages(ClockContext(installation, at))]:
+        for each in [*claimed, *claim_messages(ClockContext(installation, at))]:
             deliver_message(ClockContext(installation, at), outbox(mail_server), each)
     mine = [letter for letter in mail_server.letters if letter.to == address(number)]
     if stop == "submission":  # of the first diary day; the days after it are still asked for

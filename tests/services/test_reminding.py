@@ -49,7 +49,7 @@ def state(installation: Installation) -> str:
 
 
 @pytest.mark.req("PRI-01", "AUD-07")
-def test_a_reminder_is_sent_and_recorded(installation: Installation, claimed: ClaimedMessage) -> None:
+def test_a_reminder_is_delivered_and_audited(installation: Installation, claimed: ClaimedMessage) -> None:
     mail_server = MailServer()
     assert (
         deliver_message(ClockContext(installation, EVENING), outbox(mail_server), claimed)
@@ -64,8 +64,8 @@ def test_a_reminder_is_sent_and_recorded(installation: Installation, claimed: Cl
         == 1
     )
     with installation.read() as session:
-        told = " ".join(session.exec(select(AuditEntry.changes)))
-    assert address(1) not in told
+        changes = " ".join(session.exec(select(AuditEntry.changes)))
+    assert address(1) not in changes
     assert verify_trail(installation) == []
 
 
@@ -162,7 +162,7 @@ def test_a_worker_killed_while_sending_leaves_it_unconfirmed_for_ever(
     assert recorded(installation, AuditEvent.REMINDER_UNCONFIRMED) == 1
 
 
-def test_a_slow_worker_may_still_say_that_it_was_sent(
+def test_a_slow_worker_can_still_settle_its_reminder(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
     class Slow(MailServer):
@@ -223,7 +223,9 @@ def test_another_key_sends_nothing_and_loses_nothing(
     assert state(installation) == "queued"
 
 
-def test_nothing_waits_after_everything_was_sent(installation: Installation, claimed: ClaimedMessage) -> None:
+def test_no_reminder_waits_after_all_were_delivered(
+    installation: Installation, claimed: ClaimedMessage
+) -> None:
     deliver_message(ClockContext(installation, EVENING), outbox(MailServer()), claimed)
     waiting = sa.select(sa.func.count()).select_from(Message).where(sa.text("state IN ('queued', 'sending')"))
     with installation.read() as session:

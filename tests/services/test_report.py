@@ -114,9 +114,9 @@ def test_weeks_tell_forms_with_a_call_from_those_without(installation: Installat
     """A contact counts for what was open and not yet sent, and once, however often staff called."""
     opened = Person(installation, site, NORMAL[0]).slot("W6").opens_at
     assert opened is not None
-    sent = TARGET + timedelta(hours=1, minutes=12)
+    submitted = TARGET + timedelta(hours=1, minutes=12)
     calls = {
-        NORMAL[0]: (opened, TARGET), NORMAL[1]: (opened - timedelta(microseconds=1), sent),
+        NORMAL[0]: (opened, TARGET), NORMAL[1]: (opened - timedelta(microseconds=1), submitted),
         TOO_ILL: (TARGET, TARGET + days(1)), LATE: (TARGET,),
     }  # fmt: skip
     for subject, moments in calls.items():
@@ -163,8 +163,8 @@ def test_every_number_is_the_number_of_its_rows(
     chosen = ReportFilter(rules=RateRules(RuleSet.second))
     context = reader(installation, site, Role.INVESTIGATOR)
     compared = 0
-    for found in get_report(context, chosen, part).tables:
-        for address, count in cells(found):
+    for report_table in get_report(context, chosen, part).tables:
+        for address, count in cells(report_table):
             rows = list_figure_rows(context, chosen, address, limit=None)
             listed = len(rows.forms) or len(rows.people)
             assert (rows.total, listed) == (count, count), address
@@ -208,11 +208,11 @@ def test_the_rates_are_what_the_tables_hold(
         for slot in session.exec(select(Slot).where(Slot.series != "diary")):
             if slot.participant_id not in randomised or slot.closes_at is None or slot.closes_at > CLOSED:
                 continue
-            sent = slot.submitted_at is not None and not slot.out_of_window
+            submitted = slot.submitted_at is not None and not slot.out_of_window
             scored = any(score["value"] is not None for score in scores.get(slot.id, ()))
-            left = exits.get(slot.participant_id, date.max) <= (slot.closes_on or date.max)
-            valid += sent and scored
-            expected += (sent and scored) or not left
+            exited = exits.get(slot.participant_id, date.max) <= (slot.closes_on or date.max)
+            valid += submitted and scored
+            expected += (submitted and scored) or not exited
     whole = table(context, ReportTable.rates, ReportFilter(rules=RateRules(rule_set))).whole
     assert whole is not None
     assert (whole.counts["expected"], whole.counts["valid_expected"]) == (expected, valid)
@@ -356,20 +356,20 @@ def test_the_matrix_shows_each_participants_forms_page_by_page(
 
 
 @pytest.mark.parametrize(
-    ("sent_at", "days_after"),
+    ("submitted_at", "days_after"),
     [("2026-10-24T21:59", -1), ("2026-10-25T22:30", 0), ("2026-10-25T23:30", 1), (None, None)],
 )
 def test_days_from_the_target_are_days_of_the_calendar(
-    installation: Installation, sent_at: str | None, days_after: int | None
+    installation: Installation, submitted_at: str | None, days_after: int | None
 ) -> None:
     """Where the clock goes back on the target day, which has 25 hours in Berlin."""
-    at = datetime.fromisoformat(sent_at).replace(tzinfo=UTC) if sent_at else None
+    at = datetime.fromisoformat(submitted_at).replace(tzinfo=UTC) if submitted_at else None
     moment = sa.literal(at, sa.inspect(Slot).columns.submitted_at.type)
     day = sa.literal(date(2026, 10, 25), sa.Date())
     with installation.read() as session:
         zone, never = sa.literal("Europe/Berlin"), sa.literal(None, sa.Date())
-        found = session.execute(sa.select(local_days_between(never, moment, zone, day)))
-        assert found.scalar() == days_after
+        days = session.execute(sa.select(local_days_between(never, moment, zone, day)))
+        assert days.scalar() == days_after
         on_paper = session.execute(sa.select(local_days_between(day, moment, zone, day)))
         assert on_paper.scalar() == 0
 

@@ -60,7 +60,7 @@ def propose(installation: Installation, site: Site) -> None:
 
 
 @pytest.mark.req("COR-05", "CAP-21")
-def test_corrections_are_counted_by_form_and_site_and_sent_forms_by_how_they_came(
+def test_corrections_and_collection_modes_are_counted(
     installation: Installation, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three proposals about two forms: one waits, one was declined, one approved after the plan's days.
@@ -73,11 +73,11 @@ def test_corrections_are_counted_by_form_and_site_and_sent_forms_by_how_they_cam
         (ReportTable.corrections, {"instrument": "qlq-c30"}),
         (ReportTable.corrections_by_site, {"site_id": site.id}),
     ):
-        found = table(context, name)
-        (only,) = found.lines
+        figures = table(context, name)
+        (only,) = figures.lines
         assert where.items() <= only.where.items()
         assert tuple(only.counts.values()) == counts
-        for address, count in cells(found):
+        for address, count in cells(figures):
             rows = list_figure_rows(context, ReportFilter(), address, limit=None)
             assert (rows.total, len(rows.forms)) == (count, count), address
     proposed = FigureAddress(ReportTable.corrections, "proposed")

@@ -38,8 +38,8 @@ def watched(installation: Installation, tmp_path: Path) -> Installation:
 
 
 def pulling(installation: Installation) -> EdcContext:
-    made = create_client(StaffContext(installation, SYSTEM, START), STUDY, "EDC", (), None)
-    issued = issue_token(installation, made.client_id, made.secret, None, "192.0.2.9", START)
+    client = create_client(StaffContext(installation, SYSTEM, START), STUDY, "EDC", (), None)
+    issued = issue_token(installation, client.client_id, client.secret, None, "192.0.2.9", START)
     return EdcContext(installation, authenticate_client(installation, issued.token, START), START)
 
 
@@ -74,7 +74,9 @@ def test_a_database_that_goes_on_is_served_and_one_that_was_rewound_is_not(
 
 @pytest.mark.parametrize("change", [{"feed": "another"}, {"hash": "0" * 64}])
 @pytest.mark.usefixtures("person")
-def test_another_history_of_the_same_length_is_found(watched: Installation, change: dict[str, str]) -> None:
+def test_another_history_of_the_same_length_is_detected(
+    watched: Installation, change: dict[str, str]
+) -> None:
     assert watched.head_file is not None
     with watched.read() as session:
         heads = read_heads(session)
@@ -84,7 +86,7 @@ def test_another_history_of_the_same_length_is_found(watched: Installation, chan
 
 
 @pytest.mark.usefixtures("site")
-def test_a_study_that_is_gone_is_found_and_one_that_is_new_is_not(watched: Installation) -> None:
+def test_a_missing_study_is_detected_and_a_new_one_ignored(watched: Installation) -> None:
     assert watched.head_file is not None
     with watched.read() as session:
         head = read_heads(session)[STUDY]

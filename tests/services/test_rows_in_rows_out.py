@@ -121,25 +121,25 @@ def test_a_possible_answer_cannot_mean_missing(code: str, item: str) -> None:
     assert refused.value.details == {"value": code, "item": item}
 
 
-def test_words_can_mean_missing_where_words_are_asked() -> None:
+def test_text_codes_for_missing_work_in_text_items() -> None:
     cells = dict.fromkeys(ODD_HEADER, "1") | {"f": "10", "note": "NA"}
     text = "\n".join([",".join(cells), ",".join(cells.values())])
     target = io.StringIO(newline="")
     assert score_file(ODDITY, io.StringIO(text, newline=""), target, ["NA"]) == ScoredFileCounts(2, 1, 0)
 
 
-@pytest.mark.parametrize("place", ["q3", "note"])
-def test_a_very_long_cell_is_one_flagged_row(place: str) -> None:
+@pytest.mark.parametrize("position", ["q3", "note"])
+def test_a_very_long_cell_is_one_flagged_row(position: str) -> None:
     names = ["row", *CODES, "note"]
-    cells = dict.fromkeys(names, "1") | {place: "9" * 200_000}
-    assert len(cells[place]) > LONG_CELL
+    cells = dict.fromkeys(names, "1") | {position: "9" * 200_000}
+    assert len(cells[position]) > LONG_CELL
     text = "\n".join([",".join(names), ",".join(cells.values()), ",".join(["1"] * 32)])
     csv.field_size_limit(131_072)
     target = io.StringIO(newline="")
     assert score_file(QLQ_C30, io.StringIO(text, newline=""), target) == ScoredFileCounts(3, 2, 1)
     long, short = csv.DictReader(io.StringIO(target.getvalue(), newline=""))
-    assert long[place] == cells[place]
-    assert (long["flags"], short["flags"]) == ("q3 cell_length" if place == "q3" else "cell_length", "")
+    assert long[position] == cells[position]
+    assert (long["flags"], short["flags"]) == ("q3 cell_length" if position == "q3" else "cell_length", "")
     assert long["PF"] == "100"
 
 
@@ -173,8 +173,8 @@ def parsed_alone(line: str) -> list[str] | None:
     cell = r'"((?:[^"]|"")*)"|([^",][^,]*|)'
     if not re.fullmatch(f"(?:{cell})(?:,(?:{cell}))*", line, re.DOTALL):
         return None
-    found = re.finditer(f"(?:^|,)(?:{cell})", line, re.DOTALL)
-    return [(each[1] or "").replace('""', '"') or each[2] or "" for each in found] if line else []
+    cells = re.finditer(f"(?:^|,)(?:{cell})", line, re.DOTALL)
+    return [(each[1] or "").replace('""', '"') or each[2] or "" for each in cells] if line else []
 
 
 def attempted(

@@ -18,7 +18,7 @@ DAY0 = date(2026, 3, 2)
 
 
 @pytest.mark.req("TIM-06")
-def test_days_without_a_form_are_named_and_made(person: Person) -> None:
+def test_missing_diary_days_are_named_and_created(person: Person) -> None:
     context = StaffContext(person.installation, person.nurse, START)
     person.randomise(DAY0, START)
     assert list(check_schedules(context)) == []
@@ -26,13 +26,13 @@ def test_days_without_a_form_are_named_and_made(person: Person) -> None:
         # As an earlier version left them: the day's form went to another day.
         lost = "UPDATE slot SET for_day = NULL, visit = 'LOST' || visit WHERE visit IN ('D4', 'D5')"
         connection.execute(sa.text(lost))
-    (found,) = check_schedules(context)
-    assert (found.subject, {fault.kind for fault in found.faults}) == (
+    (faults,) = check_schedules(context)
+    assert (faults.subject, {fault.kind for fault in faults.faults}) == (
         person.subject,
         {ScheduleFaultKind.empty_day},
     )
-    assert [fault.one for fault in found.faults] == ["D4", "D5"]
-    assert mend_schedule(context, found)
+    assert [fault.one for fault in faults.faults] == ["D4", "D5"]
+    assert mend_schedule(context, faults)
     assert person.slot("D5").for_day == date(2026, 3, 7)
     assert list(check_schedules(context)) == []
     assert recorded(person.installation, AuditEvent.SCHEDULE_MENDED) == 1
@@ -52,12 +52,12 @@ def test_windows_of_a_zone_whose_rules_changed_are_named_and_moved_where_nobody_
             connection.execute(
                 sa.text(f"UPDATE slot SET {name} = {moved} WHERE visit IN ('W6', 'W12', 'D1', 'BL')")
             )
-    (found,) = check_schedules(context)
-    assert [(fault.kind, fault.one) for fault in found.faults] == [
+    (faults,) = check_schedules(context)
+    assert [(fault.kind, fault.one) for fault in faults.faults] == [
         (ScheduleFaultKind.moved_window, visit) for visit in ("W6", "W12", "D1")
     ]
     begun = person.slot("BL").opens_at
-    assert mend_schedule(context, found)
+    assert mend_schedule(context, faults)
     assert list(check_schedules(context)) == []
     assert {visit: person.slot(visit).opens_at for visit in right} == right
     assert person.slot("BL").opens_at == begun
@@ -70,6 +70,6 @@ def test_what_nobody_can_make_anew_is_only_named(person: Person) -> None:
     person.anchor("progression", date(2026, 3, 5), START.replace(day=6))
     with write_engine(person.installation.engine).begin() as connection, allow_everything(connection):
         connection.execute(sa.text("UPDATE anchor SET dated_on = '2026-03-04' WHERE kind = 'progression'"))
-    found = [each for each in check_schedules(context) if each.subject == person.subject]
-    assert [fault.kind for fault in found[0].faults] == [ScheduleFaultKind.contradiction]
-    assert not mend_schedule(context, found[0])
+    faults = [each for each in check_schedules(context) if each.subject == person.subject]
+    assert [fault.kind for fault in faults[0].faults] == [ScheduleFaultKind.contradiction]
+    assert not mend_schedule(context, faults[0])

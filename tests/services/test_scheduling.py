@@ -50,8 +50,8 @@ def test_a_diary_day_that_is_entered_needs_no_second_form(person: Person) -> Non
     person.randomise(date(2026, 3, 3), START + days(1))
     assert person.slot("D0").begun_at == START + days(1)
     assert (person.slot("D1").for_day, person.slot("D1").excused) == (date(2026, 3, 4), None)
-    left = person.slot("OUT20260302")
-    assert (left.excused, left.out_of_plan) == (NOT_IN_PLAN, True)
+    remaining = person.slot("OUT20260302")
+    assert (remaining.excused, remaining.out_of_plan) == (NOT_IN_PLAN, True)
 
 
 @pytest.mark.usefixtures("randomised")
@@ -136,7 +136,7 @@ def test_nothing_is_planned_for_a_study_or_person_that_is_not_there(person: Pers
 
 
 @pytest.mark.req("EDC-04")
-def test_a_visit_is_asked_for_once_a_day_and_within_reach(person: Person) -> None:
+def test_a_visit_is_requested_once_a_day_and_within_reach(person: Person) -> None:
     nurse, study = StaffContext(person.installation, person.nurse, START), person.site.study_id
 
     def code(on: date) -> str:
@@ -180,7 +180,7 @@ def test_a_mistaken_visit_can_be_cancelled_until_it_is_begun(person: Person) -> 
 
 
 @pytest.mark.usefixtures("randomised")
-def test_codes_that_are_exchanged_are_given_one_after_the_other(person: Person) -> None:
+def test_exchanged_codes_are_assigned_in_order(person: Person) -> None:
     with person.installation.work(SYSTEM, START) as work:
         slots = {slot.visit: slot for slot in list_slot_records(work.session, person.row().id)}
         exchange = {"D1": "D2", "D2": "D3", "D3": "D1"}
@@ -198,19 +198,23 @@ def test_codes_that_are_exchanged_are_given_one_after_the_other(person: Person) 
 CODES = st.lists(st.sampled_from("ABCDEFGH"), min_size=6, max_size=6, unique=True)
 
 
-@given(held=CODES, wanted=CODES, forms=st.lists(st.sampled_from(("q", "d")), min_size=6, max_size=6))
-@example(held=list("ABCDEF"), wanted=list("BCAEDG"), forms=["q"] * 6)  # rings of three and two, and a chain
-@example(held=list("ABCDEF"), wanted=list("ABCDEF"), forms=["q"] * 6)
-def test_no_two_forms_hold_one_code_on_the_way(held: list[str], wanted: list[str], forms: list[str]) -> None:
+@given(codes=CODES, targets=CODES, forms=st.lists(st.sampled_from(("q", "d")), min_size=6, max_size=6))
+@example(codes=list("ABCDEF"), targets=list("BCAEDG"), forms=["q"] * 6)  # rings of three and two, and a chain
+@example(codes=list("ABCDEF"), targets=list("ABCDEF"), forms=["q"] * 6)
+def test_no_two_forms_hold_one_code_on_the_way(
+    codes: list[str], targets: list[str], forms: list[str]
+) -> None:
     nothing = SlotRecord._make([None] * len(SlotRecord._fields))
-    named = enumerate(zip(held, forms, strict=True))
+    named = enumerate(zip(codes, forms, strict=True))
     slots = [nothing._replace(id=key, visit=code, instrument=form) for key, (code, form) in named]
     now = {slot.id: slot for slot in slots}
-    for before, after in rename_steps(zip(slots, wanted, strict=True)):
+    for before, after in rename_steps(zip(slots, targets, strict=True)):
         assert before == now[after.id]
         assert all((each.visit, each.instrument) != (after.visit, after.instrument) for each in now.values())
         now[after.id] = after
-    assert list(now.values()) == [slot._replace(visit=code) for slot, code in zip(slots, wanted, strict=True)]
+    assert list(now.values()) == [
+        slot._replace(visit=code) for slot, code in zip(slots, targets, strict=True)
+    ]
 
 
 def test_a_waiting_requested_visit_stays_waiting(person: Person) -> None:

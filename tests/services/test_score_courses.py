@@ -36,7 +36,7 @@ def seen(person: Person, at: datetime = WEEK_6, role: Role = Role.INVESTIGATOR) 
     return get_participant_scores(context, person.row().id)
 
 
-def sent(person: Person, visit: str, at: datetime, answers: dict[str, int | str | None]) -> None:
+def submit(person: Person, visit: str, at: datetime, answers: dict[str, int | str | None]) -> None:
     person.cookie = bound(person, at)
     person.begin(visit, at)
     person.submit(visit, at, answers)
@@ -45,10 +45,10 @@ def sent(person: Person, visit: str, at: datetime, answers: dict[str, int | str 
 @pytest.mark.req("CAP-18")
 def test_scores_are_exact_and_compared_with_the_baseline(person: Person) -> None:
     assert seen(person, START).diary is None
-    sent(person, "BL", START, qlq(2))
+    submit(person, "BL", START, qlq(2))
     person.randomise(START.date(), START + HOUR)
-    sent(person, "D0", START + 2 * HOUR, {"any_symptom": 0})
-    sent(person, "W6", WEEK_6, qlq(3) | {"q1": None})
+    submit(person, "D0", START + 2 * HOUR, {"any_symptom": 0})
+    submit(person, "W6", WEEK_6, qlq(3) | {"q1": None})
     with heard(person.installation.engine) as statements:
         view = seen(person, WEEK_6 + HOUR)
     assert 2 <= verbs(statements).count("SELECT") <= 7  # one finds their key
@@ -82,13 +82,13 @@ def test_a_missed_visit_is_a_gap_and_the_future_is_nothing(alone: Person) -> Non
 
 
 def test_before_randomisation_the_last_form_is_the_baseline_so_far(alone: Person) -> None:
-    sent(alone, "BL", START, qlq(2))
+    submit(alone, "BL", START, qlq(2))
     (course,) = seen(alone, START + HOUR).instruments
     assert course.courses[0].baseline == course.courses[0].points[0]
 
 
-def test_a_form_sent_after_the_moment_of_randomisation_is_no_baseline(alone: Person) -> None:
-    sent(alone, "BL", START + HOUR, qlq(2))
+def test_a_form_submitted_after_randomisation_is_no_baseline(alone: Person) -> None:
+    submit(alone, "BL", START + HOUR, qlq(2))
     alone.randomise(START.date(), START + 2 * HOUR)
     (course,) = seen(alone, START + 3 * HOUR).instruments
     assert course.courses[0].baseline is not None  # a day alone counts as before
@@ -155,7 +155,7 @@ def test_what_reveals_the_arm_is_not_there_for_the_blinded(alone: Person) -> Non
     alone.randomise(START.date(), START)
     assign(alone, "SBRT", 0)
     alone.anchor("sbrt_end", START.date(), START + HOUR)
-    sent(alone, "EOT", START + 2 * HOUR, qlq(1))
+    submit(alone, "EOT", START + 2 * HOUR, qlq(1))
     open_label = seen(alone, WEEK_6, Role.MONITOR)
     assert "EOT" in {point.visit for point in open_label.instruments[0].courses[0].points}
     alone.installation = blinded(alone.installation)

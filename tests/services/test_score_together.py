@@ -103,16 +103,16 @@ def test_many_batches_of_rows_good_and_bad_are_the_same() -> None:
     rows = [
         f"{row}," + ",".join(str(1 + row * item % 4) for item in range(1, 31)) + "," for row in range(5000)
     ]
-    for place in (0, 1, 900, 2046, 2047, 2048, 4998, 4999):
-        rows[place] += '"words, ""quoted"""'
-        rows[place // 2 + 3] += ",slipped"
-        rows[place // 3 + 7] = rows[place // 3 + 7].replace(",1,", ",8,", 1)
-        rows[place // 5 + 11] = ""
+    for index in (0, 1, 900, 2046, 2047, 2048, 4998, 4999):
+        rows[index] += '"words, ""quoted"""'
+        rows[index // 2 + 3] += ",slipped"
+        rows[index // 3 + 7] = rows[index // 3 + 7].replace(",1,", ",8,", 1)
+        rows[index // 5 + 11] = ""
     rows[3000] += "9" * (LONG_CELL + 1)
     data = "\n".join([header, *rows]).encode()
-    made, alone = (attempted(QLQ_C30, data, [], False, way) for way in (True, False))
-    assert made == alone
-    assert str(made[1]).count("\n") == 5001
+    together, alone = (attempted(QLQ_C30, data, [], False, way) for way in (True, False))
+    assert together == alone
+    assert str(together[1]).count("\n") == 5001
 
 
 def test_a_whole_number_with_a_point_is_read_as_it_is_alone() -> None:
@@ -136,22 +136,22 @@ def test_a_whole_number_with_a_point_is_read_as_it_is_alone() -> None:
     rows = [",".join([*["2.0"] * 5, cell, *["2.0"] * 24]) for cell in cells]
     data = "\n".join([header, *rows, ""]).encode()
     for missing in ([], ["9"], ["9.0"], ["q3"]):
-        made, alone = (attempted(QLQ_C30, data, missing, False, way) for way in (True, False))
-        assert made == alone
-        assert ("q6" in str(made[1]).splitlines()[1]) is (missing != ["9.0"])
+        together, alone = (attempted(QLQ_C30, data, missing, False, way) for way in (True, False))
+        assert together == alone
+        assert ("q6" in str(together[1]).splitlines()[1]) is (missing != ["9.0"])
 
 
 def test_one_column_alone_knows_a_blank_line_from_an_empty_cell() -> None:
     scale = replace(QLQ_C30.scales[0], items=("q30",), minimum=1)
     one = replace(QLQ_C30, items=QLQ_C30.items[29:30], scales=(scale,))
-    made = attempted(one, b"q30\n\n1\n", [], False, by_columns=True)
-    assert made[1] == f"q30,{one.scales[0].code},flags\n,,row_length\n1,0,\n"
+    scored = attempted(one, b"q30\n\n1\n", [], False, by_columns=True)
+    assert scored[1] == f"q30,{one.scales[0].code},flags\n,,row_length\n1,0,\n"
 
 
 def test_the_report_counts_rows_flags_answers_and_scores() -> None:
     header = ",".join(["row", *(item.code for item in QLQ_C30.items)])
     rows = [["1"] * 30, ["4"] * 28 + ["7"] * 2, ["2"] * 30, ["9", "NA", "", *["2"] * 27], ["1"] * 29]
-    data = "\n".join([header, *(f"{place}," + ",".join(row) for place, row in enumerate(rows))]).encode()
+    data = "\n".join([header, *(f"{index}," + ",".join(row) for index, row in enumerate(rows))]).encode()
     _, _, report = attempted(QLQ_C30, data, ["NA"], False, by_columns=True)
     lines = str(report).splitlines()
     assert lines[0] == ",".join(HEADER)

@@ -42,16 +42,16 @@ def enter(person: Person, secret: str, answer: str, source: str = HERE) -> str:
 
 
 @pytest.mark.req("PRI-02")
-def test_a_birth_date_is_kept_as_a_keyed_digest_and_told_to_nobody(guest: Person, lone_site: Site) -> None:
+def test_a_birth_date_is_stored_as_a_keyed_digest_only(guest: Person, lone_site: Site) -> None:
     row = guest.row()
     assert row.birth_hash is not None
     assert len(row.birth_hash) == 64
     twin = newcomer(guest.installation, lone_site, "0571-010").row()
     assert twin.birth_hash != row.birth_hash
     with guest.installation.read() as session:
-        told = "".join(entry.changes for entry in session.exec(select(AuditEntry)))
-    assert "1950" not in told
-    assert row.birth_hash not in told
+        changes = "".join(entry.changes for entry in session.exec(select(AuditEntry)))
+    assert "1950" not in changes
+    assert row.birth_hash not in changes
     other_key = SecretBox(b"another", guest.installation.secret_box.cost)
     assert other_key.keyed_fingerprint(RIGHT, "x") != guest.installation.secret_box.keyed_fingerprint(
         RIGHT, "x"
@@ -65,8 +65,8 @@ def test_a_study_that_does_not_ask_keeps_no_birth_date(
 ) -> None:
     person = newcomer(confirming(lone_installation, check), lone_site, "0571-009")
     assert person.row().birth_hash is None
-    told = refused(lambda: _record(person, BORN))
-    assert told == "birth_date_not_asked"
+    refusal = refused(lambda: _record(person, BORN))
+    assert refusal == "birth_date_not_asked"
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,10 @@ def test_the_birth_date_lets_in_and_wakes(guest: Person) -> None:
     visitor = guest.participant(LATER)
     assert visitor.locked
     for wrong in (WRONG, "", PIN):
-        told = refused(partial(unlock_device, ParticipantContext(guest.installation, visitor, LATER), wrong))
-        assert told == "wrong_birth_date"
+        refusal = refused(
+            partial(unlock_device, ParticipantContext(guest.installation, visitor, LATER), wrong)
+        )
+        assert refusal == "wrong_birth_date"
     unlock_device(ParticipantContext(guest.installation, visitor, LATER), RIGHT)
     assert not guest.participant(LATER).locked
     assert len(entries_of(guest.installation, AuditEvent.BIRTH_DATE_REFUSED)) == 3
@@ -182,16 +184,16 @@ def settled(lone_installation: Installation, lone_site: Site) -> Person:
 
 
 def test_a_code_of_one_s_own_asks_for_the_pin_and_leaves_it(settled: Person) -> None:
-    made = issue_own_code(ParticipantContext(settled.installation, settled.participant(START), START))
-    assert made.expires_at == LATER
+    code = issue_own_code(ParticipantContext(settled.installation, settled.participant(START), START))
+    assert code.expires_at == LATER
     before = settled.row().pin_hash
-    assert redeem_invitation(settled.installation, made.code, HERE, START).asks is RequiredCheck.pin
-    assert refused(lambda: enter(settled, made.code, "000001")) == "wrong_link"
-    assert enter(settled, made.code.lower(), PIN)
+    assert redeem_invitation(settled.installation, code.code, HERE, START).asks is RequiredCheck.pin
+    assert refused(lambda: enter(settled, code.code, "000001")) == "wrong_link"
+    assert enter(settled, code.code.lower(), PIN)
     assert settled.row().pin_hash == before
-    assert refused(lambda: enter(settled, made.code, PIN)) == "wrong_link"
+    assert refused(lambda: enter(settled, code.code, PIN)) == "wrong_link"
     (entry,) = entries_of(settled.installation, AuditEvent.OWN_CODE_ISSUED)
-    assert (entry.actor_id, made.code in entry.changes) == (settled.row().public_id, False)
+    assert (entry.actor_id, code.code in entry.changes) == (settled.row().public_id, False)
 
 
 def test_a_later_code_replaces_the_earlier_and_leaves_the_sheet(settled: Person) -> None:

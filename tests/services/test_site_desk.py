@@ -23,7 +23,7 @@ from tests.services.staff_desk import STUDY, Desk
 from tests.services.trail_entries import verify_trail
 
 
-def test_times_are_told_where_somebody_works(desk: Desk) -> None:
+def test_times_are_shown_in_the_zone_of_the_site(desk: Desk) -> None:
     far = open_site(desk.system, STUDY, replace(site_entry("0991"), zone="Asia/Urumqi"))
     study = far.study_id
     assert find_desk_zone(desk.context(site_id=far.id), study) == "Asia/Urumqi"

@@ -201,7 +201,7 @@ def test_a_code_in_full_width_digits_is_the_code(installation: Installation, sec
     assert confirm_second_factor(installation, half, f" {typed[:3]} {typed[3:]}", HERE, START)
 
 
-def test_one_code_sent_twice_at_once_opens_one_session(installation: Installation, secret: str) -> None:
+def test_one_code_used_twice_at_once_opens_one_session(installation: Installation, secret: str) -> None:
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
     right = code(secret, START)
 
@@ -233,14 +233,14 @@ def test_a_session_ends_idle_and_in_any_case(installation: Installation, secret:
     assert refused(lambda: seen(installation, cookie, moment + timedelta(seconds=1))) == "not_signed_in"
 
 
-def test_a_session_is_kept_awake_once_a_minute(installation: Installation, secret: str) -> None:
+def test_a_session_is_renewed_once_a_minute(installation: Installation, secret: str) -> None:
     cookie = signed_in(installation, secret, START)
-    for seconds, kept in ((59, 0), (60, 60)):
+    for seconds, moved in ((59, 0), (60, 60)):
         at = START + timedelta(seconds=seconds)
         keep_staff_session_alive(installation, seen(installation, cookie, at), cookie, at)
         with installation.read() as session:
             rows = session.exec(select(StaffSession)).all()
-        assert max(row.seen_at for row in rows) == START + timedelta(seconds=kept)
+        assert max(row.seen_at for row in rows) == START + timedelta(seconds=moved)
 
 
 @pytest.mark.req("IAM-06")
@@ -263,7 +263,7 @@ def test_signing_out_ends_the_session(installation: Installation, secret: str) -
     assert events(installation)[-1][0] == AuditEvent.STAFF_SIGNED_OUT
 
 
-def test_the_language_is_kept(installation: Installation, secret: str) -> None:
+def test_the_language_of_staff_is_stored(installation: Installation, secret: str) -> None:
     cookie = signed_in(installation, secret, START)
     colleague = seen(installation, cookie, START)
     context = StaffContext(installation, colleague.actor, START)
@@ -307,7 +307,7 @@ def test_whoever_is_turned_away_stays_signed_in(installation: Installation, secr
     assert seen(installation, cookie, later + IDLE).seen_at == later
 
 
-def test_only_a_given_password_lets_the_code_follow(installation: Installation, secret: str) -> None:
+def test_the_code_is_accepted_only_after_the_password(installation: Installation, secret: str) -> None:
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
     require_pending_sign_in(installation, half, START)
     for cookie in (None, "guess", signed_in(installation, secret, START)):

@@ -107,15 +107,15 @@ def in_line(
     chain: str = INSTALLATION_CHAIN,
 ) -> str:
     """What the second is told who begins while the first act is not done yet; "" when it is done as well."""
-    told: list[str] = []
+    results: list[str] = []
 
     def act() -> None:
         try:
             second()
         except Refused as refusal:
-            told.append(refusal.code)
+            results.append(refusal.code)
         else:
-            told.append("")
+            results.append("")
 
     with desk.system.unit_of_work() as work:
         work.lock(chain)
@@ -126,13 +126,13 @@ def in_line(
         waiting.join(HEAD_START)
         assert waiting.is_alive()
     waiting.join()
-    (answer,) = told
+    (answer,) = results
     return answer
 
 
 @pytest.mark.req("IAM-03", "IAM-12")
 @pytest.mark.parametrize("act", ["reset", "disable", "enable", "sign out"])
-def test_a_role_given_elsewhere_meanwhile_takes_the_account_out_of_reach(ward: Ward, act: str) -> None:
+def test_a_role_granted_elsewhere_makes_the_account_unreachable(ward: Ward, act: str) -> None:
     desk, number = ward.desk, ward.nurse_id
     desk.sign_in(code(ward.secret, desk.at))
     browser = list_sessions(desk.context(), number)[0].name
@@ -156,8 +156,8 @@ def test_nobody_gives_a_role_to_an_account_that_is_being_disabled(ward: Ward) ->
     def grant() -> None:
         grant_to_address(ward.desk.context(), EMAIL, Role.DATA_MANAGER, STUDY, None, None, "x")
 
-    told = in_line(ward.desk, lambda context: disable_staff(context, EMAIL, "left"), grant)
-    assert told == "staff_disabled"
+    results = in_line(ward.desk, lambda context: disable_staff(context, EMAIL, "left"), grant)
+    assert results == "staff_disabled"
     with ward.desk.installation.read() as session:
         assert len(list_grant_rows(session, ward.nurse_id, ward.desk.context().grant_rules)) == 1
 
@@ -172,12 +172,12 @@ def test_two_administrators_who_reset_each_other_do_not_lock_the_study(desk: Des
             "x",
         )
 
-    told = in_line(
+    results = in_line(
         desk,
         lambda context: reset(context, desk.admin_id, desk.other_id),
         lambda: reset(desk.system, desk.other_id, desk.admin_id),
     )
-    assert told == "last_admin"
+    assert results == "last_admin"
     reset_person(desk.system, desk.admin_id, LinkPurpose.PASSWORD, "the operator may")
     desk.at += RESET_LIFE
     again = reset_person(desk.context(), desk.other_id, LinkPurpose.BOTH, "who can't sign in anyway")
@@ -186,14 +186,14 @@ def test_two_administrators_who_reset_each_other_do_not_lock_the_study(desk: Des
 
 @pytest.mark.req("IAM-01")
 def test_two_invitations_of_one_address_make_one_account(desk: Desk) -> None:
-    told = in_line(desk, lambda context: desk.invite(by=context), desk.invite)
-    assert told == "staff_exists"
-    told = in_line(
+    results = in_line(desk, lambda context: desk.invite(by=context), desk.invite)
+    assert results == "staff_exists"
+    results = in_line(
         desk,
         lambda context: create_staff(context, LOCAL, "A", PASSWORD, "en"),
         lambda: create_staff(desk.system, LOCAL, "B", PASSWORD, "en"),
     )
-    assert told == "staff_exists"
+    assert results == "staff_exists"
 
 
 @pytest.mark.req("IAM-06", "IAM-12")
@@ -213,15 +213,15 @@ def test_a_reset_is_not_undone_by_what_was_checked_before(ward: Ward, act: str) 
     def reset(context: StaffContext) -> None:
         reset_person(context, number, LinkPurpose.PASSWORD, "stolen")
 
-    told = in_line(desk, reset, acts[act])
-    assert told == {"sign in": "wrong_sign_in"}.get(act, "not_signed_in")
+    results = in_line(desk, reset, acts[act])
+    assert results == {"sign in": "wrong_sign_in"}.get(act, "not_signed_in")
     person = get_managed_person(desk.context(), number)
     assert not person.has_password
     assert list_sessions(desk.context(), number) == ()
 
 
 @pytest.mark.req("IAM-12")
-def test_a_second_factor_taken_between_password_and_code_is_not_asked_any_more(ward: Ward) -> None:
+def test_a_second_factor_removed_before_the_code_is_not_required(ward: Ward) -> None:
     """The half session ends with the reset, and its code is worth nothing."""
     desk = ward.desk
 
@@ -258,20 +258,20 @@ def test_only_who_was_never_let_in_is_invited_again(desk: Desk) -> None:
     invited = desk.invite()
     again = reset_person(desk.context(), invited.staff_id, LinkPurpose.PASSWORD, "letter lost")
     assert (again.purpose, again.expires_at) == (LinkPurpose.INVITATION, desk.at + LINK_LIFE)
-    made = create_staff(desk.system, LOCAL, "Made", PASSWORD, "en")
+    issued = create_staff(desk.system, LOCAL, "Made", PASSWORD, "en")
     for _twice in range(2):
-        reset = reset_person(desk.system, made.staff_id, LinkPurpose.BOTH, "lost")
+        reset = reset_person(desk.system, issued.staff_id, LinkPurpose.BOTH, "lost")
         assert (reset.purpose, reset.expires_at) == (LinkPurpose.BOTH, desk.at + RESET_LIFE)
 
 
 @pytest.mark.req("IAM-01", "IAM-12")
 def test_the_operator_reaches_an_account_without_a_role(desk: Desk) -> None:
-    made = create_staff(desk.system, LOCAL, "Made", PASSWORD, "en")
-    assert refused(lambda: get_managed_person(desk.context(), made.staff_id)) == "unknown_staff"
+    issued = create_staff(desk.system, LOCAL, "Made", PASSWORD, "en")
+    assert refused(lambda: get_managed_person(desk.context(), issued.staff_id)) == "unknown_staff"
     assert refused(lambda: get_managed_person(desk.system, 999)) == "unknown_staff"
-    disable_person(desk.system, made.staff_id, "left")
+    disable_person(desk.system, issued.staff_id, "left")
     enable_staff(desk.system, LOCAL, "is back")
-    assert reset_person(desk.system, made.staff_id, LinkPurpose.BOTH, "lost").email == LOCAL
+    assert reset_person(desk.system, issued.staff_id, LinkPurpose.BOTH, "lost").email == LOCAL
 
     def create(site: str) -> int:
         entry = ("new@example.org", "New", PASSWORD, "en", Role.NURSE, STUDY, site)
@@ -282,7 +282,7 @@ def test_the_operator_reaches_an_account_without_a_role(desk: Desk) -> None:
 
 
 @pytest.mark.req("SEC-05")
-def test_sessions_that_ended_by_themselves_take_no_browser_s_place(ward: Ward) -> None:
+def test_expired_sessions_do_not_count_as_browsers(ward: Ward) -> None:
     desk = ward.desk
     for _browser in range(MOST_BROWSERS):
         desk.sign_in(code(ward.secret, desk.at))
@@ -325,7 +325,7 @@ def test_a_review_is_of_the_access_at_its_moment(ward: Ward) -> None:
     """A role that is given while the review is on its way was not looked through."""
     desk = ward.desk
     listed = digest_access(list_study_people(desk.context(), STUDY))
-    told = in_line(
+    results = in_line(
         desk, ward.give_elsewhere, lambda: record_review(desk.context(), STUDY, listed, "all work here")
     )
-    assert told == "access_changed"
+    assert results == "access_changed"

@@ -75,8 +75,8 @@ def test_an_invited_person_chooses_their_own_password_and_second_factor(desk: De
     actor = desk.seen(desk.sign_in(code(secret, desk.at)))
     assert actor.may(Permission.PARTICIPANT_ENROL, desk.site.study_id, desk.site.id)
     with desk.installation.read() as session:
-        kept = session.exec(select(RecoveryCode.code_hash)).all()
-        assert not {each.replace(" ", "") for each in codes} & set(kept)
+        hashes = session.exec(select(RecoveryCode.code_hash)).all()
+        assert not {each.replace(" ", "") for each in codes} & set(hashes)
     assert {AuditEvent.STAFF_INVITED, AuditEvent.STAFF_LINK_USED, AuditEvent.ROLE_GRANTED} <= desk.events()
     assert verify_trail(desk.installation) == []
 
@@ -148,7 +148,7 @@ def test_an_address_belongs_to_one_person_for_ever(desk: Desk) -> None:
 
 
 @pytest.mark.req("IAM-06", "IAM-12")
-def test_a_reset_works_at_once_and_asks_for_what_is_left(desk: Desk) -> None:
+def test_a_reset_works_at_once_and_requires_the_rest(desk: Desk) -> None:
     issued = desk.invite()
     secret, _codes = desk.join(issued)
     desk.later(minutes=1)
@@ -285,8 +285,8 @@ def test_a_role_ends_at_midnight_of_its_site_or_of_the_study(desk: Desk) -> None
         assert {each.site for each in own} == {codes[site] for site in sites}
         with desk.installation.read() as session:
             for site in (here, there):
-                told = list_site_staff(session, study, site, [Role.INVESTIGATOR], rules)
-                assert list(told) == [issued.staff_id] * (site in sites)
+                people_listed = list_site_staff(session, study, site, [Role.INVESTIGATOR], rules)
+                assert list(people_listed) == [issued.staff_id] * (site in sites)
             signers = read_signers(session, study, rules)
         for site in (here, there):
             assert signers.can_sign("staff:0", site) is (site in sites)

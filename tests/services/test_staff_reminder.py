@@ -173,9 +173,7 @@ def test_what_the_rules_send_later_that_day_is_dropped(installation: Installatio
     assert messages(installation)[-1].failure == "one_a_day"
 
 
-def test_staff_may_have_one_sent_on_a_day_on_which_the_rules_sent_one(
-    installation: Installation, reader: Person
-) -> None:
+def test_staff_can_remind_on_a_day_with_a_rule_reminder(installation: Installation, reader: Person) -> None:
     middle = TODAY + timedelta(days=14)
     push_all(installation, shanghai(middle, 9))
     assert deliver(installation, shanghai(middle, 9))[0] == [MessageState.sent]
@@ -212,9 +210,7 @@ def test_the_rules_send_none_beyond_the_limit_that_staff_have_used(
     )
 
 
-def test_a_message_by_rule_counts_on_the_day_on_which_it_left(
-    installation: Installation, reader: Person
-) -> None:
+def test_a_rule_reminder_counts_on_its_delivery_day(installation: Installation, reader: Person) -> None:
     """The mail server was away in the evening; the letter of yesterday leaves beside none of today's."""
     reader.randomise(TODAY, shanghai(TODAY, 10))
     push_all(installation, shanghai(TODAY, 19))
@@ -227,7 +223,7 @@ def test_a_message_by_rule_counts_on_the_day_on_which_it_left(
     assert waiting.kind == "entry"
 
 
-def test_an_address_to_which_nothing_can_be_sent_is_none(installation: Installation, reader: Person) -> None:
+def test_an_undeliverable_address_counts_as_none(installation: Installation, reader: Person) -> None:
     with installation.work(reader.nurse, START) as work:
         work.session.get_one(Contact, reader.row().id).channel = "letter"
         work.record(AuditEvent.PARTICIPANT_ENROLLED, f"participant:{reader.row().id}")
@@ -260,11 +256,17 @@ def test_whatever_is_pressed_and_however_late_it_leaves_nobody_gets_too_many(
             deliver(installation, at)
     with installation.read() as session:
         own = select(Message).where(Message.participant_id == key, Message.state == "sent")
-        sent = [(row.kind, row.settled_at or at) for row in session.exec(own.order_by("settled_at"))]
-    assert len(sent) <= 6
-    days = [(local_day(left, "Asia/Shanghai"), kind.startswith("staff:")) for kind, left in sent]
+        messages = [(row.kind, row.settled_at or at) for row in session.exec(own.order_by("settled_at"))]
+    assert len(messages) <= 6
+    days = [
+        (local_day(departed_at, "Asia/Shanghai"), kind.startswith("staff:")) for kind, departed_at in messages
+    ]
     assert len(set(days)) == len(days)
-    assert all(STAFF_HOURS[0] <= left.astimezone(ZONE).time() for kind, left in sent if "staff" in kind)
+    assert all(
+        STAFF_HOURS[0] <= departed_at.astimezone(ZONE).time()
+        for kind, departed_at in messages
+        if "staff" in kind
+    )
 
 
 @given(
@@ -280,7 +282,7 @@ def test_without_a_reason_against_it_a_reminder_may_leave(
 ) -> None:
     now = datetime.combine(TODAY, hour, ZONE)
     refusal = check_staff_reminder(
-        state, ReminderPreference(wish), FormReminders(messages, planned), now, ZONE.key, sent_today=today
+        state, ReminderPreference(wish), FormReminders(messages, planned), now, ZONE.key, reminded_today=today
     )
     may = (
         state in ANSWERABLE

@@ -148,7 +148,7 @@ def test_a_new_address_is_tried_first_and_the_old_one_gets_nothing_more(
     change_contact(context, outbox(server), who, "email", " ｎｅｗ＠example．org ", " moved ")
     reach = get_participant_reach(context, who)
     assert reach.contact is not None
-    assert (reach.contact.address, reach.wanted) == ("n***@example.org", True)
+    assert (reach.contact.address, reach.reminds) == ("n***@example.org", True)
     assert reasons(installation, AuditEvent.CONTACT_CHANGED) == [
         ("staff:999", "moved"),
         (person.nurse.id, "moved"),
@@ -161,17 +161,17 @@ def test_a_new_address_is_tried_first_and_the_old_one_gets_nothing_more(
     _check_trail_hides(installation, NEW)
 
 
-def test_who_had_no_address_is_reminded_from_then_on_and_nobody_is_who_has_left(
-    installation: Installation, site: Site
-) -> None:
+def test_a_new_address_switches_reminders_on_unless_exited(installation: Installation, site: Site) -> None:
     person, server = enrolled(installation, site, "0571-001"), MailServer()
     context, who = desk(person, START)
     assert get_participant_reach(context, who).contact is None
     change_contact(context, outbox(server), who, "email", NEW, "asked for it")
     assert person.row().reminders_wanted
     assert list(find_stale_next_due(ClockContext(installation, START))) == []
-    left = DispositionEntry(DispositionKind.withdrew_study, START.date().isoformat(), Owner.site, "moved")
-    record_disposition(context, site.study_id, person.subject, left)
+    withdrawal = DispositionEntry(
+        DispositionKind.withdrew_study, START.date().isoformat(), Owner.site, "moved"
+    )
+    record_disposition(context, site.study_id, person.subject, withdrawal)
     assert person.row().exit_kind is ExitKind.withdrew_study
     for act in (
         lambda: change_contact(context, outbox(server), who, "email", "b@example.org", "moved"),
@@ -201,7 +201,7 @@ def test_a_removed_address_gets_nothing_more_and_is_stored_nowhere(
     assert refused(lambda: remove_contact(context, who, "again")) == "no_contact"
     assert refused(lambda: reveal_contact(context, who)) == "no_contact"
     reach = get_participant_reach(context, who)
-    assert (reach.contact, reach.entered_on, reach.wanted) == (None, None, False)
+    assert (reach.contact, reach.entered_on, reach.reminds) == (None, None, False)
     assert get_participant_overview(context, who).contact is None
     assert reasons(lone_installation, AuditEvent.CONTACT_REMOVED) == [(person.nurse.id, "wants no letters")]
     clock = ClockContext(lone_installation, EVENING)
@@ -211,7 +211,7 @@ def test_a_removed_address_gets_nothing_more_and_is_stored_nowhere(
     assert not any(row.may_remind for row in get_today(context, TodayFilter()).rows)
     assert list(find_stale_next_due(clock)) == []
     change_contact(context, outbox(server), who, "email", NEW, "has an address again")
-    assert get_participant_reach(context, who).wanted
+    assert get_participant_reach(context, who).reminds
     with lone_installation.read() as session:
         assert session.get_one(Contact, who).address_sealed
     assert verify_trail(lone_installation) == []
@@ -234,7 +234,7 @@ def test_a_telephone_is_kept_beside_the_address_masked_and_apart_from_reminders(
         assert seen is not None
         assert (seen.channel, seen.address, seen.telephone) == masked
     assert reveal_contact(context, who).telephone == "138 0013 8000"
-    assert not get_participant_reach(context, who).wanted
+    assert not get_participant_reach(context, who).reminds
     assert get_participant_reach(context, who).entered_on is None
     assert get_contact_context(context, who).address == get_participant_reach(context, who).contact
     assert not any(row.may_remind for row in get_today(context, TodayFilter()).rows)

@@ -93,25 +93,29 @@ def test_a_demonstration_is_never_served_as_a_trial(installation: Installation) 
 
 @pytest.mark.req("IAM-01", "SEC-06")
 def test_an_address_is_never_used_twice(installation: Installation) -> None:
-    made = create_staff(StaffContext(installation, SYSTEM, START), "Nurse@Example.org ", "N", PASSWORD, "en")
+    issued = create_staff(
+        StaffContext(installation, SYSTEM, START), "Nurse@Example.org ", "N", PASSWORD, "en"
+    )
     disable_staff(StaffContext(installation, SYSTEM, START), "nurse@example.org", "left")
     with expect_refusal("staff_exists"):
         create_staff(StaffContext(installation, SYSTEM, START), "nurse@example.org", "N", PASSWORD, "en")
     with expect_refusal("weak_password"):
         create_staff(StaffContext(installation, SYSTEM, START), "other@example.org", "N", "short", "en")
     with installation.read() as session:
-        staff = session.get_one(Staff, made.staff_id)
+        staff = session.get_one(Staff, issued.staff_id)
     assert staff.disabled_at == START
     assert staff.password_hash.startswith("$argon2id$")
-    assert made.totp_secret not in staff.totp_sealed
-    assert installation.secret_box.decrypt(staff.totp_sealed) == made.totp_secret
+    assert issued.totp_secret not in staff.totp_sealed
+    assert installation.secret_box.decrypt(staff.totp_sealed) == issued.totp_secret
 
 
 @pytest.mark.req("IAM-06")
 def test_disabling_an_account_closes_its_sessions(installation: Installation) -> None:
-    made = create_staff(StaffContext(installation, SYSTEM, START), "n@example.org", "N", PASSWORD, "en")
+    issued = create_staff(StaffContext(installation, SYSTEM, START), "n@example.org", "N", PASSWORD, "en")
     with installation.work(SYSTEM, START) as work:
-        work.session.add(StaffSession(token_hash="t", staff_id=made.staff_id, opened_at=START, seen_at=START))
+        work.session.add(
+            StaffSession(token_hash="t", staff_id=issued.staff_id, opened_at=START, seen_at=START)
+        )
     disable_staff(StaffContext(installation, SYSTEM, START), "n@example.org", "left")
     with installation.read() as session:
         assert session.get_one(StaffSession, "t").closed_at == START
@@ -121,15 +125,15 @@ def test_disabling_an_account_closes_its_sessions(installation: Installation) ->
 
 @pytest.mark.req("IAM-02", "IAM-14")
 def test_administration_never_mixes_with_conduct(installation: Installation, site: Site) -> None:
-    made = create_staff(StaffContext(installation, SYSTEM, START), "n@example.org", "N", PASSWORD, "en")
-    grant_role(StaffContext(installation, SYSTEM, START), made.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
+    issued = create_staff(StaffContext(installation, SYSTEM, START), "n@example.org", "N", PASSWORD, "en")
+    grant_role(StaffContext(installation, SYSTEM, START), issued.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
     grant_role(
-        StaffContext(installation, SYSTEM, START), made.staff_id, Role.DATA_MANAGER, "sbrt-nsclc", None
+        StaffContext(installation, SYSTEM, START), issued.staff_id, Role.DATA_MANAGER, "sbrt-nsclc", None
     )
     with expect_refusal("admin_conduct"):
-        grant_role(StaffContext(installation, SYSTEM, START), made.staff_id, Role.ADMIN, "sbrt-nsclc", None)
+        grant_role(StaffContext(installation, SYSTEM, START), issued.staff_id, Role.ADMIN, "sbrt-nsclc", None)
     with installation.read() as session:
-        grants = session.exec(select(RoleGrant).where(RoleGrant.staff_id == made.staff_id)).all()
+        grants = session.exec(select(RoleGrant).where(RoleGrant.staff_id == issued.staff_id)).all()
     assert [(grant.role, grant.site_id) for grant in grants] == [
         (Role.NURSE, site.id),
         (Role.DATA_MANAGER, None),

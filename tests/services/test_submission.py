@@ -72,42 +72,42 @@ def test_a_form_becomes_one_response_with_scores_and_what_it_rests_on(person: Pe
     shown: dict[str, str | int] = {"layout": "single", "width": 360}
     sending = SubmittedForm(qlq(2) | {"q3": None}, "s1", True, device, shown)
     receipt = send(person, "BL", sending, START)
-    kept, slot = response(person), person.slot("BL")
+    stored, slot = response(person), person.slot("BL")
     assert receipt == SubmissionReceipt(
-        kept.public_id, START, out_of_window=False, in_grace=False, repeated=False
+        stored.public_id, START, out_of_window=False, in_grace=False, repeated=False
     )
     assert (slot.submitted_at, slot.out_of_window, slot.wake_at) == (START, False, None)
-    assert (kept.answers["q3"], kept.answers["q4"], len(kept.answers)) == (None, 2, 30)
-    scores = {score["scale"]: score for score in kept.scores}
+    assert (stored.answers["q3"], stored.answers["q4"], len(stored.answers)) == (None, 2, 30)
+    scores = {score["scale"]: score for score in stored.scores}
     assert len(scores) == 16
     assert scores["PF"]["status"] == "prorated"
     assert (scores["QL"]["answered"], scores["QL"]["asked"]) == (2, 2)
-    assert (kept.language, kept.originator, kept.mode, kept.presentation) == (
+    assert (stored.language, stored.originator, stored.mode, stored.presentation) == (
         "en",
         "participant",
         "own_device",
         shown | {"text_size": "standard"},
     )
-    assert (kept.device_at, kept.device_offset, kept.begun_at) == (device, 480, START)
-    assert len(kept.instrument_sha256) == len(kept.text_sha256) == 64
+    assert (stored.device_at, stored.device_offset, stored.begun_at) == (device, 480, START)
+    assert len(stored.instrument_sha256) == len(stored.text_sha256) == 64
 
 
 @pytest.mark.req("AUD-02", "AUD-05")
-def test_only_what_the_draft_lacks_is_stored_and_told_again(person: Person) -> None:
+def test_only_answers_missing_in_the_draft_are_stored_again(person: Person) -> None:
     person.begin("BL", START)
     person.save("BL", START, *(SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, 31)))
     send(person, "BL", SubmittedForm(qlq(2) | {"q7": 4}, "s1", True), START)
     events = rows(person, AnswerEvent)
     assert len(events) == 31
     with person.installation.read() as session:
-        told = session.exec(
+        entries = session.exec(
             select(AuditEntry).where(AuditEntry.event == AuditEvent.FORM_SUBMITTED.value)
         ).one()
-    assert '{"field":"q7","new":4,"old":2,"record":"answer:BL/qlq-c30"}' in told.changes
-    assert '"field":"q8"' not in told.changes
+    assert '{"field":"q7","new":4,"old":2,"record":"answer:BL/qlq-c30"}' in entries.changes
+    assert '"field":"q8"' not in entries.changes
 
 
-def test_a_sent_draft_adds_no_event(person: Person) -> None:
+def test_submitting_a_complete_draft_adds_no_answer_event(person: Person) -> None:
     person.begin("BL", START)
     person.save("BL", START, *(SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, 31)))
     person.submit("BL", START)
@@ -115,16 +115,16 @@ def test_a_sent_draft_adds_no_event(person: Person) -> None:
 
 
 @pytest.mark.req("CAP-14")
-def test_the_same_content_gets_the_same_receipt_and_other_content_is_kept_apart(person: Person) -> None:
+def test_equal_content_gets_the_same_receipt_and_other_is_quarantined(person: Person) -> None:
     person.begin("BL", START)
     first = person.submit("BL", START)
     again = send(person, "BL", SubmittedForm(qlq(2), "s2", reviewed=False), START + days(1 / 1440))
     assert again == replace(first, repeated=True)
     for _ in range(2):
-        told = refusal_of(lambda: send(person, "BL", SubmittedForm(qlq(3), "s3", True), START))
-        assert (told.code, told.details["receipt"]) == ("already_submitted", first.number)
-    (held,) = rows(person, Quarantine)
-    assert (held.reason, held.answers["q1"]) == ("already_submitted", 3)
+        refusal = refusal_of(lambda: send(person, "BL", SubmittedForm(qlq(3), "s3", True), START))
+        assert (refusal.code, refusal.details["receipt"]) == ("already_submitted", first.number)
+    (quarantine,) = rows(person, Quarantine)
+    assert (quarantine.reason, quarantine.answers["q1"]) == ("already_submitted", 3)
     assert response(person).answers["q1"] == 2
 
 
@@ -139,8 +139,8 @@ def test_two_senders_at_once_make_one_response(person: Person) -> None:
         numbers = list(pool.map(attempt, range(6)))
     assert set(numbers) == {response(person).public_id}
     with person.installation.read() as session:
-        told = session.exec(select(FeedEvent).where(FeedEvent.type == "assessment.completed")).all()
-    assert len(told) == 1
+        events = session.exec(select(FeedEvent).where(FeedEvent.type == "assessment.completed")).all()
+    assert len(events) == 1
 
 
 @pytest.mark.req("EDC-02", "AUD-04")
@@ -156,18 +156,18 @@ def test_many_people_sending_at_once_leave_no_gap_in_the_feed(
     assert list(verify_trail(installation)) == []
     with installation.read() as session:
         lines = session.exec(select(FeedEvent).where(FeedEvent.type == "assessment.completed")).all()
-    assert all(numbered_as_told(line) for line in lines)
+    assert all(is_numbered_alike(line) for line in lines)
     assert len(lines) == len(crowd)
 
 
-def numbered_as_told(kept: FeedEvent) -> bool:
+def is_numbered_alike(stored: FeedEvent) -> bool:
     """Whether the database spelled the line as the domain spells every line."""
-    event = json.loads(kept.line)
-    return kept.line == canonical_json(event) and (event["seq"], event["hash"]) == (kept.seq, kept.hash)
+    event = json.loads(stored.line)
+    return stored.line == canonical_json(event) and (event["seq"], event["hash"]) == (stored.seq, stored.hash)
 
 
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
-def test_a_sending_that_is_overtaken_waits_in_line_and_is_kept(person: Person) -> None:
+def test_an_overtaken_submission_retries_under_the_lock(person: Person) -> None:
     slot, visitor = person.begin("BL", START), person.participant(START)
     with counted_checks() as checks, overtaken_once(person.installation.engine):
         receipt = submit_form(
@@ -181,10 +181,10 @@ def test_a_sending_that_is_overtaken_waits_in_line_and_is_kept(person: Person) -
 
 def test_what_was_read_before_somebody_came_between_is_read_again(person: Person) -> None:
     slot = person.begin("BL", START)
-    found = find_form(person.device(START), slot)
-    assert found is not None
-    context = ParticipantContext(person.installation, found.participant, START)
-    known_before = submission_context(context, found.rows)
+    form = find_form(person.device(START), slot)
+    assert form is not None
+    context = ParticipantContext(person.installation, form.participant, START)
+    known_before = submission_context(context, form.rows)
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 4))
     change_language(context, "zh_CN")
     sending = SubmittedForm(qlq(2), "s1", True)
@@ -201,10 +201,10 @@ def test_a_sending_meets_the_newest_answer_of_each_item(person: Person) -> None:
     slot = person.begin("BL", START)
     for number, (item, value) in enumerate((("q1", 4), ("q2", 1), ("q1", 2), ("q3", None)), start=1):
         person.save("BL", START, SubmittedAnswer(number, number - 1, item, value))
-    found = find_form(person.device(START), slot)
-    assert found is not None
-    told = {item: (answer.answer, answer.revision) for item, answer in found.rows.draft.items()}
-    assert told == {"q1": (2, 3), "q2": (1, 2), "q3": (None, 4)}
+    form = find_form(person.device(START), slot)
+    assert form is not None
+    stored = {item: (answer.answer, answer.revision) for item, answer in form.rows.draft.items()}
+    assert stored == {"q1": (2, 3), "q2": (1, 2), "q3": (None, 4)}
 
 
 def test_nobody_arrives_at_a_form_that_is_not_theirs(person: Person, people: Callable[[int], Person]) -> None:
@@ -219,26 +219,26 @@ def test_no_acknowledged_answer_is_lost_beside_a_submission(person: Person) -> N
     slot = person.begin("BL", START)
 
     def save(number: int) -> str | None:
-        given = [SubmittedAnswer(1, 0, f"q{number}", 3)]
+        answers = [SubmittedAnswer(1, 0, f"q{number}", 3)]
         try:
-            save_answers(person.device(START), slot, AnswerBatch(f"phone{number}", given))
-        except Refused as told:
-            return told.code
+            save_answers(person.device(START), slot, AnswerBatch(f"phone{number}", answers))
+        except Refused as entries:
+            return entries.code
         return None
 
     with ThreadPoolExecutor(4) as pool:
         saves = [pool.submit(save, number) for number in range(1, 6)]
-        sent = pool.submit(send, person, "BL", SubmittedForm(qlq(2), "s1", True), START)
+        submission = pool.submit(send, person, "BL", SubmittedForm(qlq(2), "s1", True), START)
         later = [pool.submit(save, number) for number in range(6, 11)]
         outcomes = {number: each.result() for number, each in enumerate(saves + later, start=1)}
-        sent.result()
+        submission.result()
     assert set(outcomes.values()) <= {None, "already_submitted"}
     stored = {event.item for event in rows(person, AnswerEvent) if event.value == 3}
     assert stored == {f"q{number}" for number, code in outcomes.items() if code is None}
 
 
 @pytest.mark.usefixtures("randomised")
-def test_a_diary_keeps_only_what_was_asked(person: Person) -> None:
+def test_a_diary_stores_only_applicable_answers(person: Person) -> None:
     person.begin("D0", START)
     receipt = person.submit("D0", START, {"any_symptom": 0, "fatigue": 7})
     assert receipt.repeated is False
@@ -307,9 +307,9 @@ def test_keeping_a_browser_alive_adds_no_transaction_to_a_save(
 
 def test_a_submission_changes_nothing_that_was_read(person: Person) -> None:
     slot = person.begin("BL", START)
-    found = find_form(person.device(START), slot)
-    assert found is not None
-    known = submission_context(ParticipantContext(person.installation, found.participant, START), found.rows)
+    form = find_form(person.device(START), slot)
+    assert form is not None
+    known = submission_context(ParticipantContext(person.installation, form.participant, START), form.rows)
     before = deepcopy(known.rows)
     submission = build_submission(
         known, check_submission(known, SubmittedForm(qlq(2), "s1", True), START), START
@@ -320,9 +320,9 @@ def test_a_submission_changes_nothing_that_was_read(person: Person) -> None:
 
 def test_a_later_version_of_a_response_is_built_like_the_first(person: Person) -> None:
     slot = person.begin("BL", START)
-    found = find_form(person.device(START), slot)
-    assert found is not None
-    known = submission_context(ParticipantContext(person.installation, found.participant, START), found.rows)
+    form = find_form(person.device(START), slot)
+    assert form is not None
+    known = submission_context(ParticipantContext(person.installation, form.participant, START), form.rows)
     first = build_submission(
         known, check_submission(known, SubmittedForm(qlq(2), "s1", True), START), START
     ).response
@@ -339,7 +339,7 @@ def test_a_later_version_of_a_response_is_built_like_the_first(person: Person) -
         originator="site",
     )
     answers = ValidAnswers(qlq(2) | {"q1": 4})
-    second = build_response(known.definition, found.rows.slot, origin, version=2, answers=answers)
+    second = build_response(known.definition, form.rows.slot, origin, version=2, answers=answers)
     assert (second.version, second.public_id, second.answers["q1"]) == (2, first.public_id, 4)
     assert (first.version, first.answers["q1"]) == (1, 2)
     assert second.content_sha256 != first.content_sha256

@@ -53,16 +53,16 @@ def test_a_form_must_be_there_open_and_begun(person: Person, people: Callable[[i
 
 
 @pytest.mark.req("CAP-14")
-def test_late_answers_are_marked_or_kept_apart(person: Person) -> None:
+def test_late_submissions_are_marked_or_quarantined(person: Person) -> None:
     person.begin("BL", START)
     closes = person.slot("BL").closes_at
     assert closes is not None
     before = closes - timedelta(hours=1)
     late = closes + timedelta(hours=71)
-    told = refusal_of(lambda: send(person, "BL", SubmittedForm(qlq(2), "s1", True), late))
-    assert (told.code, told.details["day"]) == ("arrived_too_late", date(2026, 3, 30))
-    (held,) = rows(person, Quarantine)
-    assert (held.reason, held.received_at) == ("arrived_too_late", late)
+    refusal = refusal_of(lambda: send(person, "BL", SubmittedForm(qlq(2), "s1", True), late))
+    assert (refusal.code, refusal.details["day"]) == ("arrived_too_late", date(2026, 3, 30))
+    (quarantine,) = rows(person, Quarantine)
+    assert (quarantine.reason, quarantine.received_at) == ("arrived_too_late", late)
     captured = SubmittedForm(qlq(2), "s1", True, before, offline=True)
     receipt = send(person, "BL", captured, late)
     assert (receipt.out_of_window, receipt.in_grace) == (True, False)
@@ -91,13 +91,13 @@ def test_a_begun_form_may_be_finished_in_its_grace(person: Person) -> None:
     assert (receipt.out_of_window, receipt.in_grace) == (False, True)
 
 
-def test_answers_after_an_exit_are_kept_apart(person: Person) -> None:
+def test_submissions_after_an_exit_are_quarantined(person: Person) -> None:
     person.begin("BL", START)
     at = START + days(3)
-    left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-04", Owner.site, "moved away")
+    withdrawal = DispositionEntry(DispositionKind.withdrew_study, "2026-03-04", Owner.site, "moved away")
     record_disposition(
-        StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject, left
+        StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject, withdrawal
     )
-    told = refusal_of(lambda: send(person, "BL", SubmittedForm(qlq(2), "s1", True), at))
-    assert told.code == "arrived_too_late"
+    refusal = refusal_of(lambda: send(person, "BL", SubmittedForm(qlq(2), "s1", True), at))
+    assert refusal.code == "arrived_too_late"
     assert len(rows(person, Quarantine)) == 1

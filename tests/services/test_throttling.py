@@ -221,13 +221,13 @@ def test_whatever_strangers_try_the_laws_hold(
     nurse, nobody = nurse_of(installation), Nurse(installation, f"nobody{number}@example.org", "")
     at = START
     nurse.sign_in(at)
-    sources = [f"10.{number}.0.{place}" for place in range(2)]
+    sources = [f"10.{number}.0.{source}" for source in range(2)]
     tallies: dict[tuple[str, int], Tally] = {}
-    for who, place, password, minutes in steps:
+    for who, source, password, minutes in steps:
         at += timedelta(minutes=minutes)
         known = who == "known"
-        outcome = (nurse if known else nobody).attempt(sources[place], password, at)
-        tally = tallies.setdefault((who, place), Tally())
+        outcome = (nurse if known else nobody).attempt(sources[source], password, at)
+        tally = tallies.setdefault((who, source), Tally())
         if tally.wrong == 0 or at >= tally.since + SPAN:
             tally.since, tally.wrong = at, 0
         right = known and password == PASSWORD

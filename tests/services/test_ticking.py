@@ -46,7 +46,7 @@ W6_CLOSES = date(2026, 4, 22)
 
 
 @pytest.mark.req("AVL-05")
-def test_an_opened_slot_is_told_once(installation: Installation, person: Person) -> None:
+def test_an_opened_slot_is_published_once(installation: Installation, person: Person) -> None:
     assert push_all(installation, START) == SlotsProcessed(opened=1)
     assert push_all(installation, START + days(1)) == SlotsProcessed()
     assert feed_types(installation, "BL") == ["assessment.opened"]
@@ -55,7 +55,9 @@ def test_an_opened_slot_is_told_once(installation: Installation, person: Person)
     assert verify_trail(installation) == []
 
 
-def test_a_missed_slot_is_told_when_its_window_has_closed(installation: Installation, person: Person) -> None:
+def test_a_missed_slot_is_published_when_its_window_closes(
+    installation: Installation, person: Person
+) -> None:
     push_all(installation, START)
     closed = person.slot("BL").closes_at
     assert closed is not None
@@ -84,7 +86,7 @@ def test_a_submitted_slot_owes_nothing(installation: Installation, person: Perso
 
 @pytest.mark.req("AVL-05")
 @pytest.mark.usefixtures("reader", "randomised")
-def test_after_an_outage_all_is_told_in_order_and_nobody_is_flooded(installation: Installation) -> None:
+def test_after_an_outage_events_are_in_order_and_reminders_few(installation: Installation) -> None:
     back = shanghai(W6_CLOSES + days(2), 12)
     done = push_all(installation, back)
     assert feed_types(installation, "W6") == ["assessment.opened", "assessment.missed"]
@@ -93,8 +95,10 @@ def test_after_an_outage_all_is_told_in_order_and_nobody_is_flooded(installation
     # Only yesterday evening's diary reminder is fresh; the dozens before it are not sent late.
     assert done.queued == 1
     with installation.read() as session:
-        told = session.execute(sa.text("SELECT line FROM feed_event WHERE type LIKE '%.opened' ORDER BY seq"))
-        opened = [line.split('"opens_at":"')[1][:24] for (line,) in told]
+        lines = session.execute(
+            sa.text("SELECT line FROM feed_event WHERE type LIKE '%.opened' ORDER BY seq")
+        )
+        opened = [line.split('"opens_at":"')[1][:24] for (line,) in lines]
     assert opened == sorted(opened)
     assert push_all(installation, back) == SlotsProcessed()
 
@@ -109,7 +113,7 @@ def test_a_window_past_before_its_date_was_recorded_is_only_missed(
     assert feed_types(installation, "W6") == ["assessment.missed"]
 
 
-def test_a_moved_window_is_told_anew(installation: Installation, person: Person) -> None:
+def test_a_moved_window_is_published_again(installation: Installation, person: Person) -> None:
     person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     push_all(installation, shanghai(W6_OPENS, 1))
     person.randomise(RANDOMISED + days(2), shanghai(W6_OPENS, 2))
@@ -167,7 +171,7 @@ def test_who_wants_no_reminders_gets_none_and_wakes_nobody(
     "kind", [DispositionKind.death, DispositionKind.withdrew_questionnaires, DispositionKind.withdrew_study]
 )
 @pytest.mark.usefixtures("randomised")
-def test_who_left_is_not_reminded(installation: Installation, reader: Person, kind: DispositionKind) -> None:
+def test_no_reminder_after_an_exit(installation: Installation, reader: Person, kind: DispositionKind) -> None:
     entry = DispositionEntry(kind, RANDOMISED.isoformat(), Owner.site)
     at = shanghai(RANDOMISED, 11)
     record_disposition(
@@ -187,7 +191,7 @@ def test_withdrawal_from_treatment_stops_no_reminder(installation: Installation,
     assert push_all(installation, shanghai(START.date() + days(7), 10)).queued == 1
 
 
-def test_someone_elses_turn_is_left_to_them(migrated_postgres_url: str) -> None:
+def test_a_turn_claimed_by_another_worker_is_skipped(migrated_postgres_url: str) -> None:
     with installed(migrated_postgres_url) as installation:
         site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
         participant_id = enrolled(installation, site, "0571-001").row().id
@@ -200,13 +204,13 @@ def test_someone_elses_turn_is_left_to_them(migrated_postgres_url: str) -> None:
         assert process_due_slots(ClockContext(installation, START), participant_id) == SlotsProcessed()
 
 
-def test_everybody_owing_is_found_page_by_page(
+def test_participants_with_due_work_are_listed_page_by_page(
     installation: Installation, people: Callable[[int], Person], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = {people(number).row().id for number in range(1, 6)}
+    owing = {people(number).row().id for number in range(1, 6)}
     monkeypatch.setattr(due_slots, "BATCH", 2)
     # Nobody is pushed, as if all of them were bad: the pages still go on.
-    assert list(participants_due(ClockContext(installation, START))) == sorted(key for key in found if key)
+    assert list(participants_due(ClockContext(installation, START))) == sorted(key for key in owing if key)
     assert list(participants_due(ClockContext(installation, START - days(9)))) == []
 
 
@@ -233,9 +237,9 @@ def test_the_index_answers_what_is_owed(migrated_sqlite_url: str) -> None:
         moments = ["2026-03-02 01:30:00.000000"] * statements[0].count("?")
     with closing(sqlite3.connect(migrated_sqlite_url.removeprefix("sqlite:///"))) as driver:
         plan = driver.execute(f"EXPLAIN QUERY PLAN {statements[0]}", moments).fetchall()
-    told = " ".join(str(row) for row in plan)
-    assert "ix_slot_wake" in told
-    assert "ix_message_waiting" in told
+    plan_text = " ".join(str(row) for row in plan)
+    assert "ix_slot_wake" in plan_text
+    assert "ix_message_waiting" in plan_text
 
 
 def test_wake_moments_are_right_after_every_change_of_a_fact(installation: Installation, site: Site) -> None:

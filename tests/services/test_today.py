@@ -60,12 +60,12 @@ WEEK_6 = START + days(2 + 42)  # the target day of W6, 09:30 in Shanghai
 def _three(installation: Installation) -> Sequence[str]:
     """Three people randomised on consecutive days, and one who never signed in."""
     installation, site = with_short_diary(installation), site_of(installation)
-    found = [enrolled(installation, site, f"0571-{number:03d}") for number in (1, 2, 3)]
-    for number, person in enumerate(found):
+    people = [enrolled(installation, site, f"0571-{number:03d}") for number in (1, 2, 3)]
+    for number, person in enumerate(people):
         person.randomise(RANDOMISED + days(number), START + days(6))
     waiting = Person(installation, site, "0571-004")
     enrol_participant(StaffContext(installation, waiting.nurse, START), site, enrolment(waiting.subject))
-    return [person.cookie for person in found]
+    return [person.cookie for person in people]
 
 
 THREE = grown(_three, SITE)
@@ -162,13 +162,13 @@ def test_every_reason_comes_and_goes_in_a_whole_course(
         for phase in (timedelta(), timedelta(hours=14, minutes=30)):
             search = replace(search, at=START + days(offset) + phase, whole_study=not search.whole_study)
             rule = by_rule(read_facts(installation, search), search)
-            found = by_statement(installation, search)
-            assert found == rule, offset
+            rows = by_statement(installation, search)
+            assert rows == rule, offset
             with installation.read() as session:
                 counts = statements.count_reasons(session.connection(), search)
             assert counts.by_reason == {reason: len(people) for reason, people in rule.items()}
             assert counts.every == len({person for people in rule.values() for person in people})
-            seen |= {reason for reason, people in found.items() if people}
+            seen |= {reason for reason, people in rows.items() if people}
     assert seen == set(SOURCES)
 
 
@@ -201,9 +201,9 @@ def test_rows_name_the_most_urgent_form_with_its_window(
     (row, *_others) = today(installation, at, trial[0]).rows
     assert (row.subject, why(row)[0]) == ("0571-001", Reason.closing)
     assert row.form
-    assert (row.form.visit, row.form.answered, row.form.asked) == ("W6", 0, 30)
+    assert (row.form.visit, row.form.answered, row.form.questions) == ("W6", 0, 30)
     assert (row.form.plan_version, row.form.instrument_version) == ("1.0", "3.0")
-    assert (row.form.closes_on, row.form.days_left) == (RANDOMISED + days(49), 1)
+    assert (row.form.closes_on, row.form.remaining_days) == (RANDOMISED + days(49), 1)
     assert (row.form.day, row.form.days, row.form.target_day) == (14, 15, 8)
     assert (row.form.reminded, row.form.planned) == (0, 3)
     assert (row.may_remind, row.may_log) == (False, True)  # there is no address
@@ -225,9 +225,9 @@ def test_counts_and_rows_are_those_of_the_search(installation: Installation, tri
         )
         for slot in slots:
             kind = TeamRequestKind.correction
-            asked = TeamRequest(participant_id=person.row().id, kind=kind, slot_id=slot, asked_at=at)
-            asked.slot_key = slot
-            work.session.add(asked)
+            request = TeamRequest(participant_id=person.row().id, kind=kind, slot_id=slot, asked_at=at)
+            request.slot_key = slot
+            work.session.add(request)
         work.record(AuditEvent.CORRECTION_REQUESTED, f"participant:{person.row().id}")
     for typed, asking in (("", 1), ("-002", 1), ("-001", 0)):
         assert today(installation, at, trial[0], TodayFilter(search=typed)).counts.corrections == asking
@@ -280,7 +280,7 @@ def test_staff_see_their_own_sites_only(installation: Installation, trial: list[
     assert get_today(nobody, EVERYTHING).sites == ()
 
 
-def test_whoever_left_never_appears(installation: Installation, trial: list[Person]) -> None:
+def test_exited_participants_never_appear(installation: Installation, trial: list[Person]) -> None:
     person, at = trial[0], WEEK_6 + days(5)
     entry = DispositionEntry(DispositionKind.death, (at - days(1)).date().isoformat(), Owner.site)
     record_disposition(
@@ -289,16 +289,16 @@ def test_whoever_left_never_appears(installation: Installation, trial: list[Pers
     assert person.subject not in shown(today(installation, at, person))
 
 
-def test_where_nothing_is_to_be_done_the_next_opening_is_told(person: Person) -> None:
+def test_an_empty_list_names_the_next_opening(person: Person) -> None:
     calm = today(person.installation, START + days(1), person)
     assert (calm.rows, calm.counts.every, calm.next_opening) == ((), 0, None)
 
 
 @pytest.mark.req("IAM-03")
 def test_a_page_costs_few_statements(installation: Installation, trial: list[Person]) -> None:
-    for wanted in (EVERYTHING, TodayFilter(search="0571"), TodayFilter(reason=Reason.closing)):
+    for criteria in (EVERYTHING, TodayFilter(search="0571"), TodayFilter(reason=Reason.closing)):
         with heard(installation.engine) as statements:
-            today(installation, WEEK_6 + days(5), trial[0], wanted)
+            today(installation, WEEK_6 + days(5), trial[0], criteria)
         assert 1 <= len([each for each in statements if each.startswith(("SELECT", "WITH"))]) <= 6
 
 
@@ -321,7 +321,7 @@ def test_a_row_tells_how_long_nothing_came_and_what_the_last_call_was(
     assert (row.contact.outcome, row.contact.next_try_on) == ("no_answer", at.date() + days(1))
 
 
-def test_two_weekly_entries_in_a_row_that_did_not_come_are_told(
+def test_two_missed_weekly_entries_in_a_row_are_a_reason(
     installation: Installation, trial: list[Person]
 ) -> None:
     rows = today(installation, START + days(110), trial[0]).rows

@@ -153,22 +153,22 @@ def test_statements_and_rule_agree_for_any_facts_at_any_moment(
     draw = Random(seed)
     rule, hides_arm = draw_rule(draw), draw.random() < 0.5
     drawn = [draw_person(draw, rule) for _person in range(6)]
-    place = open_site(
+    hospital = open_site(
         StaffContext(installation, SYSTEM, LONG_AGO), "sbrt-nsclc", site_entry(f"{next(NUMBER):04d}")
     )
     with installation.work(SYSTEM, LONG_AGO) as work:
-        keys = [keep(work, place, each) for each in drawn]
+        keys = [keep(work, hospital, each) for each in drawn]
     names = _names(installation, keys)
     plan = replace(PLAN, worklist=rule)
     locked = tuple(key for key, each in zip(keys, drawn, strict=True) if each.locked)
-    search = TodaySearch(site.study_id, plan, (place.id,), NOW, hides_arm, locked=locked)
+    search = TodaySearch(site.study_id, plan, (hospital.id,), NOW, hides_arm, locked=locked)
     edges = edges_of([form for person in drawn[:3] for form in person.forms[:2]], rule)
     later = [edge for edge in edges if edge > SNOOZED_BY]
     moments = [NOW + timedelta(hours=draw.randint(-72, 96)), *draw.sample(later, min(4, len(later)))]
     true: dict[int, ParticipantFacts] = {}
     for now in moments:
         search = replace(search, at=now)
-        still = ((key, each) for key, each in zip(keys, drawn, strict=True) if not each.left)
+        still = ((key, each) for key, each in zip(keys, drawn, strict=True) if not each.exited)
         true = {key: facts_of(each, names[key], search) for key, each in still}
         read = read_facts(installation, search)
         expected = {key: find_reasons(facts, rule, now) for key, facts in true.items()}
@@ -176,9 +176,9 @@ def test_statements_and_rule_agree_for_any_facts_at_any_moment(
         for key, facts in read.items():
             assert find_reasons(facts, rule, now) == expected[key], now
         listed = by_rule(true, search)
-        found = by_statement(installation, search)
+        by_sql = by_statement(installation, search)
         for reason, who in listed.items():
-            assert found[reason] == who, (reason, now)
+            assert by_sql[reason] == who, (reason, now)
         with installation.read() as session:
             counts = count_reasons(session.connection(), search)
         assert counts.by_reason == {reason: len(who) for reason, who in listed.items()}
@@ -187,27 +187,27 @@ def test_statements_and_rule_agree_for_any_facts_at_any_moment(
     _check_report(installation, search, drawn, names)
     edges = edges_of([form for person in drawn for form in person.forms], PLAN.worklist)
     turns = draw.sample(edges, min(4, len(edges)))
-    _check_kept_lists(installation, place, [at + tick for at in turns for tick in (-TICK, TICK * 0, -TICK)])
+    _check_caches(installation, hospital, [at + tick for at in turns for tick in (-TICK, TICK * 0, -TICK)])
 
 
 def _check_whole_study(
     installation: Installation, search: TodaySearch, true: Mapping[int, ParticipantFacts]
 ) -> None:
     """Who reads the whole study finds the same of these people."""
-    found = by_statement(installation, replace(search, whole_study=True))
+    by_sql = by_statement(installation, replace(search, whole_study=True))
     for reason, who in by_rule(true, search).items():
-        assert {key: at for key, at in found[reason].items() if key in true} == who, reason
+        assert {key: at for key, at in by_sql[reason].items() if key in true} == who, reason
 
 
-def _check_kept_lists(installation: Installation, place: Site, moments: Sequence[datetime]) -> None:
+def _check_caches(installation: Installation, site: Site, moments: Sequence[datetime]) -> None:
     """A list that was judged at other moments shows what one shows that is judged for the first time."""
-    nurse = Actor(ActorKind.STAFF, "nurse", "nurse", (Grant(Role.NURSE, place.study_id, place.id),))
+    nurse = Actor(ActorKind.STAFF, "nurse", "nurse", (Grant(Role.NURSE, site.study_id, site.id),))
     for at in moments:
-        kept, fresh = (
+        cached, fresh = (
             get_today(StaffContext(each, nurse, at), TodayFilter())
             for each in (installation, replace(installation))
         )
-        assert repr(kept) == repr(fresh), at
+        assert repr(cached) == repr(fresh), at
 
 
 def _check_report(

@@ -123,7 +123,9 @@ CHAIN = "chain = 'participant:1'"
     ],
 )
 @pytest.mark.usefixtures("history")
-def test_tampering_is_found(installation: Installation, tamper: Tamper, statement: str, what: str) -> None:
+def test_tampering_breaks_the_verification(
+    installation: Installation, tamper: Tamper, statement: str, what: str
+) -> None:
     tamper(statement)
     assert what in {fault.what for fault in verify_trail(installation)}
 
@@ -154,7 +156,7 @@ def test_what_stands_beside_lines_heads_and_seals_is_proven(
 
 @pytest.mark.req("AUD-04")
 @pytest.mark.usefixtures("history")
-def test_swapped_entries_are_found(installation: Installation, tamper: Tamper) -> None:
+def test_swapped_entries_break_the_verification(installation: Installation, tamper: Tamper) -> None:
     for before, after in ((2, 99), (3, 2), (99, 3)):
         tamper(f"UPDATE audit_entry SET seq = {after} WHERE {CHAIN} AND seq = {before}")
     faults = verify_trail(installation)
@@ -163,7 +165,7 @@ def test_swapped_entries_are_found(installation: Installation, tamper: Tamper) -
 
 @pytest.mark.req("AUD-04")
 @pytest.mark.usefixtures("history")
-def test_a_cut_end_with_a_forged_head_is_found_by_the_seal(
+def test_a_cut_end_with_a_forged_head_contradicts_the_seal(
     installation: Installation, tamper: Tamper
 ) -> None:
     with installation.read() as session:
@@ -175,7 +177,7 @@ def test_a_cut_end_with_a_forged_head_is_found_by_the_seal(
 
 
 @pytest.mark.usefixtures("history")
-def test_a_seal_that_the_trail_does_not_tell_of_is_found(installation: Installation, tamper: Tamper) -> None:
+def test_a_seal_without_an_entry_is_reported(installation: Installation, tamper: Tamper) -> None:
     tamper("INSERT INTO day_seal SELECT study_id, '2026-03-09', chains, hash, sealed_at FROM day_seal")
     assert "2026-03-09 is not the seal that the trail tells of" in {
         fault.what for fault in verify_trail(installation)

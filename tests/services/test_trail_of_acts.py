@@ -31,7 +31,7 @@ def acts(installation: Installation, chain: str) -> list[str]:
 
 
 @pytest.mark.req("AUD-01", "AUD-07")
-def test_a_participant_s_way_is_told_act_by_act(person: Person) -> None:
+def test_every_act_of_a_participant_has_an_entry(person: Person) -> None:
     installation, participant = person.installation, person.row()
     chain = participant_chain(participant.id)
     person.randomise(DAY0, START)
@@ -46,21 +46,23 @@ def test_a_participant_s_way_is_told_act_by_act(person: Person) -> None:
         MissedReason.too_ill_staff,
         "in hospital",
     )
-    left = DispositionEntry(DispositionKind.withdrew_study, "2026-05-01", Owner.edc)
-    record_disposition(StaffContext(installation, SYSTEM, late), person.site.study_id, person.subject, left)
+    withdrawal = DispositionEntry(DispositionKind.withdrew_study, "2026-05-01", Owner.edc)
+    record_disposition(
+        StaffContext(installation, SYSTEM, late), person.site.study_id, person.subject, withdrawal
+    )
     undo_disposition(
         StaffContext(installation, investigator, late), person.site.study_id, person.subject, "other person"
     )
-    told = acts(installation, chain)
-    assert told[:5] == [
+    events = acts(installation, chain)
+    assert events[:5] == [
         AuditEvent.PARTICIPANT_ENROLLED,
         AuditEvent.ANCHOR_RECORDED,
         AuditEvent.ACTIVATION_ISSUED,
         AuditEvent.DEVICE_BOUND,
         AuditEvent.ANCHOR_RECEIVED,
     ]
-    assert {AuditEvent.SLOT_OPENED, AuditEvent.SLOT_MISSED} <= set(told[5:-3])
-    assert told[-3:] == [
+    assert {AuditEvent.SLOT_OPENED, AuditEvent.SLOT_MISSED} <= set(events[5:-3])
+    assert events[-3:] == [
         AuditEvent.MISSED_REASON_RECORDED,
         AuditEvent.DISPOSITION_RECEIVED,
         AuditEvent.DISPOSITION_UNDONE,
@@ -70,11 +72,11 @@ def test_a_participant_s_way_is_told_act_by_act(person: Person) -> None:
 
 @pytest.mark.req("IAM-05")
 @pytest.mark.usefixtures("site")
-def test_who_was_let_in_and_out_is_told(installation: Installation) -> None:
-    made = create_staff(
+def test_access_changes_of_staff_have_entries(installation: Installation) -> None:
+    issued = create_staff(
         StaffContext(installation, SYSTEM, START), "n@example.org", "N", "a long enough password", "en"
     )
-    grant_role(StaffContext(installation, SYSTEM, START), made.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
+    grant_role(StaffContext(installation, SYSTEM, START), issued.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
     disable_staff(StaffContext(installation, SYSTEM, START), "n@example.org", "left the hospital")
     assert acts(installation, INSTALLATION_CHAIN) == [
         AuditEvent.STAFF_CREATED,

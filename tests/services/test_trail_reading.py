@@ -42,8 +42,8 @@ EVERYTHING = TrailFilter(STUDY)
 
 def reader(installation: Installation, *roles: Role, site: Site | None = None) -> StaffContext:
     """A monitor, or somebody of these roles, at one site or all."""
-    study, place = site_of(installation).study_id, site.id if site else None
-    actor = staff_actor(900, tuple(Grant(role, study, place) for role in roles or (Role.MONITOR,)))
+    study, site_id = site_of(installation).study_id, site.id if site else None
+    actor = staff_actor(900, tuple(Grant(role, study, site_id) for role in roles or (Role.MONITOR,)))
     return StaffContext(installation, actor, LATER)
 
 
@@ -52,23 +52,23 @@ def whole(context: StaffContext, chosen: TrailFilter) -> list[TrailEntry]:
 
 
 def in_parts(context: StaffContext, chosen: TrailFilter, limit: int, stretch: int) -> list[TrailEntry]:
-    found: list[TrailEntry] = []
+    entries: list[TrailEntry] = []
     before: int | None = None
     while True:
         part = read_trail(context, chosen, before, limit, stretch)
         assert len(part.entries) <= limit
-        found += part.entries
+        entries += part.entries
         before = part.older
         if before is None:
-            return found
+            return entries
 
 
 def stored(installation: Installation, study_id: int, subjects: dict[str, str]) -> list[AuditEntry]:
     """The entries of a study, the newest first."""
     with installation.read() as session:
         rows = session.exec(select(AuditEntry)).all()
-        kept = [row for row in rows if row.chain in {*subjects, study_chain(study_id)}]
-    return sorted(kept, key=lambda row: (row.at, row.id), reverse=True)
+        stored_rows = [row for row in rows if row.chain in {*subjects, study_chain(study_id)}]
+    return sorted(stored_rows, key=lambda row: (row.at, row.id), reverse=True)
 
 
 def matches(row: AuditEntry, chosen: TrailFilter, subjects: dict[str, str]) -> bool:
@@ -118,21 +118,21 @@ def test_parts_lose_and_repeat_nothing_and_filters_are_the_filtered_whole(course
             last=last if first is None or last is None or last >= first else None,
             item=draw.choice((("", ""), ("", ""), ("qlq-c30", "q1"), ("qlq-c30", "q5"))),
         )
-        wanted = [row.id for row in entries if matches(row, chosen, subjects)]
+        expected = [row.id for row in entries if matches(row, chosen, subjects)]
         limit, stretch = draw.choice((1, 2, 7, 50)), draw.choice((1, 3, 20, 10_000))
-        found = in_parts(context, chosen, limit, stretch)
-        assert [each.number for each in found] == wanted, (chosen, limit, stretch)
+        numbers = in_parts(context, chosen, limit, stretch)
+        assert [each.number for each in numbers] == expected, (chosen, limit, stretch)
 
 
 @pytest.mark.req("AUD-08", "AUD-09")
-def test_a_form_is_found_with_everything_that_is_about_it(course: Installation) -> None:
-    found = whole(reader(course), TrailFilter(STUDY, visit="BL"))
-    events = {each.event for each in found}
+def test_a_form_filter_finds_every_entry_about_it(course: Installation) -> None:
+    entries = whole(reader(course), TrailFilter(STUDY, visit="BL"))
+    events = {each.event for each in entries}
     assert {AuditEvent.FORM_BEGUN, AuditEvent.FORM_SUBMITTED, AuditEvent.ANSWER_SAVED} <= events
     assert {AuditEvent.ANSWERS_QUARANTINED, AuditEvent.CORRECTION_PROPOSED} <= events
     assert AuditEvent.CORRECTION_APPROVED in events
-    places = {each.about for entry in found for each in entry.shown.changes}
-    assert {place.visit for place in places if place} == {"BL"}
+    places = {each.about for entry in entries for each in entry.shown.changes}
+    assert {subject.visit for subject in places if subject} == {"BL"}
     reminders = whole(reader(course), TrailFilter(STUDY, kind=TrailKind.reminders, visit="D0"))
     assert AuditEvent.REMINDER_SENT in {each.event for each in reminders}
     dates = whole(reader(course), TrailFilter(STUDY, kind=TrailKind.dates))
@@ -145,7 +145,9 @@ def test_a_form_is_found_with_everything_that_is_about_it(course: Installation) 
 
 
 @pytest.mark.req("AUD-10", "IAM-03")
-def test_a_reader_is_told_of_their_own_sites_alone(lone_installation: Installation, lone_site: Site) -> None:
+def test_a_reader_sees_entries_of_their_own_sites_only(
+    lone_installation: Installation, lone_site: Site
+) -> None:
     here = enrolled(lone_installation, lone_site, "0571-001")
     system = StaffContext(lone_installation, SYSTEM, START)
     elsewhere = open_site(system, STUDY, site_entry("0021"))
@@ -178,17 +180,15 @@ def test_no_word_of_an_arm_reaches_a_blinded_reader(lone_installation: Installat
     assign(person, "SBRT", 0)
     person.anchor("sbrt_end", START.date(), START + timedelta(hours=1))
     hidden = blinded(lone_installation)
-    told = str([(each.event, each.shown) for each in whole(reader(hidden), EVERYTHING)])
-    assert AuditEvent.PARTICIPANT_ENROLLED in told
-    assert [word for word in ("SBRT", "sbrt", "SOC", "EOT") if word in told] == []
-    open_told = str([each.shown for each in whole(reader(hidden, Role.INVESTIGATOR), EVERYTHING)])
-    assert all(word in open_told for word in ("SBRT", "sbrt_end", "EOT"))
+    hidden_text = str([(each.event, each.shown) for each in whole(reader(hidden), EVERYTHING)])
+    assert AuditEvent.PARTICIPANT_ENROLLED in hidden_text
+    assert [word for word in ("SBRT", "sbrt", "SOC", "EOT") if word in hidden_text] == []
+    open_text = str([each.shown for each in whole(reader(hidden, Role.INVESTIGATOR), EVERYTHING)])
+    assert all(word in open_text for word in ("SBRT", "sbrt_end", "EOT"))
 
 
 @pytest.mark.req("AUD-10", "ALR-04")
-def test_an_alert_of_a_form_of_one_arm_is_told_by_none_of_its_entries(
-    lone_installation: Installation, lone_site: Site
-) -> None:
+def test_alert_entries_hide_an_arm_revealing_form(lone_installation: Installation, lone_site: Site) -> None:
     person = watched(enrolled(lone_installation, lone_site, "0571-001"))
     Signer(lone_installation, lone_site, "li", Role.NURSE)
     assign(person, "SBRT", 0)
@@ -202,13 +202,13 @@ def test_an_alert_of_a_form_of_one_arm_is_told_by_none_of_its_entries(
         record_alert_action(nurse, alert.participant_id, alert.public_id, "called", "")
         close_alert(nurse, alert.participant_id, alert.public_id, "")
     chosen = TrailFilter(STUDY, kind=TrailKind.alerts)
-    told = whole(reader(person.installation, Role.INVESTIGATOR), chosen)
+    entries = whole(reader(person.installation, Role.INVESTIGATOR), chosen)
     shown = whole(reader(blinded(person.installation)), chosen)
-    assert len(told) == 2 * len(shown) == 12
+    assert len(entries) == 2 * len(shown) == 12
     assert {each.about.visit for entry in shown for each in entry.shown.changes if each.about} == {"BL"}
 
 
-def test_every_record_of_a_form_or_date_is_found_by_its_key() -> None:
+def test_every_record_of_a_form_or_date_has_a_key() -> None:
     of_forms = {"slot", "anchor"}
     for _further in range(3):
         of_forms |= {
@@ -235,9 +235,9 @@ def test_a_look_and_a_file_are_entries_of_whom_they_were_about(person: Person) -
         (AuditEvent.TRAIL_VIEWED, person.subject),
         (AuditEvent.TRAIL_VIEWED, ""),
     ]
-    told = [{each.field: each.new for each in look.shown.changes} for look in looks]
-    assert told[1:] == [{"by": "edc", "item": "qlq-c30/q5"}, {}]
-    assert told[0] == {
+    changes = [{each.field: each.new for each in look.shown.changes} for look in looks]
+    assert changes[1:] == [{"by": "edc", "item": "qlq-c30/q5"}, {}]
+    assert changes[0] == {
         "site": "0571",
         "kind": "looks",
         "from": str(START.date()),
@@ -260,12 +260,12 @@ def test_a_view_is_an_entry_of_whom_it_was_about_once_in_ten_minutes(person: Per
     enter(of_one, 9)
     enter(rows, 9)
     seen = TrailFilter(STUDY, kind=TrailKind.looks)
-    told = whole(reader(person.installation, Role.MONITOR, Role.STATISTICIAN), seen)
-    assert [(each.event, each.subject) for each in told] == [
+    changes = whole(reader(person.installation, Role.MONITOR, Role.STATISTICIAN), seen)
+    assert [(each.event, each.subject) for each in changes] == [
         (AuditEvent.PAGE_VIEWED, ""),
         (AuditEvent.PAGE_VIEWED, person.subject),
     ]
-    assert [{each.field: each.new for each in look.shown.changes} for look in told] == [
+    assert [{each.field: each.new for each in look.shown.changes} for look in changes] == [
         {"page": "rows", "contents": "rates_by_arm", "arm": "SBRT"},
         {"page": "scores"},
     ]

@@ -71,9 +71,9 @@ OWN = {
 
 def test_no_other_module_compares_a_code_with_what_was_typed() -> None:
     compares = re.compile(r"Participant\.subject\)?( == |\.contains|\.like|\.ilike|\.startswith|\.in_)")
-    found = {
+    readers = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "app").rglob("*.py")
         if compares.search(path.read_text())
     }
-    assert found <= OWN
+    assert readers <= OWN

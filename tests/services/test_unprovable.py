@@ -69,8 +69,8 @@ def test_old_entries_are_counted_and_later_acts_are_proven(course: Installation,
         work.session.get_one(Device, 1).label = "tablet"
         work.record(AuditEvent.DEVICE_LOCKED, chain)
     owner.run("UPDATE device SET label = 'stolen', token_hash = 'x' WHERE id = 1")
-    found = {(fault.record, fault.field) for fault in verify_trail(course) if fault.record}
-    assert found == {("device:1", "label")}
+    faults = {(fault.record, fault.field) for fault in verify_trail(course) if fault.record}
+    assert faults == {("device:1", "label")}
 
 
 def test_a_reason_that_was_taken_away_is_counted(course: Installation, owner: Owner) -> None:
@@ -147,9 +147,9 @@ def test_every_five_thousand_entries_the_verification_says_how_far_it_is(
     copies = [{**row, "id": 10_000 + n, "seq": 10_000 + n} for n in range(5000)]
     owner.connection.execute(sa.insert(ENTRIES), copies)
     owner.connection.commit()
-    told: list[int] = []
-    inspect_trail(course, progress=told.append)
-    assert told == [5000]
+    progress: list[int] = []
+    inspect_trail(course, progress=progress.append)
+    assert progress == [5000]
 
 
 def test_facts_of_another_shape_of_the_tables_are_replayed() -> None:
@@ -173,6 +173,6 @@ def test_facts_of_another_shape_of_the_tables_are_replayed() -> None:
         rows = session.execute(sa.text("SELECT * FROM visit_record")).all()
         faults = list(replay.compare_rows(proven, rows))
     engine.dispose()
-    told = [(fault.chain, fault.seq, fault.record, fault.field) for fault in faults]
-    assert told == [("d", 5, "visit_record:1", "visit")]
+    named = [(fault.chain, fault.seq, fault.record, fault.field) for fault in faults]
+    assert named == [("d", 5, "visit_record:1", "visit")]
     assert (replay.counted, replay.unproven) == (1, 1)

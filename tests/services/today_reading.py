@@ -16,23 +16,23 @@ from app.storage.tables.participants import Participant
 
 def by_statement(installation: Installation, search: TodaySearch) -> dict[Reason, dict[int, datetime]]:
     """Who stands on the list for each reason, by the statements: somebody's earliest entry."""
-    found: dict[Reason, dict[int, datetime]] = {reason: {} for reason in SOURCES}
+    since: dict[Reason, dict[int, datetime]] = {reason: {} for reason in SOURCES}
     ranks = {rank: reason for reason, rank in RANKS.items()}
     with installation.read() as session:
         entries = list_entries(session.connection(), search, tuple(SOURCES), None, 1000)
     for entry in entries:
-        found[ranks[entry.rank]].setdefault(entry.person, entry.at)
-    return found
+        since[ranks[entry.rank]].setdefault(entry.person, entry.at)
+    return since
 
 
 def by_rule(people: Mapping[int, ParticipantFacts], search: TodaySearch) -> dict[Reason, dict[int, datetime]]:
     """The same by the pure rule over these facts."""
-    found: dict[Reason, dict[int, datetime]] = {reason: {} for reason in SOURCES}
+    since: dict[Reason, dict[int, datetime]] = {reason: {} for reason in SOURCES}
     for person, facts in people.items():
         for each in find_reasons(facts, search.plan.worklist, search.at):
             if not each.snoozed:
-                found[each.reason][person] = each.at
-    return found
+                since[each.reason][person] = each.at
+    return since
 
 
 def read_facts(installation: Installation, search: TodaySearch) -> dict[int, ParticipantFacts]:

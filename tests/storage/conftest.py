@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 from app.domain.records.access import SYSTEM
 from app.storage.engine import open_engine
 from app.storage.unit_of_work import UnitOfWork
-from tests.storage.trial import AT, Trial, found_trial
+from tests.storage.trial import AT, Trial, set_up_trial
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def engine(migrated_url: str) -> Iterator[Engine]:
 def trial(engine: Engine, at: datetime) -> Trial:
     """One study, site, participant and slot."""
     with UnitOfWork(engine, SYSTEM, at) as work:
-        return found_trial(work)
+        return set_up_trial(work)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def migrated_sqlite_engine(migrated_sqlite_url: str) -> Iterator[Engine]:
 def sqlite_trial(migrated_sqlite_engine: Engine, at: datetime) -> Trial:
     """One of each on SQLite."""
     with UnitOfWork(migrated_sqlite_engine, SYSTEM, at) as work:
-        return found_trial(work)
+        return set_up_trial(work)
 
 
 @pytest.fixture
@@ -60,4 +60,4 @@ def postgres_engine(migrated_postgres_url: str) -> Iterator[Engine]:
 def postgres_trial(postgres_engine: Engine, at: datetime) -> Trial:
     """One of each on PostgreSQL."""
     with UnitOfWork(postgres_engine, SYSTEM, at) as work:
-        return found_trial(work)
+        return set_up_trial(work)

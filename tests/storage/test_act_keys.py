@@ -12,7 +12,7 @@ from sqlmodel import Session, func, select
 from app.domain.records.access import CLOCK, SYSTEM
 from app.domain.records.acts import (
     EPOCH_LENGTH,
-    EPOCHS_KEPT,
+    STORED_EPOCHS,
     ActRepeated,
     KeyedAct,
     PageKey,
@@ -174,15 +174,15 @@ def entries(engine: Engine) -> int:
 
 def test_a_key_is_purged_no_sooner_than_its_page_is_refused(engine: Engine, at: datetime) -> None:
     """Pressed in every epoch, the act of one page happens once, and then its page is too old."""
-    before, outcomes, held = entries(engine), [], []
+    before, outcomes, remaining = entries(engine), [], []
     purge(engine, at)
     act = replace(ACT, epoch=epoch_now(engine))
-    for number in range(1, EPOCHS_KEPT + 3):
+    for number in range(1, STORED_EPOCHS + 3):
         outcomes.append(claim(engine, act, at))
-        held.append(keys(engine))
+        remaining.append(keys(engine))
         purge(engine, at + number * EPOCH_LENGTH)
-    assert outcomes == ["done", *["/done"] * (EPOCHS_KEPT - 1), "page_outdated", "page_outdated"]
-    assert held == [*[[ACT.key]] * EPOCHS_KEPT, [], []]
+    assert outcomes == ["done", *["/done"] * (STORED_EPOCHS - 1), "page_outdated", "page_outdated"]
+    assert remaining == [*[[ACT.key]] * STORED_EPOCHS, [], []]
     assert claim(engine, replace(act, key="o" * 64), at) == "page_outdated"  # unused, and as old
     assert claim(engine, replace(act, key="o" * 64, epoch=epoch_now(engine)), at) == "done"
     assert entries(engine) == before
@@ -223,10 +223,10 @@ def test_whoever_presses_while_the_key_is_purged_does_not_act_again(engine: Engi
     purge(engine, at)
     act = replace(ACT, epoch=epoch_now(engine))
     assert claim(engine, act, at) == "done"
-    for number in range(1, EPOCHS_KEPT):
+    for number in range(1, STORED_EPOCHS):
         purge(engine, at + number * EPOCH_LENGTH)
     again = Thread(target=lambda: outcomes.append(claim(engine, act, at, alone=False)))
-    with UnitOfWork(engine, CLOCK, at + EPOCHS_KEPT * EPOCH_LENGTH) as work:
+    with UnitOfWork(engine, CLOCK, at + STORED_EPOCHS * EPOCH_LENGTH) as work:
         connection = work.session.connection()
         assert begin_page_epoch(connection, work.at)
         assert purge_act_keys(connection) == 1

@@ -43,7 +43,7 @@ from app.storage.unit_of_work import UnitOfWork
 from tests import postgres
 from tests.forging import allow_everything
 from tests.stages import Stage
-from tests.storage.trial import AT, Trial, found_trial
+from tests.storage.trial import AT, Trial, set_up_trial
 
 RAISED = sa.exc.DBAPIError
 EVENTS = (
@@ -65,15 +65,15 @@ EVENTS = (
     AuditEvent.PAPER_ENTERED,
     AuditEvent.PLAN_AMENDED,
 )
-"""Of acts that write the rows of `kept_rows`."""
+"""Of acts that write the rows of `stored_rows`."""
 
 
 def _write(url: str) -> Sequence[str]:
     engine = open_engine(url)
     with UnitOfWork(engine, SYSTEM, AT) as work:
-        trial = found_trial(work)
+        trial = set_up_trial(work)
     with UnitOfWork(engine, SYSTEM, AT) as work:
-        work.session.add_all(kept_rows(trial, AT))
+        work.session.add_all(stored_rows(trial, AT))
         for event in EVENTS:
             work.record(event, trial.chain)
         work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
@@ -90,7 +90,7 @@ def stage() -> Stage:
     return WRITTEN
 
 
-def kept_rows(trial: Trial, at: datetime) -> list[object]:
+def stored_rows(trial: Trial, at: datetime) -> list[object]:
     """A row of each table of acts, in an order in which they can be stored."""
     return [*_of_a_form(trial, at), *_of_corrections_and_alerts(trial, at), *_of_a_study(trial, at)]
 
@@ -107,7 +107,7 @@ def _of_a_form(trial: Trial, at: datetime) -> list[object]:
         language="en", originator="participant", mode="own_device", presentation={}, app_version="0",
         out_of_window=False, in_grace=False, begun_at=at, submitted_at=at,
     )  # fmt: skip
-    kept = Quarantine(
+    quarantine = Quarantine(
         slot_id=trial.slot, reason="late", content_sha256="0" * 64, answers={"q1": 2}, received_at=at
     )
     disposition = Disposition(
@@ -118,7 +118,7 @@ def _of_a_form(trial: Trial, at: datetime) -> list[object]:
         participant_id=trial.participant, outcome=ContactOutcome.no_answer, contacted_at=at, recorded_at=at,
         recorded_by="x",
     )  # fmt: skip
-    return [answer, response, kept, disposition, contact]
+    return [answer, response, quarantine, disposition, contact]
 
 
 def _of_a_study(trial: Trial, at: datetime) -> list[object]:
@@ -213,7 +213,7 @@ def test_the_program_can_neither_change_nor_remove(engine: Engine, table: str) -
 
 @pytest.mark.req("AUD-03")
 @pytest.mark.parametrize("table", APPEND_ONLY)
-def test_sqlite_cannot_be_told_to_replace(migrated_sqlite_engine: Engine, table: str) -> None:
+def test_sqlite_refuses_replace_into(migrated_sqlite_engine: Engine, table: str) -> None:
     assert count(migrated_sqlite_engine, table) > 0
     for words in ("INSERT OR REPLACE", "REPLACE"):
         statement = f"{words} INTO {table} SELECT * FROM {table}"
@@ -264,8 +264,8 @@ def test_the_programs_role_may_add_and_little_else(owner: sa.Connection) -> None
     assert rights.pop("alembic_version") == "SELECT"
     assert rights.pop("act_key") == "DELETE INSERT SELECT UPDATE"  # spent keys are purged
     assert {*rights, "act_key"} == set(metadata.tables)
-    for table, held in rights.items():
-        assert held == ("INSERT SELECT" if table in APPEND_ONLY else "INSERT SELECT UPDATE")
+    for table, rights_held in rights.items():
+        assert rights_held == ("INSERT SELECT" if table in APPEND_ONLY else "INSERT SELECT UPDATE")
 
 
 @pytest.mark.req("SEC-04")

@@ -50,7 +50,7 @@ HIDDEN_IN_WORDS = sa.select(_WORDS.c.activated_at).scalar_subquery()
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Means:
     """Where an attack happens. `other`: a second participant's key."""
 
     engine: Engine
@@ -98,42 +98,42 @@ class Place:
         return values.on_conflict_do_update(index_elements=["id"], set_={"language": "en"})
 
 
-Attack = Callable[[Place], object]
+Attack = Callable[[Means], object]
 
 
 def commit_hot(
-    opened: Callable[[Engine], Connection], write: Callable[[Place, Connection], object]
+    opened: Callable[[Engine], Connection], write: Callable[[Means, Connection], object]
 ) -> Attack:
     """A hot statement of one's own."""
 
-    def attack(place: Place) -> None:
-        place.work.session.rollback()  # SQLite lets one write at a time
-        with opened(place.engine) as connection:
-            write(place, connection)
+    def attack(means: Means) -> None:
+        means.work.session.rollback()  # SQLite lets one write at a time
+        with opened(means.engine) as connection:
+            write(means, connection)
             connection.commit()
 
     return attack
 
 
-def covered(_place: Place, connection: Connection) -> None:
+def covered(_means: Means, connection: Connection) -> None:
     with covered_writes(connection, AuditEvent.LANGUAGE_CHANGED, "participant"):
         connection.execute(UPDATE)
 
 
-def covered_and_committed_inside(_place: Place, connection: Connection) -> None:
+def covered_and_committed_inside(_means: Means, connection: Connection) -> None:
     with covered_writes(connection, AuditEvent.LANGUAGE_CHANGED, "participant"):
         connection.execute(UPDATE)
         connection.commit()
 
 
-def audited_without_entry(place: Place, connection: Connection) -> None:
-    with audited_writes(connection, place.entry(connection, AuditEvent.LANGUAGE_CHANGED), "participant"):
+def audited_without_entry(means: Means, connection: Connection) -> None:
+    with audited_writes(connection, means.entry(connection, AuditEvent.LANGUAGE_CHANGED), "participant"):
         connection.execute(UPDATE)
 
 
-def other_table(statement: sa.Executable) -> Callable[[Place, Connection], None]:
-    def write(place: Place, connection: Connection) -> None:
-        entry = place.entry(connection, AuditEvent.SLOT_OPENED)
+def other_table(statement: sa.Executable) -> Callable[[Means, Connection], None]:
+    def write(means: Means, connection: Connection) -> None:
+        entry = means.entry(connection, AuditEvent.SLOT_OPENED)
         with audited_writes(connection, entry):
             append_if_unmoved(connection, entry)
             connection.execute(statement)
@@ -141,8 +141,8 @@ def other_table(statement: sa.Executable) -> Callable[[Place, Connection], None]
     return write
 
 
-def bookkeeping(table: str, *columns: str) -> Callable[[Place, Connection], None]:
-    def write(_place: Place, connection: Connection) -> None:
+def bookkeeping(table: str, *columns: str) -> Callable[[Means, Connection], None]:
+    def write(_means: Means, connection: Connection) -> None:
         with bookkeeping_writes(connection, table, columns):
             connection.execute(UPDATE)
 
@@ -158,39 +158,39 @@ def listening(target: object, name: str, hear: Callable[..., object]) -> Iterato
         sa.event.remove(target, name, hear)
 
 
-def in_mapper_event(place: Place) -> None:
+def in_mapper_event(means: Means) -> None:
     with listening(Slot, "before_update", lambda _mapper, connection, _row: connection.execute(UPDATE)):
-        place.touch()
+        means.touch()
 
 
 def in_flush_event(name: str) -> Attack:
-    def attack(place: Place) -> None:
-        sa.event.listen(place.work.session, name, lambda session, *_rest: session.execute(UPDATE))
-        place.touch()
+    def attack(means: Means) -> None:
+        sa.event.listen(means.work.session, name, lambda session, *_rest: session.execute(UPDATE))
+        means.touch()
 
     return attack
 
 
 def change_and(end: Attack) -> Attack:
-    def attack(place: Place) -> None:
-        place.change()
-        end(place)
+    def attack(means: Means) -> None:
+        means.change()
+        end(means)
 
     return attack
 
 
-def same_words(place: Place) -> None:
+def same_words(means: Means) -> None:
     """The very words by which the session has just changed the row."""
     heard: list[str] = []
-    sa.event.listen(place.engine, "before_cursor_execute", lambda _c, _d, said, *_rest: heard.append(said))
-    place.touch()
-    place.driver.cursor().execute(next(said for said in heard if said.startswith("UPDATE slot")), {})
+    sa.event.listen(means.engine, "before_cursor_execute", lambda _c, _d, said, *_rest: heard.append(said))
+    means.touch()
+    means.driver.cursor().execute(next(said for said in heard if said.startswith("UPDATE slot")), {})
 
 
-def from_pool(place: Place) -> None:
+def from_pool(means: Means) -> None:
     """The driver's own connection, which has just written, from the pool."""
-    place.work.session.close()
-    raw = place.engine.raw_connection()
+    means.work.session.close()
+    raw = means.engine.raw_connection()
     try:
         raw.cursor().execute(WORDS)
         raw.commit()
@@ -198,40 +198,40 @@ def from_pool(place: Place) -> None:
         raw.close()
 
 
-def second_session(place: Place) -> None:
-    with Session(place.connection) as session:
-        session.get_one(Participant, place.trial.participant).language = "en"
+def second_session(means: Means) -> None:
+    with Session(means.connection) as session:
+        session.get_one(Participant, means.trial.participant).language = "en"
         session.flush()
 
 
-def own_option(place: Place) -> None:
-    place.work.session.rollback()
-    with place.engine.execution_options(daybook_writes=True).begin() as connection:
+def own_option(means: Means) -> None:
+    means.work.session.rollback()
+    with means.engine.execution_options(daybook_writes=True).begin() as connection:
         connection.execute(UPDATE)
 
 
-def in_autocommit(place: Place) -> None:
-    place.work.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
-    place.change()
+def in_autocommit(means: Means) -> None:
+    means.work.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+    means.change()
 
 
-def prepared(place: Place) -> None:
-    place.work.session.rollback()
-    with place.engine.connect() as reading:
+def prepared(means: Means) -> None:
+    means.work.session.rollback()
+    with means.engine.connect() as reading:
         reading.exec_driver_sql("PREPARE evil AS " + WORDS)
         reading.commit()
-    place.connection.exec_driver_sql("EXPLAIN ANALYZE EXECUTE evil")
+    means.connection.exec_driver_sql("EXPLAIN ANALYZE EXECUTE evil")
 
 
-def told_to_write(
+def write_by_function(
     opened: Callable[[Engine], AbstractContextManager[Connection]], write: Callable[[Connection], object]
 ) -> Attack:
     """A connection that reads, outside a transaction, after a function changed how PostgreSQL begins them."""
 
-    def attack(place: Place) -> None:
-        place.work.session.rollback()
-        with opened(place.engine) as reading:
-            if place.engine.dialect.name == "postgresql":
+    def attack(means: Means) -> None:
+        means.work.session.rollback()
+        with opened(means.engine) as reading:
+            if means.engine.dialect.name == "postgresql":
                 reading.exec_driver_sql("SELECT set_config('default_transaction_read_only', 'off', false)")
             write(reading)
 
@@ -243,42 +243,42 @@ def by_driver(connection: Connection) -> None:
     driver.cursor().execute(WORDS)
 
 
-def half_changed(place: Place) -> None:
+def half_changed(means: Means) -> None:
     """The first of two slots is changed when the second turns out to be nobody's."""
-    slot = next(iter(list_slot_records(place.work.session, place.trial.participant)))
+    slot = next(iter(list_slot_records(means.work.session, means.trial.participant)))
     missed = [(each, each._replace(missed_reason="x")) for each in (slot, slot._replace(id=77))]
     with suppress(WriteRefused):
-        place.work.update_slots(place.trial.participant, missed)
+        means.work.update_slots(means.trial.participant, missed)
 
 
-def half_stored(place: Place) -> None:
+def half_stored(means: Means) -> None:
     """Two slots of one name, of which SQLite has stored the first by then."""
-    slot = place.work.session.get_one(Slot, place.trial.slot).model_dump(exclude={"id"})
+    slot = means.work.session.get_one(Slot, means.trial.slot).model_dump(exclude={"id"})
     with suppress(sa.exc.IntegrityError):
-        place.work.insert_slots([{**slot, "visit": visit, "public_id": "x"} for visit in ("X", "Y")])
+        means.work.insert_slots([{**slot, "visit": visit, "public_id": "x"} for visit in ("X", "Y")])
 
 
 def add(row: SQLModel) -> Attack:
-    return lambda place: place.work.session.add(row)
+    return lambda means: means.work.session.add(row)
 
 
-def set_column(kind: type[SQLModel], key: Callable[[Place], object], name: str, value: object) -> Attack:
-    def attack(place: Place) -> None:
-        row = place.work.session.get_one(kind, key(place))
-        setattr(row, name, place.other if value is None else value)
-        place.work.record(AuditEvent.VISIT_REQUESTED, participant_chain(place.other))
-        place.work.session.flush()
+def set_column(kind: type[SQLModel], key: Callable[[Means], object], name: str, value: object) -> Attack:
+    def attack(means: Means) -> None:
+        row = means.work.session.get_one(kind, key(means))
+        setattr(row, name, means.other if value is None else value)
+        means.work.record(AuditEvent.VISIT_REQUESTED, participant_chain(means.other))
+        means.work.session.flush()
 
     return attack
 
 
-def remove_head(place: Place) -> None:
-    place.work.session.delete(place.work.session.get_one(AuditChain, place.trial.chain))
-    place.work.session.flush()
+def remove_head(means: Means) -> None:
+    means.work.session.delete(means.work.session.get_one(AuditChain, means.trial.chain))
+    means.work.session.flush()
 
 
 def update_bookkeeping(where: sa.ColumnElement[bool], moment: object) -> Attack:
-    return lambda place: place.work.update_bookkeeping(SLOT, where, {"wake_at": moment})
+    return lambda means: means.work.update_bookkeeping(SLOT, where, {"wake_at": moment})
 
 
 FORGED = AuditEntry(
@@ -295,36 +295,36 @@ FORGED = AuditEntry(
 )
 
 ATTACKS: dict[str, Attack] = {
-    "statement": lambda place: place.work.session.execute(UPDATE),
-    "upsert": lambda place: place.work.session.execute(place.conflict()),
-    "insert from select": lambda place: place.connection.execute(COPY),
-    "bulk mappings": lambda place: place.work.session.bulk_update_mappings(
-        sa.inspect(Participant), [{"id": place.trial.participant, "language": "en"}]
+    "statement": lambda means: means.work.session.execute(UPDATE),
+    "upsert": lambda means: means.work.session.execute(means.conflict()),
+    "insert from select": lambda means: means.connection.execute(COPY),
+    "bulk mappings": lambda means: means.work.session.bulk_update_mappings(
+        sa.inspect(Participant), [{"id": means.trial.participant, "language": "en"}]
     ),
     "second session": second_session,
     "prepare and explain": prepared,
-    "select into": lambda place: place.connection.exec_driver_sql("SELECT * INTO mine FROM participant"),
-    "function that executes": lambda place: place.connection.execute(
+    "select into": lambda means: means.connection.exec_driver_sql("SELECT * INTO mine FROM participant"),
+    "function that executes": lambda means: means.connection.execute(
         sa.select(sa.func.query_to_xml(WORDS, sa.true(), sa.true(), ""))
     ),
-    "plain read that changes": lambda place: PlainRead(sa.select(HIDDEN_MOMENT)).fetch(place.connection, {}),
-    "nothing at all": lambda place: place.connection.exec_driver_sql(""),
+    "plain read that changes": lambda means: PlainRead(sa.select(HIDDEN_MOMENT)).fetch(means.connection, {}),
+    "nothing at all": lambda means: means.connection.exec_driver_sql(""),
     "own option": own_option,
     "autocommit": in_autocommit,
-    "commit of the session": change_and(lambda place: place.work.session.commit()),
-    "commit of the connection": change_and(lambda place: place.connection.commit()),
-    "commit of the transaction": change_and(lambda place: place.connection.get_transaction().commit()),  # type: ignore[union-attr]  # one is open
-    "commit of the driver": change_and(lambda place: place.driver.commit()),
-    "savepoint": change_and(lambda place: place.connection.begin_nested().rollback()),
-    "driver's cursor": lambda place: place.driver.cursor().execute(WORDS),
-    "driver's connection": lambda place: place.driver.execute(WORDS),
-    "driver's many": lambda place: place.driver.cursor().executemany(WORDS, [{}]),
-    "driver's bytes": lambda place: place.driver.cursor().execute(WORDS.encode()),
+    "commit of the session": change_and(lambda means: means.work.session.commit()),
+    "commit of the connection": change_and(lambda means: means.connection.commit()),
+    "commit of the transaction": change_and(lambda means: means.connection.get_transaction().commit()),  # type: ignore[union-attr]  # one is open
+    "commit of the driver": change_and(lambda means: means.driver.commit()),
+    "savepoint": change_and(lambda means: means.connection.begin_nested().rollback()),
+    "driver's cursor": lambda means: means.driver.cursor().execute(WORDS),
+    "driver's connection": lambda means: means.driver.execute(WORDS),
+    "driver's many": lambda means: means.driver.cursor().executemany(WORDS, [{}]),
+    "driver's bytes": lambda means: means.driver.cursor().execute(WORDS.encode()),
     "driver's words again": same_words,
     "driver from the pool": from_pool,
-    "a page": told_to_write(open_page_connection, lambda reading: reading.execute(UPDATE)),
-    "a page's driver": told_to_write(open_page_connection, by_driver),
-    "reading in autocommit": told_to_write(
+    "a page": write_by_function(open_page_connection, lambda reading: reading.execute(UPDATE)),
+    "a page's driver": write_by_function(open_page_connection, by_driver),
+    "reading in autocommit": write_by_function(
         lambda engine: engine.execution_options(isolation_level="AUTOCOMMIT").connect(), by_driver
     ),
     "slots half changed": half_changed,
@@ -346,32 +346,34 @@ ATTACKS: dict[str, Attack] = {
     ),
     "bookkeeping with a change in its value": update_bookkeeping(SLOT.c.id == 1, HIDDEN_MOMENT),
     "bookkeeping with a change in words": update_bookkeeping(SLOT.c.id == 1, HIDDEN_IN_WORDS),
-    "a value that changes": set_column(Slot, lambda place: place.trial.slot, "wake_at", HIDDEN_MOMENT),
+    "a value that changes": set_column(Slot, lambda means: means.trial.slot, "wake_at", HIDDEN_MOMENT),
     "a forged entry": add(FORGED),
     "a head that begins later": add(AuditChain(chain="x", seq=7, hash=GENESIS)),
-    "a head moved": set_column(AuditChain, lambda place: place.trial.chain, "seq", 77),
+    "a head moved": set_column(AuditChain, lambda means: means.trial.chain, "seq", 77),
     "a head removed": remove_head,
-    "the feed's head moved": set_column(FeedHead, lambda place: place.trial.study, "hash", "x"),
-    "a row given to somebody else": set_column(Slot, lambda place: place.trial.slot, "participant_id", None),
-    "another key": set_column(Slot, lambda place: place.trial.slot, "id", 77),
+    "the feed's head moved": set_column(FeedHead, lambda means: means.trial.study, "hash", "x"),
+    "a row given to somebody else": set_column(Slot, lambda means: means.trial.slot, "participant_id", None),
+    "another key": set_column(Slot, lambda means: means.trial.slot, "id", 77),
 }
 ONLY = {
     "sqlite": {
-        "driver's script": lambda place: place.driver.executescript(WORDS),
-        "driver's script by a cursor": lambda place: place.driver.cursor().executescript(WORDS),
-        "driver's many by the connection": lambda place: place.driver.executemany(WORDS, [{}]),
-        "driver's blob": lambda place: place.driver.blobopen("participant", "language", 1),
-        "driver's authorizer": lambda place: place.driver.set_authorizer(None),
-        "pragma of the file": lambda place: place.connection.exec_driver_sql("PRAGMA user_version = 7"),
-        "pragma of the connection": lambda place: place.driver.execute("PRAGMA busy_timeout = 0"),
-        "pragma that acts": lambda place: place.connection.exec_driver_sql("PRAGMA wal_checkpoint"),
+        "driver's script": lambda means: means.driver.executescript(WORDS),
+        "driver's script by a cursor": lambda means: means.driver.cursor().executescript(WORDS),
+        "driver's many by the connection": lambda means: means.driver.executemany(WORDS, [{}]),
+        "driver's blob": lambda means: means.driver.blobopen("participant", "language", 1),
+        "driver's authorizer": lambda means: means.driver.set_authorizer(None),
+        "pragma of the file": lambda means: means.connection.exec_driver_sql("PRAGMA user_version = 7"),
+        "pragma of the connection": lambda means: means.driver.execute("PRAGMA busy_timeout = 0"),
+        "pragma that acts": lambda means: means.connection.exec_driver_sql("PRAGMA wal_checkpoint"),
     },
     "postgresql": {
-        "driver's copy": lambda place: place.driver.cursor().copy("COPY throttle FROM STDIN").__enter__(),
-        "sequence": lambda place: place.connection.exec_driver_sql("SELECT setval('slot_id_seq', 99)"),
-        "large object": lambda place: place.driver.execute("SELECT lo_create(0)"),
-        "mode": told_to_write(open_page_connection, lambda page: page.exec_driver_sql("BEGIN READ WRITE")),
-        "driver's stream": lambda place: next(place.driver.cursor().stream(f"{WORDS} RETURNING id")),
+        "driver's copy": lambda means: means.driver.cursor().copy("COPY throttle FROM STDIN").__enter__(),
+        "sequence": lambda means: means.connection.exec_driver_sql("SELECT setval('slot_id_seq', 99)"),
+        "large object": lambda means: means.driver.execute("SELECT lo_create(0)"),
+        "mode": write_by_function(
+            open_page_connection, lambda page: page.exec_driver_sql("BEGIN READ WRITE")
+        ),
+        "driver's stream": lambda means: next(means.driver.cursor().stream(f"{WORDS} RETURNING id")),
     },
 }
 
@@ -386,7 +388,7 @@ def test_nothing_leads_around_the_audit_trail(engine: Engine, trial: Trial, at: 
     refusals = (WriteRefused, sa.exc.SQLAlchemyError, DatabaseUnavailable, engine.dialect.loaded_dbapi.Error)
     for name, attack in (ATTACKS | ONLY[engine.dialect.name]).items():
         with pytest.raises((*refusals, TypeError)), UnitOfWork(engine, SYSTEM, at) as work:
-            attack(Place(engine, work, trial, other, at))
+            attack(Means(engine, work, trial, other, at))
         with Session(engine) as session:
             assert [session.execute(each).all() for each in stored] == before, name
             assert session.get_one(Participant, trial.participant).language == "zh_CN"

@@ -144,12 +144,12 @@ def test_a_locked_row_of_postgresql_is_waited_for_but_not_for_ever(
 @pytest.mark.parametrize("hot", [False, True])
 def test_every_wait_has_an_end(migrated_postgres_url: str, hot: bool) -> None:
     engine = open_engine(migrated_postgres_url, statement_seconds=7)
-    asked = sa.text(
+    query = sa.text(
         "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'),"
         " current_setting('idle_in_transaction_session_timeout')"
     )
     with (autocommit_engine(engine) if hot else engine).connect() as connection:
-        assert tuple(connection.execute(asked).one()) == ("5s", "7s", "30s")
+        assert tuple(connection.execute(query).one()) == ("5s", "7s", "30s")
     engine.dispose()
 
 
@@ -258,10 +258,10 @@ def test_what_is_no_address_is_refused_without_its_password() -> None:
 
 
 @pytest.mark.req("SEC-12")
-def test_a_plain_connection_over_tcp_is_refused_where_encryption_is_asked() -> None:
-    held = free_socket()
-    port = held.getsockname()[1]
-    held.close()
+def test_an_unencrypted_tcp_connection_is_refused_where_required() -> None:
+    listener = free_socket()
+    port = listener.getsockname()[1]
+    listener.close()
     cluster = postgres.start(own=True, settings={"listen_addresses": "127.0.0.1", "port": str(port)})
     try:
         name = cluster.create()
@@ -343,7 +343,7 @@ def test_two_migrations_at_once_are_one_after_the_other(database_url: str) -> No
     assert failed == []
 
 
-def test_encryption_can_be_asked_of_any_engine(migrated_postgres_url: str) -> None:
+def test_encryption_can_be_required_of_any_engine(migrated_postgres_url: str) -> None:
     engine = sa.create_engine(migrated_postgres_url)
     require_encryption(engine)
     with engine.connect() as connection:

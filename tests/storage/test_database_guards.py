@@ -113,7 +113,9 @@ def test_a_program_that_owns_its_tables_is_named(
         assert list(find_guard_faults(connection)) == ["daybook_app may act as the owner of staff"]
         connection.rollback()
         connection.execute(sa.text("ALTER ROLE daybook_app RENAME TO daybook_other"))
-        found = list(find_guard_faults(connection))
-        assert "daybook_other holds INSERT on staff" in found
-        assert found[-1] == "role daybook_app is missing: the program can only run as the owner of its tables"
+        faults = list(find_guard_faults(connection))
+        assert "daybook_other holds INSERT on staff" in faults
+        assert (
+            faults[-1] == "role daybook_app is missing: the program can only run as the owner of its tables"
+        )
     engine.dispose()

@@ -82,20 +82,20 @@ def test_eight_writers_leave_no_gap_and_no_reader_ever_skips(
         people = [a_participant(work, trial.study, trial.site, f"01-1{n:02}").id for n in range(WRITERS)]
 
     def write(person: int) -> int:
-        kept = 0
+        stored = 0
         for turn in range(EACH):
             try:
                 with UnitOfWork(engine, SYSTEM, at) as work:
                     work.lock(participant_chain(person))
-                    wanted = f"l{turn}"
-                    work.session.get_one(Participant, person).language = wanted
+                    language = f"l{turn}"
+                    work.session.get_one(Participant, person).language = language
                     work.publish(trial.study, draft(trial, person))
                     if turn % 3:  # every third transaction is refused and rolled back
                         work.record(AuditEvent.LANGUAGE_CHANGED, participant_chain(person))
-                        kept += 1
+                        stored += 1
             except RuntimeError:
                 continue
-        return kept
+        return stored
 
     def read() -> bool:
         """A cursor that only ever sees the next number, while the others write."""
@@ -110,7 +110,7 @@ def test_eight_writers_leave_no_gap_and_no_reader_ever_skips(
 
     with ThreadPoolExecutor(WRITERS + 1) as pool:
         reader = pool.submit(read)
-        kept = sum(pool.map(write, people))
+        stored = sum(pool.map(write, people))
         assert reader.result(timeout=60)
-    assert kept == WRITERS * EACH * 2 // 3
+    assert stored == WRITERS * EACH * 2 // 3
     assert list(find_feed_faults(lines_of(engine, trial), head_and_hash(engine, trial), "feed")) == []

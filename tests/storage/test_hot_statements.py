@@ -26,26 +26,26 @@ HOT: dict[str, sa.ClauseElement] = {
 
 
 def test_a_statement_of_any_length_is_taken_apart_once(postgres_engine: Engine) -> None:
-    told = f"SELECT %(a)s::int + %(b)s::int, %(a)s::int, '100%%' /* {'long ' * 2000} */"
+    text = f"SELECT %(a)s::int + %(b)s::int, %(a)s::int, '100%%' /* {'long ' * 2000} */"
     with postgres_engine.connect() as connection:
         cursor = cast(LongStatementCursor, connection.connection.cursor())
-        before = long_statements._number_places.cache_info()
+        before = long_statements._number_parameters.cache_info()
         for a in (2, 3):
-            assert cursor.execute(told, {"a": a, "b": 3}).fetchone() == (a + 3, a, "100%")
-        cursor.executemany(told, [{"a": 1, "b": 1}, {"a": 2, "b": 2}])
-        after = long_statements._number_places.cache_info()
+            assert cursor.execute(text, {"a": a, "b": 3}).fetchone() == (a + 3, a, "100%")
+        cursor.executemany(text, [{"a": 1, "b": 1}, {"a": 2, "b": 2}])
+        after = long_statements._number_parameters.cache_info()
         assert (after.misses - before.misses, after.hits - before.hits) == (1, 2)
         assert cursor.execute("SELECT '100%'").fetchone() == ("100%",)
 
 
 @pytest.mark.parametrize("name", HOT)
 def test_a_hot_statement_is_not_written_anew_for_its_values(name: str) -> None:
-    told = cast(SQLCompiler, HOT[name].compile(dialect=DIALECT))
-    assert not told.literal_execute_params
-    assert not told.post_compile_params
+    compiled = cast(SQLCompiler, HOT[name].compile(dialect=DIALECT))
+    assert not compiled.literal_execute_params
+    assert not compiled.post_compile_params
 
 
-def test_a_write_that_stored_nothing_under_the_lock_is_never_told_as_stored() -> None:
+def test_a_write_that_stored_nothing_is_not_reported_as_stored() -> None:
     assert require_written(0) == 0
     with pytest.raises(WriteRefused, match="a locked head has moved"):
         require_written(None)

@@ -133,13 +133,13 @@ def test_a_plan_marks_as_urgent_only_what_can_be_answered(root: Path) -> None:
     replaced(plan, 'leave_out = ["other"]', marked)
     marks = load(root).plan("sbrt-nsclc", "1.0").instruments[1].urgent
     assert [(mark.item, mark.op, mark.value) for mark in marks] == [("pain", ">=", 9)]
-    for old, new, told in (
+    for old, new, expected in (
         ('item = "pain"', 'item = "nothing"', "urgent = 'nothing'"),
         ('item = "nothing"', 'item = "other"', "urgent = 'other'"),
         ('item = "other", op = ">=", value = 9', 'item = "pain", op = ">=", value = 11', "from 0 to 10"),
     ):
         replaced(plan, old, new)
-        with pytest.raises(BadDefinition, match=told):
+        with pytest.raises(BadDefinition, match=expected):
             load(root)
 
 
@@ -250,7 +250,7 @@ def test_a_plan_may_name_the_items_it_asks(root: Path) -> None:
         ),
     ],
 )
-def test_a_plan_asks_only_what_can_be_asked(root: Path, keys: str, key: str, reason: str) -> None:
+def test_a_plan_names_only_existing_items(root: Path, keys: str, key: str, reason: str) -> None:
     with pytest.raises(BadDefinition, match=reason) as refused:
         asks(root, keys)
     assert refused.value.key == key

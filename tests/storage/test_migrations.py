@@ -51,9 +51,9 @@ def test_an_index_that_is_gone_and_a_column_too_many_are_named(database_url: str
         connection.execute(sa.text("DROP INDEX ix_slot_wake"))
         connection.execute(sa.text("ALTER TABLE site ADD COLUMN colour TEXT"))
     engine.dispose()
-    told = str(schema_drift(database_url))
-    assert "ix_slot_wake" in told
-    assert "colour" in told
+    drift = str(schema_drift(database_url))
+    assert "ix_slot_wake" in drift
+    assert "colour" in drift
 
 
 @pytest.mark.req("AUD-03", "AUD-12")
@@ -63,9 +63,11 @@ def test_every_append_only_table_has_its_guards(migrated_sqlite_url: str) -> Non
         guards = connection.execute(
             sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         ).scalars()
-        found = set(guards)
+        guarded = set(guards)
     engine.dispose()
-    assert found == {f"{table}_no_{act}" for table in APPEND_ONLY for act in ("update", "delete", "replace")}
+    assert guarded == {
+        f"{table}_no_{act}" for table in APPEND_ONLY for act in ("update", "delete", "replace")
+    }
 
 
 @pytest.mark.req("AUD-03", "AUD-12")
@@ -75,8 +77,8 @@ def test_every_append_only_table_has_its_guards_on_postgresql(postgres_engine: E
         " WHERE NOT tgisinternal AND tgenabled = 'O'"
     )
     with postgres_engine.connect() as connection:
-        found = set(connection.execute(statement).scalars())
-    assert found == {f"{table}_no_{act}" for table in APPEND_ONLY for act in ("change", "truncate")}
+        guarded = set(connection.execute(statement).scalars())
+    assert guarded == {f"{table}_no_{act}" for table in APPEND_ONLY for act in ("change", "truncate")}
 
 
 def test_sqlite_tables_are_strict(migrated_sqlite_url: str) -> None:

@@ -64,13 +64,13 @@ def test_what_fails_is_named_and_a_lost_connection_is_never_used_again(engine: E
 _TEXT = 'He said: "5 < 6",\n\\ and \u200f\x1f\u4e00 \U0001f600'
 
 
-def _line(key: int, place: int, text: str | None) -> sa.Select[tuple[object, ...]]:
+def _line(key: int, position: int, text: str | None) -> sa.Select[tuple[object, ...]]:
     number = sa.literal_column(str(key), sa.Integer).label("key")
     there = sa.literal(text, sa.String).label("text")
     chosen = (_VALUES.selected_columns[name] for name in ("at", "on", "reason", "document", "among"))
-    missing = (sa.null().cast(Moment()).label("never"), sa.literal(place > 1).label("late"))
+    missing = (sa.null().cast(Moment()).label("never"), sa.literal(position > 1).label("late"))
     return sa.select(
-        number, there, *chosen, *missing, sa.literal_column(str(place), sa.Integer).label("place")
+        number, there, *chosen, *missing, sa.literal_column(str(position), sa.Integer).label("place")
     )
 
 
@@ -83,16 +83,18 @@ def test_rows_of_a_record_are_those_that_come_one_by_one_and_the_same_ones_as_lo
     plain = PlainRead(statement)
     with engine.connect() as connection:
         values = _VALUE | {"some": [4]}
-        found = grouped.fetch(connection, values)
+        grouped_rows = grouped.fetch(connection, values)
         rows = sorted(plain.fetch(connection, values), key=lambda row: row[-1])
-        assert {key: list(group) for key, group in found.items()} == {
+        assert {key: list(group) for key, group in grouped_rows.items()} == {
             7: [row[:-1] for row in rows[:2]],
             8: [row[:-1] for row in rows[2:]],
         }
         again, later = grouped.fetch(connection, values), grouped.fetch(connection, values | {"number": 5})
-        assert all(again[key] is group for key, group in found.items())
-        assert all(later[key] != group and list(later[key]) != list(group) for key, group in found.items())
-        assert found[7] != grouped.fetch(connection, values)[7]  # only so many are remembered
+        assert all(again[key] is group for key, group in grouped_rows.items())
+        assert all(
+            later[key] != group and list(later[key]) != list(group) for key, group in grouped_rows.items()
+        )
+        assert grouped_rows[7] != grouped.fetch(connection, values)[7]  # only so many are remembered
 
 
 def test_two_reads_in_one_statement_find_what_each_finds_of_the_records_of_the_first(engine: Engine) -> None:
@@ -105,18 +107,19 @@ def test_two_reads_in_one_statement_find_what_each_finds_of_the_records_of_the_f
     )
     values = _VALUE | {"some": [4]}
     with engine.connect() as connection:
-        found = PairedRead(one, two).fetch(connection, values)
-        assert found.keys() == {7, 8}
-        assert {key: list(first) for key, (first, _second) in found.items()} == {
+        rows = PairedRead(one, two).fetch(connection, values)
+        assert rows.keys() == {7, 8}
+        assert {key: list(first) for key, (first, _second) in rows.items()} == {
             key: list(first) for key, first in one.fetch(connection, values).items()
         }
-        assert found[7][1] is two.fetch(connection, values)[7]
-        assert list(found[8][1]) == []
+        assert rows[7][1] is two.fetch(connection, values)[7]
+        assert list(rows[8][1]) == []
 
 
 def test_small_reads_in_one_statement_find_what_each_finds_by_itself(engine: Engine) -> None:
     reads = [
-        GroupedRead(_line(0, place, f"{place}"), tuple, memory=cache_document_rows(4)) for place in (1, 2)
+        GroupedRead(_line(0, position, f"{position}"), tuple, memory=cache_document_rows(4))
+        for position in (1, 2)
     ]
     nothing = GroupedRead(_line(0, 3, "c").where(sa.false()), tuple, memory=cache_document_rows(4))
     values = _VALUE | {"some": [4]}

@@ -59,8 +59,8 @@ def _store_forms(connection: sa.Connection, moment: object) -> None:
     slot, event = tables.tables["slot"], tables.tables["feed_event"]
     for number, (announced, types, _expected) in enumerate(FORMS, start=1):
         row = _filled(slot, public_id=f"s{number}", visit=f"V{number}", announced=announced)
-        sent = {"submitted_at": moment} if "assessment.completed" in types else {}
-        connection.execute(slot.insert(), [row | sent | {"version": len(types), "study_id": 1}])
+        submission = {"submitted_at": moment} if "assessment.completed" in types else {}
+        connection.execute(slot.insert(), [row | submission | {"version": len(types), "study_id": 1}])
         for seq, type_ in enumerate(types, start=1):
             line = json.dumps({"data": {"slot": {"window_version": seq + 6}}})
             values = {"seq": number * 10 + seq, "type": type_, "ref": f"s{number}", "line": line}

@@ -172,5 +172,5 @@ def test_a_transaction_that_the_engine_did_not_begin_only_reads(
 
 def test_the_engine_reads_with_a_common_table_expression(engine: Engine) -> None:
     with engine.connect() as connection:
-        found = connection.execute(sa.text("WITH one AS (SELECT 1 AS n) SELECT n FROM one")).scalar_one()
-    assert found == 1
+        value = connection.execute(sa.text("WITH one AS (SELECT 1 AS n) SELECT n FROM one")).scalar_one()
+    assert value == 1

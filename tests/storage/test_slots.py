@@ -47,14 +47,14 @@ def windows(draw: st.DrawFn) -> Window:
 
 @st.composite
 def rows(draw: st.DrawFn) -> dict[str, object]:
-    left = draw(st.none() | st.tuples(st.sampled_from(ExitKind), moments))
+    exit_ = draw(st.none() | st.tuples(st.sampled_from(ExitKind), moments))
     return {
         "window": draw(st.none() | windows()),
         "begun_at": draw(st.none() | moments),
         "submitted_at": draw(st.sampled_from([None, None, None, WINDOW.opens_at])),
         "excused": draw(st.sampled_from([None, None, "no_translation"])),
-        "exit_kind": left[0] if left else None,
-        "exit_at": left[1] if left else None,
+        "exit_kind": exit_[0] if exit_ else None,
+        "exit_at": exit_[1] if exit_ else None,
     }
 
 
@@ -98,8 +98,8 @@ def test_the_twin_equals_the_pure_function(
         moment = sa.bindparam("now", type_=sa.inspect(Slot).columns.opens_at.type)
         statement = sa.select(col(Slot.id), status_expression(moment)).where(col(Slot.id).in_(keys))
         for now in [*others, *edges]:
-            told = {row[0]: row[1] for row in session.execute(statement, {"now": now})}
-            assert told == {slot.id: slot_status(slot, now).value for slot in slots}
+            statuses = {row[0]: row[1] for row in session.execute(statement, {"now": now})}
+            assert statuses == {slot.id: slot_status(slot, now).value for slot in slots}
     for slot in slots:
         turns = sorted({at - timedelta(days=99), *list_slot_transitions(slot), at + timedelta(days=99)})
         for since, until in itertools.pairwise(turns):

@@ -23,13 +23,13 @@ LONG = sa.text("SELECT :number + 0 " + "+ 0 " * 2000)
 
 def test_a_long_statement_is_taken_apart_once(postgres_engine: Engine) -> None:
     with postgres_engine.connect() as connection:
-        known = long_statements._number_places.cache_info()
+        known = long_statements._number_parameters.cache_info()
         assert [connection.execute(LONG, {"number": number}).scalar_one() for number in (1, 2, 3)] == [
             1,
             2,
             3,
         ]
-        now = long_statements._number_places.cache_info()
+        now = long_statements._number_parameters.cache_info()
         assert now.hits >= known.hits + 2
         assert connection.exec_driver_sql("SELECT 7").scalar_one() == 7
 

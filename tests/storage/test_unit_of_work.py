@@ -52,7 +52,7 @@ def test_a_changed_fact_of_a_form_that_was_not_compared_with_the_feed_is_refused
 
 
 @pytest.mark.req("AUD-01", "AUD-02")
-def test_a_change_is_told_field_by_field(engine: Engine, trial: Trial, at: datetime) -> None:
+def test_a_change_is_audited_field_by_field(engine: Engine, trial: Trial, at: datetime) -> None:
     with UnitOfWork(engine, SYSTEM, at) as work:
         work.session.get_one(Participant, trial.participant).language = "en"
         work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain, reason="asked for it")
@@ -115,8 +115,8 @@ def test_rows_stored_by_one_statement_need_an_event_too(
         stored = session.exec(select(Slot.visit).where(col(Slot.public_id).in_(["x0", "x1", "x2"]))).all()
     assert len(stored) == (3 if covered else 0)
     if covered:
-        told = {change["record"] for change in json.loads(last_entry(engine, trial.chain).changes)}
-        assert told == {f"slot:X-{n}/{sample.instrument}" for n in range(3)}
+        changes = {change["record"] for change in json.loads(last_entry(engine, trial.chain).changes)}
+        assert changes == {f"slot:X-{n}/{sample.instrument}" for n in range(3)}
 
 
 def later(slot: SlotRecord) -> SlotRecord:
@@ -132,19 +132,19 @@ def slot_of(engine: Engine, trial: Trial) -> SlotRecord:
 
 
 @pytest.mark.req("AUD-01")
-def test_slots_changed_by_one_statement_are_told_and_read_anew(
+def test_slots_changed_by_one_statement_are_audited_and_refreshed(
     engine: Engine, trial: Trial, at: datetime
 ) -> None:
     slot = slot_of(engine, trial)
     with UnitOfWork(engine, SYSTEM, at) as work:
-        held = work.session.get_one(Slot, trial.slot)
+        loaded = work.session.get_one(Slot, trial.slot)
         work.update_slots(trial.participant, [(slot, later(slot))])
-        assert (held.closes_on, held.window_version) == (later(slot).closes_on, slot.window_version + 1)
+        assert (loaded.closes_on, loaded.window_version) == (later(slot).closes_on, slot.window_version + 1)
         work.record(AuditEvent.SCHEDULE_MENDED, trial.chain)
         work.mark_published(trial.chain)
-    (told,) = json.loads(last_entry(engine, trial.chain).changes)
+    (changes,) = json.loads(last_entry(engine, trial.chain).changes)
     days = f"{slot.opens_on}/{slot.target_on}/"
-    assert told == {
+    assert changes == {
         "record": f"slot:{slot.visit}/{slot.instrument}",
         "field": "window",
         "old": f"{days}{slot.closes_on}",
@@ -218,24 +218,24 @@ def test_a_change_flushed_early_without_an_event_is_refused(
 
 
 @pytest.mark.req("AUD-01")
-def test_a_change_that_was_flushed_early_is_told_too(engine: Engine, trial: Trial, at: datetime) -> None:
+def test_a_change_flushed_early_is_audited(engine: Engine, trial: Trial, at: datetime) -> None:
     with UnitOfWork(engine, SYSTEM, at) as work:
         participant = work.session.get_one(Participant, trial.participant)
         participant.language = "en"
         work.session.flush()
         participant.reminders_wanted = True
         work.record(AuditEvent.PARTICIPANT_UPDATED, trial.chain)
-    told = {change["field"] for change in json.loads(last_entry(engine, trial.chain).changes)}
-    assert told == {"language", "reminders_wanted"}
+    changes = {change["field"] for change in json.loads(last_entry(engine, trial.chain).changes)}
+    assert changes == {"language", "reminders_wanted"}
     assert language(engine, trial) == "en"
 
 
 def test_reading_never_flushes(engine: Engine, trial: Trial, at: datetime) -> None:
     with UnitOfWork(engine, SYSTEM, at) as work:
         work.session.get_one(Participant, trial.participant).language = "en"
-        found = work.session.execute(sa.select(col(Participant.language))).scalar_one()
+        stored_language = work.session.execute(sa.select(col(Participant.language))).scalar_one()
         work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
-    assert found == "zh_CN"
+    assert stored_language == "zh_CN"
     assert language(engine, trial) == "en"
 
 
@@ -278,7 +278,7 @@ def test_a_refusal_rolls_everything_back(engine: Engine, trial: Trial, at: datet
     assert last_entry(engine, trial.chain).seq == before
 
 
-def test_secrets_are_never_told(engine: Engine, trial: Trial, at: datetime) -> None:
+def test_secrets_are_never_audited(engine: Engine, trial: Trial, at: datetime) -> None:
     sealed = Contact(
         participant_id=trial.participant, channel="email", address_sealed="sealed-text", recorded_at=at
     )
@@ -290,7 +290,7 @@ def test_secrets_are_never_told(engine: Engine, trial: Trial, at: datetime) -> N
     assert '"address_sealed","new":"secret"' in changes
 
 
-def test_a_removed_row_is_told(migrated_sqlite_engine: Engine, at: datetime, sqlite_trial: Trial) -> None:
+def test_a_removed_row_is_audited(migrated_sqlite_engine: Engine, at: datetime, sqlite_trial: Trial) -> None:
     contact = Contact(
         participant_id=sqlite_trial.participant, channel="email", address_sealed="s", recorded_at=at
     )
@@ -300,13 +300,13 @@ def test_a_removed_row_is_told(migrated_sqlite_engine: Engine, at: datetime, sql
     with UnitOfWork(migrated_sqlite_engine, SYSTEM, at) as work:
         work.session.delete(work.session.get_one(Contact, sqlite_trial.participant))
         work.record(AuditEvent.PARTICIPANT_ENROLLED, sqlite_trial.chain)
-    told = json.loads(last_entry(migrated_sqlite_engine, sqlite_trial.chain).changes)
+    changes = json.loads(last_entry(migrated_sqlite_engine, sqlite_trial.chain).changes)
     assert {
         "record": f"contact:{sqlite_trial.participant}",
         "field": "channel",
         "old": "email",
         "new": None,
-    } in told
+    } in changes
 
 
 def test_technical_columns_need_no_event(engine: Engine, trial: Trial, at: datetime) -> None:
@@ -318,10 +318,10 @@ def test_technical_columns_need_no_event(engine: Engine, trial: Trial, at: datet
 
 @pytest.mark.req("AUD-04")
 def test_entries_are_linked_to_their_heads(engine: Engine, trial: Trial, at: datetime) -> None:
-    for wanted in ("en", "zh_CN", "en"):
+    for code in ("en", "zh_CN", "en"):
         with UnitOfWork(engine, SYSTEM, at) as work:
             work.lock(trial.chain)
-            work.session.get_one(Participant, trial.participant).language = wanted
+            work.session.get_one(Participant, trial.participant).language = code
             work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
     with Session(engine) as session:
         rows = session.exec(select(AuditEntry).order_by(col(AuditEntry.chain), col(AuditEntry.seq))).all()
@@ -332,8 +332,6 @@ def test_entries_are_linked_to_their_heads(engine: Engine, trial: Trial, at: dat
 
 
 @pytest.mark.req("AUD-01", "AUD-04")
-def test_a_column_that_people_are_not_told_of_needs_an_event_too(
-    engine: Engine, trial: Trial, at: datetime
-) -> None:
+def test_an_unaudited_column_needs_an_event(engine: Engine, trial: Trial, at: datetime) -> None:
     with pytest.raises(UnauditedChange, match="slot changed"), UnitOfWork(engine, SYSTEM, at) as work:
         work.session.get_one(Slot, trial.slot).window_version = 9

@@ -39,7 +39,7 @@ class Trial:
         return participant_chain(self.participant)
 
 
-def found_trial(work: UnitOfWork) -> Trial:
+def set_up_trial(work: UnitOfWork) -> Trial:
     """Add one of each, with the events that cover them."""
     study = Study(
         code="sbrt-nsclc",

@@ -39,8 +39,8 @@ def declare_compare_cuts(parser: argparse.ArgumentParser) -> None:
 
 def run_cut(arguments: argparse.Namespace) -> int:
     with operator_context() as context:
-        made = make_cut(context, arguments.study, arguments.name, arguments.purpose)
-    print(_described(made.cut) + (" (made before)" if made.known else ""))
+        cut = make_cut(context, arguments.study, arguments.name, arguments.purpose)
+    print(_described(cut.cut) + (" (made before)" if cut.known else ""))
     return 0
 
 

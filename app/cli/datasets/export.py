@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from app.cli.operator import operator_context
-from app.services.datasets.export import FORMATS, LEFT_OUT, ExportEntry, export_cut
+from app.services.datasets.export import FORMATS, OMITTED, ExportEntry, export_cut
 from app.services.datasets.parquet import PARQUET
 from app.services.datasets.recheck import recheck_cut
 
@@ -26,7 +26,7 @@ def declare_export(parser: argparse.ArgumentParser) -> None:
         help="without it, all but Parquet; may be repeated",
     )
     parser.add_argument(
-        "--without", action="append", default=[], choices=tuple(LEFT_OUT), help="leave out; may be repeated"
+        "--without", action="append", default=[], choices=tuple(OMITTED), help="leave out; may be repeated"
     )
     parser.add_argument("--bom", action="store_true", help="begin CSV files with a mark for spreadsheets")
     parser.set_defaults(run=run_export)

@@ -53,12 +53,12 @@ class Studio:
     assets: FormAssets
     size: str
 
-    def documents(self, text: InstrumentText, wanted: Sequence[str]) -> Iterator[tuple[str, Screen, str]]:
+    def documents(self, text: InstrumentText, names: Sequence[str]) -> Iterator[tuple[str, Screen, str]]:
         """File name, screen and HTML document of every screen, or of the wanted ones."""
         frame = self._frame(text.lang)
         every = tuple(list_screens(self.instrument, text, self.plan, self.assets.for_reader(frame)))
         for number, screen in enumerate(every):
-            if not wanted or screen.name in wanted:
+            if not names or screen.name in names:
                 name = f"{text.lang}/{number:03}-{screen.name}.png"
                 yield name, screen, self.pages.text(screen.page, frame)
 
@@ -138,7 +138,7 @@ def make_studio(settings: Settings, library: Library, instrument: Instrument, si
 
 
 def export_screens(
-    used: Studio, text: InstrumentText, wanted: Sequence[str], takes: Camera, out: Path
+    used: Studio, text: InstrumentText, names: Sequence[str], takes: Camera, out: Path
 ) -> Iterable[Picture]:
     """Write the pictures of one language; in the order of the screens."""
     (out / text.lang).mkdir()
@@ -150,7 +150,7 @@ def export_screens(
         return Picture(name, text.lang, screen.name, screen.item, hashlib.sha256(png).hexdigest())
 
     with ThreadPoolExecutor(AT_ONCE) as hands:
-        return list(hands.map(taken, used.documents(text, wanted)))
+        return list(hands.map(taken, used.documents(text, names)))
 
 
 def describe_export(
@@ -180,9 +180,9 @@ def _plan(library: Library, instrument: Instrument) -> Plan:
     return replace(lender, instruments=(*lender.instruments, used))
 
 
-def _check_names(instrument: Instrument, wanted: Iterable[str]) -> None:
+def _check_names(instrument: Instrument, names: Iterable[str]) -> None:
     known = ("begin", "review", *(item.code for item in instrument.items))
-    for name in wanted:
+    for name in names:
         if name not in known:
             raise Refused("unknown_item", item=name, allowed=known)
 

@@ -30,11 +30,11 @@ def run_check_schedules(arguments: argparse.Namespace) -> int:
     """Compare every participant's forms with the plan and name what differs."""
     count = 0
     with operator_context() as context:
-        for found in check_schedules(context):
-            for fault in found.faults:
+        for faults in check_schedules(context):
+            for fault in faults.faults:
                 sentence = _SENTENCES[fault.kind].format(one=fault.one, other=fault.other)
-                print(f"{found.subject}: {sentence}", file=sys.stderr)
-            mended = arguments.mend and mend_schedule(context, found)
+                print(f"{faults.subject}: {sentence}", file=sys.stderr)
+            mended = arguments.mend and mend_schedule(context, faults)
             count += 0 if mended else 1
     print(f"{count} participants to look at." if count else "All forms are as the plan promises.")
     return 1 if count else 0

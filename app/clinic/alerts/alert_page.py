@@ -41,41 +41,41 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(ALERT)
-def show_alert(desk: PermittedRequest, alert: str, done: str = "") -> Response:
-    return desk.show(_page(desk, alert, done=done if done in DONE else ""))
+def show_alert(request: PermittedRequest, alert: str, done: str = "") -> Response:
+    return request.show(_page(request, alert, done=done if done in DONE else ""))
 
 
 @router.post(ALERT_ACKNOWLEDGEMENT)
-def acknowledge(desk: PermittedRequest, alert: str) -> Response:
+def acknowledge(request: PermittedRequest, alert: str) -> Response:
     try:
-        acknowledge_alert(desk.context, desk.participant.participant_id, alert)
+        acknowledge_alert(request.context, request.participant.participant_id, alert)
     except Refused as refused:
-        return _show_refused(desk, alert, refused)
-    return desk.finish()
+        return _show_refused(request, alert, refused)
+    return request.finish()
 
 
 @router.post(ALERT_ACTIONS)
-def add_action(desk: PermittedRequest, alert: str, kind: ActCode = "", note: ActWords = "") -> Response:
+def add_action(request: PermittedRequest, alert: str, kind: ActCode = "", note: ActWords = "") -> Response:
     try:
-        check_all(desk.act.check_texts, lambda: check_alert_words(kind, note))
-        record_alert_action(desk.context, desk.participant.participant_id, alert, kind, note)
+        check_all(request.act.check_texts, lambda: check_alert_words(kind, note))
+        record_alert_action(request.context, request.participant.participant_id, alert, kind, note)
     except Refused as refused:
-        return _show_refused(desk, alert, refused, _ACTION, kind, note)
-    return desk.finish()
+        return _show_refused(request, alert, refused, _ACTION, kind, note)
+    return request.finish()
 
 
 @router.post(ALERT_CLOSING)
-def close(desk: PermittedRequest, alert: str, note: ActWords = "") -> Response:
+def close(request: PermittedRequest, alert: str, note: ActWords = "") -> Response:
     try:
-        check_all(desk.act.check_texts, lambda: check_alert_note(note))
-        close_alert(desk.context, desk.participant.participant_id, alert, note)
+        check_all(request.act.check_texts, lambda: check_alert_note(note))
+        close_alert(request.context, request.participant.participant_id, alert, note)
     except Refused as refused:
-        return _show_refused(desk, alert, refused, _CLOSING, note=note)
-    return desk.finish()
+        return _show_refused(request, alert, refused, _CLOSING, note=note)
+    return request.finish()
 
 
 def _show_refused(
-    desk: ParticipantStaffRequest,
+    request: ParticipantStaffRequest,
     alert: str,
     refused: Refused,
     form: str = "",
@@ -85,18 +85,18 @@ def _show_refused(
     """The alert as it is now, why nothing was done, and what was typed."""
     if refused.code == "unknown_alert":
         raise refused
-    faults = list_faults(desk, refused, LABELS, form=form, prefix=f"{form}-")
-    return desk.show(replace(_page(desk, alert, kind=kind, note=note), faults=faults), refused)
+    faults = list_faults(request, refused, LABELS, form=form, prefix=f"{form}-")
+    return request.show(replace(_page(request, alert, kind=kind, note=note), faults=faults), refused)
 
 
 def _page(
-    desk: ParticipantStaffRequest, alert: str, done: str = "", kind: str = "", note: str = ""
+    request: ParticipantStaffRequest, alert: str, done: str = "", kind: str = "", note: str = ""
 ) -> AlertPage:
-    found = get_alert(desk.context, desk.participant.participant_id, alert)
+    details = get_alert(request.context, request.participant.participant_id, alert)
     return AlertPage(
-        alert=build_alert_row(desk.installation, found, desk.frame.code),
-        list_url=desk.frame.back_to(ALERTS),
-        call_url=CONTACT_LOG.format(participant=found.participant),
+        alert=build_alert_row(request.installation, details, request.frame.code),
+        list_url=request.frame.back_to(ALERTS),
+        call_url=CONTACT_LOG.format(participant=details.participant),
         kinds=tuple(AlertActionKind),
         done=done,
         kind=kind,

@@ -70,39 +70,41 @@ Short = Annotated[str, Query(max_length=80)]
 
 
 @router.get(ALERTS)
-def show_alerts(desk: SignedInRequest, closed: str = "", site: Short = "", after: Short = "") -> Response:
-    if desk.study is None:
+def show_alerts(request: SignedInRequest, closed: str = "", site: Short = "", after: Short = "") -> Response:
+    if request.study is None:
         raise HTTPException(404)
     shut, site = closed == "1", narrow_text(site)
     cursor = parse_list_cursor(after)
-    found = list_alerts(desk.context, desk.study.id, closed=shut, site=site, after=cursor)
-    plan, within = found.plan, desk.frame.within
+    alerts = list_alerts(request.context, request.study.id, closed=shut, site=site, after=cursor)
+    plan, within = alerts.plan, request.frame.within
     chosen = {"closed": "1" if shut else "", "site": site}
-    further = format_list_cursor(found.next) if found.next else ""
+    further = format_list_cursor(alerts.next) if alerts.next else ""
     page = AlertsPage(
         closed=shut,
         open_url=within(build_address(ALERTS, {"site": site})),
         closed_url=within(build_address(ALERTS, {"closed": "1", "site": site})),
         file_url=within(ALERTS_FILE),
-        rows=tuple(build_alert_row(desk.installation, each, desk.frame.code) for each in found.alerts),
-        sites=tuple((each.code, f"{each.code} {each.name}") for each in found.sites),
+        rows=tuple(build_alert_row(request.installation, each, request.frame.code) for each in alerts.alerts),
+        sites=tuple((each.code, f"{each.code} {each.name}") for each in alerts.sites),
         site=site,
         next_url=within(build_address(ALERTS, {**chosen, "after": further})) if further else "",
-        unwatched=_in_language(plan.monitoring_reason, desk.frame.code),
-        out_of_hours=_in_language(plan.out_of_hours, desk.frame.code),
+        unwatched=_in_language(plan.monitoring_reason, request.frame.code),
+        out_of_hours=_in_language(plan.out_of_hours, request.frame.code),
     )
-    return desk.show(page)
+    return request.show(page)
 
 
 @router.get(ALERTS_FILE)
-def download_alerts(desk: SignedInRequest) -> Response:
+def download_alerts(request: SignedInRequest) -> Response:
     """Every alert of the study at this colleague's sites, open ones first, as a file; audited."""
-    if desk.study is None:
+    if request.study is None:
         raise HTTPException(404)
-    record_file_download(desk.context, desk.study.id, "alerts")
-    both = (list_alerts(desk.context, desk.study.id, closed=closed, every=True) for closed in (False, True))
-    rows = (_line(each) for found in both for each in found.alerts)
-    return csv_response(desk.study.code, "alerts", local_day(desk.at, desk.zone), HEADS, rows)
+    record_file_download(request.context, request.study.id, "alerts")
+    both = (
+        list_alerts(request.context, request.study.id, closed=closed, every=True) for closed in (False, True)
+    )
+    rows = (_line(each) for alerts in both for each in alerts.alerts)
+    return csv_response(request.study.code, "alerts", local_day(request.at, request.zone), HEADS, rows)
 
 
 def _in_language(words: Mapping[str, str], code: str) -> str:
@@ -111,7 +113,7 @@ def _in_language(words: Mapping[str, str], code: str) -> str:
 
 
 def _line(alert: AlertRecord) -> tuple[Cell, ...]:
-    told = [each.at for each in alert.notices if each.state == "sent"]
+    delivered_at = [each.at for each in alert.notices if each.state == "sent"]
     return (
         alert.site,
         alert.subject,
@@ -120,7 +122,7 @@ def _line(alert: AlertRecord) -> tuple[Cell, ...]:
         "@".join(alert.instrument) if alert.slot else None,
         alert.rule,
         alert.raised_at,
-        min(told, default=None),
+        min(delivered_at, default=None),
         alert.due_at,
         alert.escalated_at,
         alert.acknowledged_at,

@@ -64,12 +64,12 @@ class ChangedField:
 
 @dataclass(frozen=True, slots=True)
 class ChangedParticipant:
-    """The changes of one participant; `left_out`: how many the files alone have."""
+    """The changes of one participant; `hidden`: how many the files alone have."""
 
     subject: str
     site: str
     changes: tuple[ChangedField, ...]
-    left_out: int
+    hidden: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,12 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(EXPORT_CHANGES)
 def show_changes(
-    desk: SignedInRequest,
+    request: SignedInRequest,
     since: Annotated[str, Query(max_length=40)] = "",
     cut: Annotated[str, Query(max_length=40)] = "",
     start: Annotated[str, Query(alias="from", max_length=40)] = "",
 ) -> Response:
-    names = tuple(each.name for each in list_cuts(desk.context, desk.study_code))
+    names = tuple(each.name for each in list_cuts(request.context, request.study_code))
     newer = narrow_text(cut) or next(iter(names), "")
     older = narrow_text(since) or next(iter(names[1:]), newer)
     page = ChangesPage(
@@ -107,33 +107,35 @@ def show_changes(
         cut=newer,
         people=(),
         next_url="",
-        first_url=_address(desk, older, newer) if start else "",
-        back_url=desk.frame.within(EXPORTS),
+        first_url=_address(request, older, newer) if start else "",
+        back_url=request.frame.within(EXPORTS),
     )
     try:
-        people, following = _read_page(desk, older, newer, narrow_text(start)) if names else ([], "")
+        people, following = _read_page(request, older, newer, narrow_text(start)) if names else ([], "")
     except Refused as refused:
         if refused.code == "unknown_study":
             raise
         field = "since" if refused.details.get("cut") == older else "cut"
-        told = (
+        worded = (
             Refused("bad_field", field=field, allowed=list(names))
             if refused.code == "unknown_cut"
             else refused
         )
-        return desk.show(replace(page, field=field, error=words_by_label(desk, told, LABELS)), told)
-    url = _address(desk, older, newer, following) if following else ""
-    return desk.show(replace(page, people=tuple(people), next_url=url))
+        return request.show(replace(page, field=field, error=words_by_label(request, worded, LABELS)), worded)
+    url = _address(request, older, newer, following) if following else ""
+    return request.show(replace(page, people=tuple(people), next_url=url))
 
 
-def _address(desk: StaffRequest, since: str, cut: str, start: str = "") -> str:
+def _address(request: StaffRequest, since: str, cut: str, start: str = "") -> str:
     query = {"since": since, "cut": cut} | ({"from": start} if start else {})
-    return desk.frame.within(f"{EXPORT_CHANGES}?{urlencode(query)}")
+    return request.frame.within(f"{EXPORT_CHANGES}?{urlencode(query)}")
 
 
-def _read_page(desk: StaffRequest, since: str, cut: str, start: str) -> tuple[list[ChangedParticipant], str]:
+def _read_page(
+    request: StaffRequest, since: str, cut: str, start: str
+) -> tuple[list[ChangedParticipant], str]:
     """Participants until there are enough changes, and the code of the one with whom the next page begins."""
-    changes = compare_cuts(desk.context, desk.study_code, since, cut, start)
+    changes = compare_cuts(request.context, request.study_code, since, cut, start)
     people: list[ChangedParticipant] = []
     shown = 0
     for subject, of_one in groupby(changes, attrgetter("subject")):
@@ -141,63 +143,63 @@ def _read_page(desk: StaffRequest, since: str, cut: str, start: str) -> tuple[li
             return people, subject
         some = list(of_one)
         shown += len(some)
-        person = _participant(desk, some)
+        person = _participant(request, some)
         people += [person] if person.changes else []
     return people, ""
 
 
-def _participant(desk: StaffRequest, changes: list[DataChange]) -> ChangedParticipant:
-    told = [each for each in changes if _is_told(each)]
-    shown = told[:MOST_OF_ONE]
-    names = find_actor_names(desk.context, {each.actor_id for each in shown})
+def _participant(request: StaffRequest, changes: list[DataChange]) -> ChangedParticipant:
+    readable = [each for each in changes if _is_readable(each)]
+    shown = readable[:MOST_OF_ONE]
+    names = find_actor_names(request.context, {each.actor_id for each in shown})
     return ChangedParticipant(
         subject=changes[0].subject,
         site=changes[0].site,
-        changes=tuple(_fields(desk, shown, names)),
-        left_out=len(told) - len(shown),
+        changes=tuple(_fields(request, shown, names)),
+        hidden=len(readable) - len(shown),
     )
 
 
 def _fields(
-    desk: StaffRequest, changes: list[DataChange], names: Mapping[str, str]
+    request: StaffRequest, changes: list[DataChange], names: Mapping[str, str]
 ) -> Iterator[ChangedField]:
-    library = desk.installation.library
-    language = find_language(desk.frame.code) or ENGLISH
+    library = request.installation.library
+    language = find_language(request.frame.code) or ENGLISH
     missed = find_value_words("slot", "missed_reason")
     for each in changes:
         is_event = each.field in _EVENTS
-        kind = desk.word(ACTOR_WORDS.get(each.actor_kind, each.actor_kind))
+        kind = request.word(ACTOR_WORDS.get(each.actor_kind, each.actor_kind))
         reason = REASON_WORDS.get(each.reason) or missed.get(each.reason, "")
         yield ChangedField(
             visit=each.visit,
-            field=_name_field(desk, library, each),
+            field=_name_field(request, library, each),
             is_event=is_event,
             old="" if is_event else each.old,
             new="" if is_event else each.new,
             who=names.get(each.actor_id, kind),
-            when=format_moment(datetime.fromisoformat(each.recorded_at), desk.zone, language),
-            reason=desk.word(reason) if reason else each.reason,
+            when=format_moment(datetime.fromisoformat(each.recorded_at), request.zone, language),
+            reason=request.word(reason) if reason else each.reason,
             words=each.words,
         )
 
 
-def _is_told(change: DataChange) -> bool:
+def _is_readable(change: DataChange) -> bool:
     """Whether a field tells people something; digests and the instants of windows are in the files alone."""
     section, _, name = change.field.partition(".")
     return section in ("answers", "scores") or not name or name in _DAYS or name in FIELD_WORDS
 
 
-def _name_field(desk: StaffRequest, library: Library, change: DataChange) -> str:
+def _name_field(request: StaffRequest, library: Library, change: DataChange) -> str:
     """A question by its number, a score by its scale, anything else by its name."""
     section, _, name = change.field.partition(".")
     if not name:
         words = {**_EVENTS, **_COUNTS, **FIELD_WORDS}
-        return desk.word(words[section]) if section in words else section
+        return request.word(words[section]) if section in words else section
     if section == "answers":
-        return desk.word(_QUESTION) % {"number": _number_item(library, change, name)}
+        return request.word(_QUESTION) % {"number": _number_item(library, change, name)}
     if section == "scores":
-        return desk.word(_SCORE) % {"scale": name}
-    return desk.word(_DAYS.get(name) or FIELD_WORDS[name])
+        return request.word(_SCORE) % {"scale": name}
+    return request.word(_DAYS.get(name) or FIELD_WORDS[name])
 
 
 def _number_item(library: Library, change: DataChange, code: str) -> int:

@@ -74,26 +74,26 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(EXPORT_CHECKS)
-def show_checks(desk: SignedInRequest, done: str = "") -> Response:
-    return desk.show(replace(_page(desk), done=done))
+def show_checks(request: SignedInRequest, done: str = "") -> Response:
+    return request.show(replace(_page(request), done=done))
 
 
 @router.post(EXPORT_CHECKS)
-def request_check(desk: SignedInRequest, cut: ActCode = "", purpose: ActWords = "") -> Response:
+def request_check(request: SignedInRequest, cut: ActCode = "", purpose: ActWords = "") -> Response:
     entry = ExportEntry(cut, purpose, ("csv",))
-    page = replace(_page(desk), cut=cut, purpose=purpose)
+    page = replace(_page(request), cut=cut, purpose=purpose)
     try:
-        check_all(desk.act.check_texts, lambda: check_cut(cut, page.cuts), lambda: check_export(entry))
-        request_export(desk.context, desk.study_code, entry, kind=ExportKind.recheck)
+        check_all(request.act.check_texts, lambda: check_cut(cut, page.cuts), lambda: check_export(entry))
+        request_export(request.context, request.study_code, entry, kind=ExportKind.recheck)
     except Refused as refused:
         if refused.code == "unknown_study":
             raise
-        return desk.show(replace(page, faults=list_faults(desk, refused, LABELS)), refused)
-    return desk.finish()
+        return request.show(replace(page, faults=list_faults(request, refused, LABELS)), refused)
+    return request.finish()
 
 
-def _page(desk: StaffRequest) -> ChecksPage:
-    mine = list_exports(desk.context, desk.study_code)
+def _page(request: StaffRequest) -> ChecksPage:
+    mine = list_exports(request.context, request.study_code)
     return ChecksPage(
         checks=tuple(
             CheckRow(
@@ -111,7 +111,7 @@ def _page(desk: StaffRequest) -> ChecksPage:
             for each in mine
             if each.kind is ExportKind.recheck
         ),
-        cuts=tuple(each.name for each in list_cuts(desk.context, desk.study_code)),
-        zone=desk.zone,
-        back_url=desk.frame.within(EXPORTS),
+        cuts=tuple(each.name for each in list_cuts(request.context, request.study_code)),
+        zone=request.zone,
+        back_url=request.frame.within(EXPORTS),
     )

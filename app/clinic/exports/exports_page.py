@@ -17,7 +17,7 @@ from app.domain.refusal import Refused, check_all
 from app.domain.typed_text import narrow_text
 from app.i18n.marking import N_
 from app.services.datasets.cuts import NamedCut, check_cut_words, find_cut_makers, list_cuts, make_cut
-from app.services.datasets.export import LEFT_OUT, ExportEntry, check_export, list_contents, list_formats
+from app.services.datasets.export import OMITTED, ExportEntry, check_export, list_contents, list_formats
 from app.services.datasets.export_requests import (
     RequestedExport,
     find_export_file,
@@ -105,25 +105,25 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(EXPORTS)
 def show_exports(
-    desk: SignedInRequest, done: str = "", cut: Annotated[str, Query(max_length=40)] = ""
+    request: SignedInRequest, done: str = "", cut: Annotated[str, Query(max_length=40)] = ""
 ) -> Response:
-    return desk.show(replace(_page(desk), done=done, cut=narrow_text(cut)))
+    return request.show(replace(_page(request), done=done, cut=narrow_text(cut)))
 
 
 @router.post(EXPORTS)
-def make_data_cut(desk: SignedInRequest, name: ActCode = "", purpose: ActWords = "") -> Response:
+def make_data_cut(request: SignedInRequest, name: ActCode = "", purpose: ActWords = "") -> Response:
     try:
-        check_all(desk.act.check_texts, lambda: check_cut_words(name, purpose))
-        make_cut(desk.context, desk.study_code, name, purpose)
+        check_all(request.act.check_texts, lambda: check_cut_words(name, purpose))
+        make_cut(request.context, request.study_code, name, purpose)
     except Refused as refused:
-        page = replace(_page(desk.as_on(EXPORTS)), name=name, purpose=purpose)
-        return _refused(desk, page, refused, _MAKING)
-    return desk.finish()
+        page = replace(_page(request.as_on(EXPORTS)), name=name, purpose=purpose)
+        return _refused(request, page, refused, _MAKING)
+    return request.finish()
 
 
 @router.post(EXPORT_REQUESTS)
 def request_datasets(
-    desk: SignedInRequest,
+    request: SignedInRequest,
     cut: ActCode = "",
     dataset: ActCode = "",
     format: ActCode = "",  # noqa: A002 - the name of the field
@@ -131,30 +131,32 @@ def request_datasets(
 ) -> Response:
     named = "" if dataset == EVERYTHING else dataset.upper()
     entry = ExportEntry(cut, purpose, (format,), dataset=named)
-    cuts = [each.name for each in list_cuts(desk.context, desk.study_code)]
+    cuts = [each.name for each in list_cuts(request.context, request.study_code)]
     try:
-        check_all(desk.act.check_texts, lambda: check_cut(cut, cuts), lambda: check_export(entry))
-        request_export(desk.context, desk.study_code, entry, packed=not named)
+        check_all(request.act.check_texts, lambda: check_cut(cut, cuts), lambda: check_export(entry))
+        request_export(request.context, request.study_code, entry, packed=not named)
     except Refused as refused:
         if refused.code == "unknown_study":
             raise
-        page = replace(_page(desk), cut=cut, dataset=dataset, format=format, purpose=purpose)
-        return _refused(desk, page, refused, _REQUESTING)
-    return desk.finish()
+        page = replace(_page(request), cut=cut, dataset=dataset, format=format, purpose=purpose)
+        return _refused(request, page, refused, _REQUESTING)
+    return request.finish()
 
 
 @router.get(EXPORT_FILE)
-def save_file(desk: SignedInRequest, export: str) -> Response:
+def save_file(request: SignedInRequest, export: str) -> Response:
     """The file of an export, which is an archive where it has several; whole or by ranges."""
-    found = get_export(desk.context, desk.study_code, export)
-    file = find_export_file(desk.context, desk.study_code, export, found.files[0].name if found.files else "")
+    details = get_export(request.context, request.study_code, export)
+    file = find_export_file(
+        request.context, request.study_code, export, details.files[0].name if details.files else ""
+    )
     headers = {"ETag": f'"{file.sha256[:32]}"', "Cache-Control": "no-store, no-transform"}
     return FileResponse(file.path, media_type=file.media_type, filename=file.name, headers=headers)
 
 
-def _refused(desk: StaffRequest, page: ExportsPage, refused: Refused, form: str) -> Response:
-    faults = list_faults(desk, refused, LABELS, form=form, prefix=f"{form}-")
-    return desk.show(replace(page, faults=faults), refused)
+def _refused(request: StaffRequest, page: ExportsPage, refused: Refused, form: str) -> Response:
+    faults = list_faults(request, refused, LABELS, form=form, prefix=f"{form}-")
+    return request.show(replace(page, faults=faults), refused)
 
 
 def check_cut(cut: str, cuts: Sequence[str]) -> None:
@@ -163,22 +165,22 @@ def check_cut(cut: str, cuts: Sequence[str]) -> None:
         raise Refused("bad_field", field="cut", allowed=tuple(cuts))
 
 
-def _page(desk: StaffRequest) -> ExportsPage:
-    cuts = list_cuts(desk.context, desk.study_code)
-    makers = find_cut_makers(desk.context, cuts)
-    study_id = desk.study.id if desk.study else 0
-    contents = list_contents(desk.context, study_id)
-    mine = list_exports(desk.context, desk.study_code)
+def _page(request: StaffRequest) -> ExportsPage:
+    cuts = list_cuts(request.context, request.study_code)
+    makers = find_cut_makers(request.context, cuts)
+    study_id = request.study.id if request.study else 0
+    contents = list_contents(request.context, study_id)
+    mine = list_exports(request.context, request.study_code)
     return ExportsPage(
         cuts=tuple(_row(each, makers.get(each.made_by, each.made_by)) for each in cuts),
-        exports=tuple(_export_row(desk, each) for each in mine if each.kind is ExportKind.datasets),
-        makes=is_within_reach(desk.context, Permission.CUT_MAKE, study_id),
+        exports=tuple(_export_row(request, each) for each in mine if each.kind is ExportKind.datasets),
+        makes=is_within_reach(request.context, Permission.CUT_MAKE, study_id),
         datasets=tuple((table.name.lower(), table.name) for table in DATASETS),
         formats=list_formats(),
-        withheld=tuple(name for name in LEFT_OUT if name not in contents),
-        zone=desk.zone,
-        changes_url=desk.frame.within(EXPORT_CHANGES) if len(cuts) > 1 else "",
-        checks_url=desk.frame.within(EXPORT_CHECKS) if cuts and len(contents) == len(LEFT_OUT) else "",
+        withheld=tuple(name for name in OMITTED if name not in contents),
+        zone=request.zone,
+        changes_url=request.frame.within(EXPORT_CHANGES) if len(cuts) > 1 else "",
+        checks_url=request.frame.within(EXPORT_CHECKS) if cuts and len(contents) == len(OMITTED) else "",
     )
 
 
@@ -186,7 +188,7 @@ def _row(cut: NamedCut, maker: str) -> CutRow:
     return CutRow(cut.name, cut.at, cut.through, cut.purpose, maker)
 
 
-def _export_row(desk: StaffRequest, export: RequestedExport) -> ExportRow:
+def _export_row(request: StaffRequest, export: RequestedExport) -> ExportRow:
     return ExportRow(
         cut=export.cut,
         dataset=export.entry.dataset.lower() or EVERYTHING,
@@ -199,5 +201,5 @@ def _export_row(desk: StaffRequest, export: RequestedExport) -> ExportRow:
         megabytes=f"{max(export.size, 100_000) / 1_000_000:.1f}",
         kept_until=export.kept_until,
         fault=export.fault,
-        url=desk.frame.within(EXPORT_FILE.format(export=export.public_id)),
+        url=request.frame.within(EXPORT_FILE.format(export=export.public_id)),
     )

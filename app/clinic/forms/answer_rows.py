@@ -42,7 +42,7 @@ class ScoreRow:
     higher_is_better: bool
     value: str
     answered: int
-    asked: int
+    questions: int
     status: str
 
 
@@ -205,8 +205,8 @@ def _rows(form: SubmittedVersion) -> tuple[AnswerRow, ...]:
 
 def _is_plainly_unticked(form: SubmittedVersion, item: str) -> bool:
     """Whether an item was not ticked, and nothing else was ever said of it."""
-    told = item in form.revisions or _replaced_words(form, item) is not None
-    return item in list_unticked(form.response.answers) and not told
+    changed = item in form.revisions or _replaced_words(form, item) is not None
+    return item in list_unticked(form.response.answers) and not changed
 
 
 def _replaced_words(form: SubmittedVersion, item: str) -> str | None:
@@ -227,13 +227,13 @@ def _list_scores(instrument: Instrument, scores: Sequence[Mapping[str, object]])
     scales = {each.code: each for each in instrument.scales}
     for score in scores:
         scale = scales[str(score["scale"])]
-        answered, asked = score["answered"], score["asked"]
+        answered, questions = score["answered"], score["asked"]
         yield ScoreRow(
             code=scale.code,
             name=scale.name,
             higher_is_better=scale.better is Direction.HIGHER,
             value=round_printed_score(str(score["value"])) if score["value"] else "",
             answered=answered if isinstance(answered, int) else 0,
-            asked=asked if isinstance(asked, int) else 0,
+            questions=questions if isinstance(questions, int) else 0,
             status=str(score["status"]),
         )

@@ -27,7 +27,7 @@ from app.web.cookies import get_cookie
 from app.web.errors import ask_to_retry
 from app.web.form_fields import ActCode, ActWords
 from app.web.middleware.forwarding import find_source
-from app.web.urls import ACCOUNT_ASKED_PASSKEY, CORRECTION, CORRECTIONS, KNOWN_COOKIE
+from app.web.urls import ACCOUNT_PASSKEY_REQUEST, CORRECTION, CORRECTIONS, KNOWN_COOKIE
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class CorrectionPage:
     words: str
     told_on: date
     evidence: str
-    sent_at: datetime
+    submitted_at: datetime
     proposed_at: datetime
     proposed_by: str
     state: str
@@ -109,13 +109,13 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(CORRECTION)
-def show_correction(desk: PermittedRequest, correction: str, done: str = "") -> Response:
-    return desk.show(replace(_page(desk, correction), signed=done == "signed"))
+def show_correction(request: PermittedRequest, correction: str, done: str = "") -> Response:
+    return request.show(replace(_page(request, correction), signed=done == "signed"))
 
 
 @router.post(CORRECTION)
 def sign_correction(
-    desk: PermittedRequest,
+    request: PermittedRequest,
     correction: str,
     outcome: ActCode = "",
     note: ActWords = "",
@@ -124,28 +124,28 @@ def sign_correction(
     one_time_code: ActCode = "",
     passkey: PasskeyAnswer = "",
 ) -> Response:
-    source, proofs = find_source(desk.request), get_cookie(desk.request, KNOWN_COOKIE) or ""
-    shown = read_factor(desk.request, one_time_code, passkey)
-    signer = SigningStaff(desk.staff.staff_id, password, shown, source, proofs)
+    source, proofs = find_source(request.http), get_cookie(request.http, KNOWN_COOKIE) or ""
+    shown = read_factor(request.http, one_time_code, passkey)
+    signer = SigningStaff(request.staff.staff_id, password, shown, source, proofs)
     entry = DecisionEntry(outcome, note, late_reason)
     try:
         check_all(
-            desk.act.check_texts,
+            request.act.check_texts,
             lambda: check_decision(entry),
             lambda: _check_signer(password, one_time_code or passkey),
         )
-        decide_correction(desk.context, desk.participant.participant_id, correction, entry, signer)
+        decide_correction(request.context, request.participant.participant_id, correction, entry, signer)
     except Refused as refused:
-        details = get_correction(desk.context, desk.participant.participant_id, correction)
-        page = replace(_build(desk, details), outcome=outcome, note=note, late_reason=late_reason)
+        details = get_correction(request.context, request.participant.participant_id, correction)
+        page = replace(_build(request, details), outcome=outcome, note=note, late_reason=late_reason)
         faults = list_faults(
-            desk,
+            request,
             refused,
             LABELS,
-            tell=lambda each: words_by_label(desk, _name_questions(each, details), LABELS),
+            tell=lambda each: words_by_label(request, _name_questions(each, details), LABELS),
         )
-        return ask_to_retry(desk.request, desk.show(replace(page, faults=faults), refused), refused)
-    return desk.finish()
+        return ask_to_retry(request.http, request.show(replace(page, faults=faults), refused), refused)
+    return request.finish()
 
 
 def _check_signer(password: str, code: str) -> None:
@@ -162,24 +162,24 @@ def _name_questions(refused: Refused, details: CorrectionDetails) -> Refused:
     return Refused(refused.code, items=tuple(numbers))
 
 
-def _page(desk: ParticipantStaffRequest, correction: str) -> CorrectionPage:
-    return _build(desk, get_correction(desk.context, desk.participant.participant_id, correction))
+def _page(request: ParticipantStaffRequest, correction: str) -> CorrectionPage:
+    return _build(request, get_correction(request.context, request.participant.participant_id, correction))
 
 
-def _build(desk: ParticipantStaffRequest, details: CorrectionDetails) -> CorrectionPage:
+def _build(request: ParticipantStaffRequest, details: CorrectionDetails) -> CorrectionPage:
     summary, definition = details.summary, details.definition
     person = url_of_participant(summary.participant)
     spoken = find_language(definition.text.lang)
     may_sign = details.may_decide and summary.outcome is None and not summary.own
     return CorrectionPage(
         subject=summary.subject,
-        name=name_form(desk.installation, definition.plan, definition.instrument, desk.frame.code),
+        name=name_form(request.installation, definition.plan, definition.instrument, request.frame.code),
         site=summary.site,
         visit=summary.visit,
         day=summary.for_day,
         person_url=person,
         form_url=f"{person}/forms/{summary.slot}",
-        list_url=desk.frame.back_to(CORRECTIONS),
+        list_url=request.frame.back_to(CORRECTIONS),
         action_url=url_of_correction(summary),
         lang=spoken.tag if spoken else definition.text.lang,
         zone=summary.zone,
@@ -187,7 +187,7 @@ def _build(desk: ParticipantStaffRequest, details: CorrectionDetails) -> Correct
         words=details.words,
         told_on=details.told_on,
         evidence=details.evidence.value,
-        sent_at=details.submitted_at,
+        submitted_at=details.submitted_at,
         proposed_at=summary.proposed_at,
         proposed_by=summary.proposed_by,
         state=summary.outcome.value if summary.outcome else "waiting",
@@ -204,13 +204,13 @@ def _build(desk: ParticipantStaffRequest, details: CorrectionDetails) -> Correct
         days=details.days,
         overtaken=details.overtaken,
         changes_nothing=details.changes_nothing,
-        signer=desk.staff.name,
-        passkey_url=_passkey_url(desk) if may_sign else "",
+        signer=request.staff.name,
+        passkey_url=_passkey_url(request) if may_sign else "",
     )
 
 
-def _passkey_url(desk: ParticipantStaffRequest) -> str:
-    return ACCOUNT_ASKED_PASSKEY if has_passkeys(desk.installation, desk.staff.staff_id) else ""
+def _passkey_url(request: ParticipantStaffRequest) -> str:
+    return ACCOUNT_PASSKEY_REQUEST if has_passkeys(request.installation, request.staff.staff_id) else ""
 
 
 def url_of_correction(summary: CorrectionSummary) -> str:

@@ -97,25 +97,25 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(FORM_CORRECTION)
-def ask_correction(
-    desk: PermittedRequest,
+def show_correction_form(
+    request: PermittedRequest,
     slot: str,
     item: ItemCodes = [],  # noqa: B006 - a query's default, which FastAPI copies
     chosen: str = "",
 ) -> Response:
     """Which questions, then their answers; `chosen` comes with the press that goes on to these."""
     read = view_correctable_form if item else get_correctable_form
-    form = read(desk.context, desk.participant.participant_id, slot)
-    page = _page(desk, form, _chosen(desk, form, item, {}))
+    form = read(request.context, request.participant.participant_id, slot)
+    page = _page(request, form, _chosen(request, form, item, {}))
     if chosen and not page.items:
         nothing = Refused("nothing_to_correct", field="item")
-        return desk.show(replace(page, faults=list_faults(desk, nothing, LABELS)), nothing)
-    return desk.show(page)
+        return request.show(replace(page, faults=list_faults(request, nothing, LABELS)), nothing)
+    return request.show(page)
 
 
 @router.post(FORM_CORRECTION)
 def propose_form_correction(
-    desk: PermittedRequest,
+    request: PermittedRequest,
     slot: str,
     fields: PostedFields,
     told_on: Annotated[TypedDay, Depends(day_of_form("told_on"))],
@@ -125,8 +125,8 @@ def propose_form_correction(
     evidence: ActCode = "",
 ) -> Response:
     codes = [code for code in items.split(",") if code]
-    participant = desk.participant.participant_id
-    form = get_correctable_form(desk.context, participant, slot)
+    participant = request.participant.participant_id
+    form = get_correctable_form(request.context, participant, slot)
     try:
         entry = ProposalEntry(
             response_version=parse_number(version, "version"),
@@ -137,26 +137,26 @@ def propose_form_correction(
         )
         checked = capture_refusal(lambda: check_proposal(form, entry))
         check_all(
-            desk.act.check_texts,
+            request.act.check_texts,
             lambda: told_on.parse("told_on"),
             lambda: require_result(checked),
         )
-        propose_correction(desk.context, participant, slot, entry, require_result(checked))
+        propose_correction(request.context, participant, slot, entry, require_result(checked))
     except Refused as refused:
-        form = view_correctable_form(desk.context, participant, slot)
-        page = _page(desk, form, _chosen(desk, form, [*codes, *_missing(refused)], fields))
+        form = view_correctable_form(request.context, participant, slot)
+        page = _page(request, form, _chosen(request, form, [*codes, *_missing(refused)], fields))
         page = replace(page, words=words, told_on=told_on, evidence=evidence)
-        return desk.show(replace(page, faults=_list_faults(desk, refused, form)), refused)
-    return desk.finish()
+        return request.show(replace(page, faults=_list_faults(request, refused, form)), refused)
+    return request.finish()
 
 
-def _list_faults(desk: ParticipantStaffRequest, refused: Refused, form: CorrectableForm) -> FormFaults:
+def _list_faults(request: ParticipantStaffRequest, refused: Refused, form: CorrectableForm) -> FormFaults:
     return list_faults(
-        desk,
+        request,
         split_questions(refused),
         LABELS,
         find=_find_field,
-        tell=lambda each: words_by_label(desk, name_questions(each, form.definition), LABELS),
+        tell=lambda each: words_by_label(request, name_questions(each, form.definition), LABELS),
     )
 
 
@@ -182,13 +182,13 @@ def _find_field(refused: Refused) -> str:
 
 
 def _chosen(
-    desk: ParticipantStaffRequest, form: CorrectableForm, codes: Collection[str], fields: Mapping[str, str]
+    request: ParticipantStaffRequest, form: CorrectableForm, codes: Collection[str], fields: Mapping[str, str]
 ) -> tuple[ChosenItem, ...]:
-    return tuple(_item(desk, form, item, fields) for item in form.definition.items if item.code in codes)
+    return tuple(_item(request, form, item, fields) for item in form.definition.items if item.code in codes)
 
 
 def _item(
-    desk: ParticipantStaffRequest, form: CorrectableForm, item: Item, fields: Mapping[str, str]
+    request: ParticipantStaffRequest, form: CorrectableForm, item: Item, fields: Mapping[str, str]
 ) -> ChosenItem:
     text, answers = form.definition.text, form.response.answers
     choices = list_choices(item, text)
@@ -199,7 +199,7 @@ def _item(
         code=item.code,
         number=item.number,
         question=text.items[item.code],
-        now=now if desk.offers(FORM_COPY) else None,
+        now=now if request.offers(FORM_COPY) else None,
         choices=choices,
         free_text=item.free_text,
         skippable=item.skippable,
@@ -210,14 +210,14 @@ def _item(
 
 
 def _page(
-    desk: ParticipantStaffRequest, form: CorrectableForm, items: tuple[ChosenItem, ...]
+    request: ParticipantStaffRequest, form: CorrectableForm, items: tuple[ChosenItem, ...]
 ) -> ProposalPage:
     definition = form.definition
     back = f"{url_of_participant(form.participant.public_id)}/forms/{form.slot.public_id}"
     spoken = find_language(definition.text.lang)
     return ProposalPage(
         subject=form.participant.subject,
-        name=name_form(desk.installation, definition.plan, definition.instrument, desk.frame.code),
+        name=name_form(request.installation, definition.plan, definition.instrument, request.frame.code),
         visit=form.slot.visit,
         back_url=back,
         action_url=f"{back}/correction",
@@ -231,5 +231,5 @@ def _page(
         version=form.response.version,
         first_day=form.first_day,
         last_day=form.last_day,
-        sees_answers=desk.offers(FORM_COPY),
+        sees_answers=request.offers(FORM_COPY),
     )

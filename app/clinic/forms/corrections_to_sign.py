@@ -63,36 +63,36 @@ Short = Annotated[str, Query(max_length=80)]
 
 @router.get(CORRECTIONS)
 def show_corrections(
-    desk: SignedInRequest, decided: str = "", site: Short = "", after: Short = ""
+    request: SignedInRequest, decided: str = "", site: Short = "", after: Short = ""
 ) -> Response:
-    if desk.study is None:
+    if request.study is None:
         raise HTTPException(404)
-    done, site, within = decided == "1", narrow_text(site), desk.frame.within
+    done, site, within = decided == "1", narrow_text(site), request.frame.within
     cursor = parse_list_cursor(after)
-    listed = list_corrections(desk.context, desk.study.id, waiting=not done, site=site, after=cursor)
+    listed = list_corrections(request.context, request.study.id, waiting=not done, site=site, after=cursor)
     chosen = {"decided": "1" if done else "", "site": site}
     further = format_list_cursor(listed.next) if listed.next else ""
     page = ToSignPage(
-        signs=desk.offers(CORRECTION, "POST"),
+        signs=request.offers(CORRECTION, "POST"),
         decided=done,
         waiting_url=within(build_address(CORRECTIONS, {"site": site})),
         decided_url=within(build_address(CORRECTIONS, {"decided": "1", "site": site})),
-        rows=tuple(_row(desk, desk.study.code, each) for each in listed.rows),
+        rows=tuple(_row(request, request.study.code, each) for each in listed.rows),
         sites=tuple((each.code, f"{each.code} {each.name}") for each in listed.sites),
         site=site,
         next_url=within(build_address(CORRECTIONS, {**chosen, "after": further})) if further else "",
     )
-    return desk.show(page)
+    return request.show(page)
 
 
-def _row(desk: StaffRequest, study: str, summary: CorrectionSummary) -> CorrectionRow:
-    library = desk.installation.library
+def _row(request: StaffRequest, study: str, summary: CorrectionSummary) -> CorrectionRow:
+    library = request.installation.library
     plan, instrument = library.plan(study, summary.plan_version), library.instrument(*summary.instrument)
     return CorrectionRow(
         url=url_of_correction(summary),
         subject=summary.subject,
         site=summary.site,
-        form=name_form(desk.installation, plan, instrument, desk.frame.code),
+        form=name_form(request.installation, plan, instrument, request.frame.code),
         visit=summary.visit,
         day=summary.for_day,
         zone=summary.zone,

@@ -18,27 +18,27 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(FORM_COPY)
-def save_form_copy(desk: PermittedRequest, slot: str, version: VersionNumber = None) -> Response:
+def save_form_copy(request: PermittedRequest, slot: str, version: VersionNumber = None) -> Response:
     """The copy as a file; the look at the answers and the file are both in the trail.
 
     Raises Refused: "no_pdf", "unknown_slot", "not_sent".
     """
-    if is_bodiless(desk.request):
+    if is_bodiless(request.http):
         raise HTTPException(405)  # what is not handed over is not made, nor entered in the trail
     if not can_make_pdf():
         raise Refused("no_pdf")
-    page = build_slot_page(desk, slot, version=version)
+    page = build_slot_page(request, slot, version=version)
     if page.answers is None:
         raise Refused("not_sent")
-    pages: Pages = desk.request.app.state.pages
-    html = pages.block(page, desk.frame, "main")
+    pages: Pages = request.http.app.state.pages
+    html = pages.block(page, request.frame, "main")
     title = f"{page.subject} {page.visit} {page.name}"
-    footing = f"{desk.study_code} · {page.subject} · {page.visit}"
-    study = desk.frame.study.name if desk.frame.study else ""
-    named = SheetLine("p", desk.word(N_("Study: %(name)s")) % {"name": study})
-    made = make_pdf((named, *read_printed_lines(html)), title, footing, desk.frame.lang)
+    footing = f"{request.study_code} · {page.subject} · {page.visit}"
+    study = request.frame.study.name if request.frame.study else ""
+    named = SheetLine("p", request.word(N_("Study: %(name)s")) % {"name": study})
+    pdf = make_pdf((named, *read_printed_lines(html)), title, footing, request.frame.lang)
     number, form = page.answers.version, page.answers.instrument.partition(" ")[0]
-    record_form_copy(desk.context, desk.participant.participant_id, f"slot:{page.visit}/{form}", number)
+    record_form_copy(request.context, request.participant.participant_id, f"slot:{page.visit}/{form}", number)
     name = f"{page.subject}-{page.visit}-{form}-v{number}.pdf"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(made, media_type="application/pdf", headers=headers)
+    return Response(pdf, media_type="application/pdf", headers=headers)

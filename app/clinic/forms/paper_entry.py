@@ -132,29 +132,29 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(PAPER_FORMS)
-def choose_paper_form(desk: PermittedRequest) -> Response:
-    view = get_overview(desk)
-    states = [each for each in (*view.forms, *view.diary) if takes_paper(each.slot, desk.at)]
+def choose_paper_form(request: PermittedRequest) -> Response:
+    view = get_overview(request)
+    states = [each for each in (*view.forms, *view.diary) if takes_paper(each.slot, request.at)]
 
     def choice(state: FormState) -> PaperFormChoice:
         slot, cell = state.slot, build_cell(view, state)
-        name = instrument_name(desk.installation, view, slot.instrument, desk.frame.code)
+        name = instrument_name(request.installation, view, slot.instrument, request.frame.code)
         return PaperFormChoice(cell, f"{cell.url}/paper", name, slot.visit, slot.opens_on, slot.closes_on)
 
     states.sort(key=lambda state: state.slot.opens_on or date.min, reverse=True)
     forms = tuple(choice(state) for state in states)
-    return desk.show(PaperFormsPage(view.participant.subject, participant_url(view), forms))
+    return request.show(PaperFormsPage(view.participant.subject, participant_url(view), forms))
 
 
 @router.get(PAPER_ENTRY)
-def ask_paper(desk: PermittedRequest, slot: str) -> Response:
-    form = get_paper_form(desk.context, desk.participant.participant_id, slot)
-    return desk.show(_page(desk, form, {}))
+def show_paper_form(request: PermittedRequest, slot: str) -> Response:
+    form = get_paper_form(request.context, request.participant.participant_id, slot)
+    return request.show(_page(request, form, {}))
 
 
 @router.post(PAPER_ENTRY)
-def take_paper(
-    desk: PermittedRequest,
+def post_paper(
+    request: PermittedRequest,
     slot: str,
     fields: PostedFields,
     paper: ActWords = "",
@@ -163,7 +163,7 @@ def take_paper(
     note: ActWords = "",
     late_reason: ActCode = "",
 ) -> Response:
-    day, participant = read_typed_day(fields, COLLECTED_ON), desk.participant.participant_id
+    day, participant = read_typed_day(fields, COLLECTED_ON), request.participant.participant_id
     typed = TypedPaper(
         answers=_read_answers(fields),
         collected_on=day.on or date.min,
@@ -175,31 +175,33 @@ def take_paper(
     )
     dated = day.on is not None
     try:
-        read = capture_refusal(lambda: check_typed_paper(desk.context, participant, slot, typed, dated=dated))
+        read = capture_refusal(
+            lambda: check_typed_paper(request.context, participant, slot, typed, dated=dated)
+        )
         check_all(
-            desk.act.check_texts,
+            request.act.check_texts,
             lambda: day.parse(COLLECTED_ON),
             lambda: require_result(read),
         )
-        enter_paper(desk.context, participant, slot, typed, require_result(read))
+        enter_paper(request.context, participant, slot, typed, require_result(read))
     except Refused as refused:
-        return _show_refused(desk, slot, fields, refused)
-    return desk.finish()
+        return _show_refused(request, slot, fields, refused)
+    return request.finish()
 
 
 def _show_refused(
-    desk: ParticipantStaffRequest, slot: str, fields: Mapping[str, str], refused: Refused
+    request: ParticipantStaffRequest, slot: str, fields: Mapping[str, str], refused: Refused
 ) -> Response:
     """The form with everything that was typed, and what is wrong with it."""
-    form = get_typed_paper_form(desk.context, desk.participant.participant_id, slot)
+    form = get_typed_paper_form(request.context, request.participant.participant_id, slot)
     faults = list_faults(
-        desk,
+        request,
         split_questions(refused),
         LABELS,
         find=lambda each: find_item_field(each, "item") or find_field(each, LABELS),
-        tell=lambda each: words_by_label(desk, name_questions(each, form.definition), LABELS),
+        tell=lambda each: words_by_label(request, name_questions(each, form.definition), LABELS),
     )
-    return desk.show(replace(_page(desk, form, fields), faults=faults), refused)
+    return request.show(replace(_page(request, form, fields), faults=faults), refused)
 
 
 def _read_answers(fields: Mapping[str, str]) -> Sequence[TypedAnswer]:
@@ -214,13 +216,13 @@ def _read_answer(code: str, fields: Mapping[str, str]) -> TypedAnswer:
     return TypedAnswer(code, typed, blank=f"blank_{code}" in fields)
 
 
-def _page(desk: ParticipantStaffRequest, form: PaperForm, fields: Mapping[str, str]) -> PaperPage:
+def _page(request: ParticipantStaffRequest, form: PaperForm, fields: Mapping[str, str]) -> PaperPage:
     definition, slot = form.definition, form.slot
     back = f"{url_of_participant(form.participant.public_id)}/forms/{slot.public_id}"
     spoken = find_language(definition.text.lang)
     return PaperPage(
         subject=form.participant.subject,
-        name=name_form(desk.installation, definition.plan, definition.instrument, desk.frame.code),
+        name=name_form(request.installation, definition.plan, definition.instrument, request.frame.code),
         visit=slot.visit,
         day=slot.for_day,
         back_url=back,
@@ -236,7 +238,7 @@ def _page(desk: ParticipantStaffRequest, form: PaperForm, fields: Mapping[str, s
         collected_on=read_typed_day(fields, COLLECTED_ON),
         values={name: drop_unwritable(typed) for name, typed in fields.items()},
         first=form.awaits_first,
-        second=form.awaits_second(desk.actor.id),
+        second=form.awaits_second(request.actor.id),
         listed=definition.instrument.list_item is not None,
     )
 

@@ -114,51 +114,57 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(PARTICIPANT_FORM)
-def show_slot(desk: PermittedRequest, slot: str, version: VersionNumber = None, done: str = "") -> Response:
-    page = build_slot_page(desk, slot, version=version)
-    return desk.show(replace(page, notice=done if done in NOTICES else ""))
+def show_slot(
+    request: PermittedRequest, slot: str, version: VersionNumber = None, done: str = ""
+) -> Response:
+    page = build_slot_page(request, slot, version=version)
+    return request.show(replace(page, notice=done if done in NOTICES else ""))
 
 
 @router.post(PARTICIPANT_FORM)
-def record_reason(desk: PermittedRequest, slot: str, reason: ActCode = "", note: ActWords = "") -> Response:
-    desk = desk.acting(about=_record_name(desk, slot))
-    plan = get_overview(desk).plan
+def record_reason(
+    request: PermittedRequest, slot: str, reason: ActCode = "", note: ActWords = ""
+) -> Response:
+    request = request.acting(about=_record_name(request, slot))
+    plan = get_overview(request).plan
     try:
-        check_all(desk.act.check_texts, lambda: check_missed_reason(plan, reason, note))
-        record_missed_reason(desk.context, desk.participant.participant_id, slot, reason, note)
+        check_all(request.act.check_texts, lambda: check_missed_reason(plan, reason, note))
+        record_missed_reason(request.context, request.participant.participant_id, slot, reason, note)
     except Refused as refused:
-        page = replace(build_slot_page(desk, slot), chosen=reason, note=note)
-        return _show_refused(desk, page, refused, "reason")
-    return desk.finish()
+        page = replace(build_slot_page(request, slot), chosen=reason, note=note)
+        return _show_refused(request, page, refused, "reason")
+    return request.finish()
 
 
 @router.post(EXEMPTION)
-def excuse_slot(desk: PermittedRequest, slot: str, exemption: ActCode = "", step: ActCode = "") -> Response:
-    desk = desk.acting(about=_record_name(desk, slot))
+def excuse_slot(
+    request: PermittedRequest, slot: str, exemption: ActCode = "", step: ActCode = ""
+) -> Response:
+    request = request.acting(about=_record_name(request, slot))
     try:
-        desk.require_writable()
+        request.require_writable()
         if step != CONFIRM:
-            return desk.show(_confirmation_page(build_slot_page(desk, slot), exemption))
-        excuse_form(desk.context, desk.participant.participant_id, slot, exemption)
+            return request.show(_confirmation_page(build_slot_page(request, slot), exemption))
+        excuse_form(request.context, request.participant.participant_id, slot, exemption)
     except Refused as refused:
-        page = replace(build_slot_page(desk, slot), exempting=exemption)
-        return _show_refused(desk, page, refused, "exemption")
-    return desk.finish()
+        page = replace(build_slot_page(request, slot), exempting=exemption)
+        return _show_refused(request, page, refused, "exemption")
+    return request.finish()
 
 
 @router.post(STAFF_REMINDER)
-def send_reminder(desk: PermittedRequest, slot: str) -> Response:
+def send_reminder(request: PermittedRequest, slot: str) -> Response:
     try:
-        queue_staff_reminder(desk.context, desk.participant.participant_id, slot)
+        queue_staff_reminder(request.context, request.participant.participant_id, slot)
     except Refused as refused:
-        return _show_refused(desk, build_slot_page(desk, slot), refused, "reminder")
-    return desk.finish()
+        return _show_refused(request, build_slot_page(request, slot), refused, "reminder")
+    return request.finish()
 
 
-def _show_refused(desk: ParticipantStaffRequest, page: SlotPage, refused: Refused, form: str) -> Response:
+def _show_refused(request: ParticipantStaffRequest, page: SlotPage, refused: Refused, form: str) -> Response:
     """The page with what was refused; what is about no field of the form is about the form itself."""
-    faults = list_faults(desk, refused, LABELS, form=form, find=lambda each: _find_field(each, form))
-    return desk.show(replace(page, faults=faults), refused)
+    faults = list_faults(request, refused, LABELS, form=form, find=lambda each: _find_field(each, form))
+    return request.show(replace(page, faults=faults), refused)
 
 
 def _find_field(refused: Refused, form: str) -> str:
@@ -166,9 +172,9 @@ def _find_field(refused: Refused, form: str) -> str:
     return form if field == "main" else field
 
 
-def _record_name(desk: ParticipantStaffRequest, slot_id: str) -> str:
+def _record_name(request: ParticipantStaffRequest, slot_id: str) -> str:
     """How the trail names this form; raises Refused("unknown_slot")."""
-    slot = get_form_state(get_overview(desk), slot_id).slot
+    slot = get_form_state(get_overview(request), slot_id).slot
     return f"slot:{slot.visit}/{slot.instrument}"
 
 
@@ -181,49 +187,49 @@ def _confirmation_page(page: SlotPage, exemption: str) -> SlotPage:
     return replace(page, excusing=exemption)
 
 
-def build_slot_page(desk: ParticipantStaffRequest, slot_id: str, version: int | None = None) -> SlotPage:
+def build_slot_page(request: ParticipantStaffRequest, slot_id: str, version: int | None = None) -> SlotPage:
     """The page of one form, with the answers of this version (None: the newest), an audited look."""
-    view = get_overview(desk)
+    view = get_overview(request)
     state = get_form_state(view, slot_id)
     slot, cell = state.slot, build_cell(view, state)
-    corrects = slot.submitted_at and desk.offers(FORM_CORRECTION)
-    explains = desk.offers(PARTICIPANT_FORM, "POST")
-    reminds = desk.offers(STAFF_REMINDER, "POST") and cell.status in ANSWERABLE
-    enters = desk.offers(PAPER_ENTRY)
-    excuses = desk.offers(EXEMPTION, "POST") and is_excusable(slot, desk.at, view.waiting_paper)
+    corrects = slot.submitted_at and request.offers(FORM_CORRECTION)
+    explains = request.offers(PARTICIPANT_FORM, "POST")
+    reminds = request.offers(STAFF_REMINDER, "POST") and cell.status in ANSWERABLE
+    enters = request.offers(PAPER_ENTRY)
+    excuses = request.offers(EXEMPTION, "POST") and is_excusable(slot, request.at, view.waiting_paper)
     return SlotPage(
         subject=view.participant.subject,
         site=view.site,
         back_url=participant_url(view),
         action_url=cell.url,
-        name=instrument_name(desk.installation, view, slot.instrument, desk.frame.code),
+        name=instrument_name(request.installation, view, slot.instrument, request.frame.code),
         visit=slot.visit,
         cell=cell,
         facts=_build_facts(state),
         note=slot.missed_note or "",
         reasons=_missed_reasons(view, cell) if explains else (),
-        excused=view.plan.exemption_label(slot.excused, desk.frame.code) if slot.excused else "",
-        exemptions=_exemptions(view.plan, desk.frame.code) if excuses else {},
-        answers=_answers(desk, slot_id, version),
-        events=_list_events(desk, view.plan, slot_id),
-        trail_url=_trail_url(desk, view, slot.visit),
+        excused=view.plan.exemption_label(slot.excused, request.frame.code) if slot.excused else "",
+        exemptions=_exemptions(view.plan, request.frame.code) if excuses else {},
+        answers=_answers(request, slot_id, version),
+        events=_list_events(request, view.plan, slot_id),
+        trail_url=_trail_url(request, view, slot.visit),
         correct_url=f"{cell.url}/correction" if corrects else "",
-        reader=desk.staff.name,
-        seen_at=desk.at,
+        reader=request.staff.name,
+        seen_at=request.at,
         chosen=cell.reason,
         remindable=reminds,
-        unreminded=_why_unreminded(desk, state) if reminds else "",
-        paper_url=f"{cell.url}/paper" if enters and takes_paper(slot, desk.at) else "",
-        papers=get_paper_entries(desk.context, slot),
+        unreminded=_why_unreminded(request, state) if reminds else "",
+        paper_url=f"{cell.url}/paper" if enters and takes_paper(slot, request.at) else "",
+        papers=get_paper_entries(request.context, slot),
     )
 
 
-def _list_events(desk: ParticipantStaffRequest, plan: Plan, slot_id: str) -> tuple[FormEvent, ...]:
+def _list_events(request: ParticipantStaffRequest, plan: Plan, slot_id: str) -> tuple[FormEvent, ...]:
     """What happened to it; why it was excused in the plan's words."""
-    events = list_form_events(desk.context, desk.participant.participant_id, slot_id)
+    events = list_form_events(request.context, request.participant.participant_id, slot_id)
     named = plan.exemption_label
     return tuple(
-        replace(each, note=named(each.reason, desk.frame.code)) if each.act is FormAct.excused else each
+        replace(each, note=named(each.reason, request.frame.code)) if each.act is FormAct.excused else each
         for each in events
     )
 
@@ -245,23 +251,23 @@ def _missed_reasons(view: ParticipantOverview, cell: Cell) -> tuple[str, ...]:
     return tuple(each.value for each in view.plan.missed_reasons) if cell.status == "missed" else ()
 
 
-def _answers(desk: ParticipantStaffRequest, slot_id: str, version: int | None) -> AnswersCard | None:
-    if not desk.offers(FORM_COPY):
+def _answers(request: ParticipantStaffRequest, slot_id: str, version: int | None) -> AnswersCard | None:
+    if not request.offers(FORM_COPY):
         return None
-    seen = view_submitted_form(desk.context, desk.participant.participant_id, slot_id, version)
+    seen = view_submitted_form(request.context, request.participant.participant_id, slot_id, version)
     return build_answers_card(seen) if seen else None
 
 
-def _trail_url(desk: ParticipantStaffRequest, view: ParticipantOverview, visit: str) -> str:
-    if not desk.offers(TRAIL):
+def _trail_url(request: ParticipantStaffRequest, view: ParticipantOverview, visit: str) -> str:
+    if not request.offers(TRAIL):
         return ""
-    return desk.frame.within(TrailQuery(participant=view.participant.subject, visit=visit).url())
+    return request.frame.within(TrailQuery(participant=view.participant.subject, visit=visit).url())
 
 
-def _why_unreminded(desk: ParticipantStaffRequest, form: FormState) -> str:
+def _why_unreminded(request: ParticipantStaffRequest, form: FormState) -> str:
     """Why no reminder of this form may be sent now, in words; "" if one may."""
-    refusal = find_staff_reminder_refusal(desk.context, desk.participant.participant_id, form.slot)
-    return desk.words(refusal) if refusal else ""
+    refusal = find_staff_reminder_refusal(request.context, request.participant.participant_id, form.slot)
+    return request.words(refusal) if refusal else ""
 
 
 def _exemptions(plan: Plan, language: str) -> Mapping[str, str]:

@@ -21,8 +21,8 @@ def build_address(path: str, choices: Mapping[str, str]) -> str:
     return f"{path}?{chosen}" if chosen else path
 
 
-PLACE = "list"
-"""The field in which a form says at which place of a list its act began."""
+LIST_FIELD = "list"
+"""The field in which a form says from which list, as it was shown, its act began."""
 LISTS: Mapping[str, Mapping[str, int]] = {
     DESK: {"site": 40, "reason": 40, "language": 10, "q": 40, "view": 10, "after": 80},
     SETTLE: {"kind": 40, "site": 40, "q": 40, "after": 200},
@@ -31,7 +31,7 @@ LISTS: Mapping[str, Mapping[str, int]] = {
     CORRECTIONS: {"decided": 1, "site": 40, "after": 80},
 }
 """The lists from which acts begin: what each shows by its address, with the characters of it at most."""
-_LONGEST_ADDRESS, _LONGEST_PLACE = 2000, 300
+_LONGEST_ADDRESS, _LONGEST_LIST_URL = 2000, 300
 
 
 def read_list_position(request: Request, fields: Mapping[str, str]) -> str:
@@ -39,14 +39,14 @@ def read_list_position(request: Request, fields: Mapping[str, str]) -> str:
 
     A form names it; a list is its own; and of a page to which a list leads the browser says it.
     """
-    if PLACE in fields:
-        return _narrow_place(fields[PLACE])
+    if LIST_FIELD in fields:
+        return _narrow_list_url(fields[LIST_FIELD])
     if request.url.path in LISTS:
-        return _narrow_place(f"{request.url.path}?{request.url.query}")
-    return _narrow_place(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
+        return _narrow_list_url(f"{request.url.path}?{request.url.query}")
+    return _narrow_list_url(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
 
 
-def _narrow_place(address: str) -> str:
+def _narrow_list_url(address: str) -> str:
     """The address without all that its list does not know."""
     try:
         parts = urlsplit(address)
@@ -55,21 +55,21 @@ def _narrow_place(address: str) -> str:
     most = LISTS.get(parts.path, {})
     typed = parse_qsl(parts.query[:_LONGEST_ADDRESS], keep_blank_values=True)
     chosen = {name: value for name, value in typed if name in most and len(value) <= most[name]}
-    place = f"{parts.path}?{urlencode(chosen)}" if chosen else ""
-    return place if len(place) <= _LONGEST_PLACE else ""
+    list_url = f"{parts.path}?{urlencode(chosen)}" if chosen else ""
+    return list_url if len(list_url) <= _LONGEST_LIST_URL else ""
 
 
-def return_to(place: str, address: str) -> str:
-    """The address of a list, or of news about it, with what was shown of it at this place."""
+def return_to(list_url: str, address: str) -> str:
+    """The address of a list, or of news about it, as it was shown there."""
     path, _mark, news = address.partition("?")
-    if path != urlsplit(place).path:
+    if path != urlsplit(list_url).path:
         return address
-    return f"{place}&{news}" if news else place
+    return f"{list_url}&{news}" if news else list_url
 
 
-def parse_list_position(place: str, path: str) -> Mapping[str, str]:
-    """What a place says of this list, each parameter of it; nothing where it is of another one."""
-    parts = urlsplit(place)
+def parse_list_position(list_url: str, path: str) -> Mapping[str, str]:
+    """What the address says of this list, each parameter of it; nothing where it is of another one."""
+    parts = urlsplit(list_url)
     if parts.path != path:
         return {}
     return dict.fromkeys(LISTS[path], "") | dict(parse_qsl(parts.query, keep_blank_values=True))

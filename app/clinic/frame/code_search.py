@@ -27,24 +27,24 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(FIND)
-def find_code(desk: SignedInRequest, q: Annotated[str, Query(max_length=40)] = "") -> Response:
+def find_code(request: SignedInRequest, q: Annotated[str, Query(max_length=40)] = "") -> Response:
     """To the participant of this code in the chosen study; else where it is, else to those like it.
 
     A receipt, as a participant reads it out on the telephone, leads to its form.
     """
     subject = narrow_text(q)
-    whole = replace(desk.context, actor=desk.staff.actor)
+    whole = replace(request.context, actor=request.staff.actor)
     hits = {each.study_id: each for each in find_by_code(whole, subject)} if subject else {}
-    if desk.study is not None and (hit := hits.get(desk.study.id)) is not None:
+    if request.study is not None and (hit := hits.get(request.study.id)) is not None:
         return RedirectResponse(url_of_participant(hit.public_id), 303)
     elsewhere = tuple(
         (study.name, url_of_participant(hits[study.id].public_id))
-        for study in desk.studies
+        for study in request.studies
         if study.id in hits
     )
     if elsewhere:
-        desk = replace(desk, frame=replace(desk.frame, search=subject))
-        return desk.show(CodeElsewherePage(subject, elsewhere))
+        request = replace(request, frame=replace(request.frame, search=subject))
+        return request.show(CodeElsewherePage(subject, elsewhere))
     if subject and (form := find_by_receipt(whole, normalise_receipt(q))) is not None:
         return RedirectResponse(PARTICIPANT_FORM.format(participant=form.participant, slot=form.slot), 303)
-    return RedirectResponse(desk.frame.within(f"{PARTICIPANTS}?{urlencode({'q': subject})}"), 303)
+    return RedirectResponse(request.frame.within(f"{PARTICIPANTS}?{urlencode({'q': subject})}"), 303)

@@ -56,7 +56,7 @@ NO_FAULTS = FormFaults()
 
 
 def list_faults(
-    desk: StaffRequest,
+    request: StaffRequest,
     refused: Refused,
     labels: Mapping[str, str],
     *,
@@ -71,7 +71,7 @@ def list_faults(
     where its own details do not.
     """
     find = find or (lambda each: find_field(each, labels))
-    tell = tell or (lambda each: words_by_label(desk, each, labels))
+    tell = tell or (lambda each: words_by_label(request, each, labels))
     return collect_faults(refused, find, tell, form=form, prefix=prefix)
 
 
@@ -89,7 +89,7 @@ def collect_faults(
         field = PAGE if each.code in STALE else find(each)
         words = tell(each)
         target = PAGE if field == PAGE else f"{prefix}{field}"
-        listed = "items" not in each.details or all(words != told.words for told in faults.values())
+        listed = "items" not in each.details or all(words != fault.words for fault in faults.values())
         faults.setdefault((field, words if field == PAGE else ""), FieldFault(field, target, words, listed))
     return FormFaults(tuple(faults.values()), form)
 
@@ -105,11 +105,11 @@ def find_field(refused: Refused, labels: Mapping[str, str]) -> str:
     return named if named in labels or named.partition("_")[0] in labels else PAGE
 
 
-def words_by_label(desk: StaffRequest, refused: Refused, labels: Mapping[str, str]) -> str:
+def words_by_label(request: StaffRequest, refused: Refused, labels: Mapping[str, str]) -> str:
     """The refusal in words; `labels` are the labels of the form's fields by their names."""
     if "field" not in refused.details:
-        return desk.words(refused)
+        return request.words(refused)
     named = find_field(refused, labels)
     label = labels.get(named) or labels.get(named.partition("_")[0])
     label = label or LABELS.get(str(refused.details["field"]), HIDDEN)
-    return desk.words(Refused(refused.code, **{**refused.details, "field": desk.word(label)}))
+    return request.words(Refused(refused.code, **{**refused.details, "field": request.word(label)}))

@@ -107,8 +107,8 @@ def find_page_address(request: Request) -> str:
     """
     if ("GET", request.scope["route"].path) not in ROUTES:
         return DESK
-    kept = [pair for pair in request.query_params.multi_items() if pair[0] not in (STUDY, "done")]
-    return f"{request.url.path}?{urlencode(kept)}" if kept else request.url.path
+    pairs = [pair for pair in request.query_params.multi_items() if pair[0] not in (STUDY, "done")]
+    return f"{request.url.path}?{urlencode(pairs)}" if pairs else request.url.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class DeskFrame(PageFrame):
     """The frame of a desk page: who is signed in, in which study, and what they may open there.
 
     `studies` are all of theirs; `here_url` leads to this page again; `searches`: they look codes up.
-    `place` is the list from which the request comes, as `read_list_position` has it.
+    `list_url` is the address of the list from which the request comes, as `read_list_position` has it.
     """
 
     layout: ClassVar[str] = "clinic/desk.html"
@@ -140,7 +140,7 @@ class DeskFrame(PageFrame):
     here_url: str = ""
     searches: bool = False
     search: str = ""
-    place: str = ""
+    list_url: str = ""
 
     @property
     def desk_js_href(self) -> str:
@@ -157,4 +157,4 @@ class DeskFrame(PageFrame):
 
     def back_to(self, url: str) -> str:
         """The address of a list with all that was chosen there where an act began, and the study in it."""
-        return self.within(return_to(self.place, url))
+        return self.within(return_to(self.list_url, url))

@@ -88,6 +88,6 @@ def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> s
     if not sentence:
         return ""
     spoken = find_language(frame.code) or ENGLISH
-    told = name_wording(refused, request.app.state.installation.library, frame.code)
-    named = label_field(told, lambda label: pages.word(label, frame))
+    worded = name_wording(refused, request.app.state.installation.library, frame.code)
+    named = label_field(worded, lambda label: pages.word(label, frame))
     return fill_message(pages.word(sentence, frame), named, lambda value: write_detail(value, spoken), comma)

@@ -27,8 +27,8 @@ def find_return_address(request: Request) -> str:
     """
     shown = request.headers.get("hx-current-url")
     if request.headers.get("hx-request") and shown:
-        asked = urlsplit(shown)
-        path, query = asked.path, asked.query
+        address = urlsplit(shown)
+        path, query = address.path, address.query
     elif ("GET", request.scope["route"].path) in ROUTES:
         path, query = request.url.path, request.url.query
     else:

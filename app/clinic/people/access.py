@@ -65,68 +65,70 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(ACCESS_REVIEW)
-def show_access(desk: SignedInRequest, done: str = "") -> Response:
-    return desk.show(_page(desk, done=done))
+def show_access(request: SignedInRequest, done: str = "") -> Response:
+    return request.show(_page(request, done=done))
 
 
 @router.post(ACCESS_REVIEW)
 def record_access_review(
-    desk: SignedInRequest, listed: ActCode = "", seen: ActCode = "", notes: ActWords = ""
+    request: SignedInRequest, listed: ActCode = "", seen: ActCode = "", notes: ActWords = ""
 ) -> Response:
     try:
-        record_review(desk.context, desk.study_code, listed, notes, parse_number(seen or "0", "seen"))
+        record_review(request.context, request.study_code, listed, notes, parse_number(seen or "0", "seen"))
     except Refused as refused:
-        faults = list_faults(desk, refused, FIELD_WORDS)
-        return desk.show(replace(_page(desk.as_on(ACCESS_REVIEW), notes=notes), faults=faults), refused)
-    return desk.finish()
+        faults = list_faults(request, refused, FIELD_WORDS)
+        return request.show(replace(_page(request.as_on(ACCESS_REVIEW), notes=notes), faults=faults), refused)
+    return request.finish()
 
 
 @router.get(ACCESS_REPORT)
 def download_access_report(
-    desk: SignedInRequest, on: Annotated[TypedDay, Depends(day_of_address("on"))]
+    request: SignedInRequest, on: Annotated[TypedDay, Depends(day_of_address("on"))]
 ) -> Response:
     """All roles that somebody has or had; with a day those that counted then."""
     try:
         day = on.parse("on") if on else None
     except Refused as refused:
-        page = replace(_page(desk), on=on, faults=list_faults(desk, refused, FIELD_WORDS))
-        return desk.show(page, refused)
-    written = write_access_report(desk.context, desk.study_code, day, desk.zone)
-    name = f"access-{desk.study_code}-{day or local_day(desk.at, desk.zone):%Y%m%d}.csv"
+        page = replace(_page(request), on=on, faults=list_faults(request, refused, FIELD_WORDS))
+        return request.show(page, refused)
+    written = write_access_report(request.context, request.study_code, day, request.zone)
+    name = f"access-{request.study_code}-{day or local_day(request.at, request.zone):%Y%m%d}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(written, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get(ROLE_MATRIX)
-def show_role_matrix(desk: SignedInRequest) -> Response:
+def show_role_matrix(request: SignedInRequest) -> Response:
     roles = tuple(Role)
-    pages: Pages = desk.request.app.state.pages
-    views = desk.plan.role_views
+    pages: Pages = request.http.app.state.pages
+    views = request.plan.role_views
     allowed = [permissions_of(role, find_view(views, role)) for role in roles]
     rows = tuple(
         (
-            pages.word(name_permission(permission), desk.frame),
+            pages.word(name_permission(permission), request.frame),
             tuple(permission in permissions for permissions in allowed),
         )
         for permission in Permission
     )
     ending = tuple(role.value for role in roles if role in ENDING_ROLES)
-    return desk.show(RoleMatrixPage(tuple(role.value for role in roles), rows, ending))
+    return request.show(RoleMatrixPage(tuple(role.value for role in roles), rows, ending))
 
 
-def _page(desk: StaffRequest, done: str = "", notes: str = "") -> AccessReviewPage:
-    people = list_study_people(desk.context, desk.study_code, Permission.ACCESS_SEE)
-    manages = desk.offers(STAFF_PERSON)
-    whole = desk.study is not None and desk.actor.may(Permission.STAFF_MANAGE, desk.study.id, None)
+def _page(request: StaffRequest, done: str = "", notes: str = "") -> AccessReviewPage:
+    people = list_study_people(request.context, request.study_code, Permission.ACCESS_SEE)
+    manages = request.offers(STAFF_PERSON)
+    whole = request.study is not None and request.actor.may(Permission.STAFF_MANAGE, request.study.id, None)
     return AccessReviewPage(
-        study=desk.study_code,
-        rows=tuple(StaffRow(each, person_address(desk, each.staff_id) if manages else "") for each in people),
-        stale=frozenset(each.staff_id for each in people if each.is_stale(desk.at)),
-        reviews=list_reviews(desk.context, desk.study_code),
+        study=request.study_code,
+        rows=tuple(
+            StaffRow(each, person_address(request, each.staff_id) if manages else "") for each in people
+        ),
+        stale=frozenset(each.staff_id for each in people if each.is_stale(request.at)),
+        reviews=list_reviews(request.context, request.study_code),
         listed=digest_access(people),
-        zone=desk.zone,
-        report_url=desk.frame.within(ACCESS_REPORT),
-        matrix_url=desk.frame.within(ROLE_MATRIX),
+        zone=request.zone,
+        report_url=request.frame.within(ACCESS_REPORT),
+        matrix_url=request.frame.within(ROLE_MATRIX),
         may_review=whole,
         only_sites=manages and not whole,
         done=done,

@@ -64,42 +64,44 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(CLIENTS)
-def show_clients(desk: SignedInRequest, done: str = "") -> Response:
-    return desk.show(replace(_page(desk, Typed()), done=done if done in ("created", "ended") else ""))
+def show_clients(request: SignedInRequest, done: str = "") -> Response:
+    return request.show(replace(_page(request, Typed()), done=done if done in ("created", "ended") else ""))
 
 
 @router.post(CLIENTS)
-def create_edc_client(desk: SignedInRequest, fields: PostedFields) -> Response:
+def create_edc_client(request: SignedInRequest, fields: PostedFields) -> Response:
     values = read_typed(fields)
     scopes = [scope for scope in Scope if values[f"scope_{scope}"]]
     try:
         check_all(
-            desk.act.check_texts,
+            request.act.check_texts,
             lambda: check_client(values["name"], scopes),
-            lambda: check_site_choice(_list_sites(desk), values["site"]),
+            lambda: check_site_choice(_list_sites(request), values["site"]),
         )
-        made = create_managed_client(desk.context, desk.study_code, values["name"], scopes, values["site"])
+        client = create_managed_client(
+            request.context, request.study_code, values["name"], scopes, values["site"]
+        )
     except Refused as refused:
-        return _refuse(desk, "new", values, refused)
-    back = desk.frame.within(CLIENTS)
-    return desk.show(ClientSecretPage(values["name"], made.client_id, made.secret, back))
+        return _refuse(request, "new", values, refused)
+    back = request.frame.within(CLIENTS)
+    return request.show(ClientSecretPage(values["name"], client.client_id, client.secret, back))
 
 
 @router.post(CLIENT_END)
-def revoke_client(desk: SignedInRequest, client: str, reason: ActWords = "") -> Response:
+def revoke_client(request: SignedInRequest, client: str, reason: ActWords = "") -> Response:
     try:
-        end_client(desk.context, desk.study_code, client, reason)
+        end_client(request.context, request.study_code, client, reason)
     except Refused as refused:
         if refused.code == "unknown_client":
             raise
-        return _refuse(desk, client, Typed(reason=reason), refused)
-    return desk.finish()
+        return _refuse(request, client, Typed(reason=reason), refused)
+    return request.finish()
 
 
-def _refuse(desk: StaffRequest, form: str, values: Typed, refused: Refused) -> Response:
+def _refuse(request: StaffRequest, form: str, values: Typed, refused: Refused) -> Response:
     prefix = "" if form == "new" else f"{form}-"
-    faults = list_faults(desk, refused, FIELD_WORDS, form=form, prefix=prefix, find=_find_field)
-    return desk.show(replace(_page(desk, values), faults=faults), refused)
+    faults = list_faults(request, refused, FIELD_WORDS, form=form, prefix=prefix, find=_find_field)
+    return request.show(replace(_page(request, values), faults=faults), refused)
 
 
 def _find_field(refused: Refused) -> str:
@@ -107,26 +109,26 @@ def _find_field(refused: Refused) -> str:
     return f"scope_{next(iter(Scope))}" if refused.code == "scopes_needed" else field
 
 
-def _list_sites(desk: StaffRequest) -> tuple[tuple[str, str], ...]:
-    sites = list_sites(desk.context, desk.study_code)
+def _list_sites(request: StaffRequest) -> tuple[tuple[str, str], ...]:
+    sites = list_sites(request.context, request.study_code)
     return tuple((site.code, f"{site.code} {site.details.name}") for site in sites)
 
 
-def _page(desk: StaffRequest, values: Typed) -> ClientsPage:
-    words = {str(scope): desk.word(name) for scope, name in VALUE_WORDS["edc_client.scopes"].items()}
-    study = desk.study_code
+def _page(request: StaffRequest, values: Typed) -> ClientsPage:
+    words = {str(scope): request.word(name) for scope, name in VALUE_WORDS["edc_client.scopes"].items()}
+    study = request.study_code
     return ClientsPage(
         study=study,
         rows=tuple(
             ClientRow(
                 client=each,
                 scopes=tuple(words.get(scope, scope) for scope in each.scopes),
-                end_url=desk.frame.within(CLIENT_END.format(client=each.client_id)),
+                end_url=request.frame.within(CLIENT_END.format(client=each.client_id)),
             )
-            for each in list_clients(desk.context, study)
+            for each in list_clients(request.context, study)
         ),
         scopes=tuple(words.items()),
-        sites=_list_sites(desk),
-        zone=desk.zone,
+        sites=_list_sites(request),
+        zone=request.zone,
         values=values,
     )

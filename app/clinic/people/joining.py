@@ -74,7 +74,7 @@ def show_link_form(request: Request, installation: CurrentInstallation, at: At, 
 
 
 @router.get(JOIN_PASSKEY)
-def ask_passkey_of_link(installation: CurrentInstallation, at: At, link: str) -> Response:
+def get_passkey_request_of_link(installation: CurrentInstallation, at: At, link: str) -> Response:
     """What to ask a passkey that proves who uses the link; none where the second factor is chosen anew."""
     opened = read_link(installation, link, at)
     asks = not opened.purpose.asks_second_factor
@@ -84,7 +84,7 @@ def ask_passkey_of_link(installation: CurrentInstallation, at: At, link: str) ->
 
 
 @router.post(JOIN)
-def take_link_form(
+def post_link_form(
     request: Request,
     installation: CurrentInstallation,
     at: At,

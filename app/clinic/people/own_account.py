@@ -26,7 +26,7 @@ from app.services.people.staff_sessions import OpenSession, end_session, list_se
 from app.services.setup.passwords import LEAST_PASSWORD
 from app.web.errors import ask_to_retry
 from app.web.middleware.forwarding import find_source
-from app.web.urls import ACCOUNT, ACCOUNT_ASKED_PASSKEY, ACCOUNT_CODES, ACCOUNT_PASSWORD, ACCOUNT_SESSION
+from app.web.urls import ACCOUNT, ACCOUNT_CODES, ACCOUNT_PASSKEY_REQUEST, ACCOUNT_PASSWORD, ACCOUNT_SESSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,61 +71,64 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(ACCOUNT)
-def show_own_account(desk: SignedInRequest, done: str = "") -> Response:
-    return desk.show(_page(desk, done=done))
+def show_own_account(request: SignedInRequest, done: str = "") -> Response:
+    return request.show(_page(request, done=done))
 
 
 @router.post(ACCOUNT_PASSWORD)
 def change_password(
-    desk: SignedInRequest,
+    request: SignedInRequest,
     password_now: Password = "",
     password_new: Password = "",
     password_again: Password = "",
     one_time_code: Code = "",
     passkey: PasskeyAnswer = "",
 ) -> Response:
-    proof = read_proof(desk, password_now, one_time_code, passkey)
+    proof = read_proof(request, password_now, one_time_code, passkey)
     try:
-        check_own_password(desk.context, desk.staff.staff_id, proof, password_new, password_again)
-        token = session_token(desk.request)
-        change_own_password(desk.context, desk.staff.staff_id, proof, password_new, token)
+        check_own_password(request.context, request.staff.staff_id, proof, password_new, password_again)
+        token = session_token(request.http)
+        change_own_password(request.context, request.staff.staff_id, proof, password_new, token)
     except Refused as refused:
-        return refuse_on_account(desk, "password", refused)
-    return RedirectResponse(desk.frame.within(f"{ACCOUNT}?done=password"), 303)
+        return refuse_on_account(request, "password", refused)
+    return RedirectResponse(request.frame.within(f"{ACCOUNT}?done=password"), 303)
 
 
 @router.post(ACCOUNT_CODES)
 def make_codes(
-    desk: SignedInRequest, password_now: Password = "", one_time_code: Code = "", passkey: PasskeyAnswer = ""
+    request: SignedInRequest,
+    password_now: Password = "",
+    one_time_code: Code = "",
+    passkey: PasskeyAnswer = "",
 ) -> Response:
-    proof = read_proof(desk, password_now, one_time_code, passkey)
+    proof = read_proof(request, password_now, one_time_code, passkey)
     try:
         check_proof(proof)
-        codes = renew_recovery_codes(desk.context, desk.staff.staff_id, proof)
+        codes = renew_recovery_codes(request.context, request.staff.staff_id, proof)
     except Refused as refused:
-        return refuse_on_account(desk, "codes", refused)
-    return desk.show(RecoveryCodesPage(tuple(codes), desk.frame.within(ACCOUNT)))
+        return refuse_on_account(request, "codes", refused)
+    return request.show(RecoveryCodesPage(tuple(codes), request.frame.within(ACCOUNT)))
 
 
 @router.post(ACCOUNT_SESSION)
-def end_own_session(desk: SignedInRequest, session: str) -> Response:
+def end_own_session(request: SignedInRequest, session: str) -> Response:
     try:
-        end_session(desk.context, desk.staff.staff_id, session)
+        end_session(request.context, request.staff.staff_id, session)
     except Refused as refused:
-        return refuse_on_account(desk, "session", refused)
-    return RedirectResponse(desk.frame.within(f"{ACCOUNT}?done=ended"), 303)
+        return refuse_on_account(request, "session", refused)
+    return RedirectResponse(request.frame.within(f"{ACCOUNT}?done=ended"), 303)
 
 
-def read_proof(desk: StaffRequest, password: str, code: str, passkey: str) -> OwnProof:
+def read_proof(request: StaffRequest, password: str, code: str, passkey: str) -> OwnProof:
     """What a form of one's own account asks for once more."""
-    return OwnProof(password, read_factor(desk.request, code, passkey), find_source(desk.request))
+    return OwnProof(password, read_factor(request.http, code, passkey), find_source(request.http))
 
 
-def refuse_on_account(desk: StaffRequest, form: str, refused: Refused, name: str = "") -> Response:
+def refuse_on_account(request: StaffRequest, form: str, refused: Refused, name: str = "") -> Response:
     """One's own account with what was refused; `name` is that of a passkey that was typed."""
-    faults = list_faults(desk, refused, LABELS, form=form, prefix=f"{form}-", find=_find_field)
-    page = replace(_page(desk), faults=faults, passkey_name=name)
-    return ask_to_retry(desk.request, desk.show(page, refused), refused)
+    faults = list_faults(request, refused, LABELS, form=form, prefix=f"{form}-", find=_find_field)
+    page = replace(_page(request), faults=faults, passkey_name=name)
+    return ask_to_retry(request.http, request.show(page, refused), refused)
 
 
 def _find_field(refused: Refused) -> str:
@@ -134,18 +137,18 @@ def _find_field(refused: Refused) -> str:
     return "password_now" if refused.code == "throttled" else find_field(refused, LABELS)
 
 
-def _page(desk: StaffRequest, done: str = "") -> OwnAccountPage:
-    staff_id = desk.staff.staff_id
-    passkeys = list_own_passkeys(desk.context, staff_id)
-    works = find_passkey_site(desk.installation.public_url) is not None
+def _page(request: StaffRequest, done: str = "") -> OwnAccountPage:
+    staff_id = request.staff.staff_id
+    passkeys = list_own_passkeys(request.context, staff_id)
+    works = find_passkey_site(request.installation.public_url) is not None
     usable = works and any(each.stopped_at is None for each in passkeys)
     return OwnAccountPage(
-        account=get_own_account(desk.context, staff_id),
-        sessions=list_sessions(desk.context, staff_id, session_token(desk.request)),
+        account=get_own_account(request.context, staff_id),
+        sessions=list_sessions(request.context, staff_id, session_token(request.http)),
         passkeys=passkeys,
-        passkey_url=ACCOUNT_ASKED_PASSKEY if usable else "",
+        passkey_url=ACCOUNT_PASSKEY_REQUEST if usable else "",
         passkeys_work=works,
-        zone=desk.zone,
+        zone=request.zone,
         least=LEAST_PASSWORD,
         done=done,
     )

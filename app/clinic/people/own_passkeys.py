@@ -16,9 +16,9 @@ from app.services.people.own_passkeys import add_passkey, begin_passkey, check_n
 from app.web.form_fields import Narrowed, RowNumber
 from app.web.urls import (
     ACCOUNT,
-    ACCOUNT_ASKED_PASSKEY,
     ACCOUNT_NEW_PASSKEY,
     ACCOUNT_PASSKEY,
+    ACCOUNT_PASSKEY_REQUEST,
     ACCOUNT_PASSKEYS,
 )
 
@@ -40,44 +40,46 @@ NewCredential = Annotated[str, Form(max_length=16_000)]
 router = APIRouter(include_in_schema=False)
 
 
-@router.get(ACCOUNT_ASKED_PASSKEY)
-def ask_own_passkey(desk: SignedInRequest) -> Response:
-    token = session_token(desk.request)
-    return answer_with_request(write_passkey_request(desk.installation, desk.staff.staff_id, token, desk.at))
+@router.get(ACCOUNT_PASSKEY_REQUEST)
+def get_own_passkey_request(request: SignedInRequest) -> Response:
+    token = session_token(request.http)
+    return answer_with_request(
+        write_passkey_request(request.installation, request.staff.staff_id, token, request.at)
+    )
 
 
 @router.post(ACCOUNT_PASSKEYS)
 def begin_own_passkey(
-    desk: SignedInRequest,
+    request: SignedInRequest,
     name: Name = "",
     password_now: Password = "",
     one_time_code: Code = "",
     passkey: PasskeyAnswer = "",
 ) -> Response:
-    proof = read_proof(desk, password_now, one_time_code, passkey)
+    proof = read_proof(request, password_now, one_time_code, passkey)
     try:
-        check_new_passkey(desk.context, name, proof)
-        token = session_token(desk.request)
-        options = begin_passkey(desk.context, desk.staff.staff_id, name, proof, token)
+        check_new_passkey(request.context, name, proof)
+        token = session_token(request.http)
+        options = begin_passkey(request.context, request.staff.staff_id, name, proof, token)
     except Refused as refused:
-        return refuse_on_account(desk, "passkeys", refused, name)
-    action_url, back_url = desk.frame.within(ACCOUNT_NEW_PASSKEY), desk.frame.within(ACCOUNT)
-    return desk.show(NewPasskeyPage(name, options, action_url, back_url))
+        return refuse_on_account(request, "passkeys", refused, name)
+    action_url, back_url = request.frame.within(ACCOUNT_NEW_PASSKEY), request.frame.within(ACCOUNT)
+    return request.show(NewPasskeyPage(name, options, action_url, back_url))
 
 
 @router.post(ACCOUNT_NEW_PASSKEY)
-def add_own_passkey(desk: SignedInRequest, name: Name = "", passkey: NewCredential = "") -> Response:
+def add_own_passkey(request: SignedInRequest, name: Name = "", passkey: NewCredential = "") -> Response:
     try:
-        add_passkey(desk.context, desk.staff.staff_id, name, passkey, session_token(desk.request))
+        add_passkey(request.context, request.staff.staff_id, name, passkey, session_token(request.http))
     except Refused as refused:
-        return refuse_on_account(desk, "passkeys", refused, name)
-    return RedirectResponse(desk.frame.within(f"{ACCOUNT}?done=passkey"), 303)
+        return refuse_on_account(request, "passkeys", refused, name)
+    return RedirectResponse(request.frame.within(f"{ACCOUNT}?done=passkey"), 303)
 
 
 @router.post(ACCOUNT_PASSKEY)
-def remove_own_passkey(desk: SignedInRequest, passkey: RowNumber) -> Response:
+def remove_own_passkey(request: SignedInRequest, passkey: RowNumber) -> Response:
     try:
-        remove_passkey(desk.context, desk.staff.staff_id, passkey)
+        remove_passkey(request.context, request.staff.staff_id, passkey)
     except Refused as refused:
-        return refuse_on_account(desk, "session", refused)
-    return RedirectResponse(desk.frame.within(f"{ACCOUNT}?done=passkey_removed"), 303)
+        return refuse_on_account(request, "session", refused)
+    return RedirectResponse(request.frame.within(f"{ACCOUNT}?done=passkey_removed"), 303)

@@ -110,25 +110,25 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(STAFF)
-def show_people_list(desk: SignedInRequest, done: str = "") -> Response:
-    people = list_study_people(desk.context, desk.study_code)
-    rows = tuple(StaffRow(each, person_address(desk, each.staff_id)) for each in people)
-    return desk.show(StaffListPage(desk.study_code, rows, desk.zone, done))
+def show_people_list(request: SignedInRequest, done: str = "") -> Response:
+    people = list_study_people(request.context, request.study_code)
+    rows = tuple(StaffRow(each, person_address(request, each.staff_id)) for each in people)
+    return request.show(StaffListPage(request.study_code, rows, request.zone, done))
 
 
 @router.get(STAFF_INVITATION)
-def ask_whom_to_invite(desk: SignedInRequest) -> Response:
-    return desk.show(_invitation_page(desk, Typed(language=desk.frame.code), Typed()))
+def show_invitation_form(request: SignedInRequest) -> Response:
+    return request.show(_invitation_page(request, Typed(language=request.frame.code), Typed()))
 
 
 @router.post(STAFF_INVITATION)
-def invite_staff(desk: SignedInRequest, fields: PostedFields) -> Response:
+def invite_staff(request: SignedInRequest, fields: PostedFields) -> Response:
     values, day = read_typed(fields), read_typed(fields).day("ends_on")
     entry = InvitationEntry(
         email=values["email"],
         name=values["name"],
         language=values["language"],
-        study=desk.study_code,
+        study=request.study_code,
         roles=tuple(role for role in Role if values[f"role_{role}"]),
         sites=tuple(
             name.removeprefix("site_") for name, value in values.items() if name[:5] == "site_" and value
@@ -138,48 +138,48 @@ def invite_staff(desk: SignedInRequest, fields: PostedFields) -> Response:
     )
     try:
         check_all(
-            desk.act.check_texts,
+            request.act.check_texts,
             lambda: day.parse_optional("ends_on"),
-            lambda: check_invitation(desk.context, entry),
+            lambda: check_invitation(request.context, entry),
         )
-        issued = invite_person(desk.context, entry)
+        issued = invite_person(request.context, entry)
     except Refused as refused:
-        page, faults = _invitation_page(desk, values, Typed()), _list_faults(desk, refused, "new")
-        return desk.show(replace(page, faults=faults), refused)
-    return show_link(desk, issued)
+        page, faults = _invitation_page(request, values, Typed()), _list_faults(request, refused, "new")
+        return request.show(replace(page, faults=faults), refused)
+    return show_link(request, issued)
 
 
 @router.post(STAFF_EXISTING)
-def grant_to_existing(desk: SignedInRequest, fields: PostedFields) -> Response:
+def grant_to_existing(request: SignedInRequest, fields: PostedFields) -> Response:
     values = read_typed(fields)
     try:
-        form = role_form(desk.context, desk.study_code)
+        form = role_form(request.context, request.study_code)
         check_all(
-            lambda: find_account(desk.context, values["email"]),
-            lambda: check_role_form(desk, form, values),
+            lambda: find_account(request.context, values["email"]),
+            lambda: check_role_form(request, form, values),
         )
         grant_to_address(
-            desk.context,
+            request.context,
             values["email"],
             Role(values["role"]),
-            desk.study_code,
+            request.study_code,
             values["site"] or None,
             values.day("ends_on").on,
             values["reason"],
         )
     except Refused as refused:
-        page = _invitation_page(desk, Typed(language=desk.frame.code), values)
-        return desk.show(replace(page, faults=_list_faults(desk, refused, "existing")), refused)
-    return desk.finish()
+        page = _invitation_page(request, Typed(language=request.frame.code), values)
+        return request.show(replace(page, faults=_list_faults(request, refused, "existing")), refused)
+    return request.finish()
 
 
-def show_link(desk: StaffRequest, issued: IssuedLink) -> Response:
+def show_link(request: StaffRequest, issued: IssuedLink) -> Response:
     """Send the link and show it; whoever presses again is led on, and the link is not shown again."""
-    mail: StaffMail = desk.request.app.state.staff_mail
-    outcome = mail.send_link(issued, desk.at)
+    mail: StaffMail = request.http.app.state.staff_mail
+    outcome = mail.send_link(issued, request.at)
     if outcome is not None:
-        record_mail(replace(desk.context, act=None), issued.link_id, outcome)
-    return desk.show(
+        record_mail(replace(request.context, act=None), issued.link_id, outcome)
+    return request.show(
         IssuedLinkPage(
             purpose=issued.purpose,
             name=issued.name,
@@ -187,16 +187,16 @@ def show_link(desk: StaffRequest, issued: IssuedLink) -> Response:
             url=issued.url,
             qr=draw_qr(issued.url),
             expires_at=issued.expires_at,
-            zone=desk.zone,
+            zone=request.zone,
             mailed=outcome,
-            person_url=person_address(desk, issued.staff_id),
+            person_url=person_address(request, issued.staff_id),
         )
     )
 
 
-def person_address(desk: StaffRequest, staff_id: int) -> str:
+def person_address(request: StaffRequest, staff_id: int) -> str:
     """The address of an account's page."""
-    return desk.frame.within(STAFF_PERSON.format(staff=staff_id))
+    return request.frame.within(STAFF_PERSON.format(staff=staff_id))
 
 
 def read_typed(fields: PostedFields) -> Typed:
@@ -211,7 +211,7 @@ def read_typed(fields: PostedFields) -> Typed:
     )
 
 
-def check_role_form(desk: StaffRequest, form: RoleForm, values: Typed) -> None:
+def check_role_form(request: StaffRequest, form: RoleForm, values: Typed) -> None:
     """The role, its site, the last day and the reason that a form names.
 
     Raises Refused: "unknown_site", or as `check_grant`.
@@ -219,10 +219,10 @@ def check_role_form(desk: StaffRequest, form: RoleForm, values: Typed) -> None:
     day, site = values.day("ends_on"), values["site"]
     chosen = site if site in dict(form.sites) else None
     check_all(
-        desk.act.check_texts,
+        request.act.check_texts,
         lambda: check_site_choice(form.sites, site),
         lambda: day.parse_optional("ends_on"),
-        lambda: check_grant(desk.context, values["role"], form.study, chosen, day.on, values["reason"]),
+        lambda: check_grant(request.context, values["role"], form.study, chosen, day.on, values["reason"]),
     )
 
 
@@ -239,16 +239,16 @@ def role_form(context: StaffContext, study: str) -> RoleForm:
     return RoleForm(study, tuple(role.value for role in Role), sites)
 
 
-def _invitation_page(desk: StaffRequest, new: Typed, existing: Typed) -> InvitationPage:
+def _invitation_page(request: StaffRequest, new: Typed, existing: Typed) -> InvitationPage:
     return InvitationPage(
-        form=role_form(desk.context, desk.study_code),
+        form=role_form(request.context, request.study_code),
         languages=tuple((known.code, known.name) for known in LANGUAGES),
-        back_url=desk.frame.within(STAFF),
+        back_url=request.frame.within(STAFF),
         new=new,
         existing=existing,
     )
 
 
-def _list_faults(desk: StaffRequest, refused: Refused, form: str) -> FormFaults:
+def _list_faults(request: StaffRequest, refused: Refused, form: str) -> FormFaults:
     prefix = "known-" if form == "existing" else ""
-    return list_faults(desk, refused, FIELD_WORDS, form=form, prefix=prefix)
+    return list_faults(request, refused, FIELD_WORDS, form=form, prefix=prefix)

@@ -68,109 +68,111 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(STAFF_PERSON)
-def show_person(desk: SignedInRequest, staff: RowNumber, done: str = "") -> Response:
-    return desk.show(_page(desk, staff, done=done))
+def show_person(request: SignedInRequest, staff: RowNumber, done: str = "") -> Response:
+    return request.show(_page(request, staff, done=done))
 
 
 @router.post(STAFF_GRANTS)
-def give_role(desk: SignedInRequest, staff: RowNumber, fields: PostedFields) -> Response:
+def give_role(request: SignedInRequest, staff: RowNumber, fields: PostedFields) -> Response:
     values = read_typed(fields)
     study = values["study"]
 
     def act() -> None:
-        check_role_form(desk, role_form(in_every_study(desk), study), values)
+        check_role_form(request, role_form(in_every_study(request), study), values)
         role, site, ends_on = Role(values["role"]), values["site"] or None, values.day("ends_on").on
-        grant_to_person(in_every_study(desk), staff, role, study, site, ends_on, values["reason"])
+        grant_to_person(in_every_study(request), staff, role, study, site, ends_on, values["reason"])
 
-    return _do(desk, staff, f"grant-{study}", values, act)
+    return _do(request, staff, f"grant-{study}", values, act)
 
 
 @router.post(STAFF_GRANT)
-def take_role(desk: SignedInRequest, staff: RowNumber, grant: RowNumber, reason: ActWords = "") -> Response:
+def post_role_revocation(
+    request: SignedInRequest, staff: RowNumber, grant: RowNumber, reason: ActWords = ""
+) -> Response:
     return _do(
-        desk,
+        request,
         staff,
         f"revoke-{grant}",
         Typed(reason=reason),
-        lambda: revoke_grant(in_every_study(desk), staff, grant, reason),
+        lambda: revoke_grant(in_every_study(request), staff, grant, reason),
     )
 
 
 @router.post(STAFF_RESET)
 def reset_account(
-    desk: SignedInRequest, staff: RowNumber, purpose: ActCode = "", reason: ActWords = ""
+    request: SignedInRequest, staff: RowNumber, purpose: ActCode = "", reason: ActWords = ""
 ) -> Response:
     try:
         chosen = LinkPurpose(purpose) if purpose in set(LinkPurpose) else LinkPurpose.BOTH
-        issued = reset_person(in_every_study(desk), staff, chosen, reason)
+        issued = reset_person(in_every_study(request), staff, chosen, reason)
     except Refused as refused:
-        return _refuse(desk, staff, "reset", Typed(purpose=purpose, reason=reason), refused)
-    return show_link(desk, issued)
+        return _refuse(request, staff, "reset", Typed(purpose=purpose, reason=reason), refused)
+    return show_link(request, issued)
 
 
 @router.post(STAFF_DISABLING)
-def disable_account(desk: SignedInRequest, staff: RowNumber, reason: ActWords = "") -> Response:
-    act = lambda: disable_person(in_every_study(desk), staff, reason)  # noqa: E731 - one act of one line
-    return _do(desk, staff, "disable", Typed(reason=reason), act)
+def disable_account(request: SignedInRequest, staff: RowNumber, reason: ActWords = "") -> Response:
+    act = lambda: disable_person(in_every_study(request), staff, reason)  # noqa: E731 - one act of one line
+    return _do(request, staff, "disable", Typed(reason=reason), act)
 
 
 @router.post(STAFF_ENABLING)
-def enable_account(desk: SignedInRequest, staff: RowNumber, reason: ActWords = "") -> Response:
-    act = lambda: enable_person(in_every_study(desk), staff, reason)  # noqa: E731 - one act of one line
-    return _do(desk, staff, "enable", Typed(reason=reason), act)
+def enable_account(request: SignedInRequest, staff: RowNumber, reason: ActWords = "") -> Response:
+    act = lambda: enable_person(in_every_study(request), staff, reason)  # noqa: E731 - one act of one line
+    return _do(request, staff, "enable", Typed(reason=reason), act)
 
 
 @router.post(STAFF_SESSION)
 def end_staff_session(
-    desk: SignedInRequest, staff: RowNumber, session: str, reason: ActWords = ""
+    request: SignedInRequest, staff: RowNumber, session: str, reason: ActWords = ""
 ) -> Response:
     return _do(
-        desk,
+        request,
         staff,
         f"session-{session}",
         Typed(reason=reason),
-        lambda: end_session(in_every_study(desk), staff, session, reason),
+        lambda: end_session(in_every_study(request), staff, session, reason),
     )
 
 
-def _do(desk: StaffRequest, staff: int, form: str, values: Typed, act: Callable[[], None]) -> Response:
+def _do(request: StaffRequest, staff: int, form: str, values: Typed, act: Callable[[], None]) -> Response:
     try:
         act()
     except Refused as refused:
-        return _refuse(desk, staff, form, values, refused)
-    return desk.finish()
+        return _refuse(request, staff, form, values, refused)
+    return request.finish()
 
 
-def _refuse(desk: StaffRequest, staff: int, form: str, values: Typed, refused: Refused) -> Response:
+def _refuse(request: StaffRequest, staff: int, form: str, values: Typed, refused: Refused) -> Response:
     """The account as it is now, why nothing was done, and what was typed."""
     if refused.code in ("unknown_staff", "unknown_grant", "unknown_study"):
         raise refused
-    faults = list_faults(desk, refused, FIELD_WORDS, form=form, prefix=f"{form}-")
-    return desk.show(replace(_page(desk, staff), faults=faults, values=values), refused)
+    faults = list_faults(request, refused, FIELD_WORDS, form=form, prefix=f"{form}-")
+    return request.show(replace(_page(request, staff), faults=faults, values=values), refused)
 
 
-def _page(desk: StaffRequest, staff: int, done: str = "") -> StaffPersonPage:
-    person = get_managed_person(in_every_study(desk), staff)
-    own = desk.staff.staff_id == staff
-    studies = list_permitted_studies(in_every_study(desk), Permission.STAFF_MANAGE)
+def _page(request: StaffRequest, staff: int, done: str = "") -> StaffPersonPage:
+    person = get_managed_person(in_every_study(request), staff)
+    own = request.staff.staff_id == staff
+    studies = list_permitted_studies(in_every_study(request), Permission.STAFF_MANAGE)
     return StaffPersonPage(
         person=person,
         staff_id=staff,
-        back_url=desk.frame.within(STAFF),
+        back_url=request.frame.within(STAFF),
         own=own,
-        forms=() if own else tuple(role_form(in_every_study(desk), study) for study in studies),
-        sessions=list_sessions(in_every_study(desk), staff),
-        acts=list_account_acts(in_every_study(desk), staff),
-        zone=desk.zone,
+        forms=() if own else tuple(role_form(in_every_study(request), study) for study in studies),
+        sessions=list_sessions(in_every_study(request), staff),
+        acts=list_account_acts(in_every_study(request), staff),
+        zone=request.zone,
         values=Typed(),
         untyped=Typed(),
         done=done,
     )
 
 
-def in_every_study(desk: StaffRequest) -> StaffContext:
+def in_every_study(request: StaffRequest) -> StaffContext:
     """The context with the grants of all the caller's studies: an account is one, whatever the study.
 
     Use cases of accounts name the study that they are about, and ask the grants of each.
     """
-    return replace(desk.context, actor=desk.staff.actor)
+    return replace(request.context, actor=request.staff.actor)

@@ -76,30 +76,30 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(SITES)
-def show_sites(desk: SignedInRequest, done: str = "") -> Response:
-    return desk.show(_list(desk, Typed(zone=_ZONE), done=done))
+def show_sites(request: SignedInRequest, done: str = "") -> Response:
+    return request.show(_list(request, Typed(zone=_ZONE), done=done))
 
 
 @router.post(SITES)
-def open_new_site(desk: SignedInRequest, fields: PostedFields) -> Response:
+def open_new_site(request: SignedInRequest, fields: PostedFields) -> Response:
     values = read_typed(fields)
     entry = SiteEntry(*(values[name] for name in ("code", "name", "phone", "hours", "zone")))
     try:
-        check_all(desk.act.check_texts, lambda: check_site_entry(entry))
-        open_managed_site(desk.context, desk.study_code, entry)
+        check_all(request.act.check_texts, lambda: check_site_entry(entry))
+        open_managed_site(request.context, request.study_code, entry)
     except Refused as refused:
-        faults = list_faults(desk, refused, FIELD_WORDS)
-        return desk.show(replace(_list(desk, values), faults=faults), refused)
-    return desk.finish()
+        faults = list_faults(request, refused, FIELD_WORDS)
+        return request.show(replace(_list(request, values), faults=faults), refused)
+    return request.finish()
 
 
 @router.get(SITE)
-def show_site(desk: SignedInRequest, site: RowNumber, done: str = "") -> Response:
-    return desk.show(_page(desk, site, done=done))
+def show_site(request: SignedInRequest, site: RowNumber, done: str = "") -> Response:
+    return request.show(_page(request, site, done=done))
 
 
 @router.post(SITE)
-def change_site(desk: SignedInRequest, site: RowNumber, fields: PostedFields) -> Response:
+def change_site(request: SignedInRequest, site: RowNumber, fields: PostedFields) -> Response:
     values = read_typed(fields)
     details = SiteDetails(
         name=values["name"],
@@ -111,43 +111,45 @@ def change_site(desk: SignedInRequest, site: RowNumber, fields: PostedFields) ->
     shown, reason = values.pop("shown", ""), values["reason"]
 
     def act() -> None:
-        check_all(desk.act.check_texts, lambda: check_site_details(details, reason))
-        update_site(desk.context, site, details, shown, reason)
+        check_all(request.act.check_texts, lambda: check_site_details(details, reason))
+        update_site(request.context, site, details, shown, reason)
 
-    return _do(desk, site, "change", values, act)
+    return _do(request, site, "change", values, act)
 
 
 @router.post(SITE_CLOSING)
-def close_to_enrolment(desk: SignedInRequest, site: RowNumber, reason: ActWords = "") -> Response:
-    return _do(desk, site, "close", Typed(why=reason), lambda: close_site(desk.context, site, reason))
+def close_to_enrolment(request: SignedInRequest, site: RowNumber, reason: ActWords = "") -> Response:
+    return _do(request, site, "close", Typed(why=reason), lambda: close_site(request.context, site, reason))
 
 
 @router.post(SITE_REOPENING)
-def reopen_to_enrolment(desk: SignedInRequest, site: RowNumber, reason: ActWords = "") -> Response:
-    return _do(desk, site, "reopen", Typed(why=reason), lambda: reopen_site(desk.context, site, reason))
+def reopen_to_enrolment(request: SignedInRequest, site: RowNumber, reason: ActWords = "") -> Response:
+    return _do(request, site, "reopen", Typed(why=reason), lambda: reopen_site(request.context, site, reason))
 
 
-def _do(desk: StaffRequest, site: int, form: str, values: Typed, act: Callable[[], None]) -> Response:
+def _do(request: StaffRequest, site: int, form: str, values: Typed, act: Callable[[], None]) -> Response:
     try:
         act()
     except Refused as refused:
         if refused.code == "unknown_site_number":
             raise
-        faults = list_faults(desk, refused, FIELD_WORDS, form=form, prefix="" if form == "change" else "why-")
-        return desk.show(replace(_page(desk, site, values), faults=faults), refused)
-    return desk.finish()
+        faults = list_faults(
+            request, refused, FIELD_WORDS, form=form, prefix="" if form == "change" else "why-"
+        )
+        return request.show(replace(_page(request, site, values), faults=faults), refused)
+    return request.finish()
 
 
-def _list(desk: StaffRequest, values: Typed, done: str = "") -> SitesPage:
+def _list(request: StaffRequest, values: Typed, done: str = "") -> SitesPage:
     rows = tuple(
-        SiteRow(each, desk.frame.within(SITE.format(site=each.site_id)))
-        for each in list_sites(desk.context, desk.study_code)
+        SiteRow(each, request.frame.within(SITE.format(site=each.site_id)))
+        for each in list_sites(request.context, request.study_code)
     )
-    return SitesPage(desk.study_code, rows, values, done)
+    return SitesPage(request.study_code, rows, values, done)
 
 
-def _page(desk: StaffRequest, site: int, values: Typed | None = None, done: str = "") -> SitePage:
-    stored = get_site_details(desk.context, site)
+def _page(request: StaffRequest, site: int, values: Typed | None = None, done: str = "") -> SitePage:
+    stored = get_site_details(request.context, site)
     details = stored.details
     fields = {
         "name": details.name,
@@ -158,7 +160,7 @@ def _page(desk: StaffRequest, site: int, values: Typed | None = None, done: str 
     }
     return SitePage(
         site=stored,
-        back_url=desk.frame.within(SITES),
+        back_url=request.frame.within(SITES),
         days=WEEKDAYS,
         shown=digest_details(details),
         values={"reason": "", "why": "", **fields, **(values or {})},

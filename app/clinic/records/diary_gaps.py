@@ -60,29 +60,29 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(DIARY_GAPS)
-def show_diary_gap(desk: PermittedRequest, first: str = "") -> Response:
+def show_diary_gap(request: PermittedRequest, first: str = "") -> Response:
     """The gap that begins on this day or holds it; without one the list of all."""
-    return desk.show(_page(desk, first, first))
+    return request.show(_page(request, first, first))
 
 
 @router.post(DIARY_GAPS)
 def explain_diary_gap(
-    desk: PermittedRequest,
+    request: PermittedRequest,
     first: ActCode = "",
     last: ActCode = "",
     entries: ActCode = "",
     reason: ActCode = "",
     note: ActWords = "",
 ) -> Response:
-    plan = get_overview(desk).plan
+    plan = get_overview(request).plan
     try:
-        check_all(desk.act.check_texts, lambda: check_missed_reason(plan, reason, note))
+        check_all(request.act.check_texts, lambda: check_missed_reason(plan, reason, note))
         shown = ShownGap(parse_day(first, "first"), parse_day(last, "last"), parse_number(entries, "entries"))
-        record_gap_reason(desk.context, desk.participant.participant_id, shown, reason, note)
+        record_gap_reason(request.context, request.participant.participant_id, shown, reason, note)
     except Refused as refused:
-        page = replace(_page(desk, first, last), reason=reason, note=note)
-        return desk.show(replace(page, faults=list_faults(desk, refused, LABELS)), refused)
-    return desk.finish()
+        page = replace(_page(request, first, last), reason=reason, note=note)
+        return request.show(replace(page, faults=list_faults(request, refused, LABELS)), refused)
+    return request.finish()
 
 
 def build_gaps(public_id: str, gaps: Sequence[DiaryGap]) -> tuple[GapRow, ...]:
@@ -94,9 +94,9 @@ def build_gaps(public_id: str, gaps: Sequence[DiaryGap]) -> tuple[GapRow, ...]:
     )
 
 
-def _page(desk: ParticipantStaffRequest, first: str, last: str) -> DiaryGapPage:
+def _page(request: ParticipantStaffRequest, first: str, last: str) -> DiaryGapPage:
     """The page as things are now, with the first gap that has a day of this stretch."""
-    view = get_overview(desk)
+    view = get_overview(request)
     gaps: Sequence[GapRow] = build_gaps(view.participant.public_id, view.gaps)
     chosen = next((gap for gap in gaps if first and gap.reaches(first, last)), None)
     return DiaryGapPage(

@@ -52,36 +52,36 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(HAND_OVER)
-def ask_hand_over(desk: PermittedRequest, form: str = "") -> Response:
-    return desk.show(_page(desk, form))
+def show_hand_over_form(request: PermittedRequest, form: str = "") -> Response:
+    return request.show(_page(request, form))
 
 
 @router.post(HAND_OVER)
-def hand_over(desk: PermittedRequest, slot: ActCode = "") -> Response:
+def hand_over(request: PermittedRequest, slot: ActCode = "") -> Response:
     """The invitation first: if the session then could not be ended, nobody would have the tablet yet.
 
     Participants who are bound in this browser are locked and wait aside from here on.
     """
     try:
-        token = begin_hand_over(desk.context, desk.participant.participant_id, slot)
+        token = begin_hand_over(request.context, request.participant.participant_id, slot)
     except Refused as refused:
-        page = replace(_page(desk, slot), faults=list_faults(desk, refused, LABELS))
-        return desk.show(page, refused)
-    bound = lock_bound_participants(desk.installation, bound_tokens(desk.request), desk.at)
-    sign_out_staff(desk.installation, desk.staff, get_cookie(desk.request, SESSION_COOKIE), desk.at)
+        page = replace(_page(request, slot), faults=list_faults(request, refused, LABELS))
+        return request.show(page, refused)
+    bound = lock_bound_participants(request.installation, bound_tokens(request.http), request.at)
+    sign_out_staff(request.installation, request.staff, get_cookie(request.http, SESSION_COOKIE), request.at)
     response = RedirectResponse(f"{WAY_IN}{token}", 303)
     delete_cookie(response, SESSION_COOKIE)
-    set_devices_aside(desk.request, response, bound)
+    set_devices_aside(request.http, response, bound)
     delete_cookie(response, LANGUAGE_COOKIE)  # no choice of the participant who comes
     return response
 
 
-def _page(desk: ParticipantStaffRequest, chosen: str) -> HandOverPage:
-    view = get_overview(desk)
+def _page(request: ParticipantStaffRequest, chosen: str) -> HandOverPage:
+    view = get_overview(request)
     forms = [state.slot for state in (*view.forms, *view.diary) if state.status in ANSWERABLE]
 
     def name(instrument: str) -> str:
-        return instrument_name(desk.installation, view, instrument, desk.frame.code)
+        return instrument_name(request.installation, view, instrument, request.frame.code)
 
     return HandOverPage(
         subject=view.participant.subject,

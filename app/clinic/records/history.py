@@ -42,13 +42,13 @@ class HistoryPage:
 
 
 @router.get(HISTORY)
-def show_history(desk: PermittedRequest, kind: str = "", before: str = "") -> Response:
+def show_history(request: PermittedRequest, kind: str = "", before: str = "") -> Response:
     """The history of one kind or all; an unknown kind shows all. Raises Refused("bad_field")."""
     chosen = HistoryKind(kind) if kind in tuple(HistoryKind) else None
     history = get_participant_history(
-        desk.context,
-        desk.participant.participant_id,
-        desk.frame.code,
+        request.context,
+        request.participant.participant_id,
+        request.frame.code,
         chosen,
         parse_number(before, "before") if before else None,
     )
@@ -63,9 +63,9 @@ def show_history(desk: PermittedRequest, kind: str = "", before: str = "") -> Re
         kinds=tuple(HistoryKind),
         kind=named,
         entries=history.entries,
-        words={each.event: desk.word(name_event(each.event)) for each in history.entries},
-        trail_url=desk.frame.within(trail.url()) if history.sees_trail else "",
+        words={each.event: request.word(name_event(each.event)) for each in history.entries},
+        trail_url=request.frame.within(trail.url()) if history.sees_trail else "",
         older_url=f"{url}?kind={named}&before={history.older}" if history.older is not None else "",
-        printed_on=local_day(desk.at, history.zone),
+        printed_on=local_day(request.at, history.zone),
     )
-    return desk.show(page)
+    return request.show(page)

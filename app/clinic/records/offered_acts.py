@@ -50,34 +50,36 @@ class OfferedActs:
     explain_forms: bool
 
 
-def list_offered_acts(desk: ParticipantStaffRequest) -> OfferedActs:
+def list_offered_acts(request: ParticipantStaffRequest) -> OfferedActs:
     """What this reader may use of a participant's page."""
     return OfferedActs(
-        log_contact=desk.offers(CONTACT_LOG),
-        correct_contact=desk.offers(CONTACT_ENTRY),
-        snooze=desk.offers(SNOOZE),
-        invite=desk.offers(INVITATION, "POST"),
-        sign_out_device=desk.offers(PARTICIPANT_DEVICE, "POST"),
-        birth_date=desk.offers(BIRTH_DATE),
-        dates=desk.offers(DATES),
-        add_visit=desk.offers(VISITS, "POST"),
-        cancel_visit=desk.offers(CANCELLED_VISIT, "POST"),
-        disposition=desk.offers(DISPOSITION),
-        undo_disposition=desk.offers(UNDO_DISPOSITION, "POST"),
-        scores=desk.offers(SCORES),
-        hand_over=desk.offers(HAND_OVER),
-        paper=desk.offers(PAPER_FORMS),
-        reaching=desk.offers(REACHING),
-        reveal_contact=desk.offers(CONTACT, "POST"),
-        explain_forms=desk.offers(PARTICIPANT_FORM, "POST"),
+        log_contact=request.offers(CONTACT_LOG),
+        correct_contact=request.offers(CONTACT_ENTRY),
+        snooze=request.offers(SNOOZE),
+        invite=request.offers(INVITATION, "POST"),
+        sign_out_device=request.offers(PARTICIPANT_DEVICE, "POST"),
+        birth_date=request.offers(BIRTH_DATE),
+        dates=request.offers(DATES),
+        add_visit=request.offers(VISITS, "POST"),
+        cancel_visit=request.offers(CANCELLED_VISIT, "POST"),
+        disposition=request.offers(DISPOSITION),
+        undo_disposition=request.offers(UNDO_DISPOSITION, "POST"),
+        scores=request.offers(SCORES),
+        hand_over=request.offers(HAND_OVER),
+        paper=request.offers(PAPER_FORMS),
+        reaching=request.offers(REACHING),
+        reveal_contact=request.offers(CONTACT, "POST"),
+        explain_forms=request.offers(PARTICIPANT_FORM, "POST"),
     )
 
 
 def list_cancellable_visits(view: ParticipantOverview) -> tuple[str, ...]:
     """The visits that staff asked for and nobody began."""
-    asked = [state.slot for state in view.forms if is_on_request(state.slot) and not state.slot.out_of_plan]
-    touched = {slot.visit for slot in asked if is_slot_touched(slot, view.waiting_paper)}
-    return tuple(dict.fromkeys(slot.visit for slot in asked if slot.visit not in touched))
+    requested = [
+        state.slot for state in view.forms if is_on_request(state.slot) and not state.slot.out_of_plan
+    ]
+    touched = {slot.visit for slot in requested if is_slot_touched(slot, view.waiting_paper)}
+    return tuple(dict.fromkeys(slot.visit for slot in requested if slot.visit not in touched))
 
 
 def find_unoffered_text(view: ParticipantOverview, typed: Mapping[str, str]) -> str:

@@ -35,70 +35,74 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post(CONTACT)
-def reveal_participant_contact(desk: PermittedRequest) -> Response:
+def reveal_participant_contact(request: PermittedRequest) -> Response:
     try:
-        contact = reveal_contact(desk.context, desk.participant.participant_id)
+        contact = reveal_contact(request.context, request.participant.participant_id)
     except Refused as refused:
-        return show_refused(desk, refused)
-    view = get_overview(desk)
-    return desk.show(build_participant_page(desk, view, revealed=contact))
+        return show_refused(request, refused)
+    view = get_overview(request)
+    return request.show(build_participant_page(request, view, revealed=contact))
 
 
 @router.post(PARTICIPANT_DEVICE)
-def revoke_participant_device(desk: PermittedRequest, device: RowNumber, reason: ActWords = "") -> Response:
-    desk = desk.acting(about=f"device:{device}")
+def revoke_participant_device(
+    request: PermittedRequest, device: RowNumber, reason: ActWords = ""
+) -> Response:
+    request = request.acting(about=f"device:{device}")
     try:
-        revoke_device(desk.context, desk.participant.participant_id, device, reason)
+        revoke_device(request.context, request.participant.participant_id, device, reason)
     except Refused as refused:
-        return show_refused(desk, refused, {"form": f"device-{device}", "reason": reason})
-    return desk.finish()
+        return show_refused(request, refused, {"form": f"device-{device}", "reason": reason})
+    return request.finish()
 
 
 @router.post(UNDO_DISPOSITION)
-def undo_named_disposition(desk: PermittedRequest, entry: ActCode = "", reason: ActWords = "") -> Response:
+def undo_named_disposition(request: PermittedRequest, entry: ActCode = "", reason: ActWords = "") -> Response:
     """Take back the very entry that the form names, and never another."""
-    participant = desk.participant
+    participant = request.participant
     try:
         named = parse_number(entry, "entry")
-        undo_disposition(desk.context, participant.study_id, participant.subject, reason, named)
+        undo_disposition(request.context, participant.study_id, participant.subject, reason, named)
     except Refused as refused:
-        return show_refused(desk, refused, {"form": f"undo-{entry}", "reason": reason})
-    return desk.finish()
+        return show_refused(request, refused, {"form": f"undo-{entry}", "reason": reason})
+    return request.finish()
 
 
 @router.post(VISITS)
 def add_visit(
-    desk: PermittedRequest, on: Annotated[TypedDay, Depends(day_of_form("on"))], visit: ActCode = ""
+    request: PermittedRequest, on: Annotated[TypedDay, Depends(day_of_form("on"))], visit: ActCode = ""
 ) -> Response:
-    participant, plan = desk.participant, get_overview(desk).plan
+    participant, plan = request.participant, get_overview(request).plan
     try:
-        check_all(desk.act.check_texts, lambda: check_requestable(plan, visit), lambda: on.parse("on"))
-        request_visit(desk.context, participant.study_id, participant.subject, visit, on.parse("on"))
+        check_all(request.act.check_texts, lambda: check_requestable(plan, visit), lambda: on.parse("on"))
+        request_visit(request.context, participant.study_id, participant.subject, visit, on.parse("on"))
     except Refused as refused:
-        return show_refused(desk, refused, {"form": "visit", "visit": visit, **on.boxes("on")})
-    return desk.finish()
+        return show_refused(request, refused, {"form": "visit", "visit": visit, **on.boxes("on")})
+    return request.finish()
 
 
 @router.post(CANCELLED_VISIT)
-def take_visit_back(desk: PermittedRequest, visit: ActCode = "", reason: ActWords = "") -> Response:
-    participant = desk.participant
+def post_visit_cancellation(
+    request: PermittedRequest, visit: ActCode = "", reason: ActWords = ""
+) -> Response:
+    participant = request.participant
     try:
-        cancel_visit(desk.context, participant.study_id, participant.subject, visit, reason)
+        cancel_visit(request.context, participant.study_id, participant.subject, visit, reason)
     except Refused as refused:
-        return show_refused(desk, refused, {"form": "cancel", "visit": visit, "reason": reason})
-    return desk.finish()
+        return show_refused(request, refused, {"form": "cancel", "visit": visit, "reason": reason})
+    return request.finish()
 
 
 def show_refused(
-    desk: ParticipantStaffRequest, refused: Refused, typed: Mapping[str, str] | None = None
+    request: ParticipantStaffRequest, refused: Refused, typed: Mapping[str, str] | None = None
 ) -> Response:
     """The participant as they are now, why nothing was done, and what was typed."""
     if refused.code == "unknown_device":
         raise refused
     form = (typed or {}).get("form", "")
-    faults = list_faults(desk, refused, LABELS, form=form, prefix=f"{form}-", find=_find_field)
-    view = get_overview(desk)
-    return desk.show(build_participant_page(desk, view, faults=faults, typed=typed), refused)
+    faults = list_faults(request, refused, LABELS, form=form, prefix=f"{form}-", find=_find_field)
+    view = get_overview(request)
+    return request.show(build_participant_page(request, view, faults=faults, typed=typed), refused)
 
 
 def _find_field(refused: Refused) -> str:

@@ -28,7 +28,7 @@ class Cell(NamedTuple):
     status: str
     url: str
     answered: int
-    asked: int
+    questions: int
     late: bool
     reason: str
     died: bool
@@ -146,7 +146,7 @@ class RequestLine:
 class RecordRows:
     """What is recorded of a participant beside their forms, list by list."""
 
-    kept_apart: tuple[QuarantineRow, ...]
+    quarantined: tuple[QuarantineRow, ...]
     conflicts: tuple[ConflictRow, ...]
     dates: tuple[AnchorRow, ...]
     exits: tuple[DispositionRow, ...]
@@ -165,7 +165,7 @@ def build_records(
 ) -> RecordRows:
     """All lists of a participant's page, in the reader's language; `name_part` words what the EDC means."""
     return RecordRows(
-        kept_apart=tuple(_quarantine_row(installation, view, each, code) for each in view.kept_apart),
+        quarantined=tuple(_quarantine_row(installation, view, each, code) for each in view.quarantined),
         conflicts=tuple(_conflict_row(installation, view, each, code) for each in view.conflicts),
         dates=tuple(_date_row(dated, code) for dated in view.dates),
         exits=tuple(_exit_row(stated) for stated in view.dispositions),
@@ -199,7 +199,7 @@ def build_form_cell(participant: str, state: FormState) -> Cell:
         status=state.status.value,
         url=f"{participant}/forms/{slot.public_id}",
         answered=state.answered,
-        asked=state.asked,
+        questions=state.questions,
         late=slot.out_of_window,
         reason=slot.missed_reason or "" if state.status is Status.missed else "",
         died=state.died_in_window,
@@ -254,19 +254,19 @@ def _conflict_row(
 
 
 def _request_line(
-    installation: Installation, view: ParticipantOverview, asked: RequestHistory, code: str
+    installation: Installation, view: ParticipantOverview, request: RequestHistory, code: str
 ) -> RequestLine:
-    slot = asked.slot
+    slot = request.slot
     return RequestLine(
-        kind=asked.kind.value,
+        kind=request.kind.value,
         form=instrument_name(installation, view, slot.instrument, code) if slot else "",
         visit=slot.visit if slot else "",
         day=slot.for_day if slot else None,
-        asked_at=asked.asked_at,
-        closed_at=asked.closed_at,
-        outcome=asked.outcome,
-        who=asked.who,
-        withdrawn=asked.withdrawn,
+        asked_at=request.asked_at,
+        closed_at=request.closed_at,
+        outcome=request.outcome,
+        who=request.who,
+        withdrawn=request.withdrawn,
     )
 
 

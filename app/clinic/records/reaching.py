@@ -44,7 +44,7 @@ class ReachingPage:
     telephone: str
     entered_by: str  # the kind of actor, "" where it is not known
     entered_on: date | None
-    wanted: bool
+    reminds: bool
     paused_until: date | None
     first_day: date
     last_day: date
@@ -68,92 +68,92 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(REACHING)
-def show_reach(desk: PermittedRequest) -> Response:
-    return desk.show(_page(desk))
+def show_reach(request: PermittedRequest) -> Response:
+    return request.show(_page(request))
 
 
 @router.post(NEW_CONTACT)
 def change_participant_contact(
-    desk: PermittedRequest, channel: ActCode = "", address: ActWords = "", reason: ActWords = ""
+    request: PermittedRequest, channel: ActCode = "", address: ActWords = "", reason: ActWords = ""
 ) -> Response:
-    outbox: MessageSender = desk.request.app.state.outbox
+    sender: MessageSender = request.http.app.state.sender
     try:
-        check_all(desk.act.check_texts, lambda: check_new_contact(channel, address, reason))
-        change_contact(desk.context, outbox, desk.participant.participant_id, channel, address, reason)
+        check_all(request.act.check_texts, lambda: check_new_contact(channel, address, reason))
+        change_contact(request.context, sender, request.participant.participant_id, channel, address, reason)
     except Refused as refused:
         typed = {"channel": channel, "address": address, "reason": reason}
-        return _refuse(desk, "contact", replace(_page(desk), typed=typed), refused, CONTACT_LABELS)
-    return desk.finish()
+        return _refuse(request, "contact", replace(_page(request), typed=typed), refused, CONTACT_LABELS)
+    return request.finish()
 
 
 @router.post(REMOVED_CONTACT)
-def remove_participant_contact(desk: PermittedRequest, reason: ActWords = "") -> Response:
+def remove_participant_contact(request: PermittedRequest, reason: ActWords = "") -> Response:
     try:
-        remove_contact(desk.context, desk.participant.participant_id, reason)
+        remove_contact(request.context, request.participant.participant_id, reason)
     except Refused as refused:
-        page = replace(_page(desk), typed={"reason": reason})
-        return _refuse(desk, "removal", page, refused, REMOVAL_LABELS)
-    return desk.finish()
+        page = replace(_page(request), typed={"reason": reason})
+        return _refuse(request, "removal", page, refused, REMOVAL_LABELS)
+    return request.finish()
 
 
 @router.post(NEW_TELEPHONE)
 def change_participant_telephone(
-    desk: PermittedRequest, telephone: ActWords = "", reason: ActWords = ""
+    request: PermittedRequest, telephone: ActWords = "", reason: ActWords = ""
 ) -> Response:
     try:
-        check_all(desk.act.check_texts, lambda: check_telephone(telephone), lambda: check_reason(reason))
-        change_telephone(desk.context, desk.participant.participant_id, telephone, reason)
+        check_all(request.act.check_texts, lambda: check_telephone(telephone), lambda: check_reason(reason))
+        change_telephone(request.context, request.participant.participant_id, telephone, reason)
     except Refused as refused:
-        page = replace(_page(desk), typed={"telephone": telephone, "reason": reason})
-        return _refuse(desk, "telephone", page, refused, TELEPHONE_LABELS)
-    return desk.finish()
+        page = replace(_page(request), typed={"telephone": telephone, "reason": reason})
+        return _refuse(request, "telephone", page, refused, TELEPHONE_LABELS)
+    return request.finish()
 
 
 @router.post(STAFF_PAUSE)
 def pause_participant(
-    desk: PermittedRequest,
+    request: PermittedRequest,
     until: Annotated[TypedDay, Depends(day_of_form("until"))],
     reason: ActWords = "",
 ) -> Response:
-    page = replace(_page(desk), typed={"reason": reason}, until=until)
+    page = replace(_page(request), typed={"reason": reason}, until=until)
     try:
         check_all(
-            desk.act.check_texts,
+            request.act.check_texts,
             lambda: until.parse_optional("until"),
             lambda: check_pause(until.on, reason, page.first_day),
         )
-        pause_for_participant(desk.context, desk.participant.participant_id, until.on, reason)
+        pause_for_participant(request.context, request.participant.participant_id, until.on, reason)
     except Refused as refused:
-        return _refuse(desk, "pause", page, refused, PAUSE_LABELS)
-    return desk.finish()
+        return _refuse(request, "pause", page, refused, PAUSE_LABELS)
+    return request.finish()
 
 
 @router.post(STAFF_PAUSE_END)
-def end_participant_pause(desk: PermittedRequest) -> Response:
+def end_participant_pause(request: PermittedRequest) -> Response:
     """End the pause; where it has ended already, the participant's page says how it stands."""
     try:
-        end_pause(desk.context, desk.participant.participant_id)
+        end_pause(request.context, request.participant.participant_id)
     except Refused as refused:
         if refused.code != "not_paused":
-            return _refuse(desk, "pause", _page(desk), refused, PAUSE_LABELS)
-        return RedirectResponse(url_of_participant(desk.participant.public_id), 303)
-    return desk.finish()
+            return _refuse(request, "pause", _page(request), refused, PAUSE_LABELS)
+        return RedirectResponse(url_of_participant(request.participant.public_id), 303)
+    return request.finish()
 
 
 def _refuse(
-    desk: ParticipantStaffRequest,
+    request: ParticipantStaffRequest,
     form: str,
     page: ReachingPage,
     refused: Refused,
     labels: Mapping[str, str],
 ) -> Response:
-    faults = list_faults(desk, refused, labels, form=form, prefix=f"{form}-")
-    return desk.show(replace(page, faults=faults), refused)
+    faults = list_faults(request, refused, labels, form=form, prefix=f"{form}-")
+    return request.show(replace(page, faults=faults), refused)
 
 
-def _page(desk: ParticipantStaffRequest) -> ReachingPage:
-    participant = desk.participant
-    reach = get_participant_reach(desk.context, participant.participant_id)
+def _page(request: ParticipantStaffRequest) -> ReachingPage:
+    participant = request.participant
+    reach = get_participant_reach(request.context, participant.participant_id)
     return ReachingPage(
         subject=reach.subject,
         back_url=url_of_participant(participant.public_id),
@@ -163,11 +163,11 @@ def _page(desk: ParticipantStaffRequest) -> ReachingPage:
         telephone=reach.contact.telephone if reach.contact else "",
         entered_by=reach.contact.entered_by if reach.contact else "",
         entered_on=reach.entered_on,
-        wanted=reach.wanted,
+        reminds=reach.reminds,
         paused_until=reach.paused_until,
         first_day=reach.today,
         last_day=reach.today + timedelta(days=LONGEST_STAFF_PAUSE_DAYS),
         channels=tuple(ContactChannel),
-        may_change=desk.offers(NEW_CONTACT, "POST"),
+        may_change=request.offers(NEW_CONTACT, "POST"),
         typed={},
     )

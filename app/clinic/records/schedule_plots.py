@@ -237,7 +237,7 @@ def _draw_days(cells: Sequence[tuple[date, DiaryCell]], language: str) -> HeatGr
 def _draw_weeks(cells: Sequence[DiaryCell]) -> HeatGrid | None:
     if not cells:
         return None
-    entries = [_heat(place % _A_ROW, place // _A_ROW, cell) for place, cell in enumerate(cells)]
+    entries = [_heat(index % _A_ROW, index // _A_ROW, cell) for index, cell in enumerate(cells)]
     rows = [str(count * _A_ROW + 1) for count in range(max(each.row for each in entries) + 1)]
     return draw_heat(entries, [""] * _A_ROW, rows)
 
@@ -276,19 +276,21 @@ def _shares(counted: Sequence[tuple[date, FormState]]) -> list[tuple[str, int, i
 def find_next_step(view: ParticipantOverview) -> NextStep:
     """What is to be done next, by the domain's rule."""
     zone = view.participant.zone
-    asked = {each.kind: local_day(each.asked_at, zone) for each in view.requests if each.closed_at is None}
+    requested = {
+        each.kind: local_day(each.asked_at, zone) for each in view.requests if each.closed_at is None
+    }
     alerted = [local_day(each.raised_at, zone) for each in view.alerts if each.closed_at is None]
     standing = ParticipantStanding(
         exit_kind=ExitKind(view.exit) if view.exit else None,
         consented=bool(view.participant.consent_version),
         signed_in=any(device.revoked_at is None for device in view.devices),
-        correction_asked_on=asked.get(TeamRequestKind.correction),
+        correction_requested_on=requested.get(TeamRequestKind.correction),
         zone=zone,
         snoozed_until=local_day(view.work.snooze.until, zone) if view.work.snooze else None,
         forms=_list_expected(view.judged),
         unexplained_since=next((gap.first for gap in view.gaps), None),
         alerted_on=min(alerted, default=None),
-        call_asked_on=asked.get(TeamRequestKind.call),
+        call_requested_on=requested.get(TeamRequestKind.call),
     )
     return choose_next_step(standing, view.work.reasons)
 

@@ -39,20 +39,20 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(SCORE_LIST)
-def show_score_list(desk: SignedInRequest, after: Annotated[str, Query(max_length=40)] = "") -> Response:
-    study = desk.study
-    rows, last = list_scored_participants(desk.context, study.id, after) if study else ((), "")
-    further = desk.frame.within(f"{SCORE_LIST}?{urlencode({'after': last})}") if last else ""
-    return desk.show(ScoreListPage(tuple(_row(desk, each) for each in rows), further))
+def show_score_list(request: SignedInRequest, after: Annotated[str, Query(max_length=40)] = "") -> Response:
+    study = request.study
+    rows, last = list_scored_participants(request.context, study.id, after) if study else ((), "")
+    further = request.frame.within(f"{SCORE_LIST}?{urlencode({'after': last})}") if last else ""
+    return request.show(ScoreListPage(tuple(_row(request, each) for each in rows), further))
 
 
-def _row(desk: StaffRequest, each: ScoredParticipant) -> ScoredRow:
-    instrument = desk.installation.library.instrument(each.instrument, each.instrument_version)
+def _row(request: StaffRequest, each: ScoredParticipant) -> ScoredRow:
+    instrument = request.installation.library.instrument(each.instrument, each.instrument_version)
     return ScoredRow(
         subject=each.subject,
         url=SCORES.format(participant=each.participant),
         site=each.site.name,
-        form=desk.installation.name(each.site.study, instrument, desk.frame.code),
+        form=request.installation.name(each.site.study, instrument, request.frame.code),
         visit=each.visit,
         at=each.submitted_at,
         zone=each.zone,

@@ -118,12 +118,12 @@ class ScoresPage:
 
 
 @router.get(SCORES)
-def show_scores(desk: PermittedRequest) -> Response:
-    scores = get_participant_scores(desk.context, desk.participant.participant_id)
-    today = local_day(desk.at, scores.zone)
-    person = url_of_participant(scores.public_id) if desk.offers(PARTICIPANT) else ""
-    page = _page(desk.installation, scores, desk.frame.code, today)
-    return desk.show(replace(page, person_url=person, list_url=desk.frame.within(SCORE_LIST)))
+def show_scores(request: PermittedRequest) -> Response:
+    scores = get_participant_scores(request.context, request.participant.participant_id)
+    today = local_day(request.at, scores.zone)
+    person = url_of_participant(scores.public_id) if request.offers(PARTICIPANT) else ""
+    page = _page(request.installation, scores, request.frame.code, today)
+    return request.show(replace(page, person_url=person, list_url=request.frame.within(SCORE_LIST)))
 
 
 def _page(installation: Installation, view: ParticipantScores, code: str, today: date) -> ScoresPage:

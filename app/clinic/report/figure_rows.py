@@ -59,49 +59,49 @@ class FigureRowsPage:
 
 
 router = APIRouter(include_in_schema=False)
-Asked = Annotated[ReportQuery, Depends(read_report_query)]
+ChosenReport = Annotated[ReportQuery, Depends(read_report_query)]
 Figure = Annotated[FigureAddress, Depends(read_figure)]
 
 
 @router.get(REPORT_ROWS)
 def show_rows(
-    desk: SignedInRequest,
-    query: Asked,
+    request: SignedInRequest,
+    query: ChosenReport,
     figure: Figure,
     after: Annotated[str, Query(max_length=40)] = "",
     row: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
 ) -> Response:
-    found = list_figure_rows(desk.context, choices_of(desk, query), figure, (after, row))
-    words = table_words(desk, found.scope)
+    figures = list_figure_rows(request.context, choices_of(request, query), figure, (after, row))
+    words = table_words(request, figures.scope)
     rule = TABLES[figure.table]
     query = replace(query, part=rule.part.value)
-    within = desk.frame.within
-    return desk.show(
+    within = request.frame.within
+    return request.show(
         FigureRowsPage(
             table=figure.table.value,
             figure=figure.figure,
             where=tuple(_where(figure, words)),
             query=query,
-            total=found.total,
+            total=figures.total,
             of_people=rule.source is None,
-            rows=tuple(_rows(found, words)),
+            rows=tuple(_rows(figures, words)),
             back_url=within(query.page_url(rule.part)),
             file_url=within(query.rows_url(figure, file=True)),
-            next_url=within(query.rows_url(figure, found.after)) if found.after else "",
-            as_of=desk.at,
-            zone=found.scope.plan.zone,
+            next_url=within(query.rows_url(figure, figures.after)) if figures.after else "",
+            as_of=request.at,
+            zone=figures.scope.plan.zone,
         )
     )
 
 
 @router.get(REPORT_ROWS_FILE)
-def save_rows(desk: SignedInRequest, query: Asked, figure: Figure) -> Response:
-    found = list_figure_rows(desk.context, choices_of(desk, query), figure, limit=None)
-    record_file_download(desk.context, found.scope.study_id, "rows", describe_figure(query, figure))
+def save_rows(request: SignedInRequest, query: ChosenReport, figure: Figure) -> Response:
+    figures = list_figure_rows(request.context, choices_of(request, query), figure, limit=None)
+    record_file_download(request.context, figures.scope.study_id, "rows", describe_figure(query, figure))
     heads, rows = _PEOPLE if TABLES[figure.table].source is None else _FORMS
     what = f"{figure.table.value}-{figure.figure}"
-    today = local_day(desk.at, desk.zone)
-    return csv_response(found.scope.study, what, today, heads, rows(found, _site_codes(desk, found)))
+    today = local_day(request.at, request.zone)
+    return csv_response(figures.scope.study, what, today, heads, rows(figures, _site_codes(request, figures)))
 
 
 def describe_figure(query: ReportQuery, figure: FigureAddress) -> dict[str, str]:
@@ -116,12 +116,12 @@ def describe_figure(query: ReportQuery, figure: FigureAddress) -> dict[str, str]
     }
 
 
-def _site_codes(desk: StaffRequest, found: FigureRows) -> dict[int, str]:
-    return {key: code for key, (code, _name) in table_words(desk, found.scope).sites.items()}
+def _site_codes(request: StaffRequest, figures: FigureRows) -> dict[int, str]:
+    return {key: code for key, (code, _name) in table_words(request, figures.scope).sites.items()}
 
 
-def _form_lines(found: FigureRows, sites: dict[int, str]) -> Iterator[tuple[Cell, ...]]:
-    for row in found.forms:
+def _form_lines(figures: FigureRows, sites: dict[int, str]) -> Iterator[tuple[Cell, ...]]:
+    for row in figures.forms:
         yield (
             row.subject, sites[row.site_id], row.visit, row.instrument, row.instrument_version,
             row.for_day, row.target_on, row.status, row.submitted_at,
@@ -129,8 +129,8 @@ def _form_lines(found: FigureRows, sites: dict[int, str]) -> Iterator[tuple[Cell
         )  # fmt: skip
 
 
-def _people_lines(found: FigureRows, sites: dict[int, str]) -> Iterator[tuple[Cell, ...]]:
-    for row in found.people:
+def _people_lines(figures: FigureRows, sites: dict[int, str]) -> Iterator[tuple[Cell, ...]]:
+    for row in figures.people:
         yield row.subject, sites[row.site_id], row.enrolled_on, row.signed_in_at
 
 
@@ -154,17 +154,17 @@ def _where(figure: FigureAddress, words: TableWords) -> Iterator[str]:
         yield str(int(figure.line) + 1) if figure.line.isdecimal() else figure.line
 
 
-def _rows(found: FigureRows, words: TableWords) -> Iterator[FigureRowView]:
-    for form in found.forms:
-        person = url_of_participant(form.participant) if form.site_id in found.readable else ""
+def _rows(figures: FigureRows, words: TableWords) -> Iterator[FigureRowView]:
+    for form in figures.forms:
+        person = url_of_participant(form.participant) if form.site_id in figures.readable else ""
         url = PARTICIPANT_FORM.format(participant=form.participant, slot=form.slot) if person else ""
         yield FigureRowView(
             form.subject, person, words.sites[form.site_id][0], form.visit,
             words.forms.get(form.instrument, form.instrument), url, form.for_day or form.target_on,
             form.status, form.out_of_window, form.submitted_at, form.zone, form.reason or "",
         )  # fmt: skip
-    for each in found.people:
-        person = url_of_participant(each.participant) if each.site_id in found.readable else ""
+    for each in figures.people:
+        person = url_of_participant(each.participant) if each.site_id in figures.readable else ""
         yield FigureRowView(
             each.subject, person, words.sites[each.site_id][0], "", "", "", each.enrolled_on, "", False,
             each.signed_in_at, each.zone, "",

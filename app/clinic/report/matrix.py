@@ -30,11 +30,11 @@ class MatrixLine:
     url: str
     forms: MatrixForms
 
-    def list_cells(self, places: tuple[Column, ...]) -> Sequence[tuple[str, str]]:
+    def list_cells(self, columns: tuple[Column, ...]) -> Sequence[tuple[str, str]]:
         """For each of these visits and instruments the state of the form, with "!" for a late one, and the
         form's own id; empty where there is none."""
         own = {(form.visit, form.instrument): _cell(form) for form in self.forms}
-        return [own.get(place, _NO_FORM) for place in places]
+        return [own.get(column, _NO_FORM) for column in columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,13 @@ async def show_matrix(request: Request) -> Response:
     return await answer_staff(request, _show_matrix)
 
 
-def _show_matrix(desk: StaffRequest) -> Response:
-    query = read_query(desk.request, site=40, after=40)
+def _show_matrix(request: StaffRequest) -> Response:
+    query = read_query(request.http, site=40, after=40)
     site = narrow_text(query["site"])
-    matrix = get_matrix(desk.context, ReportFilter(study_of(desk), site), query["after"])
-    words = table_words(desk, matrix.scope)
+    matrix = get_matrix(request.context, ReportFilter(study_of(request), site), query["after"])
+    words = table_words(request, matrix.scope)
     on = build_address(MATRIX, {"site": site, "after": matrix.after})
-    return desk.show(
+    return request.show(
         MatrixPage(
             states=_STATES,
             places=matrix.columns,
@@ -89,8 +89,8 @@ def _show_matrix(desk: StaffRequest) -> Response:
             ),
             sites=site_choices(matrix.scope),
             site=site,
-            next_url=desk.frame.within(on) if matrix.after else "",
-            as_of=desk.at,
+            next_url=request.frame.within(on) if matrix.after else "",
+            as_of=request.at,
             zone=matrix.scope.plan.zone,
         )
     )

@@ -81,36 +81,36 @@ class ReportPage:
 
 
 router = APIRouter(include_in_schema=False)
-Asked = Annotated[ReportQuery, Depends(read_report_query)]
+ChosenReport = Annotated[ReportQuery, Depends(read_report_query)]
 
 
 @router.get(REPORT)
-def show_report(desk: SignedInRequest, query: Asked) -> Response:
+def show_report(request: SignedInRequest, query: ChosenReport) -> Response:
     try:
-        return desk.show(_report_page(desk, query, query))
+        return request.show(_report_page(request, query, query))
     except Refused as refused:
         if refused.code == "unknown_study":
             raise
         counted = ReportQuery(part=query.part, rules=query.rules, late=query.late)
-        page = _report_page(desk, query, counted)
+        page = _report_page(request, query, counted)
         field = str(refused.details.get("field", "site"))
-        return desk.show(
-            replace(page, error=desk.words(_by_label(desk, query, refused)), error_field=field), refused
+        return request.show(
+            replace(page, error=request.words(_by_label(request, query, refused)), error_field=field), refused
         )
 
 
 @router.get(REPORT_TABLE)
 def save_table(
-    desk: SignedInRequest, query: Asked, table: Annotated[ReportTable, Depends(read_table)]
+    request: SignedInRequest, query: ChosenReport, table: Annotated[ReportTable, Depends(read_table)]
 ) -> Response:
-    report = get_report(desk.context, choices_of(desk, query), TABLES[table].part)
-    scope, words = report.scope, table_words(desk, report.scope)
-    found = next((each for each in report.tables if each.name is table), None)
-    if found is None:
+    report = get_report(request.context, choices_of(request, query), TABLES[table].part)
+    scope, words = report.scope, table_words(request, report.scope)
+    table_view = next((each for each in report.tables if each.name is table), None)
+    if table_view is None:
         raise Refused("unknown_figure", field="table", allowed=())
     chosen = {name: query.parameters[name] for name in ("site", "visit", "from", "to")}
-    record_file_download(desk.context, scope.study_id, "report", {"contents": table.value, **chosen})
-    rule = found.rule
+    record_file_download(request.context, scope.study_id, "report", {"contents": table.value, **chosen})
+    rule = table_view.rule
     line = ("line",) if table in LINES else ()
     heads = (
         *(_COLUMNS.get(name, name) for name in rule.by),
@@ -119,9 +119,9 @@ def save_table(
         *rule.shares,
         *((f"median_{rule.median}",) if rule.median else ()),
     )
-    today = local_day(desk.at, desk.zone)
+    today = local_day(request.at, request.zone)
     return csv_response(
-        scope.study, table.value, today, (*heads, *STAMP), _lines(desk, report, found, line, words)
+        scope.study, table.value, today, (*heads, *STAMP), _lines(request, report, table_view, line, words)
     )
 
 
@@ -131,10 +131,10 @@ _COLUMNS = {"site_id": "site"}
 
 
 def _lines(
-    desk: StaffRequest, report: Report, table: FigureTable, line: tuple[str, ...], words: TableWords
+    request: StaffRequest, report: Report, table: FigureTable, line: tuple[str, ...], words: TableWords
 ) -> Iterator[tuple[Cell, ...]]:
     """The lines of a table in codes, each with how it was made."""
-    made = stamp(desk, report.scope, report.digest)
+    report_stamp = stamp(request, report.scope, report.digest)
     for each in table.lines:
         keys = [
             words.sites[each.where[name]][0] if name == "site_id" else each.where[name] or ""
@@ -143,12 +143,12 @@ def _lines(
         keys += [name_line(each.where[name]) for name in line]
         shares = [f"{count / of:.6f}" if of else "" for count, of in each.shares.values()]
         median = [each.median] if table.rule.median else []
-        yield (*keys, *each.counts.values(), *shares, *median, *made)
+        yield (*keys, *each.counts.values(), *shares, *median, *report_stamp)
 
 
-def study_of(desk: StaffRequest) -> str:
+def study_of(request: StaffRequest) -> str:
     """The study that this request is about."""
-    return desk.study.code if desk.study else ""
+    return request.study.code if request.study else ""
 
 
 def site_choices(scope: ReportScope) -> tuple[tuple[str, str], ...]:
@@ -156,30 +156,30 @@ def site_choices(scope: ReportScope) -> tuple[tuple[str, str], ...]:
     return tuple((site.code, f"{site.code} {site.name}") for site in scope.sites)
 
 
-def choices_of(desk: StaffRequest, query: ReportQuery) -> ReportFilter:
+def choices_of(request: StaffRequest, query: ReportQuery) -> ReportFilter:
     """The filter; raises Refused, which names a day by its label."""
     try:
-        return query.choices(study_of(desk))
+        return query.choices(study_of(request))
     except Refused as refused:
-        raise _by_label(desk, query, refused) from refused
+        raise _by_label(request, query, refused) from refused
 
 
-def _by_label(desk: StaffRequest, query: ReportQuery, refused: Refused) -> Refused:
+def _by_label(request: StaffRequest, query: ReportQuery, refused: Refused) -> Refused:
     """The refusal, with the field as the page names it."""
-    pages: Pages = desk.request.app.state.pages
+    pages: Pages = request.http.app.state.pages
     first = ENROLLED_FROM if query.chosen_part is ReportPart.recruitment else TARGET_FROM
-    field = pages.word(LAST if refused.details.get("field") == "to" else first, desk.frame)
+    field = pages.word(LAST if refused.details.get("field") == "to" else first, request.frame)
     return Refused(refused.code, **{**refused.details, "field": field})
 
 
-def _report_page(desk: StaffRequest, query: ReportQuery, counted: ReportQuery) -> ReportPage:
-    report = get_report(desk.context, counted.choices(study_of(desk)), query.chosen_part)
-    words = table_words(desk, report.scope)
-    headline = _headline(desk, counted, report, words)
+def _report_page(request: StaffRequest, query: ReportQuery, counted: ReportQuery) -> ReportPage:
+    report = get_report(request.context, counted.choices(study_of(request)), query.chosen_part)
+    words = table_words(request, report.scope)
+    headline = _headline(request, counted, report, words)
     return ReportPage(
         part=query.chosen_part.value,
         parts=tuple(
-            PartTab(part.value, desk.frame.within(counted.page_url(part)), part is query.chosen_part)
+            PartTab(part.value, request.frame.within(counted.page_url(part)), part is query.chosen_part)
             for part in ReportPart
             if part is not ReportPart.diary or any(plan.diary for plan in report.scope.plans)
         ),
@@ -187,13 +187,13 @@ def _report_page(desk: StaffRequest, query: ReportQuery, counted: ReportQuery) -
         counted=counted,
         sites=site_choices(report.scope),
         visits=list_visits(*report.scope.plans),
-        tables=tuple(view_table(desk, counted, table, words) for table in report.tables),
+        tables=tuple(view_table(request, counted, table, words) for table in report.tables),
         completion=headline.get("completion"),
         available=headline.get("available"),
         randomises=report.scope.randomises,
         pooled=len(report.scope.plan.arms) > 1 and not report.scope.by_arm,
         sign_in_days=report.scope.plan.worklist.unused_days,
-        as_of=desk.at,
+        as_of=request.at,
         plan_version=report.scope.plan.version,
         digest=report.digest[:12],
         zone=report.scope.plan.zone,
@@ -201,13 +201,13 @@ def _report_page(desk: StaffRequest, query: ReportQuery, counted: ReportQuery) -
 
 
 def _headline(
-    desk: StaffRequest, query: ReportQuery, report: Report, words: TableWords
+    request: StaffRequest, query: ReportQuery, report: Report, words: TableWords
 ) -> dict[str, RateView]:
     """The two rates of all visits together; none on the other parts."""
     for table in report.tables:
         if table.name is ReportTable.rates and table.whole is not None:
             alone = FigureTable(table.name, table.rule, (table.whole,), None)
-            view = view_table(desk, query, alone, words)
+            view = view_table(request, query, alone, words)
             named = dict(zip((column.code for column in view.columns), view.rows[0].cells, strict=True))
             return {
                 code: RateView(named[code], *(named[each] for each in table.rule.shares[code]))

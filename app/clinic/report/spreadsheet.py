@@ -16,12 +16,12 @@ STAMP = (
 """Columns in which every line of a table says by which choices and program it was made, and of which data."""
 
 
-def stamp(desk: StaffRequest, scope: ReportScope, digest: str) -> tuple[Cell, ...]:
+def stamp(request: StaffRequest, scope: ReportScope, digest: str) -> tuple[Cell, ...]:
     """What stands in these columns."""
     chosen = scope.filter
     return (
-        chosen.rules.rule_set.value, "yes" if chosen.rules.late_counts else "no", desk.at, chosen.site,
-        chosen.visit, chosen.first, chosen.last, scope.plan.version, desk.frame.version, digest,
+        chosen.rules.rule_set.value, "yes" if chosen.rules.late_counts else "no", request.at, chosen.site,
+        chosen.visit, chosen.first, chosen.last, scope.plan.version, request.frame.version, digest,
     )  # fmt: skip
 
 

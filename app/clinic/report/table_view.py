@@ -43,14 +43,14 @@ class ColumnView:
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """One table of the report, ready to be shown; `left_out` is how many lines only its file has."""
+    """One table of the report, ready to be shown; `hidden` is how many lines only its file has."""
 
     name: str
     heads: tuple[str, ...]
     columns: tuple[ColumnView, ...]
     rows: tuple[RowView, ...]
     file_url: str
-    left_out: int = 0
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,18 @@ class TableWords:
     one_form: bool
 
 
-def table_words(desk: StaffRequest, scope: ReportScope) -> TableWords:
+def table_words(request: StaffRequest, scope: ReportScope) -> TableWords:
     """The words of this study in the reader's language."""
-    plan, installation, language = scope.plan, desk.installation, desk.frame.code
+    plan, installation, language = scope.plan, request.installation, request.frame.code
     forms = {
         used.id: plan.form_name(used.id, language)
         or installation.name(scope.study, installation.library.instrument(used.id, used.version), language)
         for used in plan.instruments
     }
-    asked = {instrument for rule in plan.visits for instrument in rule.instruments}
-    return TableWords({site.site_id: (site.code, site.name) for site in scope.sites}, forms, len(asked) == 1)
+    instruments = {instrument for rule in plan.visits for instrument in rule.instruments}
+    return TableWords(
+        {site.site_id: (site.code, site.name) for site in scope.sites}, forms, len(instruments) == 1
+    )
 
 
 _HEADS = {"visit": "visit", "instrument": "form", "arm": "arm", "item": "item", "site_id": "site"}
@@ -89,10 +91,10 @@ _SPARSE = frozenset({ReportTable.reasons, ReportTable.ledger, ReportTable.modes}
 """Tables of which columns without any form are left out on the page."""
 
 
-def view_table(desk: StaffRequest, query: ReportQuery, table: FigureTable, words: TableWords) -> TableView:
+def view_table(request: StaffRequest, query: ReportQuery, table: FigureTable, words: TableWords) -> TableView:
     """A table as its page shows it."""
     if table.name is ReportTable.sites:
-        return _view_matrix(desk, query, table, words)
+        return _view_matrix(request, query, table, words)
     whole = (table.whole,) if table.whole and len(table.lines) != 1 else ()
     heads = tuple(_HEADS[name] for name in table.rule.by if not _needless(name, words, table))
     columns = _columns(table)
@@ -102,12 +104,12 @@ def view_table(desk: StaffRequest, query: ReportQuery, table: FigureTable, words
         heads=(*heads, *((LINES[table.name],) if table.name in LINES else ())),
         columns=tuple(ColumnView(code) for code in columns),
         rows=tuple(
-            RowView(_head(line, table, words), _cells(desk, query, table, line, columns, words))
+            RowView(_head(line, table, words), _cells(request, query, table, line, columns, words))
             for line in (*(whole if table.lines else ()), *newest)
             if columns
         ),
-        file_url=desk.frame.within(query.table_url(table.name)),
-        left_out=len(table.lines) - len(newest),
+        file_url=request.frame.within(query.table_url(table.name)),
+        hidden=len(table.lines) - len(newest),
     )
 
 
@@ -148,7 +150,7 @@ def name_line(text: str) -> str:
 
 
 def _cells(
-    desk: StaffRequest,
+    request: StaffRequest,
     query: ReportQuery,
     table: FigureTable,
     line: FigureLine,
@@ -162,7 +164,7 @@ def _cells(
             return _share(*line.shares[code], tinted=code in _TINTED)
         address = address_of(table.name, code, line, words)
         count = line.counts[code]
-        return CellView(count, desk.frame.within(query.rows_url(address)) if count else "")
+        return CellView(count, request.frame.within(query.rows_url(address)) if count else "")
 
     return tuple(cell(code) for code in columns)
 
@@ -198,7 +200,9 @@ def format_percent(count: int, of: int) -> str:
     return f"{tenths // 10}.{tenths % 10}"
 
 
-def _view_matrix(desk: StaffRequest, query: ReportQuery, table: FigureTable, words: TableWords) -> TableView:
+def _view_matrix(
+    request: StaffRequest, query: ReportQuery, table: FigureTable, words: TableWords
+) -> TableView:
     """Sites by visits, each cell with its completion rate."""
     places = dict.fromkeys((line.where["visit"], line.where["instrument"]) for line in table.lines)
     of_site: dict[int, dict[tuple[str, str], FigureLine]] = {}
@@ -209,7 +213,7 @@ def _view_matrix(desk: StaffRequest, query: ReportQuery, table: FigureTable, wor
         if line is None:
             return CellView()
         address = address_of(table.name, RateFigure.expected.value, line, words)
-        url = desk.frame.within(query.rows_url(address))
+        url = request.frame.within(query.rows_url(address))
         return _share(*line.shares["completion"], url)
 
     return TableView(
@@ -220,8 +224,8 @@ def _view_matrix(desk: StaffRequest, query: ReportQuery, table: FigureTable, wor
             for visit, form in places
         ),
         rows=tuple(
-            RowView((" ".join(words.sites[site]),), tuple(cell(lines.get(place)) for place in places))
+            RowView((" ".join(words.sites[site]),), tuple(cell(lines.get(column)) for column in places))
             for site, lines in sorted(of_site.items(), key=lambda each: words.sites[each[0]])
         ),
-        file_url=desk.frame.within(query.table_url(table.name)),
+        file_url=request.frame.within(query.table_url(table.name)),
     )

@@ -37,30 +37,30 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(LICENCE)
-def show_licence(desk: SignedInRequest, licence: Annotated[str, Query(max_length=120)] = "") -> Response:
-    return desk.show(_page(desk, licence))
+def show_licence(request: SignedInRequest, licence: Annotated[str, Query(max_length=120)] = "") -> Response:
+    return request.show(_page(request, licence))
 
 
 @router.post(LICENCE)
-def take_licence_decision(
-    desk: SignedInRequest, licence: ActCode = "", decision: ActCode = "", reason: ActWords = ""
+def post_licence_decision(
+    request: SignedInRequest, licence: ActCode = "", decision: ActCode = "", reason: ActWords = ""
 ) -> Response:
     entry = SettlementEntry(decision, reason)
     try:
-        check_all(desk.act.check_texts, lambda: check_settlement(MatterKind.licence, entry))
-        settle_licence(desk.context, licence, entry)
+        check_all(request.act.check_texts, lambda: check_settlement(MatterKind.licence, entry))
+        settle_licence(request.context, licence, entry)
     except Refused as refused:
-        page = replace(_page(desk, licence), decision=decision, reason=reason)
-        return desk.show(replace(page, faults=list_faults(desk, refused, LABELS)), refused)
-    return desk.finish()
+        page = replace(_page(request, licence), decision=decision, reason=reason)
+        return request.show(replace(page, faults=list_faults(request, refused, LABELS)), refused)
+    return request.finish()
 
 
-def _page(desk: StaffRequest, licence: str) -> LicencePage:
-    matter = get_licence(desk.context, licence)
+def _page(request: StaffRequest, licence: str) -> LicencePage:
+    matter = get_licence(request.context, licence)
     return LicencePage(
         licence=licence,
-        line=build_line(desk, desk.plan, matter) if matter else None,
-        list_url=desk.frame.back_to(SETTLE),
-        action_url=desk.frame.within(LICENCE),
+        line=build_line(request, request.plan, matter) if matter else None,
+        list_url=request.frame.back_to(SETTLE),
+        action_url=request.frame.within(LICENCE),
         decisions=tuple(each.value for each in DECISIONS[MatterKind.licence]) if matter else (),
     )

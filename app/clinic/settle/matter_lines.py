@@ -56,10 +56,10 @@ class MatterLine:
     askable: tuple[str, ...] = ()
 
 
-def build_line(desk: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterLine:
+def build_line(request: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterLine:
     """The line of a matter, in the reader's language."""
     if matter.row is None:
-        return _licence_line(desk, matter)
+        return _licence_line(request, matter)
     row, kind = matter.row, matter.name.kind
     person = url_of_participant(row.participant)
     contradiction = matter.contradiction
@@ -74,58 +74,58 @@ def build_line(desk: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterLine
         days=matter.days,
         reason=row.one or "" if kind in (MatterKind.quarantine, MatterKind.paper) else "",
         number=row.number or 0,
-        part=name_part(plan, contradiction.part, desk.frame.code, desk.word) if contradiction else "",
+        part=name_part(plan, contradiction.part, request.frame.code, request.word) if contradiction else "",
         as_of=contradiction.as_of if contradiction else None,
     )
     if kind in (MatterKind.dates_differ, MatterKind.dates_order):
         return replace(
             line,
-            one=_stated(desk, plan, row.one, row.one_on, row.one_source),
-            two=_stated(desk, plan, row.two, row.two_on, row.two_source),
+            one=_stated(request, plan, row.one, row.one_on, row.one_source),
+            two=_stated(request, plan, row.two, row.two_on, row.two_source),
         )
     if kind is MatterKind.correction:
         url = CORRECTION.format(participant=row.participant, correction=row.one)
         line = replace(line, url=url, unsignable=matter.unsignable, askable=matter.askable)
-    return _with_form(desk, matter, line) if row.slot else line
+    return _with_form(request, matter, line) if row.slot else line
 
 
 def _stated(
-    desk: StaffRequest, plan: Plan, kind: str | None, on: date | None, source: str | None
+    request: StaffRequest, plan: Plan, kind: str | None, on: date | None, source: str | None
 ) -> MatterDate:
-    return MatterDate(plan.anchor_label(kind or "", desk.frame.code), on, source or "")
+    return MatterDate(plan.anchor_label(kind or "", request.frame.code), on, source or "")
 
 
-def _with_form(desk: StaffRequest, matter: OpenMatter, line: MatterLine) -> MatterLine:
-    row, library = matter.row, desk.installation.library
+def _with_form(request: StaffRequest, matter: OpenMatter, line: MatterLine) -> MatterLine:
+    row, library = matter.row, request.installation.library
     if row is None:
         return line
-    plan = library.plan(desk.study_code, row.plan_version or "")
+    plan = library.plan(request.study_code, row.plan_version or "")
     instrument = library.instrument(row.instrument or "", row.instrument_version or "")
     form_url = f"{line.person_url}/forms/{row.slot}"
     own = {MatterKind.missed: form_url, MatterKind.paper: f"{form_url}/paper/differences"}
     return replace(
         line,
         url=own.get(matter.name.kind, line.url),
-        form=name_form(desk.installation, plan, instrument, desk.frame.code),
+        form=name_form(request.installation, plan, instrument, request.frame.code),
         form_url=form_url,
         visit=row.visit or "",
         day=row.for_day,
     )
 
 
-def _licence_line(desk: StaffRequest, matter: OpenMatter) -> MatterLine:
+def _licence_line(request: StaffRequest, matter: OpenMatter) -> MatterLine:
     pack = matter.pack
     if pack is None:
         raise LookupError(str(matter.name))
-    instrument = desk.installation.library.instrument(pack.instrument, pack.version)
-    name = desk.installation.name(pack.study, instrument, desk.frame.code)
+    instrument = request.installation.library.instrument(pack.instrument, pack.version)
+    name = request.installation.name(pack.study, instrument, request.frame.code)
     return MatterLine(
         kind=matter.name.kind.value,
-        url=desk.frame.within(build_address(LICENCE, {"licence": matter.name.ref})),
+        url=request.frame.within(build_address(LICENCE, {"licence": matter.name.ref})),
         subject="",
         person_url="",
         site="",
-        zone=desk.zone,
+        zone=request.zone,
         at=matter.at,
         days=matter.days,
         pack=replace(pack, instrument=name, language=language_name(pack.language)),

@@ -94,13 +94,13 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(MATTER)
-def show_matter(desk: PermittedRequest, matter: str) -> Response:
-    return desk.show(_page(desk, _read_name(matter)))
+def show_matter(request: PermittedRequest, matter: str) -> Response:
+    return request.show(_page(request, _read_name(matter)))
 
 
 @router.post(MATTER)
-def take_decision(
-    desk: PermittedRequest,
+def post_decision(
+    request: PermittedRequest,
     matter: str,
     decision: ActCode = "",
     reason: ActWords = "",
@@ -109,12 +109,12 @@ def take_decision(
     name = _read_name(matter)
     entry = SettlementEntry(decision, reason, shown)
     try:
-        check_all(desk.act.check_texts, lambda: check_settlement(name.kind, entry))
-        settle_matter(desk.context, desk.participant.participant_id, name, entry)
+        check_all(request.act.check_texts, lambda: check_settlement(name.kind, entry))
+        settle_matter(request.context, request.participant.participant_id, name, entry)
     except Refused as refused:
-        page = replace(_page(desk, name), decision=decision, reason=reason)
-        return desk.show(replace(page, faults=list_faults(desk, refused, LABELS)), refused)
-    return desk.finish()
+        page = replace(_page(request, name), decision=decision, reason=reason)
+        return request.show(replace(page, faults=list_faults(request, refused, LABELS)), refused)
+    return request.finish()
 
 
 def _read_name(text: str) -> MatterName:
@@ -124,27 +124,27 @@ def _read_name(text: str) -> MatterName:
     return name
 
 
-def _page(desk: ParticipantStaffRequest, name: MatterName) -> MatterPage:
-    details = get_matter(desk.context, desk.participant.participant_id, name)
-    person, matter = url_of_participant(desk.participant.public_id), details.matter
-    line = build_line(desk, details.plan, matter) if matter else None
+def _page(request: ParticipantStaffRequest, name: MatterName) -> MatterPage:
+    details = get_matter(request.context, request.participant.participant_id, name)
+    person, matter = url_of_participant(request.participant.public_id), details.matter
+    line = build_line(request, details.plan, matter) if matter else None
     definition = _definition(details)
     spoken = find_language(definition.text.lang) if definition else None
     of_dates = details.records_dates and line is not None and line.one is not None
     kind = matter.row.one if matter and matter.row else ""
     sheet = details.late.paper if details.late else None
-    proposes = details.proposes and details.conflict is not None and details.conflict.sent
+    proposes = details.proposes and details.conflict is not None and details.conflict.submitted
     return MatterPage(
         subject=details.subject,
         person_url=person,
-        list_url=desk.frame.back_to(SETTLE),
-        action_url=MATTER.format(participant=desk.participant.public_id, matter=name),
+        list_url=request.frame.back_to(SETTLE),
+        action_url=MATTER.format(participant=request.participant.public_id, matter=name),
         line=line,
         kind=name.kind.value,
         zone=details.zone,
         settled=details.settled,
         decisions=tuple(each.value for each in details.decisions),
-        rows=tuple(_rows(desk, details)),
+        rows=tuple(_rows(request, details)),
         hidden=definition is not None and not details.sees_answers,
         lang=spoken.tag if spoken else "",
         obstacle=_name_obstacle(details),
@@ -172,21 +172,21 @@ def _definition(details: MatterDetails) -> FormDefinition | None:
     return details.conflict.definition if details.conflict else None
 
 
-def _rows(desk: StaffRequest, details: MatterDetails) -> Iterator[ComparedRow]:
+def _rows(request: StaffRequest, details: MatterDetails) -> Iterator[ComparedRow]:
     if details.late is not None and details.sees_answers:
         yield from _late_rows(details.late)
     elif details.conflict is not None and details.sees_answers:
         yield from _conflict_rows(details.conflict)
-    elif details.matter is not None and (told := details.matter.contradiction) is not None:
-        shown = told.part != "arm" or details.sees_arm
+    elif details.matter is not None and (contradiction := details.matter.contradiction) is not None:
+        shown = contradiction.part != "arm" or details.sees_arm
         for name in FIELDS if shown else ():
-            if name not in told.stored and name not in told.refused:
+            if name not in contradiction.stored and name not in contradiction.refused:
                 continue
             first, then = (
-                spell_value(name, each.get(name), details.zone, desk.frame.code, desk.word)
-                for each in (told.stored, told.refused)
+                spell_value(name, each.get(name), details.zone, request.frame.code, request.word)
+                for each in (contradiction.stored, contradiction.refused)
             )
-            yield ComparedRow(desk.word(FIELDS[name]), first, then)
+            yield ComparedRow(request.word(FIELDS[name]), first, then)
 
 
 def _late_rows(late: LateAnswers) -> Iterator[ComparedRow]:

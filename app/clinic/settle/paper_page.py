@@ -65,7 +65,7 @@ class PaperDifferencePage:
     second_by: str
     rows: tuple[PaperChoice, ...]
     own: bool
-    sent: bool = False  # by the participant, meanwhile
+    submitted: bool = False  # by the participant, meanwhile
     alone: bool = False
     hidden: bool = False
     reason: str = ""
@@ -77,13 +77,13 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(PAPER_DIFFERENCES)
-def show_paper_difference(desk: PermittedRequest, slot: str) -> Response:
-    return desk.show(_page(desk, slot, {}))
+def show_paper_difference(request: PermittedRequest, slot: str) -> Response:
+    return request.show(_page(request, slot, {}))
 
 
 @router.post(PAPER_DIFFERENCES)
 def settle_paper_difference(
-    desk: PermittedRequest,
+    request: PermittedRequest,
     slot: str,
     fields: PostedFields,
     second: ActCode = "",
@@ -93,34 +93,36 @@ def settle_paper_difference(
     chosen = {name.removeprefix("c_"): value for name, value in fields.items() if name.startswith("c_")}
     choices, participant = (
         PaperChoices(second, chosen, reason, decision == DISCARD),
-        desk.participant.participant_id,
+        request.participant.participant_id,
     )
     try:
-        known = capture_refusal(lambda: check_choices(desk.context, participant, slot, choices))
-        check_all(desk.act.check_texts, lambda: require_result(known))
-        settle_paper(desk.context, participant, slot, choices, require_result(known))
+        known = capture_refusal(lambda: check_choices(request.context, participant, slot, choices))
+        check_all(request.act.check_texts, lambda: require_result(known))
+        settle_paper(request.context, participant, slot, choices, require_result(known))
     except Refused as refused:
-        page = replace(_shown_again(desk, slot, chosen), reason=reason, discard=choices.discard)
-        faults = list_faults(desk, refused, LABELS, find=_find_field, tell=desk.words)
-        return desk.show(replace(page, faults=faults), refused)
-    return desk.finish()
+        page = replace(_shown_again(request, slot, chosen), reason=reason, discard=choices.discard)
+        faults = list_faults(request, refused, LABELS, find=_find_field, tell=request.words)
+        return request.show(replace(page, faults=faults), refused)
+    return request.finish()
 
 
-def _shown_again(desk: ParticipantStaffRequest, slot: str, chosen: Mapping[str, str]) -> PaperDifferencePage:
+def _shown_again(
+    request: ParticipantStaffRequest, slot: str, chosen: Mapping[str, str]
+) -> PaperDifferencePage:
     """The choice with what was chosen; without one where it is settled by now, so that no word is lost."""
     try:
-        return _page(desk, slot, chosen)
+        return _page(request, slot, chosen)
     except Refused as refused:
         if refused.code != "matter_closed":
             raise
-    back = f"{url_of_participant(desk.participant.public_id)}/forms/{slot}"
+    back = f"{url_of_participant(request.participant.public_id)}/forms/{slot}"
     return PaperDifferencePage(
-        subject=desk.participant.subject,
+        subject=request.participant.subject,
         name="",
         visit="",
         back_url=back,
         action_url=f"{back}/paper/differences",
-        list_url=desk.frame.back_to(SETTLE),
+        list_url=request.frame.back_to(SETTLE),
         lang="",
         second="",
         first_by="",
@@ -136,50 +138,50 @@ def _find_field(refused: Refused) -> str:
     return find_field(refused, LABELS)
 
 
-def _page(desk: ParticipantStaffRequest, slot: str, chosen: Mapping[str, str]) -> PaperDifferencePage:
-    found = view_paper_difference(desk.context, desk.participant.participant_id, slot)
-    form, definition = found.form, found.form.definition
+def _page(request: ParticipantStaffRequest, slot: str, chosen: Mapping[str, str]) -> PaperDifferencePage:
+    difference = view_paper_difference(request.context, request.participant.participant_id, slot)
+    form, definition = difference.form, difference.form.definition
     back = f"{url_of_participant(form.participant.public_id)}/forms/{form.slot.public_id}"
     spoken = find_language(definition.text.lang)
     return PaperDifferencePage(
         subject=form.participant.subject,
-        name=name_form(desk.installation, definition.plan, definition.instrument, desk.frame.code),
+        name=name_form(request.installation, definition.plan, definition.instrument, request.frame.code),
         visit=form.slot.visit,
         back_url=back,
         action_url=f"{back}/paper/differences",
-        list_url=desk.frame.back_to(SETTLE),
+        list_url=request.frame.back_to(SETTLE),
         lang=spoken.tag if spoken else definition.text.lang,
-        second=found.second.public_id,
-        first_by=found.names.get(found.first.entered_by, found.first.entered_by),
-        second_by=found.names.get(found.second.entered_by, found.second.entered_by),
-        rows=tuple(_sent_rows(found) if found.waits_alone else _rows(found, chosen)),
-        own=found.own,
-        sent=form.slot.submitted_at is not None,
-        alone=found.waits_alone,
-        hidden=found.waits_alone and found.sent is None,
+        second=difference.second.public_id,
+        first_by=difference.names.get(difference.first.entered_by, difference.first.entered_by),
+        second_by=difference.names.get(difference.second.entered_by, difference.second.entered_by),
+        rows=tuple(_submitted_rows(difference) if difference.waits_alone else _rows(difference, chosen)),
+        own=difference.own,
+        submitted=form.slot.submitted_at is not None,
+        alone=difference.waits_alone,
+        hidden=difference.waits_alone and difference.submitted is None,
     )
 
 
-def _rows(found: PaperDifference, chosen: Mapping[str, str]) -> Iterator[PaperChoice]:
-    yield from (_row(found, name, chosen.get(name, "")) for name in found.differing)
+def _rows(difference: PaperDifference, chosen: Mapping[str, str]) -> Iterator[PaperChoice]:
+    yield from (_row(difference, name, chosen.get(name, "")) for name in difference.differing)
 
 
-def _sent_rows(found: PaperDifference) -> Iterator[PaperChoice]:
+def _submitted_rows(difference: PaperDifference) -> Iterator[PaperChoice]:
     """Where the one entry differs from what was sent: the first is what was sent, the second the paper."""
-    definition, sent, paper = found.form.definition, found.sent, found.second.answers
-    for item in find_changed_items(sent, paper) if sent is not None else ():
+    definition, submitted, paper = difference.form.definition, difference.submitted, difference.second.answers
+    for item in find_changed_items(submitted, paper) if submitted is not None else ():
         first, second = (
             answer_words(definition, item, answers[item]) if item in answers else None
-            for answers in (sent or {}, paper)
+            for answers in (submitted or {}, paper)
         )
         number, question = definition.instrument.item(item).number, definition.text.items[item]
         yield PaperChoice(item, number, question, first, second, "")
 
 
-def _row(found: PaperDifference, name: str, chosen: str) -> PaperChoice:
-    definition = found.form.definition
+def _row(difference: PaperDifference, name: str, chosen: str) -> PaperChoice:
+    definition = difference.form.definition
     if name == COLLECTED_ON:
-        days = found.first.collected_on, found.second.collected_on
+        days = difference.first.collected_on, difference.second.collected_on
         return PaperChoice(name, 0, "", None, None, chosen, days)
 
     def words(answers: Mapping[str, AnswerValue]) -> str | None:
@@ -189,7 +191,7 @@ def _row(found: PaperDifference, name: str, chosen: str) -> PaperChoice:
         name,
         definition.instrument.item(name).number,
         definition.text.items[name],
-        words(found.first.answers),
-        words(found.second.answers),
+        words(difference.first.answers),
+        words(difference.second.answers),
         chosen,
     )

@@ -52,27 +52,27 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(SETTLE)
 def show_open_matters(
-    desk: SignedInRequest,
+    request: SignedInRequest,
     kind: Annotated[str, Query(max_length=40)] = "",
     site: Annotated[str, Query(max_length=40)] = "",
     q: Annotated[str, Query(max_length=40)] = "",
     after: Annotated[str, Query(max_length=200)] = "",
     done: str = "",
 ) -> Response:
-    plan = desk.plan
+    plan = request.plan
     chosen = MatterKind(kind) if kind in tuple(MatterKind) else None
     site, search = narrow_text(site), narrow_text(q)
     criteria = MatterFilter(chosen, site, search, _parse_cursor(after))
-    listed = get_open_matters(desk.context, criteria)
+    listed = get_open_matters(request.context, criteria)
 
     def address(kind: str, **more: str) -> str:
         parts = {"kind": kind, "site": site, "q": search} | more
-        return desk.frame.within(build_address(SETTLE, parts))
+        return request.frame.within(build_address(SETTLE, parts))
 
     here = chosen.value if chosen else ""
-    return desk.show(
+    return request.show(
         SettlePage(
-            rows=tuple(build_line(desk, plan, each) for each in listed.rows),
+            rows=tuple(build_line(request, plan, each) for each in listed.rows),
             tabs=_tabs(address, chosen, listed),
             sites=tuple((each.code, each.name) for each in listed.sites),
             kind=here,
@@ -80,10 +80,10 @@ def show_open_matters(
             search=search,
             filtered=bool(site or search),
             every=listed.every,
-            clear_url=desk.frame.within(SETTLE),
+            clear_url=request.frame.within(SETTLE),
             next_url=address(here, after=_format_cursor(listed.next)) if listed.next else "",
-            as_of=desk.at,
-            zone=desk.zone,
+            as_of=request.at,
+            zone=request.zone,
             settled=done == "settled",
         )
     )

@@ -33,14 +33,14 @@ class FactWords:
     What both versions have is called as the newer one calls it.
     """
 
-    desk: StaffRequest
+    request: StaffRequest
     older: Plan
     newer: Plan
     forms: Mapping[str, str]
 
     def part(self, change: PlanChange) -> str:
         """What kind of thing differs; of a fact of the plan itself, which fact."""
-        return self.desk.word(PARTS[change.part])
+        return self.request.word(PARTS[change.part])
 
     def name(self, change: PlanChange) -> str:
         """The thing that differs, as staff call it."""
@@ -53,7 +53,7 @@ class FactWords:
                 plan = self.newer if self.newer.find_alert_rule(change.name) else self.older
                 return plan.alert_label(change.name, self._code)
             case "role_views":
-                return self.desk.word(CODES[change.name])
+                return self.request.word(CODES[change.name])
             case "exemption_labels":
                 plan = self.newer if change.name in self.newer.exemption_labels else self.older
                 return plan.exemption_label(change.name, self._code)
@@ -82,11 +82,11 @@ class FactWords:
 
     @property
     def _code(self) -> str:
-        return self.desk.frame.code
+        return self.request.frame.code
 
     @property
     def _comma(self) -> str:
-        return self.desk.word(COMMA)
+        return self.request.word(COMMA)
 
     def _anchor_label(self, kind: str) -> str:
         plan = self.newer if kind in self.newer.anchor_kinds else self.older
@@ -94,10 +94,10 @@ class FactWords:
 
     def _label(self, aspect: str, value: PlanFact) -> str:
         days_after = aspect == "after" and isinstance(value, int)
-        return self.desk.word(OPEN_AFTER if days_after else ASPECTS[aspect])
+        return self.request.word(OPEN_AFTER if days_after else ASPECTS[aspect])
 
     def _line(self, label: str, text: str) -> str:
-        return f"{label}{self.desk.word(_COLON)}{text}"
+        return f"{label}{self.request.word(_COLON)}{text}"
 
     def _list(self, aspect: str, values: Collection[PlanFact]) -> tuple[str, ...]:
         numbers = [each for each in values if isinstance(each, int)]
@@ -109,15 +109,15 @@ class FactWords:
     def _text(self, aspect: str, value: PlanFact) -> str:
         match value:
             case bool():
-                return self.desk.word(CODES["yes" if value else "no"])
+                return self.request.word(CODES["yes" if value else "no"])
             case date():
                 return format_short_day(value, find_language(self._code) or ENGLISH)
             case time():
                 return f"{value:%H:%M}"
             case Condition():
-                return f"{value.item} {self.desk.word(CODES[value.op])} {value.value}"
+                return f"{value.item} {self.request.word(CODES[value.op])} {value.value}"
             case DiaryPhase():
-                unit = self.desk.word(CODES[value.unit])
+                unit = self.request.word(CODES[value.unit])
                 return self._line(value.code, f"{join_numbers(value.offsets, self._comma)} {unit}")
             case int():
                 return str(value)
@@ -129,7 +129,7 @@ class FactWords:
         if aspect in _FORMS:
             return self.forms.get(text, text)
         if aspect in _CODED and text in CODES:
-            return self.desk.word(CODES[text])
+            return self.request.word(CODES[text])
         return text if aspect else language_name(text)
 
 

@@ -66,22 +66,22 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(STUDIES)
-def show_studies(desk: SignedInRequest) -> Response:
-    plans, code = desk.installation.library.plans, desk.frame.code
+def show_studies(request: SignedInRequest) -> Response:
+    plans, code = request.installation.library.plans, request.frame.code
     lines = (
         StudyLine(
             each,
             plans[each.code, each.plan_version].title.get(code, each.code),
             address_within(STUDY_PLAN, each.code),
         )
-        for each in list_studies(in_every_study(desk))
+        for each in list_studies(in_every_study(request))
     )
-    return desk.show(StudiesPage(tuple(lines)))
+    return request.show(StudiesPage(tuple(lines)))
 
 
 @router.get(LICENCES)
-def show_licences(desk: SignedInRequest) -> Response:
-    library, code = desk.installation.library, desk.frame.code
+def show_licences(request: SignedInRequest) -> Response:
+    library, code = request.installation.library, request.frame.code
     lines = (
         LicenceLine(
             name=library.instrument(each.instrument, each.version).name,
@@ -94,6 +94,6 @@ def show_licences(desk: SignedInRequest) -> Response:
                 for pack in each.packs
             ),
         )
-        for each in list_instruments(in_every_study(desk))
+        for each in list_instruments(in_every_study(request))
     )
-    return desk.show(LicencesPage(tuple(lines)))
+    return request.show(LicencesPage(tuple(lines)))

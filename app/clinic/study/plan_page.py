@@ -98,20 +98,20 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(STUDY_PLAN)
-def show_plan(desk: SignedInRequest, version: Annotated[str, Query(max_length=40)] = "") -> Response:
-    plans = read_plans(desk.context, desk.study_code)
+def show_plan(request: SignedInRequest, version: Annotated[str, Query(max_length=40)] = "") -> Response:
+    plans = read_plans(request.context, request.study_code)
     plan = plans.version(narrow_text(version))
-    return desk.show(_page(desk, plans, plan))
+    return request.show(_page(request, plans, plan))
 
 
-def _page(desk: StaffRequest, plans: ReadablePlans, plan: Plan) -> StudyPlanPage:
-    rows, language = list_plan_rows(plan), desk.frame.code
-    words = _PlanWords(name_forms(desk, plans, plan), language, desk.word(COMMA))
+def _page(request: StaffRequest, plans: ReadablePlans, plan: Plan) -> StudyPlanPage:
+    rows, language = list_plan_rows(plan), request.frame.code
+    words = _PlanWords(name_forms(request, plans, plan), language, request.word(COMMA))
     groups = group_rows(plan, rows, language)
     spans = [span for row in rows for span in row.spans]
     return StudyPlanPage(
-        tabs=list_tabs(desk, plan.version),
-        choices=version_choices(plans, desk),
+        tabs=list_tabs(request, plan.version),
+        choices=version_choices(plans, request),
         version=plan.version,
         draft=plan.draft,
         digest=plan.sha256,
@@ -124,13 +124,13 @@ def _page(desk: StaffRequest, plans: ReadablePlans, plan: Plan) -> StudyPlanPage
         zone=plan.zone,
         grace_hours=plan.grace_hours,
         hides_arms=plans.hides_arms,
-        today=local_day(desk.at, desk.zone),
+        today=local_day(request.at, request.zone),
     )
 
 
 def group_rows(plan: Plan, rows: Sequence[PlanRow], language: str) -> tuple[DrawnGroup, ...]:
     """The rows that have windows, by their anchors in the plan's order."""
-    order = {kind: place for place, kind in enumerate(plan.anchor_kinds)}
+    order = {kind: index for index, kind in enumerate(plan.anchor_kinds)}
     dated = sorted((row for row in rows if row.anchor), key=lambda row: order[row.anchor or ""])
     return tuple(
         DrawnGroup(plan.anchor_label(kind or "", language), tuple(map(_lane, lanes)))

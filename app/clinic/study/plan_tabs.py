@@ -26,34 +26,37 @@ class PlanTab:
     current: bool
 
 
-def list_tabs(desk: StaffRequest, version: str) -> tuple[PlanTab, ...]:
+def list_tabs(request: StaffRequest, version: str) -> tuple[PlanTab, ...]:
     """The pages about the study's plan; the version goes along where one was chosen."""
-    path = desk.request.url.path
+    path = request.http.url.path
     return tuple(
         PlanTab(
-            desk.frame.within(build_address(address, {"version": version})), desk.word(label), path == address
+            request.frame.within(build_address(address, {"version": version})),
+            request.word(label),
+            path == address,
         )
         for address, label in _PAGES
     )
 
 
-def version_choices(plans: ReadablePlans, desk: StaffRequest) -> tuple[tuple[str, str], ...]:
+def version_choices(plans: ReadablePlans, request: StaffRequest) -> tuple[tuple[str, str], ...]:
     """The versions of a plan, with what is to be known of each."""
     return tuple(
-        (number, " · ".join((number, *_marks(plans, plan, desk)))) for number, plan in plans.versions.items()
+        (number, " · ".join((number, *_marks(plans, plan, request))))
+        for number, plan in plans.versions.items()
     )
 
 
-def _marks(plans: ReadablePlans, plan: Plan, desk: StaffRequest) -> tuple[str, ...]:
+def _marks(plans: ReadablePlans, plan: Plan, request: StaffRequest) -> tuple[str, ...]:
     marks = {N_("for new participants"): plan.version == plans.current, N_("draft"): plan.draft}
-    return tuple(desk.word(mark) for mark, holds in marks.items() if holds)
+    return tuple(request.word(mark) for mark, holds in marks.items() if holds)
 
 
-def name_forms(desk: StaffRequest, plans: ReadablePlans, plan: Plan) -> Mapping[str, str]:
+def name_forms(request: StaffRequest, plans: ReadablePlans, plan: Plan) -> Mapping[str, str]:
     """What staff call each questionnaire of a plan."""
-    library, language = desk.installation.library, desk.frame.code
+    library, language = request.installation.library, request.frame.code
     return {
         used.id: plan.form_name(used.id, language)
-        or desk.installation.name(plans.study, library.instrument(used.id, used.version), language)
+        or request.installation.name(plans.study, library.instrument(used.id, used.version), language)
         for used in plan.instruments
     }

@@ -52,16 +52,16 @@ class SimulationInput:
         return (self.person, self.now) if self.person and self.now and self.refused is None else None
 
 
-def read_typed_dates(desk: StaffRequest, plan: Plan, zones: tuple[str, ...]) -> SimulationInput:
+def read_typed_dates(request: StaffRequest, plan: Plan, zones: tuple[str, ...]) -> SimulationInput:
     """Read the address, or begin with somebody who is enrolled today; what is wrong is named by field."""
-    values, days = _typed(desk, plan, zones)
+    values, days = _typed(request, plan, zones)
     refusals: dict[str, Refused] = {}
     dates, zone, arm, now = {}, zones[0], None, None
     for kind in plan.anchor_kinds:
         name = ON + kind
         if days[name] or kind == ENROLMENT:
             try:
-                dates[kind] = AnchorDate(kind, _read_date(desk, plan, kind, days[name]))
+                dates[kind] = AnchorDate(kind, _read_date(request, plan, kind, days[name]))
             except Refused as refused:
                 refusals[name] = refused
     try:
@@ -69,17 +69,17 @@ def read_typed_dates(desk: StaffRequest, plan: Plan, zones: tuple[str, ...]) -> 
     except Refused as refused:
         refusals[str(refused.details["field"])] = refused
     try:
-        now = _read_moment(desk, days["now"], values["clock"], zone)
+        now = _read_moment(request, days["now"], values["clock"], zone)
     except Refused as refused:
         refusals[str(refused.details["place"])] = refused
     person = DatedPerson(dates, arm, zone) if ENROLMENT in dates else None
-    errors = {name: desk.words(refused) for name, refused in refusals.items()}
+    errors = {name: request.words(refused) for name, refused in refusals.items()}
     return SimulationInput(values, days, person, now, errors, next(iter(refusals.values()), None))
 
 
-def read_earlier_person(desk: StaffRequest, plan: Plan) -> DatedPerson | None:
+def read_earlier_person(request: StaffRequest, plan: Plan) -> DatedPerson | None:
     """The person of the page before, whom the form carries along; None where there is none of this plan."""
-    query = desk.request.query_params
+    query = request.http.query_params
     if query.get(f"{WAS}version") != plan.version:
         return None
     dates = {}
@@ -108,22 +108,22 @@ def date_fields(read: SimulationInput, plan: Plan, language: str) -> Iterator[Da
 
 
 def _typed(
-    desk: StaffRequest, plan: Plan, zones: tuple[str, ...]
+    request: StaffRequest, plan: Plan, zones: tuple[str, ...]
 ) -> tuple[dict[str, str], dict[str, TypedDay]]:
     """What stands in each field and in the boxes of each date, cut to a length that no right entry has."""
-    query = {name: value[:_LONGEST] for name, value in desk.request.query_params.items()}
+    query = {name: value[:_LONGEST] for name, value in request.http.query_params.items()}
     typed = {name: narrow_text(query.get(name, "")) for name in ("clock", "zone", "arm")}
     typed["zone"], typed["clock"] = typed["zone"] or zones[0], typed["clock"] or _NOON
     days = {name: read_typed_day(query, name) for name in ("now", *(ON + kind for kind in plan.anchor_kinds))}
     if not any(name.startswith((ON, "now")) or name in typed for name in query):
-        days[ON + ENROLMENT] = TypedDay.of(local_day(desk.at, zones[0]))
+        days[ON + ENROLMENT] = TypedDay.of(local_day(request.at, zones[0]))
     zone = typed["zone"] if typed["zone"] in zones else zones[0]
-    days["now"] = days["now"] or TypedDay.of(local_day(desk.at, zone))
+    days["now"] = days["now"] or TypedDay.of(local_day(request.at, zone))
     return typed, days
 
 
-def _read_date(desk: StaffRequest, plan: Plan, kind: str, typed: TypedDay) -> date:
-    label = plan.anchor_label(kind, desk.frame.code)
+def _read_date(request: StaffRequest, plan: Plan, kind: str, typed: TypedDay) -> date:
+    label = plan.anchor_label(kind, request.frame.code)
     if not typed:
         raise Refused("date_needed", field=label)
     day = typed.parse(label)
@@ -142,9 +142,9 @@ def _read_arm(plan: Plan, typed: str) -> str | None:
     return _read_choice("arm", typed, arms) if typed else None
 
 
-def _read_moment(desk: StaffRequest, typed: TypedDay, hour: str, zone: str) -> datetime:
+def _read_moment(request: StaffRequest, typed: TypedDay, hour: str, zone: str) -> datetime:
     """The moment of "now" where the person lives. A refusal names in `place` which field is wrong."""
-    label = desk.word(_NOW_LABEL)
+    label = request.word(_NOW_LABEL)
     try:
         day = typed.parse(label)
     except Refused as refused:
@@ -154,6 +154,6 @@ def _read_moment(desk: StaffRequest, typed: TypedDay, hour: str, zone: str) -> d
         if clock.tzinfo is not None:
             raise ValueError(hour)
     except ValueError as bad:
-        label = desk.word(_CLOCK_LABEL)
+        label = request.word(_CLOCK_LABEL)
         raise Refused("bad_field", field=label, allowed="HH:MM", place="clock") from bad
     return local_moment(day, clock, zone) or datetime.combine(day, clock, UTC)

@@ -107,41 +107,41 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(SIMULATION)
-def simulate_dates(desk: SignedInRequest, version: Annotated[str, Query(max_length=40)] = "") -> Response:
-    plans = read_plans(desk.context, desk.study_code)
+def simulate_dates(request: SignedInRequest, version: Annotated[str, Query(max_length=40)] = "") -> Response:
+    plans = read_plans(request.context, request.study_code)
     plan = plans.version(narrow_text(version))
-    read = read_typed_dates(desk, plan, plans.zones)
+    read = read_typed_dates(request, plan, plans.zones)
     page = SimulationPage(
-        tabs=list_tabs(desk, plan.version),
-        choices=version_choices(plans, desk),
+        tabs=list_tabs(request, plan.version),
+        choices=version_choices(plans, request),
         version=plan.version,
-        dates=tuple(date_fields(read, plan, desk.frame.code)),
+        dates=tuple(date_fields(read, plan, request.frame.code)),
         values=read.values,
         now=read.days["now"],
         errors=read.errors,
         arms=tuple((arm.code, arm.name) for arm in plan.arms),
         zones=plans.zones,
-        carried=hidden_person_fields(read.whole[0], plan) if read.whole else _carried_before(desk),
-        view=_simulate(desk, plans, plan, read),
+        carried=hidden_person_fields(read.whole[0], plan) if read.whole else _carried_before(request),
+        view=_simulate(request, plans, plan, read),
         hides_arms=plans.hides_arms,
     )
-    return desk.show(page, read.refused)
+    return request.show(page, read.refused)
 
 
-def _carried_before(desk: StaffRequest) -> dict[str, str]:
+def _carried_before(request: StaffRequest) -> dict[str, str]:
     """What the address carried along, for a form that is shown again because something in it is wrong."""
-    return {name: value[:40] for name, value in desk.request.query_params.items() if name.startswith("was_")}
+    return {name: value[:40] for name, value in request.http.query_params.items() if name.startswith("was_")}
 
 
 def _simulate(
-    desk: StaffRequest, plans: ReadablePlans, plan: Plan, read: SimulationInput
+    request: StaffRequest, plans: ReadablePlans, plan: Plan, read: SimulationInput
 ) -> SimulatedView | None:
     if read.whole is None:
         return None
     person, now = read.whole
-    before = read_earlier_person(desk, plan)
+    before = read_earlier_person(request, plan)
     simulation = simulate_person(plan, person, now, before)
-    names, language = name_forms(desk, plans, plan), desk.frame.code
+    names, language = name_forms(request, plans, plan), request.frame.code
     lines = [(form.is_diary, _form_line(form, names, now)) for form in simulation.forms]
     diary = tuple(line for is_diary, line in lines if is_diary)
     messages = sorted((each for _diary, line in lines for each in line.messages), key=lambda each: each.at)

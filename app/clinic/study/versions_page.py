@@ -45,22 +45,22 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(PLAN_VERSIONS)
 def compare_versions(
-    desk: SignedInRequest,
+    request: SignedInRequest,
     older: Annotated[str, Query(alias="from", max_length=40)] = "",
     newer: Annotated[str, Query(alias="to", max_length=40)] = "",
     version: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
-    plans = read_plans(desk.context, desk.study_code)
+    plans = read_plans(request.context, request.study_code)
     numbers = list(plans.versions)
     after = plans.version(narrow_text(newer) or numbers[-1])
-    place = numbers.index(after.version)
-    before = plans.version(narrow_text(older) or numbers[max(place - 1, 0)])
-    forms = {**name_forms(desk, plans, before), **name_forms(desk, plans, after)}
-    words = FactWords(desk, before, after, forms)
-    return desk.show(
+    position = numbers.index(after.version)
+    before = plans.version(narrow_text(older) or numbers[max(position - 1, 0)])
+    forms = {**name_forms(request, plans, before), **name_forms(request, plans, after)}
+    words = FactWords(request, before, after, forms)
+    return request.show(
         VersionsPage(
-            tabs=list_tabs(desk, version),
-            choices=version_choices(plans, desk),
+            tabs=list_tabs(request, version),
+            choices=version_choices(plans, request),
             older=before.version,
             newer=after.version,
             rows=tuple(_row(words, change) for change in compare_plans(before, after)),

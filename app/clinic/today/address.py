@@ -57,8 +57,8 @@ _REASONS = frozenset(each.value for each in Reason)
 @lru_cache(maxsize=1000)
 def _write_address(path: str, query: TodayQuery, changes: tuple[tuple[str, str], ...]) -> str:
     parts = {name: getattr(query, name) for name in LONGEST} | dict(changes)
-    kept = {name: value for name, value in parts.items() if value or name == "reason"}
-    return f"{path}?{urlencode(kept)}"
+    shown = {name: value for name, value in parts.items() if value or name == "reason"}
+    return f"{path}?{urlencode(shown)}"
 
 
 def build_query(typed: Mapping[str, str]) -> TodayQuery:

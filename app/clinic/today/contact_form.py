@@ -73,16 +73,16 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(CONTACT_LOG)
-def show_contact_form(desk: PermittedRequest, back: str = "") -> Response:
-    page = _new_page(desk, FROM_PARTICIPANT if back == FROM_PARTICIPANT else "")
-    if desk.request.headers.get("hx-request"):
-        return desk.show_block(page, "under")
-    return desk.show(page)
+def show_contact_form(request: PermittedRequest, back: str = "") -> Response:
+    page = _new_page(request, FROM_PARTICIPANT if back == FROM_PARTICIPANT else "")
+    if request.http.headers.get("hx-request"):
+        return request.show_block(page, "under")
+    return request.show(page)
 
 
 @router.post(CONTACT_LOG)
 def add_contact(
-    desk: PermittedRequest,
+    request: PermittedRequest,
     next_try: NextTry,
     outcome: ActCode = "",
     note: ActWords = "",
@@ -90,30 +90,32 @@ def add_contact(
     back: ActCode = "",
 ) -> Response:
     """Record a contact, and lead back to where it was logged."""
-    acting, answers = _towards(desk, back), bool(answers_call)
-    page = replace(_new_page(desk, back), outcome=outcome, note=note, next_try=next_try, answers_call=answers)
-    today = local_day(desk.at, page.zone)
+    acting, answers = _towards(request, back), bool(answers_call)
+    page = replace(
+        _new_page(request, back), outcome=outcome, note=note, next_try=next_try, answers_call=answers
+    )
+    today = local_day(request.at, page.zone)
     try:
         check_all(
-            desk.act.check_texts,
+            request.act.check_texts,
             lambda: next_try.parse_optional("next_try"),
             lambda: check_contact(outcome, note, next_try.on, today, answers_call=answers),
         )
-        participant = desk.participant.participant_id
+        participant = request.participant.participant_id
         log_contact(acting.context, participant, outcome, note, next_try.on, answers_call=answers)
     except Refused as refused:
-        return _show_refused(desk, page, refused)
+        return _show_refused(request, page, refused)
     return acting.finish()
 
 
 @router.get(CONTACT_ENTRY)
-def show_contact_correction(desk: PermittedRequest, entry: RowNumber) -> Response:
-    return desk.show(_correction_page(desk, entry))
+def show_contact_correction(request: PermittedRequest, entry: RowNumber) -> Response:
+    return request.show(_correction_page(request, entry))
 
 
 @router.post(CONTACT_ENTRY)
 def add_contact_correction(
-    desk: PermittedRequest,
+    request: PermittedRequest,
     entry: RowNumber,
     next_try: NextTry,
     outcome: ActCode = "",
@@ -121,38 +123,40 @@ def add_contact_correction(
     reason: ActWords = "",
 ) -> Response:
     """Record how an entry should have read; what it said stays in the log."""
-    page, day = _correction_page(desk, entry), next_try.on
-    today = local_day(page.entry.contacted_at if page.entry else desk.at, page.zone)
+    page, day = _correction_page(request, entry), next_try.on
+    today = local_day(page.entry.contacted_at if page.entry else request.at, page.zone)
     page = replace(page, outcome=outcome, note=note, next_try=next_try, reason=reason)
     try:
         check_all(
-            desk.act.check_texts,
+            request.act.check_texts,
             lambda: next_try.parse_optional("next_try"),
             lambda: check_contact_correction(outcome, note, day, today, reason),
         )
-        correct_contact(desk.context, desk.participant.participant_id, entry, outcome, note, day, reason)
+        correct_contact(
+            request.context, request.participant.participant_id, entry, outcome, note, day, reason
+        )
     except Refused as refused:
-        return _show_refused(desk, page, refused)
-    return desk.finish()
+        return _show_refused(request, page, refused)
+    return request.finish()
 
 
-def _towards(desk: ParticipantStaffRequest, back: str) -> ParticipantStaffRequest:
+def _towards(request: ParticipantStaffRequest, back: str) -> ParticipantStaffRequest:
     """The act with the address at which it began: the participant's page, or the list."""
     if back != FROM_PARTICIPANT:
-        return desk
-    return desk.acting(
-        result=desk.frame.within(f"{url_of_participant(desk.participant.public_id)}?done=contact")
+        return request
+    return request.acting(
+        result=request.frame.within(f"{url_of_participant(request.participant.public_id)}?done=contact")
     )
 
 
-def _show_refused(desk: ParticipantStaffRequest, page: ContactFormPage, refused: Refused) -> Response:
-    faults = list_faults(desk, refused, LABELS, prefix=f"{page.key}-")
-    return desk.show(replace(page, faults=faults), refused)
+def _show_refused(request: ParticipantStaffRequest, page: ContactFormPage, refused: Refused) -> Response:
+    faults = list_faults(request, refused, LABELS, prefix=f"{page.key}-")
+    return request.show(replace(page, faults=faults), refused)
 
 
-def _new_page(desk: ParticipantStaffRequest, back: str) -> ContactFormPage:
-    about = get_contact_context(desk.context, desk.participant.participant_id)
-    public_id = desk.participant.public_id
+def _new_page(request: ParticipantStaffRequest, back: str) -> ContactFormPage:
+    about = get_contact_context(request.context, request.participant.participant_id)
+    public_id = request.participant.public_id
     return ContactFormPage(
         key=public_id,
         subject=about.subject,
@@ -171,18 +175,18 @@ def _new_page(desk: ParticipantStaffRequest, back: str) -> ContactFormPage:
     )
 
 
-def _correction_page(desk: ParticipantStaffRequest, entry_id: int) -> ContactFormPage:
+def _correction_page(request: ParticipantStaffRequest, entry_id: int) -> ContactFormPage:
     """Raises Refused("unknown_contact"); of an entry that was corrected the newest version is shown."""
-    about = get_contact_context(desk.context, desk.participant.participant_id)
+    about = get_contact_context(request.context, request.participant.participant_id)
     named = (
         each for each in about.log if entry_id in {each.entry_id, *(old.entry_id for old in each.corrected)}
     )
     entry = next(named, None)
     if entry is None:
         raise Refused("unknown_contact")
-    public_id = desk.participant.public_id
+    public_id = request.participant.public_id
     return replace(
-        _new_page(desk, FROM_PARTICIPANT),
+        _new_page(request, FROM_PARTICIPANT),
         action_url=CONTACT_ENTRY.format(participant=public_id, entry=entry.entry_id),
         called_at=None,
         entry=entry,

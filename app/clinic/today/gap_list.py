@@ -46,19 +46,19 @@ Short = Annotated[str, Query(max_length=40)]
 
 @router.get(DIARY_GAP_LIST)
 def show_gap_list(
-    desk: SignedInRequest, after: Short = "", site: Short = "", q: Short = "", language: Short = ""
+    request: SignedInRequest, after: Short = "", site: Short = "", q: Short = "", language: Short = ""
 ) -> Response:
     chosen = {"site": site, "q": q, "language": language}
-    listed = list_diary_gaps_of_sites(desk.context, after, GapFilter(site, narrow_text(q), language))
+    listed = list_diary_gaps_of_sites(request.context, after, GapFilter(site, narrow_text(q), language))
     further = build_address(DIARY_GAP_LIST, {**chosen, "after": listed.after})
-    return desk.show(
+    return request.show(
         GapListPage(
             rows=tuple(_line(each) for each in listed.rows),
-            today_url=desk.frame.within(DESK),
-            next_url=desk.frame.within(further) if listed.after else "",
+            today_url=request.frame.within(DESK),
+            next_url=request.frame.within(further) if listed.after else "",
             begun=bool(after),
-            diary=desk.plan.diary is not None,
-            whole_url=desk.frame.within(DIARY_GAP_LIST) if any(chosen.values()) else "",
+            diary=request.plan.diary is not None,
+            whole_url=request.frame.within(DIARY_GAP_LIST) if any(chosen.values()) else "",
         )
     )
 

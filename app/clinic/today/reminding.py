@@ -17,7 +17,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.post(BULK_REMINDERS)
-def remind_chosen(desk: SignedInRequest, fields: PostedFields) -> Response:
+def remind_chosen(request: SignedInRequest, fields: PostedFields) -> Response:
     """Remind one participant by the button of their row, else all whose boxes are ticked."""
     participant, _mark, form = narrow_text(fields.get(ONE, "")).partition(":")
     chosen = {
@@ -26,14 +26,14 @@ def remind_chosen(desk: SignedInRequest, fields: PostedFields) -> Response:
         if name.startswith(CHOSEN)
     }
     if not participant and len(chosen) > 1:
-        desk = desk.acting(result=desk.frame.back_to(f"{DESK}?done=reminded_all"))
+        request = request.acting(result=request.frame.back_to(f"{DESK}?done=reminded_all"))
     try:
-        sent = remind_participants(desk.context, {participant: form} if participant else chosen)
+        result = remind_participants(request.context, {participant: form} if participant else chosen)
     except Refused as refused:
         if refused.code == "unknown_participant":
             raise
-        return show_unsent(desk, refused)
-    if not sent.unsent:
-        return desk.finish()
-    words = [(each.subject, desk.words(each.refused)) for each in sent.unsent]
-    return show_unsent(desk, sent.unsent[0].refused, sent.queued, words)
+        return show_unsent(request, refused)
+    if not result.unsent:
+        return request.finish()
+    words = [(each.subject, request.words(each.refused)) for each in result.unsent]
+    return show_unsent(request, result.unsent[0].refused, result.queued, words)

@@ -52,53 +52,53 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(SNOOZE)
-def show_snooze(desk: PermittedRequest) -> Response:
-    page = _page(desk)
-    if desk.request.headers.get("hx-request"):
-        return desk.show_block(page, "under")
-    return desk.show(page)
+def show_snooze(request: PermittedRequest) -> Response:
+    page = _page(request)
+    if request.http.headers.get("hx-request"):
+        return request.show_block(page, "under")
+    return request.show(page)
 
 
 @router.post(SNOOZE)
 def snooze_row(
-    desk: PermittedRequest,
+    request: PermittedRequest,
     until: Annotated[TypedDay, Depends(day_of_form("until"))],
     reasons: ActCode = "",
     reason: ActWords = "",
 ) -> Response:
     """Let the row rest for the reasons that the page showed."""
-    page = replace(_page(desk), reason=reason, until=until)
+    page = replace(_page(request), reason=reason, until=until)
     try:
         check_all(
-            desk.act.check_texts,
+            request.act.check_texts,
             lambda: until.parse_optional("until"),
             lambda: check_snooze(reason, until.on, page.first_day - timedelta(days=1)),
         )
         shown = split_reasons(reasons)
-        snooze_participant(desk.context, desk.participant.participant_id, shown, reason, until.on)
+        snooze_participant(request.context, request.participant.participant_id, shown, reason, until.on)
     except Refused as refused:
-        faults = list_faults(desk, refused, LABELS, prefix=f"{page.key}-")
-        return desk.show(replace(page, faults=faults), refused)
-    return desk.finish()
+        faults = list_faults(request, refused, LABELS, prefix=f"{page.key}-")
+        return request.show(replace(page, faults=faults), refused)
+    return request.finish()
 
 
 @router.post(RESUME)
-def resume_row(desk: PermittedRequest) -> Response:
+def resume_row(request: PermittedRequest) -> Response:
     """Bring the row back; one that is back already is on the list, which is where this leads."""
     try:
-        resume_participant(desk.context, desk.participant.participant_id)
+        resume_participant(request.context, request.participant.participant_id)
     except Refused as refused:
         if refused.code != "not_snoozed":
             raise
-        return RedirectResponse(desk.frame.back_to(DESK), 303)
-    return desk.finish()
+        return RedirectResponse(request.frame.back_to(DESK), 303)
+    return request.finish()
 
 
-def _page(desk: ParticipantStaffRequest) -> SnoozePage:
-    participant = desk.participant
-    about = get_contact_context(desk.context, participant.participant_id)
-    today = local_day(desk.at, about.zone)
-    work = get_participant_work(desk.context, participant.participant_id)
+def _page(request: ParticipantStaffRequest) -> SnoozePage:
+    participant = request.participant
+    about = get_contact_context(request.context, participant.participant_id)
+    today = local_day(request.at, about.zone)
+    work = get_participant_work(request.context, participant.participant_id)
     return SnoozePage(
         key=participant.public_id,
         subject=about.subject,

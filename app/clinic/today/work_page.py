@@ -113,8 +113,8 @@ class TodayPage:
     logs: bool = False
     requests_url: str = ""
     packs: tuple[PackStatus, ...] = ()  # with names for codes
-    left_alerts: int = 0  # alerts of people who left, whom no row is about
-    left_calls: int = 0  # likewise those of them who ask to be called
+    orphan_alerts: int = 0  # alerts of people who left, whom no row is about
+    orphan_calls: int = 0  # likewise those of them who ask to be called
     alerts_url: str = ""
     gaps: GapCount = NO_GAPS  # participants with unexplained days of the diary
     gaps_url: str = ""
@@ -155,20 +155,20 @@ async def show_today(request: Request) -> Response:
     return await answer_staff(request, _show_today)
 
 
-def _show_today(desk: StaffRequest) -> Response:
+def _show_today(request: StaffRequest) -> Response:
     """The list, or where the menu of this colleague begins. Raises Refused("no_role")."""
-    typed = read_query(desk.request, **LONGEST, after=80)
-    query, done = build_query(typed), desk.request.query_params.get("done", "")
-    if not desk.actor.permissions:
+    typed = read_query(request.http, **LONGEST, after=80)
+    query, done = build_query(typed), request.http.query_params.get("done", "")
+    if not request.actor.permissions:
         raise Refused("no_role")  # an empty list would say that nobody needs them
-    first = list_menu(desk.actor)[:1]
-    reads = desk.offers(PARTICIPANTS) and has_filters(desk.request)
+    first = list_menu(request.actor)[:1]
+    reads = request.offers(PARTICIPANTS) and has_filters(request.http)
     if first and first[0].address != DESK and not reads:
-        return RedirectResponse(desk.frame.within(first[0].address), 303)
-    criteria = query.filter(typed["after"]) if has_filters(desk.request) else None
-    fragment = bool(desk.request.headers.get("hx-request"))
-    page = build_today_page(desk, criteria, fragment, done if done in NOTICES else "")
-    return desk.show_block(page, "results") if fragment else desk.show(page)
+        return RedirectResponse(request.frame.within(first[0].address), 303)
+    criteria = query.filter(typed["after"]) if has_filters(request.http) else None
+    fragment = bool(request.http.headers.get("hx-request"))
+    page = build_today_page(request, criteria, fragment, done if done in NOTICES else "")
+    return request.show_block(page, "results") if fragment else request.show(page)
 
 
 @router.get(CALL_SHEET)
@@ -177,27 +177,27 @@ async def show_call_sheet(request: Request) -> Response:
     return await answer_staff(request, _show_call_sheet)
 
 
-def _show_call_sheet(desk: StaffRequest) -> Response:
-    typed = read_query(desk.request, **LONGEST, after=80)
+def _show_call_sheet(request: StaffRequest) -> Response:
+    typed = read_query(request.http, **LONGEST, after=80)
     query = build_query(typed)
-    today = get_whole_list(desk.context, query.filter(typed["after"]))
+    today = get_whole_list(request.context, query.filter(typed["after"]))
     further = f"{query.url(CALL_SHEET)}&after={format_cursor(today.next)}" if today.next else ""
     page = CallSheetPage(
-        rows=_lines(desk, today.rows),
+        rows=_lines(request, today.rows),
         outcomes=tuple(ContactOutcome),
         language=language_name(query.language),
         query=query,
-        back_url=desk.frame.within(query.url()),
-        as_of=desk.at,
+        back_url=request.frame.within(query.url()),
+        as_of=request.at,
         zone=_zone(today.sites),
-        next_url=desk.frame.within(further) if further else "",
+        next_url=request.frame.within(further) if further else "",
         names_site=len(today.sites) > 1,
     )
-    return desk.show(page)
+    return request.show(page)
 
 
 def build_today_page(
-    desk: StaffRequest,
+    request: StaffRequest,
     criteria: TodayFilter | None = None,
     fragment: bool = False,
     notice: str = "",
@@ -209,75 +209,77 @@ def build_today_page(
     `remembers`: they are those of the next time.
     """
     # What is remembered is no part of an act that the request may ask for.
-    looking = replace(desk.context, act=None)
-    viewer = desk.staff.staff_id if remembers else None
-    within, today = desk.frame.within, get_today(looking, criteria, viewer)
+    looking = replace(request.context, act=None)
+    viewer = request.staff.staff_id if remembers else None
+    within, today = request.frame.within, get_today(looking, criteria, viewer)
     query = query_of(today.criteria)
     next_page = f"{query.url()}&after={format_cursor(today.next)}" if today.next else ""
-    rows = _lines(desk, today.rows)
+    rows = _lines(request, today.rows)
     return TodayPage(
         rows=rows,
         offers_reminders=any(row.remind for row in rows),
-        tabs=tuple(_tabs(desk, query, today)),
+        tabs=tuple(_tabs(request, query, today)),
         sites=tuple((site.code, f"{site.code} {site.name}") for site in today.sites),
-        languages=tuple(_languages(desk)),
+        languages=tuple(_languages(request)),
         query=query,
         clear_url=within(TodayQuery().url()),
         sheet_url=within(query.url(CALL_SHEET)),
         snoozed_url=within(query.url(view=SNOOZED, reason="")),
         resting=today.counts.resting,
         next_url=within(next_page) if next_page else "",
-        as_of=desk.at,
+        as_of=request.at,
         zone=_zone(today.sites),
         corrections=today.counts.corrections,
         next_opening=today.next_opening,
         fragment=fragment,
-        reminds=desk.offers(BULK_REMINDERS, "POST"),
-        logs=desk.offers(CONTACT_LOG),
-        requests_url=within(build_address(REQUESTS, {"site": query.site})) if desk.offers(REQUESTS) else "",
-        packs=() if fragment else tuple(_pack_notes(desk)),
-        left_alerts=today.counts.left_alerts,
-        left_calls=today.counts.left_calls,
-        alerts_url=within(build_address(ALERTS, {"site": query.site})) if desk.offers(ALERTS) else "",
-        gaps=_count_gaps(desk, query),
+        reminds=request.offers(BULK_REMINDERS, "POST"),
+        logs=request.offers(CONTACT_LOG),
+        requests_url=within(build_address(REQUESTS, {"site": query.site}))
+        if request.offers(REQUESTS)
+        else "",
+        packs=() if fragment else tuple(_pack_notes(request)),
+        orphan_alerts=today.counts.orphan_alerts,
+        orphan_calls=today.counts.orphan_calls,
+        alerts_url=within(build_address(ALERTS, {"site": query.site})) if request.offers(ALERTS) else "",
+        gaps=_count_gaps(request, query),
         gaps_url=within(build_address(DIARY_GAP_LIST, _narrowing(query))),
         notice=notice,
     )
 
 
 def show_unsent(
-    desk: StaffRequest, refused: Refused, queued: int = 0, unsent: Sequence[tuple[str, str]] = ()
+    request: StaffRequest, refused: Refused, queued: int = 0, unsent: Sequence[tuple[str, str]] = ()
 ) -> Response:
     """The list, and to whom no reminder goes and why."""
-    shown = parse_list_position(desk.frame.place, DESK)
+    shown = parse_list_position(request.frame.list_url, DESK)
     criteria = build_query(shown).filter(shown["after"]) if shown else None
-    page = build_today_page(desk.as_on(DESK), criteria, remembers=criteria is None)
-    error = words_by_label(desk, refused, {})
-    return desk.show(replace(page, error=error, queued=queued, unsent=tuple(unsent)), refused)
+    page = build_today_page(request.as_on(DESK), criteria, remembers=criteria is None)
+    error = words_by_label(request, refused, {})
+    return request.show(replace(page, error=error, queued=queued, unsent=tuple(unsent)), refused)
 
 
 def _zone(sites: Sequence[StaffSite]) -> str:
     return next((site.zone for site in sites), "UTC")
 
 
-def _tabs(desk: StaffRequest, query: TodayQuery, today: Today) -> Iterator[ReasonTab]:
+def _tabs(request: StaffRequest, query: TodayQuery, today: Today) -> Iterator[ReasonTab]:
     counts = today.counts.by_reason
     shown = query.filter()
     every = DESK if not counts else query.url(reason="", view="")
     more = bool(today.counts.cut)
     yield ReasonTab(
-        "", desk.frame.within(every), not (shown.reason or shown.resting), today.counts.every, more
+        "", request.frame.within(every), not (shown.reason or shown.resting), today.counts.every, more
     )
     for reason, count in counts.items():
         if count or shown.reason is reason:
-            url = desk.frame.within(query.url(reason=reason.value, view=""))
+            url = request.frame.within(query.url(reason=reason.value, view=""))
             yield ReasonTab(reason.value, url, shown.reason is reason, count, reason in today.counts.cut)
 
 
-def _languages(desk: StaffRequest) -> Iterator[tuple[str, str]]:
-    if desk.study is None:
+def _languages(request: StaffRequest) -> Iterator[tuple[str, str]]:
+    if request.study is None:
         return
-    plan = desk.installation.library.plan(desk.study.code, desk.study.plan_version)
+    plan = request.installation.library.plan(request.study.code, request.study.plan_version)
     for code in plan.languages:
         yield code, language_name(code)
 
@@ -287,29 +289,29 @@ def _narrowing(query: TodayQuery) -> dict[str, str]:
     return {"site": query.site, "q": query.q, "language": query.language}
 
 
-def _count_gaps(desk: StaffRequest, query: TodayQuery) -> GapCount:
+def _count_gaps(request: StaffRequest, query: TodayQuery) -> GapCount:
     """How many of these participants have days of the diary that this colleague can explain."""
-    if not desk.offers(DIARY_GAP_LIST):
+    if not request.offers(DIARY_GAP_LIST):
         return NO_GAPS
-    looking = replace(desk.context, act=None)
+    looking = replace(request.context, act=None)
     if not query.is_filtered:
-        return get_desk_counts(desk.request).read(looking, count_diary_gaps)
+        return get_desk_counts(request.http).read(looking, count_diary_gaps)
     return count_diary_gaps(looking, GapFilter(query.site, narrow_text(query.q), query.language))
 
 
-def _pack_notes(desk: StaffRequest) -> Iterator[PackStatus]:
+def _pack_notes(request: StaffRequest) -> Iterator[PackStatus]:
     """Licences of instruments that end soon or are missing, for roles that see the trail."""
-    if desk.study is None or not desk.offers(TRAIL):
+    if request.study is None or not request.offers(TRAIL):
         return
-    study, version = desk.study.code, desk.study.plan_version
-    for each in packs_needing_attention(list_pack_statuses(desk.installation, study, version, desk.at)):
-        instrument = desk.installation.library.instrument(each.instrument, each.version)
-        name = desk.installation.name(study, instrument, desk.frame.code)
+    study, version = request.study.code, request.study.plan_version
+    for each in packs_needing_attention(list_pack_statuses(request.installation, study, version, request.at)):
+        instrument = request.installation.library.instrument(each.instrument, each.version)
+        name = request.installation.name(study, instrument, request.frame.code)
         yield replace(each, instrument=name, language=language_name(each.language))
 
 
-def _lines(desk: StaffRequest, rows: tuple[TodayRow, ...]) -> tuple[TodayLine, ...]:
-    return _lines_named(rows, tuple([(form, _name_form(desk, *form)) for form in _forms_of(rows)]))
+def _lines(request: StaffRequest, rows: tuple[TodayRow, ...]) -> tuple[TodayLine, ...]:
+    return _lines_named(rows, tuple([(form, _name_form(request, *form)) for form in _forms_of(rows)]))
 
 
 @lru_cache(maxsize=64)
@@ -355,7 +357,7 @@ def _line(row: TodayRow, form_name: str) -> TodayLine:
     )
 
 
-def _name_form(desk: StaffRequest, study: str, plan_version: str, instrument: str, version: str) -> str:
-    library, language = desk.installation.library, desk.frame.code
+def _name_form(request: StaffRequest, study: str, plan_version: str, instrument: str, version: str) -> str:
+    library, language = request.installation.library, request.frame.code
     name = library.plan(study, plan_version).form_name(instrument, language)
-    return name or desk.installation.name(study, library.instrument(instrument, version), language)
+    return name or request.installation.name(study, library.instrument(instrument, version), language)

@@ -50,18 +50,18 @@ _WAITING = N_("Waiting for a date")
 class TrailWords:
     """The words of one reader for the trail of one study."""
 
-    desk: StaffRequest
+    request: StaffRequest
     scope: TrailScope
     _texts: dict[str, tuple[Instrument, InstrumentText] | None] = field(default_factory=dict)
 
     def word(self, sentence: str, **values: object) -> str:
         """A marked sentence in the reader's language."""
-        translated = self.desk.word(sentence) if sentence else ""
+        translated = self.request.word(sentence) if sentence else ""
         return translated % values if values else translated
 
     @property
     def _language(self) -> Language:
-        return find_language(self.desk.frame.code) or ENGLISH
+        return find_language(self.request.frame.code) or ENGLISH
 
     def event(self, entry: TrailEntry) -> str:
         """What happened."""
@@ -91,16 +91,16 @@ class TrailWords:
         if find_history_kind(event) is HistoryKind.reminders or event == AuditEvent.REMINDER_QUEUED:
             return self.word(FAILURE_WORDS.get(said, NOT_TAKEN))
         if event == AuditEvent.SLOT_EXCUSED:
-            return self.scope.plan.exemption_label(said, self.desk.frame.code)
+            return self.scope.plan.exemption_label(said, self.request.frame.code)
         return self.word(REASON_WORDS.get(said, "")) or said
 
-    def form(self, place: RecordSubject | None) -> str:
+    def form(self, about: RecordSubject | None) -> str:
         """A form by its visit and name, or a kind of date by its label; "" for neither."""
-        if place is None:
+        if about is None:
             return ""
-        if place.anchor:
-            return self.scope.plan.anchor_label(place.anchor, self.desk.frame.code)
-        return " · ".join(part for part in (place.visit, self._form_name(place.instrument)) if part)
+        if about.anchor:
+            return self.scope.plan.anchor_label(about.anchor, self.request.frame.code)
+        return " · ".join(part for part in (about.visit, self._form_name(about.instrument)) if part)
 
     def field(self, change: TrailChange) -> str:
         """What changed: a question by its number, or a field by its name."""
@@ -184,13 +184,15 @@ class TrailWords:
 
     def _planned(self, change: TrailChange, value: str) -> str:
         """What the plan calls a code of its own; "" for a field that holds none."""
-        place, plan, language = (change.table, change.field), self.scope.plan, self.desk.frame.code
+        column, plan, language = (change.table, change.field), self.scope.plan, self.request.frame.code
         if change.field == "excused":
             return plan.exemption_label(value, language)
-        if place == ("anchor", "kind"):
+        if column == ("anchor", "kind"):
             return plan.anchor_label(value, language)
         return (
-            plan.alert_label(value, language) if change.field == "alert" or place == ("alert", "rule") else ""
+            plan.alert_label(value, language)
+            if change.field == "alert" or column == ("alert", "rule")
+            else ""
         )
 
     def _choice(self, name: str, value: str) -> str:
@@ -224,7 +226,7 @@ class TrailWords:
 
     def _form_name(self, instrument: str) -> str:
         known = self._text_of(instrument)
-        named = self.scope.plan.form_name(instrument, self.desk.frame.code)
+        named = self.scope.plan.form_name(instrument, self.request.frame.code)
         return named or (known[1].name if known else instrument)
 
     def _text_of(self, instrument: str) -> tuple[Instrument, InstrumentText] | None:
@@ -234,9 +236,9 @@ class TrailWords:
         return self._texts[instrument]
 
     def _read_text(self, name: str) -> tuple[Instrument, InstrumentText] | None:
-        installation, plan = self.desk.installation, self.scope.plan
+        installation, plan = self.request.installation, self.scope.plan
         try:
             instrument = installation.library.instrument(name, plan.version_of(name))
-            return instrument, installation.text(self.scope.filter.study, instrument, self.desk.frame.code)
+            return instrument, installation.text(self.scope.filter.study, instrument, self.request.frame.code)
         except (KeyError, Refused):
             return None

@@ -41,8 +41,8 @@ class RecordedPage:
 
     def read_choices(self, parameters: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         """What the entry tells of an address that was found good."""
-        chosen = ((told, parameters.get(name, "")) for name, told in self.choices.items())
-        return tuple((told, value) for told, value in chosen if _CODE.fullmatch(value))
+        chosen = ((entered_name, parameters.get(name, "")) for name, entered_name in self.choices.items())
+        return tuple((entered_name, value) for entered_name, value in chosen if _CODE.fullmatch(value))
 
     def is_recorded_for(self, actor: Actor, study_id: int, site_id: int | None) -> bool:
         """Whether a look by this actor is; `site_id` is that of the participant, None for a page of many."""
@@ -168,9 +168,9 @@ def enter_page_look(
     who: PermittedParticipant | None,
     page: Page,
     *,
-    found: bool,
+    is_valid: bool,
 ) -> None:
-    """Enter in the trail that they see this page, where looks at it are recorded; `found`: as it was chosen.
+    """Enter in the trail that they see this page, where looks at it are recorded; `is_valid`: as chosen.
 
     Raises LookupError for a page of which nobody said whether they are.
     """
@@ -180,7 +180,7 @@ def enter_page_look(
     if recorded.entered and getattr(page, recorded.entered):
         return
     if recorded.is_recorded_for(context.actor, study.id, site_id):
-        choices = recorded.read_choices(request.query_params) if found else ()
+        choices = recorded.read_choices(request.query_params) if is_valid else ()
         looks: LookLog = request.app.state.look_log
         participant_id = who.participant_id if who else None
         looks.enter(context, PageLook(recorded.page, study.id, participant_id, choices))

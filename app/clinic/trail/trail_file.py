@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.clinic.trail.address import TrailQuery
 from app.clinic.trail.entry_words import TrailWords
-from app.clinic.trail.trail_page import Asked
+from app.clinic.trail.trail_page import ChosenTrail
 from app.domain.desk.trail import TrailChange
 from app.domain.plans.windows import load_zone, local_day
 from app.domain.records.audit import format_instant
@@ -29,30 +29,30 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(TRAIL_CSV)
-def save_csv(desk: SignedInRequest, query: Asked) -> Response:
-    return _stream(desk, query, "csv", "text/csv", MARK + write_lines([_HEADS]), _csv_lines)
+def save_csv(request: SignedInRequest, query: ChosenTrail) -> Response:
+    return _stream(request, query, "csv", "text/csv", MARK + write_lines([_HEADS]), _csv_lines)
 
 
 @router.get(TRAIL_NDJSON)
-def save_ndjson(desk: SignedInRequest, query: Asked) -> Response:
-    return _stream(desk, query, "ndjson", "application/x-ndjson", "", _json_line)
+def save_ndjson(request: SignedInRequest, query: ChosenTrail) -> Response:
+    return _stream(request, query, "ndjson", "application/x-ndjson", "", _json_line)
 
 
 def _stream(
-    desk: StaffRequest, query: TrailQuery, kind: str, media_type: str, opening: str, write: _Writer
+    request: StaffRequest, query: TrailQuery, kind: str, media_type: str, opening: str, write: _Writer
 ) -> Response:
     """The entries of the filter, some at a time. Raises Refused before anything is sent."""
-    chosen = query.filter(desk.study_code)
-    scope = get_trail_scope(desk.context, chosen)
-    record_trail_download(desk.context, scope, kind)
-    words = TrailWords(desk, scope)
+    chosen = query.filter(request.study_code)
+    scope = get_trail_scope(request.context, chosen)
+    record_trail_download(request.context, scope, kind)
+    words = TrailWords(request, scope)
 
     def parts() -> Iterator[bytes]:
         yield opening.encode()
-        for entries in iterate_trail(desk.context, chosen):
+        for entries in iterate_trail(request.context, chosen):
             yield "".join(write(words, entry) for entry in entries).encode()
 
-    name = f"{desk.study_code}-trail-{local_day(desk.at, desk.zone).isoformat()}.{kind}"
+    name = f"{request.study_code}-trail-{local_day(request.at, request.zone).isoformat()}.{kind}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(parts(), headers=headers, media_type=f"{media_type}; charset=utf-8")
 

@@ -48,7 +48,7 @@ class ChangeLine:
 
 @dataclass(frozen=True, slots=True)
 class EntryLine:
-    """One entry in words. `further`: changes that are folded, `left_out`: those that the files alone have."""
+    """One entry in words. `further`: changes that are folded, `hidden`: those that the files alone have."""
 
     when: str
     subject: str
@@ -59,7 +59,7 @@ class EntryLine:
     roles: str
     changes: tuple[ChangeLine, ...]
     further: tuple[ChangeLine, ...]
-    left_out: int
+    hidden: int
     reason: str
 
 
@@ -87,39 +87,39 @@ class TrailPage:
 
 
 router = APIRouter(include_in_schema=False)
-Asked = Annotated[TrailQuery, Depends(read_trail_query)]
+ChosenTrail = Annotated[TrailQuery, Depends(read_trail_query)]
 
 
 @router.get(TRAIL)
-def show_trail(desk: SignedInRequest, query: Asked, before: str = "") -> Response:
+def show_trail(request: SignedInRequest, query: ChosenTrail, before: str = "") -> Response:
     """A part of the trail. Raises Refused("bad_field") for a place in it that there is not."""
     start = parse_number(before, "before") if before else None
     try:
-        part = read_trail(desk.context, query.filter(desk.study_code), start)
+        part = read_trail(request.context, query.filter(request.study_code), start)
     except Refused as refused:
         if refused.details.get("field") not in _FIELDS:
             raise
-        return _show_refusal(desk, query, refused)
-    record_trail_look(desk.context, part.scope)
-    return desk.show(_page(desk, query, part, start))
+        return _show_refusal(request, query, refused)
+    record_trail_look(request.context, part.scope)
+    return request.show(_page(request, query, part, start))
 
 
-def _show_refusal(desk: StaffRequest, query: TrailQuery, refused: Refused) -> Response:
+def _show_refusal(request: StaffRequest, query: TrailQuery, refused: Refused) -> Response:
     """The filter as it was typed, with what is wrong in it, and no entries."""
     name = str(refused.details["field"])
-    scope = get_trail_scope(desk.context, TrailFilter(desk.study_code))
-    words = TrailWords(desk, scope)
+    scope = get_trail_scope(request.context, TrailFilter(request.study_code))
+    words = TrailWords(request, scope)
     named = Refused(refused.code, **{**refused.details, "field": words.word(_FIELDS[name])})
-    page = _page(desk, query, TrailPart(scope, (), None), None)
-    return desk.show(replace(page, error=desk.words(named), error_field=name), refused)
+    page = _page(request, query, TrailPart(scope, (), None), None)
+    return request.show(replace(page, error=request.words(named), error_field=name), refused)
 
 
-def _page(desk: StaffRequest, query: TrailQuery, part: TrailPart, start: int | None) -> TrailPage:
-    scope, words, within = part.scope, TrailWords(desk, part.scope), desk.frame.within
-    reviews = any(item.url.startswith(ACCESS_REVIEW) for item in desk.frame.menu)
+def _page(request: StaffRequest, query: TrailQuery, part: TrailPart, start: int | None) -> TrailPage:
+    scope, words, within = part.scope, TrailWords(request, part.scope), request.frame.within
+    reviews = any(item.url.startswith(ACCESS_REVIEW) for item in request.frame.menu)
     return TrailPage(
         query=query,
-        entries=tuple(_line(desk, query, words, each) for each in part.entries),
+        entries=tuple(_line(request, query, words, each) for each in part.entries),
         sites=tuple((site.code, f"{site.code} {site.name}") for site in scope.sites.values()),
         kinds=tuple((kind.value, words.word(KIND_WORDS[kind])) for kind in TrailKind),
         people=(
@@ -132,15 +132,15 @@ def _page(desk: StaffRequest, query: TrailQuery, part: TrailPart, start: int | N
         clear_url=within(TRAIL),
         file_urls=(("CSV", within(query.url(TRAIL_CSV))), ("NDJSON", within(query.url(TRAIL_NDJSON)))),
         review_url=within(ACCESS_REVIEW) if reviews else "",
-        as_of=desk.at,
+        as_of=request.at,
         zone=scope.zone,
         newest_url=within(query.url()) if start is not None else "",
     )
 
 
-def _line(desk: StaffRequest, query: TrailQuery, words: TrailWords, entry: TrailEntry) -> EntryLine:
-    told = [each for each in entry.shown.changes if not (each.is_technical or each.is_usual)]
-    lines = tuple(_change(desk, query, words, entry, change) for change in told[:MOST])
+def _line(request: StaffRequest, query: TrailQuery, words: TrailWords, entry: TrailEntry) -> EntryLine:
+    readable = [each for each in entry.shown.changes if not (each.is_technical or each.is_usual)]
+    lines = tuple(_change(request, query, words, entry, change) for change in readable[:MOST])
     return EntryLine(
         when=words.moment(entry),
         subject=entry.subject,
@@ -151,21 +151,21 @@ def _line(desk: StaffRequest, query: TrailQuery, words: TrailWords, entry: Trail
         roles=words.roles(entry),
         changes=lines[:FEW],
         further=lines[FEW:],
-        left_out=len(told) - len(lines),
+        hidden=len(readable) - len(lines),
         reason=words.reason(entry),
     )
 
 
 def _change(
-    desk: StaffRequest, query: TrailQuery, words: TrailWords, entry: TrailEntry, change: TrailChange
+    request: StaffRequest, query: TrailQuery, words: TrailWords, entry: TrailEntry, change: TrailChange
 ) -> ChangeLine:
-    url, place = "", change.about
-    if change.is_answer and place is not None and entry.subject:
-        of_item = f"{place.instrument}/{change.field}"
-        narrow = query.narrowed(participant=entry.subject, visit=place.visit, item=of_item)
-        url = "" if narrow == query else desk.frame.within(narrow.url())
+    url, about = "", change.about
+    if change.is_answer and about is not None and entry.subject:
+        of_item = f"{about.instrument}/{change.field}"
+        narrow = query.narrowed(participant=entry.subject, visit=about.visit, item=of_item)
+        url = "" if narrow == query else request.frame.within(narrow.url())
     return ChangeLine(
-        form=words.form(place),
+        form=words.form(about),
         field=words.field(change),
         old=words.value(entry, change, change.old),
         new=words.value(entry, change, change.new),

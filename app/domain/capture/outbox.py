@@ -44,7 +44,7 @@ def item_of_token(token: str, tokens: str, codes: Sequence[str]) -> str:
 def record_checksum(tokens: str, client: str, token: str, answer: SubmittedAnswer) -> int:
     """The record's checksum as the runner makes it: numbers and marks only, no secret in itself."""
     at = answer.device_at.isoformat(timespec="milliseconds") if answer.device_at else ""
-    parts = (client, answer.seq, answer.base, token, _spelled(answer.value), at)
+    parts = (client, answer.seq, answer.base, token, _format_answer(answer.value), at)
     text = tokens + ",".join(map(str, parts))
     total = 7
     for unit in _units(text):
@@ -73,14 +73,14 @@ def credible_capture(device_at: datetime | None, skew: int | None, offline: bool
     return capture_instant(device_at, skew) if offline else None
 
 
-def clock_skew(sent_at: datetime | None, received_at: datetime) -> int | None:
-    """By how many seconds the server's clock was ahead of the device's, which sent at `sent_at`.
+def clock_skew(phone_clock: datetime | None, received_at: datetime) -> int | None:
+    """By how many seconds the server's clock was ahead of the device's, which sent at `phone_clock`.
 
     A clock that is wrong by more than 68 years counts as wrong by 68.
     """
-    if sent_at is None:
+    if phone_clock is None:
         return None
-    return max(-_FURTHEST, min(_FURTHEST, round((received_at - sent_at).total_seconds())))
+    return max(-_FURTHEST, min(_FURTHEST, round((received_at - phone_clock).total_seconds())))
 
 
 def is_gapless(seqs: Sequence[int], known: frozenset[int]) -> bool:
@@ -88,7 +88,7 @@ def is_gapless(seqs: Sequence[int], known: frozenset[int]) -> bool:
     return all(number == 1 or number - 1 in known or number - 1 in seqs for number in seqs)
 
 
-def _spelled(value: AnswerValue) -> str:
+def _format_answer(value: AnswerValue) -> str:
     return "" if value is None else str(value)
 
 

@@ -90,8 +90,8 @@ def build_adqs(
 
     `numbers` are those of the scores in QS. Nothing for whoever may not see scores.
     """
-    told = [form for form in history.forms if not form.is_diary]
-    forms = study.sort_forms([*told, *list_untold_forms(study, history)])
+    visit_forms = [form for form in history.forms if not form.is_diary]
+    forms = study.sort_forms([*visit_forms, *list_untold_forms(study, history)])
     of_instruments: dict[tuple[str, str], list[FormFact]] = {}
     for form in forms:
         key = (form.slot["instrument"], form.slot["instrument_version"])
@@ -110,11 +110,11 @@ def list_untold_forms(study: DatasetStudy, history: SubjectHistory) -> Iterator[
     Their windows, as the plan counts them from the dates known at the cut, have closed by then. A visit that
     counts from another one's actual date has none: where it would have been is not known.
     """
-    left = [each for each in history.exits if each.kind in tuple(ExitKind)]
-    if not left or not study.is_in_population(history):
+    exits = [each for each in history.exits if each.kind in tuple(ExitKind)]
+    if not exits or not study.is_in_population(history):
         return
-    first = min(left, key=lambda each: each.effective_on)
-    told = {(form.visit, form.slot["instrument"]) for form in history.forms}
+    first = min(exits, key=lambda each: each.effective_on)
+    published = {(form.visit, form.slot["instrument"]) for form in history.forms}
     dates = {kind: AnchorDate(kind, fact.on, fact.at) for kind, fact in history.anchors.items()}
     for slot in plan_slots(study.plan, dates, history.arm, history.facts["zone"]):
         window, rule = slot.window, study.rules.get(slot.visit)
@@ -122,12 +122,12 @@ def list_untold_forms(study: DatasetStudy, history: SubjectHistory) -> Iterator[
             continue
         hidden = slot.arm_revealing and not study.sees_arm
         closed = window.closes_at <= study.at and first.effective_on <= window.closes_on
-        if closed and not hidden and slot.key not in told:
+        if closed and not hidden and slot.key not in published:
             yield _untold_form(slot, window, first.kind)
 
 
 def _untold_form(slot: PlannedSlot, window: Window, exit_kind: str) -> FormFact:
-    told: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "visit": slot.visit,
         "instrument": slot.instrument,
         "instrument_version": slot.instrument_version,
@@ -143,7 +143,7 @@ def _untold_form(slot: PlannedSlot, window: Window, exit_kind: str) -> FormFact:
         "out_of_plan": False,
         "out_of_window": False,
     }
-    return FormFact("", 0, 0, told, None, None, None, scorable=False)
+    return FormFact("", 0, 0, facts, None, None, None, scorable=False)
 
 
 def _is_absent(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> bool:
@@ -217,7 +217,7 @@ def _find_baseline(
     if rule is None:
         return None
     anchor = history.anchors.get(rule.closes_with or "")
-    found = None
+    baseline = None
     for form in sorted(forms, key=lambda each: (each.completed_local, each.ref)):
         value = read_value(form, scale)
         visits = (rule.code, rule.code + "-")
@@ -225,8 +225,8 @@ def _find_baseline(
         if value is not None and of_rule and form.is_in_window and _is_before(form, anchor):
             by_day = anchor is not None and (anchor.at is None or form.completed_at is None)
             on_day = anchor is not None and by_day and form.completed_on == anchor.on
-            found = _Baseline(form, value, on_day)
-    return found
+            baseline = _Baseline(form, value, on_day)
+    return baseline
 
 
 def _is_before(form: FormFact, anchor: AnchorFact | None) -> bool:
@@ -315,10 +315,10 @@ def _criterion(scale: Scale, value: Decimal | None, limits: ThresholdSet | None)
 
     A printed score equals a whole number only where the exact one does, so that no rounding decides.
     """
-    found = limits.find_limit(scale) if limits else None
-    if limits is None or found is None:
+    own_limit = limits.find_limit(scale) if limits else None
+    if limits is None or own_limit is None:
         return {}
-    limit, above = found
+    limit, above = own_limit
     words = f"{scale.code} {'>' if above else '<'} {limit} ({limits.source})"
     if value is None:
         return {"CRIT1": words}

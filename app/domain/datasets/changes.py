@@ -66,8 +66,8 @@ def _changes(before: Mapping[str, Any], event: Event) -> Iterator[DataChange]:
                 version=event["version"],
                 type=event["type"],
                 field=name,
-                old=_spelled(old),
-                new=_spelled(new),
+                old=_format_value(old),
+                new=_format_value(new),
                 reason=stated.get("items", {}).get(item, code),
                 words=stated.get("text") or "",
                 actor_kind=event["actor"]["kind"],
@@ -96,11 +96,11 @@ def _fields(section: object) -> Mapping[str, object]:
     return section if isinstance(section, Mapping) else {}
 
 
-def _spelled(value: object) -> str:
+def _format_value(value: object) -> str:
     """A value as a cell: nothing for what was left blank; a list by its members' dates and kinds."""
     if isinstance(value, list):
-        return "; ".join(_spelled(each) for each in value)
+        return "; ".join(_format_value(each) for each in value)
     if isinstance(value, Mapping):
         stated = (each for name, each in value.items() if name != "recorded_at" and each is not None)
-        return " ".join(map(_spelled, stated))
+        return " ".join(map(_format_value, stated))
     return "" if value is None else str(value)

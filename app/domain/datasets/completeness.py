@@ -53,7 +53,7 @@ REASONS = DatasetTable(
 )
 POOLED = "ALL"
 _CHOICES = tuple(RateRules(rules, late) for rules in RuleSet for late in (False, True))
-_Place = tuple[Decimal, str, str, str]
+_Group = tuple[Decimal, str, str, str]
 """The visit's number and code, the instrument, and the arm."""
 
 
@@ -67,8 +67,8 @@ class CompletenessCounts:
     """
 
     people: Counter[str] = field(default_factory=Counter)
-    counts: dict[_Place, Counter[str]] = field(default_factory=dict)
-    reasons: Counter[tuple[_Place, str, str]] = field(default_factory=Counter)
+    counts: dict[_Group, Counter[str]] = field(default_factory=dict)
+    reasons: Counter[tuple[_Group, str, str]] = field(default_factory=Counter)
 
     def add(self, study: DatasetStudy, history: SubjectHistory) -> None:
         """Count the forms of one participant's visits, of those who belong to the population."""
@@ -77,15 +77,15 @@ class CompletenessCounts:
         arms = [POOLED, *([history.arm] if study.sees_arm and history.arm else [])]
         self.people.update([POOLED, *([history.counted_arm] if history.counted_arm else [])])
         for form in history.forms:
-            for place in _places(study, form, arms):
-                self._count(study, history, form, place)
-                self._count_reason(history, form, place)
+            for group in _groups(study, form, arms):
+                self._count(study, history, form, group)
+                self._count_reason(history, form, group)
         for form in list_untold_forms(study, history):
-            for place in _places(study, form, arms):
-                self._count_reason(history, form, place)
+            for group in _groups(study, form, arms):
+                self._count_reason(history, form, group)
 
-    def _count(self, study: DatasetStudy, history: SubjectHistory, form: FormFact, place: _Place) -> None:
-        facts, counted = study.form_facts(history, form), self.counts.setdefault(place, Counter())
+    def _count(self, study: DatasetStudy, history: SubjectHistory, form: FormFact, group: _Group) -> None:
+        facts, counted = study.form_facts(history, form), self.counts.setdefault(group, Counter())
         for rules in _CHOICES:
             expected, valid = is_expected(facts, rules.rule_set), is_valid(facts, rules.late_counts)
             name = _choice(rules)
@@ -94,21 +94,21 @@ class CompletenessCounts:
             counted[f"{name}:both"] += expected and valid
         counted["told"] += 1
 
-    def _count_reason(self, history: SubjectHistory, form: FormFact, place: _Place) -> None:
+    def _count_reason(self, history: SubjectHistory, form: FormFact, group: _Group) -> None:
         reason = missing_reason(history, form)
         if reason is not None:
-            self.reasons[place, form.state.upper().replace("_", " "), reason] += 1
+            self.reasons[group, form.state.upper().replace("_", " "), reason] += 1
 
     def build_compl(self, study: DatasetStudy) -> Iterator[Row]:
         """The rates of every visit whose forms were told, with what they are made of."""
-        for place in sorted(self.counts):
-            number, visit, instrument, arm = place
-            if not self.counts[place]["1:N:expected"] and not self.counts[place]["1:Y:valid"]:
+        for group in sorted(self.counts):
+            number, visit, instrument, arm = group
+            if not self.counts[group]["1:N:expected"] and not self.counts[group]["1:Y:valid"]:
                 continue
             for rules in _CHOICES:
-                counted, name = self.counts[place], _choice(rules)
+                counted, name = self.counts[group], _choice(rules)
                 expected, valid = counted[f"{name}:expected"], counted[f"{name}:valid"]
-                both, people = counted[f"{name}:both"], self._population(study, place)
+                both, people = counted[f"{name}:both"], self._population(study, group)
                 yield {
                     "STUDYID": study.study,
                     "ARMCD": arm,
@@ -125,18 +125,18 @@ class CompletenessCounts:
                     "COMPLPCT": percent(both, expected),
                 }
 
-    def _population(self, study: DatasetStudy, place: _Place) -> int:
+    def _population(self, study: DatasetStudy, group: _Group) -> int:
         """How many a figure is about: all of the arm, or of the arms of its visit, or who came to have it."""
-        rule, arm = study.rules[place[1]], place[3]
-        if not study.is_for_everybody(place[1]):
-            return self.counts[place]["told"]
+        rule, arm = study.rules[group[1]], group[3]
+        if not study.is_for_everybody(group[1]):
+            return self.counts[group]["told"]
         arms = rule.arms if arm == POOLED and rule.arms else (arm,)
         return sum(self.people[each] for each in arms)
 
     def build_reasons(self, study: DatasetStudy) -> Iterator[Row]:
         """How often each reason was given."""
-        for (place, state, reason), count in sorted(self.reasons.items()):
-            number, visit, instrument, arm = place
+        for (group, state, reason), count in sorted(self.reasons.items()):
+            number, visit, instrument, arm = group
             yield {
                 "STUDYID": study.study,
                 "ARMCD": arm,
@@ -149,7 +149,7 @@ class CompletenessCounts:
             }
 
 
-def _places(study: DatasetStudy, form: FormFact, arms: Sequence[str]) -> Iterator[_Place]:
+def _groups(study: DatasetStudy, form: FormFact, arms: Sequence[str]) -> Iterator[_Group]:
     """Where a form of a visit that the plan expects is counted; another one nowhere."""
     number = study.visit_number(form.visit)
     if number is not None and not form.slot["out_of_plan"] and form.visit in study.rules:

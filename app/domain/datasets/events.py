@@ -91,14 +91,14 @@ def list_events(study: DatasetStudy, history: SubjectHistory) -> list[Intercurre
         day = fact.on.isoformat()
         events.append(IntercurrentEvent(kind.kind, name, "OCCURRED", day, fact.on, fact.source, recorded))
     for exit_kind, name in _EXITS:
-        left = history.find_exit(exit_kind)
-        if left is None:
+        exit_ = history.find_exit(exit_kind)
+        if exit_ is None:
             events.append(IntercurrentEvent(exit_kind, name, "NONE RECORDED"))
             continue
-        recorded = left.recorded_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        recorded = exit_.recorded_at.strftime("%Y-%m-%dT%H:%M:%SZ")
         events.append(
             IntercurrentEvent(
-                exit_kind, name, "OCCURRED", left.stated, left.effective_on, left.source, recorded
+                exit_kind, name, "OCCURRED", exit_.stated, exit_.effective_on, exit_.source, recorded
             )
         )
     return events

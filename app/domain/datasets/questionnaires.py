@@ -118,7 +118,7 @@ def build_qs(study: DatasetStudy, history: SubjectHistory) -> QsRows:
     known = {"STUDYID": study.study, "DOMAIN": "QS", "USUBJID": study.subject_id(history)}
     for form in study.sorted_forms(history):
         common = known | _common(study, history, form)
-        rows = _sent(study, form) if form.response is not None else _absent(history, form)
+        rows = _submitted_records(study, form) if form.response is not None else _absent(history, form)
         for scale, row in rows:
             number = len(built.rows) + 1
             built.rows.append({**common, "QSSEQ": number, **row})
@@ -152,7 +152,7 @@ def _absent(history: SubjectHistory, form: FormFact) -> Iterator[tuple[str, Row]
         )
 
 
-def _sent(study: DatasetStudy, form: FormFact) -> Iterator[tuple[str, Row]]:
+def _submitted_records(study: DatasetStudy, form: FormFact) -> Iterator[tuple[str, Row]]:
     """Each record of a form that was sent, with its scale where it is a score that terminology has."""
     instrument = study.instrument(form)
     terms = study.terms_of(instrument)

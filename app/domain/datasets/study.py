@@ -42,10 +42,10 @@ class DatasetStudy:
 
     def __post_init__(self) -> None:
         plans = (self.plan, *self.earlier)
-        visits = {code: Decimal(place + 1) for code, place in visit_order(*plans).items()}
+        visits = {code: Decimal(index + 1) for code, index in visit_order(*plans).items()}
         phases = [phase for plan in plans if plan.diary for phase in plan.diary.phases]
         days = dict.fromkeys(phase.code_of(offset) for phase in phases for offset in phase.offsets)
-        diary = {code: Decimal(_DIARY_FROM + place) for place, code in enumerate(days)}
+        diary = {code: Decimal(_DIARY_FROM + index) for index, code in enumerate(days)}
         rules: dict[str, VisitRule] = {}
         for plan in reversed(plans):
             rules |= _expected(plan)
@@ -89,15 +89,15 @@ class DatasetStudy:
     def form_facts(self, history: SubjectHistory, form: FormFact) -> FormFacts:
         """What the completeness rates ask of a form."""
         closes_at, closes_on = form.slot["closes_at"], form.day("closes_on")
-        left = (
+        rule_sets = (
             rules
             for rules, kinds in EXITS.items()
-            if closes_on is not None and _left_by(history.exits, {kind.value for kind in kinds}, closes_on)
+            if closes_on is not None and _exited_by(history.exits, {kind.value for kind in kinds}, closes_on)
         )
         return FormFacts(
             in_population=self.is_in_population(history),
             closed=closes_at is not None and datetime.fromisoformat(closes_at) <= self.at,
-            left=frozenset[RuleSet](left),
+            exited=frozenset[RuleSet](rule_sets),
             submitted=form.state == "submitted",
             late=bool(form.slot["out_of_window"]),
             scorable=form.scorable,
@@ -109,9 +109,9 @@ class DatasetStudy:
 
     def sort_forms(self, forms: Iterable[FormFact]) -> list[FormFact]:
         """These forms in the same order."""
-        return sorted(forms, key=self._place)
+        return sorted(forms, key=self._sort_key)
 
-    def _place(self, form: FormFact) -> tuple[Decimal, str, str, str, str]:
+    def _sort_key(self, form: FormFact) -> tuple[Decimal, str, str, str, str]:
         number = self.visit_number(form.visit)
         # A diary day that was over before a date moved keeps its code, which another day has now.
         day = str(form.slot["for_day"] or form.slot["opens_on"])
@@ -125,8 +125,8 @@ def _expected(plan: Plan) -> Mapping[str, VisitRule]:
     return {rule.code_of(offset): rule for rule in rules for offset in rule.offsets or (0,)}
 
 
-def _left_by(exits: tuple[ExitFact, ...], kinds: set[str], day: date) -> bool:
-    return any(left.kind in kinds and left.effective_on <= day for left in exits)
+def _exited_by(exits: tuple[ExitFact, ...], kinds: set[str], day: date) -> bool:
+    return any(exit_.kind in kinds and exit_.effective_on <= day for exit_ in exits)
 
 
 def study_day(day: date | None, first: date | None) -> int | None:

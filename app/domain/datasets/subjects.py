@@ -146,23 +146,23 @@ def build_ds(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
         if day is not None
     ]
     exits = sorted(history.exits, key=lambda each: each.kind)
-    rows += ((left.effective_on, _disposition(left, start)) for left in exits)
+    rows += ((exit_.effective_on, _disposition(exit_, start)) for exit_ in exits)
     rows.sort(key=lambda each: each[0])
     known = {"STUDYID": study.study, "DOMAIN": "DS", "USUBJID": subject}
     yield from ({**known, "DSSEQ": number, **row} for number, (_day, row) in enumerate(rows, 1))
 
 
-def _disposition(left: ExitFact, start: date | None) -> Row:
-    term, scope = TERMS_OF_EXITS[DispositionKind(left.kind)]
+def _disposition(exit_: ExitFact, start: date | None) -> Row:
+    term, scope = TERMS_OF_EXITS[DispositionKind(exit_.kind)]
     return {
-        "DSTERM": left.kind,
+        "DSTERM": exit_.kind,
         "DSDECOD": term,
         "DSCAT": _EVENT,
         "DSSCAT": scope,
-        "DSDTC": left.recorded_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "DSSTDTC": left.stated,
-        "DSSTDY": study_day(read_whole_day(left.stated), start),
-        "DSSRC": left.source,
+        "DSDTC": exit_.recorded_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "DSSTDTC": exit_.stated,
+        "DSSTDY": study_day(read_whole_day(exit_.stated), start),
+        "DSSRC": exit_.source,
     }
 
 
@@ -177,8 +177,8 @@ def build_sv(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
 
 
 def _visit(study: DatasetStudy, history: SubjectHistory, visit: str, forms: Sequence[FormFact]) -> Row:
-    sent = [form for form in forms if form.response is not None]
-    first = min(sent, key=lambda form: (form.completed_local, form.ref), default=None)
+    submitted = [form for form in forms if form.response is not None]
+    first = min(submitted, key=lambda form: (form.completed_local, form.ref), default=None)
     shown, over = first or forms[0], all(form.state in _OVER for form in forms)
     number = study.visit_number(visit)
     planned = visit in study.numbers and number is not None
@@ -221,8 +221,8 @@ def _exit_inside(history: SubjectHistory, form: FormFact) -> str | None:
     opens, closes = form.day("opens_on"), form.last_day
     if opens is None or closes is None:
         return None
-    inside = (left for left in history.exits if left.kind in tuple(ExitKind))
-    counted = [(left.effective_on, left.kind) for left in inside if opens <= left.effective_on <= closes]
+    inside = (exit_ for exit_ in history.exits if exit_.kind in tuple(ExitKind))
+    counted = [(exit_.effective_on, exit_.kind) for exit_ in inside if opens <= exit_.effective_on <= closes]
     return min(counted)[1] if counted else None
 
 

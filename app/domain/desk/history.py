@@ -137,7 +137,7 @@ def find_history_subject(
     dated = values.get("dated_on") or values.get("stated_date") or values.get("next_try_on") or ""
     kind = values.get("kind") or values.get("outcome") or values.get("slot:missed_reason") or ""
     several = event == AuditEvent.MISSED_REASON_RECORDED and len(set(visits)) > 1
-    places = {visit: place for place, visit in enumerate(order)}
+    places = {visit: index for index, visit in enumerate(order)}
     visits.sort(key=lambda visit: places.get(visit, -1))
     first, last = (visits[0], visits[-1] if several else "") if visits else ("", "")
     return HistorySubject(first, message, str(kind), str(dated), last)

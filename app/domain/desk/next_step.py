@@ -36,7 +36,7 @@ class NextAct(StrEnum):
     nothing = "nothing"
 
 
-_ORDER: Mapping[NextAct, int] = {act: place for place, act in enumerate(NextAct)}
+_ORDER: Mapping[NextAct, int] = {act: index for index, act in enumerate(NextAct)}
 _ACTS: Mapping[Reason, NextAct] = {
     Reason.alert: NextAct.see_alert,
     Reason.call: NextAct.call_back,
@@ -83,19 +83,19 @@ class ParticipantStanding:
     """What is known of somebody: their part in the study, what they asked for, and their forms.
 
     `unexplained_since` is the first day of the diary that has no entry and no reason and is listed for it.
-    `alerted_on` and `call_asked_on` are the days of the oldest open alert and of an open request for a call.
+    `alerted_on` and `call_requested_on` are the days of the oldest open alert and of an open call request.
     """
 
     exit_kind: ExitKind | None
     consented: bool
     signed_in: bool
-    correction_asked_on: date | None
+    correction_requested_on: date | None
     zone: str
     snoozed_until: date | None
     forms: Sequence[ExpectedForm]
     unexplained_since: date | None = None
     alerted_on: date | None = None
-    call_asked_on: date | None = None
+    call_requested_on: date | None = None
 
 
 def choose_next_step(standing: ParticipantStanding, reasons: Sequence[WorkReason]) -> NextStep:
@@ -110,14 +110,14 @@ def choose_next_step(standing: ParticipantStanding, reasons: Sequence[WorkReason
     return min(steps, key=lambda step: _ORDER[step.act], default=None) or rest or _wait(standing.forms)
 
 
-def _step_of_leaver(standing: ParticipantStanding, left: ExitKind) -> NextStep:
+def _step_of_leaver(standing: ParticipantStanding, exit_kind: ExitKind) -> NextStep:
     """An alert is open until somebody closes it, and a call is owed to who is alive and asked for it."""
     if standing.alerted_on is not None:
         return NextStep(NextAct.see_alert, on=standing.alerted_on)
-    if left is ExitKind.death:
+    if exit_kind is ExitKind.death:
         return NextStep(NextAct.leave_alone)
-    if standing.call_asked_on is not None:
-        return NextStep(NextAct.call_back, on=standing.call_asked_on)
+    if standing.call_requested_on is not None:
+        return NextStep(NextAct.call_back, on=standing.call_requested_on)
     return NextStep(NextAct.finished)
 
 
@@ -126,8 +126,8 @@ def _steps_of_standing(standing: ParticipantStanding) -> Iterator[NextStep]:
         yield NextStep(NextAct.complete_enrolment)
     if not standing.signed_in:
         yield NextStep(NextAct.give_sheet)
-    if standing.correction_asked_on is not None:
-        yield NextStep(NextAct.settle_correction, on=standing.correction_asked_on)
+    if standing.correction_requested_on is not None:
+        yield NextStep(NextAct.settle_correction, on=standing.correction_requested_on)
     if standing.unexplained_since is not None and standing.snoozed_until is None:
         yield NextStep(NextAct.explain_diary, on=standing.unexplained_since)
 

@@ -208,10 +208,10 @@ class ArmMask:
 def build_arm_mask(*plans: Plan) -> ArmMask:
     """The mask of a plan that has been followed in these versions."""
     blinded = any(plan.blinded for plan in plans)
-    return ArmMask(plans, blinded, _telling_words(plans) if blinded else None)
+    return ArmMask(plans, blinded, _revealing_words(plans) if blinded else None)
 
 
-def _telling_words(plans: Sequence[Plan]) -> re.Pattern[str] | None:
+def _revealing_words(plans: Sequence[Plan]) -> re.Pattern[str] | None:
     """What finds the words of a blinded plan that tell an arm; short codes only as they are written."""
     words = {word for plan in plans for arm in plan.arms for word in (arm.code, arm.name)}
     for anchor in (anchor for plan in plans for anchor in plan.anchors):
@@ -248,11 +248,11 @@ class FieldFilter:
 
     def keeps(self, change: TrailChange) -> bool:
         """Whether a change is of this form and item."""
-        place = change.about or RecordSubject()
-        if self.visit and place.visit != self.visit:
+        about = change.about or RecordSubject()
+        if self.visit and about.visit != self.visit:
             return False
         return not self.item or (
-            change.is_answer and change.field == self.item and place.instrument == self.instrument
+            change.is_answer and change.field == self.item and about.instrument == self.instrument
         )
 
 
@@ -279,7 +279,7 @@ def show_entry(
     """
     every = tuple(changes)
     visible = tuple(each for each in every if mask is None or not mask.hides_change(each))
-    if mask is not None and _tells_by_itself(event, every, visible, mask):
+    if mask is not None and _reveals_by_itself(event, every, visible, mask):
         return None
     if not sees_answers:
         visible = tuple(_without_answer(each) for each in visible)
@@ -290,7 +290,7 @@ def show_entry(
     return ShownEntry(visible, "" if hidden else reason, hidden)
 
 
-def _tells_by_itself(
+def _reveals_by_itself(
     event: str, every: tuple[TrailChange, ...], visible: tuple[TrailChange, ...], mask: ArmMask
 ) -> bool:
     if find_trail_kind(event) is TrailKind.arm or (every and not visible):

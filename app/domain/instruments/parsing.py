@@ -248,9 +248,9 @@ def _scales(root: TomlSection, items: Iterable[Item], algorithm: str) -> tuple[S
         scales[scale.code] = scale
     if bool(scales) is (algorithm == NO_ALGORITHM):
         root.refuse("algorithm", algorithm, f'"{NO_ALGORITHM}" exactly when there are no scales')
-    for place, scale in enumerate(scales.values()):
+    for index, scale in enumerate(scales.values()):
         for part in scale.parts:
-            _check_part(root, f"scales[{place}].parts", scale, scales[part], algorithm)
+            _check_part(root, f"scales[{index}].parts", scale, scales[part], algorithm)
     return tuple(scales.values())
 
 
@@ -299,9 +299,9 @@ def _check_short_codes(root: TomlSection, items: Iterable[Item], scales: Iterabl
     known: set[str] = set()
     named = (("items", [item.cdisc for item in items]), ("scales", [scale.cdisc for scale in scales]))
     for key, codes in named:
-        for place, code in enumerate(codes):
+        for index, code in enumerate(codes):
             if code and code.testcd in known:
-                root.refuse(f"{key}[{place}].cdisc.testcd", code.testcd, "each short code once")
+                root.refuse(f"{key}[{index}].cdisc.testcd", code.testcd, "each short code once")
             known |= {code.testcd} if code else set()
 
 

@@ -34,16 +34,16 @@ def kinds_before(plan: Plan, kind: str) -> tuple[str, ...]:
     a treatment that somebody brings along began before.
     """
     named = {anchor.kind: anchor.after for anchor in plan.anchors}
-    found: dict[str, None] = {}
+    earlier: dict[str, None] = {}
     waiting = list(named[kind])
     while waiting:
         before = waiting.pop()
-        if before not in found:
-            found[before] = None
+        if before not in earlier:
+            earlier[before] = None
             waiting.extend(named[before])
-    if kind != ENROLMENT and _is_of_study(plan, {kind, *found}):
-        return tuple({ENROLMENT: None, **found})
-    return tuple(found)
+    if kind != ENROLMENT and _is_of_study(plan, {kind, *earlier}):
+        return tuple({ENROLMENT: None, **earlier})
+    return tuple(earlier)
 
 
 def _is_of_study(plan: Plan, kinds: Collection[str]) -> bool:

@@ -113,12 +113,12 @@ def _contradictions(plan: Plan) -> Iterator[Contradiction]:
     yield from _twice("anchors", plan.anchor_kinds)
     yield from _bad_anchors(plan)
     yield from _twice("instruments", [used.id for used in plan.instruments])
-    for place, used in enumerate(plan.instruments):
-        yield from _too_many(f"instruments[{place}].urgent", len(used.urgent), MOST_MARKS)
+    for index, used in enumerate(plan.instruments):
+        yield from _too_many(f"instruments[{index}].urgent", len(used.urgent), MOST_MARKS)
     yield from _twice("visits", [*(point.code for point in points), *_undated(plan), *_diary_codes(plan)])
-    for place, rule in enumerate(plan.visits):
-        yield from _unknown_names(plan, f"visits[{place}]", rule)
-        yield from _bad_anchoring(plan, f"visits[{place}]", rule)
+    for index, rule in enumerate(plan.visits):
+        yield from _unknown_names(plan, f"visits[{index}]", rule)
+        yield from _bad_anchoring(plan, f"visits[{index}]", rule)
     yield from _bad_occasions(plan, points)
     yield from _unknown_in_diary(plan)
     yield from _bad_alert_rules(plan)
@@ -129,9 +129,9 @@ def _contradictions(plan: Plan) -> Iterator[Contradiction]:
 
 
 def _points(plan: Plan) -> Iterator[Point]:
-    for place, rule in enumerate(plan.visits):
+    for index, rule in enumerate(plan.visits):
         for offset in rule.offsets:
-            yield Point(f"visits[{place}]", rule.code_of(offset), rule, offset)
+            yield Point(f"visits[{index}]", rule.code_of(offset), rule, offset)
 
 
 def _undated(plan: Plan) -> list[str]:
@@ -182,10 +182,10 @@ def _unknown_names(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradict
 
 def _bad_occasions(plan: Plan, points: Collection[Point]) -> Iterator[Contradiction]:
     """What participants are told tells two visits of one instrument apart."""
-    for place, rule in enumerate(plan.visits):
+    for index, rule in enumerate(plan.visits):
         for words in rule.occasion.values():
             if (NUMBER in words) is not (len(rule.offsets) > 1):
-                yield f"visits[{place}].occasion", words, f"{NUMBER} in a repeated visit, and only there"
+                yield f"visits[{index}].occasion", words, f"{NUMBER} in a repeated visit, and only there"
     for one, other in combinations([point for point in points if point.rule.occasion], 2):
         if share_arm(one.rule, other.rule) and set(one.rule.instruments) & set(other.rule.instruments):
             for language in plan.languages:
@@ -199,9 +199,9 @@ def _bad_alert_rules(plan: Plan) -> Iterator[Contradiction]:
     yield from _too_many("monitoring.rules", len(plan.alert_rules), MOST_RULES)
     if plan.alert_rules:
         yield from _twice("monitoring.rules", [rule.code for rule in plan.alert_rules])
-    for place, rule in enumerate(plan.alert_rules):
+    for index, rule in enumerate(plan.alert_rules):
         known = [used.id for used in plan.instruments]
-        yield from _one_of(f"monitoring.rules[{place}].instrument", rule.instrument, known)
+        yield from _one_of(f"monitoring.rules[{index}].instrument", rule.instrument, known)
 
 
 def _bad_anchoring(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradiction]:
@@ -219,25 +219,25 @@ def _bad_anchors(plan: Plan) -> Iterator[Contradiction]:
     if plan.last_date is not None and plan.last_date < plan.first_date:
         yield "last_date", plan.last_date, f"a day after first_date = {plan.first_date}"
     before: dict[str, tuple[str, ...]] = {}
-    for place, anchor in enumerate(plan.anchors):
+    for index, anchor in enumerate(plan.anchors):
         for name in anchor.after:
-            yield from _one_of(f"anchors[{place}].after", name, plan.anchor_kinds)
+            yield from _one_of(f"anchors[{index}].after", name, plan.anchor_kinds)
         before[anchor.kind] = anchor.after
-    for place, anchor in enumerate(plan.anchors):
+    for index, anchor in enumerate(plan.anchors):
         if anchor.kind in _reachable(anchor.kind, before) or (anchor.kind == ENROLMENT and anchor.after):
-            yield f"anchors[{place}].after", list(anchor.after), "dates before it, in no circle"
+            yield f"anchors[{index}].after", list(anchor.after), "dates before it, in no circle"
 
 
 def _reachable(kind: str, before: Mapping[str, tuple[str, ...]]) -> set[str]:
     """The kinds that stand before this one, directly or through others."""
-    found: set[str] = set()
+    reachable: set[str] = set()
     waiting = [*before[kind]]
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in reachable:
+            reachable.add(name)
             waiting.extend(before.get(name, ()))
-    return found
+    return reachable
 
 
 def _unknown_in_diary(plan: Plan) -> Iterator[Contradiction]:
@@ -261,7 +261,7 @@ def _beyond(plan: Plan, points: Collection[Point]) -> Iterator[Contradiction]:
 
 def _phases(diary: DiaryRule | None) -> list[tuple[str, DiaryPhase]]:
     phases = () if diary is None else diary.phases
-    return [(f"diary.phases[{place}]", phase) for place, phase in enumerate(phases)]
+    return [(f"diary.phases[{index}]", phase) for index, phase in enumerate(phases)]
 
 
 def _series(plan: Plan, points: list[Point]) -> Iterator[Contradiction]:

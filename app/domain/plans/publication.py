@@ -94,7 +94,7 @@ def pending_changes(
     """
     state = feed_state(derive_status(window, facts, now))
     expected = in_plan or facts.begun_at is not None
-    if published.state is None and not (expected and _is_told_first(state, window, facts)):
+    if published.state is None and not (expected and _is_published_first(state, window, facts)):
         return ()
     if state is published.state:
         if published.is_current:
@@ -117,11 +117,11 @@ def pending_changes(
     return tuple(changes)
 
 
-def _is_told_first(state: FeedState, window: Window | None, facts: SlotFacts) -> bool:
+def _is_published_first(state: FeedState, window: Window | None, facts: SlotFacts) -> bool:
     """Whether a slot that the feed does not know yet is worth a first event."""
     if state is FeedState.not_expected:
-        left = facts.exit
-        return window is not None and left is not None and window.opens_at <= left.at < window.closes_at
+        exit_ = facts.exit
+        return window is not None and exit_ is not None and window.opens_at <= exit_.at < window.closes_at
     return state is not FeedState.not_opened
 
 

@@ -106,11 +106,15 @@ def kinds_used_up(messages: Collection[QueuedReminder], window: Window | None) -
 
 
 def find_due_reminder(
-    planned: Collection[Reminder], sent: Collection[str], state: Status, now: datetime, not_before: datetime
+    planned: Collection[Reminder],
+    used_up: Collection[str],
+    state: Status,
+    now: datetime,
+    not_before: datetime,
 ) -> Reminder | None:
     """The one reminder to send now, None when there is none.
 
-    `sent` holds the kinds already sent for the slot. Only the latest reminder whose moment has come
+    `used_up` holds the kinds already sent for the slot. Only the latest reminder whose moment has come
     counts, so none follows another in a burst; one older than a day, or of a moment before
     `not_before` (enrolment, activation, the end of a pause), is dropped.
     """
@@ -121,7 +125,7 @@ def find_due_reminder(
         return None
     latest = max(come, key=lambda each: each.at)
     fresh = now - latest.at < STALE_AFTER and latest.at >= not_before
-    return latest if fresh and latest.kind not in sent else None
+    return latest if fresh and latest.kind not in used_up else None
 
 
 def next_due_moment(
@@ -129,14 +133,14 @@ def next_due_moment(
     planned: Collection[Reminder],
     facts: SlotFacts,
     published: FeedState | None,
-    sent: Collection[str],
+    used_up: Collection[str],
     now: datetime,
     not_before: datetime = ALWAYS,
 ) -> datetime | None:
     """The next moment at which the slot owes an event or a reminder, None when it owes no more.
 
-    A moment at or before `now` is owed already. `published` is what the feed said last, `sent` the kinds of
-    reminder that are used up. An event stays owed until it is told; a slot that is over owes only that it
+    A moment at or before `now` is owed already. `published` is what the feed said last, `used_up` the kinds
+    of reminder that are used up. An event stays owed until it is told; a slot that is over owes only that it
     was missed.
     """
     state = derive_status(window, facts, now)
@@ -145,8 +149,8 @@ def next_due_moment(
     end = answerable_until(window, facts)
     owing = [] if published is FeedState.missed else [end]
     if state is not Status.missed:
-        due_now = find_due_reminder(planned, sent, state, now, not_before)
-        ahead = (each for each in planned if each.kind not in sent and each.at >= not_before)
+        due_now = find_due_reminder(planned, used_up, state, now, not_before)
+        ahead = (each for each in planned if each.kind not in used_up and each.at >= not_before)
         owing += [] if published is FeedState.open else [window.opens_at]
         owing += [each.at for each in ahead if now < each.at < end or each is due_now]
     return min(owing, default=None)
@@ -188,18 +192,18 @@ def check_staff_reminder(
     now: datetime,
     zone: str,
     *,
-    sent_today: bool,
+    reminded_today: bool,
 ) -> StaffReminderRefusal | None:
     """Why staff may not have a reminder of this form sent now; None if they may.
 
-    It is a rule of its own: once a day for a person (`sent_today`: it was), from 08:00 to 21:00 where they
-    live, not in a pause.
+    It is a rule of its own: once a day for a person (`reminded_today`: it was), from 08:00 to 21:00 where
+    they live, not in a pause.
     """
     refusals = {
         StaffReminderRefusal.FORM_NOT_OPEN: state not in ANSWERABLE,
         StaffReminderRefusal.REMINDERS_NOT_WANTED: preference.not_before == NEVER,
         StaffReminderRefusal.REMINDERS_PAUSED: preference.not_before > now,
-        StaffReminderRefusal.REMINDED_TODAY: sent_today,
+        StaffReminderRefusal.REMINDED_TODAY: reminded_today,
         StaffReminderRefusal.REMINDER_LIMIT: reminders.used_up,
         StaffReminderRefusal.OUTSIDE_HOURS: not is_staff_hour(now, zone),
     }

@@ -85,25 +85,25 @@ class WindowMove:
 
 
 def plan_moves(
-    standing: Sequence[StandingSlot], planned: Sequence[PlannedSlot], left: Exit | None, at: datetime
+    standing: Sequence[StandingSlot], planned: Sequence[PlannedSlot], exit_: Exit | None, at: datetime
 ) -> tuple[SlotMove, ...]:
     """All that these planned forms change in the ones that exist, in the plan's order; then what leaves.
 
-    `left` is the exit in force, which new forms are made with.
+    `exit_` is the exit in force, which new forms are made with.
     """
     matched = _match(standing, planned)
     occupied = _occupied_days(standing, matched)
-    moves, kept = [], set()
+    moves, unmoved = [], set()
     for each in planned:
         form = matched.get(each.key)
         changes = form is None or _changes(form, each)
         if changes and not (form is not None and form.is_touched) and _is_occupied(each, occupied):
             continue
         if form is not None:
-            kept.add(form.key)
+            unmoved.add(form.key)
         if changes:
-            moves.append(SlotMove(each.key, form, each, _would_be_missed(form, each, left, at)))
-    leaving = (form for form in standing if form.key not in kept and not form.out_of_plan)
+            moves.append(SlotMove(each.key, form, each, _would_be_missed(form, each, exit_, at)))
+    leaving = (form for form in standing if form.key not in unmoved and not form.out_of_plan)
     return (
         *moves,
         *(SlotMove(form.planned.key, form, None, False) for form in leaving if not form.on_request),
@@ -112,21 +112,21 @@ def plan_moves(
 
 def merge_versions(
     planned: Sequence[PlannedSlot],
-    kept: Sequence[StandingSlot],
+    earlier: Sequence[StandingSlot],
     by_version: Mapping[str, Sequence[PlannedSlot]],
 ) -> tuple[PlannedSlot, ...]:
     """The planned forms of a plan, and in their places, or behind them, those of the versions before it.
 
-    `kept` are the forms that stay with an earlier version; `by_version` is what that version makes of the
+    `earlier` are the forms that stay with an earlier version; `by_version` is what that version makes of the
     same dates. One that it has no more, either, is where the present plan has it, if anywhere.
     """
     own: dict[int, PlannedSlot] = {}
     for version, forms in by_version.items():
         places = {each.key: each for each in forms}
-        of_version = [form for form in kept if form.planned.plan_version == version]
+        of_version = [form for form in earlier if form.planned.plan_version == version]
         own |= {form.key: places[key] for key, form in _match(of_version, forms).items()}
-    matched = _match(kept, planned)
-    occupied = _occupied_days(kept, matched)
+    matched = _match(earlier, planned)
+    occupied = _occupied_days(earlier, matched)
     merged = []
     for each in planned:
         form = matched.get(each.key)
@@ -135,7 +135,7 @@ def merge_versions(
         elif not _is_occupied(each, occupied):
             merged.append(each)
     present = {form.key for form in matched.values()}
-    return (*merged, *(place for key, place in own.items() if key not in present))
+    return (*merged, *(slot for key, slot in own.items() if key not in present))
 
 
 def window_moves(moves: Collection[SlotMove]) -> tuple[WindowMove, ...]:
@@ -213,11 +213,11 @@ def _changes(form: StandingSlot, planned: PlannedSlot) -> bool:
 
 
 def _would_be_missed(
-    form: StandingSlot | None, planned: PlannedSlot, left: Exit | None, at: datetime
+    form: StandingSlot | None, planned: PlannedSlot, exit_: Exit | None, at: datetime
 ) -> bool:
     if form is not None and form.is_touched:
         return False
-    facts = form.facts if form is not None else SlotFacts(exit=left)
+    facts = form.facts if form is not None else SlotFacts(exit=exit_)
     if form is not None and form.out_of_plan:
         facts = SlotFacts(exit=facts.exit)
     elif form is not None and derive_status(form.planned.window, facts, at) is Status.missed:

@@ -70,15 +70,15 @@ def derive_status(window: Window | None, facts: SlotFacts, now: datetime) -> Sta
     return Status.waiting if window is None else _by_time(window, facts, now)
 
 
-def _not_expected(window: Window | None, left: Exit | None) -> bool:
+def _not_expected(window: Window | None, exit_: Exit | None) -> bool:
     """Death before closing, any other exit before opening, and a window in which nothing can be answered."""
     if window is None:
-        return left is not None
+        return exit_ is not None
     if window.opens_at >= window.closes_at:
         return True
-    if left is None:
+    if exit_ is None:
         return False
-    return left.at < (window.closes_at if left.kind is ExitKind.death else window.opens_at)
+    return exit_.at < (window.closes_at if exit_.kind is ExitKind.death else window.opens_at)
 
 
 def _by_time(window: Window, facts: SlotFacts, now: datetime) -> Status:
@@ -105,7 +105,7 @@ def answerable_until(window: Window, facts: SlotFacts) -> datetime:
 
 def died_in_window(window: Window | None, facts: SlotFacts) -> bool:
     """Whether death fell inside the window of a slot that was not submitted. Never missing data."""
-    left = facts.exit
-    if window is None or left is None or left.kind is not ExitKind.death or facts.submitted_at is not None:
+    exit_ = facts.exit
+    if window is None or exit_ is None or exit_.kind is not ExitKind.death or facts.submitted_at is not None:
         return False
-    return window.opens_at <= left.at < window.closes_at
+    return window.opens_at <= exit_.at < window.closes_at

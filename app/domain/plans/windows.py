@@ -12,7 +12,7 @@ from app.domain.refusal import Refused
 
 ONE_DAY = timedelta(days=1)
 ONE_SECOND = timedelta(seconds=1)
-_IS_NO_PLACE = re.compile("localtime$|Factory$|posixrules$|posix/|right/")
+_NO_ZONE = re.compile("localtime$|Factory$|posixrules$|posix/|right/")
 """Files beside the zones: this machine's setting, no zone, other names, zones with leap seconds."""
 
 
@@ -53,7 +53,7 @@ class Window:
 def load_zone(name: str) -> ZoneInfo:
     """The zone of this IANA name, such as `Asia/Shanghai`. Raises Refused("unknown_zone")."""
     try:
-        if _IS_NO_PLACE.match(name):
+        if _NO_ZONE.match(name):
             raise ZoneInfoNotFoundError(name)
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:

@@ -209,8 +209,8 @@ class Actor:
         """Whether a grant in force allows this at this site; None: at every site of the study."""
         if not self._is_granted(permission, study_id, site_id):
             return False
-        asked = self.route_permission
-        return asked is None or asked is permission or self._is_granted(asked, study_id, site_id)
+        required = self.route_permission
+        return required is None or required is permission or self._is_granted(required, study_id, site_id)
 
     def _is_granted(self, permission: Permission, study_id: int, site_id: int | None) -> bool:
         for grant in self.grants:  # a page asks some thirty times

@@ -13,7 +13,7 @@ EPOCH_LENGTH = timedelta(days=1)
 """How long an epoch of pages lasts at least."""
 LONGEST_TEXT = 400
 """Characters of a text of an act, a line end counted as one, as a browser counts it."""
-EPOCHS_KEPT = 30
+STORED_EPOCHS = 30
 """So many epochs a page can be used and the keys of its acts are kept: longer than any session lives."""
 
 
@@ -109,7 +109,7 @@ def is_page_usable(epoch: int, now: int) -> bool:
 
 def oldest_usable_epoch(now: int) -> int:
     """The oldest epoch whose pages may act and whose keys are kept, in the epoch `now`."""
-    return now - EPOCHS_KEPT + 1
+    return now - STORED_EPOCHS + 1
 
 
 def fingerprint_consequences(consequences: object) -> str:

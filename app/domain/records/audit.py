@@ -213,7 +213,7 @@ def canonical_json(value: object) -> str:
     return "".join(_encode(value, 0))
 
 
-def _spell(value: object) -> str:
+def _serialise(value: object) -> str:
     if isinstance(value, datetime):
         return format_instant(value)
     return str(value)
@@ -222,7 +222,7 @@ def _spell(value: object) -> str:
 _spell_text = json.encoder.encode_basestring
 # `json.JSONEncoder` makes one of these for each value, which takes as long as to spell the value.
 _encode = json.encoder.c_make_encoder(  # type: ignore[attr-defined]  # typeshed leaves it out
-    None, _spell, _spell_text, None, ":", ",", True, False, True
+    None, _serialise, _spell_text, None, ":", ",", True, False, True
 )
 
 

@@ -63,8 +63,8 @@ def find_section_scope(type_: str, section: str) -> str | None:
 
 def list_scopes(type_: str, sections: Iterable[str]) -> dict[str, str]:
     """The scopes of those sections that take one: they stand outside the hash, and follow from names."""
-    found = ((name, find_section_scope(type_, name)) for name in sections)
-    return {name: scope for name, scope in found if scope is not None}
+    scopes = ((name, find_section_scope(type_, name)) for name in sections)
+    return {name: scope for name, scope in scopes if scope is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,9 @@ class UnnumberedEvent:
         return "".join(piece + gap for piece, gap in zip(self.line, gaps, strict=True)), current
 
 
-def spell_event(draft: FeedEventDraft, recorded_at: datetime) -> UnnumberedEvent:
+def serialise_event(draft: FeedEventDraft, recorded_at: datetime) -> UnnumberedEvent:
     """Everything of an event that is known before its number and its predecessor are."""
-    spelled = _spelled({name: section.data for name, section in draft.sections.items()})
+    spelled = _serialise({name: section.data for name, section in draft.sections.items()})
     envelope = {
         "type": draft.type,
         "site": draft.site,
@@ -128,15 +128,15 @@ def spell_event(draft: FeedEventDraft, recorded_at: datetime) -> UnnumberedEvent
         "scopes": list_scopes(draft.type, draft.sections),
         "needs": draft.needs,
     }
-    enclosed = _spelled(envelope) | {"seq": _GAP}
+    enclosed = _serialise(envelope) | {"seq": _GAP}
     first, last = _object(enclosed).split(_GAP)
-    line = enclosed | _spelled(outside) | {"data": _object(spelled)}
+    line = enclosed | _serialise(outside) | {"data": _object(spelled)}
     line |= dict.fromkeys(("envelope_sha256", "prev_hash", "hash"), f'"{_GAP}"')
     pieces = _object(line).split(_GAP)
     return UnnumberedEvent((first, last), (pieces[0], pieces[1], pieces[2], pieces[3], pieces[4]))
 
 
-def _spelled(members: Mapping[str, object]) -> dict[str, str]:
+def _serialise(members: Mapping[str, object]) -> dict[str, str]:
     return {name: canonical_json(value) for name, value in members.items()}
 
 
@@ -146,7 +146,7 @@ def _object(members: Mapping[str, str]) -> str:
 
 def finalise_event(draft: FeedEventDraft, seq: int, prev_hash: str, recorded_at: datetime) -> tuple[str, str]:
     """The event's JSON line and its hash, once number and predecessor are known."""
-    return spell_event(draft, recorded_at).numbered(seq, prev_hash)
+    return serialise_event(draft, recorded_at).numbered(seq, prev_hash)
 
 
 def may_know_event(event: Mapping[str, Any], scopes: Collection[str]) -> bool:
@@ -219,7 +219,9 @@ def _holds(stored: FeedRow, prev: str) -> bool:
             for name, data in event["data"].items()
         }
         envelope = sha256_hex(canonical_json(event_envelope(event)))
-        told = tuple(event[name] for name in ("seq", "hash", "type", "ref", "version", "site", "recorded_at"))
+        facts = tuple(
+            event[name] for name in ("seq", "hash", "type", "ref", "version", "site", "recorded_at")
+        )
         links = event["prev_hash"], event["envelope_sha256"], link_hash(prev, envelope)
         withheld = event["scopes"] == list_scopes(stored.type, digests) and event["needs"] in _NEEDS.get(
             stored.type.partition(".")[0], (None,)
@@ -228,5 +230,5 @@ def _holds(stored: FeedRow, prev: str) -> bool:
         return False
     _, _, *beside, recorded_at = stored
     shown = stored.seq, *beside, format_instant(recorded_at)
-    whole = (told, links, event["digests"]) == (shown, (prev, envelope, stored.hash), digests)
+    whole = (facts, links, event["digests"]) == (shown, (prev, envelope, stored.hash), digests)
     return whole and withheld

@@ -21,7 +21,7 @@ class RuleSet(StrEnum):
     """The same, and loss to follow-up."""
 
 
-_LEFT = frozenset(
+_ENDING_KINDS = frozenset(
     {
         DispositionKind.death,
         DispositionKind.withdrew_questionnaires,
@@ -30,8 +30,8 @@ _LEFT = frozenset(
     }
 )
 EXITS: Mapping[RuleSet, frozenset[DispositionKind]] = {
-    RuleSet.first: _LEFT,
-    RuleSet.second: _LEFT | {DispositionKind.lost},
+    RuleSet.first: _ENDING_KINDS,
+    RuleSet.second: _ENDING_KINDS | {DispositionKind.lost},
 }
 """The exits that each rule set names. Who withdraws from the study withdraws from its questionnaires too."""
 
@@ -49,13 +49,13 @@ class FormFacts:
     """What the rates ask of one form of one participant, as known at the data cut.
 
     `in_population`: the participant is randomised and consented. `closed`: the window has closed.
-    `left`: the rule sets that name an exit which happened before it closed. `late`: submitted, and outside of
-    the window. `scorable`: at least one scale of the submitted form has a score, or the instrument has none.
+    `exited`: the rule sets that name an exit which happened before it closed. `late`: submitted, and outside
+    of the window. `scorable`: at least one scale of the form has a score, or the instrument has none.
     """
 
     in_population: bool = True
     closed: bool = True
-    left: frozenset[RuleSet] = frozenset()
+    exited: frozenset[RuleSet] = frozenset()
     submitted: bool = False
     late: bool = False
     scorable: bool = False
@@ -74,4 +74,4 @@ def is_expected(form: FormFacts, rule_set: RuleSet) -> bool:
     """
     if not (form.in_population and form.closed):
         return False
-    return is_valid(form) or rule_set not in form.left
+    return is_valid(form) or rule_set not in form.exited

@@ -8,9 +8,9 @@ from app.domain.plans.status import ANSWERABLE, Status
 from app.domain.report.completeness import FormFacts, RateRules, is_expected, is_valid
 
 
-def why_missed(given: str | None, left: str | None) -> str | None:
+def why_missed(stated: str | None, exit_: str | None) -> str | None:
     """The reason of a missed form: the one that staff gave, else the exit inside its window, if any."""
-    return given or left
+    return stated or exit_
 
 
 class FormOutcome(StrEnum):

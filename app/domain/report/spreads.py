@@ -88,7 +88,7 @@ def visit_order(*plans: Plan) -> Mapping[str, int]:
     """
     rules = (rule for plan in plans for rule in plan.visits)
     codes = dict.fromkeys(rule.code_of(offset) for rule in rules for offset in rule.offsets or (0,))
-    return {code: place for place, code in enumerate(codes)}
+    return {code: index for index, code in enumerate(codes)}
 
 
 class SignInDelay(StrEnum):

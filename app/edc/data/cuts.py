@@ -20,7 +20,7 @@ from app.edc.strict_route import LINES, EdcRoute
 from app.services.core.context import EdcContext
 from app.services.datasets.cut_changes import compare_cuts, enter_changes
 from app.services.datasets.cuts import NamedCut, get_named_cut, list_cuts, make_cut
-from app.services.edc.entity_tags import digest_text, spell_representation
+from app.services.edc.entity_tags import digest_text, serialise_representation
 from app.services.edc.transfers import TransferRange, log_transfer
 from app.web.dependencies import get_now
 from app.web.middleware.head import is_bodiless
@@ -36,7 +36,7 @@ router = APIRouter(prefix=EDC, route_class=EdcRoute)
 def get_cuts(request: Request, context: AuthenticatedClient, conditions: Conditions) -> Response:
     """The study's named cuts, the newest first."""
     items = [_shown(cut) for cut in list_cuts(context, context.client.study)]
-    text = spell_representation({"study": context.client.study, "items": items})
+    text = serialise_representation({"study": context.client.study, "items": items})
     return representation_response(request, text, conditions)
 
 
@@ -50,8 +50,8 @@ def get_cuts(request: Request, context: AuthenticatedClient, conditions: Conditi
 )
 def post_cut(payload: request_models.CutIn, context: AuthenticatedClient) -> Response:
     """Make a cut of the feed as it is now; the same name and purpose again change nothing."""
-    made = make_cut(context, context.client.study, payload.name, payload.purpose)
-    return json_response(_shown(made.cut), 200 if made.known else 201)
+    cut = make_cut(context, context.client.study, payload.name, payload.purpose)
+    return json_response(_shown(cut.cut), 200 if cut.known else 201)
 
 
 @router.get("/cuts/{cut}", responses=GET | {200: {"model": response_models.CutOut}})
@@ -59,8 +59,8 @@ def get_cut(
     request: Request, cut: request_models.CutPath, context: AuthenticatedClient, conditions: Conditions
 ) -> Response:
     """One cut by name."""
-    found = get_named_cut(context, context.client.study, cut)
-    return representation_response(request, spell_representation(_shown(found)), conditions)
+    named = get_named_cut(context, context.client.study, cut)
+    return representation_response(request, serialise_representation(_shown(named)), conditions)
 
 
 @router.get("/cuts/{cut}/changes", responses=GET | STREAM)
@@ -80,7 +80,7 @@ def get_cut_changes(
     older, newer = (get_named_cut(context, study, name) for name in (query.since, cut))
     changes = compare_cuts(context, study, query.since, cut)
     seen = [sorted(client.scopes), client.sites, sorted(client.site_ids), context.installation.app_version]
-    digest = digest_text(spell_representation(["changes", older.feed_hash, newer.feed_hash, *seen]))
+    digest = digest_text(serialise_representation(["changes", older.feed_hash, newer.feed_hash, *seen]))
     parts = _streamed(
         request, context, changes, TransferRange("cut changes", older.through, newer.through, 0)
     )

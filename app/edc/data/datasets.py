@@ -24,9 +24,9 @@ from app.services.datasets.export import (
     check_export,
     open_export,
     record_export,
-    spell_dataset,
+    serialise_dataset,
 )
-from app.services.edc.entity_tags import digest_text, spell_representation
+from app.services.edc.entity_tags import digest_text, serialise_representation
 from app.services.edc.transfers import TransferRange, log_transfer
 from app.web.dependencies import get_now
 from app.web.middleware.head import is_bodiless
@@ -55,7 +55,7 @@ def get_dataset(
     entry = ExportEntry(query.cut, query.purpose, (format_,), with_mark=query.bom, dataset=table.name)
     purpose = check_export(entry)
     opened = open_export(context, context.client.study, entry)
-    digest = digest_text(spell_representation(_identity(context, opened, entry)))
+    digest = digest_text(serialise_representation(_identity(context, opened, entry)))
     parts = _streamed(request, context, opened, table, format_)
     answer = responses.bulk_response(
         request, parts, MEDIA_TYPES[format_], digest, {}, conditions, in_thread=True
@@ -68,9 +68,9 @@ def get_dataset(
 def _identity(context: EdcContext, opened: OpenedExport, entry: ExportEntry) -> list[object]:
     """All that the bytes of a dataset depend on."""
     cut, client = opened.cut, context.client
-    made = [cut.name, cut.feed, cut.feed_hash, cut.plan_sha256, context.installation.app_version]
-    asked = [entry.dataset, entry.formats, entry.with_mark]
-    return ["dataset", made, asked, opened.contents, client.sites, sorted(client.site_ids)]
+    cut_facts = [cut.name, cut.feed, cut.feed_hash, cut.plan_sha256, context.installation.app_version]
+    request_facts = [entry.dataset, entry.formats, entry.with_mark]
+    return ["dataset", cut_facts, request_facts, opened.contents, client.sites, sorted(client.site_ids)]
 
 
 def _streamed(
@@ -80,7 +80,7 @@ def _streamed(
         return
     records = 0
     try:
-        for records, piece in spell_dataset(context, opened, table, FORMATS[format_]):  # noqa: B007 - noted below
+        for records, piece in serialise_dataset(context, opened, table, FORMATS[format_]):  # noqa: B007 - noted below
             yield piece
     finally:  # also of a transfer that was broken off
         handed = TransferRange(f"dataset {table.name.lower()}", 0, opened.cut.through, records)

@@ -20,7 +20,7 @@ from app.services.datasets.export_requests import (
     list_exports,
     request_export,
 )
-from app.services.edc.entity_tags import entity_tag, spell_representation
+from app.services.edc.entity_tags import entity_tag, serialise_representation
 from app.services.edc.transfers import TransferRange, log_transfer
 from app.web.dependencies import get_now
 from app.web.middleware.head import is_bodiless
@@ -43,17 +43,17 @@ def post_export(payload: request_models.ExportIn, context: AuthenticatedClient) 
         with_mark=payload.bom,
         dataset=payload.dataset or "",
     )
-    made = request_export(context, context.client.study, entry)
-    response = json_response(_shown(made.export), 200 if made.known else 202)
-    response.headers["Location"] = f"{EDC}/exports/{made.export.public_id}"
-    return _with_wait(response, made.export)
+    requested = request_export(context, context.client.study, entry)
+    response = json_response(_shown(requested.export), 200 if requested.known else 202)
+    response.headers["Location"] = f"{EDC}/exports/{requested.export.public_id}"
+    return _with_wait(response, requested.export)
 
 
 @router.get("/exports", responses=GET | {200: {"model": response_models.ExportsOut}})
 def get_exports(request: Request, context: AuthenticatedClient, conditions: Conditions) -> Response:
     """The newest exports of this client, the newest first."""
     items = [_shown(each) for each in list_exports(context, context.client.study)]
-    text = spell_representation({"study": context.client.study, "items": items})
+    text = serialise_representation({"study": context.client.study, "items": items})
     return representation_response(request, text, conditions)
 
 
@@ -62,9 +62,9 @@ def get_one_export(
     request: Request, export: request_models.ExportPath, context: AuthenticatedClient, conditions: Conditions
 ) -> Response:
     """How far an export is, and its files once they are made."""
-    found = get_export(context, context.client.study, export)
-    response = representation_response(request, spell_representation(_shown(found)), conditions)
-    return _with_wait(response, found)
+    requested = get_export(context, context.client.study, export)
+    response = representation_response(request, serialise_representation(_shown(requested)), conditions)
+    return _with_wait(response, requested)
 
 
 @router.get("/exports/{export}/files/{file}", responses=GET | EXPORT_FILE)
@@ -76,18 +76,18 @@ def get_export_file(
     conditions: Conditions,
 ) -> Response:
     """A file as it was made, whole or by ranges; every pull is noted."""
-    found = find_export_file(context, context.client.study, export, file)
-    tag = entity_tag(found.sha256, IDENTITY)
-    digest = b64encode(bytes.fromhex(found.sha256)).decode()
+    opened = find_export_file(context, context.client.study, export, file)
+    tag = entity_tag(opened.sha256, IDENTITY)
+    digest = b64encode(bytes.fromhex(opened.sha256)).decode()
     headers = {"ETag": tag, "Cache-Control": "no-store, no-transform", "Repr-Digest": f"sha-256=:{digest}:"}
     headers["Vary"] = "Accept, Accept-Encoding"
     conditions.check_reading((tag,))
     if conditions.is_unchanged(tag):
         return Response(status_code=304, headers=headers)
     if not is_bodiless(request):
-        handed = TransferRange("export file", 0, found.through, found.records)
+        handed = TransferRange("export file", 0, opened.through, opened.records)
         log_transfer(replace(context, at=get_now(request)), handed)
-    return FileResponse(found.path, headers=headers, media_type=found.media_type, filename=found.name)
+    return FileResponse(opened.path, headers=headers, media_type=opened.media_type, filename=opened.name)
 
 
 def _with_wait(response: Response, export: RequestedExport) -> Response:

@@ -88,7 +88,7 @@ def read_form_assets(read: Callable[[str], str]) -> FormAssets:
     dark = dark.split(DESK_PART, maxsplit=1)[0]
     parts = [_small_css(part) for part in (common, typed, long, large, rtl, demo, dark)]
     names = _short_names("".join(parts))
-    css = [Markup(_PROPERTY.sub(lambda found: names[found[0]], part)) for part in parts]  # noqa: S704 our own file
+    css = [Markup(_PROPERTY.sub(lambda match: names[match[0]], part)) for part in parts]  # noqa: S704 our own file
     return FormAssets(
         mark=Markup(MARK),  # noqa: S704 our own constant
         css=css[0],

@@ -29,8 +29,8 @@ class LanguagePage:
     name: str
     language: str
     lang: str
-    told_here: str
-    told_there: str
+    sentence_here: str
+    sentence_there: str
     action_url: str
     form_url: str
 
@@ -43,7 +43,7 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 
 @router.get("/f/{slot}/language/{code}")
-def ask_language(current: UnlockedRequest, slot: str, code: str) -> Response:
+def show_language_form(current: UnlockedRequest, slot: str, code: str) -> Response:
     form = get_form_definition(current.context, slot)
     language, url = _known(code), url_of_form(slot)
     pages: Pages = current.request.app.state.pages
@@ -51,15 +51,15 @@ def ask_language(current: UnlockedRequest, slot: str, code: str) -> Response:
         name=name_form(current, form.name, form.occasion),
         language=language.name,
         lang=language.tag,
-        told_here=_told(pages, language, current.frame),
-        told_there=_told(pages, language, current.frame.speaking(language)),
+        sentence_here=_sentence(pages, language, current.frame),
+        sentence_there=_sentence(pages, language, current.frame.speaking(language)),
         action_url=f"{url}/language/{language.code}",
         form_url=url,
     )
     return current.show(page)
 
 
-def _told(pages: Pages, language: Language, frame: PageFrame) -> str:
+def _sentence(pages: Pages, language: Language, frame: PageFrame) -> str:
     name = NAMES.get(language.code)
     return pages.word(STAYS, frame) % {"language": pages.word(name, frame) if name else language.name}
 

@@ -25,7 +25,7 @@ NONE_OF_THESE = "0"
 """What the question over a list says where nothing in it is ticked."""
 
 _SHOWN = {"scale": ("row", "list"), "theme": ("light", "dark")}
-_TOLD_BEFORE = frozenset({"width", *_SHOWN})
+_EARLIER_FIELDS = frozenset({"width", *_SHOWN})
 """What a page that a phone opened before tells in place of `shown`."""
 _MEASURED = re.compile(r"([0-9]{1,9}),([a-z-]{0,30}),(.{0,80})")
 """What the runner tells of the screen: its width, how a long row of numbers stood ("" for none), a colour."""
@@ -130,7 +130,7 @@ def _read_list(item: Item, fields: Mapping[str, str], ticked: Collection[str]) -
 def _presentation(fields: Mapping[str, str]) -> dict[str, str | int]:
     """How the form was shown, for the analysis: one question at a time by the runner, or as a list."""
     if "shown" in fields:
-        if not _TOLD_BEFORE.isdisjoint(fields):
+        if not _EARLIER_FIELDS.isdisjoint(fields):
             raise Refused("bad_field", field="shown", allowed="it alone, or width, scale and theme")
         fields = _measured(fields["shown"])
     if "width" not in fields:
@@ -144,8 +144,8 @@ def _presentation(fields: Mapping[str, str]) -> dict[str, str | int]:
     return shown
 
 
-def _measured(told: str) -> Mapping[str, str]:
-    measured = _MEASURED.fullmatch(told)
+def _measured(text: str) -> Mapping[str, str]:
+    measured = _MEASURED.fullmatch(text)
     if measured is None:
         raise Refused("bad_field", field="shown", allowed="a width, a display and a colour")
     width, display, colour = measured.groups()

@@ -51,11 +51,11 @@ Offline = Annotated[ParticipantRequest, Depends(require_offline)]
 def get_worker(request: Request, installation: CurrentInstallation, at: At) -> Response:
     """The worker, or for everybody else the one that removes it and all that it kept."""
     statics: StaticFiles = request.app.state.statics
-    file = statics.files["js/sw.js" if _wanted(request, installation, at) else "js/sw-off.js"]
+    file = statics.files["js/sw.js" if _works_offline(request, installation, at) else "js/sw-off.js"]
     return Response(file.bodies[None], headers={"cache-control": "no-cache"}, media_type=file.kind)
 
 
-def _wanted(request: Request, installation: CurrentInstallation, at: At) -> bool:
+def _works_offline(request: Request, installation: CurrentInstallation, at: At) -> bool:
     try:
         return identify_device(request, installation, at).opens_offline
     except Refused:

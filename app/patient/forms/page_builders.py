@@ -88,8 +88,8 @@ def review_page(
 ) -> ReviewPage:
     url = url_of_form(form.slot.public_id)
     ticked = name_ticks(form.items, form.text, answers)
-    asked = applicable_items(form.instrument, answers, form.leave_out)
-    shown = (item for item in asked if item.tick is None and answers[item.code] != NOT_TICKED)
+    applicable = applicable_items(form.instrument, answers, form.leave_out)
+    shown = (item for item in applicable if item.tick is None and answers[item.code] != NOT_TICKED)
     rows = []
     for number, item in enumerate(shown, start=1):
         value = answers[item.code]
@@ -128,7 +128,7 @@ def review_page(
 def done_page(current: ParticipantRequest, form: SubmittedFormSummary, ahead: home.NextForms) -> DonePage:
     return DonePage(
         name=name_form(current, form.name, form.occasion),
-        sent_at=formats.format_local_time(form.sent_at, current.participant.zone, current.language),
+        submitted_at=formats.format_local_time(form.submitted_at, current.participant.zone, current.language),
         receipt=form.receipt,
         next_on=formats.format_opening(ahead.next_at, current.participant.zone, current.language),
         more=ahead.more,
@@ -142,7 +142,7 @@ def done_page(current: ParticipantRequest, form: SubmittedFormSummary, ahead: ho
 
 def call_because_of(current: ParticipantRequest, forms: Iterable[SubmittedFormSummary]) -> UrgentCall | None:
     """Whom to call now because of one of these forms, if it was sent today."""
-    urgent = any(form.urgent and is_today(current.context, form.sent_at) for form in forms)
+    urgent = any(form.urgent and is_today(current.context, form.submitted_at) for form in forms)
     return get_urgent_call(current.context) if urgent else None
 
 
@@ -156,8 +156,8 @@ _START = N_("At the start")
 
 def name_form(current: ParticipantRequest, name: str, occasion: FormOccasion) -> str:
     """A form's name with the occasion that tells it from others; a diary entry's is its day."""
-    told = _word(current, occasion)
-    return f"{name} · {told}" if told else name
+    occasion_words = _word(current, occasion)
+    return f"{name} · {occasion_words}" if occasion_words else name
 
 
 def _word(current: ParticipantRequest, occasion: FormOccasion) -> str:

@@ -75,7 +75,7 @@ class Question:
 
     `ask_if` is a condition such as "pain,4,10": the answer is from 4 to 10; `urgent_if` holds some of them,
     any of which counts. Their numbers are the stored integers (tenths where `decimals` is 1), while `value`
-    of a decimal is as a person writes it. `asked_after` says `ask_if` in words: the number of the other
+    of a decimal is as a person writes it. `depends_on` says `ask_if` in words: the number of the other
     question, and its answer.
     """
 
@@ -89,7 +89,7 @@ class Question:
     blank: bool = False
     skippable: bool = True
     ask_if: str = ""
-    asked_after: tuple[int, str] = (0, "")
+    depends_on: tuple[int, str] = (0, "")
     urgent_if: str = ""
     low: int = 0
     high: int = 0
@@ -207,7 +207,7 @@ class DonePage:
 
     template: ClassVar[str] = "patient/done.html"
     name: str
-    sent_at: str
+    submitted_at: str
     receipt: str
     next_on: str = ""
     more: int = 0

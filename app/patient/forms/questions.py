@@ -73,7 +73,7 @@ def _question(
         blank=item.code in answers and answers[item.code] is None,
         skippable=item.skippable,
         ask_if=_rule(rule, items),
-        asked_after=_other_answer(rule, items, text),
+        depends_on=_other_answer(rule, items, text),
         urgent_if=" ".join(_urgent_rules(item, items, marks)),
         low=item.low,
         high=item.high,
@@ -112,8 +112,8 @@ def _ticks(items: Iterable[Item], text: InstrumentText, answers: Mapping[str, An
 
 def _urgent_rules(item: Item, items: Sequence[Item], marks: Collection[Condition]) -> Iterator[str]:
     """When an answer is urgent; in a list so are the ticks that are answers themselves."""
-    asked = (each for each in items if each is item or (item.lists and each.tick is not None))
-    for each in asked:
+    answering = (each for each in items if each is item or (item.lists and each.tick is not None))
+    for each in answering:
         yield from (_rule(condition, items) for condition in urgent_conditions(each, marks))
 
 

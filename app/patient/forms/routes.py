@@ -27,7 +27,7 @@ from app.patient.forms.page_builders import (
 )
 from app.patient.forms.pages import DonePage, HelperPage
 from app.patient.forms.questions import is_ticked
-from app.patient.hand_over import take_back
+from app.patient.hand_over import end_hand_over_session
 from app.patient.refusals import NoticePage, PatientRoute, refusal_as_json, wants_json
 from app.patient.request import (
     FormPost,
@@ -117,13 +117,13 @@ def begin_form_post(post: ParticipantPost, slot: str) -> Response:
             reason = LateReason(late) if late in tuple(LateReason) else None
             begin_form(post.current.context, slot, _helped_by(who, scribe), reason)
     except Refused as refused:
-        if refused.code not in _ASKED_AGAIN:
+        if refused.code not in _MISSING_QUESTION:
             raise
-        return _begin_again(post, slot, _ASKED_AGAIN[refused.code], who)
+        return _begin_again(post, slot, _MISSING_QUESTION[refused.code], who)
     return post.current.finish()
 
 
-_ASKED_AGAIN = {"late_reason_needed": "late", "who_needed": "who"}
+_MISSING_QUESTION = {"late_reason_needed": "late", "who_needed": "who"}
 """What the first page asks again, by the refusal that says it is missing."""
 
 
@@ -139,7 +139,7 @@ def _helped_by(who: str, scribe: str) -> HelpedBy | None:
 
 
 @router.get("/f/{slot}/who")
-def ask_helper(current: UnlockedRequest, slot: str) -> Response:
+def show_helper_form(current: UnlockedRequest, slot: str) -> Response:
     return current.show(_helper_page(current, slot))
 
 
@@ -288,7 +288,7 @@ def _received(current: ParticipantRequest, form: SubmittedFormSummary, *, ends: 
     thanks = _thanks(current, form)
     ended = None
     if current.participant.handed_over and (ends or not thanks.more):
-        ended, thanks = take_back(current, HandOverEnd.sent), replace(thanks, handed_back=True)
+        ended, thanks = end_hand_over_session(current, HandOverEnd.sent), replace(thanks, handed_back=True)
     if not wants_json(current.request):
         return ended or RedirectResponse(f"{url_of_form(form.slot)}/done", 303)
     return render_blocks(current.request, thanks, "main", "bar", frame=current.frame)
@@ -303,7 +303,7 @@ def _drafted(
     """
     answers = {**form.answers, **page.form.answers}
     missing = () if page.saves else _missing(form, answers)
-    newly = [code for code in missing if _is_asked_since(form, code, before)]
+    newly = [code for code in missing if _is_newly_ticked(form, code, before)]
     if newly and not page.invalid:
         return RedirectResponse(f"{url_of_form(form.slot.public_id)}#s-{newly[0]}", 303)
     if page.invalid or missing:
@@ -313,7 +313,7 @@ def _drafted(
     return current.show(review_page(current, form, answers))
 
 
-def _is_asked_since(form: OpenForm, code: str, before: Mapping[str, AnswerValue]) -> bool:
+def _is_newly_ticked(form: OpenForm, code: str, before: Mapping[str, AnswerValue]) -> bool:
     box = form.instrument.item(code).box
     return box != "" and not is_ticked(box, before)
 

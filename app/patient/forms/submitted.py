@@ -36,7 +36,7 @@ from app.web.refusal_messages import message_of
 
 @dataclass(frozen=True, slots=True)
 class SubmittedLine:
-    """One line of the history; `asked` is when its correction was asked for, "" when it was not.
+    """One line of the history; `requested` is when its correction was asked for, "" when it was not.
 
     `correct_url` leads to reporting a mistake, `withdraw_url` to withdrawing the report.
 
@@ -44,12 +44,12 @@ class SubmittedLine:
     """
 
     name: str
-    sent_at: str
+    submitted_at: str
     correct_url: str
     withdraw_url: str
     late: bool = False
     read_url: str = ""
-    asked: str = ""
+    requested: str = ""
     news: str = ""
     news_day: str = ""
 
@@ -98,7 +98,7 @@ class CorrectionRequestedPage:
 
     template: ClassVar[str] = "patient/asked.html"
     name: str
-    sent_at: str
+    submitted_at: str
     site: SiteHelp
     next_on: str  # the day on which the site is there again, "" for today
     back_url: str
@@ -111,7 +111,7 @@ class MistakePage:
 
     template: ClassVar[str] = "patient/mistake.html"
     name: str
-    sent_at: str
+    submitted_at: str
     site: SiteHelp
     next_on: str  # as above
     action_url: str
@@ -139,7 +139,7 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 @router.get("/sent")
 def show_submitted(current: UnlockedRequest, withdrawn: bool = False) -> Response:
-    said = _said(current)
+    said = _read_requests(current)
     forms = list_submitted_forms(current.context)
     lines = tuple(_line(current, form, said) for form in forms)
     return current.show(SubmittedPage(lines, call_because_of(current, forms), withdrawn))
@@ -148,18 +148,20 @@ def show_submitted(current: UnlockedRequest, withdrawn: bool = False) -> Respons
 @router.get("/sent/{slot}")
 def show_answers(current: UnlockedRequest, slot: str) -> Response:
     submitted = get_submitted_answers(current.context, slot)
-    return current.show(_answers(current, submitted, _said(current)))
+    return current.show(_answers(current, submitted, _read_requests(current)))
 
 
 @router.get("/sent/{slot}/correction")
-def ask_form_correction(current: UnlockedRequest, slot: str) -> Response:
+def show_correction_form(current: UnlockedRequest, slot: str) -> Response:
     """What will happen, before it is asked for; whoever has asked already is shown that."""
-    line, asked = _one_line(current, slot)
-    if asked:
+    line, requested = _one_line(current, slot)
+    if requested:
         return RedirectResponse(f"{HISTORY_URL}/{slot}/asked", 303)
     site = get_site_help(current.context)
     next_on = format_optional_day(site.next_on, current.language)
-    return current.show(MistakePage(line.name, line.sent_at, site, next_on, line.correct_url, HISTORY_URL))
+    return current.show(
+        MistakePage(line.name, line.submitted_at, site, next_on, line.correct_url, HISTORY_URL)
+    )
 
 
 @router.post("/sent/{slot}/correction")
@@ -169,7 +171,7 @@ def request_form_correction(post: ParticipantPost, slot: str) -> Response:
 
 
 @router.get("/sent/{slot}/correction/withdrawal")
-def ask_correction_withdrawal(current: UnlockedRequest, slot: str) -> Response:
+def show_correction_withdrawal(current: UnlockedRequest, slot: str) -> Response:
     return _show_withdrawal(current, slot)
 
 
@@ -185,9 +187,9 @@ def withdraw_form_correction(post: ParticipantPost, slot: str) -> Response:
 
 
 def _show_withdrawal(current: ParticipantRequest, slot: str, refused: Refused | None = None) -> Response:
-    line, asked = _one_line(current, slot)
+    line, requested = _one_line(current, slot)
     checking = line.news == CorrectionState.checking
-    state = "checking" if checking else "open" if asked else "closed"
+    state = "checking" if checking else "open" if requested else "closed"
     page = MistakeWithdrawalPage(line, state, HISTORY_URL, refused.code if refused else "")
     return current.show(page, message_of(refused).status if refused else 200)
 
@@ -195,13 +197,13 @@ def _show_withdrawal(current: ParticipantRequest, slot: str, refused: Refused | 
 @router.get("/sent/{slot}/asked")
 def show_correction_requested(current: UnlockedRequest, slot: str) -> Response:
     """What happens now; who did not ask is only shown what was sent."""
-    line, asked = _one_line(current, slot)
-    if not asked:
+    line, requested = _one_line(current, slot)
+    if not requested:
         return RedirectResponse(HISTORY_URL, 303)
     site = get_site_help(current.context)
     next_on = format_optional_day(site.next_on, current.language)
     return current.show(
-        CorrectionRequestedPage(line.name, line.sent_at, site, next_on, HISTORY_URL, line.withdraw_url)
+        CorrectionRequestedPage(line.name, line.submitted_at, site, next_on, HISTORY_URL, line.withdraw_url)
     )
 
 
@@ -213,7 +215,7 @@ class _Said:
     news: Mapping[int, CorrectionNews]
 
 
-def _said(current: ParticipantRequest) -> _Said:
+def _read_requests(current: ParticipantRequest) -> _Said:
     return _Said(pending_corrections(current.context), list_correction_news(current.context))
 
 
@@ -222,7 +224,7 @@ def _one_line(current: ParticipantRequest, slot: str) -> tuple[SubmittedLine, bo
 
     Raises Refused("unknown_slot").
     """
-    form, said = get_submitted_form(current.context, slot), _said(current)
+    form, said = get_submitted_form(current.context, slot), _read_requests(current)
     return _line(current, form, said), form.slot_key in said.requests
 
 
@@ -231,12 +233,12 @@ def _line(current: ParticipantRequest, form: SubmittedFormSummary, said: _Said) 
     moment, news = said.requests.get(form.slot_key), said.news.get(form.slot_key)
     return SubmittedLine(
         name=name_form(current, form.name, form.occasion),
-        sent_at=formats.format_local_time(form.sent_at, zone, spoken),
+        submitted_at=formats.format_local_time(form.submitted_at, zone, spoken),
         correct_url=f"{HISTORY_URL}/{form.slot}/correction",
         withdraw_url=f"{HISTORY_URL}/{form.slot}/correction/withdrawal",
         late=form.late,
         read_url=f"{HISTORY_URL}/{form.slot}" if form.readable else "",
-        asked=formats.format_local_time(moment, zone, spoken) if moment else "",
+        requested=formats.format_local_time(moment, zone, spoken) if moment else "",
         news=news.what.value if news else "",
         news_day=formats.format_day(local_day(news.at, zone), spoken) if news else "",
     )

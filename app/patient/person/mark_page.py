@@ -65,7 +65,7 @@ def _page(current: ParticipantRequest, marks: dict[int, PersonMark], *, new: boo
 
 
 @router.get(MARK)
-def ask_mark(current: UnlockedRequest, new: bool = False) -> Response:
+def show_mark_form(current: UnlockedRequest, new: bool = False) -> Response:
     marks = _marks_here(current)
     return current.show(_page(current, marks, new=new)) if len(marks) > 1 else _to_people()
 

@@ -40,10 +40,10 @@ Marks = Mapping[int, PersonMark]
 
 def read_marks(request: HTTPConnection) -> dict[int, PersonMark]:
     """The marks of everybody on this phone; what we did not write is passed over."""
-    found = map(_ENTRY.fullmatch, (get_cookie(request, MARKS_COOKIE) or "").split("."))
+    matches = map(_ENTRY.fullmatch, (get_cookie(request, MARKS_COOKIE) or "").split("."))
     return {
         int(entry[1]): PersonMark(DRAWINGS[int(entry[2])], _decode(entry[4]), entry[3] == "c")
-        for entry in found
+        for entry in matches
         if entry
     }
 

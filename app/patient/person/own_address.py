@@ -65,7 +65,7 @@ _CODE_FAULTS = {"wrong_code": "wrong", "throttled": "throttled"}
 
 
 @router.get(OWN_ADDRESS)
-def ask_address(current: UnlockedRequest) -> Response:
+def show_address_form(current: UnlockedRequest) -> Response:
     return _show(current) if _may_enter(current) else RedirectResponse(SETTINGS, 303)
 
 
@@ -85,7 +85,7 @@ def enter_address(post: ParticipantPost) -> Response:
 
 
 @router.get(ADDRESS_CODE)
-def ask_code(current: UnlockedRequest) -> Response:
+def show_address_code_form(current: UnlockedRequest) -> Response:
     return _show_code(current)
 
 
@@ -104,8 +104,8 @@ def enter_code(post: ParticipantPost) -> Response:
 
 
 def _outbox(current: ParticipantRequest) -> MessageSender:
-    outbox: MessageSender = current.request.app.state.outbox
-    return outbox
+    sender: MessageSender = current.request.app.state.sender
+    return sender
 
 
 def _may_enter(current: ParticipantRequest) -> bool:

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
 from app.i18n import formats
-from app.patient.hand_over import take_back
+from app.patient.hand_over import end_hand_over_session
 from app.patient.person.device_cookies import renew_device_cookies, set_device_cookies
 from app.patient.person.marks import give_marks, keep_marks, read_marks
 from app.patient.refusals import PatientRoute
@@ -44,7 +44,7 @@ class BoundPeoplePage:
     home_url: str
     here: int
     others: tuple[tuple[int, Markup], ...]
-    left: bool = False
+    logged_out: bool = False
     mark_url: str = MARK
 
 
@@ -133,7 +133,7 @@ def switch_person(current: DeviceRequest, fields: PostedFields) -> Response:
 
 
 @router.get(LEAVE)
-def ask_log_out(current: UnlockedRequest) -> Response:
+def show_log_out(current: UnlockedRequest) -> Response:
     here = next(
         each for each in list_own_devices(current.context) if each.device_id == current.participant.device_id
     )
@@ -145,7 +145,7 @@ def ask_log_out(current: UnlockedRequest) -> Response:
 def log_out(current: DeviceRequest) -> Response:
     """Log the active person out; another who is bound here may go on, after their own second check."""
     if current.participant.handed_over:
-        return take_back(current, HandOverEnd.returned)
+        return end_hand_over_session(current, HandOverEnd.returned)
     others = [each for each in list_bound_here(current) if each.token != current.cookie]
     sign_out_device(current.context)
     marks = read_marks(current.request)

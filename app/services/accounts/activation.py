@@ -226,13 +226,13 @@ def _invited(
         plan_version=participant.plan_version,
         site=site,
         activation_id=activation.id,
-        asks=_asks(plan.second_check, activation),
+        asks=_requires(plan.second_check, activation),
         handed_over=activation.handed_over_by is not None,
         slot=slot or "",
     )
 
 
-def _asks(check: SecondCheck, activation: Activation) -> RequiredCheck:
+def _requires(check: SecondCheck, activation: Activation) -> RequiredCheck:
     if check is SecondCheck.none:
         return RequiredCheck.nothing
     if check is SecondCheck.birth_date:

@@ -48,12 +48,12 @@ class ContactDetails:
 
 def check_contact_address(address: str | None) -> str:
     """The address as it is kept, in Latin letters. Raises Refused: "address_needed", "bad_address"."""
-    kept = narrow_text(address or "")
-    if not kept:
+    narrowed = narrow_text(address or "")
+    if not narrowed:
         raise Refused("address_needed", field="address")
-    if len(kept) > LONGEST_ADDRESS or _EMAIL.fullmatch(kept) is None:
+    if len(narrowed) > LONGEST_ADDRESS or _EMAIL.fullmatch(narrowed) is None:
         raise Refused("bad_address", field="address", allowed="name@example.org")
-    return kept
+    return narrowed
 
 
 def check_telephone(typed: str) -> str:

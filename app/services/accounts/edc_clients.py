@@ -80,7 +80,7 @@ def _issue(
     work: UnitOfWork, client_id: str, secret: str, requested: Collection[str] | None, secret_token: str
 ) -> IssuedToken | Refused:
     client = _client(work.session, client_id)
-    if client is None or client.disabled_at is not None or not _knows(client, secret):
+    if client is None or client.disabled_at is not None or not _matches_secret(client, secret):
         return Refused("invalid_client")
     allowed = client.scopes.split()
     if requested and not set(requested) <= set(allowed):
@@ -228,7 +228,7 @@ def _named(client_id: str) -> str:
     return client_id if _CLIENT_ID.fullmatch(client_id) else f"sha256:{token_digest(client_id)}"
 
 
-def _knows(client: EdcClient, secret: str) -> bool:
+def _matches_secret(client: EdcClient, secret: str) -> bool:
     digest = token_digest(secret)
     first = hmac.compare_digest(digest, client.secret_hash)
     second = hmac.compare_digest(digest, client.next_secret_hash or "")

@@ -60,8 +60,10 @@ def lock_bound_participants(
 
 def end_hand_over(context: DeviceContext, why: HandOverEnd) -> bool:
     """Take the clinic's tablet back (idempotent); whether the browser is such a tablet."""
-    found = select(Device, Participant).join(Participant, col(Participant.id) == col(Device.participant_id))
-    mine = found.where(Device.token_hash == context.token_digest, col(Device.handed_over_by).is_not(None))
+    statement = select(Device, Participant).join(
+        Participant, col(Participant.id) == col(Device.participant_id)
+    )
+    mine = statement.where(Device.token_hash == context.token_digest, col(Device.handed_over_by).is_not(None))
     with context.installation.read() as session:
         row = session.exec(mine).one_or_none()
     if row is None:

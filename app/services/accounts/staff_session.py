@@ -161,8 +161,8 @@ def confirm_second_factor(
     fresh = new_token()
 
     def is_right() -> bool:
-        found = recognise_factor(installation, staff, shown, at)
-        return found is not None and _opened(installation, staff, grants, half.token_hash, found, fresh, at)
+        factor = recognise_factor(installation, staff, shown, at)
+        return factor is not None and _opened(installation, staff, grants, half.token_hash, factor, fresh, at)
 
     if not check_guess(installation, staff_limits("code", staff.email, source, known), at, is_right):
         _record_refusal(installation, staff, at, name_factor(shown))
@@ -262,8 +262,8 @@ def authenticate_staff(
     and for one that a wrong clock dated in the future.
     """
     rules = installation.grant_rules(at)
-    asked = {"token_hash": token_digest(cookie or ""), "earliest_day": rules.earliest_day}
-    rows = [_SignedInRow._make(row) for row in _SIGNED_IN.fetch(connection, asked)]
+    values = {"token_hash": token_digest(cookie or ""), "earliest_day": rules.earliest_day}
+    rows = [_SignedInRow._make(row) for row in _SIGNED_IN.fetch(connection, values)]
     if not rows or is_over(rows[0].seen_at, at, IDLE) or is_over(rows[0].opened_at, at, ABSOLUTE):
         raise Refused("not_signed_in")
     first = rows[0]

@@ -115,7 +115,7 @@ def list_clock_confirmations(session: Session) -> list[tuple[int, datetime]]:
 
 def order_seals(seals: Iterable[DaySeal], recorded: Collection[str]) -> list[DaySeal]:
     """Seals in the order in which the trail tells of their days; those that it does not tell of come last."""
-    places = {day: place for place, day in enumerate(recorded)}
+    places = {day: index for index, day in enumerate(recorded)}
     return sorted(seals, key=lambda seal: (places.get(seal.sealed_on, len(places)), seal.sealed_on))
 
 

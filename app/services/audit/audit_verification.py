@@ -46,7 +46,7 @@ from app.storage.proof.record_rows import (
     read_study_codes,
     stream_lost_keys,
 )
-from app.storage.proof.row_facts import ProvenTable, spell_key
+from app.storage.proof.row_facts import ProvenTable, serialise_key
 from app.storage.proof.trail_entries import stream_entries
 from app.storage.row_changes import (
     INSTALLATION_CHAIN,
@@ -139,12 +139,12 @@ def inspect_trail(
         if installation.engine.dialect.name == "postgresql":
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         inspection = _Inspection(installation, session, progress)
-        found = inspection.report.faults
-        found += (IntegrityFault("guards", 0, what) for what in find_guard_faults(session.connection()))
-        found += inspection.find_faults()
-        found += _feed_faults(session)
-        found += _readable("seals", _seal_faults(session))
-        found += find_head_faults(session, heads)
+        faults = inspection.report.faults
+        faults += (IntegrityFault("guards", 0, what) for what in find_guard_faults(session.connection()))
+        faults += inspection.find_faults()
+        faults += _feed_faults(session)
+        faults += _readable("seals", _seal_faults(session))
+        faults += find_head_faults(session, heads)
         return inspection.report
 
 
@@ -256,7 +256,7 @@ class _Inspection:
             chain, seq = replay.find_entry(proven, key)
             for name in self._scores.find_wrong_fields(row, slots):
                 yield IntegrityFault(
-                    chain, seq, "does not follow from the answers", f"response:{spell_key(key)}", name
+                    chain, seq, "does not follow from the answers", f"response:{serialise_key(key)}", name
                 )
 
     def _headless_faults(self) -> Iterator[IntegrityFault]:
@@ -297,12 +297,12 @@ def _seal_faults(session: Session) -> Iterator[IntegrityFault]:
         recorded = {seal.day: seal for seal in list_recorded_seals(session, study_id or 0)}
         rows = session.exec(select(DaySeal).where(DaySeal.study_id == study_id)).all()
         for last, seal in enumerate(order_seals(rows, recorded), start=1):
-            told, day = recorded.pop(seal.sealed_on, None), date.fromisoformat(seal.sealed_on)
-            before = told.entry_id if told and was_sealed_ahead(told, confirmations) else None
+            stated, day = recorded.pop(seal.sealed_on, None), date.fromisoformat(seal.sealed_on)
+            before = stated.entry_id if stated and was_sealed_ahead(stated, confirmations) else None
             chains, digest = digest_heads(stream_heads_before(session, study_id or 0, day, before))
             if (seal.chains, seal.hash) != (chains, link_hash(prev, digest)):
                 yield IntegrityFault(name, last, f"{seal.sealed_on} does not hold")
-            if told is None or (told.hash, told.at) != (seal.hash, seal.sealed_at):
+            if stated is None or (stated.hash, stated.at) != (seal.hash, seal.sealed_at):
                 yield IntegrityFault(name, last, f"{seal.sealed_on} is not the seal that the trail tells of")
             prev = seal.hash
         for missing in recorded:

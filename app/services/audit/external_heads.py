@@ -86,10 +86,10 @@ def _stored_hash(head: ExternalHead, study_id: int) -> SelectOfScalar[str]:
 def list_heads(installation: Installation) -> list[str]:
     """All heads as they are now, a line each, for whoever keeps them elsewhere."""
     with installation.read() as session:
-        return list(_spell_heads(session))
+        return list(_format_heads(session))
 
 
-def _spell_heads(session: Session) -> Iterator[str]:
+def _format_heads(session: Session) -> Iterator[str]:
     for chain in session.exec(select(AuditChain).order_by(col(AuditChain.chain))):
         if chain.seq:
             yield canonical_json({"chain": chain.chain, "seq": chain.seq, "hash": chain.hash})

@@ -18,7 +18,7 @@ from app.storage.proof.row_facts import (
     ProvenTable,
     RowAct,
     proven_table,
-    spell_key,
+    serialise_key,
 )
 
 _STILL_MOVING = frozenset({MessageState.queued.value, MessageState.sending.value})
@@ -70,18 +70,18 @@ class ReplayedRecord:
 
     def change(self, layout: _Layout, values: Iterable[object], entry: tuple[str, int]) -> None:
         """Take in what an entry states of some columns."""
-        for place, value in zip(layout.places, values, strict=True):
-            if place is not None:
-                self.values[place] = value
+        for index, value in zip(layout.places, values, strict=True):
+            if index is not None:
+                self.values[index] = value
         if self.later is None:
             self.later = {}
         self.later.pop(layout, None)  # what is put in again stands last
         self.later[layout] = entry
 
-    def find_entry(self, place: int) -> tuple[str, int]:
+    def find_entry(self, position: int) -> tuple[str, int]:
         """Chain and number of the entry that a column's value is of."""
         for layout, entry in reversed((self.later or {}).items()):
-            if place in layout.places:
+            if position in layout.places:
                 return entry
         return self.chain, self.seq
 
@@ -132,7 +132,7 @@ class Replay:
     def compare_rows(self, proven: ProvenTable, rows: Iterable[sa.Row[Any]]) -> Iterator[IntegrityFault]:
         """Where the stored rows of a table are not what the entries say; forgets the table's records."""
         records = self.records.pop(proven.table.name, {})
-        find_key, spell_values = proven.find_key, proven.spell_values
+        find_key, spell_values = proven.find_key, proven.serialise_values
         for row in rows:
             self.counted += 1
             key = find_key(row)
@@ -145,7 +145,7 @@ class Replay:
             if values != record.values:
                 yield from _differences(proven, key, values, record)
         for key, record in records.items():
-            name = f"{proven.table.name}:{spell_key(key)}"
+            name = f"{proven.table.name}:{serialise_key(key)}"
             yield IntegrityFault(record.chain, record.seq, "is missing", name, "row")
 
     def find_entry(self, proven: ProvenTable, key: Hashable) -> tuple[str, int]:
@@ -157,7 +157,7 @@ class Replay:
         if self.incomplete:
             self.unproven += 1
         else:
-            yield unknown_row(proven.table.name, spell_key(key))
+            yield unknown_row(proven.table.name, serialise_key(key))
 
 
 def unknown_row(table: str, key: str) -> IntegrityFault:
@@ -177,23 +177,23 @@ def _find_layout(table: str, act: str, columns: tuple[str, ...]) -> _Layout | No
         proven = proven_table(table)
     except LookupError:
         return None
-    places = {name: place for place, name in enumerate(proven.columns)}
-    found = tuple(places.get(name) for name in columns)
+    places = {name: index for index, name in enumerate(proven.columns)}
+    indexes = tuple(places.get(name) for name in columns)
     sources = tuple(columns.index(name) if name in columns else -1 for name in proven.columns)
     find_key = itemgetter(*(columns.index(name) for name in proven.key))
     in_order = None if sources == tuple(range(len(columns))) else itemgetter(*sources)
     whole = frozenset(proven.columns_of_new) <= frozenset(columns)
-    return _Layout(RowAct(act), find_key, found, in_order, whole, len(proven.columns))
+    return _Layout(RowAct(act), find_key, indexes, in_order, whole, len(proven.columns))
 
 
 def _differences(
     proven: ProvenTable, key: Hashable, values: Sequence[object], record: ReplayedRecord
 ) -> Iterator[IntegrityFault]:
-    name = f"{proven.table.name}:{spell_key(key)}"
-    for place, (stored, stated) in enumerate(zip(values, record.values, strict=True)):
-        column = proven.columns[place]
+    name = f"{proven.table.name}:{serialise_key(key)}"
+    for index, (stored, stated) in enumerate(zip(values, record.values, strict=True)):
+        column = proven.columns[index]
         if stored != stated and not _is_under_way(proven, column, values, record):
-            yield IntegrityFault(*record.find_entry(place), "is not what the entry says", name, column)
+            yield IntegrityFault(*record.find_entry(index), "is not what the entry says", name, column)
 
 
 def _is_under_way(proven: ProvenTable, column: str, values: Sequence[object], record: ReplayedRecord) -> bool:

@@ -10,7 +10,7 @@ from app.definitions.library import Library
 from app.domain.capture.document import content_digest
 from app.domain.instruments.responses import ValidAnswers
 from app.domain.instruments.scoring.registry import score_answers
-from app.domain.instruments.scoring.score import spell_score
+from app.domain.instruments.scoring.score import serialise_score
 from app.domain.refusal import Refused
 from app.services.core.plans import excluded_items
 from app.storage.proof.row_facts import read_document
@@ -52,4 +52,6 @@ class ScoreCheck:
         if instrument.sha256 != response.instrument_sha256:
             self.unscored += 1
             return None
-        return [spell_score(score) for score in score_answers(instrument, ValidAnswers(answers), leave_out)]
+        return [
+            serialise_score(score) for score in score_answers(instrument, ValidAnswers(answers), leave_out)
+        ]

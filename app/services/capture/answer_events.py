@@ -47,9 +47,9 @@ def answer_change(
     slot: SlotRecord, client: str, answer: SubmittedAnswer, before: Mapping[str, AnswerValue]
 ) -> FieldChange:
     """Old and new value as they stand in the trail: "blank" for a deliberate skip, words as a digest."""
-    old = spell_answer(before[answer.item], client) if answer.item in before else None
+    old = serialise_answer(before[answer.item], client) if answer.item in before else None
     return FieldChange(
-        f"answer:{slot.visit}/{slot.instrument}", answer.item, old, spell_answer(answer.value, client)
+        f"answer:{slot.visit}/{slot.instrument}", answer.item, old, serialise_answer(answer.value, client)
     )
 
 
@@ -58,7 +58,7 @@ def clock_changes(clock_untrusted: bool) -> list[FieldChange]:
     return [FieldChange("clock", "untrusted", None, True)] if clock_untrusted else []
 
 
-def spell_answer(value: AnswerValue, salt: str) -> object:
+def serialise_answer(value: AnswerValue, salt: str) -> object:
     """An answer as the trail spells it: "blank" for a deliberate skip, words as a digest."""
     if isinstance(value, str):
         return salted_digest(value, salt)

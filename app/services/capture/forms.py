@@ -323,8 +323,8 @@ def begin_form(
         preference = reminder_preference(
             work.session.get_one(Participant, context.participant.participant_id)
         )
-        sent = used_up_kinds(work.session, [slot])[slot.id]
-        slot.wake_at = next_due_at(plan, slot, sent, context.at, preference)
+        used_up = used_up_kinds(work.session, [slot])[slot.id]
+        slot.wake_at = next_due_at(plan, slot, used_up, context.at, preference)
         work.record(AuditEvent.FORM_BEGUN, chain)
 
 

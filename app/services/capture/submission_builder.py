@@ -17,7 +17,7 @@ from app.domain.capture.outbox import credible_capture
 from app.domain.capture.paper import classify_paper
 from app.domain.instruments.responses import AnswerValue, ValidAnswers
 from app.domain.instruments.scoring.registry import score_answers
-from app.domain.instruments.scoring.score import spell_score
+from app.domain.instruments.scoring.score import serialise_score
 from app.domain.plans.publication import FORM_COMPLETED, FeedState
 from app.domain.plans.status import Status, derive_status
 from app.domain.records.access import Actor
@@ -35,7 +35,7 @@ from app.storage.plain_rows import ResponseRecord, SlotRecord
 from app.storage.proof.row_facts import FactKey, changed_row_fact, new_row_fact
 from app.storage.queries.form_rows import FormRows
 from app.storage.queries.slots import slot_facts, window_of_slot
-from app.storage.statements.submit_form import SENT_SLOT_COLUMNS, Submission
+from app.storage.statements.submit_form import SUBMITTED_SLOT_COLUMNS, Submission
 
 _NOT_IN_TRAIL = frozenset({"answers", "scores"})
 """Of a response: the trail has answers item by item, and scores are computed from them."""
@@ -182,7 +182,7 @@ def build_submission(context: SubmissionContext, checked: CheckedSubmission, at:
     facts = [
         *(new_row_fact(context.fact_key, "answer_event", row) for row in answers),
         new_row_fact(context.fact_key, "response", response._asdict()),
-        changed_row_fact(context.fact_key, "slot", slot._asdict(), SENT_SLOT_COLUMNS),
+        changed_row_fact(context.fact_key, "slot", slot._asdict(), SUBMITTED_SLOT_COLUMNS),
     ]
     entry = build_entry(rows.head, by.event, by.actor, at, changes, facts=facts)
     alerts = build_alert_rows(context.definition.plan, slot.instrument, person.id, response, at)
@@ -247,7 +247,7 @@ def build_response(
         submission=origin.submission,
         content_sha256=content_digest(answers),
         answers=dict(answers),
-        scores=[spell_score(score) for score in scores],
+        scores=[serialise_score(score) for score in scores],
         instrument_sha256=definition.instrument.sha256,
         text_sha256=definition.text.sha256,
         algorithm=definition.instrument.algorithm,
@@ -283,12 +283,12 @@ def _unsaved_answers(
     unsaved = [
         code for code, value in checked.document.items() if code not in before or before[code] != value
     ]
-    sent = [
+    submitted = [
         SubmittedAnswer(seq, base, code, checked.document[code], form.device_at, form.skew, form.offline)
         for seq, code in enumerate(unsaved, start=1)
     ]
     events, changes = [], []
-    for answer, resting in zip(sent, find_bases(sent, revision, {}), strict=True):
+    for answer, resting in zip(submitted, find_bases(submitted, revision, {}), strict=True):
         events.append(
             answer_row(
                 slot.id,

@@ -79,8 +79,8 @@ def list_open_requests(
     bounds = {"studies": studies, "sites": sites}
     narrowed = [] if site is None else [col(Participant.site_id) == site]
     if after is not None:
-        asked = (col(TeamRequest.asked_at), after.at, False), (col(TeamRequest.id), after.key, False)
-        narrowed.append(lies_after(*asked))
+        position = (col(TeamRequest.asked_at), after.at, False), (col(TeamRequest.id), after.key, False)
+        narrowed.append(lies_after(*position))
     statement = (
         sa.select(TeamRequest, Participant, Site, col(Study.code), Slot)
         .join(Participant, col(Participant.id) == col(TeamRequest.participant_id))
@@ -96,14 +96,14 @@ def list_open_requests(
         dead = find_deceased(session, [row.Participant.id for row in rows])
         corrected = find_forms_in_correction(session, {row.Slot.id for row in rows if row.Slot})
         reached = read_last_reached(session, [row.Participant.id for row in rows])
-        told = [_describe(context, *row, died=row.Participant.id in dead) for row in rows]
+        requests = [_describe(context, *row, died=row.Participant.id in dead) for row in rows]
         return tuple(
             replace(
                 each,
                 proposed=bool(each.slot) and row.Slot.id in corrected,
                 reached=_was_reached(row.TeamRequest, reached),
             )
-            for each, row in zip(told, rows, strict=True)
+            for each, row in zip(requests, rows, strict=True)
         )
 
 
@@ -123,15 +123,23 @@ def close_request(context: StaffContext, request_id: int, outcome: str) -> None:
     outcome = outcome.strip()
     with context.unit_of_work() as work:
         row = work.session.get(TeamRequest, request_id)
-        who = work.session.get_one(Participant, row.participant_id) if row else None
-        if row is None or who is None or not context.actor.may(_CLOSE, who.study_id, who.site_id):
+        participant = work.session.get_one(Participant, row.participant_id) if row else None
+        if (
+            row is None
+            or participant is None
+            or not context.actor.may(_CLOSE, participant.study_id, participant.site_id)
+        ):
             raise Refused("unknown_request")
         chain = participant_chain(row.participant_id)
         work.lock(chain)
         if row.closed_at is not None:
             raise Refused("request_closed")
-        reached = _was_reached(row, read_last_reached(work.session, [who.id]))
-        if row.kind is TeamRequestKind.call and not reached and not find_deceased(work.session, [who.id]):
+        reached = _was_reached(row, read_last_reached(work.session, [participant.id]))
+        if (
+            row.kind is TeamRequestKind.call
+            and not reached
+            and not find_deceased(work.session, [participant.id])
+        ):
             raise Refused("call_not_logged")
         if not outcome and not reached:
             raise Refused("outcome_needed", field="outcome")
@@ -155,7 +163,7 @@ def _reach(actor: Actor) -> tuple[list[int], list[int]]:
 def _describe(
     context: StaffContext,
     row: TeamRequest,
-    who: Participant,
+    participant: Participant,
     site: Site,
     study: str,
     slot: Slot | None,
@@ -165,10 +173,10 @@ def _describe(
     entry = OpenRequest(
         request_id=row.id,
         kind=row.kind,
-        participant=who.public_id,
-        subject=who.subject,
+        participant=participant.public_id,
+        subject=participant.subject,
         site=site.name,
-        zone=who.zone,
+        zone=participant.zone,
         asked_at=row.asked_at,
         died=died,
     )

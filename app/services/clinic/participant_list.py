@@ -110,8 +110,8 @@ def find_by_receipt(context: StaffContext, receipt: str) -> ReceiptHit | None:
         .with_only_columns(col(Participant.public_id), col(Slot.public_id))
     )
     with context.read() as session:
-        found = session.connection().execute(statement).first()
-    return ReceiptHit(*found) if found else None
+        row = session.connection().execute(statement).first()
+    return ReceiptHit(*row) if row else None
 
 
 def _list_rows(session: Session, context: StaffContext, search: str, after: str) -> tuple[Participant, ...]:

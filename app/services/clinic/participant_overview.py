@@ -47,16 +47,16 @@ from app.storage.queries.slots import (
 
 
 class FormState(NamedTuple):
-    """One expected form at this moment; `answered` of `asked` questions while it is begun.
+    """One expected form at this moment; `answered` of `questions` questions while it is begun.
 
-    `asked` is 0 where the answers decide how many questions there are: how many were given would then tell
-    of them, as how much of a list was ticked.
+    `questions` is 0 where the answers decide how many questions there are: how many were given would then
+    tell of them, as how much of a list was ticked.
     """
 
     slot: SlotRecord
     status: Status
     answered: int
-    asked: int
+    questions: int
     died_in_window: bool
 
 
@@ -106,7 +106,7 @@ class ParticipantOverview:
     plan: Plan
     plans: Sequence[Plan]
     judged: ParticipantForms
-    kept_apart: tuple[QuarantinedAnswers, ...]
+    quarantined: tuple[QuarantinedAnswers, ...]
     conflicts: tuple[AnswerConflict, ...]
     dates: tuple[AnchorHistory, ...]
     dispositions: tuple[DispositionHistory, ...]
@@ -179,7 +179,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
         plan=plan,
         plans=plans,
         judged=judged,
-        kept_apart=facts.kept_apart,
+        quarantined=facts.quarantined,
         conflicts=facts.conflicts,
         dates=facts.dates,
         dispositions=facts.dispositions,
@@ -269,18 +269,18 @@ def _judge_forms(
 def _list_states(
     context: StaffContext, plan: Plan, slots: Sequence[SlotRecord], counts: Mapping[int, int]
 ) -> list[FormState]:
-    asked: dict[tuple[str, str, str], int] = {}
+    questions: dict[tuple[str, str, str], int] = {}
     states = []
     for slot in slots:
         version = slot.instrument, slot.instrument_version, slot.plan_version
-        if version not in asked:
-            asked[version] = _count_asked(context, plan, *version)
+        if version not in questions:
+            questions[version] = _count_questions(context, plan, *version)
         status, died = derive_slot_state(slot, context.at)
-        states.append(FormState(slot, status, counts.get(slot.id, 0), asked[version], died))
+        states.append(FormState(slot, status, counts.get(slot.id, 0), questions[version], died))
     return states
 
 
-def _count_asked(
+def _count_questions(
     context: StaffContext, plan: Plan, instrument: str, instrument_version: str, plan_version: str
 ) -> int:
     """How many questions of an instrument a version of the plan asks; 0 where answers decide."""

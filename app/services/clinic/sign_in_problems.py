@@ -116,5 +116,5 @@ def _find(
     if (after := chosen.unused_after) is not None:
         unused = unused.where(lies_after((enrolled, after.at, False), (key, after.key, False)))
     longest_first = session.exec(unused.order_by(enrolled, key).limit(MOST + 1)).all()
-    found = session.exec(locked.order_by(subject).limit(MOST + 1)).all() if until else []
-    return found, longest_first, until
+    locked_out = session.exec(locked.order_by(subject).limit(MOST + 1)).all() if until else []
+    return locked_out, longest_first, until

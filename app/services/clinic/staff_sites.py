@@ -82,12 +82,12 @@ def name_reach(actor: Actor, permission: Permission) -> dict[str, list[int]]:
 
 def fold_sites(rows: Iterable[Sequence[Any]]) -> tuple[StaffSite, ...]:
     """Each site once, of rows of `REACHED_SITES` in `SITE_ORDER`."""
-    found: dict[int, StaffSite] = {}
+    sites: dict[int, StaffSite] = {}
     for *columns, earlier in rows:
-        site = found.setdefault(columns[0], StaffSite(*columns))
+        site = sites.setdefault(columns[0], StaffSite(*columns))
         if earlier:
-            found[site.site_id] = replace(site, earlier=(*site.earlier, earlier))
-    return tuple(found.values())
+            sites[site.site_id] = replace(site, earlier=(*site.earlier, earlier))
+    return tuple(sites.values())
 
 
 def list_enrolment_sites(context: StaffContext) -> tuple[StaffSite, ...]:

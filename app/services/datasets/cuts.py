@@ -65,17 +65,17 @@ def make_cut(context: DataContext, study: str, name: str, purpose: str) -> CutOu
         row = _get_permitted_study(session, context, study, (Permission.CUT_MAKE,))
         if not is_within_reach(context, Permission.CUT_MAKE, row.id):
             raise Refused("cut_of_whole_study")
-    _tell_what_is_due(context, row.id)
+    _publish_due_changes(context, row.id)
     with context.unit_of_work() as work:
         chain = study_chain(row.id)
         work.lock(chain, row.id)
         known = find_cut(work.session, row.id, name)
         if known is not None:
             return CutOutcome(_repeated(row, known, purpose), known=True)
-        made = _new_cut(context, work.session, work.session.get_one(Study, row.id), name, purpose)
-        work.session.add(made)
+        cut = _new_cut(context, work.session, work.session.get_one(Study, row.id), name, purpose)
+        work.session.add(cut)
         work.record(AuditEvent.CUT_MADE, chain, row.id, reason=purpose)
-        return CutOutcome(_shown(row, made), known=False)
+        return CutOutcome(_shown(row, cut), known=False)
 
 
 def check_cut_words(name: str, purpose: str) -> None:
@@ -123,7 +123,7 @@ def _repeated(study: Study, known: DataCut, purpose: str) -> NamedCut:
     return _shown(study, known)
 
 
-def _tell_what_is_due(context: DataContext, study_id: int) -> None:
+def _publish_due_changes(context: DataContext, study_id: int) -> None:
     try:
         clock = ClockContext(context.installation, context.at)
     except ClockUntrusted as doubt:

@@ -44,7 +44,7 @@ FORMATS: Mapping[str, DatasetFormat] = {
     "xpt": TransportFormat(),
 }
 """By the name under which somebody asks for them."""
-LEFT_OUT: Mapping[str, str] = {
+OMITTED: Mapping[str, str] = {
     "arm": Scope.ARM_READ.value,
     "answers": Scope.ANSWERS_READ.value,
     "scores": Scope.SCORES_READ.value,
@@ -110,13 +110,13 @@ def export_cut(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as unfinished:
         files = write_files(context, opened, entry, Path(unfinished), progress)
         exported = Export(opened.cut, opened.contents, files)
-        (Path(unfinished) / MANIFEST).write_text(spell_manifest(exported, opened.file), "utf-8")
-        made = Path(unfinished) / "whole"
-        made.mkdir(mode=0o755)
+        (Path(unfinished) / MANIFEST).write_text(serialise_manifest(exported, opened.file), "utf-8")
+        whole = Path(unfinished) / "whole"
+        whole.mkdir(mode=0o755)
         for path in sorted(Path(unfinished).iterdir()):
-            if path != made:
-                shutil.move(path, made / path.name)
-        made.rename(folder)
+            if path != whole:
+                shutil.move(path, whole / path.name)
+        whole.rename(folder)
     return exported
 
 
@@ -176,7 +176,7 @@ def open_export(context: DataContext, study: str, entry: ExportEntry) -> OpenedE
     """What somebody gets of a cut. Raises Refused: "unknown_study", "unknown_cut"."""
     cut = get_named_cut(context, study, entry.cut, (Permission.EXPORT_RUN,))
     contents = tuple(each for each in list_contents(context, cut.study_id) if each not in entry.without)
-    selection = DataSelection(frozenset(scope for name, scope in LEFT_OUT.items() if name not in contents))
+    selection = DataSelection(frozenset(scope for name, scope in OMITTED.items() if name not in contents))
     installation = context.installation
     return OpenedExport(
         cut=cut,
@@ -188,9 +188,9 @@ def open_export(context: DataContext, study: str, entry: ExportEntry) -> OpenedE
 
 
 def list_contents(context: DataContext, study_id: int) -> tuple[str, ...]:
-    """What of `LEFT_OUT` is in this reader's files, if they leave nothing out."""
+    """What of `OMITTED` is in this reader's files, if they leave nothing out."""
     scopes = study_scopes(context, study_id)
-    return tuple(name for name, scope in LEFT_OUT.items() if scope in scopes)
+    return tuple(name for name, scope in OMITTED.items() if scope in scopes)
 
 
 def record_export(context: DataContext, opened: OpenedExport, entry: ExportEntry, purpose: str) -> None:
@@ -266,8 +266,8 @@ def write_files(
         files: dict[str, list[_OpenFile]] = {table.name: [] for table in DATASETS}
         for table in tables:
             for name in entry.formats:
-                place = (Path(lines), FORMATS["ndjson"]) if name == PARQUET else (folder, FORMATS[name])
-                opened_file = _open_file(stack, opened, table, *place)
+                destination = (Path(lines), FORMATS["ndjson"]) if name == PARQUET else (folder, FORMATS[name])
+                opened_file = _open_file(stack, opened, table, *destination)
                 files[table.name].append(opened_file)
         stream = stream_datasets(context, opened.cut, opened.study, opened.selection, progress, names)
         for table, row in yield_thread(stream):
@@ -284,7 +284,7 @@ def write_files(
     return (*written, *(() if entry.dataset else _write_descriptions(opened, entry.formats, folder)))
 
 
-def spell_dataset(
+def serialise_dataset(
     context: DataContext, opened: OpenedExport, table: DatasetTable, format_: DatasetFormat
 ) -> Iterator[tuple[int, bytes]]:
     """One dataset in one format, piece by piece, each with the number of records so far."""
@@ -332,7 +332,7 @@ def describe_file(path: Path, records: int | None) -> ExportedFile:
     return ExportedFile(path.name, records, size, digest.hexdigest())
 
 
-def spell_manifest(export: Export, file: FileContext) -> str:
+def serialise_manifest(export: Export, file: FileContext) -> str:
     """What an export holds, as JSON; nothing in it tells when it was made, so that it is made again alike."""
     cut = export.cut
     described = {

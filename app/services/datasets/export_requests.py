@@ -19,7 +19,7 @@ from app.services.core.identifiers import new_public_id
 from app.services.datasets.archive import MEDIA_TYPES
 from app.services.datasets.cuts import get_named_cut
 from app.services.datasets.export import (
-    LEFT_OUT,
+    OMITTED,
     ExportedFile,
     ExportEntry,
     OpenedExport,
@@ -41,7 +41,7 @@ from app.storage.queries.participants import get_study
 from app.storage.row_changes import study_chain
 from app.storage.tables.feed import DataExport
 
-KEPT = timedelta(days=7)
+RETENTION = timedelta(days=7)
 """How long files are kept once they are made."""
 WAITING_AT_ONCE = 3
 """Exports of one reader that may wait or be made at a time."""
@@ -109,7 +109,7 @@ def request_export(
     """
     purpose = check_export(entry)
     opened = open_export(context, study, entry)
-    if kind is ExportKind.recheck and set(opened.contents) != LEFT_OUT.keys():
+    if kind is ExportKind.recheck and set(opened.contents) != OMITTED.keys():
         raise Refused("recheck_needs_all")
     if context.installation.export_folder is None:
         raise Refused("exports_off")
@@ -227,7 +227,7 @@ def read_entry(request: Mapping[str, Any], cut: str, purpose: str) -> ExportEntr
 
 
 def _shown(context: DataContext, row: DataExport, cut: str) -> RequestedExport:
-    made = row.files or []
+    files = row.files or []
     recheck = row.kind is ExportKind.recheck
     return RequestedExport(
         public_id=row.public_id,
@@ -244,6 +244,6 @@ def _shown(context: DataContext, row: DataExport, cut: str) -> RequestedExport:
         fault=row.fault or "",
         kept_until=row.kept_until,
         size=row.size,
-        files=() if recheck else tuple(ExportedFile(**each) for each in made),
-        figures=tuple(RecheckedFigures(**each) for each in made) if recheck else (),
+        files=() if recheck else tuple(ExportedFile(**each) for each in files),
+        figures=tuple(RecheckedFigures(**each) for each in files) if recheck else (),
     )

@@ -25,18 +25,18 @@ from app.services.core.context import ClockContext, EdcContext, StaffContext
 from app.services.datasets.archive import pack_files
 from app.services.datasets.dataset_stream import Progress
 from app.services.datasets.export import (
-    LEFT_OUT,
     MANIFEST,
+    OMITTED,
     Export,
     ExportEntry,
     OpenedExport,
     check_export,
     describe_file,
     open_export,
-    spell_manifest,
+    serialise_manifest,
     write_files,
 )
-from app.services.datasets.export_requests import KEPT, read_entry
+from app.services.datasets.export_requests import RETENTION, read_entry
 from app.services.datasets.readers import DataContext, reached_sites
 from app.services.datasets.recheck import recheck_cut
 from app.storage.queries.datasets.exports import (
@@ -142,7 +142,7 @@ def make_export(context: ClockContext, claimed: ClaimedExport, progress: Progres
         if row.kind is ExportKind.recheck:
             root = _open_folder(context)
             figures = [asdict(each) for each in recheck_cut(reader, study, cut, progress, root)]
-            return ExportResult(contents=tuple(LEFT_OUT), sites=None, files=figures)
+            return ExportResult(contents=tuple(OMITTED), sites=None, files=figures)
         opened = open_export(reader, study, entry)
         return _write(context, claimed, reader, opened, entry, progress, row.request["packed"])
     except Refused as refused:
@@ -184,7 +184,7 @@ def _write(
     try:
         files = write_files(reader, opened, entry, folder, _watching(folder, room, progress))
         exported = Export(opened.cut, opened.contents, files)
-        (folder / MANIFEST).write_text(spell_manifest(exported, opened.file), "utf-8")
+        (folder / MANIFEST).write_text(serialise_manifest(exported, opened.file), "utf-8")
         files = (*(each for each in files if not each.fault), describe_file(folder / MANIFEST, None))
         if packed:
             pack_files(folder / ARCHIVE, [folder / each.name for each in files], opened.cut.at)
@@ -250,11 +250,13 @@ def end_export(context: ClockContext, claimed: ClaimedExport, result: ExportResu
         row.ended_at, row.fault = context.at, result.fault or None
         row.files, row.contents, row.size = list(result.files), list(result.contents), result.size
         row.sites = None if result.sites is None else list(result.sites)
-        row.kept_until = context.at + KEPT if result.files else None
-        work.record(AuditEvent.EXPORT_ENDED, chain, claimed.study_id, changes=_told(claimed.public_id, said))
+        row.kept_until = context.at + RETENTION if result.files else None
+        work.record(
+            AuditEvent.EXPORT_ENDED, chain, claimed.study_id, changes=_field_changes(claimed.public_id, said)
+        )
 
 
-def _told(public_id: str, said: dict[str, str]) -> list[FieldChange]:
+def _field_changes(public_id: str, said: dict[str, str]) -> list[FieldChange]:
     return [FieldChange(f"export:{public_id}", name, None, value) for name, value in said.items()]
 
 
@@ -264,14 +266,14 @@ def remove_old_exports(context: ClockContext) -> int:
     """
     with context.read() as session:
         expired = list_expired_exports(session, context.at)
-    for found in expired:
+    for export in expired:
         with context.unit_of_work() as work:
-            chain = study_chain(found.study_id)
-            work.lock(chain, found.study_id)
-            row = work.session.get_one(DataExport, found.id)
+            chain = study_chain(export.study_id)
+            work.lock(chain, export.study_id)
+            row = work.session.get_one(DataExport, export.id)
             if row.removed_at is None:
                 row.removed_at = context.at
-                gone = _told(row.public_id, {"removed": "files"})
+                gone = _field_changes(row.public_id, {"removed": "files"})
                 work.record(AuditEvent.EXPORT_REMOVED, chain, row.study_id, changes=gone)
     _sweep(context)
     return len(expired)
@@ -291,9 +293,9 @@ def _sweep(context: ClockContext) -> None:
     if not named:
         return
     with context.read() as session:
-        kept = find_stored_exports(session, frozenset(named.values()), context.at)
+        stored = find_stored_exports(session, frozenset(named.values()), context.at)
     for path, public_id in named.items():
         with suppress(FileNotFoundError):  # another worker was faster
-            made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            if not kept.get(public_id, context.at < made_at + KEPT):
+            modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            if not stored.get(public_id, context.at < modified_at + RETENTION):
                 shutil.rmtree(path, ignore_errors=True)

@@ -21,7 +21,7 @@ from app.domain.plans.plan import RANDOMISATION
 from app.domain.plans.windows import load_zone, start_of_day
 from app.domain.refusal import Refused
 from app.services.datasets.dataset_stream import Progress, ignore_progress
-from app.services.datasets.export import LEFT_OUT, ExportEntry, open_export, write_files
+from app.services.datasets.export import OMITTED, ExportEntry, open_export, write_files
 from app.services.datasets.readers import DataContext
 
 SHOWN = 20
@@ -38,12 +38,12 @@ class RecheckedFigures:
     equal: int = 0
     differences: list[str] = field(default_factory=list)
 
-    def compare(self, place: str, exported: str, computed: str) -> None:
+    def compare(self, name: str, exported: str, computed: str) -> None:
         """Count one figure."""
         self.total += 1
         self.equal += exported == computed
         if exported != computed and len(self.differences) < SHOWN:
-            self.differences.append(f"{place}: {exported or '(none)'}, computed again {computed or '(none)'}")
+            self.differences.append(f"{name}: {exported or '(none)'}, computed again {computed or '(none)'}")
 
 
 def recheck_cut(
@@ -61,7 +61,7 @@ def recheck_cut(
     """
     entry = ExportEntry(name, "", ("csv",))
     opened = open_export(context, study, entry)
-    if set(opened.contents) != LEFT_OUT.keys():
+    if set(opened.contents) != OMITTED.keys():
         raise Refused("recheck_needs_all")
     with tempfile.TemporaryDirectory(dir=inside, prefix=".recheck-") as folder:
         write_files(context, opened, entry, Path(folder), progress)
@@ -210,16 +210,16 @@ def _check_course(
         if row[2] and row[6] == "Y" and row[1].partition("-")[0] == code and precedes_start(row[7], start)
     ]
     base = valid[-1] if valid else None
-    place = " ".join(key[:2])
+    name = " ".join(key[:2])
     flagged = " ".join(row[0] for row in rows if row[5] == "Y")
-    checked[0].compare(place, flagged, base[0] if base else "")
+    checked[0].compare(name, flagged, base[0] if base else "")
     for form, _visit, value, exported_base, change, _flag, _inside, done in rows:
-        checked[0].compare(f"{place} {form}", exported_base, base[2] if base else "")
+        checked[0].compare(f"{name} {form}", exported_base, base[2] if base else "")
         later = base is not None and form != base[0] and (done, form) > (base[7], base[0])
         computed = _short(Decimal(value) - Decimal(base[2])) if base and later and value else ""
-        checked[1].compare(f"{place} {form}", change, computed)
+        checked[1].compare(f"{name} {form}", change, computed)
     for (exported_base,) in database.execute(_MISSING, key):
-        checked[0].compare(f"{place} missing", exported_base, base[2] if base else "")
+        checked[0].compare(f"{name} missing", exported_base, base[2] if base else "")
 
 
 def precedes_start(done: str, start: tuple[str, str, str]) -> bool:
@@ -267,14 +267,14 @@ class _Form:
     person: _Person
     visit: str
     category: str
-    sent: bool
+    submitted: bool
     inside: bool
     scorable: bool
     expected: Mapping[str, bool]
 
     def is_valid(self, late: str) -> bool:
         """Whether it counts as there: sent in its window, or late where that counts, and scorable."""
-        return self.person.in_population and self.sent and self.scorable and (self.inside or late == "Y")
+        return self.person.in_population and self.submitted and self.scorable and (self.inside or late == "Y")
 
 
 @dataclass(slots=True)
@@ -308,17 +308,17 @@ class _Completeness:
             yield f"{ref or key} {visit}", " ".join(exported), computed
 
     def _form(self, ref: str, key: str, visit: str, category: str, state: str, inside: str) -> _Form:
-        person, sent = self.people[key], state == "SUBMITTED"
+        person, submitted = self.people[key], state == "SUBMITTED"
         closes = self.closing.get((key, visit), "") if ref else ""
         day = date.fromisoformat(closes) if closes else None
-        scorable = sent and ref in self.scored
+        scorable = submitted and ref in self.scored
         closed = day is not None and self._is_closed(person, visit, day) and state != "NOT IN PLAN"
         there = scorable and inside == "Y"
         return _Form(
             person=person,
             visit=visit,
             category=category,
-            sent=sent,
+            submitted=submitted,
             inside=inside == "Y",
             scorable=scorable,
             expected={
@@ -382,15 +382,15 @@ def _check_rates(
     """Who was expected, form by form, and both rates of each line, from DM, DS, SV, QS and what was sent."""
     flags, rates = RecheckedFigures("expected"), RecheckedFigures("rates")
     counted = _Completeness(database, study, scored)
-    for place, exported, computed in counted.read():
-        flags.compare(place, exported, computed)
+    for figure, exported, computed in counted.read():
+        flags.compare(figure, exported, computed)
     used = {name: study.find_instrument(name, version) for name, version in _instruments(study)}
-    for arm, visit, instrument, rules, late, *told in database.execute(_LINES).fetchall():
+    for arm, visit, instrument, rules, late, *printed in database.execute(_LINES).fetchall():
         if not used[instrument].scales:
             continue  # ADQS has no record of its forms
         category = study.terms_of(used[instrument]).category
         computed = counted.compute((arm, visit, instrument, rules, late), category)
-        rates.compare(f"{arm} {visit} rule set {rules}, late {late}", " ".join(told), computed)
+        rates.compare(f"{arm} {visit} rule set {rules}, late {late}", " ".join(printed), computed)
     return flags, rates
 
 

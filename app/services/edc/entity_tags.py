@@ -13,7 +13,7 @@ CODINGS = ("identity", "gzip", "br")
 _TAG = re.compile(r'(W/)?("[^"]*")')
 
 
-def spell_representation(body: object) -> str:
+def serialise_representation(body: object) -> str:
     """The one text of a representation: what is served is what the tag is the digest of."""
     return canonical_json(body)
 

@@ -7,7 +7,12 @@ from sqlmodel import Session
 from app.domain.refusal import Refused
 from app.services.core.context import EdcContext
 from app.services.core.plans import get_plan_of, list_plans
-from app.services.edc.entity_tags import Preconditions, digest_text, list_entity_tags, spell_representation
+from app.services.edc.entity_tags import (
+    Preconditions,
+    digest_text,
+    list_entity_tags,
+    serialise_representation,
+)
 from app.services.edc.records import StoreEffect, StoreResult
 from app.services.edc.representations import Json, Stated, describe_form, list_forms, represent
 from app.services.edc.requests import find_participant
@@ -61,7 +66,7 @@ def describe_part(context: EdcContext, subject: str, part: str) -> Json:
 
 
 def confirm_unset(
-    context: EdcContext, subject: str, part: str, sent: Mapping[str, object], conditions: Preconditions
+    context: EdcContext, subject: str, part: str, body: Mapping[str, object], conditions: Preconditions
 ) -> StoreResult:
     """Take back what was served of a part where the EDC has stated nothing yet: nothing changes.
 
@@ -69,11 +74,11 @@ def confirm_unset(
     `describe_part`.
     """
     served = describe_part(context, subject, part)
-    conditions.check(list_entity_tags(digest_text(spell_representation(served))), exists=not part)
-    if sent != served:
-        empty = next(name for name in ("as_of", *sent) if sent[name] is None)
+    conditions.check(list_entity_tags(digest_text(serialise_representation(served))), exists=not part)
+    if body != served:
+        empty = next(name for name in ("as_of", *body) if body[name] is None)
         raise Refused("bad_field", field=empty, allowed="stated")
-    return StoreResult(0, None, StoreEffect.none, None, text=spell_representation(served))
+    return StoreResult(0, None, StoreEffect.none, None, text=serialise_representation(served))
 
 
 def describe_forms(context: EdcContext, subject: str, visit: str) -> Json:

@@ -96,9 +96,9 @@ def _dispositions(stated: Stated) -> list[Json]:
 
 
 def _status(stated: Stated, record: EdcRecord | None) -> Json:
-    sent = record.body if record else dict.fromkeys(("status", "date", "scope", "reason"))
+    stated_body = record.body if record else dict.fromkeys(("status", "date", "scope", "reason"))
     claimed = record.claimed_as_of if record else None
-    return {**sent, "claimed_as_of": format_instant(claimed) if claimed else None} | {
+    return {**stated_body, "claimed_as_of": format_instant(claimed) if claimed else None} | {
         "in_force": _dispositions(stated)
     }
 
@@ -109,9 +109,9 @@ def _anchor(stated: Stated, record: EdcRecord | None, kind: str) -> Json:
     if stated.plan.blinded and stated.plan.reveals_arm(kind):
         stated.client.require(Scope.ARM_READ)
     current = anchor_dates(stated.session, stated.participant).get(kind)
-    sent = record.body if record else dict.fromkeys(("date", "at"))
+    stated_body = record.body if record else dict.fromkeys(("date", "at"))
     in_force = {"date": current[0].isoformat(), "source": current[1]} if current else None
-    return {**sent, "kind": kind, "in_force": in_force}
+    return {**stated_body, "kind": kind, "in_force": in_force}
 
 
 def _visit(stated: Stated, visit: str) -> Json:

@@ -13,7 +13,12 @@ from app.domain.records.audit import AuditEvent, format_instant
 from app.domain.refusal import Refused
 from app.services.core.context import EdcClientSession, EdcContext
 from app.services.core.plans import get_plan_of
-from app.services.edc.entity_tags import Preconditions, digest_text, list_entity_tags, spell_representation
+from app.services.edc.entity_tags import (
+    Preconditions,
+    digest_text,
+    list_entity_tags,
+    serialise_representation,
+)
 from app.services.edc.records import (
     ContradictingBody,
     StatedBody,
@@ -43,7 +48,7 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 class EdcRequest:
     """Whose request, about whom, how new it is (`as_of`), when it came, and under which conditions.
 
-    `sent` is the whole body as a GET would spell it, and `unwritable` what of it the EDC cannot set: that is
+    `body` is the whole body as a GET would spell it, and `unwritable` what of it the EDC cannot set: that is
     taken as it is served, or not at all.
     """
 
@@ -51,7 +56,7 @@ class EdcRequest:
     subject: str
     as_of: datetime
     preconditions: Preconditions
-    sent: Mapping[str, object] = field(default_factory=dict)
+    body: Mapping[str, object] = field(default_factory=dict)
     unwritable: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -105,9 +110,9 @@ class EdcRequest:
         record = find_record(session, study_id, resource)
         known = participant is not None and not part
         served = self._served(work, participant, part)
-        tags = list_entity_tags(digest_text(spell_representation(served))) if served else frozenset[str]()
+        tags = list_entity_tags(digest_text(serialise_representation(served))) if served else frozenset[str]()
         self.preconditions.check(tags, record is not None or known)
-        if record is not None and self.sent == served:
+        if record is not None and self.body == served:
             return StoreResult(record.version, record.as_of, StoreEffect.none, dict(record.body))
         self._check_unwritable(served)
         return store_record(session, study_id, resource, StatedBody(body, self._check_as_of()), known)
@@ -123,7 +128,7 @@ class EdcRequest:
     ) -> StoreResult:
         """The result with what a GET serves once this transaction is committed."""
         work.session.flush()
-        return replace(stored, text=spell_representation(self._served(work, participant, part)))
+        return replace(stored, text=serialise_representation(self._served(work, participant, part)))
 
     def _served(self, work: UnitOfWork, participant: Participant | None, part: str) -> Json:
         if participant is None:
@@ -143,9 +148,9 @@ class EdcRequest:
         return self.as_of
 
 
-def record_contradiction(work: UnitOfWork, participant: Participant, told: ContradictingBody) -> None:
+def record_contradiction(work: UnitOfWork, participant: Participant, bodies: ContradictingBody) -> None:
     """Tell both bodies in the participant's trail, once for each body that differs."""
-    new = Contradiction(told.resource, to_milliseconds(told.as_of), told.stored, told.body)
+    new = Contradiction(bodies.resource, to_milliseconds(bodies.as_of), bodies.stored, bodies.body)
     if new not in read_contradictions(work.session, participant.id):
         chain = participant_chain(participant.id)
         change = new.as_change()

@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from app.domain.records.feed import redact_line, sees_all_lines
 from app.domain.refusal import Refused
 from app.services.core.context import EdcClientSession, EdcContext
-from app.services.edc.entity_tags import digest_text, spell_representation
+from app.services.edc.entity_tags import digest_text, serialise_representation
 from app.storage.queries import feed_pages
 from app.storage.statements.record_transfer import record_transfer
 from app.storage.tables.audit import DaySeal
@@ -162,7 +162,7 @@ def digest_snapshot(context: EdcContext, through: int) -> str:
     client, version = context.client, context.installation.app_version
     sites = [client.sites, sorted(client.site_ids)]
     parts = (client.feed, through, sorted(client.scopes), sites, version)
-    return digest_text(spell_representation(["snapshot", *parts]))
+    return digest_text(serialise_representation(["snapshot", *parts]))
 
 
 def pull_scores(context: EdcContext, query: FeedQuery) -> tuple[FeedPage, list[dict[str, Any]]]:

@@ -53,14 +53,14 @@ def list_correction_news(context: ParticipantContext) -> Mapping[int, Correction
     closing = {(correction.slot_id, decision.decided_at) for decision, correction in decided}
     for slot_key, closed_at in requests:
         if (slot_key, closed_at) not in closing:
-            _tell(news, slot_key, CorrectionState.answered, closed_at)
+            _add_news(news, slot_key, CorrectionState.answered, closed_at)
     for decision, correction in sorted(decided, key=lambda each: each[0].decided_at):
         if decision.outcome is CorrectionOutcome.declined and _was_approved(news, correction):
             continue
-        _tell(news, correction.slot_id, CorrectionState(decision.outcome.value), decision.decided_at)
+        _add_news(news, correction.slot_id, CorrectionState(decision.outcome.value), decision.decided_at)
     for rows in corrections:
         if rows.decision is None:
-            _tell(news, rows.correction.slot_id, CorrectionState.checking, rows.correction.proposed_at)
+            _add_news(news, rows.correction.slot_id, CorrectionState.checking, rows.correction.proposed_at)
     return news
 
 
@@ -70,7 +70,7 @@ def _was_approved(news: Mapping[int, CorrectionNews], declined: Correction) -> b
     return known is not None and known.what is CorrectionState.approved and known.at >= declined.proposed_at
 
 
-def _tell(news: dict[int, CorrectionNews], slot_id: int, what: CorrectionState, at: datetime) -> None:
+def _add_news(news: dict[int, CorrectionNews], slot_id: int, what: CorrectionState, at: datetime) -> None:
     """Keep the newest; what is being checked outranks everything."""
     known = news.get(slot_id)
     checks = CorrectionState.checking

@@ -100,8 +100,12 @@ def get_home(context: ParticipantContext) -> HomeOverview:
     questionnaire of a visit out of sight, although each of them closes sooner.
     """
     with context.read() as session:
-        rows = _live_or_sent_today(session, context)
-        live = [slot for slot, sent in rows if sent is None and slot_status(slot, context.at) in ANSWERABLE]
+        rows = _live_or_submitted_today(session, context)
+        live = [
+            slot
+            for slot, submitted in rows
+            if submitted is None and slot_status(slot, context.at) in ANSWERABLE
+        ]
         slots = [
             slot
             for slot in live
@@ -150,7 +154,7 @@ def is_past(day: date | None, today: date) -> bool:
     return day is not None and day < today
 
 
-def _live_or_sent_today(
+def _live_or_submitted_today(
     session: Session, context: ParticipantContext
 ) -> Sequence[tuple[Slot, Response | None]]:
     """What may be open, and what was sent today with its response, as it was sent; in the plan's order."""
@@ -161,10 +165,10 @@ def _live_or_sent_today(
         col(Slot.opens_at) <= context.at,
         col(Slot.grace_until) > context.at,
     )
-    sent = sa.and_(col(Response.slot_id) == col(Slot.id), col(Response.version) == 1)
+    submitted = sa.and_(col(Response.slot_id) == col(Slot.id), col(Response.version) == 1)
     statement = (
         select(Slot, Response)
-        .outerjoin(Response, sa.and_(sent, col(Slot.submitted_at) >= today))
+        .outerjoin(Response, sa.and_(submitted, col(Slot.submitted_at) >= today))
         .where(
             Slot.participant_id == context.participant.participant_id,
             sa.or_(live, col(Slot.submitted_at) >= today),
@@ -178,7 +182,7 @@ def _holds_urgent_answers(
     context: ParticipantContext, rows: Sequence[tuple[Slot, Response | None]], drafts: Mapping[int, Draft]
 ) -> bool:
     """Whether what was sent today, or a draft that was changed today, means "call now"."""
-    sent = [
+    submitted = [
         (slot, response.answers)
         for slot, response in rows
         if response is not None and is_of_its_day(context, response)
@@ -188,7 +192,9 @@ def _holds_urgent_answers(
         for slot, _ in rows
         if (draft := drafts.get(slot.id)) and draft.changed_at and is_today(context, draft.changed_at)
     ]
-    return any(has_urgent_answers(form_definition(context, slot), given) for slot, given in (*sent, *saved))
+    return any(
+        has_urgent_answers(form_definition(context, slot), answers) for slot, answers in (*submitted, *saved)
+    )
 
 
 def _next_at(session: Session, participant: ParticipantSession, at: datetime) -> tuple[datetime | None, bool]:

@@ -15,7 +15,7 @@ from app.storage.queries.slots import slot_status
 from app.storage.tables.capture import Response
 from app.storage.tables.schedule import Slot
 
-NOT_ASKED = frozenset({Status.not_expected, Status.waiting})
+NOT_DUE = frozenset({Status.not_expected, Status.waiting})
 """Slots that are no forms of theirs, or not yet."""
 
 
@@ -34,7 +34,7 @@ class OwnCourse:
     """Diary days up to today, and the other forms: how many of them are sent; and when the next one opens."""
 
     days: tuple[OwnDay, ...]
-    sent: int
+    submitted: int
     expected: int
     next_on: date | None
 
@@ -50,15 +50,15 @@ def get_own_course(context: ParticipantContext) -> OwnCourse:
     )
     with context.read() as session:
         rows = [(slot, response, slot_status(slot, context.at)) for slot, response in session.exec(statement)]
-    asked = [row for row in rows if row[2] not in NOT_ASKED]
+    due = [row for row in rows if row[2] not in NOT_DUE]
     today = local_day(context.at, person.zone)
     days = (
         OwnDay(slot.for_day, status, slot.public_id, _worst(context, slot, response))
-        for slot, response, status in asked
+        for slot, response, status in due
         if slot.for_day is not None and slot.for_day <= today
     )
-    forms = [status for slot, _, status in asked if slot.for_day is None and status is not Status.excused]
-    opening = (slot.opens_on for slot, _, status in asked if status is Status.planned)
+    forms = [status for slot, _, status in due if slot.for_day is None and status is not Status.excused]
+    opening = (slot.opens_on for slot, _, status in due if status is Status.planned)
     next_on = min((day for day in opening if day is not None), default=None)
     return OwnCourse(tuple(days), forms.count(Status.submitted), len(forms), next_on)
 

@@ -36,7 +36,7 @@ class SubmittedFormSummary:
     slot_key: int
     name: str
     occasion: FormOccasion
-    sent_at: datetime
+    submitted_at: datetime
     receipt: str
     late: bool
     readable: bool
@@ -86,7 +86,7 @@ def summarise_submission(
         slot_key=slot.id,
         name=definition.name,
         occasion=definition.occasion,
-        sent_at=receipt.received_at,
+        submitted_at=receipt.received_at,
         receipt=receipt.number,
         late=receipt.out_of_window,
         readable=definition.plan.shows_answers,
@@ -146,7 +146,7 @@ def _summarise(context: ParticipantContext, slot: Slot, response: Response) -> S
         slot_key=slot.id,
         name=definition.name,
         occasion=definition.occasion,
-        sent_at=response.submitted_at,
+        submitted_at=response.submitted_at,
         receipt=response.public_id,
         late=response.out_of_window,
         readable=definition.plan.shows_answers,
@@ -158,8 +158,8 @@ def _summarise(context: ParticipantContext, slot: Slot, response: Response) -> S
 
 def is_of_its_day(context: ParticipantContext, response: Response) -> bool:
     """Whether its answers came on that day; paper may be entered, late answers accepted, long after."""
-    sent_on = local_day(response.submitted_at, context.participant.zone)
-    return response.collected_on in (None, sent_on) and not response.submission.startswith(ACCEPTED_LATE)
+    submitted_on = local_day(response.submitted_at, context.participant.zone)
+    return response.collected_on in (None, submitted_on) and not response.submission.startswith(ACCEPTED_LATE)
 
 
 def has_urgent_answers(definition: FormDefinition, answers: Mapping[str, AnswerValue]) -> bool:

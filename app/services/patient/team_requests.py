@@ -25,7 +25,7 @@ from app.storage.unit_of_work import UnitOfWork
 def request_call(context: ParticipantContext) -> None:
     """Ask the team to call; whoever has asked already has only asked once."""
     with context.unit_of_work() as work:
-        _ask(work, context.participant, TeamRequestKind.call, None, AuditEvent.CALL_REQUESTED)
+        _record_request(work, context.participant, TeamRequestKind.call, None, AuditEvent.CALL_REQUESTED)
 
 
 def request_correction(context: ParticipantContext, slot_id: str) -> None:
@@ -37,7 +37,9 @@ def request_correction(context: ParticipantContext, slot_id: str) -> None:
         slot = get_own_slot(work.session, context.participant, slot_id)
         if slot.submitted_at is None:
             raise Refused("unknown_slot")
-        _ask(work, context.participant, TeamRequestKind.correction, slot.id, AuditEvent.CORRECTION_REQUESTED)
+        _record_request(
+            work, context.participant, TeamRequestKind.correction, slot.id, AuditEvent.CORRECTION_REQUESTED
+        )
 
 
 def withdraw_call(context: ParticipantContext) -> None:
@@ -75,7 +77,7 @@ def pending_corrections(context: ParticipantContext) -> Mapping[int, datetime]:
     return {request.slot_key: request.asked_at for request in requests}
 
 
-def _ask(
+def _record_request(
     work: UnitOfWork,
     participant: ParticipantSession,
     kind: TeamRequestKind,

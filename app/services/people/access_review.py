@@ -127,14 +127,14 @@ def write_access_report(context: StaffContext, study: str, on: date | None = Non
     with context.read() as session:
         acts, accounts = _read_grant_acts(session), read_account_acts(session)
         names = find_staff_names(session, {act.actor for act in acts.values()})
-    told = {each.staff_id: accounts.get(f"staff:{each.staff_id}", ()) for each in people}
+    changes = {each.staff_id: accounts.get(f"staff:{each.staff_id}", ()) for each in people}
     return write_csv(
         _HEADS,
         (
-            (*_report_row(each, grant, acts, names, on), _tell_account(told[each.staff_id]))
+            (*_report_row(each, grant, acts, names, on), _describe_account(changes[each.staff_id]))
             for each in people
             for grant in each.grants
-            if on is None or _was_in_force(grant, told[each.staff_id], on, zone)
+            if on is None or _was_in_force(grant, changes[each.staff_id], on, zone)
         ),
     )
 
@@ -142,11 +142,11 @@ def write_access_report(context: StaffContext, study: str, on: date | None = Non
 def _was_in_force(grant: StaffGrant, account: Sequence[AccountAct], on: date, zone: str) -> bool:
     """Whether the role counted at some moment of this day, and its account was not disabled all day."""
     first, after = start_of_day(on, zone), start_of_day(on + timedelta(days=1), zone)
-    given = grant.granted_at < after and (grant.revoked_at is None or grant.revoked_at > first)
+    in_force = grant.granted_at < after and (grant.revoked_at is None or grant.revoked_at > first)
     before = [act for act in account if act.at <= first]
     enabled_since = any(first < act.at < after and not act.disabled for act in account)
     disabled = bool(before) and before[-1].disabled and not enabled_since
-    return given and (grant.ends_on is None or grant.ends_on >= on) and not disabled
+    return in_force and (grant.ends_on is None or grant.ends_on >= on) and not disabled
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class _GrantAct:
     reason: str = ""
 
 
-_GIVEN, _TAKEN = "staff_id", "revoked_at"
+_GRANTED, _REVOKED = "staff_id", "revoked_at"
 """The field of a grant that is set when it is given, and the one when it is taken back."""
 
 
@@ -175,7 +175,7 @@ def _read_grant_acts(session: Session) -> Mapping[tuple[str, str], _GrantAct]:
         (change["record"], change["field"]): _GrantAct(entry.actor_id, entry.reason or "")
         for entry in session.exec(statement)
         for change in json.loads(entry.changes)
-        if change["field"] in (_GIVEN, _TAKEN)
+        if change["field"] in (_GRANTED, _REVOKED)
     }
 
 
@@ -187,7 +187,7 @@ def _report_row(
     on: date | None,
 ) -> Sequence[Cell]:
     record = f"role_grant:{grant.grant_id}"
-    given, taken = (acts.get((record, field), _GrantAct()) for field in (_GIVEN, _TAKEN))
+    granted, revoked = (acts.get((record, field), _GrantAct()) for field in (_GRANTED, _REVOKED))
     return (
         grant.study,
         person.name,
@@ -195,12 +195,12 @@ def _report_row(
         grant.role.value,
         grant.site or "*",
         grant.granted_at,
-        names.get(given.actor, given.actor),
-        given.reason,
+        names.get(granted.actor, granted.actor),
+        granted.reason,
         grant.ends_on,
         grant.revoked_at,
-        names.get(taken.actor, taken.actor),
-        taken.reason,
+        names.get(revoked.actor, revoked.actor),
+        revoked.reason,
         "yes" if on or (grant.in_force and person.disabled_at is None) else "no",
         person.disabled_at,
         person.last_sign_in,
@@ -210,10 +210,10 @@ def _report_row(
     )
 
 
-def _tell_account(acts: Sequence[AccountAct]) -> str:
+def _describe_account(acts: Sequence[AccountAct]) -> str:
     """When the account was disabled and enabled again: the days on which its roles did not count."""
-    told = (
+    sentences = (
         f"{format_instant(act.at)} {'disabled' if act.disabled else 'enabled'} by {act.by}: {act.reason}"
         for act in acts
     )
-    return "; ".join(told)
+    return "; ".join(sentences)

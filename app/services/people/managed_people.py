@@ -170,10 +170,10 @@ def _read_grants(
 
 
 def _describe(
-    session: Session, rules: GrantRules, grants: Sequence[_StoredGrant], asked: Collection[int] = ()
+    session: Session, rules: GrantRules, grants: Sequence[_StoredGrant], requested: Collection[int] = ()
 ) -> tuple[StaffPerson, ...]:
     """The accounts of these grants, and those that were asked for whether they have any or not."""
-    ids = {row.grant.staff_id for row in grants} | set(asked)
+    ids = {row.grant.staff_id for row in grants} | set(requested)
     accounts = session.exec(select(Staff).where(col(Staff.id).in_(ids))).all()
     signed_in = dict(_newest(session, col(StaffSession.staff_id), col(StaffSession.second_factor_at), ids))
     links = (col(StaffLink.used_at).is_(None), col(StaffLink.revoked_at).is_(None))

@@ -48,8 +48,8 @@ def get_own_account(context: StaffContext, staff_id: int) -> OwnAccount:
         staff = session.get_one(Staff, staff_id)
         rows = list_grant_rows(session, staff_id, context.grant_rules)
         studies = {row.id: row.code for row in session.exec(select(Study))}
-        wanted = [row.site_id for row in rows if row.site_id is not None]
-        sites = {row.id: row.code for row in session.exec(select(Site).where(col(Site.id).in_(wanted)))}
+        site_ids = [row.site_id for row in rows if row.site_id is not None]
+        sites = {row.id: row.code for row in session.exec(select(Site).where(col(Site.id).in_(site_ids)))}
         grants = [
             OwnGrant(
                 row.role.value,
@@ -59,8 +59,8 @@ def get_own_account(context: StaffContext, staff_id: int) -> OwnAccount:
             )
             for row in rows
         ]
-        left = count_recovery_codes(session, staff_id)
-        return OwnAccount(staff.email, staff.name, staff.created_at, left, grants)
+        codes = count_recovery_codes(session, staff_id)
+        return OwnAccount(staff.email, staff.name, staff.created_at, codes, grants)
 
 
 def check_own_password(context: StaffContext, staff_id: int, proof: OwnProof, new: str, again: str) -> None:

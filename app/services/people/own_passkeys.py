@@ -121,8 +121,8 @@ def add_passkey(context: StaffContext, staff_id: int, name: str, credential: str
     site = _require_site(context)
     name = check_name(name, "name")
     try:
-        made = parse_registration_credential_json(credential)
-        verified = _verify(context, site, staff_id, made, cookie)
+        registration = parse_registration_credential_json(credential)
+        verified = _verify(context, site, staff_id, registration, cookie)
     except MALFORMED as malformed:
         raise Refused("passkey_not_added") from malformed
     credential_id = bytes_to_base64url(verified.credential_id)
@@ -142,7 +142,7 @@ def add_passkey(context: StaffContext, staff_id: int, name: str, credential: str
                 credential_id=credential_id,
                 public_key=bytes_to_base64url(verified.credential_public_key),
                 sign_count=verified.sign_count,
-                transports=_list_transports(made),
+                transports=_list_transports(registration),
                 name=name,
                 made_at=context.at,
             )
@@ -170,15 +170,15 @@ def _require_site(context: StaffContext) -> PasskeySite:
 
 
 def _verify(
-    context: StaffContext, site: PasskeySite, staff_id: int, made: RegistrationCredential, cookie: str
+    context: StaffContext, site: PasskeySite, staff_id: int, registration: RegistrationCredential, cookie: str
 ) -> VerifiedRegistration:
     """Check that this answers a challenge of ours. Raises what `MALFORMED` names."""
     terms = ChallengeTerms(ChallengePurpose.ADD, staff_id, cookie)
-    challenge = parse_client_data_json(made.response.client_data_json).challenge
+    challenge = parse_client_data_json(registration.response.client_data_json).challenge
     if read_challenge(context.installation.secret_box, terms, challenge, context.at) is None:
         raise ValueError("no challenge of this session")
     verified = verify_registration_response(
-        credential=made,
+        credential=registration,
         expected_challenge=challenge,
         expected_rp_id=site.rp_id,
         expected_origin=site.origin,
@@ -189,6 +189,6 @@ def _verify(
     return verified
 
 
-def _list_transports(made: RegistrationCredential) -> str:
+def _list_transports(registration: RegistrationCredential) -> str:
     """By which ways the authenticator says that it is reached."""
-    return " ".join(sorted({each.value for each in made.response.transports or ()}))
+    return " ".join(sorted({each.value for each in registration.response.transports or ()}))

@@ -45,14 +45,14 @@ def prove_oneself(context: StaffContext, staff: Staff, proof: OwnProof) -> Recog
         fits = [passwords.matches(staff.password_hash, each) for each in password_spellings(proof.password)]
         if not any(fits):
             return Refused("wrong_password_now", field="password_now")
-        found = recognise_factor(context.installation, staff, proof.shown, context.at)
-        return found or refuse_factor(proof.shown, "code")
+        factor = recognise_factor(context.installation, staff, proof.shown, context.at)
+        return factor or refuse_factor(proof.shown, "code")
 
     limits = staff_limits("own", staff.email, proof.source, None)
-    found = check_guess(context.installation, limits, context.at, find_proof)
-    if isinstance(found, Refused):
-        raise found
-    return found
+    factor = check_guess(context.installation, limits, context.at, find_proof)
+    if isinstance(factor, Refused):
+        raise factor
+    return factor
 
 
 def spend_proof(work: UnitOfWork, staff: Staff, factor: RecognisedFactor) -> None:

@@ -64,10 +64,10 @@ def grant_to_address(
 def find_account(context: StaffContext, email: str) -> int:
     """The number of the account that has this address. Raises Refused("no_account")."""
     with context.read() as session:
-        found = session.exec(select(Staff.id).where(Staff.email == narrow_address(email))).one_or_none()
-    if found is None:
+        account = session.exec(select(Staff.id).where(Staff.email == narrow_address(email))).one_or_none()
+    if account is None:
         raise Refused("no_account", field="email")
-    return found
+    return account
 
 
 def check_grant(

@@ -28,7 +28,7 @@ PATH = "/desk/participants/{participant}/alerts/{alert}"
 
 
 def _judge_notice(
-    context: ClockContext, outbox: MessageSender, work: UnitOfWork, message: AlertMessage
+    context: ClockContext, sender: MessageSender, work: UnitOfWork, message: AlertMessage
 ) -> ReadyMessage | str:
     """The letter to a member of staff, or why it is owed no more: somebody looks after the alert, or they
     lost the role for which it was queued.
@@ -37,19 +37,19 @@ def _judge_notice(
     staff = work.session.get_one(Staff, message.staff_id)
     who = work.session.get_one(Participant, alert.participant_id)
     rule = _find_rule(context, work, alert)
-    channel = outbox.channels.get(CHANNEL)
+    channel = sender.channels.get(CHANNEL)
     if alert.acknowledged_at is not None:
         return "acknowledged"
     if staff.disabled_at is not None:
         return "account_disabled"
-    roles = _roles_told(rule, message)
+    roles = _notified_roles(rule, message)
     if staff.id not in list_site_staff(work.session, who.study_id, who.site_id, roles, context.grant_rules):
         return "not_in_charge"
     if channel is None:
         return "no_channel"
-    subject, text = outbox.words.alert(_content(context, work, alert, message), staff.language)
-    letter = MessageText(message.key, staff.email, subject, text, staff.language, context.at)
-    return ReadyMessage(channel, letter)
+    subject, text = sender.words.alert(_content(context, work, alert, message), staff.language)
+    message_text = MessageText(message.key, staff.email, subject, text, staff.language, context.at)
+    return ReadyMessage(channel, message_text)
 
 
 def _find_rule(context: ClockContext, work: UnitOfWork, alert: Alert) -> AlertRule | None:
@@ -59,10 +59,10 @@ def _find_rule(context: ClockContext, work: UnitOfWork, alert: Alert) -> AlertRu
     return context.installation.library.plan(study, slot.plan_version).find_alert_rule(alert.rule)
 
 
-def _roles_told(rule: AlertRule | None, message: AlertMessage) -> Collection[Role]:
+def _notified_roles(rule: AlertRule | None, message: AlertMessage) -> Collection[Role]:
     """The roles for which a message was queued; of a rule that is lost it is not known any more."""
-    told = (tuple(Role), tuple(Role)) if rule is None else (rule.tell, rule.escalate_to)
-    return told[message.escalation]
+    roles = (tuple(Role), tuple(Role)) if rule is None else (rule.tell, rule.escalate_to)
+    return roles[message.escalation]
 
 
 def _content(context: ClockContext, work: UnitOfWork, alert: Alert, message: AlertMessage) -> AlertContent:

@@ -96,7 +96,7 @@ def find_due_work(context: ClockContext) -> DueWork:
     return DueWork(*map(bool, row))
 
 
-_PLACE = sa.tuple_(col(Slot.wake_at), col(Slot.id))
+_POSITION = sa.tuple_(col(Slot.wake_at), col(Slot.id))
 _OWING = (
     sa.select(col(Slot.wake_at), col(Slot.id), col(Slot.participant_id))
     .where(col(Slot.wake_at) <= sa.bindparam("at"))
@@ -125,7 +125,7 @@ def participants_due(context: ClockContext, study_id: int | None = None) -> Iter
         if len(page) < BATCH:
             return
         following = rows.where(
-            sa.tuple_(sa.literal(page[-1].wake_at, _SLOT.c.wake_at.type), page[-1].id) < _PLACE
+            sa.tuple_(sa.literal(page[-1].wake_at, _SLOT.c.wake_at.type), page[-1].id) < _POSITION
         )
 
 
@@ -205,13 +205,13 @@ class _ParticipantRun:
 
     def _remind(self) -> int:
         session, at = self.work.session, self.work.at
-        preference, sent, queued = (
+        preference, used_up, queued = (
             reminder_preference(self.participant),
             used_up_kinds(session, self.slots),
             0,
         )
         for slot in self.slots:
-            kinds = sent[slot.id]
+            kinds = used_up[slot.id]
             planned = planned_slot(slot)
             reminders = plan_reminders(self._plan(slot), planned, preference.clock)
             state = derive_status(planned.window, slot_facts(slot), at)

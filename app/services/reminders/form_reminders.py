@@ -12,7 +12,7 @@ from app.storage.queries.slots import StoredSlot, planned_slot
 from app.storage.tables.messages import Message
 from app.storage.tables.studies import Study
 
-LEFT = (MessageState.sending, MessageState.sent, MessageState.unconfirmed)
+DEPARTED = (MessageState.sending, MessageState.sent, MessageState.unconfirmed)
 """The states of a message that left, or may have."""
 
 
@@ -20,7 +20,7 @@ def count_form_reminders(
     installation: Installation,
     session: Session,
     slot: StoredSlot,
-    states: Collection[MessageState] = (MessageState.queued, *LEFT),
+    states: Collection[MessageState] = (MessageState.queued, *DEPARTED),
 ) -> FormReminders:
     """The form's messages in these states, and how many its plan has; what was dropped or failed is none."""
     messages = sa.select(sa.func.count()).where(

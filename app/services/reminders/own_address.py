@@ -49,41 +49,41 @@ class OwnAddress:
     expires_at: datetime | None = None
 
 
-def get_own_address(context: ParticipantContext, outbox: MessageSender) -> OwnAddress:
+def get_own_address(context: ParticipantContext, sender: MessageSender) -> OwnAddress:
     """How it stands now: whoever agreed to messages may enter one, where the installation can send it any."""
     who = context.participant.participant_id
     with context.read() as session:
         consented = session.get_one(Participant, who).consent_version is not None
         claim = session.get(AddressClaim, who)
-    may_enter = consented and _WAY.value in outbox.channels
+    may_enter = consented and _WAY.value in sender.channels
     if not may_enter or claim is None or claim.closed_at is not None or claim.expires_at <= context.at:
         return OwnAddress(may_enter)
     address = context.installation.secret_box.decrypt(claim.address_sealed)
     return OwnAddress(may_enter, mask_address(address), claim.expires_at)
 
 
-def mail_address_code(context: ParticipantContext, outbox: MessageSender, address: str) -> None:
+def mail_address_code(context: ParticipantContext, sender: MessageSender, address: str) -> None:
     """Mail a code to an address that may become one's own; until it is entered the old one stays in force.
 
     An earlier code stops working. The code is stored before it is mailed, so that one press twice mails one.
     Raises Refused: "address_needed", "bad_address", "same_contact", "consent_needed", "unknown_channel",
     "throttled", "address_not_reached".
     """
-    kept = check_contact_address(narrow_text(address))
+    checked = check_contact_address(narrow_text(address))
     who = context.participant.participant_id
     with context.read() as session:
-        _check_new(context, session, kept)
-    if _WAY.value not in outbox.channels:
-        raise Refused("unknown_channel", field="address", allowed=tuple(outbox.channels))
+        _check_new(context, session, checked)
+    if _WAY.value not in sender.channels:
+        raise Refused("unknown_channel", field="address", allowed=tuple(sender.channels))
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
     with context.unit_of_work() as work:
-        count_code_message(work, who, kept)
-        letter = _write(context, outbox, work.session, kept, code)
+        count_code_message(work, who, checked)
+        message = _write(context, sender, work.session, checked, code)
         check_reachable(lock_participant(work, who))
-        _keep_claim(context, work, kept, code)
+        _keep_claim(context, work, checked, code)
         work.record(AuditEvent.ADDRESS_CODE_ISSUED, participant_chain(who))
     try:
-        outbox.channels[_WAY.value].send(letter)
+        sender.channels[_WAY.value].send(message)
     except SendFailed as failed:
         with context.installation.work(context.actor, context.at) as work:
             lock_participant(work, who)
@@ -148,7 +148,7 @@ def _check_new(context: ParticipantContext, session: Session, address: str) -> N
 
 
 def _write(
-    context: ParticipantContext, outbox: MessageSender, session: Session, address: str, code: str
+    context: ParticipantContext, sender: MessageSender, session: Session, address: str, code: str
 ) -> MessageText:
     participant = session.get_one(Participant, context.participant.participant_id)
     plan, site = get_plan_of(context.installation, session, participant), get_site(session, participant)
@@ -157,7 +157,7 @@ def _write(
     minutes = CODE_LIFE // timedelta(minutes=1)
     spaced = f"{code[:half]} {code[half:]}"
     note = AddressCode(plan.neutral_name[spoken], spaced, minutes, site.phone, site.hours)
-    subject, text = outbox.words.address_code(note, spoken)
+    subject, text = sender.words.address_code(note, spoken)
     return MessageText(f"address-{new_public_id()}", address, subject, text, spoken, context.at)
 
 

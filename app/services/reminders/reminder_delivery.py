@@ -33,7 +33,7 @@ from app.notify.channel import MessageChannel, MessageText, SendFailed, Unconfir
 from app.services.accounts.contacts import find_contact
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
-from app.services.reminders.form_reminders import LEFT, count_form_reminders
+from app.services.reminders.form_reminders import DEPARTED, count_form_reminders
 from app.services.reminders.reminder_texts import ReminderContent, ReminderTexts
 from app.services.schedule.reminder_preference import reminder_preference, wants_reminders
 from app.services.setup.packs import has_form_wording
@@ -82,7 +82,7 @@ class ReadyMessage:
     """A letter that is owed, and the channel by which it leaves."""
 
     channel: MessageChannel
-    letter: MessageText
+    message: MessageText
 
 
 Row = TypeVar("Row", Message, AlertMessage)
@@ -109,10 +109,10 @@ class MessageQueue(Generic[Row]):
         return session.get_one(self.kind, key)
 
     def judge_row(
-        self, context: ClockContext, outbox: MessageSender, work: UnitOfWork, key: int
+        self, context: ClockContext, sender: MessageSender, work: UnitOfWork, key: int
     ) -> ReadyMessage | str:
         """What `judge` says of the message of this key."""
-        return self.judge(context, outbox, work, self.get_row(work.session, key))
+        return self.judge(context, sender, work, self.get_row(work.session, key))
 
 
 AnyQueue = MessageQueue[Message] | MessageQueue[AlertMessage]
@@ -120,20 +120,20 @@ AnyQueue = MessageQueue[Message] | MessageQueue[AlertMessage]
 
 
 def _judge_reminder(
-    context: ClockContext, outbox: MessageSender, work: UnitOfWork, message: Message
+    context: ClockContext, sender: MessageSender, work: UnitOfWork, message: Message
 ) -> ReadyMessage | str:
     """A reminder in its participant's language, or why it is owed no more."""
     slot = work.session.get_one(Slot, message.slot_id)
     participant = work.session.get_one(Participant, message.participant_id)
     contact = find_contact(work.session, message.participant_id)
-    channel = outbox.channels.get(contact.channel) if contact else None
+    channel = sender.channels.get(contact.channel) if contact else None
     reason = _no_longer_owed(message, slot, participant, context.at)
     reason = reason or _not_offered(context, work, slot, participant)
     reason = reason or _second_of_a_day(work, message, participant)
     reason = reason or _beyond_limit(context, work, slot)
     if contact is None or channel is None or slot.closes_on is None or reason is not None:
         return reason or ("no_contact" if contact is None else "no_channel")
-    subject, text = outbox.words.reminder(
+    subject, text = sender.words.reminder(
         _note(context.installation, work, slot, slot.closes_on, participant), participant.language
     )
     to = context.installation.secret_box.decrypt(contact.address_sealed)
@@ -182,14 +182,14 @@ def _second_of_a_day(work: UnitOfWork, message: Message, participant: Participan
         col(Message.participant_id) == participant.id,
         col(Message.id) != message.id,
         sa.func.coalesce(col(Message.settled_at), col(Message.queued_at)) >= today,
-        col(Message.state).in_([state.value for state in LEFT]),
+        col(Message.state).in_([state.value for state in DEPARTED]),
     )
     return "one_a_day" if work.session.execute(sa.select(other)).scalar() else None
 
 
 def _beyond_limit(context: ClockContext, work: UnitOfWork, slot: Slot) -> str | None:
     """No form gets more than twice the messages of its plan, by rule and by staff together."""
-    reminders = count_form_reminders(context.installation, work.session, slot, LEFT)
+    reminders = count_form_reminders(context.installation, work.session, slot, DEPARTED)
     return StaffReminderRefusal.REMINDER_LIMIT.value if reminders.used_up else None
 
 
@@ -199,12 +199,12 @@ def _note(
     study = work.session.get_one(Study, slot.study_id)
     plan = installation.library.plan(study.code, slot.plan_version)
     instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
-    left_out = next(used.leave_out for used in plan.instruments if used.id == slot.instrument)
+    excluded = next(used.leave_out for used in plan.instruments if used.id == slot.instrument)
     site = get_site(work.session, participant)
     return ReminderContent(
         study=plan.neutral_name[participant.language],
         diary=slot.for_day is not None,
-        minutes=estimate_minutes(count_questions(instrument, left_out)),
+        minutes=estimate_minutes(count_questions(instrument, excluded)),
         closes_on=closes_on,
         link=f"{installation.public_url}/",
         phone=site.phone,
@@ -263,7 +263,7 @@ def release_messages(
 
 def deliver_message(
     context: ClockContext,
-    outbox: MessageSender,
+    sender: MessageSender,
     claimed: ClaimedMessage,
     queue: AnyQueue = REMINDERS,
 ) -> MessageState | None:
@@ -271,11 +271,11 @@ def deliver_message(
 
     `at` is when handing over began. What certainly failed is tried again later, at most `TRIES` times.
     """
-    prepared = _prepare(context, outbox, claimed, queue)
+    prepared = _prepare(context, sender, claimed, queue)
     if not isinstance(prepared, ReadyMessage):
         return prepared
     try:
-        prepared.channel.send(prepared.letter)
+        prepared.channel.send(prepared.message)
     except SendFailed as failed:
         return _fail(context, claimed, failed, queue)
     except Unconfirmed:
@@ -296,7 +296,7 @@ def expire_messages(context: ClockContext, queue: AnyQueue = REMINDERS) -> int:
 
 
 def _prepare(
-    context: ClockContext, outbox: MessageSender, claimed: ClaimedMessage, queue: AnyQueue
+    context: ClockContext, sender: MessageSender, claimed: ClaimedMessage, queue: AnyQueue
 ) -> ReadyMessage | MessageState | None:
     """Judge the message once more, and mark it as being sent in this transaction."""
     with context.unit_of_work() as work:
@@ -304,7 +304,7 @@ def _prepare(
         message = queue.get_row(work.session, claimed.message_id)
         if message.state != MessageState.queued.value:
             return None
-        judged = queue.judge_row(context, outbox, work, claimed.message_id)
+        judged = queue.judge_row(context, sender, work, claimed.message_id)
         if isinstance(judged, str):
             _settle(work, queue, message, MessageState.dropped, judged)
             return MessageState.dropped

@@ -33,7 +33,7 @@ class ReminderSettings:
 
     channel: str
     address: str
-    wanted: bool
+    reminds: bool
     hour: str
     usual: time
     usual_diary: time
@@ -54,7 +54,7 @@ def get_reminder_settings(context: ParticipantContext) -> ReminderSettings:
     return ReminderSettings(
         channel=contact.channel if contact else "",
         address=contact.address if contact else "",
-        wanted=contact is not None and wants_reminders(participant),
+        reminds=contact is not None and wants_reminders(participant),
         hour=participant.remind_at or "",
         usual=rules.at,
         usual_diary=rules.diary_at,
@@ -63,14 +63,14 @@ def get_reminder_settings(context: ParticipantContext) -> ReminderSettings:
     )
 
 
-def choose_reminders(context: ParticipantContext, wanted: bool) -> None:
+def choose_reminders(context: ParticipantContext, reminds: bool) -> None:
     """Switch reminders on or off. Raises Refused("no_contact") to switch them on without an address."""
     with context.unit_of_work() as work:
         participant = lock_participant(work, context.participant.participant_id)
-        if wanted and not _can_be_reached(work.session, participant):
+        if reminds and not _can_be_reached(work.session, participant):
             raise Refused("no_contact")
-        if participant.reminders_wanted != wanted:
-            participant.reminders_wanted = wanted
+        if participant.reminders_wanted != reminds:
+            participant.reminders_wanted = reminds
             _wake(context.installation, work, participant)
 
 

@@ -59,7 +59,7 @@ def _check(context: StaffContext, session: Session, participant: Participant, sl
         count_form_reminders(context.installation, session, slot),
         context.at,
         participant.zone,
-        sent_today=_was_sent_today(context, session, participant),
+        reminded_today=_was_reminded_today(context, session, participant),
     )
     if refusal is not None:
         raise Refused(refusal.value)
@@ -68,7 +68,7 @@ def _check(context: StaffContext, session: Session, participant: Participant, sl
     return contact
 
 
-def _was_sent_today(context: StaffContext, session: Session, participant: Participant) -> bool:
+def _was_reminded_today(context: StaffContext, session: Session, participant: Participant) -> bool:
     """Whether staff had one queued today; one that was dropped because its window moved was none."""
     today = sa.exists().where(
         col(Message.participant_id) == participant.id,

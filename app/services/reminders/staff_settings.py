@@ -47,7 +47,7 @@ class ParticipantReach:
     today: date
     contact: ContactDetails | None
     entered_on: date | None
-    wanted: bool
+    reminds: bool
     paused_until: date | None
 
 
@@ -64,13 +64,13 @@ def get_participant_reach(context: StaffContext, participant_id: int) -> Partici
             entered_on=local_day(contact.recorded_at, participant.zone)
             if contact and contact.address_sealed
             else None,
-            wanted=wants_reminders(participant),
+            reminds=wants_reminders(participant),
             paused_until=lasting_pause(participant.reminders_paused_until, today),
         )
 
 
 def change_contact(
-    context: StaffContext, outbox: MessageSender, participant_id: int, channel: str, address: str, reason: str
+    context: StaffContext, sender: MessageSender, participant_id: int, channel: str, address: str, reason: str
 ) -> None:
     """Replace a participant's contact by one to which a test message could be sent; the old one is forgotten.
 
@@ -81,17 +81,17 @@ def change_contact(
     "participation_ended".
     """
     check_new_contact(channel, address, reason)
-    way, kept, why = ContactChannel(channel), check_contact_address(address), check_reason(reason)
+    way, checked, why = ContactChannel(channel), check_contact_address(address), check_reason(reason)
     check_act(context)
     with send_alone(context.installation, participant_id, context.at):
         # Once more: the same page may have been pressed while another message was under way.
         check_act(context)
-        _send_test(context, outbox, participant_id, way, kept)
+        _send_test(context, sender, participant_id, way, checked)
         with context.unit_of_work() as work:
             participant = lock_participant(work, participant_id)
             check_reachable(participant)
             participant.reminders_wanted |= find_contact(work.session, participant_id) is None
-            store_contact(context.installation, work, participant_id, way, kept)
+            store_contact(context.installation, work, participant_id, way, checked)
             _wake(context, work, participant)
             work.record(AuditEvent.CONTACT_CHANGED, participant_chain(participant_id), reason=why)
 
@@ -188,7 +188,7 @@ def end_pause(context: StaffContext, participant_id: int) -> None:
 
 
 def _send_test(
-    context: StaffContext, outbox: MessageSender, participant_id: int, way: ContactChannel, address: str
+    context: StaffContext, sender: MessageSender, participant_id: int, way: ContactChannel, address: str
 ) -> None:
     """Send a test message to an address that is not stored yet; whoever is silent is not reached either."""
     box = context.installation.secret_box
@@ -201,8 +201,8 @@ def _send_test(
         plan = get_plan_of(context.installation, session, participant)
         site, spoken = get_site(session, participant), participant.language
         note = ContactCheck(plan.neutral_name[spoken], site.phone, site.hours)
-    subject, text = outbox.words.contact_check(note, spoken)
-    channel = outbox.channels.get(way.value)
+    subject, text = sender.words.contact_check(note, spoken)
+    channel = sender.channels.get(way.value)
     try:
         if channel is None:
             raise SendFailed("no_channel")

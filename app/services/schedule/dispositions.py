@@ -67,12 +67,12 @@ def preview_disposition(
         return DispositionPreview(
             effective_on, False, (), 0, entry.kind is DispositionKind.withdrew_treatment
         )
-    left = Exit(ExitKind(entry.kind.value), start_of_day(effective_on, participant.zone))
+    exit_ = Exit(ExitKind(entry.kind.value), start_of_day(effective_on, participant.zone))
     ended = [
         slot
         for slot in list_slot_records(session, participant.id)
         if slot_status(slot, at) in _AHEAD
-        and derive_status(window_of_slot(slot), replace(slot_facts(slot), exit=left), at) not in _AHEAD
+        and derive_status(window_of_slot(slot), replace(slot_facts(slot), exit=exit_), at) not in _AHEAD
     ]
     forms = tuple(slot.visit for slot in ended if not is_diary_slot(plan, slot))
     return DispositionPreview(effective_on, True, forms, len(ended) - len(forms), False)
@@ -207,12 +207,12 @@ def _settle(installation: Installation, work: UnitOfWork, participant: Participa
     publish_acts_of(installation, work, participant.id)
     standing = dispositions_in_force(session, participant.id)
     exits = [each for each in standing if each.kind in set(ExitKind)]
-    left = None
+    exit_ = None
     if exits:
         first = min(exits, key=lambda each: (each.effective_on, each.id))
-        left = Exit(ExitKind(first.kind), start_of_day(first.effective_on, participant.zone))
-    apply_exit(installation.library, work, participant, left)
-    if left is not None:
+        exit_ = Exit(ExitKind(first.kind), start_of_day(first.effective_on, participant.zone))
+    apply_exit(installation.library, work, participant, exit_)
+    if exit_ is not None:
         _revoke_invitations(session, participant, work.at)
     site = get_site(session, participant)
     version = work.next_version(participant.study_id, status_ref(participant))

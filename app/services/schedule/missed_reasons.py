@@ -104,10 +104,10 @@ def _record(
     check_missed_reason(plan, reason, note)
     said, chain = note.strip() or None, participant_chain(slots[0].participant_id)
     # The entry names each form and its reason, also where only the note is another one.
-    kept = [record_name(slot) for slot in slots if slot.missed_reason == reason]
+    unchanged = [record_name(slot) for slot in slots if slot.missed_reason == reason]
     for slot in slots:
         slot.missed_reason, slot.missed_note = reason, said
-    stated = [FieldChange(name, "missed_reason", reason, reason) for name in kept]
+    stated = [FieldChange(name, "missed_reason", reason, reason) for name in unchanged]
     work.record(AuditEvent.MISSED_REASON_RECORDED, chain, reason=said, changes=stated)
     for slot in slots:
         publish_slot(context.installation, work, slot, context.actor, FORM_MISSED)

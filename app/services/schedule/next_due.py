@@ -32,28 +32,28 @@ from app.storage.unit_of_work import UnitOfWork
 
 
 def next_due_at(
-    plan: Plan, slot: StoredSlot, sent: Collection[str], at: datetime, preference: ReminderPreference
+    plan: Plan, slot: StoredSlot, used_up: Collection[str], at: datetime, preference: ReminderPreference
 ) -> datetime | None:
     """The next moment at which the slot owes an event or a reminder; None when it owes no more.
 
-    `sent` holds the kinds of reminder that are used up; none is owed against the participant's wish.
+    `used_up` holds the kinds of reminder that are used up; none is owed against the participant's wish.
     """
     planned = planned_slot(slot)
     reminders = plan_reminders(plan, planned, preference.clock)
-    return next_due_of(slot, planned.window, reminders, sent, at, preference)
+    return next_due_of(slot, planned.window, reminders, used_up, at, preference)
 
 
 def next_due_of(
     slot: StoredSlot,
     window: Window | None,
     planned: Collection[Reminder],
-    sent: Collection[str],
+    used_up: Collection[str],
     at: datetime,
     preference: ReminderPreference,
 ) -> datetime | None:
     """The next due moment of a slot whose window and planned reminders are at hand."""
     published = FeedState(slot.published_state) if slot.published_state is not None else None
-    return next_due_moment(window, planned, slot_facts(slot), published, sent, at, preference.not_before)
+    return next_due_moment(window, planned, slot_facts(slot), published, used_up, at, preference.not_before)
 
 
 _MESSAGES = PlainRead(
@@ -79,9 +79,9 @@ def next_due_moments(
 ) -> dict[int, datetime | None]:
     """When each of these slots of a participant owes something next, by its key."""
     study = session.get_one(Study, participant.study_id).code
-    preference, sent = reminder_preference(participant), used_up_kinds(session, slots)
+    preference, used_up = reminder_preference(participant), used_up_kinds(session, slots)
     return {
-        key: next_due_at(library.plan(study, slot.plan_version), slot, sent[key], at, preference)
+        key: next_due_at(library.plan(study, slot.plan_version), slot, used_up[key], at, preference)
         for key, slot in ((slot.id, slot) for slot in slots)
     }
 

@@ -75,24 +75,24 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
         participant = get_participant(work.session, study_id, subject)
         chain = participant_chain(participant.id)
         work.lock(chain)
-        asked = [
+        requested = [
             slot
             for slot in list_slot_records(work.session, participant.id)
             if is_on_request(slot) and not slot.out_of_plan
         ]
-        slots = [slot for slot in asked if slot.visit == visit]
-        check_all(lambda: require_reason(reason), lambda: _check_cancellable(visit, asked))
+        slots = [slot for slot in requested if slot.visit == visit]
+        check_all(lambda: require_reason(reason), lambda: _check_cancellable(visit, requested))
         waiting = find_waiting_paper(work.session, participant.id)
         if any(is_slot_touched(slot, waiting) for slot in slots):
             raise Refused("visit_begun", visit=visit)
         work.record(AuditEvent.VISIT_CANCELLED, chain, reason=reason.strip())
         publish_acts_of(context.installation, work, participant.id)
-        left = [(slot, leave_plan(slot, touched=False)._replace(wake_at=None)) for slot in slots]
-        change_slots(work, participant, left)
+        rows = [(slot, leave_plan(slot, touched=False)._replace(wake_at=None)) for slot in slots]
+        change_slots(work, participant, rows)
 
 
-def _check_cancellable(visit: str, asked: Sequence[SlotRecord]) -> None:
-    allowed = tuple(slot.visit for slot in asked)
+def _check_cancellable(visit: str, slots: Sequence[SlotRecord]) -> None:
+    allowed = tuple(slot.visit for slot in slots)
     if visit not in allowed:
         raise Refused("unknown_visit", visit=visit, allowed=allowed)
 

@@ -65,17 +65,17 @@ def check_schedules(context: StaffContext) -> Iterator[ParticipantFaults]:
                 yield ParticipantFaults(participant.id, participant.subject, faults)
 
 
-def mend_schedule(context: StaffContext, found: ParticipantFaults) -> bool:
+def mend_schedule(context: StaffContext, faults: ParticipantFaults) -> bool:
     """Make missing days and move windows that nobody has begun to where the plan has them; whether any."""
-    if MENDABLE.isdisjoint(fault.kind for fault in found.faults):
+    if MENDABLE.isdisjoint(fault.kind for fault in faults.faults):
         return False
     with context.unit_of_work() as work:
-        chain = participant_chain(found.participant_id)
+        chain = participant_chain(faults.participant_id)
         work.lock(chain)
-        participant = work.session.get_one(Participant, found.participant_id)
+        participant = work.session.get_one(Participant, faults.participant_id)
         plan = get_plan_of(context.installation, work.session, participant)
-        anchors = current_anchors(work.session, found.participant_id)
-        slots = list_slot_records(work.session, found.participant_id)
+        anchors = current_anchors(work.session, faults.participant_id)
+        slots = list_slot_records(work.session, faults.participant_id)
         library = context.installation.library
         proposal = propose_schedule(work.session, library, plan, participant, slots, anchors, context.at)
         work.record(AuditEvent.SCHEDULE_MENDED, chain)

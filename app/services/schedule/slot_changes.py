@@ -103,19 +103,19 @@ def change_slots(
 
 def rename_steps(changed: Iterable[tuple[SlotRecord, str]]) -> Iterator[tuple[SlotRecord, SlotRecord]]:
     """The steps in which forms of one participant get these codes, each once nobody holds it."""
-    wanted = {(code, slot.instrument): slot for slot, code in changed if slot.visit != code}
-    held = {(slot.visit, slot.instrument) for slot in wanted.values()}
-    free = [place for place in wanted if place not in held]
-    while wanted:
+    targets = {(code, slot.instrument): slot for slot, code in changed if slot.visit != code}
+    occupied = {(slot.visit, slot.instrument) for slot in targets.values()}
+    free = [key for key in targets if key not in occupied]
+    while targets:
         if not free:  # forms that exchange their codes wait for one another: one of them steps aside
-            place, slot = next(iter(wanted.items()))
-            wanted[place] = slot._replace(visit=f"TMP{slot.id}")
-            yield slot, wanted[place]
+            key, slot = next(iter(targets.items()))
+            targets[key] = slot._replace(visit=f"TMP{slot.id}")
+            yield slot, targets[key]
             free.append((slot.visit, slot.instrument))
-        place = free.pop()
-        while (mover := wanted.pop(place, None)) is not None:
-            yield mover, mover._replace(visit=place[0])
-            place = (mover.visit, mover.instrument)
+        key = free.pop()
+        while (mover := targets.pop(key, None)) is not None:
+            yield mover, mover._replace(visit=key[0])
+            key = (mover.visit, mover.instrument)
 
 
 def new_slot_values(
@@ -152,10 +152,10 @@ def new_slot_values(
     }
 
 
-def apply_exit(library: Library, work: UnitOfWork, participant: Participant, left: Exit | None) -> None:
+def apply_exit(library: Library, work: UnitOfWork, participant: Participant, exit_: Exit | None) -> None:
     """Repeat the exit in force on the participant and every slot not submitted (None takes it away)."""
-    participant.exit_kind = left.kind if left else None
-    participant.exit_at = left.at if left else None
+    participant.exit_kind = exit_.kind if exit_ else None
+    participant.exit_at = exit_.at if exit_ else None
     slots = list_unsubmitted_slots(work.session, participant)
     ended = [slot._replace(exit_kind=participant.exit_kind, exit_at=participant.exit_at) for slot in slots]
     due = next_due_moments(library, work.session, participant, ended, work.at)

@@ -53,7 +53,7 @@ _CLOCK_EVENTS: Mapping[SlotChange, AuditEvent] = {
 @dataclass(frozen=True, slots=True)
 class _Pending:
     slot: Slot
-    place: int
+    index: int
     what: PendingChange
 
 
@@ -134,9 +134,9 @@ def _lies_ahead(slot: StoredSlot, at: datetime) -> bool:
 
 def _pending(slots: Sequence[Slot], at: datetime) -> list[_Pending]:
     pending = [
-        _Pending(slot, place, what) for place, slot in enumerate(slots) for what in slot_changes_due(slot, at)
+        _Pending(slot, index, what) for index, slot in enumerate(slots) for what in slot_changes_due(slot, at)
     ]
-    return sorted(pending, key=lambda each: (each.what.at, each.place, _ORDER.index(each.what.change)))
+    return sorted(pending, key=lambda each: (each.what.at, each.index, _ORDER.index(each.what.change)))
 
 
 def _act_changes(session: Session, participant_id: int, at: datetime) -> list[_Pending]:
@@ -155,7 +155,7 @@ def _publish(installation: Installation, work: UnitOfWork, pending: Sequence[_Pe
     person = _FormOwner.of(work.session, pending[0].slot.participant_id)
     for each in pending:
         actor = CLOCK if each.what.by_time else work.actor
-        _tell(installation, work, person, each.slot, actor, each.what.published)
+        _publish_changes(installation, work, person, each.slot, actor, each.what.published)
 
 
 def _wake_anew(installation: Installation, work: UnitOfWork, slots: Sequence[Slot]) -> None:
@@ -176,10 +176,10 @@ def publish_slot(
     what: PublishedChange,
 ) -> None:
     """Tell one form as it is now, and note what was told."""
-    _tell(installation, work, _FormOwner.of(work.session, slot.participant_id), slot, actor, what)
+    _publish_changes(installation, work, _FormOwner.of(work.session, slot.participant_id), slot, actor, what)
 
 
-def _tell(
+def _publish_changes(
     installation: Installation,
     work: UnitOfWork,
     person: _FormOwner,

@@ -161,8 +161,8 @@ def propose_schedule(
     """
     waiting = find_waiting_paper(session, participant.id)
     standing = [standing_slot(plan, slot, waiting) for slot in slots]
-    kept = [form for form in standing if form.stays_earlier(plan.version)]
-    return _propose(library, plan, participant, slots, anchors, standing, kept, at)
+    unchanged = [form for form in standing if form.stays_earlier(plan.version)]
+    return _propose(library, plan, participant, slots, anchors, standing, unchanged, at)
 
 
 def propose_amendment(
@@ -180,8 +180,8 @@ def propose_amendment(
     once so far; all others become forms of this one.
     """
     standing = [standing_slot(plan, slot, entered) for slot in slots]
-    kept = [form for form in standing if form.outlasts_amendment(plan.version, at)]
-    return _propose(library, plan, participant, slots, anchors, standing, kept, at)
+    unchanged = [form for form in standing if form.outlasts_amendment(plan.version, at)]
+    return _propose(library, plan, participant, slots, anchors, standing, unchanged, at)
 
 
 def _propose(
@@ -191,23 +191,25 @@ def _propose(
     slots: Sequence[SlotRecord],
     anchors: Mapping[str, AnchorDate],
     standing: Sequence[StandingSlot],
-    kept: Sequence[StandingSlot],
+    unchanged: Sequence[StandingSlot],
     at: datetime,
 ) -> ScheduleProposal:
-    """`kept` are the forms that are where an earlier version of the plan has them."""
-    earlier = {each: library.plan(plan.id, each) for each in {form.planned.plan_version for form in kept}}
+    """`unchanged` are the forms that are where an earlier version of the plan has them."""
+    earlier = {
+        each: library.plan(plan.id, each) for each in {form.planned.plan_version for form in unchanged}
+    }
     by_version = {
         version: plan_slots(its_plan, anchors, participant.arm, participant.zone)
         for version, its_plan in earlier.items()
     }
-    own = {form.key: earlier[form.planned.plan_version] for form in kept}
+    own = {form.key: earlier[form.planned.plan_version] for form in unchanged}
     on_request = (
         planned
         for slot in slots
         if is_on_request(slot)
         for planned in _again(own.get(slot.id, plan), slot, anchors)
     )
-    scheduled = [form for form in kept if not form.on_request]
+    scheduled = [form for form in unchanged if not form.on_request]
     present = plan_slots(plan, anchors, participant.arm, participant.zone)
     planned = (*merge_versions(present, scheduled, by_version), *on_request)
     return ScheduleProposal(plan_moves(standing, planned, exit_of(participant), at), planned, slots)

@@ -33,7 +33,7 @@ class PackStatus:
     language: str
     standing: PackValidity
     valid_until: date | None = None
-    days_left: int = 0
+    remaining_days: int = 0
 
 
 def import_pack(context: StaffContext, study: str, content: str, file: str) -> tuple[Pack, bool]:
@@ -191,9 +191,9 @@ def list_all_pack_statuses(installation: Installation, at: datetime) -> list[Pac
     ]
 
 
-def packs_needing_attention(found: Iterable[PackStatus]) -> list[PackStatus]:
+def packs_needing_attention(packs: Iterable[PackStatus]) -> list[PackStatus]:
     """The packs that somebody must renew or provide."""
-    return [each for each in found if each.standing is not PackValidity.VALID]
+    return [each for each in packs if each.standing is not PackValidity.VALID]
 
 
 def _licensed(installation: Installation, plan: Plan) -> Iterator[Instrument]:

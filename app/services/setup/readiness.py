@@ -87,20 +87,20 @@ def find_readiness_warnings(installation: Installation, at: datetime) -> list[st
     feed never reached. Codes only, because everybody may ask; `daybook check-packs` and the log tell which.
     """
     packs = packs_needing_attention(list_all_pack_statuses(installation, at))
-    found = {f"pack_{each.standing.value}" for each in packs}
+    warnings = {f"pack_{each.standing.value}" for each in packs}
     if installation.clock_watch.untrusted:
-        found.add("clock_untrusted")
-    if _was_asked_ahead(installation, at):
-        found.add("feed_ahead")
-    return sorted(found)
+        warnings.add("clock_untrusted")
+    if _was_feed_ahead(installation, at):
+        warnings.add("feed_ahead")
+    return sorted(warnings)
 
 
-def _was_asked_ahead(installation: Installation, at: datetime) -> bool:
-    asked = sa.select(col(FeedHead.study_id)).where(
+def _was_feed_ahead(installation: Installation, at: datetime) -> bool:
+    statement = sa.select(col(FeedHead.study_id)).where(
         col(FeedHead.asked_at) > at - ALARM_STANDS, col(FeedHead.asked_seq) > col(FeedHead.seq)
     )
     with installation.read() as session:
-        return session.connection().execute(asked).first() is not None
+        return session.connection().execute(statement).first() is not None
 
 
 @cache

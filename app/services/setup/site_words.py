@@ -27,12 +27,12 @@ def set_urgent_words(context: StaffContext, study: str, site: str, language: str
         raise Refused("words_too_long", most=MOST_CHARACTERS)
     with context.unit_of_work() as work:
         study_row = get_study(work.session, study)
-        place = get_site_by_code(work.session, study_row.id, site)
+        site_row = get_site_by_code(work.session, study_row.id, site)
         languages = context.installation.library.plan(study_row.code, study_row.plan_version).languages
         if language not in languages:
             raise Refused("no_language", field="language", allowed=languages)
-        others = {code: text for code, text in (place.urgent_words or {}).items() if code != language}
+        others = {code: text for code, text in (site_row.urgent_words or {}).items() if code != language}
         others |= {language: said} if said else {}
-        if others != (place.urgent_words or {}):
-            place.urgent_words = others or None
+        if others != (site_row.urgent_words or {}):
+            site_row.urgent_words = others or None
             work.record(AuditEvent.SITE_UPDATED, study_chain(study_row.id), study_row.id)

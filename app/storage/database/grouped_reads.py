@@ -82,10 +82,10 @@ class GroupedRead(Generic[Row]):
     def make_rows(self, document: str, dialect: str) -> DocumentRows[Row]:
         """Make the rows of a document that this kind of database wrote."""
         rows: list[list[Any]] = orjson.loads(document)
-        for place, process in self._processors[dialect]:
+        for index, process in self._processors[dialect]:
             for row in rows:
-                if row[place] is not None:
-                    row[place] = process(row[place])
+                if row[index] is not None:
+                    row[index] = process(row[index])
         if by := self._sorted_by:
             rows.sort(key=itemgetter(slice(-by, None)))
             for row in rows:
@@ -120,12 +120,12 @@ class BundledRead:
 
     def __init__(self, *reads: GroupedRead[Any]) -> None:
         self._reads = reads
-        parts = [(place, read.grouped.subquery(f"part_{place}")) for place, read in enumerate(reads)]
+        parts = [(index, read.grouped.subquery(f"part_{index}")) for index, read in enumerate(reads)]
         self._read = PlainRead(
             sa.union_all(
                 *(
-                    sa.select(sa.literal_column(f"{place}", sa.Integer).label("place"), part.c.document)
-                    for place, part in parts
+                    sa.select(sa.literal_column(f"{index}", sa.Integer).label("place"), part.c.document)
+                    for index, part in parts
                 )
             )
         )
@@ -133,11 +133,11 @@ class BundledRead:
     def fetch(self, connection: Connection, values: Values) -> list[DocumentRows[Any]]:
         """The rows that each read finds, in their order; raises what `PlainRead.fetch` raises."""
         documents = dict(self._read.fetch(connection, values))
-        found = []
-        for place, read in enumerate(self._reads):
+        decoded = []
+        for index, read in enumerate(self._reads):
             memory = read.prepare_for(connection.dialect)
-            found.append(memory(read, documents.get(place) or _EMPTY, connection.dialect.name))
-        return found
+            decoded.append(memory(read, documents.get(index) or _EMPTY, connection.dialect.name))
+        return decoded
 
 
 _OF_TEXT: Mapping[type, _Processor] = {sa.Date: date.fromisoformat, sa.DateTime: datetime.fromisoformat}
@@ -145,16 +145,16 @@ _OF_TEXT: Mapping[type, _Processor] = {sa.Date: date.fromisoformat, sa.DateTime:
 
 def _list_processors(types: list[sa.types.TypeEngine[Any]], dialect: Dialect) -> list[tuple[int, _Processor]]:
     """What makes of a value in a document what a column of this type is read as, by its place."""
-    found: list[tuple[int, _Processor]] = []
-    for place, kind in enumerate(types):
+    processors: list[tuple[int, _Processor]] = []
+    for index, kind in enumerate(types):
         known = kind.dialect_impl(dialect)
         process: _Processor | None = known.result_processor(dialect, None)
         if process is None:  # a driver that makes days and moments by itself makes none of a document
             plain = getattr(known, "impl_instance", known)
             process = next((read for of, read in _OF_TEXT.items() if isinstance(plain, of)), None)
         if process is not None:
-            found.append((place, process))
-    return found
+            processors.append((index, process))
+    return processors
 
 
 class _Document(sa.sql.functions.FunctionElement[str]):

@@ -7,7 +7,7 @@ import psycopg
 
 from app.storage.database.write_guard import WriteGuard, WriteRefused
 
-_KEPT_CURSORS = 24
+_MOST_CURSORS = 24
 """Statements of pages that a connection of PostgreSQL keeps a cursor for, each with its last rows."""
 
 
@@ -83,7 +83,7 @@ class PostgresqlConnection(psycopg.Connection[Any]):
     def reading_cursor(self, statement: str) -> psycopg.Cursor[Any]:
         """A cursor that is kept for this statement, so that it knows already how its columns are read."""
         cursor = self._reading.pop(statement, None) or self.cursor()
-        if len(self._reading) >= _KEPT_CURSORS:
+        if len(self._reading) >= _MOST_CURSORS:
             del self._reading[next(iter(self._reading))]
         self._reading[statement] = cursor
         return cursor

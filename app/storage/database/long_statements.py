@@ -17,9 +17,9 @@ from psycopg.abc import Params, Query
 from app.storage.database.guarded_connections import PostgresqlConnection
 from app.storage.database.write_guard import WriteRefused
 
-_KEPT = 1024
+_CACHE_SIZE = 1024
 """Statements that are remembered: more than the program has, each in the few forms that it is asked in."""
-_PLACE = re.compile(r"%(?:%|\((\w+)\)s)")
+_PARAMETER = re.compile(r"%(?:%|\((\w+)\)s)")
 
 
 class LongStatementCursor(RawCursor[Any]):
@@ -39,14 +39,14 @@ class LongStatementCursor(RawCursor[Any]):
         """Execute a statement with values by name, or one without values as it stands."""
         self._check(query)
         if isinstance(query, str) and isinstance(params, Mapping):
-            numbered, names = _number_places(query)
+            numbered, names = _number_parameters(query)
             return super().execute(numbered, [params[name] for name in names], prepare=prepare, binary=binary)
         return super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[arg-type, misc]  # as it came
 
     def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
         """Execute a statement once for each of these values by name."""
         self._check(query)
-        numbered, names = _number_places(cast(str, query))
+        numbered, names = _number_parameters(cast(str, query))
         every = cast(Iterable[Mapping[str, Any]], params_seq)
         super().executemany(numbered, [[each[name] for name in names] for each in every], returning=returning)
 
@@ -59,15 +59,15 @@ class LongStatementCursor(RawCursor[Any]):
         cast(PostgresqlConnection, self.connection).write_guard.check(statement)
 
 
-@lru_cache(maxsize=_KEPT)
-def _number_places(query: str) -> tuple[bytes, tuple[str, ...]]:
+@lru_cache(maxsize=_CACHE_SIZE)
+def _number_parameters(query: str) -> tuple[bytes, tuple[str, ...]]:
     """The statement with `$1` for `%(name)s`, and the names by their numbers; `%%` is a percent sign.
 
     As bytes, by which the driver finds what it prepared, so that they are hashed once.
     """
     numbers: dict[str, int] = {}
 
-    def number(place: re.Match[str]) -> str:
-        return "%" if place[1] is None else f"${numbers.setdefault(place[1], len(numbers) + 1)}"
+    def number(match: re.Match[str]) -> str:
+        return "%" if match[1] is None else f"${numbers.setdefault(match[1], len(numbers) + 1)}"
 
-    return _PLACE.sub(number, query).encode(), tuple(numbers)
+    return _PARAMETER.sub(number, query).encode(), tuple(numbers)

@@ -39,8 +39,8 @@ class _Text:
         bound = dict(self.constants)
         for name, source, process in self.single:
             bound[name] = values[source] if process is None else process(values[source])
-        for name, source, place, process in self.listed:
-            value = values[source][place]
+        for name, source, index, process in self.listed:
+            value = values[source][index]
             bound[name] = value if process is None else process(value)
         return bound if self.order is None else tuple([bound[name] for name in self.order])
 
@@ -49,9 +49,9 @@ class _Text:
         if not self.results:
             return rows
         lists = [list(row) for row in rows]
-        for place, process in self.results:
+        for index, process in self.results:
             for row in lists:
-                row[place] = process(row[place])
+                row[index] = process(row[index])
         return list(map(tuple, lists))
 
 
@@ -109,23 +109,23 @@ def _compile(statement: sa.SelectBase, dialect: Dialect, values: Values) -> _Tex
         for name, bound in compiled.binds.items()
     }
     places = {
-        name: (source, place)
+        name: (source, index)
         for source, names in state.parameter_expansion.items()
-        for place, name in enumerate(names)
+        for index, name in enumerate(names)
     }
     constants, single, listed = {}, [], []
     for name, value in state.parameters.items():
-        source, place = places.get(name, (name, None))
+        source, index = places.get(name, (name, None))
         process = processors[source]
         if source not in values:
             constants[name] = value if process is None else process(value)
-        elif place is None:
+        elif index is None:
             single.append((name, source, process))
         else:
-            listed.append((name, source, place, process))
+            listed.append((name, source, index, process))
     columns = enumerate(statement.selected_columns)
     results = [
-        (place, each.type.dialect_impl(dialect).result_processor(dialect, None)) for place, each in columns
+        (index, each.type.dialect_impl(dialect).result_processor(dialect, None)) for index, each in columns
     ]
     return _Text(
         state.statement,
@@ -133,5 +133,5 @@ def _compile(statement: sa.SelectBase, dialect: Dialect, values: Values) -> _Tex
         tuple(single),
         tuple(listed),
         tuple(state.positiontup) if state.positiontup is not None else None,
-        tuple((place, process) for place, process in results if process is not None),
+        tuple((index, process) for index, process in results if process is not None),
     )

@@ -58,7 +58,7 @@ def classify_statement(statement: str) -> _Verdict:
 class Allowance:
     """The tables that may be written now, of some only these columns, beside those of an `outer` allowance.
 
-    `owing`: those whose rows need an entry; `flushing`: by statements of a session's flush alone. `tables`
+    `audited`: those whose rows need an entry; `flushing`: by statements of a session's flush alone. `tables`
     None: any, by any statement.
     """
 
@@ -67,24 +67,24 @@ class Allowance:
         tables: WrittenTables | None,
         outer: "Allowance | None",
         *,
-        owing: Collection[str],
+        audited: Collection[str],
         flushing: bool,
     ) -> None:
         before = ({}, frozenset(), set()) if outer is None else outer.state
         self._tables = None if tables is None else {**(before[0] or {}), **tables}
-        self._owing = before[1] | frozenset(owing)
+        self._audited = before[1] | frozenset(audited)
         self._written = before[2]
         self._flushing = flushing
 
     @property
     def state(self) -> tuple[WrittenTables | None, frozenset[str], set[str]]:
         """What an allowance inside goes on from: tables, those that owe, and those that were written."""
-        return self._tables, self._owing, self._written
+        return self._tables, self._audited, self._written
 
     @property
-    def owes(self) -> bool:
+    def lacks_entry(self) -> bool:
         """Whether rows were written inside that need an entry, and no entry was."""
-        return not self._owing.isdisjoint(self._written) and ENTRIES not in self._written
+        return not self._audited.isdisjoint(self._written) and ENTRIES not in self._written
 
     def check(self, context: object) -> None:
         """Raise WriteRefused for a statement that writes anything else."""
@@ -106,27 +106,27 @@ class Allowance:
 class WriteGuard:
     """What a connection of a driver may do now.
 
-    `writes`: its transaction may write at all; `owes`: it wrote records whose entry is not stored yet;
+    `writes`: its transaction may write at all; `lacks_entry`: it wrote records whose entry is not stored yet;
     `switching`: the engine itself changes how the connection works.
     """
 
     def __init__(self, *, autocommit: bool = False) -> None:
         self.writes = self._autocommit = autocommit
-        self.owes = self.switching = False
+        self.lacks_entry = self.switching = False
         self._allowance: Allowance | None = None
         self._compared: str | None = None
 
     def forget(self) -> None:
         """Forget what was allowed and owed: the connection comes from the pool."""
-        self.owes, self._allowance, self._compared = False, None, None
+        self.lacks_entry, self._allowance, self._compared = False, None, None
 
     @contextmanager
     def allow(
-        self, tables: WrittenTables | None, *, owing: Collection[str] = (), flushing: bool = False
+        self, tables: WrittenTables | None, *, audited: Collection[str] = (), flushing: bool = False
     ) -> Iterator[None]:
         """Allow these tables inside, beside those that are allowed already."""
         outer = self._allowance
-        self._allowance = Allowance(tables, outer, owing=owing, flushing=flushing)
+        self._allowance = Allowance(tables, outer, audited=audited, flushing=flushing)
         try:
             yield
         finally:
@@ -147,10 +147,10 @@ class WriteGuard:
         if self._allowance is None:
             raise WriteRefused(f"{verdict.word} outside a unit of work")
         self._allowance.check(context)
-        if self._allowance.owes:
+        if self._allowance.lacks_entry:
             if self._autocommit:
                 raise WriteRefused("a change that is committed without its entry")
-            self.owes = True
+            self.lacks_entry = True
         self._compared = statement
 
     def check(self, statement: object) -> None:
@@ -163,6 +163,6 @@ class WriteGuard:
 
     def check_entry_written(self, roll_back: Callable[[], object]) -> None:
         """Let the driver commit; while an entry is owed, roll all back instead and raise WriteRefused."""
-        if self.owes:
+        if self.lacks_entry:
             roll_back()
             raise WriteRefused("what was written has no entry in the audit trail")

@@ -51,8 +51,8 @@ def _columns_set(part: UpdateBase, compiled: SQLCompiler | None) -> frozenset[st
     """
     if not isinstance(part, sa.Update):
         return None
-    given: Any = part._values or {}  # noqa: SLF001 - published only for statements that name a mapped class
-    names = {getattr(column, "key", column) for column in given}
+    values: Any = part._values or {}  # noqa: SLF001 - published only for statements that name a mapped class
+    names = {getattr(column, "key", column) for column in values}
     if compiled is not None:
         names |= set(compiled.column_keys or ()).intersection(part.table.columns.keys())
     return frozenset(names)

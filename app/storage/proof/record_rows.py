@@ -78,9 +78,9 @@ def _source(proven: ProvenTable, postgresql: bool) -> RowSource:
         return RowSource(proven, _rows(columns, name), theirs, f"{lost}.{owner} NOT IN ({_WITH_CHAIN})")
     if "slot_id" in table.c:
         joined = f"{columns}, slot.participant_id AS owner FROM {name} JOIN slot ON slot.id = {name}.slot_id"
-        kept = f"SELECT slot.id FROM slot WHERE slot.participant_id IN ({_WITH_CHAIN})"  # noqa: S608 - names of tables
+        slots = f"SELECT slot.id FROM slot WHERE slot.participant_id IN ({_WITH_CHAIN})"  # noqa: S608 - names of tables
         theirs = _of_owners(joined, "slot.participant_id")
-        return RowSource(proven, _rows(columns, name), theirs, f"{lost}.slot_id NOT IN ({kept})")
+        return RowSource(proven, _rows(columns, name), theirs, f"{lost}.slot_id NOT IN ({slots})")
     return RowSource(proven, _rows(columns, name), None, None)
 
 
@@ -108,14 +108,14 @@ def read_rows_of_participants(
     connection: Connection, participants: Sequence[int]
 ) -> Sequence[tuple[ProvenTable, Mapping[int, Sequence[sa.Row[Any]]]]]:
     """Everything of some participants, table by table, by the number of the participant."""
-    found = []
+    tables = []
     for source in _sources_of(connection):
         if source.of_owners is not None:
             rows: defaultdict[int, list[sa.Row[Any]]] = defaultdict(list)
             for row in connection.execute(source.of_owners, {_OWNERS: participants}).all():
                 rows[row[-1]].append(row)
-            found.append((source.proven, rows))
-    return found
+            tables.append((source.proven, rows))
+    return tables
 
 
 def list_shared_rows(connection: Connection) -> Iterator[tuple[ProvenTable, Sequence[sa.Row[Any]]]]:

@@ -81,9 +81,9 @@ class FactKey:
 
     key: bytes
 
-    def digest(self, place: str, record: str, text: str) -> str:
+    def digest(self, column: str, record: str, text: str) -> str:
         """The digest of a text in one column (`table.column`) of one record."""
-        return f"keyed:{hmac.digest(self.key, f'{place}:{record}:{text}'.encode(), 'sha256').hex()[:32]}"
+        return f"keyed:{hmac.digest(self.key, f'{column}:{record}:{text}'.encode(), 'sha256').hex()[:32]}"
 
 
 @dataclass(frozen=True)
@@ -95,15 +95,15 @@ class ProvenTable:
     columns: tuple[str, ...]
     digested: frozenset[str]
 
-    def spell_row(self, key: FactKey, names: Sequence[str], row: Mapping[str, Any]) -> list[object]:
+    def serialise_row(self, key: FactKey, names: Sequence[str], row: Mapping[str, Any]) -> list[object]:
         """These columns of a row as facts spell them; the row has at least the columns of the key."""
         digested = self.digested
         spelled = [row[name] for name in names]
-        for place, (name, value) in enumerate(zip(names, spelled, strict=True)):
+        for index, (name, value) in enumerate(zip(names, spelled, strict=True)):
             if name in digested:
-                spelled[place] = self._digest(key, self.record_key(row), name, value)
+                spelled[index] = self._digest(key, self.record_key(row), name, value)
             elif type(value) not in _PLAIN:
-                spelled[place] = _spell_moment(value)
+                spelled[index] = _spell_moment(value)
         return spelled
 
     def record_key(self, row: Mapping[str, Any]) -> str:
@@ -115,18 +115,18 @@ class ProvenTable:
         """Gives the key of a row that is given by the values of `columns`."""
         return itemgetter(*(self.columns.index(name) for name in self.key))
 
-    def spell_values(self, key: FactKey, values: Sequence[Any]) -> list[object]:
+    def serialise_values(self, key: FactKey, values: Sequence[Any]) -> list[object]:
         """The values of `columns` as facts spell them; the database returned days and instants as text."""
         spelled = list(values[: len(self.columns)])
-        for place in self._moment_places:
-            moment = spelled[place]
+        for index in self._moment_places:
+            moment = spelled[index]
             if moment is not None:
-                spelled[place] = _iso_moment(moment)
+                spelled[index] = _iso_moment(moment)
         if self._secret_places:
-            record = spell_key(self.find_key(values))
-            for place in self._secret_places:
-                value = read_document(values[place]) if place in self._document_places else values[place]
-                spelled[place] = self._digest(key, record, self.columns[place], value)
+            record = serialise_key(self.find_key(values))
+            for index in self._secret_places:
+                value = read_document(values[index]) if index in self._document_places else values[index]
+                spelled[index] = self._digest(key, record, self.columns[index], value)
         return spelled
 
     @cached_property
@@ -143,16 +143,16 @@ class ProvenTable:
     @cached_property
     def _moment_places(self) -> tuple[int, ...]:
         kinds = (plain_type(self.table.c[name]) for name in self.columns)
-        return tuple(place for place, kind in enumerate(kinds) if isinstance(kind, (sa.Date, sa.DateTime)))
+        return tuple(index for index, kind in enumerate(kinds) if isinstance(kind, (sa.Date, sa.DateTime)))
 
     @cached_property
     def _document_places(self) -> frozenset[int]:
         kinds = (plain_type(self.table.c[name]) for name in self.columns)
-        return frozenset(place for place, kind in enumerate(kinds) if isinstance(kind, sa.JSON))
+        return frozenset(index for index, kind in enumerate(kinds) if isinstance(kind, sa.JSON))
 
     @cached_property
     def _secret_places(self) -> tuple[int, ...]:
-        return tuple(place for place, name in enumerate(self.columns) if name in self.digested)
+        return tuple(index for index, name in enumerate(self.columns) if name in self.digested)
 
     def _digest(self, key: FactKey, record: str, name: str, value: object) -> str | None:
         if value is None:
@@ -183,13 +183,13 @@ def new_row_fact(key: FactKey, table: str, row: Mapping[str, Any]) -> RowFact:
     """What an entry states of a new row that is given by its columns; one that it lacks has its default."""
     proven = proven_table(table)
     columns = proven.columns_of_new
-    return RowFact(table, RowAct.NEW, columns, proven.spell_row(key, columns, {**proven.defaults, **row}))
+    return RowFact(table, RowAct.NEW, columns, proven.serialise_row(key, columns, {**proven.defaults, **row}))
 
 
 def changed_row_fact(key: FactKey, table: str, row: Mapping[str, Any], changed: Iterable[str]) -> RowFact:
     """What an entry states of a row of which these columns changed; `row` has them, the key, and the `id`."""
     columns = _columns_of_change(table, frozenset(changed))
-    return RowFact(table, RowAct.CHANGED, columns, proven_table(table).spell_row(key, columns, row))
+    return RowFact(table, RowAct.CHANGED, columns, proven_table(table).serialise_row(key, columns, row))
 
 
 @cache
@@ -207,15 +207,15 @@ def flushed_row_fact(key: FactKey, row: SQLModel, deleted: bool) -> RowFact | No
     state: sa.orm.InstanceState[Any] = sa.inspect(row)
     proven, values = proven_table(table), _ColumnsOf(row)
     if deleted:
-        return RowFact(table, RowAct.REMOVED, proven.key, proven.spell_row(key, proven.key, values))
+        return RowFact(table, RowAct.REMOVED, proven.key, proven.serialise_row(key, proven.key, values))
     if state.key is None:
         columns = proven.columns
-        return RowFact(table, RowAct.NEW, columns, proven.spell_row(key, columns, values))
+        return RowFact(table, RowAct.NEW, columns, proven.serialise_row(key, columns, values))
     changed = [name for name in proven.columns if name in state.committed_state and _has_changed(state, name)]
     return changed_row_fact(key, table, values, changed) if changed else None
 
 
-def spell_facts(facts: Iterable[RowFact]) -> str:
+def serialise_facts(facts: Iterable[RowFact]) -> str:
     """The facts of an entry as one text: rows of one table that state the same columns share their names."""
     groups = groupby(facts, key=lambda fact: (fact.table, fact.act, fact.columns))
     return orjson.dumps(
@@ -236,7 +236,7 @@ def read_document(stored: object) -> object:
         return stored
 
 
-def spell_key(key: object) -> str:
+def serialise_key(key: object) -> str:
     """The key of a row, several values or one, as one text."""
     return "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
 

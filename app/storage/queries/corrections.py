@@ -17,7 +17,7 @@ from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 
 _DECIDERS = tuple(role for role, may in ROLE_PERMISSIONS.items() if Permission.CORRECTION_DECIDE in may)
-MOST_ASKED = 3
+MOST_NAMED = 3
 """So many administrators are named where nobody can sign."""
 
 
@@ -105,9 +105,9 @@ class CorrectionSigners:
         )
 
     def list_administrators(self, site_id: int) -> tuple[str, ...]:
-        """The names of those who may give a role at a site, at most `MOST_ASKED`."""
+        """The names of those who may give a role at a site, at most `MOST_NAMED`."""
         names = [each.name for each in self.administrators if each.site_id in (None, site_id)]
-        return tuple(dict.fromkeys(names))[:MOST_ASKED]
+        return tuple(dict.fromkeys(names))[:MOST_NAMED]
 
 
 def read_signers(session: Session, study_id: int, rules: GrantRules) -> CorrectionSigners:

@@ -174,14 +174,14 @@ def paper_waits() -> tuple[sa.ColumnElement[bool], ...]:
 
 def status_expression(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[str]:
     """The SQL twin of `app.domain.plans.status.derive_status`; a test proves the two equal."""
-    opens, closes, left = col(Slot.opens_at), col(Slot.closes_at), col(Slot.exit_at)
+    opens, closes, exit_at = col(Slot.opens_at), col(Slot.closes_at), col(Slot.exit_at)
     died = col(Slot.exit_kind) == code_literal(ExitKind.death)
     exited = col(Slot.exit_kind).is_not(None)
     usual = sa.case((col(Slot.begun_at).is_not(None), col(Slot.grace_until)), else_=closes)
-    ends = sa.case((sa.and_(exited, left < usual), left), else_=usual)
+    ends = sa.case((sa.and_(exited, exit_at < usual), exit_at), else_=usual)
     gone = sa.or_(
         opens >= closes,
-        sa.and_(exited, sa.or_(opens.is_(None), left < sa.case((died, closes), else_=opens))),
+        sa.and_(exited, sa.or_(opens.is_(None), exit_at < sa.case((died, closes), else_=opens))),
     )
     return sa.case(
         (col(Slot.submitted_at).is_not(None), code_literal(Status.submitted)),

@@ -141,8 +141,8 @@ def get_staff_by_address(session: Session, address: str) -> Staff:
 def find_staff_names(session: Session, actor_ids: Iterable[str]) -> Mapping[str, str]:
     """The names of members of staff by what the trail calls them; nobody else has one here."""
     numbers = {number: each for each in actor_ids if (number := read_staff_number(each)) is not None}
-    found = session.execute(sa.select(col(Staff.id), col(Staff.name)).where(col(Staff.id).in_(numbers)))
-    return {numbers[row.id]: row.name for row in found}
+    rows = session.execute(sa.select(col(Staff.id), col(Staff.name)).where(col(Staff.id).in_(numbers)))
+    return {numbers[row.id]: row.name for row in rows}
 
 
 def list_unused_links(session: Session, staff_id: int) -> Sequence[StaffLink]:

@@ -54,7 +54,7 @@ def update_slots(
 
     Raises WriteRefused for a slot that is not theirs, or would become another.
     """
-    told, rows_of = [], dict[tuple[str, ...], list[dict[str, Any]]]()
+    facts, rows_of = [], dict[tuple[str, ...], list[dict[str, Any]]]()
     chain = participant_chain(participant_id)
     for slot, new in changed:
         names = tuple(name for name, was, now in zip(slot._fields, slot, new, strict=True) if was != now)
@@ -62,12 +62,12 @@ def update_slots(
             raise WriteRefused(f"slot {slot.id} would become another")
         values = {f"new_{name}": getattr(new, name) for name in names}
         rows_of.setdefault(names, []).append({"its_id": slot.id, "owner": participant_id, **values})
-        told.append(RowChange(_TABLE.name, chain, changed_slot_changes(slot, new), _fact(key, new, names)))
+        facts.append(RowChange(_TABLE.name, chain, changed_slot_changes(slot, new), _fact(key, new, names)))
     with allow_tables(connection, {_TABLE.name: None}):
         for names, rows in rows_of.items():
             if names and connection.execute(_update(names), rows).rowcount != len(rows):
                 raise WriteRefused(f"a slot is not one of participant {participant_id}")
-    return [each for each in told if each.changes or each.fact is not None]
+    return [each for each in facts if each.changes or each.fact is not None]
 
 
 def _fact(key: FactKey, slot: SlotRecord, names: Iterable[str]) -> RowFact | None:

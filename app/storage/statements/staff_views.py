@@ -12,14 +12,14 @@ from app.storage.tables.staff import StaffView
 _TABLE = table_of(StaffView)
 _QUERY = {"query": sa.bindparam("filters", type_=_TABLE.c.query.type)}
 _NAMED = {name: sa.bindparam(f"of_{name}", type_=_TABLE.c[name].type) for name in ("staff_id", "page")}
-_KEPT = list(_NAMED)
+_COLUMNS = list(_NAMED)
 _KEEP = {
     "sqlite": sqlite.insert(_TABLE)
     .values(**_NAMED, **_QUERY)
-    .on_conflict_do_update(index_elements=_KEPT, set_=_QUERY),
+    .on_conflict_do_update(index_elements=_COLUMNS, set_=_QUERY),
     "postgresql": postgresql.insert(_TABLE)
     .values(**_NAMED, **_QUERY)
-    .on_conflict_do_update(index_elements=_KEPT, set_=_QUERY),
+    .on_conflict_do_update(index_elements=_COLUMNS, set_=_QUERY),
 }
 
 

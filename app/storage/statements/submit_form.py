@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, Engine
 from sqlmodel import SQLModel, col
 
-from app.domain.records.feed import FeedEventDraft, spell_event
+from app.domain.records.feed import FeedEventDraft, serialise_event
 from app.storage.audit import (
     MOVE_HEAD_IF_UNMOVED,
     LinkedEntry,
@@ -41,7 +41,7 @@ from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.schedule import Slot
 
-SENT_SLOT_COLUMNS = (
+SUBMITTED_SLOT_COLUMNS = (
     "submitted_at",
     "out_of_window",
     "missed_reason",
@@ -105,8 +105,8 @@ def _write_form(connection: Connection, submission: Submission) -> bool:
         if submission.answers:
             connection.execute(*insert_answers_statement(connection, submission.answers))
         connection.execute(_INSERT_RESPONSE, submission.response._asdict())
-        sent = {f"sent_{name}": getattr(slot, name) for name in SENT_SLOT_COLUMNS}
-        connection.execute(_SEND_SLOT, sent | {"its_id": slot.id})
+        slot_values = {f"sent_{name}": getattr(slot, name) for name in SUBMITTED_SLOT_COLUMNS}
+        connection.execute(_SEND_SLOT, slot_values | {"its_id": slot.id})
         if submission.seen_device is not None:
             write_device_seen(connection, submission.seen_device, at)
         append_feed_events(connection, slot.study_id, [PendingEvent(submission.event, at)])
@@ -117,13 +117,13 @@ _INSERT_RESPONSE = sa.insert(table_of(Response)).inline()
 _SEND_SLOT = (
     sa.update(table_of(Slot))
     .where(col(Slot.id) == sa.bindparam("its_id"))
-    .values({name: sa.bindparam(f"sent_{name}") for name in SENT_SLOT_COLUMNS})
+    .values({name: sa.bindparam(f"sent_{name}") for name in SUBMITTED_SLOT_COLUMNS})
 )
 
 
 def _as_one(submission: Submission, at: datetime) -> dict[str, Any]:
     draft = submission.event
-    pieces = spell_event(draft, at)
+    pieces = serialise_event(draft, at)
     event = {
         "study_id": submission.slot.study_id,
         "type": draft.type,
@@ -136,14 +136,14 @@ def _as_one(submission: Submission, at: datetime) -> dict[str, Any]:
         "new_entry": submission.entry.entry.as_row(),
         "new_answers": submission.answers,
         "new_response": submission.response._asdict(),
-        "new_slot": {name: getattr(submission.slot, name) for name in ("id", *SENT_SLOT_COLUMNS)},
+        "new_slot": {name: getattr(submission.slot, name) for name in ("id", *SUBMITTED_SLOT_COLUMNS)},
         "new_event": event,
     }
     return move_head_values(submission.entry) | {
         **{name: orjson.dumps(row).decode() for name, row in rows.items()},
         "sent_study": submission.slot.study_id,
-        **{f"e{place}": piece for place, piece in enumerate(pieces.envelope)},
-        **{f"l{place}": piece for place, piece in enumerate(pieces.line)},
+        **{f"e{index}": piece for index, piece in enumerate(pieces.envelope)},
+        **{f"l{index}": piece for index, piece in enumerate(pieces.line)},
     }
 
 
@@ -196,9 +196,9 @@ def _sha256(text: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
 
 def _placed(moved: sa.CTE) -> sa.CTE:
     slot = table_of(Slot)
-    given = _unfolded(Slot, "new_slot", ("id", *SENT_SLOT_COLUMNS))
-    sent = sa.update(slot).where(slot.c.id == given.c.id, sa.exists().select_from(moved))
-    placed = sent.values({name: given.c[name] for name in SENT_SLOT_COLUMNS})
+    values = _unfolded(Slot, "new_slot", ("id", *SUBMITTED_SLOT_COLUMNS))
+    statement = sa.update(slot).where(slot.c.id == values.c.id, sa.exists().select_from(moved))
+    placed = statement.values({name: values.c[name] for name in SUBMITTED_SLOT_COLUMNS})
     return placed.returning(sa.literal_column("1")).cte("placed")
 
 
@@ -209,8 +209,8 @@ def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
     """
     head = table_of(FeedHead)
     counts = [
-        sa.select(sa.func.count().label("rows")).select_from(each).subquery(f"c{place}")
-        for place, each in enumerate(written)
+        sa.select(sa.func.count().label("rows")).select_from(each).subquery(f"c{index}")
+        for index, each in enumerate(written)
     ]
     source: sa.FromClause = head
     for count, least in zip(counts, (1, 0, 0, 0), strict=True):
@@ -257,7 +257,7 @@ def _one_statement(*, seen: bool) -> sa.Insert:
 def _event(linked: sa.CTE) -> sa.Insert:
     """The feed event, its line put together from the pieces and what stands between them."""
     gaps = (linked.c.envelope, linked.c.hash, linked.c.was, linked.c.seq)
-    filled = [part for place, gap in enumerate(gaps) for part in (_text(f"l{place}"), gap)]
+    filled = [part for index, gap in enumerate(gaps) for part in (_text(f"l{index}"), gap)]
     event, late = table_of(FeedEvent), ("seq", "line", "hash")
     names = [name for name in _names(event) if name not in late]
     rows = _unfolded(FeedEvent, "new_event", names)

@@ -61,7 +61,7 @@ class VisitRecord(SQLModel, table=True):
 
 _LIVE = "submitted_at IS NULL AND exit_kind IS NULL AND excused IS NULL AND opens_at IS NOT NULL"
 _UNEXPLAINED = f"{_LIVE} AND for_day IS NULL AND missed_reason IS NULL"
-_UNEXPLAINED_LEFT = f"{_UNEXPLAINED.replace('exit_kind IS', 'exit_kind IS NOT')} AND exit_at >= opens_at"
+_UNEXPLAINED_EXITED = f"{_UNEXPLAINED.replace('exit_kind IS', 'exit_kind IS NOT')} AND exit_at >= opens_at"
 
 
 class Slot(SQLModel, table=True):
@@ -122,7 +122,7 @@ class Slot(SQLModel, table=True):
             "ix_slot_unexplained_study", "study_id", "closes_at", "participant_id", where=_UNEXPLAINED
         ),
         partial_index("ix_slot_unexplained_person", "participant_id", "closes_at", where=_UNEXPLAINED),
-        partial_index("ix_slot_unexplained_left", "study_id", "closes_at", where=_UNEXPLAINED_LEFT),
+        partial_index("ix_slot_unexplained_left", "study_id", "closes_at", where=_UNEXPLAINED_EXITED),
         partial_index("ix_slot_wake", "wake_at", where="wake_at IS NOT NULL"),
         sa.CheckConstraint(
             "(opens_at IS NULL) = (closes_at IS NULL) AND (opens_at IS NULL) = (due_at IS NULL)"

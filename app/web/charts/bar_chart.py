@@ -36,8 +36,8 @@ class BarChart:
 def draw_bars(shares: Sequence[tuple[str, int, int]]) -> BarChart:
     """A bar for each name with its count of a total; the whole height is all of them."""
     bars = tuple(
-        _bar(_BOX.left + place * (_BAR + _GAP), name, count, total)
-        for place, (name, count, total) in enumerate(shares)
+        _bar(_BOX.left + index * (_BAR + _GAP), name, count, total)
+        for index, (name, count, total) in enumerate(shares)
     )
     width = 2 * _BOX.left + len(shares) * (_BAR + _GAP)
     return BarChart(width, _BOX.bottom + 16, _BAR, _BOX.top, _BOX.bottom, bars)

@@ -39,7 +39,7 @@ class DayStrip:
 
 def draw_strip(days: Sequence[StripDay | None]) -> DayStrip:
     """The days in their order; None stands for a day that was missed."""
-    known = [(place, day) for place, day in enumerate(days) if day is not None]
+    known = [(index, day) for index, day in enumerate(days) if day is not None]
     middle = STRIP_HEIGHT // 2
     return DayStrip(
         width=max(len(days) * DAY_PITCH, DAY_PITCH),
@@ -50,28 +50,28 @@ def draw_strip(days: Sequence[StripDay | None]) -> DayStrip:
             _digits(known, shade) for shade in SHADES if any(day.shade == shade for _p, day in known)
         ),
         missed="".join(
-            f"M{_centre(place) - 3} {middle - 3}l6 6m0-6l-6 6"
-            for place, day in enumerate(days)
+            f"M{_centre(index) - 3} {middle - 3}l6 6m0-6l-6 6"
+            for index, day in enumerate(days)
             if day is None
         ),
     )
 
 
-def _centre(place: int) -> int:
-    return place * DAY_PITCH + DAY_CELL // 2
+def _centre(index: int) -> int:
+    return index * DAY_PITCH + DAY_CELL // 2
 
 
 def _cells(known: Sequence[tuple[int, StripDay]], shade: str) -> str:
-    cells = (place for place, day in known if day.shade == shade)
-    return "".join(f"M{place * DAY_PITCH} 1h{DAY_CELL}v{STRIP_HEIGHT - 2}h-{DAY_CELL}z" for place in cells)
+    cells = (index for index, day in known if day.shade == shade)
+    return "".join(f"M{index * DAY_PITCH} 1h{DAY_CELL}v{STRIP_HEIGHT - 2}h-{DAY_CELL}z" for index in cells)
 
 
 def _digits(known: Sequence[tuple[int, StripDay]], shade: str) -> StripDigits:
-    alike = [(place, day.digits) for place, day in known if day.shade == shade]
-    single = [(place, digits) for place, digits in alike if len(digits) == 1]
+    alike = [(index, day.digits) for index, day in known if day.shade == shade]
+    single = [(index, digits) for index, digits in alike if len(digits) == 1]
     return StripDigits(
         shade=shade,
-        digits="".join(digits for _place, digits in single),
-        places=" ".join(str(_centre(place)) for place, _digits in single),
-        tens=tuple(_centre(place) for place, digits in alike if len(digits) > 1),
+        digits="".join(digits for _index, digits in single),
+        places=" ".join(str(_centre(index)) for index, _digits in single),
+        tens=tuple(_centre(index) for index, digits in alike if len(digits) > 1),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 CELL, PITCH = 26, 28
-_LEFT, _TOP = 34, 18
+_MARGIN, _TOP = 34, 18
 
 
 class HeatEntry(NamedTuple):
@@ -51,14 +51,16 @@ def draw_heat(entries: Sequence[HeatEntry], columns: Sequence[str], rows: Sequen
     """The entries at their columns and rows, which are named."""
     middle = CELL // 2
     return HeatGrid(
-        width=_LEFT + len(columns) * PITCH,
+        width=_MARGIN + len(columns) * PITCH,
         height=_TOP + len(rows) * PITCH,
         cell=CELL,
-        cells=tuple(HeatCell(_LEFT + each.column * PITCH, _TOP + each.row * PITCH, each) for each in entries),
+        cells=tuple(
+            HeatCell(_MARGIN + each.column * PITCH, _TOP + each.row * PITCH, each) for each in entries
+        ),
         columns=tuple(
-            GridLabel(_LEFT + place * PITCH + middle, _TOP - 5, text) for place, text in enumerate(columns)
+            GridLabel(_MARGIN + index * PITCH + middle, _TOP - 5, text) for index, text in enumerate(columns)
         ),
         rows=tuple(
-            GridLabel(_LEFT - 6, _TOP + place * PITCH + middle + 4, text) for place, text in enumerate(rows)
+            GridLabel(_MARGIN - 6, _TOP + index * PITCH + middle + 4, text) for index, text in enumerate(rows)
         ),
     )

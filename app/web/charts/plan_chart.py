@@ -91,7 +91,7 @@ def draw_plan(groups: Sequence[DrawnGroup]) -> PlanChart | None:
     first = min(0, *(each.opens // _WEEK for each in spans))
     last = max(each.closes // _WEEK + 1 for each in spans)
     axis = _Axis(first * _WEEK, last * _WEEK, Box(_LABEL, _TOP, PLAN_WIDTH - _LABEL - 16, 0))
-    placed = tuple(_place_groups(groups, axis))
+    placed = tuple(_position_groups(groups, axis))
     step = next((each for each in _STEPS if (last - first) / each <= _MOST_TICKS), _STEPS[-1])
     weeks = [week for week in range(first, last + 1) if week % step == 0]
     return PlanChart(
@@ -117,26 +117,27 @@ class _Axis:
         return round_position(self.box.left + share * self.box.width)
 
 
-def _place_groups(groups: Sequence[DrawnGroup], axis: _Axis) -> Iterator[PlanGroup]:
+def _position_groups(groups: Sequence[DrawnGroup], axis: _Axis) -> Iterator[PlanGroup]:
     top = _TOP
     for group in groups:
         lanes = tuple(
-            _place_lane(lane, axis, top + _HEAD + number * _LANE) for number, lane in enumerate(group.lanes)
+            _position_lane(lane, axis, top + _HEAD + number * _LANE)
+            for number, lane in enumerate(group.lanes)
         )
         height = _HEAD + len(lanes) * _LANE
         yield PlanGroup(group.anchor, top, height, lanes)
         top += height
 
 
-def _place_lane(lane: DrawnLane, axis: _Axis, y: int) -> PlanLane:
+def _position_lane(lane: DrawnLane, axis: _Axis, y: int) -> PlanLane:
     bars, targets, reminders = "", "", ""
     for run in _join(lane.spans):
-        left, right = axis.find_x(run[0].opens), axis.find_x(max(each.closes for each in run) + 1)
-        width = format_position(max(round(right - left, 1), _LEAST))
-        bars += f"M{format_position(left)} {y}h{width}v{_BAR}h-{width}z"
+        start, end = axis.find_x(run[0].opens), axis.find_x(max(each.closes for each in run) + 1)
+        width = format_position(max(round(end - start, 1), _LEAST))
+        bars += f"M{format_position(start)} {y}h{width}v{_BAR}h-{width}z"
         half = Fraction(1, 2)
-        goals = _tell_apart([axis.find_x(each.target + half) for each in run])
-        bells = _tell_apart(sorted({axis.find_x(day + half) for each in run for day in each.reminders}))
+        goals = _spread_marks([axis.find_x(each.target + half) for each in run])
+        bells = _spread_marks(sorted({axis.find_x(day + half) for each in run for day in each.reminders}))
         targets += "".join(f"M{format_position(x)} {y}v{_BAR}" for x in goals)
         reminders += "".join(f"M{format_position(x)} {y + _BAR + 2}v4" for x in bells)
     return PlanLane(lane.name, y, bars, targets, reminders)
@@ -154,7 +155,7 @@ def _join(spans: Sequence[DrawnSpan]) -> Iterator[Sequence[DrawnSpan]]:
         yield run
 
 
-def _tell_apart(places: Sequence[float]) -> Sequence[float]:
+def _spread_marks(places: Sequence[float]) -> Sequence[float]:
     """The marks of one bar; where they would run together the first and the last of them alone."""
     crowded = any(later - earlier < _APART for earlier, later in pairwise(places))
     return [places[0], places[-1]] if crowded else places

@@ -30,20 +30,20 @@ class Box:
         return self.top + self.height
 
 
-def round_position(place: Number) -> float:
+def round_position(position: Number) -> float:
     """A place as it is written, in tenths."""
-    return round(Fraction(place) * 10) / 10
+    return round(Fraction(position) * 10) / 10
 
 
-def round_ratio(place: int, parts: int) -> float:
+def round_ratio(position: int, parts: int) -> float:
     """Round a place divided by so many parts, in whole numbers: a page has a hundred of these."""
-    tenths, rest = divmod(place * 10, parts)
+    tenths, rest = divmod(position * 10, parts)
     return (tenths + (2 * rest + tenths % 2 > parts)) / 10
 
 
-def format_position(place: float) -> str:
+def format_position(position: float) -> str:
     """A place in as few signs as it needs."""
-    return f"{place:g}"
+    return f"{position:g}"
 
 
 def scale_value(value: Number, low: Number, high: Number, box: Box) -> float:
@@ -74,7 +74,7 @@ def choose_ticks(low: int, high: int, most: int = 3) -> tuple[int, ...]:
 
 def find_step_of_day(days: Sequence[date], day: date) -> Fraction | None:
     """Where a day falls among steps that stand at these days, in order; None where it is outside of them."""
-    for place, (earlier, later) in enumerate(pairwise(days)):
+    for step, (earlier, later) in enumerate(pairwise(days)):
         if earlier <= day <= later and earlier < later:
-            return place + Fraction((day - earlier).days, (later - earlier).days)
+            return step + Fraction((day - earlier).days, (later - earlier).days)
     return Fraction(0) if days and day == days[0] else None

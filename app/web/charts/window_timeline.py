@@ -70,7 +70,7 @@ def draw_windows(
     first = min([each.opens_on for each in windows] + [day for day, _name in events])
     last = max([each.closes_on for each in windows] + [day for day, _name in events]) + timedelta(days=1)
     box = Box(8, _TOP, TIMELINE_WIDTH - 16 - _LABEL, 0)
-    bars, lanes = _place_bars(windows, first, last, box)
+    bars, lanes = _position_bars(windows, first, last, box)
     return WindowTimeline(
         width=TIMELINE_WIDTH,
         height=_TOP + lanes * _LANE + 4,
@@ -82,7 +82,7 @@ def draw_windows(
     )
 
 
-def _place_bars(
+def _position_bars(
     windows: Sequence[DrawnWindow], first: date, last: date, box: Box
 ) -> tuple[tuple[WindowBar, ...], int]:
     """Each bar in the first lane in which it, and its name, cover no other."""
@@ -93,7 +93,7 @@ def _place_bars(
         until = scale_day(window.closes_on + timedelta(days=1), first, last, box)
         width = max(round(until - x, 1), _LEAST)
         x = min(x, box.right - width)
-        lane = next((place for place, end in enumerate(ends) if end <= x), len(ends))
+        lane = next((index for index, end in enumerate(ends) if end <= x), len(ends))
         if lane == len(ends):
             ends.append(0)
         ends[lane] = x + max(width, _LABEL)

@@ -66,16 +66,18 @@ def _where_letters_are_seen(words: bytes) -> int:
 
     It would choose a code that is unfit for them if it saw none: that costs 220 bytes of a Chinese form.
     """
-    if _letters(words) * 20 < len(words):
+    if _count_letters(words) * 20 < len(words):
         return 0
     begins = range(0, _SAMPLED, _SAMPLE)
     seen = (
         b"".join(words[at : at + _SAMPLE] for at in range(begin, len(words), _SAMPLED)) for begin in begins
     )
-    return next((begin for begin, some in zip(begins, seen, strict=True) if _letters(some) >= _ENOUGH), 0)
+    return next(
+        (begin for begin, some in zip(begins, seen, strict=True) if _count_letters(some) >= _ENOUGH), 0
+    )
 
 
-def _letters(text: bytes) -> int:
+def _count_letters(text: bytes) -> int:
     return len(text.translate(None, _ASCII))
 
 
@@ -123,8 +125,8 @@ def _packed(start: Message, message: Message, chosen: str, effort: Effort) -> tu
     body = message.get("body", b"")
     text = headers.get(b"content-type", b"").startswith(_TEXT)
     # A strong entity tag names these very bytes: what carries one brings its own coding.
-    kept_as_is = b"content-encoding" in headers or b"no-transform" in headers.get(b"cache-control", b"")
-    if len(body) < WORTH_CODING or not text or kept_as_is:
+    is_final = b"content-encoding" in headers or b"no-transform" in headers.get(b"cache-control", b"")
+    if len(body) < WORTH_CODING or not text or is_final:
         return start, message
     packed = compress_body(body, chosen, effort)
     repacked = [pair for pair in start["headers"] if pair[0] not in (b"content-length", b"etag")]

@@ -17,15 +17,15 @@ class HeadRequests:
             await self.app(scope, receive, send)
             return
         scope.setdefault("state", {})[_BODILESS] = True
-        asked_by_get = {**scope, "method": "GET"}
+        get_scope = {**scope, "method": "GET"}
 
         async def send_without_body(message: Message) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
         try:
-            await self.app(asked_by_get, receive, send_without_body)
+            await self.app(get_scope, receive, send_without_body)
         finally:
-            scope["route"] = asked_by_get.get("route")  # for the log
+            scope["route"] = get_scope.get("route")  # for the log
 
 
 def is_bodiless(request: Request) -> bool:

@@ -28,11 +28,11 @@ def select_type(accept: str, offered: Sequence[str]) -> str | None:
     A header that names none of them is disregarded, as RFC 9110 allows: the first one is then served.
     """
     ranges = read_qualities(accept)
-    judged = [(*_judge(ranges, each), -place) for place, each in enumerate(offered)]
-    quality, _named, place = max(judged)
+    judged = [(*_judge(ranges, each), -index) for index, each in enumerate(offered)]
+    quality, _named, index = max(judged)
     if quality > 0:
-        return offered[-place]
-    unnamed = [place for _quality, named, place in judged if named < 0]
+        return offered[-index]
+    unnamed = [index for _quality, named, index in judged if named < 0]
     return offered[-max(unnamed)] if unnamed else None
 
 

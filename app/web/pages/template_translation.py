@@ -139,8 +139,8 @@ class _Sentence:
         """One of its forms as it is shown: its pieces with the values between."""
         pieces = _VALUE.split(text)  # text and names in turns
         parts: list[nodes.Expr] = [
-            self.values[piece] if place % 2 else nodes.TemplateData(piece % {}, lineno=self.line)
-            for place, piece in enumerate(pieces)
+            self.values[piece] if index % 2 else nodes.TemplateData(piece % {}, lineno=self.line)
+            for index, piece in enumerate(pieces)
             if piece
         ]
         return nodes.Output(parts, lineno=self.line)

@@ -38,7 +38,7 @@ _HEADER_READS = re.compile(r'headers\.get\(b?"([a-z-]+)"')
 class Part:
     """One part of a request: where it stands, and its name."""
 
-    place: str  # "path" | "query" | "form" | "json" | "header" | "cookie"
+    location: str  # "path" | "query" | "form" | "json" | "header" | "cookie"
     name: str
 
 
@@ -106,7 +106,7 @@ def _names(declared: list[Any]) -> Iterator[str]:
 @cache
 def header_names() -> tuple[str, ...]:
     """The headers that the program, or what it stands on, looks at."""
-    read = {found for text in _sources() for found in _HEADER_READS.findall(text)}
+    read = {header for text in _sources() for header in _HEADER_READS.findall(text)}
     return tuple(sorted(read | {"authorization", "content-type", "origin", "sec-fetch-site", "range"}))
 
 
@@ -117,14 +117,14 @@ def read_names() -> tuple[str, ...]:
     items = {f"{each.items[0].code}" for each in library.instruments.values()}
     texts = {each.items[-1].code for each in library.instruments.values()}
     pages = [path.read_text("utf-8") for path in (ROOT / "app" / "templates").rglob("*.html")]
-    found = {
+    names_read = {
         name
         for text in (*_sources(), *pages)
         for names in _FORM_READS.findall(text)
         for name in names
         if name
     }
-    return tuple(sorted(found | items | texts | {f"birth_{each}" for each in ("year", "month", "day")}))
+    return tuple(sorted(names_read | items | texts | {f"birth_{each}" for each in ("year", "month", "day")}))
 
 
 @cache

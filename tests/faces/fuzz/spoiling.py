@@ -140,20 +140,24 @@ class SpoiledCalls:
         return {name.lower(): value for name, value in self._carried[who].items()}
 
     def _build(self, route: RouteParts, spoils: Spoils, headers: dict[str, str], way: str) -> RawRequest:
-        path = self._path(route, {part.name: value for part, value in spoils.items() if part.place == "path"})
+        path = self._path(
+            route, {part.name: value for part, value in spoils.items() if part.location == "path"}
+        )
         query = _pairs(route, "query", spoils)
         body, kind = _body(self.sites, route, spoils, way)
         if kind:
             headers["content-type"] = kind
-        sent = {name: header_bytes(value) for name, value in headers.items()}
+        byte_headers = {name: header_bytes(value) for name, value in headers.items()}
         for part, value in spoils.items():
             text = value if isinstance(value, str) else str(value)
-            if part.place == "header":
-                sent[part.name.replace("_", "-")] = header_bytes(text)
-            if part.place == "cookie":
-                cookies = [sent["cookie"]] if "cookie" in sent else []
-                sent["cookie"] = b"; ".join([*cookies, part.name.encode() + b"=" + header_bytes(text)])
-        pairs = tuple((name.encode(), value) for name, value in sent.items())
+            if part.location == "header":
+                byte_headers[part.name.replace("_", "-")] = header_bytes(text)
+            if part.location == "cookie":
+                cookies = [byte_headers["cookie"]] if "cookie" in byte_headers else []
+                byte_headers["cookie"] = b"; ".join(
+                    [*cookies, part.name.encode() + b"=" + header_bytes(text)]
+                )
+        pairs = tuple((name.encode(), value) for name, value in byte_headers.items())
         return RawRequest(route.method, path, form_body(query).decode(), pairs, body)
 
     def _path(self, route: RouteParts, spoiled: Mapping[str, Any]) -> str:
@@ -197,12 +201,12 @@ def takes_json(route: RouteParts) -> bool:
     return route.path in ("/f/{slot}/answers", "/f/{slot}/late")
 
 
-def _pairs(route: RouteParts, place: str, spoils: Spoils) -> list[tuple[str, str]]:
+def _pairs(route: RouteParts, location: str, spoils: Spoils) -> list[tuple[str, str]]:
     """The fields of a query or form: plausible ones, and spoiled ones, which may come several times."""
     pairs = []
-    spoiled = {part.name: value for part, value in spoils.items() if part.place == place}
+    spoiled = {part.name: value for part, value in spoils.items() if part.location == location}
     for part in route.parts:
-        if part.place != place:
+        if part.location != location:
             continue
         if part.name in spoiled:
             value = spoiled[part.name]
@@ -221,7 +225,7 @@ def _is_described(route: RouteParts) -> bool:
 def _body(sites: SiteFixture, route: RouteParts, spoils: Spoils, way: str) -> tuple[bytes, str]:
     if not route.sends:
         return b"", ""
-    whole = next((value for part, value in spoils.items() if part.place == "body"), None)
+    whole = next((value for part, value in spoils.items() if part.location == "body"), None)
     if whole is not None:
         return json_bytes(whole), JSON
     if route.sends == "json" or (route.sends == "any" and way == "json"):
@@ -237,9 +241,9 @@ def _body(sites: SiteFixture, route: RouteParts, spoils: Spoils, way: str) -> tu
 
 
 def _document(route: RouteParts, spoils: Spoils) -> dict[str, Any]:
-    spoiled = {part.name: value for part, value in spoils.items() if part.place == "json"}
+    spoiled = {part.name: value for part, value in spoils.items() if part.location == "json"}
     if route.sends == "json":
-        names = [part.name for part in route.parts if part.place == "json"]
+        names = [part.name for part in route.parts if part.location == "json"]
         return {name: _DOCUMENT[name] for name in names if name in _DOCUMENT} | spoiled
     return document_of_phone(route.path, spoiled)
 
@@ -261,7 +265,7 @@ def document_of_phone(path: str, spoiled: dict[str, Any]) -> dict[str, Any]:
             "sum": 1,
             "offline": 1,
         } | spoiled
-        kept = [[stored[name] for name in ("seq", "base", "item", "value", "at", "sum", "offline")]]
-        return {**_EVENTS, "reviewed": AS_OF, "kept": kept} | outer
+        records = [[stored[name] for name in ("seq", "base", "item", "value", "at", "sum", "offline")]]
+        return {**_EVENTS, "reviewed": AS_OF, "kept": records} | outer
     inner = {name: value for name, value in spoiled.items() if name not in outer}
     return {**_EVENTS, "events": [{**event(1, "q1", 2), **inner}]} | outer

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from app.domain.datasets.formats.spelling import REPEATED, FileContext, spell_cell
+from app.domain.datasets.formats.spelling import REPEATED, FileContext, format_cell
 from app.domain.datasets.tables import Column, DatasetTable, Row, Value
 from app.domain.spreadsheets import MARK, safe_cell
 
@@ -41,7 +41,7 @@ def csv_line(cells: Iterable[str]) -> str:
 
 def _cell(value: Value) -> str:
     """Numbers and dates as they are; a text that a spreadsheet would calculate as text."""
-    return _disarmed(value) if isinstance(value, str) else spell_cell(value)
+    return _disarmed(value) if isinstance(value, str) else format_cell(value)
 
 
 @lru_cache(maxsize=REPEATED)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
-from app.domain.datasets.formats.spelling import REPEATED, FileContext, spell_cell, spell_decimal
+from app.domain.datasets.formats.spelling import REPEATED, FileContext, format_cell, format_decimal
 from app.domain.datasets.tables import Column, ColumnKind, DatasetTable, Row, Value
 from app.domain.records.audit import format_instant
 
@@ -60,7 +60,7 @@ class DatasetJsonFormat:
             "label": table.label,
             "columns": [_describe(table, column) for column in columns],
         }
-        return (_spelled(described)[:-1] + ',"rows":[').encode()
+        return (_serialise(described)[:-1] + ',"rows":[').encode()
 
     def record(self, columns: Sequence[Column], row: Row, number: int) -> bytes:
         """One list, behind a comma but for the first."""
@@ -106,22 +106,22 @@ def _cell(column: Column, value: Value) -> str:
         return '""' if column.kind is ColumnKind.text else "null"
     if isinstance(value, int):
         return str(value)
-    return _quoted(value if isinstance(value, str) else spell_cell(value))
+    return _quoted(value if isinstance(value, str) else format_cell(value))
 
 
 def _number_or_text(value: Value) -> str:
     if isinstance(value, str):
         return _quoted(value)
     if isinstance(value, Decimal):
-        return spell_decimal(value)
-    return str(value) if isinstance(value, int) else _quoted(spell_cell(value))
+        return format_decimal(value)
+    return str(value) if isinstance(value, int) else _quoted(format_cell(value))
 
 
 @lru_cache(maxsize=REPEATED)
 def _quoted(text: str) -> str:
     """A text as JSON; most stand in many records."""
-    return _spelled(text)
+    return _serialise(text)
 
 
-def _spelled(value: object) -> str:
+def _serialise(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

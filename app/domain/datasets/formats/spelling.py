@@ -48,14 +48,14 @@ class DatasetFormat(Protocol):
         ...
 
 
-def spell_cell(value: Value) -> str:
+def format_cell(value: Value) -> str:
     """A cell as text: ISO dates, decimals with a point, nothing for what is missing."""
     if value is None:
         return ""
-    return spell_decimal(value) if isinstance(value, Decimal) else str(value)
+    return format_decimal(value) if isinstance(value, Decimal) else str(value)
 
 
-def spell_decimal(value: Decimal) -> str:
+def format_decimal(value: Decimal) -> str:
     """A decimal without an exponent and without zeros behind its last digit."""
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 
-from app.domain.datasets.formats.spelling import REPEATED, CellTooWide, FileContext, spell_cell
+from app.domain.datasets.formats.spelling import REPEATED, CellTooWide, FileContext, format_cell
 from app.domain.datasets.tables import Column, ColumnKind, DatasetTable, Row, Value
 
 CARD = 80
@@ -75,7 +75,7 @@ def _width(column: Column) -> int:
 
 
 def _describe_all(columns: Sequence[Column]) -> list[bytes]:
-    described, place = [], 0
+    described, position = [], 0
     for number, column in enumerate(columns, 1):
         kind = _TEXT if column.kind is ColumnKind.text else _NUMBER
         shown = (b"DATE", 9) if column.kind is ColumnKind.date else (b"", 0)
@@ -95,11 +95,11 @@ def _describe_all(columns: Sequence[Column]) -> list[bytes]:
                 b" " * 8,
                 0,
                 0,
-                place,
+                position,
                 bytes(52),
             )
         )
-        place += _width(column)
+        position += _width(column)
     return described
 
 
@@ -108,12 +108,12 @@ def _cell(column: Column, value: Value) -> bytes:
         return _text(column, value)
     if value is None:
         return MISSING
-    number = (value - _EPOCH).days if isinstance(value, date) else float(spell_cell(value))
+    number = (value - _EPOCH).days if isinstance(value, date) else float(format_cell(value))
     return ibm_double(number)
 
 
 def _text(column: Column, value: Value) -> bytes:
-    text = value if isinstance(value, str) else spell_cell(value)
+    text = value if isinstance(value, str) else format_cell(value)
     if len(text) > column.length and text.isascii():
         raise CellTooWide(f"{column.name} holds at most {column.length} characters")
     return _padded(text, column.length)

@@ -53,8 +53,8 @@ class _Group:
         rows, total = len(columns[0]), 0
         for scale, weight in zip(self.scales, self.weights, strict=True):
             counts = 0
-            for place, signs in zip(scale.places, scale.weights, strict=True):
-                counts += int.from_bytes(columns[place].translate(signs), "little")
+            for index, signs in zip(scale.places, scale.weights, strict=True):
+                counts += int.from_bytes(columns[index].translate(signs), "little")
             total += int.from_bytes(counts.to_bytes(rows, "little").translate(weight), "little")
         return total.to_bytes(rows, "little")
 
@@ -192,9 +192,9 @@ def _count(
     order = [item.code for item in instrument.items]
     places = tuple(order.index(code) for code in scale.items)
     weights = []
-    for code, place in zip(scale.items, places, strict=True):
+    for code, index in zip(scale.items, places, strict=True):
         weight = bytearray(STATES)
-        for sign, value in read[place].items():
+        for sign, value in read[index].items():
             if value is not None:
                 weight[sign] = step + reverse_value(scale, code, value) - scale.low
         weights.append(bytes(weight))
@@ -282,8 +282,8 @@ def _sum_of_parts(
     `codes` are the parts by their places among all scores; `first` is the place of the first one here.
     """
     total = answered = 0
-    for place, score in enumerate(scores, first):
-        code = codes.get(place)
+    for index, score in enumerate(scores, first):
+        code = codes.get(index)
         if code is not None and score.numerator is not None:
             total += reverse_value(scale, code, score.numerator * (common // score.denominator), common)
             answered += 1

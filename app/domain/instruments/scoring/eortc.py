@@ -32,9 +32,9 @@ class EortcLinear:
 
     def score_items(self, scale: Scale, answers: Mapping[str, int | None]) -> ScaleScore:
         """The score of a scale of items; `answers` are those to the items that were asked."""
-        asked = [code for code in scale.items if code in answers]
-        values = [reverse_value(scale, code, value) for code in asked if (value := answers[code]) is not None]
-        return _scored(scale, sum(values), 1, len(values), len(asked), whole=True)
+        codes = [code for code in scale.items if code in answers]
+        values = [reverse_value(scale, code, value) for code in codes if (value := answers[code]) is not None]
+        return _scored(scale, sum(values), 1, len(values), len(codes), whole=True)
 
     def score_parts(self, scale: Scale, parts: Sequence[ScaleScore]) -> ScaleScore:
         """The score of a summary, in whole numbers over one denominator, as fractions are slow."""
@@ -45,18 +45,20 @@ class EortcLinear:
             if number is not None:
                 answered += 1
                 total += reverse_value(scale, code, number * (common // below), common)
-        asked = len(parts) - statuses.count(_NOT_ADMINISTERED)
-        return _scored(scale, total, common, answered, asked, whole=_PRORATED not in statuses)
+        administered = len(parts) - statuses.count(_NOT_ADMINISTERED)
+        return _scored(scale, total, common, answered, administered, whole=_PRORATED not in statuses)
 
 
-def _scored(scale: Scale, total: int, common: int, answered: int, asked: int, *, whole: bool) -> ScaleScore:
+def _scored(
+    scale: Scale, total: int, common: int, answered: int, questions: int, *, whole: bool
+) -> ScaleScore:
     enough = has_enough_answers(scale, answered)
-    status = status_of_score(answered, asked, enough, whole)
+    status = status_of_score(answered, questions, enough, whole)
     if not enough:
-        return ScaleScore(None, 1, answered, asked, status)
+        return ScaleScore(None, 1, answered, questions, status)
     falls = scale.kind is ScaleKind.FUNCTIONAL
     above, below = _transformed(scale.low, scale.high, falls, total, common, answered)
-    return ScaleScore(above, below, answered, asked, status)
+    return ScaleScore(above, below, answered, questions, status)
 
 
 @lru_cache(maxsize=4096)

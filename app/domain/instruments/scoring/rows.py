@@ -36,7 +36,7 @@ class RowScorer:
     """
 
     def __init__(self, instrument: Instrument) -> None:
-        places = {item.code: place for place, item in enumerate(instrument.items)}
+        places = {item.code: index for index, item in enumerate(instrument.items)}
         scales = [scale for scale in instrument.scales if not scale.parts]
         summaries = [scale for scale in instrument.scales if scale.parts]
         self._algorithm = find_algorithm(instrument.algorithm)
@@ -56,11 +56,11 @@ class RowScorer:
 
     def row(self, cells: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
         """The printed scores, "" where not scorable, and the codes of flagged items."""
-        asked = self._without_unasked(cells) if self._conditional else cells
-        results = [patterns[pick(asked)] for pick, patterns in self._lookups]
+        applicable = self._without_unasked(cells) if self._conditional else cells
+        results = [patterns[pick(applicable)] for pick, patterns in self._lookups]
         texts = [each.text for each in results]
         for scale, places in self._summaries:
-            texts.append(self._algorithm.score_parts(scale, [results[place].score for place in places]).text)
+            texts.append(self._algorithm.score_parts(scale, [results[index].score for index in places]).text)
         return texts, self._flags(cells) if self._doubted(results, cells) else ()
 
     def _doubted(self, results: Sequence[ScaleResult], cells: Sequence[str]) -> bool:
@@ -69,7 +69,7 @@ class RowScorer:
         for each in results:
             if each.doubtful:
                 return True
-        return any(_unreadable(item, cells[place]) for place, item in self._unscored)
+        return any(_unreadable(item, cells[index]) for index, item in self._unscored)
 
     def _flags(self, cells: Sequence[str]) -> tuple[str, ...]:
         pairs = zip(self._instrument.items, cells, strict=True)
@@ -80,9 +80,9 @@ class RowScorer:
         answers = {
             item.code: _value(item, cell) for item, cell in zip(self._instrument.items, cells, strict=True)
         }
-        asked = {item.code for item in applicable_items(self._instrument, answers)}
+        applicable = {item.code for item in applicable_items(self._instrument, answers)}
         return [
-            cell if item.code in asked else None
+            cell if item.code in applicable else None
             for item, cell in zip(self._instrument.items, cells, strict=True)
         ]
 
@@ -112,10 +112,10 @@ class _Patterns(dict[Cell | tuple[Cell, ...], ScaleResult]):
         return result
 
     def _computed(self, cells: tuple[Cell, ...]) -> ScaleResult:
-        asked = [(item, cell) for item, cell in zip(self._items, cells, strict=True) if cell is not None]
-        values = {item.code: _value(item, cell) for item, cell in asked}
+        applicable = [(item, cell) for item, cell in zip(self._items, cells, strict=True) if cell is not None]
+        values = {item.code: _value(item, cell) for item, cell in applicable}
         numbers = {code: value if isinstance(value, int) else None for code, value in values.items()}
-        doubtful = any(_unreadable(item, cell) for item, cell in asked)
+        doubtful = any(_unreadable(item, cell) for item, cell in applicable)
         score = self._algorithm.score_items(self._scale, numbers)
         return ScaleResult(score, score.text, doubtful)
 

@@ -73,13 +73,13 @@ def has_enough_answers(scale: Scale, answered: int) -> bool:
     return answered >= scale.minimum
 
 
-def status_of_score(answered: int, asked: int, enough: bool, whole: bool = True) -> ScoreStatus:
+def status_of_score(answered: int, questions: int, enough: bool, whole: bool = True) -> ScoreStatus:
     """The status of a score; `whole` is false when a part of it is itself prorated."""
-    if asked == 0:
+    if questions == 0:
         return ScoreStatus.NOT_ADMINISTERED
     if not enough:
         return ScoreStatus.TOO_FEW
-    return ScoreStatus.COMPLETE if whole and answered == asked else ScoreStatus.PRORATED
+    return ScoreStatus.COMPLETE if whole and answered == questions else ScoreStatus.PRORATED
 
 
 def format_score(value: Fraction) -> str:
@@ -92,7 +92,7 @@ def round_printed_score(printed: str) -> str:
     return str(Decimal(printed).quantize(Decimal("0.1"), ROUND_HALF_EVEN))
 
 
-def spell_score(score: Score) -> dict[str, Any]:
+def serialise_score(score: Score) -> dict[str, Any]:
     """A score as JSON: its printed value (None when not scorable), and what it rests on."""
     return {
         "scale": score.scale,

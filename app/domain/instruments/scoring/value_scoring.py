@@ -26,23 +26,25 @@ class ValueScoring(ABC):
 
     def score_items(self, scale: Scale, answers: Mapping[str, int | None]) -> ScaleScore:
         """The score of a scale of items; `answers` are those to the items that were asked."""
-        asked = [code for code in scale.items if code in answers]
-        values = {code: Fraction(value) for code in asked if (value := answers[code]) is not None}
-        return self._score(scale, values, len(asked), whole=True)
+        codes = [code for code in scale.items if code in answers]
+        values = {code: Fraction(value) for code in codes if (value := answers[code]) is not None}
+        return self._score(scale, values, len(codes), whole=True)
 
     def score_parts(self, scale: Scale, parts: Sequence[ScaleScore]) -> ScaleScore:
         """The score of the parts that have one."""
         named = dict(zip(scale.parts, parts, strict=True))
         values = {code: part.value for code, part in named.items() if part.value is not None}
-        asked = [part for part in parts if part.status is not ScoreStatus.NOT_ADMINISTERED]
+        administered = [part for part in parts if part.status is not ScoreStatus.NOT_ADMINISTERED]
         whole = all(part.status is not ScoreStatus.PRORATED for part in parts)
-        return self._score(scale, values, len(asked), whole=whole)
+        return self._score(scale, values, len(administered), whole=whole)
 
-    def _score(self, scale: Scale, values: Mapping[str, Fraction], asked: int, *, whole: bool) -> ScaleScore:
+    def _score(
+        self, scale: Scale, values: Mapping[str, Fraction], questions: int, *, whole: bool
+    ) -> ScaleScore:
         answered = len(values)
         enough = has_enough_answers(scale, answered)
-        status = status_of_score(answered, asked, enough, whole)
+        status = status_of_score(answered, questions, enough, whole)
         if not enough:
-            return ScaleScore(None, 1, answered, asked, status)
+            return ScaleScore(None, 1, answered, questions, status)
         turned = [reverse_value(scale, code, value) for code, value in values.items()]
-        return ScaleScore(*self.combine(scale, turned).as_integer_ratio(), answered, asked, status)
+        return ScaleScore(*self.combine(scale, turned).as_integer_ratio(), answered, questions, status)

@@ -108,9 +108,9 @@ def _match(
     """By the key of each planned form the one that stands for it already, if any does."""
     unmoved = {form.planned.key: form.planned for form in standing}
     moved = {move.planned.key: move.standing for move in moves if move.planned is not None}
-    found = {slot.key: unmoved.get(slot.key) for slot in planned if slot.key not in moved}
-    found |= {key: form.planned if form is not None else None for key, form in moved.items()}
-    return {key: slot for key, slot in found.items() if slot is not None}
+    matches = {slot.key: unmoved.get(slot.key) for slot in planned if slot.key not in moved}
+    matches |= {key: form.planned if form is not None else None for key, form in moved.items()}
+    return {key: slot for key, slot in matches.items() if slot is not None}
 
 
 def _remind(plan: Plan, slot: PlannedSlot, person: DatedPerson) -> Iterator[QueuedReminder]:
@@ -122,22 +122,22 @@ def _remind_again(
     plan: Plan, old: PlannedSlot, slot: PlannedSlot, before: DatedPerson, now: datetime
 ) -> Iterator[QueuedReminder]:
     """What was sent of the form as it stood, then what is owed from `now` on as it stands then."""
-    sent = tuple(each for each in _remind(plan, old, before) if each.at <= now)
+    earlier = tuple(each for each in _remind(plan, old, before) if each.at <= now)
     published = feed_state(derive_status(old.window, _UNTOUCHED, now))
-    yield from sent
-    yield from _run(plan, slot, sent, published, now, before.enrolled_at)
+    yield from earlier
+    yield from _run(plan, slot, earlier, published, now, before.enrolled_at)
 
 
 def _run(
     plan: Plan,
     slot: PlannedSlot,
-    sent: Sequence[QueuedReminder],
+    used_up: Sequence[QueuedReminder],
     published: FeedState,
     at: datetime,
     not_before: datetime,
 ) -> Iterator[QueuedReminder]:
     """Wake the form whenever it owes something, as the ticker does, until it owes no more."""
-    planned, queued = plan_reminders(plan, slot), list(sent)
+    planned, queued = plan_reminders(plan, slot), list(used_up)
     while True:
         used = kinds_used_up(queued, slot.window)
         due = next_due_moment(slot.window, planned, _UNTOUCHED, published, used, at, not_before)

@@ -175,7 +175,7 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
         record_look(work, rows.slot, *sorted({base.version, newest.version}))
     definition = define_form(context.installation, study.code, rows.slot, base.language, base.text_sha256)
     days = definition.plan.correction_days
-    sent_on = local_day(base.submitted_at, who.zone)
+    submitted_on = local_day(base.submitted_at, who.zone)
     mask = find_arm_mask(context, session, who)
     texts = (correction.words, *((decision.note, decision.late_reason) if decision else ("", "")))
     words, note, late_reason = _tell(mask, *texts) if sees_proposal else ("", "", "")
@@ -190,7 +190,7 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
         note=note,
         late_reason=late_reason,
         overtaken=decision is None and is_overtaken(session, rows),
-        late=needs_second_reason(sent_on, local_day(context.at, who.zone), days),
+        late=needs_second_reason(submitted_on, local_day(context.at, who.zone), days),
         days=days,
         sees_answers=sees,
         sees_proposal=sees_proposal,

@@ -22,7 +22,7 @@ from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused, raise_all
 from app.domain.typed_text import trim_text
 from app.services.capture.alerting import raise_alerts
-from app.services.capture.answer_events import spell_answer
+from app.services.capture.answer_events import serialise_answer
 from app.services.capture.submission_builder import ResponseOrigin, build_response
 from app.services.clinic.corrections.proposals import (
     CorrectableForm,
@@ -235,8 +235,8 @@ def _answer_changes(
         FieldChange(
             record,
             code,
-            spell_answer(before[code], salt) if code in before else None,
-            spell_answer(document[code], salt) if code in document else None,
+            serialise_answer(before[code], salt) if code in before else None,
+            serialise_answer(document[code], salt) if code in document else None,
         )
         for code in changed
     ]
@@ -250,27 +250,27 @@ def _close_request(work: UnitOfWork, rows: CorrectionRows, decision: CorrectionD
     others = list_waiting_corrections(work.session, rows.correction.slot_id)
     if any(each != rows.correction.public_id for each in others):
         return
-    asked = select(TeamRequest).where(
+    statement = select(TeamRequest).where(
         TeamRequest.participant_id == rows.correction.participant_id,
         TeamRequest.kind == TeamRequestKind.correction,
         TeamRequest.slot_key == rows.correction.slot_id,
         col(TeamRequest.closed_at).is_(None),
         TeamRequest.asked_at <= rows.correction.proposed_at,
     )
-    request = work.session.exec(asked).one_or_none()
+    request = work.session.exec(statement).one_or_none()
     if request is not None:
         request.closed_at, request.closed_by = work.at, work.actor.id
         request.outcome = _find_outcome(work, rows, decision, request.asked_at).value
 
 
 def _find_outcome(
-    work: UnitOfWork, rows: CorrectionRows, decision: CorrectionDecision, asked_at: datetime
+    work: UnitOfWork, rows: CorrectionRows, decision: CorrectionDecision, requested_at: datetime
 ) -> CorrectionOutcome:
     """What became of a request of that moment: approved where any proposal about the form was, since then."""
     proposed = list_form_corrections(work.session, rows.correction.participant_id, rows.correction.slot_id)
     outcomes = {
         each.decision.outcome
         for each in proposed
-        if each.decision is not None and each.correction.proposed_at >= asked_at
+        if each.decision is not None and each.correction.proposed_at >= requested_at
     }
     return CorrectionOutcome.approved if CorrectionOutcome.approved in outcomes else decision.outcome

@@ -30,7 +30,7 @@ from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused, capture_refusal, check_all, raise_all, require_result
 from app.domain.typed_text import trim_text
-from app.services.capture.answer_events import spell_answer
+from app.services.capture.answer_events import serialise_answer
 from app.services.capture.forms import FormDefinition, redefine_form
 from app.services.clinic.corrections.submitted_form import record_look
 from app.services.core.context import StaffContext
@@ -180,7 +180,7 @@ def propose_correction(
         work.session.add(row)
         record = f"correction:{row.public_id}"
         changes = [
-            FieldChange(record, each.item, None, spell_answer(each.value, row.public_id))
+            FieldChange(record, each.item, None, serialise_answer(each.value, row.public_id))
             for each in corrections
         ]
         changes.append(FieldChange(record_name(form.slot), "correction", None, row.public_id))
@@ -255,13 +255,13 @@ def _check_dependents(
     if _sees_answers(context, form):
         return
     new = {each.item: each.value for each in corrections}
-    asked = [item for item in form.definition.instrument.items if item.code not in form.definition.leave_out]
+    items = [item for item in form.definition.instrument.items if item.code not in form.definition.leave_out]
     over = form.definition.instrument.list_item
-    in_list = {item.code for item in asked if item.listed or item is over}
+    in_list = {item.code for item in items if item.listed or item is over}
     whole = over is not None and new.get(over.code) != 0 and not in_list.isdisjoint(new)
     missing = tuple(
         item.code
-        for item in asked
+        for item in items
         if item.code not in new
         and ((whole and item.code in in_list) or (item.condition and condition_holds(item.condition, new)))
     )

@@ -73,8 +73,8 @@ def sign_act(
         raise Refused("wrong_password", field="password")
 
     def acts() -> bool:
-        found = recognise_factor(installation, staff, signer.shown, context.at)
-        return found is not None and _act_once(context, staff, chain, found, act)
+        factor = recognise_factor(installation, staff, signer.shown, context.at)
+        return factor is not None and _act_once(context, staff, chain, factor, act)
 
     limits = staff_limits("code", staff.email, signer.source, known)
     if not check_guess(installation, limits, context.at, acts):

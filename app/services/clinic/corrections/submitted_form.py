@@ -230,9 +230,11 @@ def _phone_events(session: Session, slot: Slot, papers: Sequence[RecordedPaper])
         yield FormEvent(slot.begun_at, FormAct.begun)
     if slot.submitted_at is not None and not any(each.is_response for each in papers):
         first = select(Response).where(Response.slot_id == slot.id, Response.version == 1)
-        sent = session.exec(first).one()
-        if not sent.submission.startswith(ACCEPTED_LATE):  # which arrived then, and was sent by a decision
-            yield FormEvent(slot.submitted_at, FormAct.sent, version=1, mode=sent.mode)
+        response = session.exec(first).one()
+        if not response.submission.startswith(
+            ACCEPTED_LATE
+        ):  # which arrived then, and was sent by a decision
+            yield FormEvent(slot.submitted_at, FormAct.sent, version=1, mode=response.mode)
 
 
 def _paper_event(entry: RecordedPaper) -> FormEvent:

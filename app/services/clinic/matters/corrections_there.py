@@ -27,8 +27,8 @@ def check_put_right(
     if decision is MatterDecision.corrected and not _is_correction_proposed(session, row):
         raise Refused("correction_not_proposed", field="decision")
     if decision is MatterDecision.corrected_by_edc:
-        told = (read_contradiction(change) for change in json.loads(row.note or "[]"))
-        if not all(_is_said_anew(session, participant.study_id, each) for each in told):
+        contradictions = (read_contradiction(change) for change in json.loads(row.note or "[]"))
+        if not all(_is_said_anew(session, participant.study_id, each) for each in contradictions):
             raise Refused("edc_not_corrected", field="decision")
 
 
@@ -45,10 +45,10 @@ def _is_correction_proposed(session: Session, row: MatterRow) -> bool:
     return session.exec(proposed.limit(1)).first() is not None
 
 
-def _is_said_anew(session: Session, study_id: int, told: Contradiction) -> bool:
+def _is_said_anew(session: Session, study_id: int, contradiction: Contradiction) -> bool:
     newer = select(EdcRecord.id).where(
         EdcRecord.study_id == study_id,
-        EdcRecord.resource == told.resource,
-        col(EdcRecord.as_of) > told.as_of,
+        EdcRecord.resource == contradiction.resource,
+        col(EdcRecord.as_of) > contradiction.as_of,
     )
     return session.exec(newer).first() is not None

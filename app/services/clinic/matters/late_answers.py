@@ -15,7 +15,7 @@ from app.domain.plans.status import Status
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused
 from app.services.capture.alerting import raise_alerts
-from app.services.capture.answer_events import spell_answer
+from app.services.capture.answer_events import serialise_answer
 from app.services.capture.forms import FormDefinition, define_form
 from app.services.capture.quarantine import ACCEPTED_LATE
 from app.services.capture.submission_builder import ResponseOrigin, build_response
@@ -146,22 +146,22 @@ def _describe_origin(context: StaffContext, late: LateAnswers) -> ResponseOrigin
 
 def _find_sheet(session: Session, quarantine: Quarantine) -> PaperEntry | None:
     """The paper entry with which these answers were laid apart."""
-    kept = select(PaperEntry).where(
+    statement = select(PaperEntry).where(
         PaperEntry.slot_id == quarantine.slot_id,
         PaperEntry.outcome == PaperOutcome.kept_apart,
         PaperEntry.entered_at == quarantine.received_at,
     )
-    return session.exec(kept).first()
+    return session.exec(statement).first()
 
 
 def _find_obstacle(slot: Slot, quarantine: Quarantine, at: datetime) -> Obstacle | None:
-    status, left = slot_status(slot, at), slot_facts(slot).exit
-    given_at = min(quarantine.device_at or quarantine.received_at, quarantine.received_at)
+    status, exit_ = slot_status(slot, at), slot_facts(slot).exit
+    answered_at = min(quarantine.device_at or quarantine.received_at, quarantine.received_at)
     if status is Status.submitted:
         return Obstacle.already_sent
     if status in (Status.not_expected, Status.excused):
         return Obstacle.not_expected
-    if left is not None and given_at >= left.at:
+    if exit_ is not None and answered_at >= exit_.at:
         return Obstacle.after_leaving
     return None if status is Status.missed else Obstacle.still_open
 
@@ -172,8 +172,8 @@ def _answer_changes(late: LateAnswers) -> list[FieldChange]:
         FieldChange(
             record,
             code,
-            spell_answer(late.saved[code], salt) if code in late.saved else None,
-            spell_answer(value, salt),
+            serialise_answer(late.saved[code], salt) if code in late.saved else None,
+            serialise_answer(value, salt),
         )
         for code, value in late.document.items()
         if code not in late.saved or late.saved[code] != value

@@ -44,11 +44,11 @@ class SettledMatter:
 
 @dataclass(frozen=True, slots=True)
 class ConflictingForm:
-    """A form that two phones answered; `sent`: it was sent, so that a correction can be proposed."""
+    """A form that two phones answered; `submitted`: it was sent, so that a correction can be proposed."""
 
     definition: FormDefinition
     answers: Sequence[ConflictingAnswers]
-    sent: bool
+    submitted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ def get_matter(context: StaffContext, participant_id: int, name: MatterName) -> 
             late = read_late_answers(context, session, participant, int(name.ref))
             details, form = _with_late_answers(context, details, late), record_name(late.slot)
         elif row is not None and name.kind is MatterKind.conflict:
-            found = _find_slot(session, row.slot or "")
-            details, form = _with_conflict(context, session, participant, details, found), record_name(found)
+            slot = _find_slot(session, row.slot or "")
+            details, form = _with_conflict(context, session, participant, details, slot), record_name(slot)
     if form and details.sees_answers:
         _record_look(context, participant_id, form, name)
     return details
@@ -107,14 +107,14 @@ def _read_details(
     plan = get_plan(context.installation, session, study)
     matter = find_open_matter(context, session, participant.id, name)
     sees = sees_arm(context.actor, plan, study, site)
-    told = sees or sees_matter(context, session, participant.id, name)
+    readable = sees or sees_matter(context, session, participant.id, name)
     return MatterDetails(
         name=name,
         subject=participant.subject,
         zone=participant.zone,
         plan=plan,
         matter=matter,
-        settled=_read_settled(session, participant, name) if told else None,
+        settled=_read_settled(session, participant, name) if readable else None,
         decisions=DECISIONS[name.kind] if matter else (),
         sees_answers=context.actor.may(Permission.ANSWERS_SEE, study, site),
         sees_arm=sees,

@@ -131,11 +131,11 @@ def get_open_matters(context: StaffContext, criteria: MatterFilter) -> OpenMatte
         shown = licences if criteria.kind in (None, MatterKind.licence) and criteria.after is None else []
         kinds = tuple(MatterKind) if criteria.kind is None else (criteria.kind,)
         search, most = scope.search(context.at, kinds, subject=subject), PAGE - len(shown)
-        found = list_matters(session, search, criteria.after, most + 1)
+        matters = list_matters(session, search, criteria.after, most + 1)
         rows = _with_signers(
-            context, session, scope, [describe_matter(row, context.at) for row in found[:most]]
+            context, session, scope, [describe_matter(row, context.at) for row in matters[:most]]
         )
-    following = MatterCursor(rows[-1].at, rows[-1].name) if rows and len(found) > most else None
+    following = MatterCursor(rows[-1].at, rows[-1].name) if rows and len(matters) > most else None
     return OpenMatters((*shown, *rows), counts, scope.sites, criteria, following)
 
 
@@ -183,7 +183,7 @@ def list_open_licences(context: StaffContext, session: Session, scope: MatterSco
     settled = list_decided_licences(session, scope.study_id) if packs else ()
     named = [(name_licence(pack), pack) for pack in packs]
     return [
-        OpenMatter(name, context.at, -pack.days_left, pack=pack)
+        OpenMatter(name, context.at, -pack.remaining_days, pack=pack)
         for name, pack in named
         if name.ref not in settled
     ]

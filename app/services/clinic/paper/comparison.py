@@ -40,7 +40,7 @@ class PaperDifference:
     """Two entries of a form that differ, by whom, and where: codes of items, `COLLECTED_ON` for the day.
 
     `second` is `first` where one entry waits for another and the form was sent meanwhile; nothing differs
-    then, and `sent` are the answers of the phone, as far as this reader may see them. `own`: this reader
+    then, and `submitted` are the answers of the phone, as far as this reader may see them. `own`: this reader
     entered one of the two, and leaves it to somebody else.
     """
 
@@ -50,7 +50,7 @@ class PaperDifference:
     names: Mapping[str, str]
     differing: tuple[str, ...]
     own: bool
-    sent: Mapping[str, AnswerValue] | None = None
+    submitted: Mapping[str, AnswerValue] | None = None
 
     @property
     def waits_alone(self) -> bool:
@@ -76,11 +76,11 @@ def view_paper_difference(context: StaffContext, participant_id: int, slot_id: s
     Raises Refused("matter_closed") where there are none.
     """
     with context.read() as session:
-        found = _read(context, session, participant_id, slot_id)
-        seen = FieldChange(record_name(found.form.slot), "paper", None, found.second.public_id)
+        difference = _read(context, session, participant_id, slot_id)
+        seen = FieldChange(record_name(difference.form.slot), "paper", None, difference.second.public_id)
     with replace(context, act=None).unit_of_work() as work:
         work.record(AuditEvent.ANSWERS_VIEWED, participant_chain(participant_id), changes=[seen])
-    return found
+    return difference
 
 
 def settle_paper(
@@ -102,26 +102,26 @@ def settle_paper(
     """
     with context.unit_of_work() as work:
         work.lock(participant_chain(participant_id))
-        found = _read_shown(context, work.session, participant_id, slot_id, choices, known)
-        if found.own:
+        difference = _read_shown(context, work.session, participant_id, slot_id, choices, known)
+        if difference.own:
             raise Refused("own_entry")
-        if found.form.slot.submitted_at is None and not choices.discard:
-            check_takes_paper(found.form.slot, context.at)
-        _check_choices(found, choices)
+        if difference.form.slot.submitted_at is None and not choices.discard:
+            check_takes_paper(difference.form.slot, context.at)
+        _check_choices(difference, choices)
         reason = check_reason(choices.reason)
         if choices.discard:
-            second = _checked(found, found.second, ValidAnswers(found.second.answers), reason)
-            record_entry(context, work, found.form, second, PaperOutcome.discarded)
+            second = _checked(difference, difference.second, ValidAnswers(difference.second.answers), reason)
+            record_entry(context, work, difference.form, second, PaperOutcome.discarded)
             return PaperOutcome.discarded
-        dated = found.second if choices.chosen.get(COLLECTED_ON) == "second" else found.first
-        document = _chosen_document(found, choices.chosen)
-        checked = _checked(found, dated, document, reason)
-        if _is_sent(work.session, found.form, document):
-            record_entry(context, work, found.form, checked, PaperOutcome.discarded)
+        dated = difference.second if choices.chosen.get(COLLECTED_ON) == "second" else difference.first
+        document = _chosen_document(difference, choices.chosen)
+        checked = _checked(difference, dated, document, reason)
+        if _is_submitted(work.session, difference.form, document):
+            record_entry(context, work, difference.form, checked, PaperOutcome.discarded)
             return PaperOutcome.discarded
-        became = store_paper(context, work, found.form, checked, PaperOutcome.settled)
+        became = store_paper(context, work, difference.form, checked, PaperOutcome.settled)
         if became is PaperOutcome.kept_apart:  # the two entries wait no more all the same
-            record_entry(context, work, found.form, checked, PaperOutcome.discarded)
+            record_entry(context, work, difference.form, checked, PaperOutcome.discarded)
         return became
 
 
@@ -133,9 +133,9 @@ def check_choices(
     Raises Refused: "state_changed", "choice_needed" for each open difference, or as `check_reason`.
     """
     with context.read() as session:
-        found = _read_shown(context, session, participant_id, slot_id, choices)
-        _check_choices(found, choices)
-        return found.form.definition
+        difference = _read_shown(context, session, participant_id, slot_id, choices)
+        _check_choices(difference, choices)
+        return difference.form.definition
 
 
 def _read_shown(
@@ -146,14 +146,14 @@ def _read_shown(
     choices: PaperChoices,
     known: FormDefinition | None = None,
 ) -> PaperDifference:
-    found = _read(context, session, participant_id, slot_id, known)
-    if found.second.public_id != choices.second:
+    difference = _read(context, session, participant_id, slot_id, known)
+    if difference.second.public_id != choices.second:
         raise Refused("state_changed")
-    return found
+    return difference
 
 
-def _check_choices(found: PaperDifference, choices: PaperChoices) -> None:
-    open_ones = [name for name in found.differing if choices.chosen.get(name) not in CHOICES]
+def _check_choices(difference: PaperDifference, choices: PaperChoices) -> None:
+    open_ones = [name for name in difference.differing if choices.chosen.get(name) not in CHOICES]
     needed = [] if choices.discard else [Refused("choice_needed", field=name) for name in open_ones]
     check_all(lambda: raise_all(needed), lambda: check_reason(choices.reason))
 
@@ -190,37 +190,41 @@ def _read_alone(
     """One entry that waits for no second any more, because the form was sent."""
     who = form.participant
     sees = context.actor.may(Permission.ANSWERS_SEE, who.study_id, who.site_id)
-    sent = get_first_response(session, form.slot).answers if sees else None
+    submitted = get_first_response(session, form.slot).answers if sees else None
     names = find_staff_names(session, {entry.entered_by})
-    return PaperDifference(form, entry, entry, names, (), entry.entered_by == context.actor.id, sent)
+    return PaperDifference(form, entry, entry, names, (), entry.entered_by == context.actor.id, submitted)
 
 
-def _is_sent(session: Session, form: PaperForm, document: ValidAnswers) -> bool:
+def _is_submitted(session: Session, form: PaperForm, document: ValidAnswers) -> bool:
     """Whether the form was sent with these very answers."""
     if form.slot.submitted_at is None:
         return False
     return content_digest(document) == get_first_response(session, form.slot).content_sha256
 
 
-def _chosen_document(found: PaperDifference, chosen: Mapping[str, str]) -> ValidAnswers:
+def _chosen_document(difference: PaperDifference, chosen: Mapping[str, str]) -> ValidAnswers:
     """The complete document of the chosen answers, without those that it leaves unasked."""
-    entries = {"first": found.first.answers, "second": found.second.answers}
+    entries = {"first": difference.first.answers, "second": difference.second.answers}
     answers: dict[str, AnswerValue] = {}
-    for code in dict.fromkeys((*found.first.answers, *found.second.answers)):
+    for code in dict.fromkeys((*difference.first.answers, *difference.second.answers)):
         source = entries[chosen.get(code, "first")]
         if code in source:
             answers[code] = source[code]
-    definition = found.form.definition
-    asked = without_unasked(definition.instrument, answers, definition.leave_out)
-    return complete_document(definition.instrument, ValidAnswers(asked), definition.leave_out, reviewed=True)
+    definition = difference.form.definition
+    applicable = without_unasked(definition.instrument, answers, definition.leave_out)
+    return complete_document(
+        definition.instrument, ValidAnswers(applicable), definition.leave_out, reviewed=True
+    )
 
 
-def _checked(found: PaperDifference, dated: PaperEntry, document: ValidAnswers, reason: str) -> CheckedPaper:
+def _checked(
+    difference: PaperDifference, dated: PaperEntry, document: ValidAnswers, reason: str
+) -> CheckedPaper:
     """The entry that is chosen, with everything else as in the one whose day it has."""
     return CheckedPaper(
         document=document,
         collected_on=dated.collected_on,
-        arrival=classify_paper(found.form.window, slot_facts(found.form.slot), dated.collected_on),
+        arrival=classify_paper(difference.form.window, slot_facts(difference.form.slot), dated.collected_on),
         paper=dated.paper,
         reason=dated.reason,
         helped_by=HelpedBy(dated.helped_by) if dated.helped_by else None,

@@ -135,14 +135,14 @@ def enter_paper(
         work.lock(participant_chain(participant_id))
         known = read.definition if read else None
         form = read_paper_form(context, work.session, participant_id, slot_id, known)
-        sent = form.slot.submitted_at is not None
-        if not sent:
+        submitted = form.slot.submitted_at is not None
+        if not submitted:
             check_takes_paper(form.slot, context.at)
         document = capture_refusal(lambda: _document_of(form.definition, typed, read))
         checked = _check_paper(context, work.session, form, typed, document)
-        if form.waiting is not None and not sent:
+        if form.waiting is not None and not submitted:
             _check_turn(context, form.waiting)
-        if sent or checked.arrival is Arrival.quarantined or not form.definition.plan.double_paper_entry:
+        if submitted or checked.arrival is Arrival.quarantined or not form.definition.plan.double_paper_entry:
             return store_paper(context, work, form, checked, PaperOutcome.submitted)
         return _enter_twice(context, work, form, checked)
 
@@ -312,21 +312,21 @@ def _read_document(definition: FormDefinition, typed: Sequence[TypedAnswer]) -> 
             answers.update(_read_answer(instrument.item(each.item), each))
         except Refused as refused:
             refusals.append(refused)
-    asked = ValidAnswers(without_unasked(instrument, answers, leave_out))
-    document = capture_refusal(lambda: complete_document(instrument, asked, leave_out, reviewed=True))
+    applicable = ValidAnswers(without_unasked(instrument, answers, leave_out))
+    document = capture_refusal(lambda: complete_document(instrument, applicable, leave_out, reviewed=True))
     check_all(lambda: raise_all(refusals), lambda: require_result(document))
     return require_result(document)
 
 
 def _read_answer(item: Item, typed: TypedAnswer) -> Mapping[str, AnswerValue]:
     """The answer by its item; none where nothing stands on the paper."""
-    left_blank = item.has_choices and typed.typed == BLANK
-    given = bool(trim_text(typed.typed)) and not left_blank
-    if given and typed.blank:
+    is_blank = item.has_choices and typed.typed == BLANK
+    is_answered = bool(trim_text(typed.typed)) and not is_blank
+    if is_answered and typed.blank:
         raise Refused("blank_and_typed", item=item.code)
-    if typed.blank or left_blank:
+    if typed.blank or is_blank:
         return {item.code: validate_answer(item, None)}
-    if given:
+    if is_answered:
         return {item.code: parse_typed_answer(item, typed.typed)}
     # an empty line beside the box of a list
     return {item.code: NOT_TICKED} if item.listed and not item.has_choices else {}

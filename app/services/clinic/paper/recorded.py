@@ -41,10 +41,10 @@ class RecordedPaper:
 
 def list_paper_entries(session: Session, slot: StoredSlot) -> tuple[RecordedPaper, ...]:
     """What was entered from paper for a form that this reader may see, oldest first."""
-    found = select(PaperEntry).where(PaperEntry.slot_id == slot.id).order_by(col(PaperEntry.id))
-    rows = session.exec(found).all()
+    statement = select(PaperEntry).where(PaperEntry.slot_id == slot.id).order_by(col(PaperEntry.id))
+    rows = session.exec(statement).all()
     names = find_staff_names(session, {row.entered_by for row in rows})
-    told = [row for row, before in zip(rows, (None, *rows), strict=False) if not _only_ends(row, before)]
+    shown = [row for row, before in zip(rows, (None, *rows), strict=False) if not _only_ends(row, before)]
     return tuple(
         RecordedPaper(
             collected_on=row.collected_on,
@@ -55,9 +55,9 @@ def list_paper_entries(session: Session, slot: StoredSlot) -> tuple[RecordedPape
             at=row.entered_at,
             by=names.get(row.entered_by, row.entered_by),
             decides=row.outcome in _DECISIONS or _decided_apart(row, rows),
-            is_newest=row is told[-1],
+            is_newest=row is shown[-1],
         )
-        for row in told
+        for row in shown
     )
 
 

@@ -93,20 +93,20 @@ def store_paper(
     Raises Refused("same_answers_sent") for a form that was sent with the same answers.
     """
     if form.slot.submitted_at is not None:
-        return _keep_apart(context, work, form, checked, "already_submitted")
+        return _quarantine(context, work, form, checked, "already_submitted")
     if checked.arrival is Arrival.quarantined:
-        return _keep_apart(context, work, form, checked, "arrived_too_late")
+        return _quarantine(context, work, form, checked, "arrived_too_late")
     return _submit(context, work, form, checked, outcome)
 
 
-def _keep_apart(
+def _quarantine(
     context: StaffContext, work: UnitOfWork, form: PaperForm, checked: CheckedPaper, why: str
 ) -> PaperOutcome:
     """Store it beside the form, for the data manager; the same answers as those that were sent are not."""
     if form.slot.submitted_at is not None:
-        sent = get_first_response(work.session, form.slot)
-        if content_digest(checked.document) == sent.content_sha256:
-            raise Refused("same_answers_sent", receipt=sent.public_id)
+        submitted = get_first_response(work.session, form.slot)
+        if content_digest(checked.document) == submitted.content_sha256:
+            raise Refused("same_answers_sent", receipt=submitted.public_id)
     record_entry(context, work, form, checked, PaperOutcome.kept_apart)
     untrusted = context.installation.clock_watch.untrusted
     mode = CollectionMode.paper

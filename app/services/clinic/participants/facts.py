@@ -144,7 +144,7 @@ class RecordedFacts:
     devices: tuple[BoundDevice, ...]
     invitations: tuple[IssuedInvitation, ...]
     requests: tuple[RequestHistory, ...]
-    kept_apart: tuple[QuarantinedAnswers, ...]
+    quarantined: tuple[QuarantinedAnswers, ...]
     contradictions: tuple[ContradictedMessage, ...]
     contacts: tuple[LoggedContact, ...]
     conflicts: tuple[AnswerConflict, ...]
@@ -164,7 +164,7 @@ def _invitation(row: RecordLine) -> IssuedInvitation:
     return IssuedInvitation(at, expires_at, row.other_at, row.ended_at, row.who)
 
 
-def _list_kept_apart(
+def _list_quarantined(
     rows: Iterable[RecordLine], shown: Mapping[int, SlotRecord]
 ) -> tuple[QuarantinedAnswers, ...]:
     return tuple(
@@ -197,9 +197,11 @@ def _list_conflicts(
 
 def _list_contradictions(rows: Sequence[RecordLine], settled: _Settled) -> tuple[ContradictedMessage, ...]:
     return tuple(
-        ContradictedMessage(told.part, told.as_of, settled.get((MatterKind.edc_message, str(row.number))))
+        ContradictedMessage(
+            contradiction.part, contradiction.as_of, settled.get((MatterKind.edc_message, str(row.number)))
+        )
         for row in rows
-        for told in map(read_contradiction, json.loads(row.note))
+        for contradiction in map(read_contradiction, json.loads(row.note))
     )
 
 
@@ -225,7 +227,7 @@ def read_recorded_facts(
         devices=tuple(map(_device, lines.get("device", ()))),
         invitations=tuple(map(_invitation, lines.get("activation", ()))),
         requests=tuple(_request(me, row, shown) for row in reversed(lines.get("participant_request", ()))),
-        kept_apart=_list_kept_apart(lines.get("quarantine", ()), shown),
+        quarantined=_list_quarantined(lines.get("quarantine", ()), shown),
         contradictions=_list_contradictions(lines.get("contradiction", ()), settled),
         contacts=fold_contacts((_contact(row), row.refers_to) for row in lines.get("contact_entry", ())),
         conflicts=_list_conflicts(lines.get("conflict", ()), shown, settled),

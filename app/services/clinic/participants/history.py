@@ -123,8 +123,8 @@ def _entry(
     kind = find_history_kind(row.event) or HistoryKind.changes
     if subject.message is not None:
         subject = HistorySubject(of_messages.get(subject.message, ""), subject.message)
-    told = tells_words or kind is not HistoryKind.corrections
-    words = (row.reason or "") if told and not (mask and mask.hides_text(row.reason or "")) else ""
+    shows_words = tells_words or kind is not HistoryKind.corrections
+    words = (row.reason or "") if shows_words and not (mask and mask.hides_text(row.reason or "")) else ""
     return HistoryEntry(
         seq=row.seq,
         event=row.event,

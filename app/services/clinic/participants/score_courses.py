@@ -157,8 +157,8 @@ def _instrument_course(
     for slot in slots:
         if slot.id in forms:
             leave_out = excluded_items(library.plan(plan.id, slot.plan_version), instrument.id)
-            given = ValidAnswers(forms[slot.id].answers)
-            scores[slot.id] = {score.scale: score for score in score_answers(instrument, given, leave_out)}
+            answers = ValidAnswers(forms[slot.id].answers)
+            scores[slot.id] = {score.scale: score for score in score_answers(instrument, answers, leave_out)}
     courses = []
     for scale in instrument.scales:
         low, high = find_algorithm(instrument.algorithm).score_range(scale)
@@ -228,8 +228,8 @@ def _diary_course(
         for slot in slots
         if slot.for_day is not None
     )
-    asked = (item for item in instrument.items if item.code not in leave_out and has_severity(item))
-    return DiaryCourse(instrument, tuple(item.code for item in asked), days)
+    items = (item for item in instrument.items if item.code not in leave_out and has_severity(item))
+    return DiaryCourse(instrument, tuple(item.code for item in items), days)
 
 
 def read_severities(

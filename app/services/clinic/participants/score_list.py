@@ -54,11 +54,11 @@ def _read_page(
     context: StaffContext, session: Session, sites: list[StaffSite], after: str, most: int
 ) -> tuple[tuple[ScoredParticipant, ...], str]:
     by_id = {site.site_id: site for site in sites}
-    asked = sa.and_(col(Participant.site_id).in_(by_id), col(Participant.subject) > after)
+    reached = sa.and_(col(Participant.site_id).in_(by_id), col(Participant.subject) > after)
     newest_forms = (
         _rank_forms(context, sites)
         .join(Participant, col(Participant.id) == col(Slot.participant_id))
-        .where(asked)
+        .where(reached)
     )
     ranked = newest_forms.subquery()
     statement = (

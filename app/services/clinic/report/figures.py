@@ -81,12 +81,12 @@ class TableRule:
 
 def ledger_form(group: Group) -> LedgerForm:
     """The facts of a group of the completeness source, as the rules take them."""
-    left = {RuleSet.first: group["left_first"], RuleSet.second: group["left_second"]}
+    exits = {RuleSet.first: group["left_first"], RuleSet.second: group["left_second"]}
     status = Status(group["status"])
     facts = FormFacts(
         in_population=bool(group["in_population"]),
         closed=bool(group["closed"]),
-        left=frozenset(rules for rules, gone in left.items() if gone),
+        exited=frozenset(rules for rules, gone in exits.items() if gone),
         submitted=status is Status.submitted,
         late=bool(group["late"]),
         scorable=bool(group["scorable"]),
@@ -95,8 +95,8 @@ def ledger_form(group: Group) -> LedgerForm:
 
 
 def _missed_reason(group: Group) -> str | None:
-    """The reason that was given, or `LEFT`, as datasets have it of each form."""
-    return why_missed(group["reason"], LEFT if group["left_inside"] else None)
+    """The reason that was given, or `EXITED`, as datasets have it of each form."""
+    return why_missed(group["reason"], EXITED if group["left_inside"] else None)
 
 
 def _rate(figure: str, group: Group, rules: RateRules) -> bool:
@@ -186,9 +186,9 @@ _QUOTIENTS = {
     "available": (RateFigure.valid.value, RateFigure.population.value),
     "completion": (RateFigure.valid_expected.value, RateFigure.expected.value),
 }
-LEFT = "left"
+EXITED = "left"
 """No reason was given, and the participant died or left inside the form's window."""
-REASONS = (*(each.value for each in MissedReason), LEFT, "unstated")
+REASONS = (*(each.value for each in MissedReason), EXITED, "unstated")
 _SETTLED = ("settled", "on_time")
 _CALLS = ("called", "uncalled")
 _IN_WEEK = (*_SETTLED, *(f"{calls}-{figure}" for calls in _CALLS for figure in _SETTLED))
@@ -318,13 +318,13 @@ def build_table(
         rule=rule,
         lines=tuple(
             _count(rule, dict(zip(names, key, strict=True)), lines[key], rules)
-            for key in sorted(lines, key=lambda key: [_place(part, order) for part in key])
+            for key in sorted(lines, key=lambda key: [_visit_order(part, order) for part in key])
         ),
         whole=_count(rule, {}, every, rules) if rule.totals else None,
     )
 
 
-def _place(part: object, order: Mapping[str, int]) -> tuple[int, int, str]:
+def _visit_order(part: object, order: Mapping[str, int]) -> tuple[int, int, str]:
     """Visits as the plan has them, and anything else by its letters, numbers in it as numbers."""
     text = str(part)
     digits = "".join(sign for sign in text if sign.isdecimal())

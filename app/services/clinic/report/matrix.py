@@ -57,7 +57,7 @@ def get_matrix(context: StaffContext, chosen: ReportFilter, after: str) -> Matri
         cells = read_cells(connection, scope.forms(context), [person.id for person in shown])
     columns: dict[Column, int] = {}
     for person in reversed(shown):  # of two places of a column the first person's counts
-        columns.update(_place_columns(cells.get(person.id, _NO_FORMS)))
+        columns.update(_index_columns(cells.get(person.id, _NO_FORMS)))
     return Matrix(
         scope=scope,
         columns=tuple(sorted(columns, key=lambda column: (columns[column], column))),
@@ -69,6 +69,6 @@ def get_matrix(context: StaffContext, chosen: ReportFilter, after: str) -> Matri
 
 
 @lru_cache(maxsize=500)
-def _place_columns(forms: MatrixForms) -> Mapping[Column, int]:
+def _index_columns(forms: MatrixForms) -> Mapping[Column, int]:
     """The columns of these forms, and where each stands among them."""
     return {(cell.visit, cell.instrument): cell.position for cell in reversed(forms)}

@@ -158,12 +158,12 @@ def _forms(
         and figure.item in ("", group.get("item"))
         and figure.line in ("", rule.line(group, weeks))
     ]
-    wanted = [
+    facts = [
         dict(each)
         for each in {_facts_of(group, by_visit=of_reached or bool(figure.line)) for group in groups}
     ]
-    found = list_forms(connection, source, selection, wanted, after, None if limit is None else limit + 1)
-    rows, last = _cut(found, limit)
+    rows_read = list_forms(connection, source, selection, facts, after, None if limit is None else limit + 1)
+    rows, last = _cut(rows_read, limit)
     more = (last.subject, last.key) if last else None
     total = sum(group["count"] for group in groups)
     return FigureRows(scope, total, forms=tuple(rows), after=more, readable=readable)
@@ -192,16 +192,16 @@ def _people(
         if rule.counts(figure.figure, group, scope.filter.rules)
         and figure.line in ("", rule.line(group, no_weeks))
     ]
-    wanted = [(int(str(g["year"])), int(str(g["month"])), SignInDelay(str(g["delay"]))) for g in groups]
-    found = list_people(connection, selection, wanted, after[0], None if limit is None else limit + 1)
-    rows, last = _cut(found, limit)
+    facts = [(int(str(g["year"])), int(str(g["month"])), SignInDelay(str(g["delay"]))) for g in groups]
+    rows_read = list_people(connection, selection, facts, after[0], None if limit is None else limit + 1)
+    rows, last = _cut(rows_read, limit)
     more = (last.subject, last.participant_id) if last else None
     total = sum(int(str(group["count"])) for group in groups)
     return FigureRows(scope, total, people=tuple(rows), after=more, readable=readable)
 
 
-def _cut(found: Sequence[_Row], limit: int | None) -> tuple[Sequence[_Row], _Row | None]:
+def _cut(rows: Sequence[_Row], limit: int | None) -> tuple[Sequence[_Row], _Row | None]:
     """The rows of a page, and its last one where others follow, for which one more was read."""
-    if limit is None or len(found) <= limit:
-        return found, None
-    return found[:limit], found[limit - 1]
+    if limit is None or len(rows) <= limit:
+        return rows, None
+    return rows[:limit], rows[limit - 1]

@@ -80,8 +80,8 @@ def list_diary_gaps_of_sites(
 def count_diary_gaps(context: StaffContext, chosen: GapFilter = EVERYBODY) -> GapCount:
     """How many participants have such days, of at most `COUNTED` who missed an entry or the next ones."""
     with context.read() as session:
-        found = _read(context, session, "", COUNTED, chosen)
-    return GapCount(len(found.rows), bool(found.after))
+        gaps_read = _read(context, session, "", COUNTED, chosen)
+    return GapCount(len(gaps_read.rows), bool(gaps_read.after))
 
 
 def _read(context: StaffContext, session: Session, after: str, most: int, chosen: GapFilter) -> DiaryGapList:
@@ -119,11 +119,11 @@ def _read_some(
         days[day.participant_id].append(day)
     first = next(iter(sites.values()))
     weekly = weekly_codes(first.list_plans(context.installation.library))
-    found = {key: _gaps(weekly, theirs) for key, theirs in days.items()}
+    gaps_read = {key: _gaps(weekly, theirs) for key, theirs in days.items()}
     rows = tuple(
-        DiaryGaps(each.public_id, each.subject, sites[each.site_id].name, found[each.key])
+        DiaryGaps(each.public_id, each.subject, sites[each.site_id].name, gaps_read[each.key])
         for each in people
-        if found[each.key]
+        if gaps_read[each.key]
     )
     return DiaryGapList(rows, people[-1].subject if further else "")
 

@@ -19,7 +19,7 @@ from app.storage.queries.today.people import FormRow, PersonRow
 class TodayForm(NamedTuple):
     """The form that a row is about: progress, window and reminders; `day` counts from 1, at most `days`.
 
-    `asked` is 0 where the answers decide how many questions there are.
+    `questions` is 0 where the answers decide how many questions there are.
     """
 
     key: str
@@ -28,9 +28,9 @@ class TodayForm(NamedTuple):
     instrument_version: str
     plan_version: str
     answered: int
-    asked: int
+    questions: int
     closes_on: date
-    days_left: int
+    remaining_days: int
     day: int
     days: int
     target_day: int
@@ -133,7 +133,7 @@ def may_be_reminded(person: PersonRow, form: TodayForm, at: datetime) -> bool:
         FormReminders(form.reminded, form.planned),
         at,
         person.zone,
-        sent_today=person.staff_reminder == staff_reminder_kind(at, person.zone),
+        reminded_today=person.staff_reminder == staff_reminder_kind(at, person.zone),
     )
     return refusal is None
 
@@ -185,8 +185,8 @@ def latest_contact(person: PersonRow) -> LatestContact | None:
     return LatestContact(person.outcome.value, person.next_try_on, person.contacted_at)
 
 
-def build_form(form: FormRow, plan: Plan, asked: int, today: date, at: datetime) -> TodayForm:
-    """The form of a row, with its progress of `asked` questions and its window."""
+def build_form(form: FormRow, plan: Plan, questions: int, today: date, at: datetime) -> TodayForm:
+    """The form of a row, with its progress of `questions` questions and its window."""
     days = (form.closes_on - form.opens_on).days + 1
     return TodayForm(
         key=form.key,
@@ -195,9 +195,9 @@ def build_form(form: FormRow, plan: Plan, asked: int, today: date, at: datetime)
         instrument_version=form.instrument_version,
         plan_version=form.plan_version,
         answered=form.answered,
-        asked=asked,
+        questions=questions,
         closes_on=form.closes_on,
-        days_left=(form.closes_on - today).days,
+        remaining_days=(form.closes_on - today).days,
         day=min(max((today - form.opens_on).days + 1, 0), days),
         days=days,
         target_day=(form.target_on - form.opens_on).days + 1,

@@ -11,8 +11,8 @@ from app.storage.tables.staff import StaffView
 
 TODAY = "today"
 LONGEST = 400
-_KEPT: list[Any] = [col(StaffView.page), col(StaffView.query)]
-KEPT_VIEWS = sa.select(*_KEPT).where(
+_COLUMNS: list[Any] = [col(StaffView.page), col(StaffView.query)]
+STORED_VIEWS = sa.select(*_COLUMNS).where(
     col(StaffView.staff_id) == sa.bindparam("viewer", type_=sa.Integer),
     col(StaffView.page).startswith(f"{TODAY}:"),
 )

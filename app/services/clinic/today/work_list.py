@@ -114,9 +114,9 @@ def get_today(context: StaffContext, criteria: TodayFilter | None, viewer: int |
     """
     with context.read_plainly() as connection:
         setup = read_worklist_setup(context, connection, TODAY, viewer)
-        remembered = _of_own_sites(parse_view(setup.kept), setup.sites)
+        remembered = _of_own_sites(parse_view(setup.query), setup.sites)
         today = _read_today(context, connection, remembered if criteria is None else criteria, setup)
-    if viewer is not None and setup.view and criteria is not None and format_view(criteria) != setup.kept:
+    if viewer is not None and setup.view and criteria is not None and format_view(criteria) != setup.query:
         remember_view(context.installation, viewer, setup.view, format_view(criteria))
     return today
 
@@ -214,7 +214,7 @@ class _RowReader:
     """Makes rows of entries: reads what is known of their participants and lets the rule decide.
 
     What is the same in many rows is worked out once: `permissions` by site, and how many questions are
-    `asked` by instrument, its version and that of the plan.
+    `questions` by instrument, its version and that of the plan.
     """
 
     context: StaffContext
@@ -222,7 +222,7 @@ class _RowReader:
     search: TodaySearch
     sites: Mapping[int, StaffSite]
     permissions: dict[int, tuple[bool, bool]] = field(default_factory=dict)
-    asked: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    questions: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def read(
         self, criteria: TodayFilter, counts: TodayCounts
@@ -255,11 +255,11 @@ class _RowReader:
         known = read_work(self.connection, self.search, [entry.person for entry in page])
         # A site that opened since the sites were read is not among them; of a whole study its people are.
         page = [entry for entry in page if known[entry.person][0][0].site_id in self.sites]
-        found = tuple([known[entry.person] for entry in page])
-        places = frozenset([(person.site_id, person.zone) for (person,), _forms in found])
+        work = tuple([known[entry.person] for entry in page])
+        places = frozenset([(person.site_id, person.zone) for (person,), _forms in work])
 
         def judge() -> tuple[tuple[TodayRow, ...], Iterable[datetime]]:
-            judged = [(entry, self._judge(*each)) for entry, each in zip(page, found, strict=True)]
+            judged = [(entry, self._judge(*each)) for entry, each in zip(page, work, strict=True)]
             rows = tuple(
                 [
                     each.row
@@ -270,9 +270,9 @@ class _RowReader:
             return rows, chain.from_iterable(each.transitions for _entry, each in judged)
 
         search = self.search
-        around = frozenset([self._surroundings(*place) for place in places])
+        around = frozenset([self._surroundings(*site_zone) for site_zone in places])
         shown = criteria.resting, criteria.reason, tuple(page)
-        content = (search.plan_rules, found, search.locked, around, *shown)
+        content = (search.plan_rules, work, search.locked, around, *shown)
         return _JUDGED_PAGES.of(self.context.installation.cache_owner).find(content, search.at, judge)
 
     def _surroundings(self, site_id: int, zone: str) -> tuple[object, ...]:
@@ -347,10 +347,10 @@ class _RowReader:
         plan = library.plan(self.search.plan.id, form.plan_version)
         name, version = form.instrument, form.instrument_version
         key = (name, version, plan.version)
-        if key not in self.asked:
+        if key not in self.questions:
             instrument = library.instrument(name, version)
-            self.asked[key] = count_certain(instrument, excluded_items(plan, name))
-        return build_form(form, plan, self.asked[key], today, self.search.at)
+            self.questions[key] = count_certain(instrument, excluded_items(plan, name))
+        return build_form(form, plan, self.questions[key], today, self.search.at)
 
 
 def _first_of_each(entries: Iterable[TodayCursor], most: int) -> list[TodayCursor]:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from app.domain.records.access import Permission
 from app.services.clinic.staff_sites import REACHED_SITES, SITE_ORDER, StaffSite, fold_sites, name_reach
-from app.services.clinic.today.staff_views import KEPT_VIEWS
+from app.services.clinic.today.staff_views import STORED_VIEWS
 from app.services.core.context import StaffContext
 from app.services.core.throttling import BRAKE_SPAN, FULL_COUNTERS, find_full_counters
 from app.storage.database.grouped_reads import BundledRead, GroupedRead, cache_document_rows
@@ -20,7 +20,7 @@ class WorklistSetup(NamedTuple):
 
     sites: tuple[StaffSite, ...]
     view: str
-    kept: str
+    query: str
     locked: tuple[int, ...]
 
 
@@ -30,16 +30,16 @@ def _as_one(
     """All rows of a statement as those of one record, in their order where it has one."""
     key: Any = sa.literal_column("0", sa.Integer).label("all")
     first, *others = statement.selected_columns
-    place = [sa.func.row_number().over(order_by=order).label("place")] if order else []
-    listed = statement.with_only_columns(key, first, *others, *place, maintain_column_froms=True)
-    return GroupedRead(listed, _without_key, sorted_by=len(place), memory=cache_document_rows(100))
+    position = [sa.func.row_number().over(order_by=order).label("place")] if order else []
+    listed = statement.with_only_columns(key, first, *others, *position, maintain_column_froms=True)
+    return GroupedRead(listed, _without_key, sorted_by=len(position), memory=cache_document_rows(100))
 
 
 def _without_key(columns: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(columns[1:])
 
 
-_SETUP = BundledRead(_as_one(REACHED_SITES, *SITE_ORDER), _as_one(KEPT_VIEWS), _as_one(FULL_COUNTERS))
+_SETUP = BundledRead(_as_one(REACHED_SITES, *SITE_ORDER), _as_one(STORED_VIEWS), _as_one(FULL_COUNTERS))
 
 
 def read_worklist_setup(
@@ -51,12 +51,12 @@ def read_worklist_setup(
         "viewer": viewer,
         "since": _since(context.at),
     }
-    rows, kept, counters = _SETUP.fetch(connection, values)
+    rows, views, counters = _SETUP.fetch(connection, values)
     reached = fold_sites(rows)
     sites = tuple(site for site in reached if site.study_id == reached[0].study_id)
     name = f"{view}:{sites[0].study_id}" if sites else ""
     locked = tuple(find_full_counters(counters, context.at))
-    return WorklistSetup(sites, name, dict(kept).get(name, ""), locked)
+    return WorklistSetup(sites, name, dict(views).get(name, ""), locked)
 
 
 def _since(at: datetime) -> datetime:

@@ -88,19 +88,19 @@ def read_trail(
     with context.read() as session:
         scope = open_trail_scope(session, context, chosen)
         walk = _Walk(session, scope, _start(session, before), stretch)
-        found: list[TrailEntry] = []
-        while len(found) <= limit and walk.steps < STEPS and not walk.ended:
-            found += walk.read_more(limit + 1)
-    if len(found) > limit:
-        return TrailPart(scope, found[:limit], found[limit - 1].number)
-    return TrailPart(scope, found, None if walk.ended or walk.place is None else walk.place.number)
+        entries: list[TrailEntry] = []
+        while len(entries) <= limit and walk.steps < STEPS and not walk.ended:
+            entries += walk.read_more(limit + 1)
+    if len(entries) > limit:
+        return TrailPart(scope, entries[:limit], entries[limit - 1].number)
+    return TrailPart(scope, entries, None if walk.ended or walk.position is None else walk.position.number)
 
 
 def _start(session: Session, before: int | None) -> TrailPosition | None:
-    place = find_position(session, before) if before is not None else None
-    if before is not None and place is None:
+    position = find_position(session, before) if before is not None else None
+    if before is not None and position is None:
         raise Refused("bad_field", field="before", allowed="0-9")
-    return place
+    return position
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ class _Walk:
 
     session: Session
     scope: TrailScope
-    place: TrailPosition | None
+    position: TrailPosition | None
     stretch: int
     steps: int = 0
     ended: bool = False
@@ -121,13 +121,13 @@ class _Walk:
         limit = max(limit, CHUNK if self.scope.filter.fields.narrows else 0)
         lowest = None
         if chosen.participant is None:
-            lowest = find_stretch_end(self.session, self.place, chosen.until, self.stretch)
-        rows = read_trail_rows(self.session, chosen, self.place, lowest, limit)
+            lowest = find_stretch_end(self.session, self.position, chosen.until, self.stretch)
+        rows = read_trail_rows(self.session, chosen, self.position, lowest, limit)
         if len(rows) == limit:
-            self.place = TrailPosition(rows[-1].at, rows[-1].id)
+            self.position = TrailPosition(rows[-1].at, rows[-1].id)
         else:
             self.ended = lowest is None or (chosen.since is not None and lowest.at < chosen.since)
-            self.place = lowest
+            self.position = lowest
         return _describe(self.session, self.scope, rows)
 
 
@@ -145,8 +145,8 @@ def iterate_trail(
 
 
 def _describe(session: Session, scope: TrailScope, rows: Sequence[sa.Row[Any]]) -> Iterator[TrailEntry]:
-    told = {row.id: json.loads(row.changes) for row in rows}
-    named = {str(change["record"]) for changes in told.values() for change in changes}
+    changes_by_id = {row.id: json.loads(row.changes) for row in rows}
+    named = {str(change["record"]) for changes in changes_by_id.values() for change in changes}
     places = read_record_subjects(session, named)
     people = read_entry_people(session, {row.chain for row in rows})
     names = find_staff_names(session, {row.actor_id for row in rows})
@@ -155,7 +155,7 @@ def _describe(session: Session, scope: TrailScope, rows: Sequence[sa.Row[Any]]) 
     for row in rows:
         person = people.get(row.chain)
         site_id = person.site_id if person else None
-        changes = tuple(_change(change, places) for change in told[row.id])
+        changes = tuple(_change(change, places) for change in changes_by_id[row.id])
         shown = show_entry(
             row.event,
             changes,
@@ -185,5 +185,5 @@ def _describe(session: Session, scope: TrailScope, rows: Sequence[sa.Row[Any]]) 
 def _change(change: Mapping[str, object], places: Mapping[str, RecordSubject]) -> TrailChange:
     record = str(change["record"])
     keyed = record.partition(":")[0] in BY_KEY
-    place = places.get(record) if keyed else find_form_subject(record)
-    return TrailChange(record, str(change["field"]), change["old"], change["new"], place)
+    subject = places.get(record) if keyed else find_form_subject(record)
+    return TrailChange(record, str(change["field"]), change["old"], change["new"], subject)

@@ -33,9 +33,9 @@ class ItemColumns:
         ]
         self._zeros = () if _DIGITS.intersection(missing) else _ZEROS
         in_order = sorted(places)
-        self._order = [in_order.index(place) for place in places]
+        self._order = [in_order.index(index) for index in places]
         self._runs = _lengths_of_runs(in_order)
-        self._rows = re.compile(_spell_row(in_order, width, delimiter))
+        self._rows = re.compile(_row_pattern(in_order, width, delimiter))
 
     def read(self, lines: Sequence[str]) -> tuple[list[bytes], set[int]]:
         """The items' columns in the order of `places`, and the rows that must be read by themselves.
@@ -50,11 +50,11 @@ class ItemColumns:
         if _ZERO + mark in text:
             for zero in self._zeros:
                 text = text.replace(zero + mark, zero[0] + mark)
-        found = self._rows.findall(text)
+        runs = self._rows.findall(text)
         odd: set[int] = set()
         columns: list[bytes] = []
         for run, length in enumerate(self._runs):
-            cells = [each[run] for each in found] if len(self._runs) > 1 else found
+            cells = [each[run] for each in runs] if len(self._runs) > 1 else runs
             joined = "".join(cells)
             fitting = mark * length
             if joined[1::2] != fitting * len(lines) or not joined.isascii():
@@ -63,8 +63,8 @@ class ItemColumns:
                 joined = "".join(whole if row in bad else each for row, each in enumerate(cells))
                 odd |= bad
             signs = joined[::2].encode("ascii")
-            columns += [signs[place::length] for place in range(length)]
-        return [columns[place] for place in self._order], odd
+            columns += [signs[index::length] for index in range(length)]
+        return [columns[index] for index in self._order], odd
 
 
 def _is_whole(code: str, delimiter: str) -> bool:
@@ -75,15 +75,15 @@ def _is_whole(code: str, delimiter: str) -> bool:
 def _lengths_of_runs(places: Sequence[int]) -> list[int]:
     """How many items stand beside each other, from left to right."""
     lengths: list[int] = []
-    for before, place in zip([-2, *places], places, strict=False):
-        if place == before + 1:
+    for before, index in zip([-2, *places], places, strict=False):
+        if index == before + 1:
             lengths[-1] += 1
         else:
             lengths.append(1)
     return lengths
 
 
-def _spell_row(places: Sequence[int], width: int, delimiter: str) -> str:
+def _row_pattern(places: Sequence[int], width: int, delimiter: str) -> str:
     """A row, with a delimiter before and after each cell, and a group for each run of items; or any line."""
     mark = re.escape(delimiter)
     spelled, end = mark, 0

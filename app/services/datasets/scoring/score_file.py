@@ -87,12 +87,12 @@ class _SingleRows:
         self._places = places
         self._width = width
         self._codes = codes
-        self._made: list[str] = []
-        made = _MadeLines(self._made.append)
-        self._plain = csv.writer(made, delimiter=table.delimiter, lineterminator="\n")
+        self._written: list[str] = []
+        sink = _LineSink(self._written.append)
+        self._plain = csv.writer(sink, delimiter=table.delimiter, lineterminator="\n")
         # Python leaves a lone carriage return unquoted, and a reader takes it for the end of the row.
         self._quoting = csv.writer(
-            made, delimiter=table.delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
+            sink, delimiter=table.delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
         )
 
     def score(self, read: str | Row) -> str:
@@ -100,7 +100,7 @@ class _SingleRows:
         row, lines, length = self._table.row_of(read) if isinstance(read, str) else read
         cells = None
         if len(row) == self._width:
-            cells = _without_codes([row[place] for place in self._places], self._codes)
+            cells = _without_codes([row[index] for index in self._places], self._codes)
             texts, flags = self._scorer.row(cells)
         else:
             row = [*row[: self._width], *[""] * (self._width - len(row))]
@@ -113,10 +113,10 @@ class _SingleRows:
         self.flagged += bool(flags)
         if self.report:
             self.report.add_row(cells, texts, flags)
-        return self._made.pop()
+        return self._written.pop()
 
 
-class _MadeLines(NamedTuple):
+class _LineSink(NamedTuple):
     """Takes the lines that a writer makes."""
 
     write: Callable[[str], object]
@@ -148,16 +148,16 @@ def _score_batch(batch: Sequence[str | Row], rows: _SingleRows, together: _Toget
     columns, odd = together.columns.read(lines)
     odd |= together.scorer.doubted(columns)
     texts = together.scorer.texts(columns)
-    made = list(map("".join, zip(lines, *texts, repeat(together.end))))
+    joined = list(map("".join, zip(lines, *texts, repeat(together.end))))
     rows.count += len(lines) - len(odd)
     if rows.report:
         rows.report.add_columns(columns, texts, odd)
     if not odd and len(lines) == len(batch):
-        return made
+        return joined
     scored, line = [], 0
     for row in batch:
         alone = not isinstance(row, str)
-        scored.append(rows.score(row) if alone or line in odd else made[line])
+        scored.append(rows.score(row) if alone or line in odd else joined[line])
         line += not alone
     return scored
 
@@ -194,7 +194,7 @@ def _places(
     doubled = sorted(name for name, times in Counter(names).items() if name and times > 1)
     if doubled:
         raise Refused("duplicate_columns", columns=doubled)
-    places = {name: place for place, name in enumerate(names)}
+    places = {name: index for index, name in enumerate(names)}
     missing = [code for code in codes if code not in places]
     if missing:
         raise Refused(

@@ -46,7 +46,7 @@ class ScoreReport:
         if cells is None:
             return
         for item, cell in zip(self._instrument.items, cells, strict=True):
-            self._items[item.code].update((_FLAGGED,) if item.code in flags else _said(item, cell))
+            self._items[item.code].update((_FLAGGED,) if item.code in flags else _counted_as(item, cell))
         for counted, text in zip(self._scores.values(), texts, strict=True):
             counted[text] += 1
 
@@ -55,11 +55,11 @@ class ScoreReport:
     ) -> None:
         """Rows without flags that were scored together; the `odd` ones among them do not count."""
         rows = len(columns[0])
-        kept = bytes(row not in odd for row in range(rows)) if odd else b"\1" * rows
+        counted = bytes(row not in odd for row in range(rows)) if odd else b"\1" * rows
         for signs, column in zip(self._signs.values(), columns, strict=True):
-            signs.update(compress(column, kept) if odd else column)
-        for place, pieces in enumerate(texts):
-            self._pieces.setdefault(place, Counter()).update(compress(pieces, kept) if odd else pieces)
+            signs.update(compress(column, counted) if odd else column)
+        for index, pieces in enumerate(texts):
+            self._pieces.setdefault(index, Counter()).update(compress(pieces, counted) if odd else pieces)
 
     def write(self, target: TextIO, lines: int, rows: int, flagged: int, delimiter: str) -> None:
         """Write the report as CSV."""
@@ -85,7 +85,7 @@ class ScoreReport:
         for item in self._instrument.items:
             for sign, number in self._signs[item.code].items():
                 cell = chr(sign)
-                for said in _said(item, "" if cell in self._missing else cell):
+                for said in _counted_as(item, "" if cell in self._missing else cell):
                     self._items[item.code][said] += number
         codes, first = list(self._scores), 0
         for pieces in self._pieces.values():
@@ -114,12 +114,12 @@ class ScoreReport:
         bins = Counter[int]()
         for value, number in values.items():
             bins[min(int((value - low) * BINS / (high - low)), BINS - 1)] += number
-        for place in range(BINS):
-            ends = (format_score(low + Fraction(high - low, BINS) * end) for end in (place, place + 1))
-            yield "from {} to {}".format(*ends), bins[place]
+        for index in range(BINS):
+            ends = (format_score(low + Fraction(high - low, BINS) * end) for end in (index, index + 1))
+            yield "from {} to {}".format(*ends), bins[index]
 
 
-def _said(item: Item, cell: str) -> tuple[str, ...]:
+def _counted_as(item: Item, cell: str) -> tuple[str, ...]:
     """What a readable cell counts as: missing, or answered, and where there are few answers, with which."""
     value = parse_answer(item, cell)
     if value is None:

@@ -18,10 +18,10 @@ def find_cut(session: Session, study_id: int, name: str) -> DataCut | None:
 
 def get_cut(session: Session, study_id: int, name: str) -> DataCut:
     """The cut of this name. Raises Refused("unknown_cut")."""
-    found = find_cut(session, study_id, name)
-    if found is None:
+    cut = find_cut(session, study_id, name)
+    if cut is None:
         raise Refused("unknown_cut", cut=name)
-    return found
+    return cut
 
 
 def list_cut_rows(session: Session, study_id: int) -> Sequence[DataCut]:

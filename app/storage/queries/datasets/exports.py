@@ -17,8 +17,8 @@ NOT_ENDED = col(DataExport.ended_at).is_(None)
 
 def find_same_export(session: Session, fingerprint: str, at: datetime) -> DataExport | None:
     """The newest export of just this request that did not fail and whose files are kept; None without."""
-    kept = sa.or_(NOT_ENDED, sa.and_(col(DataExport.fault).is_(None), col(DataExport.kept_until) > at))
-    statement = select(DataExport).where(DataExport.fingerprint == fingerprint, kept)
+    available = sa.or_(NOT_ENDED, sa.and_(col(DataExport.fault).is_(None), col(DataExport.kept_until) > at))
+    statement = select(DataExport).where(DataExport.fingerprint == fingerprint, available)
     return session.exec(statement.order_by(col(DataExport.id).desc()).limit(1)).one_or_none()
 
 
@@ -51,10 +51,10 @@ def get_export_row(session: Session, study_id: int, actor_id: str, public_id: st
         .where(DataExport.study_id == study_id, DataExport.actor_id == actor_id)
         .where(DataExport.public_id == public_id)
     )
-    found = session.exec(statement).one_or_none()
-    if found is None:
+    row = session.exec(statement).one_or_none()
+    if row is None:
         raise Refused("unknown_export")
-    return found
+    return row
 
 
 def get_export_work(session: Session, key: int) -> tuple[DataExport, str, str]:
@@ -82,10 +82,10 @@ def find_claimed_export(session: Session, key: int, tries: int) -> DataExport | 
 
 def find_stored_exports(session: Session, public_ids: Collection[str], at: datetime) -> dict[str, bool]:
     """The exports among these that there are, whether still to be made or with files."""
-    kept = sa.and_(col(DataExport.kept_until).is_not(None), col(DataExport.kept_until) > at)
-    keeps = sa.or_(NOT_ENDED, sa.and_(kept, col(DataExport.removed_at).is_(None)))
+    stored = sa.and_(col(DataExport.kept_until).is_not(None), col(DataExport.kept_until) > at)
+    keeps = sa.or_(NOT_ENDED, sa.and_(stored, col(DataExport.removed_at).is_(None)))
     named = sa.select(col(DataExport.public_id), keeps).where(col(DataExport.public_id).in_(public_ids))
-    return {public_id: bool(kept) for public_id, kept in session.execute(named)}
+    return {public_id: bool(stored) for public_id, stored in session.execute(named)}
 
 
 def list_expired_exports(session: Session, at: datetime) -> Sequence[DataExport]:
@@ -97,5 +97,5 @@ def list_expired_exports(session: Session, at: datetime) -> Sequence[DataExport]
 def sum_stored_bytes(session: Session) -> int:
     """The size of everything that is kept."""
     size = sa.select(sa.func.coalesce(sa.func.sum(col(DataExport.size)), 0))
-    kept = (col(DataExport.kept_until).is_not(None), col(DataExport.removed_at).is_(None))
-    return int(session.execute(size.where(*kept)).scalar_one())
+    stored = (col(DataExport.kept_until).is_not(None), col(DataExport.removed_at).is_(None))
+    return int(session.execute(size.where(*stored)).scalar_one())

@@ -276,8 +276,8 @@ def _unexplained(shape: MatterShape) -> list[Branch]:
     )
     here = shared.where(col(Slot.exit_kind).is_(None), col(Slot.closes_at) <= _NOW)
     # Of those who left, what opened later is not expected, and there is ever more of it.
-    left = (col(Slot.exit_kind).is_not(None), col(Slot.exit_at) >= col(Slot.opens_at))
-    return [here, shared.where(*left)]
+    exited = (col(Slot.exit_kind).is_not(None), col(Slot.exit_at) >= col(Slot.opens_at))
+    return [here, shared.where(*exited)]
 
 
 def _unsigned(shape: MatterShape) -> list[Branch]:
@@ -308,7 +308,7 @@ def _contradicted(shape: MatterShape) -> list[Branch]:
     )
     own = col(AuditEntry.chain) == sa.literal_column("'participant:'").concat(_key(col(Participant.id)))
     # Written out as in the index.
-    told = branch.select_from(sa.join(Participant, AuditEntry, own)).where(
+    contradictions = branch.select_from(sa.join(Participant, AuditEntry, own)).where(
         col(AuditEntry.event) == sa.literal_column("'edc:body:contradicted'")
     )
     parts = (
@@ -317,7 +317,11 @@ def _contradicted(shape: MatterShape) -> list[Branch]:
         *(f"/visits/{visit}{end}" for visit in shape.revealing_visits for end in ("@", "-")),
     )
     hidden = [col(AuditEntry.changes).contains(part, autoescape=True) for part in parts]
-    return [told.where(sa.or_(~sa.or_(*hidden), col(Participant.site_id).in_(_SEEING)))] if hidden else [told]
+    return (
+        [contradictions.where(sa.or_(~sa.or_(*hidden), col(Participant.site_id).in_(_SEEING)))]
+        if hidden
+        else [contradictions]
+    )
 
 
 def _nothing(shape: MatterShape) -> list[Branch]:

@@ -109,8 +109,8 @@ def find_matter(session: Session, search: MatterSearch, ref: str) -> MatterRow |
 
 def is_matter_seen(session: Session, search: MatterSearch, ref: str) -> bool:
     """Whether a search reaches the matter of this name, settled or not."""
-    found = session.connection().execute(_reached(search.shape), search.values() | {"ref": ref})
-    return bool(found.scalar())
+    result = session.connection().execute(_reached(search.shape), search.values() | {"ref": ref})
+    return bool(result.scalar())
 
 
 def list_decided_licences(session: Session, study_id: int) -> Collection[str]:

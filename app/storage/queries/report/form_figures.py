@@ -113,7 +113,7 @@ def _first_exit(rules: RuleSet) -> sa.ColumnElement[date | None]:
 
 
 _STANDING, _UNDOING = (table_of(Disposition).alias(name) for name in ("standing", "undoing"))
-_LEFT = (
+_EXITS = (
     sa.select(
         _STANDING.c.participant_id,
         _first_exit(RuleSet.first).label("first"),
@@ -129,7 +129,7 @@ _LEFT = (
 
 
 _GOING = table_of(Disposition).alias("going")
-_LEFT_INSIDE = sa.exists().where(
+_EXITED_INSIDE = sa.exists().where(
     _GOING.c.participant_id == col(Slot.participant_id),
     _GOING.c.kind.in_(sorted(kind.value for kind in ExitKind)),
     _GOING.c.effective_on.between(col(Slot.opens_on), col(Slot.closes_on)),
@@ -161,7 +161,7 @@ def list_forms(
     connection: Connection,
     figures: FormFigures,
     chosen: FormSelection,
-    wanted: Collection[Mapping[str, Any]],
+    facts_of_groups: Collection[Mapping[str, Any]],
     after: tuple[str, int],
     limit: int | None,
 ) -> list[ListedForm]:
@@ -177,7 +177,8 @@ def list_forms(
     known = _of_study(sa.select(*listed, *facts.values()), figures, chosen).cte("known")
     known = known.prefix_with("MATERIALIZED")  # or PostgreSQL computes each fact for each combination anew
     alike = [
-        sa.and_(*(_same(known.c[f"fact_{name}"], value) for name, value in each.items())) for each in wanted
+        sa.and_(*(_same(known.c[f"fact_{name}"], value) for name, value in each.items()))
+        for each in facts_of_groups
     ]
     subject, key = known.c.subject, known.c.key
     statement = (
@@ -273,12 +274,12 @@ def _completeness(status: sa.ColumnElement[str], chosen: FormSelection) -> dict[
     return {
         "in_population": sa.and_(randomised, col(Participant.consented_on).is_not(None)),
         "closed": sa.func.coalesce(col(Slot.closes_at) <= sa.literal(chosen.at), sa.false()),
-        "left_first": sa.func.coalesce(_LEFT.c.first <= col(Slot.closes_on), sa.false()),
-        "left_second": sa.func.coalesce(_LEFT.c.second <= col(Slot.closes_on), sa.false()),
+        "left_first": sa.func.coalesce(_EXITS.c.first <= col(Slot.closes_on), sa.false()),
+        "left_second": sa.func.coalesce(_EXITS.c.second <= col(Slot.closes_on), sa.false()),
         "late": sa.and_(col(Slot.submitted_at).is_not(None), col(Slot.out_of_window)),
         "scorable": sa.func.coalesce(has_score(col(_LATEST.scores)), sa.false()),
         "reason": sa.case((missed, col(Slot.missed_reason))),
-        "left_inside": sa.case((unexplained, _LEFT_INSIDE), else_=False),
+        "left_inside": sa.case((unexplained, _EXITED_INSIDE), else_=False),
     }
 
 
@@ -311,14 +312,14 @@ def _of_study(statement: sa.Select[Any], figures: FormFigures, chosen: FormSelec
     statement = statement.where(col(Slot.for_day).is_(None), sa.not_(diary))
     if figures is FormFigures.weeks:
         return statement.where(col(Slot.closes_at) <= chosen.at)
-    return statement if figures is FormFigures.completeness else statement.where(_SENT)
+    return statement if figures is FormFigures.completeness else statement.where(_SUBMITTED)
 
 
 def _of_arm(arm: str) -> sa.ColumnElement[bool]:
     return col(Participant.arm).is_(None) if arm == NO_ARM else col(Participant.arm) == arm
 
 
-_SENT = sa.and_(col(Slot.submitted_at).is_not(None), col(Slot.due_at).is_not(None))
+_SUBMITTED = sa.and_(col(Slot.submitted_at).is_not(None), col(Slot.due_at).is_not(None))
 
 
 def _joined(statement: sa.Select[Any], figures: FormFigures) -> sa.Select[Any]:
@@ -331,7 +332,7 @@ def _joined(statement: sa.Select[Any], figures: FormFigures) -> sa.Select[Any]:
             col(_RANDOMISED.standing) == AnchorStanding.CURRENT,
         )
         statement = statement.outerjoin(_RANDOMISED, randomised).outerjoin(
-            _LEFT, _LEFT.c.participant_id == person
+            _EXITS, _EXITS.c.participant_id == person
         )
         return statement.outerjoin(_LATEST, latest)
     first = sa.and_(col(_FIRST.slot_id) == slot, col(_FIRST.version) == 1)
@@ -352,7 +353,7 @@ def _joined(statement: sa.Select[Any], figures: FormFigures) -> sa.Select[Any]:
 
 def _narrowed(chosen: FormSelection) -> list[sa.ColumnElement[bool]]:
     """What the reader chose to see, and what they may see."""
-    asked: list[sa.ColumnElement[bool] | None] = [
+    conditions: list[sa.ColumnElement[bool] | None] = [
         col(Participant.site_id).in_(chosen.sites) if chosen.sites is not None else None,
         col(Slot.visit).in_(chosen.visits) if chosen.visits is not None else None,
         col(Slot.instrument) == chosen.instrument if chosen.instrument else None,
@@ -361,4 +362,4 @@ def _narrowed(chosen: FormSelection) -> list[sa.ColumnElement[bool]]:
         col(Slot.target_on) <= chosen.last if chosen.last else None,
         None if chosen.shows_arm else col(Slot.arm_revealing).is_(False),
     ]
-    return [each for each in asked if each is not None]
+    return [each for each in conditions if each is not None]

@@ -59,7 +59,7 @@ def count_people(connection: Connection, chosen: PeopleSelection) -> Sequence[Ma
 def list_people(
     connection: Connection,
     chosen: PeopleSelection,
-    wanted: Sequence[tuple[int, int, SignInDelay]],
+    groups: Sequence[tuple[int, int, SignInDelay]],
     after: str,
     limit: int | None,
 ) -> list[ListedPerson]:
@@ -74,7 +74,7 @@ def list_people(
         _SIGNED_IN.label("signed_in_at"),
     )
     year, month, delay = _facts(chosen)
-    alike = [sa.and_(year == y, month == m, delay == late.value) for y, m, late in wanted]
+    alike = [sa.and_(year == y, month == m, delay == late.value) for y, m, late in groups]
     statement = (
         _of_study(sa.select(*columns), chosen)
         .where(sa.or_(sa.false(), *alike), col(Participant.subject) > after)

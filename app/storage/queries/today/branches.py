@@ -244,8 +244,8 @@ def _alert(_shape: TodayShape) -> Source:
 def _call(_shape: TodayShape) -> Source:
     kind = col(TeamRequest.kind) == code_literal(TeamRequestKind.call)
     awake = _awake(_PERSON, Reason.call, col(TeamRequest.asked_at) <= _SNOOZED_AT)
-    asked = _people(col(TeamRequest.asked_at), kind, col(TeamRequest.closed_at).is_(None), awake)
-    return asked.join(TeamRequest, col(TeamRequest.participant_id) == col(Participant.id))
+    source = _people(col(TeamRequest.asked_at), kind, col(TeamRequest.closed_at).is_(None), awake)
+    return source.join(TeamRequest, col(TeamRequest.participant_id) == col(Participant.id))
 
 
 def _locked(_shape: TodayShape) -> Source:
@@ -304,14 +304,14 @@ def diary_counts(shape: TodayShape) -> dict[str, sa.ColumnElement[int]]:
         "daily": sa.and_(~weekly, col(Slot.opens_at) > moment("diary_from")),
         "weekly": sa.and_(weekly, col(Slot.closes_at) > moment("weekly_from")),
     }
-    made = {
+    outcomes = {
         "missed": sa.and_(col(Slot.submitted_at).is_(None), _OVER),
         "submitted": col(Slot.submitted_at).is_not(None),
     }
     return {
         f"{phase}_{what}": sa.func.coalesce(sa.func.sum(sa.case((sa.and_(when, how), 1), else_=0)), 0)
         for phase, when in recent.items()
-        for what, how in made.items()
+        for what, how in outcomes.items()
     }
 
 
@@ -340,21 +340,24 @@ def _diary(shape: TodayShape) -> Source:
         .group_by(col(Slot.participant_id))
     )
     counts = diary_counts(shape)
-    daily, kept = counts["daily_missed"], counts["daily_submitted"]
+    daily, submitted = counts["daily_missed"], counts["daily_submitted"]
     neglected = sa.or_(
-        sa.and_(daily + kept >= sa.bindparam("diary_least", type_=sa.Integer), kept * 2 < daily + kept),
+        sa.and_(
+            daily + submitted >= sa.bindparam("diary_least", type_=sa.Integer),
+            submitted * 2 < daily + submitted,
+        ),
         sa.and_(
             counts["weekly_missed"] >= sa.bindparam("diary_weeks", type_=sa.Integer),
             counts["weekly_submitted"] == 0,
         ),
     )
-    found = (
+    neglecting = (
         sa.select(col(Slot.participant_id))
         .where(col(Slot.participant_id).in_(missed), *closed_diary())
         .group_by(col(Slot.participant_id))
         .having(neglected)
     )
-    neglects = col(Participant.id).in_(found)
+    neglects = col(Participant.id).in_(neglecting)
     return _people(col(Participant.enrolled_at), neglects, _awake(_PERSON, Reason.diary))
 
 

@@ -32,7 +32,7 @@ from app.storage.tables.schedule import Slot
 
 _REMEMBERED = 1000
 """Of how many participants, of all studies together, the rows that were read last are remembered."""
-_KEPT_PEOPLE, _KEPT_FORMS = cache_document_rows(_REMEMBERED), cache_document_rows(_REMEMBERED)
+_CACHED_PEOPLE, _CACHED_FORMS = cache_document_rows(_REMEMBERED), cache_document_rows(_REMEMBERED)
 _PERSON = col(Participant.id)
 _NOW = moment("now")
 _NONE = sa.literal_column("0", sa.Integer)
@@ -183,7 +183,7 @@ def people_statement(shape: TodayShape) -> sa.Select[Any]:
         .where(is_among(_PERSON, "people"))
     )
     if not shape.phases:
-        return statement.add_columns(*(_NONE.label(f"no_{place}") for place, _name in enumerate(_COUNTS)))
+        return statement.add_columns(*(_NONE.label(f"no_{index}") for index, _name in enumerate(_COUNTS)))
     counts = diary_counts(shape)
     entries: list[Any] = [col(Slot.participant_id), *(count.label(name) for name, count in counts.items())]
     diary = (
@@ -198,7 +198,7 @@ def people_statement(shape: TodayShape) -> sa.Select[Any]:
 
 @lru_cache(maxsize=64)
 def _people(shape: TodayShape) -> GroupedRead[PersonRow]:
-    return GroupedRead(people_statement(shape), PersonRow._make, memory=_KEPT_PEOPLE)
+    return GroupedRead(people_statement(shape), PersonRow._make, memory=_CACHED_PEOPLE)
 
 
 _OF_SLOT = ("participant_id", "public_id", *FormRow._fields[2:-3])
@@ -216,8 +216,8 @@ def _forms(hides_arm: bool) -> GroupedRead[FormRow]:
     theirs = (is_among(col(Slot.participant_id), "people"), *LIVE, *shown)
     closes, begun = col(Slot.closes_at), col(Slot.begun_at).is_not(None)
     unexplained = sa.and_(col(Slot.for_day).is_(None), col(Slot.missed_reason).is_(None))
-    wanted = sa.or_(closes > _NOW, sa.and_(begun, col(Slot.grace_until) > _NOW), unexplained)
-    near = (closes > moment("settled"), closes <= moment("reached"), wanted)
+    displayed = sa.or_(closes > _NOW, sa.and_(begun, col(Slot.grace_until) > _NOW), unexplained)
+    near = (closes > moment("settled"), closes <= moment("reached"), displayed)
     parts = [
         sa.select(*(getattr(Slot, name) for name in (*_OF_SLOT, "id"))).where(
             *theirs, *conditions, col(Slot.opens_at) <= moment("opening")
@@ -228,12 +228,12 @@ def _forms(hides_arm: bool) -> GroupedRead[FormRow]:
     answers = sa.and_(col(AnswerEvent.slot_id) == form.c.id, form.c.begun_at.is_not(None))
     answered = sa.select(sa.func.count(sa.distinct(col(AnswerEvent.item)))).where(answers)
     last = sa.select(sa.func.max(col(AnswerEvent.received_at))).where(answers)
-    sent = sa.select(sa.func.count()).where(
+    submitted = sa.select(sa.func.count()).where(
         col(Message.slot_id) == form.c.id, col(Message.state) == code_literal(MessageState.sent)
     )
-    found = (answered.scalar_subquery(), last.scalar_subquery(), sent.scalar_subquery())
-    listed = sa.select(*(form.c[name] for name in _OF_SLOT), *found, form.c.closes_at, form.c.id)
-    return GroupedRead(listed, FormRow._make, sorted_by=2, memory=_KEPT_FORMS)
+    columns = (answered.scalar_subquery(), last.scalar_subquery(), submitted.scalar_subquery())
+    listed = sa.select(*(form.c[name] for name in _OF_SLOT), *columns, form.c.closes_at, form.c.id)
+    return GroupedRead(listed, FormRow._make, sorted_by=2, memory=_CACHED_FORMS)
 
 
 @lru_cache(maxsize=64)

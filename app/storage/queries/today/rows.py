@@ -85,17 +85,17 @@ class TodayCounts:
 
     Of the reasons in `cut` only the first `COUNTED` entries were counted, several of one participant among
     them perhaps: there are so many or more, and in all too. `corrections` are participants who asked to
-    have a form corrected, `left_alerts` open alerts of participants who left, and `left_calls` those of them
-    who live and ask to be called; all are dealt with elsewhere. `first` are the first `COUNTED` entries of
-    the list.
+    have a form corrected, `orphan_alerts` open alerts of participants who left, and `orphan_calls` those of
+    them who live and ask to be called; all are dealt with elsewhere. `first` are the first `COUNTED` entries
+    of the list.
     """
 
     by_reason: Mapping[Reason, int]
     every: int
     resting: int
     corrections: int
-    left_alerts: int = 0
-    left_calls: int = 0
+    orphan_alerts: int = 0
+    orphan_calls: int = 0
     first: tuple[TodayCursor, ...] = ()
     cut: frozenset[Reason] = frozenset()
 
@@ -117,7 +117,7 @@ def _source(reason: Reason, shape: TodayShape) -> sa.Subquery:
     return SOURCES[reason](shape).subquery(reason.value)
 
 
-def _wanted(source: sa.Subquery, shape: TodayShape) -> tuple[sa.ColumnElement[bool], ...]:
+def _conditions(source: sa.Subquery, shape: TodayShape) -> tuple[sa.ColumnElement[bool], ...]:
     return (source.c.person.in_(sa.select(_NAMED.c.id)),) if shape.filtered else ()
 
 
@@ -131,19 +131,19 @@ def _counts(shape: TodayShape) -> GroupedRead["_ListLine"]:
     for reason in SOURCES:
         source = _source(reason, shape)
         # In the order of the list, so that the same index serves both and counting stops early.
-        wanted = sa.select(_rank(reason), source.c.at, source.c.person).where(*_wanted(source, shape))
-        some = wanted.order_by(source.c.at, source.c.person).limit(_COUNTED).subquery()
+        ranked = sa.select(_rank(reason), source.c.at, source.c.person).where(*_conditions(source, shape))
+        some = ranked.order_by(source.c.at, source.c.person).limit(_COUNTED).subquery()
         parts.append(sa.select(some))
-    found = sa.union_all(*parts).cte("found")
-    in_order = sa.select(found).order_by(found.c.rank, found.c.at, found.c.person).limit(_COUNTED).subquery()
-    people, listed = sa.func.count(sa.distinct(found.c.person)), sa.func.count()
-    each = sa.select(found.c.rank, *_tally(people, listed)).group_by(found.c.rank)
+    cte = sa.union_all(*parts).cte("found")
+    in_order = sa.select(cte).order_by(cte.c.rank, cte.c.at, cte.c.person).limit(_COUNTED).subquery()
+    people, listed = sa.func.count(sa.distinct(cte.c.person)), sa.func.count()
+    each = sa.select(cte.c.rank, *_tally(people, listed)).group_by(cte.c.rank)
     others = {
-        _EVERY: sa.select(sa.func.count(sa.distinct(found.c.person))).scalar_subquery(),
+        _EVERY: sa.select(sa.func.count(sa.distinct(cte.c.person))).scalar_subquery(),
         _RESTING: sa.select(sa.func.count()).select_from(_resting(shape).subquery()).scalar_subquery(),
         _CORRECTIONS: _count_requests(shape, TeamRequestKind.correction),
-        _LEFT_ALERTS: count_alerts_of_leavers(*_named(shape)),
-        _LEFT_CALLS: _count_requests(
+        _ORPHAN_ALERTS: count_alerts_of_leavers(*_named(shape)),
+        _ORPHAN_CALLS: _count_requests(
             shape,
             TeamRequestKind.call,
             col(Participant.exit_kind).is_not(None),
@@ -153,7 +153,7 @@ def _counts(shape: TodayShape) -> GroupedRead["_ListLine"]:
     lines = [sa.select(_number(kind), *_tally(count, _number(0))) for kind, count in others.items()]
     uncounted = _number(0).label("number"), _number(0).label("listed")
     counted = sa.union_all(sa.select(in_order, *uncounted), each, *lines)
-    return GroupedRead(counted, _ListLine._make, memory=_KEPT_LINES)
+    return GroupedRead(counted, _ListLine._make, memory=_CACHED_LINES)
 
 
 class _ListLine(NamedTuple):
@@ -169,8 +169,8 @@ class _ListLine(NamedTuple):
 _REMEMBERED = 500
 """Of so many reasons, in lists of different readers and studies, the entries that were read last are
 remembered."""
-_KEPT_LINES = cache_document_rows(_REMEMBERED)
-_EVERY, _RESTING, _CORRECTIONS, _LEFT_ALERTS, _LEFT_CALLS = -1, -2, -3, -4, -5
+_CACHED_LINES = cache_document_rows(_REMEMBERED)
+_EVERY, _RESTING, _CORRECTIONS, _ORPHAN_ALERTS, _ORPHAN_CALLS = -1, -2, -3, -4, -5
 """What stands for a rank in the lines of other counts."""
 
 
@@ -191,7 +191,7 @@ def _tally(count: sa.ColumnElement[int], listed: sa.ColumnElement[int]) -> tuple
 
 
 def _named(shape: TodayShape) -> tuple[sa.ColumnElement[bool], ...]:
-    """What narrows participants themselves, as `_wanted` does what they stand on the list for."""
+    """What narrows participants themselves, as `_conditions` does what they stand on the list for."""
     return (col(Participant.id).in_(sa.select(_NAMED.c.id)),) if shape.filtered else ()
 
 
@@ -242,8 +242,8 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
         every=numbers[_EVERY],
         resting=numbers[_RESTING],
         corrections=numbers[_CORRECTIONS],
-        left_alerts=numbers[_LEFT_ALERTS],
-        left_calls=numbers[_LEFT_CALLS],
+        orphan_alerts=numbers[_ORPHAN_ALERTS],
+        orphan_calls=numbers[_ORPHAN_CALLS],
         first=tuple(sorted(first)),
         cut=frozenset(reason for reason in SOURCES if RANKS[reason] in full),
     )
@@ -264,20 +264,20 @@ def _sort_lines(lines: DocumentRows[_ListLine]) -> tuple[_ListLine, Sequence[Tod
 def _entries(shape: TodayShape, reasons: tuple[Reason, ...], first_is_cut: bool) -> sa.Select[Any]:
     """Who stands on the list, reason after reason, each in the order of its index."""
     parts = []
-    for place, reason in enumerate(reasons):
+    for index, reason in enumerate(reasons):
         source = _source(reason, shape)
         at, person = source.c.at, source.c.person
         cut: tuple[sa.ColumnElement[bool], ...] = ()
-        if first_is_cut and place == 0:
+        if first_is_cut and index == 0:
             later = sa.or_(
                 at > moment("after_at"), person > sa.bindparam("after_person", type_=sa.BigInteger)
             )
             cut = (at >= moment("after_at"), later)
         part = sa.select(_rank(reason), at.label("at"), person.label("person"))
-        part = part.where(*_wanted(source, shape), *cut).order_by(at, person)
+        part = part.where(*_conditions(source, shape), *cut).order_by(at, person)
         parts.append(sa.select(part.limit(sa.bindparam("most", type_=sa.Integer)).subquery()))
-    found = sa.union_all(*parts).subquery()
-    return sa.select(found).order_by(found.c.rank, found.c.at, found.c.person)
+    entries = sa.union_all(*parts).subquery()
+    return sa.select(entries).order_by(entries.c.rank, entries.c.at, entries.c.person)
 
 
 def list_entries(
@@ -288,14 +288,14 @@ def list_entries(
     most: int,
 ) -> list[TodayCursor]:
     """Who stands on the list for these reasons, from a cursor on; with each of their reasons."""
-    wanted = tuple(each for each in reasons if after is None or RANKS[each] >= after.rank)
-    if not wanted:
+    listed = tuple(each for each in reasons if after is None or RANKS[each] >= after.rank)
+    if not listed:
         return []
-    cut = after is not None and RANKS[wanted[0]] == after.rank
+    cut = after is not None and RANKS[listed[0]] == after.rank
     values = search.values | {"most": most}
     if after is not None and cut:
         values |= {"after_at": after.at, "after_person": after.person}
-    statement = _entries(search.shape, wanted, cut).limit(sa.bindparam("most", type_=sa.Integer))
+    statement = _entries(search.shape, listed, cut).limit(sa.bindparam("most", type_=sa.Integer))
     rows = connection.execute(statement, values)
     return [TodayCursor(row.rank, row.at, row.person) for row in rows]
 
@@ -316,7 +316,7 @@ def list_resting(
 def next_opening(connection: Connection, search: TodaySearch) -> datetime | None:
     """When the next form of a visit opens at these sites; None when none is planned."""
     visit = (*LIVE, col(Slot.for_day).is_(None), is_here(search.shape), col(Slot.opens_at) > _NOW)
-    found: datetime | None = connection.execute(
+    opening: datetime | None = connection.execute(
         sa.select(col(Slot.opens_at)).where(*visit).order_by(col(Slot.opens_at)).limit(1), search.values
     ).scalar_one_or_none()
-    return found
+    return opening

@@ -63,8 +63,8 @@ _order = sa.tuple_(_at, _number)
 
 def find_position(session: Session, number: int) -> TrailPosition | None:
     """The place of the entry of this number; None where there is none."""
-    found = session.execute(sa.select(_at).where(_number == number)).scalar_one_or_none()
-    return TrailPosition(found, number) if found is not None else None
+    moment = session.execute(sa.select(_at).where(_number == number)).scalar_one_or_none()
+    return TrailPosition(moment, number) if moment is not None else None
 
 
 def find_stretch_end(
@@ -110,8 +110,8 @@ def _older(below: TrailPosition | None) -> Iterable[sa.ColumnElement[bool]]:
     return () if below is None else (_order < _bound(below),)
 
 
-def _bound(place: TrailPosition) -> sa.Tuple:
-    return sa.tuple_(sa.literal(place.at, _entry.c.at.type), sa.literal(place.number, _entry.c.id.type))
+def _bound(position: TrailPosition) -> sa.Tuple:
+    return sa.tuple_(sa.literal(position.at, _entry.c.at.type), sa.literal(position.number, _entry.c.id.type))
 
 
 def _conditions(chosen: TrailSelection) -> Iterable[sa.ColumnElement[bool]]:
@@ -147,24 +147,22 @@ def _of_chains(chosen: TrailSelection) -> sa.ColumnElement[bool]:
 
 def read_entry_people(session: Session, chains: Iterable[str]) -> Mapping[str, sa.Row[Any]]:
     """By their chain the participants of whom entries tell: code, site, zone and address."""
-    wanted = {
-        int(each.removeprefix(PARTICIPANT_CHAIN)): each for each in chains if is_participant_chain(each)
-    }
+    keys = {int(each.removeprefix(PARTICIPANT_CHAIN)): each for each in chains if is_participant_chain(each)}
     statement = sa.select(
         col(Participant.id),
         col(Participant.subject),
         col(Participant.public_id),
         col(Participant.site_id),
         col(Participant.zone),
-    ).where(col(Participant.id).in_(wanted))
-    return {wanted[row.id]: row for row in session.execute(statement)} if wanted else {}
+    ).where(col(Participant.id).in_(keys))
+    return {keys[row.id]: row for row in session.execute(statement)} if keys else {}
 
 
 def find_client_names(session: Session, clients: Collection[str]) -> Mapping[str, str]:
     """The names of EDC clients by their ids."""
     named = sa.select(col(EdcClient.client_id), col(EdcClient.name))
-    found = session.execute(named.where(col(EdcClient.client_id).in_(clients))) if clients else ()
-    return {row.client_id: row.name for row in found}
+    rows = session.execute(named.where(col(EdcClient.client_id).in_(clients))) if clients else ()
+    return {row.client_id: row.name for row in rows}
 
 
 def list_study_staff(
