@@ -6,12 +6,22 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqlmodel import SQLModel
+
 from tests.meta.sources import ROOT, modules, nodes, tree
 
 APP = ROOT / "app"
 MODULES_IN_A_FOLDER = 12
 NO_NAMES = frozenset("told met kept held given sent asked found made wanted place left".split())
 """Participles that say nothing of what a thing is; columns, audit strings and API fields keep theirs."""
+STANDARD_NAMES = {
+    ("app/domain/instruments/scoring/score.py", "asked"): "the name of the EDC interface",
+    ("app/edc/response_models.py", "asked"): "the EDC interface",
+    ("app/patient/devices.py", "made"): "a part of an address",
+    ("app/patient/person/shared_device.py", "left"): "a part of an address",
+    ("app/web/charts/scales.py", "left"): "an edge of a drawing",
+}
+"""Names that are such words all the same, by their file, and why."""
 
 
 def _modules() -> Iterator[Path]:
@@ -32,7 +42,30 @@ def _words(name: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
 
 
-def test_words_of_a_name_are_told_apart() -> None:
+def _bound_names(module: Path) -> Iterator[tuple[str, int]]:
+    """Functions, classes, parameters, variables and fields of a module; members of an enum are codes."""
+    enums = {
+        id(part)
+        for node in nodes(module)
+        if isinstance(node, ast.ClassDef) and any("Enum" in ast.unparse(base) for base in node.bases)
+        for part in node.body
+    }
+    members = (part for part in nodes(module) if isinstance(part, ast.Assign) and id(part) in enums)
+    skipped = {id(member.targets[0]) for member in members}
+    for node in nodes(module):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node.lineno
+        elif isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in skipped:
+            yield node.id, node.lineno
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr, node.lineno
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            yield node.name, node.lineno
+
+
+def test_names_are_split_into_words() -> None:
     assert _words("DraftAnswer") == {"draft", "answer"}
     assert _words("read_edc_page") == {"read", "edc", "page"}
     assert _words("EDCFound") == {"edc", "found"}
@@ -44,6 +77,28 @@ def test_no_public_name_is_a_word_that_says_nothing() -> None:
         for path in _modules()
         for name in [path.stem, *(name for name, _node in _definitions(tree(path)))]
         if _words(name) & NO_NAMES
+    ]
+    assert not unclear
+
+
+def test_no_variable_parameter_or_field_is_a_word_that_says_nothing() -> None:
+    columns = {column.name for table in SQLModel.metadata.tables.values() for column in table.columns}
+    unclear = [
+        f"{file}:{line}: {name}"
+        for path in modules("app")
+        for file in [str(path.relative_to(ROOT))]
+        for name, line in _bound_names(path)
+        if _words(name) & NO_NAMES and name not in columns and (file, name) not in STANDARD_NAMES
+    ]
+    assert not unclear
+
+
+def test_no_variable_of_a_test_is_a_word_that_says_nothing() -> None:
+    unclear = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in modules("tests")
+        for name, line in _bound_names(path)
+        if name.strip("_").lower() in NO_NAMES
     ]
     assert not unclear
 
