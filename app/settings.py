@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from app.domain.people.names import FEWEST_DIGITS, MOST_DIGITS, check_optional_phone
+from app.domain.people.names import FEWEST_DIGITS, MOST_DIGITS, parse_optional_phone
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import BadDefinition, Refused
 
@@ -294,7 +294,7 @@ def _public_url(value: str, mode: StudyMode) -> str:
 
 def _phone(name: str, value: str) -> str:
     try:
-        return check_optional_phone(value, name) or ""
+        return parse_optional_phone(value, name) or ""
     except Refused as refused:
         digits = f"{FEWEST_DIGITS} to {MOST_DIGITS} digits"
         raise BadDefinition(SOURCE, name, value, f"a telephone that can be dialled: {digits}") from refused

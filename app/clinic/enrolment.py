@@ -28,7 +28,7 @@ from app.domain.refusal import Refused, check_all
 from app.i18n.languages import ENGLISH, find_language
 from app.i18n.marking import N_
 from app.services.accounts.birth_dates import check_birth_date
-from app.services.accounts.contacts import ContactChannel, check_contact_address, check_telephone
+from app.services.accounts.contacts import ContactChannel, parse_contact_address, parse_telephone
 from app.services.clinic.invitation_sheets import (
     InvitationSheet,
     enrol_with_invitation,
@@ -236,7 +236,7 @@ def _check_address(channel: str, address: str) -> None:
     if address and not channel:
         raise Refused("address_without_channel", field="address")
     if channel:
-        check_contact_address(address)
+        parse_contact_address(address)
 
 
 def _entry(values: dict[str, str]) -> EnrolmentEntry:
@@ -380,7 +380,7 @@ def _list_checks(request: StaffRequest, values: dict[str, str]) -> tuple[Callabl
         lambda: check_birth_date(read_birth_date(values), today) if _needs_birth_date(plan) else None,
         lambda: _check_channel(values["channel"]),
         lambda: _check_address(values["channel"], values["address"]),
-        lambda: check_telephone(values["telephone"]),
+        lambda: parse_telephone(values["telephone"]),
     )
 
 

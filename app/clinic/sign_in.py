@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from app.clinic.frame.refusal_words import translate_refusal
-from app.clinic.frame.return_address import LONGEST, NEXT, check_return_address, with_return_address
+from app.clinic.frame.return_address import LONGEST, NEXT, choose_return_address, with_return_address
 from app.clinic.frame.second_factor import (
     PasskeyAnswer,
     answer_with_request,
@@ -89,7 +89,7 @@ BackAddress = Annotated[str, Form(max_length=2000), Narrowed]
 Short = Annotated[str, Form(max_length=200), Narrowed]
 Password = Annotated[str, Form(max_length=200)]
 """Any characters that a keyboard makes, and as it makes them."""
-Checked = AfterValidator(check_return_address)
+Checked = AfterValidator(choose_return_address)
 NextAddress = Annotated[str, Query(alias=NEXT, max_length=LONGEST), Checked]
 PostedNext = Annotated[str, Form(alias=NEXT, max_length=LONGEST), Checked]
 
@@ -127,7 +127,7 @@ def require_password(request: Request, installation: CurrentInstallation, at: At
     try:
         return require_pending_sign_in(installation, get_cookie(request, SESSION_COOKIE), at)
     except Refused as refused:
-        next_url = check_return_address(request.query_params.get(NEXT, ""))
+        next_url = choose_return_address(request.query_params.get(NEXT, ""))
         raise HTTPException(303, headers={"Location": with_return_address(SIGN_IN, next_url)}) from refused
 
 
@@ -192,7 +192,7 @@ def sign_out(request: SignedInRequest) -> Response:
 
 @router.post(STAFF_LANGUAGE)
 def change_staff_language(request: SignedInRequest, lang: Short, back: BackAddress = "") -> Response:
-    shown = check_return_address(back)
+    shown = choose_return_address(back)
     here = request.acting(result=shown) if shown else request
     chosen = remember_staff_language(here.context, here.staff.staff_id, lang)
     response = here.finish()

@@ -13,10 +13,10 @@ from app.domain.alerts.handling import (
     AlertState,
     check_acknowledgement,
     check_alert_act,
-    check_closing,
     deadline_of,
     derive_alert_state,
     escalates_at,
+    parse_closing_note,
 )
 from app.domain.alerts.rules import AlertRule, find_triggered_rules
 from app.domain.instruments.definition import Comparison
@@ -76,8 +76,8 @@ def test_an_alert_is_acknowledged_then_acted_on_then_closed() -> None:
     assert (
         check_alert_act(AlertState.acted, "called", " spoke to the daughter ").note == "spoke to the daughter"
     )
-    assert check_closing(AlertState.acted, " ") == ""
-    assert check_closing(AlertState.acted, "seen on 2026-03-02") == "seen on 2026-03-02", "no telephone"
+    assert parse_closing_note(AlertState.acted, " ") == ""
+    assert parse_closing_note(AlertState.acted, "seen on 2026-03-02") == "seen on 2026-03-02", "no telephone"
 
 
 REFUSALS: list[tuple[str, Callable[[], object]]] = [
@@ -87,9 +87,9 @@ REFUSALS: list[tuple[str, Callable[[], object]]] = [
     ("alert_action", lambda: check_alert_act(AlertState.acknowledged, "danced", "")),
     ("alert_note", lambda: check_alert_act(AlertState.acknowledged, "nothing_needed", " ")),
     ("identifying_words", lambda: check_alert_act(AlertState.acknowledged, "other", "13812345678")),
-    ("alert_closed", lambda: check_closing(AlertState.closed, "")),
-    ("alert_not_acted", lambda: check_closing(AlertState.acknowledged, "")),
-    ("identifying_words", lambda: check_closing(AlertState.acted, "a@example.org")),
+    ("alert_closed", lambda: parse_closing_note(AlertState.closed, "")),
+    ("alert_not_acted", lambda: parse_closing_note(AlertState.acknowledged, "")),
+    ("identifying_words", lambda: parse_closing_note(AlertState.acted, "a@example.org")),
 ]
 
 

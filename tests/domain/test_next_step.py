@@ -70,7 +70,11 @@ def next_step(reasons: list[WorkReason], *forms: ExpectedForm, **known: object) 
         (NextStep(NextAct.call_idle, "W6", LATER), [Reason.idle, Reason.locked], {}),
         (NextStep(NextAct.help_sign_in, on=TODAY), [Reason.locked, Reason.undelivered], {}),
         (NextStep(NextAct.give_sheet), [Reason.unused], {"signed_in": False}),
-        (NextStep(NextAct.check_contact, on=TODAY), [Reason.undelivered], {"correction_asked_on": TODAY}),
+        (
+            NextStep(NextAct.check_contact, on=TODAY),
+            [Reason.undelivered],
+            {"correction_asked_on": TODAY},
+        ),
         (NextStep(NextAct.settle_correction, on=TODAY), [Reason.missed], {"correction_asked_on": TODAY}),
         (NextStep(NextAct.give_reason, "W6", LATER), [Reason.missed, Reason.diary], {}),
         (NextStep(NextAct.call_diary, on=TODAY), [Reason.diary, Reason.opens], {}),

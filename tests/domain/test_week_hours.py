@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from app.domain.people.week_hours import (
     WEEKDAYS,
     DaySpan,
-    check_week_hours,
     group_days,
     is_answered,
     next_answered_day,
+    parse_week_hours,
 )
 from app.domain.refusal import Refused
 
@@ -29,7 +29,7 @@ def test_the_lines_say_every_day_and_no_other(week: dict[str, str]) -> None:
         for day in WEEKDAYS[WEEKDAYS.index(span.first) : WEEKDAYS.index(span.last) + 1]
     }
     assert said == week
-    assert group_days(check_week_hours(week)) == group_days(week)
+    assert group_days(parse_week_hours(week)) == group_days(week)
 
 
 def test_days_in_a_row_share_a_line() -> None:
@@ -55,7 +55,7 @@ def test_days_in_a_row_share_a_line() -> None:
     ],
 )
 def test_hours_are_read_however_they_are_typed(typed: str, stored: str) -> None:
-    assert check_week_hours({"mon": typed}) == {"mon": stored}
+    assert parse_week_hours({"mon": typed}) == {"mon": stored}
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_hours_are_read_however_they_are_typed(typed: str, stored: str) -> None:
 )
 def test_other_hours_are_refused_by_day_and_say_why(typed: str, code: str) -> None:
     with pytest.raises(Refused) as refusal:
-        check_week_hours({"sun": typed})
+        parse_week_hours({"sun": typed})
     assert (refusal.value.code, refusal.value.details["field"]) == (code, "hours_sun")
 
 

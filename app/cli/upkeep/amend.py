@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from app.cli.operator import operator_context
 from app.clock import now
-from app.domain.people.names import check_reason
+from app.domain.people.names import parse_reason
 from app.domain.plans.rescheduling import SlotMove
 from app.domain.plans.windows import Window
 from app.services.core.context import StaffContext
@@ -40,7 +40,7 @@ def declare_amend(parser: argparse.ArgumentParser) -> None:
 
 def run_amend(arguments: argparse.Namespace) -> int:
     """Show what it would do; then move the study, and each participant who does not follow it yet."""
-    check_reason(arguments.reason)
+    parse_reason(arguments.reason)
     with operator_context() as context:
         amendment = open_amendment(context, arguments.study, arguments.plan)
         if amendment.begun and not amendment.waiting:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest
-from app.domain.alerts.handling import AlertActionKind, check_alert_note, check_alert_words
+from app.domain.alerts.handling import AlertActionKind, check_alert_words, parse_alert_note
 from app.domain.refusal import Refused, check_all
 from app.i18n.marking import N_
 from app.services.clinic.alerts.alert_acts import acknowledge_alert, close_alert, record_alert_action
@@ -67,7 +67,7 @@ def add_action(request: PermittedRequest, alert: str, kind: ActCode = "", note: 
 @router.post(ALERT_CLOSING)
 def close(request: PermittedRequest, alert: str, note: ActWords = "") -> Response:
     try:
-        check_all(request.act.check_texts, lambda: check_alert_note(note))
+        check_all(request.act.check_texts, lambda: parse_alert_note(note))
         close_alert(request.context, request.participant.participant_id, alert, note)
     except Refused as refused:
         return _show_refused(request, alert, refused, _CLOSING, note=note)

@@ -14,7 +14,7 @@ LONGEST = 600
 _OF_DESK = re.compile(re.escape(DESK) + r"(?:/[\w.~%/-]*)?(?:\?[\w.~%&=+:,-]*)?", re.ASCII)
 
 
-def check_return_address(address: str) -> str:
+def choose_return_address(address: str) -> str:
     """The address, if it is one of the desk to which sign-in may lead; "" for any other."""
     own = len(address) <= LONGEST and _OF_DESK.fullmatch(address) is not None
     return "" if not own or address == DESK or address.startswith(SIGN_IN) else address
@@ -33,7 +33,7 @@ def find_return_address(request: Request) -> str:
         path, query = request.url.path, request.url.query
     else:
         return ""
-    return check_return_address(f"{path}?{query}" if query else path)
+    return choose_return_address(f"{path}?{query}" if query else path)
 
 
 def with_return_address(url: str, address: str) -> str:

@@ -13,7 +13,7 @@ from app.clinic.frame.form_faults import find_field, list_faults
 from app.clinic.frame.typed_day import TypedDay, day_of_form
 from app.clinic.participant import build_participant_page
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, get_overview
-from app.domain.plans.schedule import check_requestable
+from app.domain.plans.schedule import get_requestable_rule
 from app.domain.refusal import Refused, check_all
 from app.i18n.marking import N_
 from app.services.accounts.contacts import reveal_contact
@@ -74,7 +74,7 @@ def add_visit(
 ) -> Response:
     participant, plan = request.participant, get_overview(request).plan
     try:
-        check_all(request.act.check_texts, lambda: check_requestable(plan, visit), lambda: on.parse("on"))
+        check_all(request.act.check_texts, lambda: get_requestable_rule(plan, visit), lambda: on.parse("on"))
         request_visit(request.context, participant.study_id, participant.subject, visit, on.parse("on"))
     except Refused as refused:
         return show_refused(request, refused, {"form": "visit", "visit": visit, **on.boxes("on")})

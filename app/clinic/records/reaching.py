@@ -11,10 +11,10 @@ from starlette.responses import RedirectResponse, Response
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
-from app.domain.people.names import check_reason
+from app.domain.people.names import parse_reason
 from app.domain.refusal import Refused, check_all
 from app.i18n.marking import N_
-from app.services.accounts.contacts import ContactChannel, check_telephone
+from app.services.accounts.contacts import ContactChannel, parse_telephone
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.reminders.staff_settings import (
     LONGEST_STAFF_PAUSE_DAYS,
@@ -101,7 +101,7 @@ def change_participant_telephone(
     request: PermittedRequest, telephone: ActWords = "", reason: ActWords = ""
 ) -> Response:
     try:
-        check_all(request.act.check_texts, lambda: check_telephone(telephone), lambda: check_reason(reason))
+        check_all(request.act.check_texts, lambda: parse_telephone(telephone), lambda: parse_reason(reason))
         change_telephone(request.context, request.participant.participant_id, telephone, reason)
     except Refused as refused:
         page = replace(_page(request), typed={"telephone": telephone, "reason": reason})

@@ -13,7 +13,7 @@ from app.clinic.settle.matter_page import LABELS
 from app.domain.desk.matters import DECISIONS, MatterKind
 from app.domain.refusal import Refused, check_all
 from app.services.clinic.matters.matter_details import get_licence
-from app.services.clinic.matters.settlement import SettlementEntry, check_settlement, settle_licence
+from app.services.clinic.matters.settlement import SettlementEntry, parse_settlement, settle_licence
 from app.web.form_fields import ActCode, ActWords
 from app.web.urls import LICENCE, SETTLE
 
@@ -47,7 +47,7 @@ def post_licence_decision(
 ) -> Response:
     entry = SettlementEntry(decision, reason)
     try:
-        check_all(request.act.check_texts, lambda: check_settlement(MatterKind.licence, entry))
+        check_all(request.act.check_texts, lambda: parse_settlement(MatterKind.licence, entry))
         settle_licence(request.context, licence, entry)
     except Refused as refused:
         page = replace(_page(request, licence), decision=decision, reason=reason)

@@ -31,7 +31,7 @@ from app.services.clinic.matters.matter_details import (
     SettledMatter,
     get_matter,
 )
-from app.services.clinic.matters.settlement import SettlementEntry, check_settlement, settle_matter
+from app.services.clinic.matters.settlement import SettlementEntry, parse_settlement, settle_matter
 from app.web.form_fields import ActCode, ActWords
 from app.web.urls import MATTER, SETTLE
 
@@ -109,7 +109,7 @@ def post_decision(
     name = _read_name(matter)
     entry = SettlementEntry(decision, reason, shown)
     try:
-        check_all(request.act.check_texts, lambda: check_settlement(name.kind, entry))
+        check_all(request.act.check_texts, lambda: parse_settlement(name.kind, entry))
         settle_matter(request.context, request.participant.participant_id, name, entry)
     except Refused as refused:
         page = replace(_page(request, name), decision=decision, reason=reason)

@@ -12,14 +12,14 @@ from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused, check_all
-from app.domain.today.contacts import ContactOutcome, check_contact
+from app.domain.today.contacts import ContactOutcome, parse_contact_note
 from app.i18n.marking import N_
 from app.services.clinic.today.contact_log import (
     LoggedContact,
-    check_contact_correction,
     correct_contact,
     get_contact_context,
     log_contact,
+    parse_contact_correction,
 )
 from app.web.form_fields import ActCode, ActWords, RowNumber
 from app.web.urls import CONTACT, CONTACT_ENTRY, CONTACT_LOG
@@ -99,7 +99,7 @@ def add_contact(
         check_all(
             request.act.check_texts,
             lambda: next_try.parse_optional("next_try"),
-            lambda: check_contact(outcome, note, next_try.on, today, answers_call=answers),
+            lambda: parse_contact_note(outcome, note, next_try.on, today, answers_call=answers),
         )
         participant = request.participant.participant_id
         log_contact(acting.context, participant, outcome, note, next_try.on, answers_call=answers)
@@ -130,7 +130,7 @@ def add_contact_correction(
         check_all(
             request.act.check_texts,
             lambda: next_try.parse_optional("next_try"),
-            lambda: check_contact_correction(outcome, note, day, today, reason),
+            lambda: parse_contact_correction(outcome, note, day, today, reason),
         )
         correct_contact(
             request.context, request.participant.participant_id, entry, outcome, note, day, reason

@@ -12,7 +12,7 @@ from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_form
 from app.clinic.request import ParticipantStaffRequest, PermittedRequest, url_of_participant
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused, check_all
-from app.domain.today.contacts import LONGEST_SNOOZE_DAYS, check_snooze, split_reasons
+from app.domain.today.contacts import LONGEST_SNOOZE_DAYS, parse_snooze, split_reasons
 from app.domain.today.reasons import STAYING
 from app.i18n.marking import N_
 from app.services.clinic.today.contact_log import get_contact_context
@@ -72,7 +72,7 @@ def snooze_row(
         check_all(
             request.act.check_texts,
             lambda: until.parse_optional("until"),
-            lambda: check_snooze(reason, until.on, page.first_day - timedelta(days=1)),
+            lambda: parse_snooze(reason, until.on, page.first_day - timedelta(days=1)),
         )
         shown = split_reasons(reasons)
         snooze_participant(request.context, request.participant.participant_id, shown, reason, until.on)

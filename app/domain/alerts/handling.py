@@ -90,16 +90,16 @@ def check_alert_words(kind: str, note: str) -> AlertAct:
     return AlertAct(AlertActionKind(kind), trim_text(note))
 
 
-def check_closing(state: AlertState, note: str) -> str:
+def parse_closing_note(state: AlertState, note: str) -> str:
     """The note of a closing. Raises Refused: "alert_closed", "alert_not_acted", "identifying_words"."""
     if state is AlertState.closed:
         raise Refused("alert_closed")
     if state is not AlertState.acted:
         raise Refused("alert_not_acted")
-    return check_alert_note(note)
+    return parse_alert_note(note)
 
 
-def check_alert_note(note: str) -> str:
+def parse_alert_note(note: str) -> str:
     """The note without what surrounds it. Raises Refused("identifying_words")."""
     if names_somebody(note):
         raise Refused("identifying_words", field="note")

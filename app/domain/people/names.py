@@ -22,7 +22,7 @@ _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\
 """What turns the direction of the words around it (the bidirectional controls of Unicode)."""
 
 
-def check_name(typed: str, field: str) -> str:
+def parse_name(typed: str, field: str) -> str:
     """A name of a person or a hospital, composed, with single blanks.
 
     Raises Refused, each naming the field: "name_needed", "text_too_long", "hidden_signs".
@@ -33,12 +33,12 @@ def check_name(typed: str, field: str) -> str:
     return name
 
 
-def check_hours(typed: str, field: str) -> str:
+def parse_hours(typed: str, field: str) -> str:
     """Hours in words, which may be left out. Raises Refused: "text_too_long", "hidden_signs"."""
     return _check_line(typed, field, MOST_HOURS)
 
 
-def check_code(typed: str, field: str) -> str:
+def parse_code(typed: str, field: str) -> str:
     """A code that stands in addresses and files. Raises Refused("bad_code") naming the field."""
     code = narrow_text(typed)
     if len(code) > MOST_CODE or _CODE.fullmatch(code) is None:
@@ -54,7 +54,7 @@ def is_plain_subject(code: str) -> bool:
     return len(code) <= MOST_SUBJECT and code.isascii() and code.isprintable()
 
 
-def check_phone(typed: str, field: str) -> str:
+def parse_phone(typed: str, field: str) -> str:
     """A telephone that `tel:` takes: digits, blanks and hyphens, and a plus before them.
 
     Raises Refused("bad_phone") naming the field.
@@ -66,12 +66,12 @@ def check_phone(typed: str, field: str) -> str:
     return phone
 
 
-def check_optional_phone(typed: str, field: str) -> str | None:
-    """A telephone that may be left out; raises as `check_phone`."""
-    return check_phone(typed, field) if narrow_text(typed) else None
+def parse_optional_phone(typed: str, field: str) -> str | None:
+    """A telephone that may be left out; raises as `parse_phone`."""
+    return parse_phone(typed, field) if narrow_text(typed) else None
 
 
-def check_address(typed: str, field: str) -> str:
+def parse_mail_address(typed: str, field: str) -> str:
     """An e-mail address as it is looked up. Raises Refused("bad_email") naming the field."""
     address = narrow_address(typed)
     if len(address) > 200 or _ADDRESS.fullmatch(address) is None:
@@ -85,7 +85,7 @@ def require_reason(typed: str) -> None:
         raise Refused("reason_needed", field="reason")
 
 
-def check_reason(typed: str, field: str = "reason") -> str:
+def parse_reason(typed: str, field: str = "reason") -> str:
     """Why something is done. Raises Refused: "reason_needed", "text_too_long", "hidden_signs"."""
     reason = _check_line(typed, field, MOST_NOTE)
     if not reason:
@@ -93,16 +93,16 @@ def check_reason(typed: str, field: str = "reason") -> str:
     return reason
 
 
-def check_purpose(typed: str) -> str:
-    """What data are made or exported for. Raises Refused: "purpose_needed", or as `check_reason`."""
+def parse_purpose(typed: str) -> str:
+    """What data are made or exported for. Raises Refused: "purpose_needed", or as `parse_reason`."""
     purpose = _check_line(typed, "purpose", MOST_NOTE)
     if not purpose:
         raise Refused("purpose_needed", field="purpose")
     return purpose
 
 
-def check_notes(typed: str, field: str) -> str:
-    """What somebody notes of what they looked at. Raises Refused: "notes_needed", or as `check_reason`."""
+def parse_notes(typed: str, field: str) -> str:
+    """What somebody notes of what they looked at. Raises Refused: "notes_needed", or as `parse_reason`."""
     notes = _check_line(typed, field, MOST_NOTE)
     if not notes:
         raise Refused("notes_needed", field=field)

@@ -34,7 +34,7 @@ class DaySpan:
         return split_hours(self.hours)
 
 
-def check_week_hours(typed: Mapping[str, str]) -> dict[str, str]:
+def parse_week_hours(typed: Mapping[str, str]) -> dict[str, str]:
     """The days on which somebody answers, as `08:00-17:00` or `08:00-11:30, 13:30-17:00`.
 
     The earliest part stands first; a day without hours is left out.
@@ -85,7 +85,7 @@ def next_answered_day(week: Mapping[str, str], at: datetime) -> date | None:
 
 
 def _check_hours(typed: str, field: str) -> str:
-    """The hours of a day as they are stored. Raises Refused as `check_week_hours`."""
+    """The hours of a day as they are stored. Raises Refused as `parse_week_hours`."""
     if _DAY_HOURS.fullmatch(typed) is None:
         raise Refused("bad_hours", field=field)
     clocks = [f"{hour:0>2}:{minute}" for hour, minute in _CLOCK.findall(typed)]

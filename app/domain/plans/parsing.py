@@ -11,7 +11,7 @@ from warnings import catch_warnings
 
 from app.domain.alerts.rules import AlertRule
 from app.domain.instruments.definition import Comparison, Condition
-from app.domain.people.names import check_phone
+from app.domain.people.names import parse_phone
 from app.domain.people.role_views import read_role_views
 from app.domain.plans.checks import check_plan
 from app.domain.plans.plan import (
@@ -190,7 +190,7 @@ def _limits(root: TomlSection) -> _Limits:
 
 def _phone(at: TomlSection, key: str) -> str:
     try:
-        return check_phone(at.line(key), key)
+        return parse_phone(at.line(key), key)
     except Refused:
         at.refuse(key, at.line(key), "a telephone number that can be dialled, such as 120")
 

@@ -194,7 +194,7 @@ def plan_requested_visit(
     A repeated visit ends with the window that it repeats, so ask again when an anchor moves.
     Raises Refused: "unknown_visit", "bad_visit_number", "anchor_unknown", "outside_window".
     """
-    rule = check_requestable(plan, visit)
+    rule = get_requestable_rule(plan, visit)
     lowest = 2 if rule.repeatable else 1
     if number < lowest:
         raise Refused("bad_visit_number", visit=visit, number=number, low=lowest)
@@ -205,7 +205,7 @@ def plan_requested_visit(
     return tuple(_slots(plan, rule, f"{visit}-{number}", window))
 
 
-def check_requestable(plan: Plan, visit: str) -> VisitRule:
+def get_requestable_rule(plan: Plan, visit: str) -> VisitRule:
     """The rule of a visit that staff may request. Raises Refused("unknown_visit") naming those there are."""
     rules = {rule.code_of(0): rule for rule in plan.visits if rule.on_request or rule.repeatable}
     if visit not in rules:

@@ -38,7 +38,7 @@ class ContactNote:
     next_try_on: date | None
 
 
-def check_contact(
+def parse_contact_note(
     outcome: str, note: str, next_try: date | None, today: date, *, answers_call: bool = False
 ) -> ContactNote:
     """The try as it may be recorded; `answers_call`: it settles the participant's request for a call.
@@ -61,7 +61,7 @@ def check_contact(
     return ContactNote(ContactOutcome(outcome), note, next_try)
 
 
-def check_snooze(reason: str, until: date | None, today: date) -> tuple[str, date]:
+def parse_snooze(reason: str, until: date | None, today: date) -> tuple[str, date]:
     """Why and until which day a row rests. Raises Refused: "snooze_reason", "snooze_until"."""
     refusals, day = [], until or date.min
     if not reason.strip():

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.domain.datasets.changes import DataChange
-from app.domain.people.names import check_purpose
+from app.domain.people.names import parse_purpose
 from app.edc import request_models, response_models, responses
 from app.edc.authentication import AuthenticatedClient, Conditions
 from app.edc.openapi import GET, PUT, STREAM
@@ -75,7 +75,7 @@ def get_cut_changes(
 
     Every pull is an entry of the trail.
     """
-    purpose = check_purpose(query.purpose)
+    purpose = parse_purpose(query.purpose)
     client, study = context.client, context.client.study
     older, newer = (get_named_cut(context, study, name) for name in (query.since, cut))
     changes = compare_cuts(context, study, query.since, cut)

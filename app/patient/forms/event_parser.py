@@ -38,7 +38,7 @@ def parse_saved_events(body: bytes, received_at: datetime) -> AnswerBatch:
     ahead = clock_skew(parse_instant(message.get("sent"), "sent"), received_at)
     events = _listed(message.get("events"), "events", 1)
     answers = _numbered_once([_event(each, ahead) for each in events])
-    return AnswerBatch(check_client_name(message.get("client"), "client"), answers)
+    return AnswerBatch(parse_client_name(message.get("client"), "client"), answers)
 
 
 def parse_pending_events(text: str, ahead: int | None) -> list[SubmittedAnswer]:
@@ -65,7 +65,7 @@ def parse_offline_batch(body: bytes, received_at: datetime) -> OfflineBatch:
     ahead = clock_skew(parse_instant(message.get("sent"), "sent"), received_at)
     stored = _listed(message.get("kept"), "kept", 0)
     return OfflineBatch(
-        client=check_client_name(message.get("client"), "client"),
+        client=parse_client_name(message.get("client"), "client"),
         answers=_numbered_once([_stored_event(each, ahead) for each in stored]),
         reviewed_at=parse_instant(message.get("reviewed"), "reviewed"),
         skew=ahead,
@@ -85,14 +85,14 @@ def parse_instant(text: object, name: str) -> datetime | None:
     return at
 
 
-def check_integer(value: object, name: str, least: int, most: int = _LARGEST) -> int:
+def parse_integer(value: object, name: str, least: int, most: int = _LARGEST) -> int:
     """A whole number. Raises Refused("bad_field")."""
     if type(value) is not int or not least <= value <= most:
         raise Refused("bad_field", field=name, allowed=f"a whole number from {least}")
     return value
 
 
-def check_client_name(value: object, name: str) -> str:
+def parse_client_name(value: object, name: str) -> str:
     """What a page calls itself, or its sending. Raises Refused("bad_field")."""
     if not isinstance(value, str) or _NAME.fullmatch(value) is None:
         raise Refused("bad_field", field=name, allowed="1 to 27 letters, digits, - or _")
@@ -129,7 +129,7 @@ def _named(message: object, name: str) -> dict[str, Any]:
     if type(message) is not list or len(message) != len(_STORED):
         raise Refused("bad_field", field=name, allowed=f"lists of {len(_STORED)}")
     event = dict(zip(_STORED, message, strict=True))
-    return {**event, "offline": bool(check_integer(event["offline"], "offline", 0, 1))}
+    return {**event, "offline": bool(parse_integer(event["offline"], "offline", 0, 1))}
 
 
 def _event(message: object, ahead: int | None) -> SubmittedAnswer:
@@ -143,14 +143,14 @@ def _event(message: object, ahead: int | None) -> SubmittedAnswer:
     if type(offline) is not bool:
         raise Refused("bad_field", field="offline", allowed="true or false")
     return SubmittedAnswer(
-        seq=check_integer(event["seq"], "seq", 1),
-        base=check_integer(event["base"], "base", 0),
+        seq=parse_integer(event["seq"], "seq", 1),
+        base=parse_integer(event["base"], "base", 0),
         item=event["item"],
         value=_value(event["value"]),
         device_at=parse_instant(event.get("at"), "at"),
         skew=ahead,
         offline=offline,
-        checksum=check_integer(event["sum"], "sum", 0, _LARGEST_SUM) if "sum" in event else None,
+        checksum=parse_integer(event["sum"], "sum", 0, _LARGEST_SUM) if "sum" in event else None,
     )
 
 

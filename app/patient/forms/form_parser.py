@@ -18,7 +18,7 @@ from app.domain.instruments.responses import (
 )
 from app.domain.refusal import Refused
 from app.domain.typed_text import trim_text
-from app.patient.forms.event_parser import check_client_name, check_integer, parse_instant
+from app.patient.forms.event_parser import parse_client_name, parse_instant, parse_integer
 from app.services.capture.submission_builder import SubmittedForm
 
 NONE_OF_THESE = "0"
@@ -71,7 +71,7 @@ def parse_form(
                 answers[item.code] = None
     form = SubmittedForm(
         answers=answers,
-        submission=check_client_name(fields.get("submission_id"), "submission_id"),
+        submission=parse_client_name(fields.get("submission_id"), "submission_id"),
         base=_count(fields.get("revision", "0"), "revision"),
         reviewed=fields.get("reviewed") == "1",
         device_at=parse_instant(fields.get("at"), "at"),
@@ -154,4 +154,4 @@ def _measured(text: str) -> Mapping[str, str]:
 
 
 def _count(text: str, name: str) -> int:
-    return check_integer(int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None, name, 0)
+    return parse_integer(int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None, name, 0)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
-from app.domain.people.names import check_optional_phone
+from app.domain.people.names import parse_optional_phone
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.domain.typed_text import narrow_text
@@ -46,7 +46,7 @@ class ContactDetails:
     telephone: str = ""
 
 
-def check_contact_address(address: str | None) -> str:
+def parse_contact_address(address: str | None) -> str:
     """The address as it is kept, in Latin letters. Raises Refused: "address_needed", "bad_address"."""
     narrowed = narrow_text(address or "")
     if not narrowed:
@@ -56,16 +56,16 @@ def check_contact_address(address: str | None) -> str:
     return narrowed
 
 
-def check_telephone(typed: str) -> str:
+def parse_telephone(typed: str) -> str:
     """A number as it is kept, "" for none. Raises Refused("bad_phone")."""
-    return check_optional_phone(typed, "telephone") or ""
+    return parse_optional_phone(typed, "telephone") or ""
 
 
 def store_contact(
     installation: Installation, work: UnitOfWork, participant_id: int, channel: ContactChannel, address: str
 ) -> None:
     """Store where a participant is reached, encrypted, in place of what was stored before."""
-    sealed = installation.secret_box.encrypt(check_contact_address(address))
+    sealed = installation.secret_box.encrypt(parse_contact_address(address))
     contact, entered_by = work.session.get(Contact, participant_id), work.actor.kind.value
     if contact is None:
         work.session.add(

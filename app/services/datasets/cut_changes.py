@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from app.domain.datasets.changes import DataChange, list_changes
 from app.domain.datasets.redaction import Event, redact_event
-from app.domain.people.names import check_purpose
+from app.domain.people.names import parse_purpose
 from app.domain.refusal import Refused
 from app.services.datasets.cuts import NamedCut, get_named_cut
 from app.services.datasets.export import enter_export, list_contents
@@ -48,9 +48,9 @@ def export_changes(
 ) -> Iterator[DataChange]:
     """The changes between two cuts as a file, which is in the trail with its purpose before it is written.
 
-    Raises Refused: as `compare_cuts` and `check_purpose`.
+    Raises Refused: as `compare_cuts` and `parse_purpose`.
     """
-    stated = check_purpose(purpose)
+    stated = parse_purpose(purpose)
     changes = compare_cuts(context, study, older, newer)
     enter_changes(context, study, (older, newer), "csv", stated)
     return changes

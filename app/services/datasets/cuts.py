@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from app.domain.people.names import check_code, check_purpose
+from app.domain.people.names import parse_code, parse_purpose
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused, check_all
@@ -57,10 +57,10 @@ def make_cut(context: DataContext, study: str, name: str, purpose: str) -> CutOu
     Whatever time alone has made due is told to the feed first, so that the cut says what is true at its
     instant, whenever the clock ticked last. Raises Refused: "unknown_study", "cut_of_whole_study" for staff
     of some sites alone, "cut_exists" for a name that was taken for something else, "clock_in_doubt", or as
-    `check_code` and `check_purpose`.
+    `parse_code` and `parse_purpose`.
     """
     check_cut_words(name, purpose)
-    name, purpose = check_code(name, "name"), check_purpose(purpose)
+    name, purpose = parse_code(name, "name"), parse_purpose(purpose)
     with context.read() as session:
         row = _get_permitted_study(session, context, study, (Permission.CUT_MAKE,))
         if not is_within_reach(context, Permission.CUT_MAKE, row.id):
@@ -79,8 +79,8 @@ def make_cut(context: DataContext, study: str, name: str, purpose: str) -> CutOu
 
 
 def check_cut_words(name: str, purpose: str) -> None:
-    """Raises Refused as `check_code` and `check_purpose`."""
-    check_all(lambda: check_code(name, "name"), lambda: check_purpose(purpose))
+    """Raises Refused as `parse_code` and `parse_purpose`."""
+    check_all(lambda: parse_code(name, "name"), lambda: parse_purpose(purpose))
 
 
 def list_cuts(context: DataContext, study: str) -> tuple[NamedCut, ...]:

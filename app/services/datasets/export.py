@@ -20,7 +20,7 @@ from app.domain.datasets.formats.spelling import CellTooWide, DatasetFormat, Fil
 from app.domain.datasets.formats.transport import TransportFormat
 from app.domain.datasets.study import DatasetStudy
 from app.domain.datasets.tables import Column, DatasetTable, Row
-from app.domain.people.names import check_purpose
+from app.domain.people.names import parse_purpose
 from app.domain.records.access import Permission, Scope
 from app.domain.records.audit import AuditEvent, FieldChange, format_instant
 from app.domain.refusal import Refused, check_all
@@ -100,7 +100,7 @@ def export_cut(
 
     Files are the same bytes when they are made again by the same program. That, by whom, what for and what in
     it stands in the audit trail. Raises Refused: "unknown_study", "unknown_cut", "unknown_format", or as
-    `check_purpose`; FileExistsError for a folder that is there already, FileNotFoundError without the one
+    `parse_purpose`; FileExistsError for a folder that is there already, FileNotFoundError without the one
     around it.
     """
     purpose = check_export(entry)
@@ -127,14 +127,14 @@ def list_formats() -> tuple[str, ...]:
 
 def check_export(entry: ExportEntry) -> str:
     """The purpose as it is recorded. Raises Refused: "unknown_format", "parquet_missing",
-    "unknown_dataset", or as `check_purpose`.
+    "unknown_dataset", or as `parse_purpose`.
     """
     check_all(
         lambda: _check_formats(entry.formats),
         lambda: _check_dataset(entry.dataset),
-        lambda: check_purpose(entry.purpose),
+        lambda: parse_purpose(entry.purpose),
     )
-    return check_purpose(entry.purpose)
+    return parse_purpose(entry.purpose)
 
 
 def _check_formats(formats: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.domain.people.names import check_notes
+from app.domain.people.names import parse_notes
 from app.domain.plans.windows import start_of_day
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, canonical_json, format_instant, sha256_hex
@@ -89,9 +89,9 @@ def record_review(context: StaffContext, study: str, listed: str, notes: str, se
 
     A review is of the whole study, and only who administers all of it saw everybody. Raises Refused:
     "unknown_study", "beyond_your_sites", "access_changed" when the list is another one by now,
-    "review_recorded" when somebody recorded one meanwhile, or as `check_notes`.
+    "review_recorded" when somebody recorded one meanwhile, or as `parse_notes`.
     """
-    notes = check_notes(notes, "notes")
+    notes = parse_notes(notes, "notes")
     with context.unit_of_work() as work:
         row = get_permitted_study(work.session, context.actor, study, Permission.STAFF_MANAGE)
         require_manager(context, row.id, None)

@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.domain.people.names import check_name, check_reason
+from app.domain.people.names import parse_name, parse_reason
 from app.domain.records.access import Permission, Scope
 from app.domain.refusal import Refused, check_all
 from app.services.accounts.edc_clients import TOKEN_LIFE, disable_client
@@ -59,10 +59,10 @@ def create_managed_client(
 ) -> NewClient:
     """A new client of a study, for all of its sites or one (`site` "" is all); the secret is shown once.
 
-    Raises Refused: "unknown_study", "beyond_your_sites", "scopes_needed", "unknown_site", or as `check_name`.
+    Raises Refused: "unknown_study", "beyond_your_sites", "scopes_needed", "unknown_site", or as `parse_name`.
     """
     check_client(name, scopes)
-    called, allowed = check_name(name, "name"), [scope for scope in Scope if scope in scopes]
+    called, allowed = parse_name(name, "name"), [scope for scope in Scope if scope in scopes]
     with context.read() as session:
         if _find_study(session, context, study) is None:
             raise Refused("beyond_your_sites", field="site")
@@ -70,8 +70,8 @@ def create_managed_client(
 
 
 def check_client(name: str, scopes: Collection[str]) -> None:
-    """Raises Refused: "scopes_needed", or as `check_name`."""
-    check_all(lambda: check_name(name, "name"), lambda: _check_scopes(scopes))
+    """Raises Refused: "scopes_needed", or as `parse_name`."""
+    check_all(lambda: parse_name(name, "name"), lambda: _check_scopes(scopes))
 
 
 def _check_scopes(scopes: Collection[str]) -> None:
@@ -82,9 +82,9 @@ def _check_scopes(scopes: Collection[str]) -> None:
 def end_client(context: StaffContext, study: str, client_id: str, reason: str) -> None:
     """Stop a client of this study and its tokens at once.
 
-    Raises Refused: "unknown_study", "unknown_client", "client_ended", or as `check_reason`.
+    Raises Refused: "unknown_study", "unknown_client", "client_ended", or as `parse_reason`.
     """
-    why = check_reason(reason)
+    why = parse_reason(reason)
     with context.read() as session:
         row, client = _find_study(session, context, study), session.get(EdcClient, client_id)
         if row is None or client is None or client.study_id != row.id:

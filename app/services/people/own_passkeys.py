@@ -18,7 +18,7 @@ from webauthn.helpers.structs import (
 )
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
-from app.domain.people.names import check_name
+from app.domain.people.names import parse_name
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused, check_all
 from app.services.core.context import StaffContext
@@ -70,20 +70,20 @@ def list_own_passkeys(context: StaffContext, staff_id: int) -> tuple[OwnPasskey,
 def check_new_passkey(context: StaffContext, name: str, proof: OwnProof) -> None:
     """Every field of the form by itself, before anything is tried.
 
-    Raises Refused: "passkeys_unavailable", or as `check_name` and `check_proof`.
+    Raises Refused: "passkeys_unavailable", or as `parse_name` and `check_proof`.
     """
     _require_site(context)
-    check_all(lambda: check_name(name, "name"), lambda: check_proof(proof))
+    check_all(lambda: parse_name(name, "name"), lambda: check_proof(proof))
 
 
 def begin_passkey(context: StaffContext, staff_id: int, name: str, proof: OwnProof, cookie: str) -> str:
     """Check who adds a passkey of this name; returns what the browser asks the authenticator for, as JSON.
 
     Its challenge is what lets `add_passkey` add one, in this session and for a short time. Raises Refused:
-    "passkeys_unavailable", "too_many_passkeys", or as `check_name` and `prove_oneself`.
+    "passkeys_unavailable", "too_many_passkeys", or as `parse_name` and `prove_oneself`.
     """
     site = _require_site(context)
-    check_name(name, "name")
+    parse_name(name, "name")
     with context.read() as session:
         staff = session.get_one(Staff, staff_id)
         rows = list_passkeys(session, staff_id)
@@ -116,10 +116,10 @@ def add_passkey(context: StaffContext, staff_id: int, name: str, credential: str
 
     Raises Refused: "passkeys_unavailable", "passkey_not_added" for what is no answer to it, was added
     before, or came too late, "too_many_passkeys", "not_signed_in" for an account that was reset or disabled
-    since, or as `check_name`.
+    since, or as `parse_name`.
     """
     site = _require_site(context)
-    name = check_name(name, "name")
+    name = parse_name(name, "name")
     try:
         registration = parse_registration_credential_json(credential)
         verified = _verify(context, site, staff_id, registration, cookie)

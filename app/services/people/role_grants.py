@@ -4,7 +4,7 @@ from datetime import date
 
 from sqlmodel import select
 
-from app.domain.people.names import check_reason
+from app.domain.people.names import parse_reason
 from app.domain.records.access import Permission, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused, check_all
@@ -34,11 +34,11 @@ def grant_to_person(
 ) -> None:
     """Give one more role to somebody whom the caller manages.
 
-    Raises Refused: "unknown_staff", or as `check_reason` and `grant_role`.
+    Raises Refused: "unknown_staff", or as `parse_reason` and `grant_role`.
     """
     get_managed_person(context, staff_id)
     _require_study(context, study)
-    grant_role(context, staff_id, role, study, site, ends_on, check_reason(reason))
+    grant_role(context, staff_id, role, study, site, ends_on, parse_reason(reason))
 
 
 def grant_to_address(
@@ -52,9 +52,9 @@ def grant_to_address(
 ) -> int:
     """Give a role to the person of an address who has an account already; returns the account's number.
 
-    Raises Refused: "no_account", or as `check_reason` and `grant_role`.
+    Raises Refused: "no_account", or as `parse_reason` and `grant_role`.
     """
-    reason = check_reason(reason)
+    reason = parse_reason(reason)
     _require_study(context, study)
     staff_id = find_account(context, email)
     grant_role(context, staff_id, role, study, site, ends_on, reason)
@@ -73,8 +73,8 @@ def find_account(context: StaffContext, email: str) -> int:
 def check_grant(
     context: StaffContext, role: str, study: str, site: str | None, ends_on: date | None, reason: str
 ) -> None:
-    """Every field of a new role by itself: "role_needed", or as `choose_grant_end` and `check_reason`."""
-    check_all(lambda: _check_role(context, role, study, site, ends_on), lambda: check_reason(reason))
+    """Every field of a new role by itself: "role_needed", or as `choose_grant_end` and `parse_reason`."""
+    check_all(lambda: _check_role(context, role, study, site, ends_on), lambda: parse_reason(reason))
 
 
 def _check_role(context: StaffContext, role: str, study: str, site: str | None, ends_on: date | None) -> None:
@@ -86,10 +86,10 @@ def _check_role(context: StaffContext, role: str, study: str, site: str | None, 
 def revoke_grant(context: StaffContext, staff_id: int, grant_id: int, reason: str) -> None:
     """Take a role back at once (IAM-06).
 
-    Raises Refused: "unknown_grant", "own_grant", "grant_ended", "last_admin", or as `check_reason` and
+    Raises Refused: "unknown_grant", "own_grant", "grant_ended", "last_admin", or as `parse_reason` and
     `require_manager`.
     """
-    reason = check_reason(reason)
+    reason = parse_reason(reason)
     get_managed_person(context, staff_id)
     with context.unit_of_work() as work:
         work.lock(INSTALLATION_CHAIN)

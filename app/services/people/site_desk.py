@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.domain.people.names import (
-    check_hours,
-    check_name,
-    check_optional_phone,
-    check_phone,
-    check_reason,
+    parse_hours,
+    parse_name,
+    parse_optional_phone,
+    parse_phone,
+    parse_reason,
 )
-from app.domain.people.week_hours import check_week_hours
+from app.domain.people.week_hours import parse_week_hours
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, canonical_json, sha256_hex
 from app.domain.refusal import Refused, check_all
@@ -108,7 +108,7 @@ def update_site(context: StaffContext, site_id: int, details: SiteDetails, shown
 
     `shown` is the digest of the details that the person saw. Where nothing differs nothing is written.
     Raises Refused: "unknown_site_number", "state_changed" when the site is another by now, or as
-    `check_name`, `check_phone`, `check_hours`, `check_week_hours` and `check_reason`.
+    `parse_name`, `parse_phone`, `parse_hours`, `parse_week_hours` and `parse_reason`.
     """
     checked = check_site_details(details, reason)
     with context.unit_of_work() as work:
@@ -122,35 +122,35 @@ def update_site(context: StaffContext, site_id: int, details: SiteDetails, shown
         site.emergency_phone = checked.emergency_phone or None
         if checked.week_hours != stored.week_hours:
             site.week_hours = dict(checked.week_hours) or None
-        why = check_reason(reason)
+        why = parse_reason(reason)
         work.record(AuditEvent.SITE_UPDATED, study_chain(site.study_id), site.study_id, reason=why)
 
 
 def check_site_details(details: SiteDetails, reason: str) -> SiteDetails:
     """The details as they are stored. Raises Refused as `update_site` says, of every field that is wrong."""
     check_all(
-        lambda: check_name(details.name, "name"),
-        lambda: check_phone(details.phone, "phone"),
-        lambda: check_optional_phone(details.emergency_phone, "emergency_phone"),
-        lambda: check_hours(details.hours, "hours"),
-        lambda: check_week_hours(details.week_hours),
-        lambda: check_reason(reason),
+        lambda: parse_name(details.name, "name"),
+        lambda: parse_phone(details.phone, "phone"),
+        lambda: parse_optional_phone(details.emergency_phone, "emergency_phone"),
+        lambda: parse_hours(details.hours, "hours"),
+        lambda: parse_week_hours(details.week_hours),
+        lambda: parse_reason(reason),
     )
     return SiteDetails(
-        check_name(details.name, "name"),
-        check_phone(details.phone, "phone"),
-        check_hours(details.hours, "hours"),
-        check_optional_phone(details.emergency_phone, "emergency_phone") or "",
-        check_week_hours(details.week_hours),
+        parse_name(details.name, "name"),
+        parse_phone(details.phone, "phone"),
+        parse_hours(details.hours, "hours"),
+        parse_optional_phone(details.emergency_phone, "emergency_phone") or "",
+        parse_week_hours(details.week_hours),
     )
 
 
 def close_site(context: StaffContext, site_id: int, reason: str) -> None:
     """Close a site: nobody is enrolled there any more, and who takes part goes on.
 
-    Raises Refused: "unknown_site_number", "site_closed", or as `check_reason`.
+    Raises Refused: "unknown_site_number", "site_closed", or as `parse_reason`.
     """
-    reason = check_reason(reason)
+    reason = parse_reason(reason)
     with context.unit_of_work() as work:
         site = _find_locked(work, context, site_id)
         if site.closed_at is not None:
@@ -161,7 +161,7 @@ def close_site(context: StaffContext, site_id: int, reason: str) -> None:
 
 def reopen_site(context: StaffContext, site_id: int, reason: str) -> None:
     """Let a closed site enrol again. Raises Refused: "unknown_site_number", or "site_open"."""
-    reason = check_reason(reason)
+    reason = parse_reason(reason)
     with context.unit_of_work() as work:
         site = _find_locked(work, context, site_id)
         if site.closed_at is None:

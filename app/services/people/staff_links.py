@@ -8,7 +8,7 @@ from itertools import product
 import pyotp
 from sqlmodel import Session, select
 
-from app.domain.people.names import check_address, check_name, check_reason
+from app.domain.people.names import parse_mail_address, parse_name, parse_reason
 from app.domain.records.access import Role, staff_actor
 from app.domain.records.audit import AuditEvent
 from app.domain.records.staff_links import LinkPurpose, MailOutcome
@@ -100,11 +100,11 @@ def invite_person(context: StaffContext, entry: InvitationEntry) -> IssuedLink:
     """Make an account with its roles, into which nobody can sign in before its link was used.
 
     Raises Refused: "staff_exists" for an address that any account has or had (IAM-01), "role_needed",
-    "unknown_language", or as `grant_role`, `check_name`, `check_address` and `check_reason`.
+    "unknown_language", or as `grant_role`, `parse_name`, `parse_mail_address` and `parse_reason`.
     """
     check_invitation(context, entry)
-    name, address = check_name(entry.name, "name"), check_address(entry.email, "email")
-    reason = check_reason(entry.reason)
+    name, address = parse_name(entry.name, "name"), parse_mail_address(entry.email, "email")
+    reason = parse_reason(entry.reason)
     with context.unit_of_work() as work:
         work.lock(INSTALLATION_CHAIN)
         if work.session.exec(select(Staff.id).where(Staff.email == address)).first() is not None:
@@ -131,12 +131,12 @@ def invite_person(context: StaffContext, entry: InvitationEntry) -> IssuedLink:
 def check_invitation(context: StaffContext, entry: InvitationEntry) -> None:
     """Raises Refused as `invite_person`, of every field that is wrong by itself."""
     check_all(
-        lambda: check_name(entry.name, "name"),
-        lambda: check_address(entry.email, "email"),
+        lambda: parse_name(entry.name, "name"),
+        lambda: parse_mail_address(entry.email, "email"),
         lambda: _check_language(entry.language),
         lambda: _check_roles(entry.roles),
         lambda: _check_ends(context, entry),
-        lambda: check_reason(entry.reason),
+        lambda: parse_reason(entry.reason),
     )
 
 
@@ -159,9 +159,9 @@ def reset_person(context: StaffContext, staff_id: int, purpose: LinkPurpose, rea
     """Make what somebody signs in with worth nothing at once, and give them a link to choose anew.
 
     An invitation that was not used is renewed alike. Raises Refused: "staff_disabled", "last_admin" unless
-    the operator resets, or as `require_whole_account` and `check_reason`.
+    the operator resets, or as `require_whole_account` and `parse_reason`.
     """
-    reason = check_reason(reason)
+    reason = parse_reason(reason)
     with context.unit_of_work() as work:
         if require_whole_account(context, work, staff_id).disabled_at is not None:
             raise Refused("staff_disabled")

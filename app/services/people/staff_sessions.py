@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.people.names import check_reason
+from app.domain.people.names import parse_reason
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.staff_session import list_open_sessions
@@ -46,10 +46,10 @@ def list_sessions(context: StaffContext, staff_id: int, cookie: str | None = Non
 def end_session(context: StaffContext, staff_id: int, name: str, reason: str = _OWN) -> None:
     """End one session at once; an administrator says why.
 
-    Raises Refused: "unknown_session", or as `require_whole_account` and `check_reason`.
+    Raises Refused: "unknown_session", or as `require_whole_account` and `parse_reason`.
     """
     own = is_self(context, staff_id)
-    reason = reason if own else check_reason(reason)
+    reason = reason if own else parse_reason(reason)
     box = context.installation.secret_box
     with context.unit_of_work() as work:
         if not own:

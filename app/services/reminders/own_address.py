@@ -13,10 +13,10 @@ from app.domain.typed_text import narrow_text
 from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.accounts.contacts import (
     ContactChannel,
-    check_contact_address,
     check_reachable,
     find_contact,
     mask_address,
+    parse_contact_address,
     read_contact,
     store_contact,
 )
@@ -69,7 +69,7 @@ def mail_address_code(context: ParticipantContext, sender: MessageSender, addres
     Raises Refused: "address_needed", "bad_address", "same_contact", "consent_needed", "unknown_channel",
     "throttled", "address_not_reached".
     """
-    checked = check_contact_address(narrow_text(address))
+    checked = parse_contact_address(narrow_text(address))
     who = context.participant.participant_id
     with context.read() as session:
         _check_new(context, session, checked)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from app.domain.people.names import check_reason
+from app.domain.people.names import parse_reason
 from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused, check_all
@@ -11,12 +11,12 @@ from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.accounts.contacts import (
     ContactChannel,
     ContactDetails,
-    check_contact_address,
     check_reachable,
-    check_telephone,
     find_contact,
     find_contact_details,
     mask_contact,
+    parse_contact_address,
+    parse_telephone,
     read_contact,
     store_contact,
     store_telephone,
@@ -81,7 +81,7 @@ def change_contact(
     "participation_ended".
     """
     check_new_contact(channel, address, reason)
-    way, checked, why = ContactChannel(channel), check_contact_address(address), check_reason(reason)
+    way, checked, why = ContactChannel(channel), parse_contact_address(address), parse_reason(reason)
     check_act(context)
     with send_alone(context.installation, participant_id, context.at):
         # Once more: the same page may have been pressed while another message was under way.
@@ -103,7 +103,7 @@ def remove_contact(context: StaffContext, participant_id: int, reason: str) -> N
     in the trail; the address itself is stored nowhere any more. Whoever has left the study may ask for it
     too. Raises Refused: "reason_needed", "no_contact".
     """
-    why = check_reason(reason)
+    why = parse_reason(reason)
     with context.unit_of_work() as work:
         participant = lock_participant(work, participant_id)
         contact = find_contact(work.session, participant_id)
@@ -122,7 +122,7 @@ def change_telephone(context: StaffContext, participant_id: int, typed: str, rea
     Whoever has left the study may still be called about it. Raises Refused: "bad_phone", "reason_needed",
     "same_telephone", "no_telephone" where there is none to remove.
     """
-    number, why = check_telephone(typed), check_reason(reason)
+    number, why = parse_telephone(typed), parse_reason(reason)
     with context.unit_of_work() as work:
         lock_participant(work, participant_id)
         contact = find_contact_details(work.session, participant_id)
@@ -149,15 +149,15 @@ def pause_for_participant(
         participant.reminders_paused_until = until
         _wake(context, work, participant)
         chain = participant_chain(participant_id)
-        work.record(AuditEvent.REMINDERS_PAUSED, chain, reason=check_reason(reason))
+        work.record(AuditEvent.REMINDERS_PAUSED, chain, reason=parse_reason(reason))
 
 
 def check_new_contact(channel: str, address: str, reason: str) -> None:
-    """Raises Refused: "unknown_channel", "address_needed", "bad_address", or as `check_reason`."""
+    """Raises Refused: "unknown_channel", "address_needed", "bad_address", or as `parse_reason`."""
     check_all(
         lambda: _check_channel(channel),
-        lambda: check_contact_address(address),
-        lambda: check_reason(reason),
+        lambda: parse_contact_address(address),
+        lambda: parse_reason(reason),
     )
 
 
@@ -167,8 +167,8 @@ def _check_channel(channel: str) -> None:
 
 
 def check_pause(until: date | None, reason: str, today: date) -> None:
-    """Raises Refused: "pause_until", or as `check_reason`."""
-    check_all(lambda: _check_until(until, today), lambda: check_reason(reason))
+    """Raises Refused: "pause_until", or as `parse_reason`."""
+    check_all(lambda: _check_until(until, today), lambda: parse_reason(reason))
 
 
 def _check_until(until: date | None, today: date) -> None:

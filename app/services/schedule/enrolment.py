@@ -16,8 +16,8 @@ from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
 from app.services.accounts.birth_dates import birth_date_hash, check_birth_date
 from app.services.accounts.contacts import (
     ContactChannel,
-    check_contact_address,
-    check_telephone,
+    parse_contact_address,
+    parse_telephone,
     store_contact,
     store_telephone,
 )
@@ -112,7 +112,7 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
         )
         if entry.channel is not None and entry.address is not None:
             store_contact(context.installation, work, participant.id, entry.channel, entry.address)
-        if number := check_telephone(entry.telephone):
+        if number := parse_telephone(entry.telephone):
             store_telephone(context.installation, work, participant.id, number)
         change = "updated" if registered else "created"
         version = raise_version(participant)
@@ -237,8 +237,8 @@ def _check(plan: Plan, site: Site, entry: EnrolmentEntry, at: datetime) -> None:
         lambda: check_past_day("consented_on", entry.consented_on, today),
         lambda: check_birth_date(entry.born_on, today) if asks_birth else None,
         lambda: check_consent_version(entry.consent_version),
-        lambda: check_contact_address(entry.address) if entry.channel is not None else None,
-        lambda: check_telephone(entry.telephone),
+        lambda: parse_contact_address(entry.address) if entry.channel is not None else None,
+        lambda: parse_telephone(entry.telephone),
     )
     if entry.consented_on > entry.enrolled_on:
         raise Refused("consent_needed", field="consent")

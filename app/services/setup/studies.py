@@ -9,12 +9,12 @@ from sqlmodel import select
 
 from app.domain.people.duties import choose_last_day
 from app.domain.people.names import (
-    check_address,
-    check_code,
-    check_hours,
-    check_name,
-    check_phone,
-    check_reason,
+    parse_code,
+    parse_hours,
+    parse_mail_address,
+    parse_name,
+    parse_phone,
+    parse_reason,
 )
 from app.domain.plans.windows import load_zone
 from app.domain.records.access import Role, Scope
@@ -97,17 +97,17 @@ def check_site_entry(entry: SiteEntry) -> SiteEntry:
     Raises Refused: "unknown_zone", and those of `app.domain.people.names`.
     """
     check_all(
-        lambda: check_code(entry.code, "code"),
-        lambda: check_name(entry.name, "name"),
-        lambda: check_phone(entry.phone, "phone"),
-        lambda: check_hours(entry.hours, "hours"),
+        lambda: parse_code(entry.code, "code"),
+        lambda: parse_name(entry.name, "name"),
+        lambda: parse_phone(entry.phone, "phone"),
+        lambda: parse_hours(entry.hours, "hours"),
         lambda: _check_zone(entry.zone),
     )
     return SiteEntry(
-        code=check_code(entry.code, "code"),
-        name=check_name(entry.name, "name"),
-        phone=check_phone(entry.phone, "phone"),
-        hours=check_hours(entry.hours, "hours"),
+        code=parse_code(entry.code, "code"),
+        name=parse_name(entry.name, "name"),
+        phone=parse_phone(entry.phone, "phone"),
+        hours=parse_hours(entry.hours, "hours"),
         zone=entry.zone,
     )
 
@@ -159,9 +159,9 @@ def create_staff(
 ) -> NewStaff:
     """Create an account; the address of a disabled one stays taken (IAM-01).
 
-    Raises Refused: "weak_password", "common_password", "staff_exists", "bad_email", or as `check_name`.
+    Raises Refused: "weak_password", "common_password", "staff_exists", "bad_email", or as `parse_name`.
     """
-    name, address = check_name(name, "name"), check_address(email, "email")
+    name, address = parse_name(name, "name"), parse_mail_address(email, "email")
     composed = password_spellings(password)[0]
     check_new_password(composed, email)
     secret = pyotp.random_base32()
@@ -247,9 +247,9 @@ def choose_grant_end(
 def disable_staff(context: StaffContext, email: str, reason: str) -> None:
     """Disable an account; its sessions and links end at once (IAM-06).
 
-    Raises Refused: "unknown_staff", "own_account", "already_disabled", "last_admin", or as `check_reason`.
+    Raises Refused: "unknown_staff", "own_account", "already_disabled", "last_admin", or as `parse_reason`.
     """
-    reason = check_reason(reason)
+    reason = parse_reason(reason)
     with context.unit_of_work() as work:
         work.lock(INSTALLATION_CHAIN)
         staff = get_staff_by_address(work.session, narrow_address(email))
@@ -267,9 +267,9 @@ def disable_staff(context: StaffContext, email: str, reason: str) -> None:
 def enable_staff(context: StaffContext, email: str, reason: str) -> None:
     """Enable a disabled account again, for the same person and with the same number (IAM-01).
 
-    Raises Refused: "unknown_staff", "own_account", "staff_enabled", or as `check_reason`.
+    Raises Refused: "unknown_staff", "own_account", "staff_enabled", or as `parse_reason`.
     """
-    reason = check_reason(reason)
+    reason = parse_reason(reason)
     with context.unit_of_work() as work:
         work.lock(INSTALLATION_CHAIN)
         staff = get_staff_by_address(work.session, narrow_address(email))

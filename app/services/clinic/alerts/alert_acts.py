@@ -4,8 +4,8 @@ from app.domain.alerts.handling import (
     AlertState,
     check_acknowledgement,
     check_alert_act,
-    check_closing,
     derive_alert_state,
+    parse_closing_note,
 )
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
@@ -54,11 +54,11 @@ def record_alert_action(context: StaffContext, participant_id: int, alert: str, 
 def close_alert(context: StaffContext, participant_id: int, alert: str, note: str) -> None:
     """Close an alert of which something that was done is recorded; it stays closed for ever.
 
-    Raises Refused: "unknown_alert", or as `check_closing`.
+    Raises Refused: "unknown_alert", or as `parse_closing_note`.
     """
     with context.unit_of_work() as work:
         rows, state = _read_locked(work, participant_id, alert)
-        words, row = check_closing(state, note), rows.alert
+        words, row = parse_closing_note(state, note), rows.alert
         row.closed_at, row.closed_by, row.closing_note = context.at, context.actor.id, words or None
         _record(work, AuditEvent.ALERT_CLOSED, rows, words)
 

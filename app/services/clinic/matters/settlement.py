@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from app.domain.desk.matters import DECISIONS, MatterDecision, MatterKind, MatterName
-from app.domain.people.names import check_reason
+from app.domain.people.names import parse_reason
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused, check_all
@@ -52,7 +52,7 @@ def settle_matter(
     Investigators alone accept answers, which become the form's response. Where a date stands against the
     EDC's, the EDC is told it once more with the reason. Raises Refused: "matter_closed" where it is settled
     or no more what it was, "unknown_decision", "accepted_by_investigators", "preview_changed" where the form
-    would hold other answers by now than were shown, those of `check_reason`, and as `accept_late_answers` and
+    would hold other answers by now than were shown, those of `parse_reason`, and as `accept_late_answers` and
     `check_put_right`.
     """
     with context.unit_of_work() as work:
@@ -62,7 +62,7 @@ def settle_matter(
         row = find_open_row(context, work.session, participant_id, name)
         if row is None:
             raise Refused("matter_closed")
-        decision, reason = check_settlement(name.kind, entry)
+        decision, reason = parse_settlement(name.kind, entry)
         check_put_right(work.session, participant, row, decision)
         if decision is MatterDecision.accepted:
             if not may_accept(context, participant):
@@ -92,7 +92,7 @@ def settle_licence(context: StaffContext, ref: str, entry: SettlementEntry) -> N
     """Decide what becomes of a licence; one that has ended since is another matter.
 
     Raises Refused: "matter_closed" (also for who does not settle in the whole study), "unknown_decision",
-    and those of `check_reason`.
+    and those of `parse_reason`.
     """
     with context.unit_of_work() as work:
         scope = open_matter_scope(context, work.session)
@@ -103,7 +103,7 @@ def settle_licence(context: StaffContext, ref: str, entry: SettlementEntry) -> N
         matter = find_open_licence(context, work.session, scope, ref)
         if matter is None:
             raise Refused("matter_closed")
-        decision, reason = check_settlement(MatterKind.licence, entry)
+        decision, reason = parse_settlement(MatterKind.licence, entry)
         work.record(AuditEvent.MATTER_SETTLED, chain, scope.study_id, reason=reason)
         decided = LicenceDecision(
             study_id=scope.study_id,
@@ -160,10 +160,10 @@ def find_open_licence(
     return next(named, None)
 
 
-def check_settlement(kind: MatterKind, entry: SettlementEntry) -> tuple[MatterDecision, str]:
-    """What was decided and why. Raises Refused: "unknown_decision", or as `check_reason`."""
-    check_all(lambda: _check_decision(kind, entry.decision), lambda: check_reason(entry.reason))
-    return MatterDecision(entry.decision), check_reason(entry.reason)
+def parse_settlement(kind: MatterKind, entry: SettlementEntry) -> tuple[MatterDecision, str]:
+    """What was decided and why. Raises Refused: "unknown_decision", or as `parse_reason`."""
+    check_all(lambda: _check_decision(kind, entry.decision), lambda: parse_reason(entry.reason))
+    return MatterDecision(entry.decision), parse_reason(entry.reason)
 
 
 def _check_decision(kind: MatterKind, decision: str) -> None:

@@ -10,7 +10,7 @@ from app.domain.capture.corrections import find_changed_items
 from app.domain.capture.document import complete_document, content_digest
 from app.domain.capture.paper import PaperOutcome, classify_paper
 from app.domain.instruments.responses import AnswerValue, ValidAnswers, without_unasked
-from app.domain.people.names import check_reason
+from app.domain.people.names import parse_reason
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused, check_all, raise_all
@@ -98,7 +98,7 @@ def settle_paper(
 
     Raises Refused: "matter_closed", "state_changed" for other entries than were shown, "own_entry",
     "choice_needed" naming what is not chosen, "unanswered" where the choice leaves a question open that it
-    asks, and as `check_reason`, `check_takes_paper` and `store_paper`.
+    asks, and as `parse_reason`, `check_takes_paper` and `store_paper`.
     """
     with context.unit_of_work() as work:
         work.lock(participant_chain(participant_id))
@@ -108,7 +108,7 @@ def settle_paper(
         if difference.form.slot.submitted_at is None and not choices.discard:
             check_takes_paper(difference.form.slot, context.at)
         _check_choices(difference, choices)
-        reason = check_reason(choices.reason)
+        reason = parse_reason(choices.reason)
         if choices.discard:
             second = _checked(difference, difference.second, ValidAnswers(difference.second.answers), reason)
             record_entry(context, work, difference.form, second, PaperOutcome.discarded)
@@ -130,7 +130,7 @@ def check_choices(
 ) -> FormDefinition:
     """Check them by themselves, and return what the form asks, which `settle_paper` need not make again.
 
-    Raises Refused: "state_changed", "choice_needed" for each open difference, or as `check_reason`.
+    Raises Refused: "state_changed", "choice_needed" for each open difference, or as `parse_reason`.
     """
     with context.read() as session:
         difference = _read_shown(context, session, participant_id, slot_id, choices)
@@ -155,7 +155,7 @@ def _read_shown(
 def _check_choices(difference: PaperDifference, choices: PaperChoices) -> None:
     open_ones = [name for name in difference.differing if choices.chosen.get(name) not in CHOICES]
     needed = [] if choices.discard else [Refused("choice_needed", field=name) for name in open_ones]
-    check_all(lambda: raise_all(needed), lambda: check_reason(choices.reason))
+    check_all(lambda: raise_all(needed), lambda: parse_reason(choices.reason))
 
 
 def _read(

@@ -13,7 +13,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused, check_all
-from app.domain.today.contacts import SETTLING, ContactNote, check_contact
+from app.domain.today.contacts import SETTLING, ContactNote, parse_contact_note
 from app.services.accounts.contacts import ContactDetails, get_masked_contact
 from app.services.core.context import StaffContext
 from app.storage.queries.staff import find_staff_names
@@ -73,7 +73,7 @@ def log_contact(
         work.lock(chain)
         participant = work.session.get_one(Participant, participant_id)
         today = local_day(context.at, participant.zone)
-        checked = check_contact(outcome, note, next_try, today, answers_call=answers_call)
+        checked = parse_contact_note(outcome, note, next_try, today, answers_call=answers_call)
         if participant.exit_kind is not None and next_try is not None:
             raise Refused("no_next_try", field="next_try")
         work.session.add(_entry(context, participant_id, checked, context.at))
@@ -109,22 +109,24 @@ def correct_contact(
             raise Refused("contact_corrected")
         participant = work.session.get_one(Participant, participant_id)
         today = local_day(entry.contacted_at, participant.zone)
-        checked = check_contact_correction(outcome, note, next_try, today, reason)
+        checked = parse_contact_correction(outcome, note, next_try, today, reason)
         row = _entry(context, participant_id, checked, entry.contacted_at)
         row.corrects_id, row.reason = entry_id, reason.strip()
         work.session.add(row)
         work.record(AuditEvent.CONTACT_CORRECTED, chain, reason=row.reason)
 
 
-def check_contact_correction(
+def parse_contact_correction(
     outcome: str, note: str, next_try: date | None, today: date, reason: str
 ) -> ContactNote:
     """How the entry should have read; `today` is the day on which somebody tried.
 
-    Raises Refused: "correction_reason", or as `check_contact`.
+    Raises Refused: "correction_reason", or as `parse_contact_note`.
     """
-    check_all(lambda: check_contact(outcome, note, next_try, today), lambda: _check_correction_reason(reason))
-    return check_contact(outcome, note, next_try, today)
+    check_all(
+        lambda: parse_contact_note(outcome, note, next_try, today), lambda: _check_correction_reason(reason)
+    )
+    return parse_contact_note(outcome, note, next_try, today)
 
 
 def _check_correction_reason(reason: str) -> None:

@@ -6,7 +6,7 @@ from datetime import date
 from app.domain.plans.windows import local_day, start_of_day
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.domain.today.contacts import check_snooze, join_reasons
+from app.domain.today.contacts import join_reasons, parse_snooze
 from app.domain.today.reasons import STAYING, Reason
 from app.services.clinic.today.participant_work import find_participant_reasons
 from app.services.core.context import StaffContext
@@ -27,7 +27,7 @@ def snooze_participant(
         chain = participant_chain(participant_id)
         work.lock(chain)
         participant = work.session.get_one(Participant, participant_id)
-        words, day = check_snooze(reason, until, local_day(context.at, participant.zone))
+        words, day = parse_snooze(reason, until, local_day(context.at, participant.zone))
         holding = find_participant_reasons(context, work.session, participant)
         resting = frozenset(reasons) & {each.reason for each in holding} - STAYING
         if not resting:

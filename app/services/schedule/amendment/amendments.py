@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from app.domain.people.names import check_reason
+from app.domain.people.names import parse_reason
 from app.domain.plans.plan import Plan
 from app.domain.plans.rescheduling import SlotMove
 from app.domain.records.audit import AuditEvent
@@ -106,10 +106,10 @@ def preview_moves(context: StaffContext, amendment: Amendment) -> Iterator[Parti
 def begin_amendment(context: StaffContext, amendment: Amendment, reason: str) -> None:
     """Let the study follow the version, so that whoever is enrolled from now on does; once.
 
-    Raises Refused("state_changed") where the study follows another version by now, or as `check_reason`;
+    Raises Refused("state_changed") where the study follows another version by now, or as `parse_reason`;
     BadDefinition as `open_amendment`.
     """
-    reason, plan = check_reason(reason), amendment.plan
+    reason, plan = parse_reason(reason), amendment.plan
     chain = study_chain(amendment.study_id)
     with context.unit_of_work() as work:
         work.lock(chain, amendment.study_id)
@@ -150,7 +150,7 @@ def follow_amendment(
         check_newer(amendment.plan, participant.plan_version)
         proposal = _propose(context, work.session, amendment, participant)
         proposal.confirm(confirmed)
-        work.record(AuditEvent.PLAN_FOLLOWED, chain, reason=check_reason(reason))
+        work.record(AuditEvent.PLAN_FOLLOWED, chain, reason=parse_reason(reason))
         participant.plan_version = amendment.plan.version
         apply_proposal(context.installation, work, amendment.plan, participant, proposal)
         _order_slots(work.session, participant_id, amendment.plan, proposal)
