@@ -1,7 +1,6 @@
 """The frame of the desk with its menu, of which everybody sees what their grants in the study allow."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 from urllib.parse import urlencode
 
@@ -80,13 +79,8 @@ NAVIGATION: tuple[MenuEntry, ...] = (
 
 def list_menu(actor: Actor) -> tuple[MenuEntry, ...]:
     """The entries that these grants show."""
-    return _list_entries(actor.permissions)
-
-
-@lru_cache(maxsize=100)
-def _list_entries(permissions: frozenset[Permission]) -> tuple[MenuEntry, ...]:
     shown: dict[str, MenuEntry] = {}
-    allowed = {None, *permissions}
+    allowed = {None, *actor.permissions}
     for entry in NAVIGATION:
         if entry.permission in allowed and permission_of(entry.address) in allowed:
             shown.setdefault(entry.address, entry)
