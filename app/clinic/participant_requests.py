@@ -24,8 +24,7 @@ from app.services.clinic.open_requests import (
     LISTED,
     OpenRequest,
     close_request,
-    list_open_requests,
-    list_request_sites,
+    read_request_list,
 )
 from app.web.acts import STALE
 from app.web.form_fields import ActWords, RowNumber
@@ -110,16 +109,14 @@ def _find_field(refused: Refused) -> str:
 def _page(request: StaffRequest) -> RequestsPage:
     shown = parse_list_position(request.frame.list_url, REQUESTS)
     site, after = narrow_text(shown.get("site", "")), parse_list_cursor(shown.get("after", ""))
-    sites = {each.code: each for each in list_request_sites(request.context)}
-    known = sites.get(site)
-    key = known.site_id if known else -1 if site else None
-    listed = list_open_requests(request.context, key, after)
+    known = read_request_list(request.context, site, after)
+    listed = known.requests
     last = listed[LISTED - 1] if len(listed) > LISTED else None
     further = format_list_cursor(ListCursor(last.asked_at, last.request_id)) if last else ""
     url = build_address(REQUESTS, {"site": site, "after": further})
     return RequestsPage(
         rows=tuple(_row(request, each) for each in listed[:LISTED]),
-        sites=tuple((each.code, f"{each.code} {each.name}") for each in sites.values()),
+        sites=tuple((each.code, f"{each.code} {each.name}") for each in known.sites),
         site=site,
         next_url=request.frame.within(url) if further else "",
     )

@@ -88,7 +88,7 @@ FACTS = st.builds(
     FormFacts,
     in_population=st.booleans(),
     closed=st.booleans(),
-    left=st.sampled_from([frozenset(), {RuleSet.second}, frozenset(RuleSet)]).map(frozenset),
+    exited=st.sampled_from([frozenset(), {RuleSet.second}, frozenset(RuleSet)]).map(frozenset),
     submitted=st.booleans(),
     late=st.booleans(),
     scorable=st.booleans(),

@@ -54,13 +54,13 @@ def next_step(reasons: list[WorkReason], *forms: ExpectedForm, **known: object) 
         (
             NextStep(NextAct.see_alert, on=TODAY),
             [],
-            {"exit_kind": ExitKind.death, "alerted_on": TODAY, "call_asked_on": TODAY},
+            {"exit_kind": ExitKind.death, "alerted_on": TODAY, "call_requested_on": TODAY},
         ),
-        (NextStep(NextAct.leave_alone), [], {"exit_kind": ExitKind.death, "call_asked_on": TODAY}),
+        (NextStep(NextAct.leave_alone), [], {"exit_kind": ExitKind.death, "call_requested_on": TODAY}),
         (
             NextStep(NextAct.call_back, on=TODAY),
             [],
-            {"exit_kind": ExitKind.withdrew_study, "call_asked_on": TODAY},
+            {"exit_kind": ExitKind.withdrew_study, "call_requested_on": TODAY},
         ),
         (NextStep(NextAct.complete_enrolment), [Reason.alert, Reason.closing], {"consented": False}),
         (NextStep(NextAct.see_alert, on=TODAY), [Reason.alert, Reason.call], {}),
@@ -73,9 +73,9 @@ def next_step(reasons: list[WorkReason], *forms: ExpectedForm, **known: object) 
         (
             NextStep(NextAct.check_contact, on=TODAY),
             [Reason.undelivered],
-            {"correction_asked_on": TODAY},
+            {"correction_requested_on": TODAY},
         ),
-        (NextStep(NextAct.settle_correction, on=TODAY), [Reason.missed], {"correction_asked_on": TODAY}),
+        (NextStep(NextAct.settle_correction, on=TODAY), [Reason.missed], {"correction_requested_on": TODAY}),
         (NextStep(NextAct.give_reason, "W6", LATER), [Reason.missed, Reason.diary], {}),
         (NextStep(NextAct.call_diary, on=TODAY), [Reason.diary, Reason.opens], {}),
         (NextStep(NextAct.call_diary, on=TODAY), [Reason.diary], {"unexplained_since": TODAY}),

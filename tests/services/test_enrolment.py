@@ -57,7 +57,12 @@ def test_an_enrolment_records_consent_and_identity_and_makes_every_form(newcomer
 
 @pytest.mark.req("PRI-01")
 def test_an_address_is_stored_separately_and_encrypted(newcomer: Person) -> None:
-    entry = replace(enrolment("0571-003"), channel=ContactChannel.email, address=" li@example.org ")
+    entry = replace(
+        enrolment("0571-003"),
+        channel=ContactChannel.email,
+        address=" li@example.org ",
+        telephone="１３８00138000",
+    )
     admit(newcomer, entry)
     assert newcomer.row().reminders_wanted
     with newcomer.installation.read() as session:
@@ -65,6 +70,8 @@ def test_an_address_is_stored_separately_and_encrypted(newcomer: Person) -> None
         trail = " ".join(row.changes for row in session.exec(select(AuditEntry)))
     assert "li@example.org" not in contact.address_sealed + trail
     assert newcomer.installation.secret_box.decrypt(contact.address_sealed) == "li@example.org"
+    assert newcomer.installation.secret_box.decrypt(contact.telephone_sealed) == "13800138000"
+    assert "13800138000" not in contact.telephone_sealed + trail
 
 
 @pytest.mark.parametrize(
@@ -81,6 +88,7 @@ def test_an_address_is_stored_separately_and_encrypted(newcomer: Person) -> None
         ({"channel": ContactChannel.email}, "address_needed"),
         ({"channel": ContactChannel.email, "address": " "}, "address_needed"),
         ({"channel": ContactChannel.email, "address": "li"}, "bad_address"),
+        ({"telephone": "one-two"}, "bad_phone"),
     ],
 )
 def test_an_invalid_enrolment_stores_nothing(newcomer: Person, change: dict[str, object], code: str) -> None:

@@ -93,7 +93,7 @@ def test_a_sites_urgent_words_replace_the_default(installation: Installation, si
     for expected, code in (
         ({"words": "x" * 121}, "words_too_long"),
         ({"words": "x", "language": "de"}, "no_language"),
-        ({"words": "x", "place": "9999"}, "unknown_site"),
+        ({"words": "x", "site_code": "9999"}, "unknown_site"),
     ):
         with pytest.raises(Refused) as raised:
             say(**expected)

@@ -89,6 +89,9 @@ def test_corrections_and_collection_modes_are_counted(
     }  # fmt: skip
     monkeypatch.setattr("app.services.clinic.corrections.correction_list.LISTED", 1)
     check_list_goes_on(context, site)
+    monkeypatch.setattr("app.services.clinic.corrections.correction_list.LISTED", 0)
+    beginning = list_corrections(context, site.study_id, waiting=True).next
+    assert list_corrections(context, site.study_id, waiting=True, after=beginning).next is None
 
 
 def check_list_goes_on(context: StaffContext, site: Site) -> None:

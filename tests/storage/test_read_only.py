@@ -55,9 +55,9 @@ def test_a_bulk_statement_is_refused_in_a_unit_of_work(
 
 @pytest.mark.req("AUD-01")
 def test_a_select_that_writes_all_the_same_is_refused_by_the_database(postgres_engine: Engine) -> None:
-    drawn = sa.text("SELECT nextval(pg_get_serial_sequence('participant', 'id'))")
+    locking = sa.text("SELECT id FROM participant FOR UPDATE")
     with pytest.raises(WriteRefused, match="read-only"), postgres_engine.connect() as connection:
-        connection.execute(drawn)
+        connection.execute(locking)
 
 
 @pytest.mark.req("AUD-01")

@@ -64,32 +64,28 @@ def parse_telephone(typed: str) -> str:
 def store_contact(
     installation: Installation, work: UnitOfWork, participant_id: int, channel: ContactChannel, address: str
 ) -> None:
-    """Store where a participant is reached, encrypted, in place of what was stored before."""
-    sealed = installation.secret_box.encrypt(parse_contact_address(address))
-    contact, entered_by = work.session.get(Contact, participant_id), work.actor.kind.value
-    if contact is None:
-        work.session.add(
-            Contact(
-                participant_id=participant_id,
-                channel=channel.value,
-                address_sealed=sealed,
-                recorded_at=work.at,
-                entered_by=entered_by,
-            )
-        )
-        return
-    contact.channel, contact.address_sealed = channel.value, sealed
-    contact.recorded_at, contact.entered_by = work.at, entered_by
+    """Store where a participant is reminded, encrypted, in place of what was stored before."""
+    contact = _get_contact_row(work, participant_id)
+    contact.channel = channel.value
+    contact.address_sealed = installation.secret_box.encrypt(parse_contact_address(address))
+    contact.recorded_at, contact.entered_by = work.at, work.actor.kind.value
 
 
 def store_telephone(installation: Installation, work: UnitOfWork, participant_id: int, number: str) -> None:
     """Store the number at which staff call a participant, encrypted; "" for none."""
-    sealed = installation.secret_box.encrypt(number) if number else ""
-    contact = work.session.get(Contact, participant_id)
-    if contact is None:
-        contact = Contact(participant_id=participant_id, channel="", address_sealed="", recorded_at=work.at)
-        work.session.add(contact)
-    contact.telephone_sealed = sealed
+    contact = _get_contact_row(work, participant_id)
+    contact.telephone_sealed = installation.secret_box.encrypt(number) if number else ""
+
+
+def _get_contact_row(work: UnitOfWork, participant_id: int) -> Contact:
+    """The row that is stored, that this transaction is about to store, or a new one."""
+    added = (row for row in work.session.new if isinstance(row, Contact))
+    row = next((row for row in added if row.participant_id == participant_id), None)
+    row = row or work.session.get(Contact, participant_id)
+    if row is None:
+        row = Contact(participant_id=participant_id, channel="", address_sealed="", recorded_at=work.at)
+        work.session.add(row)
+    return row
 
 
 def find_contact(session: Session, participant_id: int) -> Contact | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import sqlalchemy as sa
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from app.domain.desk.arm_blinding import sees_arm
 from app.domain.desk.list_cursor import ListCursor
@@ -68,16 +68,33 @@ class OpenRequest:
     reached: bool = False
 
 
-def list_open_requests(
-    context: StaffContext, site: int | None = None, after: ListCursor | None = None
-) -> tuple[OpenRequest, ...]:
-    """The open requests at this colleague's sites, oldest first: one more than `LISTED` if there are.
+@dataclass(frozen=True, slots=True)
+class RequestList:
+    """The sites at which a colleague may close requests, and the open ones of one site or of all."""
 
-    Those of one site where it is named, and from a cursor on.
-    """
+    sites: tuple[StaffSite, ...]
+    requests: tuple[OpenRequest, ...]
+
+
+def list_open_requests(context: StaffContext) -> tuple[OpenRequest, ...]:
+    """The open requests at this colleague's sites, oldest first: one more than `LISTED` if there are."""
+    with context.read() as session:
+        return _list_requests(session, context, "", None)
+
+
+def read_request_list(context: StaffContext, site: str, after: ListCursor | None) -> RequestList:
+    """The list of requests of the site of this code ("" for all), from a cursor on, with the sites."""
+    with context.read() as session:
+        sites = list_staff_sites(session.connection(), context.actor, _CLOSE)
+        return RequestList(tuple(sites), _list_requests(session, context, site, after))
+
+
+def _list_requests(
+    session: Session, context: StaffContext, site: str, after: ListCursor | None
+) -> tuple[OpenRequest, ...]:
     studies, sites = _reach(context.actor)
     bounds = {"studies": studies, "sites": sites}
-    narrowed = [] if site is None else [col(Participant.site_id) == site]
+    narrowed = [col(Site.code) == site] if site else []
     if after is not None:
         position = (col(TeamRequest.asked_at), after.at, False), (col(TeamRequest.id), after.key, False)
         narrowed.append(lies_after(*position))
@@ -91,26 +108,19 @@ def list_open_requests(
         .order_by(col(TeamRequest.asked_at), col(TeamRequest.id))
         .limit(LISTED + 1)
     )
-    with context.read() as session:
-        rows = session.execute(statement, bounds).all()
-        dead = find_deceased(session, [row.Participant.id for row in rows])
-        corrected = find_forms_in_correction(session, {row.Slot.id for row in rows if row.Slot})
-        reached = read_last_reached(session, [row.Participant.id for row in rows])
-        requests = [_describe(context, *row, died=row.Participant.id in dead) for row in rows]
-        return tuple(
-            replace(
-                each,
-                proposed=bool(each.slot) and row.Slot.id in corrected,
-                reached=_was_reached(row.TeamRequest, reached),
-            )
-            for each, row in zip(requests, rows, strict=True)
+    rows = session.execute(statement, bounds).all()
+    dead = find_deceased(session, [row.Participant.id for row in rows])
+    corrected = find_forms_in_correction(session, {row.Slot.id for row in rows if row.Slot})
+    reached = read_last_reached(session, [row.Participant.id for row in rows])
+    requests = [_describe(context, *row, died=row.Participant.id in dead) for row in rows]
+    return tuple(
+        replace(
+            each,
+            proposed=bool(each.slot) and row.Slot.id in corrected,
+            reached=_was_reached(row.TeamRequest, reached),
         )
-
-
-def list_request_sites(context: StaffContext) -> tuple[StaffSite, ...]:
-    """The sites at which this colleague may close requests."""
-    with context.read() as session:
-        return list_staff_sites(session.connection(), context.actor, _CLOSE)
+        for each, row in zip(requests, rows, strict=True)
+    )
 
 
 def close_request(context: StaffContext, request_id: int, outcome: str) -> None:

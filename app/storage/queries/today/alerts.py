@@ -58,17 +58,19 @@ def find_alert(session: Session, participant_id: int, public_id: str) -> AlertRo
 def list_study_alerts(
     session: Session,
     study_id: int,
-    site_ids: Collection[int] | None,
+    site_ids: Collection[int],
     *,
     closed: bool,
     limit: int | None = None,
     after: ListCursor | None = None,
 ) -> Sequence[AlertRows]:
-    """A study's alerts (at some of its sites): open ones, those that wait and are oldest first; or closed
+    """A study's alerts at some of its sites: open ones, those that wait and are oldest first; or closed
     ones, the newest first; from a cursor on."""
-    statement = _ROWS.where(col(Alert.study_id) == study_id, sa.not_(_OPEN) if closed else _OPEN)
-    if site_ids is not None:
-        statement = statement.where(col(Participant.site_id).in_(site_ids))
+    statement = _ROWS.where(
+        col(Alert.study_id) == study_id,
+        sa.not_(_OPEN) if closed else _OPEN,
+        col(Participant.site_id).in_(site_ids),
+    )
     waits = sa.case((col(Alert.acknowledged_at).is_(None), 0), else_=1)
     order = (
         (col(Alert.closed_at).desc(), col(Alert.id).desc())
