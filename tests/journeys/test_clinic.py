@@ -44,6 +44,19 @@ def check_sound_at_each_width(page: Page) -> None:
         check_sound(page)
 
 
+def check_printed(page: Page, address: str, participant: str) -> None:
+    """What is printed fits on A4, and on as many sheets as it needs."""
+    page.set_viewport_size({"width": A4_WIDTH, "height": 900})
+    of_study = {"report": 3, "matrix": 1, "trail": 5, "call-sheet?reason=": 1}
+    sheets = {f"{address}/desk/{path}": most for path, most in of_study.items()}
+    for url, most in (sheets | {f"{participant}/history": 1, f"{participant}/scores": 3}).items():
+        page.goto(url)
+        page.emulate_media(media="print")
+        check_fits(page)
+        page.emulate_media(media="screen")
+        assert 0 < page.pdf(format="A4").count(b"/Type /Page\n") <= most, url
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_every_page_is_sound(chromium: Browser, served: ServedDesk, language: str) -> None:
@@ -79,12 +92,11 @@ def test_every_page_is_sound(chromium: Browser, served: ServedDesk, language: st
     for path in (*reports, "/desk/trail"):
         page.goto(served.address + path)
         check_sound_at_each_width(page)
-    page.set_viewport_size({"width": A4_WIDTH, "height": 900})
-    for path in ("/desk/report", "/desk/matrix"):
-        page.goto(served.address + path)
-        page.emulate_media(media="print")
-        check_fits(page)
-        page.emulate_media(media="screen")
+    check_printed(page, served.address, participant)
+    page.emulate_media(forced_colors="active")
+    for url in (participant, f"{participant}/scores", f"{served.address}/desk"):
+        page.goto(url)
+        check_sound(page)
     context.close()
 
 
@@ -271,9 +283,19 @@ def test_an_old_list_reloads_but_not_over_typed_text(chromium: Browser, served: 
 def test_a_note_survives_the_end_of_the_session(chromium: Browser, served: ServedDesk) -> None:
     context = chromium.new_context(locale="en-GB")
     page = served.come_in(context, EMAIL)
+    page.clock.install()
+    page.reload()
     log_call(page, 0)
     page.check("[name=outcome][value=no_answer]")
     page.fill("[name=note]", "rings at noon")
+    warning = page.get_by_role("alert").filter(has_text="In two minutes you'll be signed out")
+    page.clock.fast_forward("27:50")
+    expect(warning).to_have_count(0)
+    page.clock.fast_forward("00:20")
+    warning.get_by_role("button", name="Stay signed in").click()
+    expect(warning).to_have_count(0)
+    page.clock.fast_forward("28:10")
+    expect(warning).to_be_visible()
     served.clock.at += timedelta(hours=13)
     page.click("text=Save the contact")
     with context.expect_page() as opened:

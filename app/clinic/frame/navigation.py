@@ -10,6 +10,7 @@ from app.clinic.frame.addresses import return_to
 from app.clinic.frame.studies import STUDY, StaffStudy, address_within
 from app.domain.records.access import Actor, Permission
 from app.i18n.marking import N_
+from app.services.accounts.staff_session import IDLE, IDLE_WARNING
 from app.web.pages.page_frame import PageFrame
 from app.web.permissions import ROUTES, permission_of
 from app.web.urls import (
@@ -127,6 +128,7 @@ class DeskFrame(PageFrame):
     """
 
     layout: ClassVar[str] = "clinic/desk.html"
+    idle_seconds: ClassVar[int] = int((IDLE - IDLE_WARNING).total_seconds())
     staff: str = ""
     study: StaffStudy | None = None
     studies: tuple[StaffStudy, ...] = ()

@@ -36,6 +36,8 @@ from app.storage.unit_of_work import UnitOfWork
 
 IDLE = timedelta(minutes=30)
 """A session ends after so long without a request (SEC-05)."""
+IDLE_WARNING = timedelta(minutes=2)
+"""So long before that a page says that it comes."""
 ABSOLUTE = timedelta(hours=12)
 """A session ends so long after sign-in, used or not (SEC-05)."""
 PENDING = timedelta(minutes=10)

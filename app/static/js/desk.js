@@ -74,6 +74,23 @@
   }
   all('form.keeps').forEach(restore);
 
+  // Before the session ends by itself, a page says so; a request keeps it awake, and no word is lost either way.
+  var idle = find('#idle'), ending = 0;
+  function stayAwake() {
+    window.clearTimeout(ending);
+    idle.hidden = true;
+    ending = window.setTimeout(function () { idle.hidden = false; }, 1000 * idle.getAttribute('data-after'));
+  }
+  if (idle) {
+    stayAwake();
+    document.addEventListener('htmx:afterRequest', stayAwake);
+    find('button', idle).addEventListener('click', function () {
+      window.fetch(window.location.href, { credentials: 'same-origin' }).then(function (answer) {
+        if (answer.ok && !answer.redirected) { stayAwake(); }
+      });
+    });
+  }
+
   // A day in three boxes is spelled out beside them, so that a slip is seen before it is sent.
   var SPOKEN = document.documentElement.lang.replace(/^en$/, 'en-GB'); // the day before the month, as elsewhere
   function spell(boxes) {
