@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from app.clinic.report.address import ReportQuery
 from app.clinic.request import StaffRequest
 from app.domain.report.ledger import NO_ARM, RateFigure
+from app.i18n.formats import format_stated
+from app.i18n.languages import ENGLISH, Language, find_language
 from app.services.clinic.report.figures import FigureLine, FigureTable, ReportTable
 from app.services.clinic.report.report import FigureAddress
 from app.services.clinic.report.scope import ReportScope
@@ -55,11 +57,16 @@ class TableView:
 
 @dataclass(frozen=True, slots=True)
 class TableWords:
-    """What stands for the keys of a study: its sites by number, its forms by name."""
+    """What stands for the keys of a study: its sites by number, its forms by name, months and weeks."""
 
     sites: Mapping[int, tuple[str, str]]
     forms: Mapping[str, str]
     one_form: bool
+    language: Language
+
+    def line(self, text: str) -> str:
+        """A month, the first day of a week, or the number of a week from 1 on, as a page writes it."""
+        return name_line(text) if text.isdecimal() else format_stated(text, self.language)
 
 
 def table_words(request: StaffRequest, scope: ReportScope) -> TableWords:
@@ -72,7 +79,10 @@ def table_words(request: StaffRequest, scope: ReportScope) -> TableWords:
     }
     instruments = {instrument for rule in plan.visits for instrument in rule.instruments}
     return TableWords(
-        {site.site_id: (site.code, site.name) for site in scope.sites}, forms, len(instruments) == 1
+        {site.site_id: (site.code, site.name) for site in scope.sites},
+        forms,
+        len(instruments) == 1,
+        find_language(language) or ENGLISH,
     )
 
 
@@ -133,7 +143,7 @@ def _head(line: FigureLine, table: FigureTable, words: TableWords) -> tuple[str,
     parts = [
         _name(name, line.where[name], words) for name in table.rule.by if not _needless(name, words, table)
     ]
-    return (*parts, *((name_line(line.where["line"]),) if table.name in LINES else ()))
+    return (*parts, *((words.line(line.where["line"]),) if table.name in LINES else ()))
 
 
 def _name(name: str, value: object, words: TableWords) -> str:
@@ -145,7 +155,7 @@ def _name(name: str, value: object, words: TableWords) -> str:
 
 
 def name_line(text: str) -> str:
-    """What a line is called where it has no facts: a month, a week, or the number of a week from 1 on."""
+    """What a file calls a line without facts: a month, a week, or the number of a week from 1 on."""
     return str(int(text) + 1) if text.isdecimal() else text
 
 
