@@ -66,3 +66,10 @@ def _grow(installation: Installation) -> Sequence[str]:
 
 CLINIC = grown(_grow)
 """The newest plan, two sites, and somebody of the first one."""
+
+
+def clinic_of(app: FastAPI, clock: Clock, subject: str) -> ClinicFixture:
+    """The site of a stage that is grown already, with one of its participants."""
+    installation: Installation = app.state.installation
+    site = site_of(installation)
+    return ClinicFixture(app, clock, site, Person(installation, site, subject))

@@ -7,12 +7,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.domain.records.access import Role
-from app.services.core.installation import Installation
 from tests.applications import Clock
-from tests.faces.clinics import ClinicFixture
+from tests.faces.clinics import ClinicFixture, clinic_of
 from tests.markup import parsed
-from tests.services.beginnings import site_of
-from tests.services.people import Person
 from tests.services.report_stage import CLOSED, GOLDEN, NORMAL
 from tests.stages import Stage
 
@@ -27,10 +24,8 @@ def stage() -> Stage:
 
 @pytest.fixture
 def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
-    installation: Installation = app.state.installation
     clock.at = CLOSED
-    site = site_of(installation)
-    return ClinicFixture(app, clock, site, Person(installation, site, NORMAL[0]))
+    return clinic_of(app, clock, NORMAL[0])
 
 
 def kind_of(url: str) -> str:

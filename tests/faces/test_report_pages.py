@@ -12,14 +12,11 @@ from fastapi.testclient import TestClient
 from app.clinic.report.table_view import format_percent
 from app.domain.records.access import Role
 from app.domain.spreadsheets import MARK, safe_cell, write_csv
-from app.services.core.installation import Installation
 from app.settings import ROOT
 from tests.applications import Clock
-from tests.faces.clinics import ClinicFixture
+from tests.faces.clinics import ClinicFixture, clinic_of
 from tests.faces.desk_pages import page
 from tests.markup import Element
-from tests.services.beginnings import site_of
-from tests.services.people import Person
 from tests.services.report_stage import CLOSED, EVERYBODY, GOLDEN, NORMAL
 from tests.stages import Stage
 
@@ -38,10 +35,8 @@ def stage() -> Stage:
 
 @pytest.fixture
 def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
-    installation: Installation = app.state.installation
     clock.at = CLOSED
-    site = site_of(installation)
-    return ClinicFixture(app, clock, site, Person(installation, site, NORMAL[0]))
+    return clinic_of(app, clock, NORMAL[0])
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from warnings import catch_warnings
 from app.domain.alerts.rules import AlertRule
 from app.domain.instruments.definition import Comparison, Condition
 from app.domain.people.names import parse_phone
-from app.domain.people.role_views import read_role_views
+from app.domain.people.role_views import RoleView, read_role_views
 from app.domain.plans.checks import check_plan
 from app.domain.plans.plan import (
     FIRST_DATE,
@@ -100,7 +100,6 @@ def parse_plan(toml: str, file: str) -> Plan:
         exemption_labels=_exemption_labels(root, exemptions, languages),
         sha256=sha256(toml.encode()).hexdigest(),
         draft=root.flag("draft", False),
-        role_views=read_role_views(root.section("sees")) if root.has("sees") else (),
         **_monitoring(root.section("monitoring"), languages),
         **_limits(root),
     )
@@ -163,7 +162,7 @@ def _alert_roles(at: TomlSection, key: str) -> tuple[Role, ...]:
 
 
 class _Limits(TypedDict):
-    """What the plan says of true dates, of when staff are called for, of late corrections and of paper."""
+    """What the plan says of true dates, of when staff are called for, of corrections, paper and views."""
 
     first_date: date
     last_date: date | None
@@ -172,6 +171,7 @@ class _Limits(TypedDict):
     correction_days: int
     emergency_phone: str
     double_paper_entry: bool
+    role_views: tuple[RoleView, ...]
 
 
 def _limits(root: TomlSection) -> _Limits:
@@ -185,6 +185,7 @@ def _limits(root: TomlSection) -> _Limits:
         "correction_days": root.integer("correction_days", 0, 3650, 30),
         "emergency_phone": _phone(root, "emergency_phone") if root.has("emergency_phone") else "",
         "double_paper_entry": root.flag("double_paper_entry", False),
+        "role_views": read_role_views(root.section("sees")) if root.has("sees") else (),
     }
 
 
