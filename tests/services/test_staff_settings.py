@@ -242,6 +242,11 @@ def test_a_telephone_is_kept_beside_the_address_masked_and_apart_from_reminders(
     remove_contact(context, who, "wants no letters")
     assert reveal_contact(context, who).telephone == "138 0013 8000"
     change_telephone(context, who, " ", "wants no calls")
+    assert [why for _, why in reasons(installation, AuditEvent.CONTACT_CHANGED)] == [
+        "asked for calls",
+        "has an address",
+        "wants no calls",
+    ]
     assert refused(lambda: reveal_contact(context, who)) == "no_contact"
     with installation.read() as session:
         assert session.get_one(Contact, who).telephone_sealed == ""

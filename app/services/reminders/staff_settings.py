@@ -130,8 +130,8 @@ def change_telephone(context: StaffContext, participant_id: int, typed: str, rea
         if number == before:
             raise Refused("same_telephone" if number else "no_telephone", field="telephone")
         store_telephone(context.installation, work, participant_id, number)
-        event = AuditEvent.CONTACT_CHANGED if number else AuditEvent.CONTACT_REMOVED
-        work.record(event, participant_chain(participant_id), reason=why)
+        # Also where the number is removed: the address, by which they are reminded, stays as it is.
+        work.record(AuditEvent.CONTACT_CHANGED, participant_chain(participant_id), reason=why)
 
 
 def pause_for_participant(
