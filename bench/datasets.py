@@ -20,8 +20,8 @@ from bench.grown import add_slots
 from bench.run import Run
 from bench.spending import spend
 from bench.trial import STUDY, ZONE, Trial, sqlite_trial
-from tests.services.dataset_stage import complete_diary
-from tests.services.people import START, Person, enrolled, qlq
+from tests.scenarios.dataset_stage import complete_diary
+from tests.scenarios.people import START, Person, enrolled, qlq
 
 PEOPLE = 104
 VISITS = ("BL", "W6", *(f"W{week}" for week in range(12, 157, 12)))

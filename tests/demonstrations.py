@@ -20,7 +20,7 @@ from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
 from app.services.setup.studies import load_study
 from app.storage.engine import open_engine
-from tests.services.people import library
+from tests.scenarios.people import library
 
 
 @dataclass(frozen=True)

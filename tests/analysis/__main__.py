@@ -17,8 +17,8 @@ from tests.analysis.comparison import Compared, compare_folders, compare_with_ow
 from tests.analysis.own_figures import compute_figures
 from tests.analysis.simulated import simulate
 from tests.analysis.stage import export_trial, run_starter
-from tests.services.beginnings import installed_at
-from tests.services.dataset_stage import TRIAL
+from tests.scenarios.beginnings import installed_at
+from tests.scenarios.dataset_stage import TRIAL
 
 MISSING = 3
 _DEBIAN = "apt-get install r-base-core r-cran-haven r-cran-survival r-cran-nlme"

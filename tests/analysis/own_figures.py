@@ -17,7 +17,7 @@ from app.services.core.installation import Installation
 from app.services.datasets.cuts import get_named_cut
 from app.services.datasets.dataset_stream import DataSelection, stream_histories
 from tests.analysis.simulated import CUT, CUT_AT, VISITS
-from tests.services.dataset_stage import STUDY
+from tests.scenarios.dataset_stage import STUDY
 
 POINTS = Fraction(10)
 COMPETING, COMPOSITE = "DEATH COMPETES", "DEATH IS AN EVENT"

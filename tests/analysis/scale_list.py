@@ -8,7 +8,7 @@ import io
 
 from app.domain.instruments.definition import ScaleKind
 from tests.meta.sources import ROOT
-from tests.services.people import library
+from tests.scenarios.people import library
 
 FILE = ROOT / "docs" / "analysis" / "qlq-c30-scales.csv"
 _NAMES = (

@@ -30,8 +30,8 @@ from app.storage.tables.studies import Site
 from bench.grown import add_slots
 from bench.loading import SqliteLoader
 from bench.trial import ZONE, Trial
-from tests.services.beginnings import installed_at, site_of
-from tests.services.dataset_stage import OFF, STUDY, TREATED
+from tests.scenarios.beginnings import installed_at, site_of
+from tests.scenarios.dataset_stage import OFF, STUDY, TREATED
 
 CUT = "PRIMARY"
 CUT_AT = datetime(2027, 3, 30, 2, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from app.services.core.installation import Installation
 from app.services.datasets.export import ExportEntry, export_cut
 from tests.analysis.simulated import CUT, CUT_AT
 from tests.meta.sources import ROOT
-from tests.services.dataset_stage import STUDY
+from tests.scenarios.dataset_stage import STUDY
 
 STARTERS = ROOT / "docs" / "analysis"
 

@@ -16,8 +16,8 @@ from tests.analysis.own_figures import OwnFigures, compute_figures
 from tests.analysis.scale_list import FILE, spell_scales
 from tests.analysis.simulated import simulate
 from tests.analysis.stage import STARTERS, export_trial, run_starter
-from tests.services.beginnings import installed_at
-from tests.services.dataset_stage import TRIAL
+from tests.scenarios.beginnings import installed_at
+from tests.scenarios.dataset_stage import TRIAL
 from tests.stages import Stage
 
 R_GAVE = Path(__file__).parent / "r-gave"

@@ -32,8 +32,8 @@ from tests.faces.callers import PASSWORD, SiteFixture, sign_in_colleague
 from tests.faces.pressing import Press, browser_of, press_as_participant, press_as_staff, with_address
 from tests.faces.rights import Who
 from tests.markup import parsed
-from tests.services.confirming import confirming
-from tests.services.people import START, Person
+from tests.scenarios.confirming import confirming
+from tests.scenarios.people import START, Person
 
 
 def _previewed(press: Press) -> Press:

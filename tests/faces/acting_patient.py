@@ -8,7 +8,7 @@ from tests.applications import visitor
 from tests.faces.callers import SiteFixture
 from tests.faces.pressing import Press, press_as_participant, with_address
 from tests.markup import parsed
-from tests.services.people import START
+from tests.scenarios.people import START
 
 
 def _begin(sites: SiteFixture) -> Press:

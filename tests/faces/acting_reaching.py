@@ -7,7 +7,7 @@ from app.services.core.context import StaffContext
 from app.web import urls
 from tests.faces.callers import SiteFixture
 from tests.faces.pressing import Press, press_as_staff
-from tests.services.people import START
+from tests.scenarios.people import START
 
 
 def _new_contact(sites: SiteFixture) -> Press:

@@ -30,8 +30,8 @@ from tests.applications import Clock, visitor
 from tests.faces.edc_caller import Edc, answered, begun, signed_in
 from tests.faces.rights import STAFF, Who
 from tests.faces.visitors import ANSWERS, Phone, event, invited, newcomer
-from tests.services.after_baseline import alert, propose
-from tests.services.people import PIN, START, Person, with_short_diary
+from tests.scenarios.after_baseline import alert, propose
+from tests.scenarios.people import PIN, START, Person, with_short_diary
 
 PASSWORD = "correct horse battery"
 HALF = "half@example.org"

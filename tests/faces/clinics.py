@@ -15,8 +15,8 @@ from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role, load_study, open_site
 from app.storage.tables.studies import Site
 from tests.applications import Clock, visitor
-from tests.services.beginnings import grown, site_of
-from tests.services.people import START, Person, enrolled, site_entry
+from tests.scenarios.beginnings import grown, site_of
+from tests.scenarios.people import START, Person, enrolled, site_entry
 
 PASSWORD = "correct horse battery"
 

@@ -16,8 +16,8 @@ from tests.faces.edc_caller import Edc
 from tests.faces.edc_stages import EDC_CLIENT, HOSPITALS, both_sites, restore_edc
 from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
 from tests.faces.visitors import Phone
-from tests.services.beginnings import INVITED, SITE, site_of
-from tests.services.people import START, Person
+from tests.scenarios.beginnings import INVITED, SITE, site_of
+from tests.scenarios.people import START, Person
 from tests.stages import Stage
 
 _BEGUN = {

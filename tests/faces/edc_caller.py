@@ -18,7 +18,7 @@ from app.services.setup.studies import NewClient, create_client, load_study, ope
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
 from tests.applications import visitor
-from tests.services.people import Person, enrolled, qlq, site_entry
+from tests.scenarios.people import Person, enrolled, qlq, site_entry
 
 BASE = "/api/edc/v1"
 STUDY = "sbrt-nsclc"

@@ -13,7 +13,7 @@ from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application
 from tests.faces.visitors import Phone, invited, newcomer
 from tests.meta.sources import ROOT
-from tests.services.people import START, Person, site_entry
+from tests.scenarios.people import START, Person, site_entry
 
 PLAN = "plans/sbrt-nsclc/1.0.toml"
 VERSION = "9.0"

@@ -18,7 +18,7 @@ from tests.applications import visitor
 from tests.browsers import fresh_page_key
 from tests.faces.callers import SiteFixture, caller
 from tests.faces.rights import Who
-from tests.services.people import START
+from tests.scenarios.people import START
 
 UNTOLD = {"device": {"seen_at"}, "staff_session": {"seen_at"}}
 """What every request may touch: when somebody was last seen."""

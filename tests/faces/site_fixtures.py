@@ -18,7 +18,7 @@ from tests.faces.callers import SiteFixture, caller, make_site_fixture, sign_in_
 from tests.faces.edc_caller import STUDY, Edc
 from tests.faces.rights import STAFF, Who
 from tests.faces.visitors import Phone
-from tests.services.people import START, Person, with_short_diary
+from tests.scenarios.people import START, Person, with_short_diary
 from tests.stages import Stage
 
 BOSS = "boss@example.org"

@@ -19,8 +19,8 @@ from app.storage.tables.studies import Site
 from tests.applications import Clock, application, visitor
 from tests.browsers import Browser
 from tests.faces.callers import PASSWORD
-from tests.services.beginnings import grown
-from tests.services.people import START, Person, enrolled, enrolment
+from tests.scenarios.beginnings import grown
+from tests.scenarios.people import START, Person, enrolled, enrolment
 
 HERE, OTHER = "sbrt-nsclc", "other-trial"
 CODE, SUBJECT = "0571", "0571-001"

@@ -17,7 +17,7 @@ from app.services.schedule.enrolment import enrol_participant, issue_invitation
 from app.services.setup.studies import load_study, open_site
 from tests.applications import visitor
 from tests.markup import parsed
-from tests.services.people import PIN, START, Person, enrolment, site_entry
+from tests.scenarios.people import PIN, START, Person, enrolment, site_entry
 
 ANSWERS = {f"q{number}": "2" for number in range(1, 31)}
 

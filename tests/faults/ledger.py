@@ -14,7 +14,7 @@ from app.storage.tables.schedule import Slot
 from tests.faults.phones import Phone
 from tests.faults.screens import Screen
 from tests.faults.times import timed
-from tests.services.trail_entries import verify_trail
+from tests.scenarios.trail_entries import verify_trail
 
 
 def answer_of(event: AnswerEvent) -> AnswerValue:

@@ -16,7 +16,7 @@ from tests.faults.forms import Form, FormItem, Kind, read_review, stroke
 from tests.faults.screens import ACTIVE, AHEAD, CACHED, CHECKED, REVIEWED, SCREEN, TURN, Screen, phone_script
 from tests.faults.watch import Watch
 from tests.faults.world import World
-from tests.services.people import PIN
+from tests.scenarios.people import PIN
 
 GUARD_SECONDS = 60.0
 """Only against hanging: what a phone did is read from the phone."""

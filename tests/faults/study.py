@@ -18,7 +18,7 @@ from app.services.setup.studies import load_study, open_site
 from app.storage.tables.studies import Site
 from tests.faults.cases import Keeping, study_of
 from tests.faults.forms import AMOUNTS, FORMS, NONE, Form, FormItem, Kind
-from tests.services.people import QUESTIONNAIRES, Person, bound, enrolment, site_entry
+from tests.scenarios.people import QUESTIONNAIRES, Person, bound, enrolment, site_entry
 
 VERSION, VISIT = "1.0", "BL"
 _SETTINGS = {

@@ -25,10 +25,10 @@ from app.storage.tables.acts import ActKey
 from app.storage.tables.studies import Site
 from tests.forging import allow_everything
 from tests.heard import heard
-from tests.services.alerted import send_in_pain, watched
-from tests.services.beginnings import begun, installed_at, site_of
-from tests.services.people import START, enrolled, with_short_diary
-from tests.services.reminded import (
+from tests.scenarios.alerted import send_in_pain, watched
+from tests.scenarios.beginnings import begun, installed_at, site_of
+from tests.scenarios.people import START, enrolled, with_short_diary
+from tests.scenarios.reminded import (
     WORDS,
     MailServer,
     feed_types,
@@ -38,8 +38,8 @@ from tests.services.reminded import (
     reminded,
     shanghai,
 )
-from tests.services.signer import Signer
-from tests.services.trail_entries import verify_trail
+from tests.scenarios.signer import Signer
+from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Stage
 
 EVENING = shanghai(date(2026, 3, 4), 19)

@@ -23,10 +23,10 @@ from app.storage.tables.participants import Contact
 from app.storage.tables.studies import Site
 from tests.forks import fork
 from tests.jobs.worker import work
+from tests.scenarios.people import START, site_entry
+from tests.scenarios.reminded import KEY, address, installed, messages
+from tests.scenarios.trail_entries import verify_trail
 from tests.servers import Mailbox, mailbox
-from tests.services.people import START, site_entry
-from tests.services.reminded import KEY, address, installed, messages
-from tests.services.trail_entries import verify_trail
 from tests.storage.trial import WINDOW, a_participant, a_slot
 
 READERS, TOGETHER = 400, 20

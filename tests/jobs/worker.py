@@ -10,8 +10,8 @@ from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
 from app.services.reminders.reminder_delivery import MessageSender
 from app.storage.engine import open_engine
-from tests.services.people import library
-from tests.services.reminded import WORDS
+from tests.scenarios.people import library
+from tests.scenarios.reminded import WORDS
 
 
 def work(url: str, relay: str, key: str, moment: str) -> None:

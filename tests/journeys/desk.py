@@ -19,7 +19,7 @@ from app.web.urls import SESSION_COOKIE
 from tests import servers
 from tests.applications import Clock, application
 from tests.axe import audit
-from tests.services.people import START, site_entry
+from tests.scenarios.people import START, site_entry
 
 PASSWORD = "correct horse battery"
 STUDY = "sbrt-nsclc"

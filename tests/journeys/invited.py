@@ -11,7 +11,7 @@ from app.storage.tables.schedule import Slot
 from tests.applications import Clock
 from tests.axe import audit
 from tests.faces.visitors import Phone
-from tests.services.people import PIN
+from tests.scenarios.people import PIN
 
 
 @dataclass

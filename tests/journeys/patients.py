@@ -21,8 +21,8 @@ from app.web.urls import DEVICE_COOKIE
 from tests.applications import Clock, application
 from tests.faces.visitors import founded, newcomer
 from tests.page_time import forward
+from tests.scenarios.people import START, Person, bound, enrolled
 from tests.servers import address, free_socket, serving
-from tests.services.people import START, Person, bound, enrolled
 
 SIZE: ViewportSize = {"width": 360, "height": 740}
 SUBMITTED_BY_HAND = "HTMLFormElement.prototype.submit.call(document.getElementById('f'))"

@@ -14,7 +14,7 @@ from app.services.patient.team_requests import request_call
 from tests.axe import audit
 from tests.journeys.desk import A4_WIDTH, ServedDesk, check_fits, check_sound, serve_desk
 from tests.journeys.keyboard import Keyboard
-from tests.services.people import START, days, enrolled
+from tests.scenarios.people import START, days, enrolled
 
 EMAIL = "li.na@example.org"
 SYMPTOMS = (

@@ -8,9 +8,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.records.access import Role
 from tests.journeys.desk import A4_WIDTH, PASSWORD, ServedDesk, check_fits, check_sound, serve_desk
-from tests.services.after_baseline import propose
-from tests.services.beginnings import site_of
-from tests.services.people import START, Person, enrolled
+from tests.scenarios.after_baseline import propose
+from tests.scenarios.beginnings import site_of
+from tests.scenarios.people import START, Person, enrolled
 
 NURSE, DOCTOR = "nurse@example.org", "investigator@example.org"
 

@@ -10,8 +10,8 @@ from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application
 from tests.axe import audit
 from tests.faces.visitors import Phone, founded, invited, newcomer
+from tests.scenarios.people import PIN, START, Person
 from tests.servers import address, free_socket, serving
-from tests.services.people import PIN, START, Person
 
 MOST_TAPS = 8
 """From scanning the sheet to the home page; the digits of PIN or date are not counted."""

@@ -5,7 +5,7 @@ from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
 from tests.journeys.keyboard import Keyboard
 from tests.journeys.patients import Hospital
-from tests.services.people import PIN
+from tests.scenarios.people import PIN
 
 SMALL: ViewportSize = {"width": 360, "height": 560}
 """Low, so that the bar has something to cover."""

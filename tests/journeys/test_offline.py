@@ -15,8 +15,8 @@ from tests.journeys.invited import World, accessible, begin, come_in
 from tests.journeys.network import Network, network
 from tests.journeys.patients import SIZE, step
 from tests.page_time import wait_until
+from tests.scenarios.people import PIN, START
 from tests.servers import address, free_socket, serving
-from tests.services.people import PIN, START
 
 READ_CACHE = """async () => {
   const kept = {};

@@ -15,7 +15,7 @@ from app.services.setup.studies import create_staff, grant_role, load_study, ope
 from tests import servers
 from tests.applications import Clock, application
 from tests.journeys.desk import PASSWORD, check_sound
-from tests.services.people import START, Person, enrolled, site_entry
+from tests.scenarios.people import START, Person, enrolled, site_entry
 
 
 @dataclass

@@ -13,7 +13,7 @@ from tests.faces.visitors import invited, newcomer
 from tests.journeys.invited import World, accessible, begin, come_in
 from tests.journeys.patients import SIZE, Hospital, step
 from tests.page_time import forward
-from tests.services.people import PIN, START, Person, asking_by_list
+from tests.scenarios.people import PIN, START, Person, asking_by_list
 
 
 @pytest.fixture

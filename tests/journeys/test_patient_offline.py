@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.journeys.patients import SIZE, Patient, choose, finish, speak_chinese, step
-from tests.services.people import PIN, qlq
+from tests.scenarios.people import PIN, qlq
 
 NOT_SENT = {"en": "Open this page again when you have a connection.", "zh-Hans": "有网络时请再打开这一页。"}
 WAITING = "Object.keys(localStorage).filter(key => !key.indexOf('ob:')).length"

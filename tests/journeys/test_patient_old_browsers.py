@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.journeys.patients import SIZE, Patient, finish, step
-from tests.services.people import PIN, qlq
+from tests.scenarios.people import PIN, qlq
 
 
 def send_as_long_form(tab: Page, patient: Patient) -> None:

@@ -7,7 +7,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from tests.journeys.patients import Patient, choose, finish, first_painted, speak_chinese, step
 from tests.page_time import forward
-from tests.services.people import START, qlq
+from tests.scenarios.people import START, qlq
 
 SLOW_3G = {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 50_000}
 

@@ -13,7 +13,7 @@ from app.services.core.context import ParticipantContext, StaffContext
 from app.services.reminders.reminder_settings import get_reminder_settings
 from app.services.schedule.enrolment import enrol_participant
 from tests.journeys.patients import SIZE, Hospital, Patient
-from tests.services.people import PIN, START, Person, enrolment
+from tests.scenarios.people import PIN, START, Person, enrolment
 
 pytestmark = pytest.mark.parametrize("lang", ["en", "zh_CN"])
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 
 from app.domain.records.access import Role
 from tests.journeys.desk import PASSWORD, ServedDesk, check_sound, serve_desk
-from tests.services.staff_desk import code
+from tests.scenarios.staff_desk import code
 
 EMAIL = "boss@example.org"
 SHOTS = os.environ.get("PEOPLE_SHOTS", "")

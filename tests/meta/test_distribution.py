@@ -17,7 +17,7 @@ def test_tests_of_one_fixture_share_a_scope() -> None:
     assert sqlite == {"tests/faults/test_interleavings.py@sqlite"}
     assert distribution.scope_of(f"{SHARED}[postgresql]") == "tests/faults/test_interleavings.py@postgresql"
     assert distribution.scope_of(SHARED) == "tests/faults/test_interleavings.py@"
-    free = "tests/services/test_entry.py::test_a[sqlite]"
+    free = "tests/services/accounts/test_entry.py::test_a[sqlite]"
     assert distribution.scope_of(free) == free
 
 
@@ -44,7 +44,7 @@ def test_tests_of_one_stage_share_a_scope_on_each_database() -> None:
 def test_every_module_of_a_dear_stage_is_listed(stage: str, words: str) -> None:
     using = {
         str(path.relative_to(ROOT))
-        for path in ROOT.glob("tests/*/test_*.py")
+        for path in ROOT.glob("tests/**/test_*.py")
         if re.search(words, path.read_text("utf-8"), re.MULTILINE)
     }
     assert using == set(distribution.STAGED[stage])

@@ -22,8 +22,8 @@ from app.services.schedule.enrolment import enrol_participant
 from app.settings import DEMO_KEY
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Participant
-from tests.services.beginnings import SITE, site_of
-from tests.services.people import QUESTIONNAIRES, Person, enrolment
+from tests.scenarios.beginnings import SITE, site_of
+from tests.scenarios.people import QUESTIONNAIRES, Person, enrolment
 from tests.stages import Stage
 
 STUDY = "sbrt-nsclc"

@@ -6,7 +6,7 @@ import pytest
 
 from app.cli import main
 from app.settings import DEMO_KEY
-from tests.services.dataset_stage import STUDY, TRIAL
+from tests.scenarios.dataset_stage import STUDY, TRIAL
 from tests.stages import Stage
 
 

@@ -11,7 +11,7 @@ from app.cli import main
 from app.clock import now
 from app.domain.plans.windows import Unit, add_units
 from tests.meta.sources import ROOT
-from tests.services.licensed_trial import STUDY, pack_of, questionnaires
+from tests.scenarios.licensed_trial import STUDY, pack_of, questionnaires
 
 Daybook = Callable[..., int]
 MANUAL = (ROOT / "docs" / "manual" / "packs.md").read_text("utf-8")

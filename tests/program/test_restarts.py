@@ -28,9 +28,9 @@ from app.storage.tables.capture import AnswerEvent
 from app.web.urls import DEVICE_COOKIE
 from tests import postgres
 from tests.program.programs import SECONDS, Server, started
-from tests.services.beginnings import installed_at
-from tests.services.people import Person, bound, enrolment, site_entry
-from tests.services.trail_entries import verify_trail
+from tests.scenarios.beginnings import installed_at
+from tests.scenarios.people import Person, bound, enrolment, site_entry
+from tests.scenarios.trail_entries import verify_trail
 
 PHONES = 6
 SHARE = 30

@@ -21,7 +21,7 @@ from app.services.core.context import StaffContext
 from app.services.setup.studies import load_study
 from app.storage import backups
 from tests import postgres
-from tests.services.beginnings import installed_at
+from tests.scenarios.beginnings import installed_at
 
 
 def site(code: str) -> Sequence[str]:

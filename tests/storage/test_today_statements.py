@@ -9,7 +9,7 @@ from sqlalchemy.dialects import sqlite
 from app.domain.today.reasons import Reason
 from app.storage.queries.today import people
 from app.storage.queries.today.branches import SOURCES, TodayShape, shape_of
-from tests.services.people import library
+from tests.scenarios.people import library
 
 CROSSED = re.compile(r"EXISTS \(SELECT [^()]*? FROM [^()]*?,[^()]*? WHERE")
 DIARY_COUNT = re.compile(r"daily_missed|weekly_missed")

@@ -27,7 +27,7 @@ from tests.faces.fuzz.raw_client import (
 from tests.faces.fuzz.route_parts import Part, RouteParts
 from tests.faces.rights import Who
 from tests.faces.visitors import event, invited, newcomer
-from tests.services.people import START, Person
+from tests.scenarios.people import START, Person
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 MULTIPART = "multipart/form-data; boundary=frontier"

@@ -1,0 +1,97 @@
+"""A demonstration that was made, for the tests of what it shows."""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TypeVar
+
+from sqlmodel import SQLModel, select
+
+from app.demo import demonstration
+from app.i18n.catalogues import Catalogues
+from app.notify.console import ConsoleChannel
+from app.services.core.hashing import HashCost
+from app.services.core.installation import Installation
+from app.services.core.secrets import SecretBox
+from app.services.reminders.reminder_delivery import MessageSender
+from app.services.reminders.reminder_texts import ReminderTexts
+from app.settings import DEMO_KEY, ROOT
+from app.storage.engine import open_engine
+from app.storage.queries.slots import list_slots
+from app.storage.tables.audit import AuditEntry
+from app.storage.tables.participants import Participant
+from app.storage.tables.schedule import Slot
+from app.storage.tables.staff import AccessReview
+from tests.demonstrations import ProgramsDemonstration
+from tests.scenarios.people import library
+
+Row = TypeVar("Row", bound=SQLModel)
+Trail = tuple[tuple[str, int, datetime, str], ...]
+"""By chain and number: when each entry was made, and of what."""
+
+
+@dataclass(frozen=True)
+class DemonstrationRun:
+    """A demonstration, the moment it was made, the letters of its past and its trail until now."""
+
+    installation: Installation
+    secrets: demonstration.DemoSecrets
+    at: datetime
+    letters: str
+    trail: Trail
+
+    @cached_property
+    def list_sign_ins(self) -> demonstration.Demonstration:
+        """How to sign in, as it is printed then."""
+        return demonstration.list_sign_ins(self.installation, self.secrets, self.at)
+
+    def rows(self, table: type[Row]) -> Sequence[Row]:
+        with self.installation.read() as session:
+            return session.exec(select(table)).all()
+
+    def participant(self, subject: str) -> Participant:
+        return next(each for each in self.rows(Participant) if each.subject == subject)
+
+    def slots(self, subject: str) -> dict[str, Slot]:
+        with self.installation.read() as session:
+            return {slot.visit: slot for slot in list_slots(session, self.participant(subject).id)}
+
+
+def installed(url: str) -> Installation:
+    secret_box = SecretBox(DEMO_KEY, HashCost(1, 8, 1))
+    return Installation(open_engine(url), library(), secret_box, "http://demo.test", "0")
+
+
+def open_program_run(done: ProgramsDemonstration) -> Iterator[DemonstrationRun]:
+    """A copy of what the program made, and of the secrets that it keeps for its next start."""
+    installation = installed(f"sqlite:///{done.copy}")
+    secrets = demonstration.DemoSecrets(
+        **json.loads((done.folder.path / "demo.sqlite3.json").read_text("utf-8"))
+    )
+    with installation.read() as session:
+        (review,) = session.exec(select(AccessReview)).all()
+    # The links that it prints are of a moment later.
+    yield DemonstrationRun(installation, secrets, review.reviewed_at, "", _trail(installation))
+    installation.engine.dispose()
+
+
+def run_demonstration(url: str, at: datetime) -> Iterator[DemonstrationRun]:
+    installation, letters = installed(url), io.StringIO()
+    outbox = MessageSender(
+        {"email": ConsoleChannel(letters)}, ReminderTexts.load(Catalogues.load(ROOT / "locales"))
+    )
+    assert not demonstration.demonstration_exists(installation)
+    secrets = demonstration.make_demonstration(installation, outbox, at)
+    yield DemonstrationRun(installation, secrets, at, letters.getvalue(), _trail(installation))
+    installation.engine.dispose()
+
+
+def _trail(installation: Installation) -> Trail:
+    with installation.read() as session:
+        rows = session.execute(
+            select(AuditEntry.chain, AuditEntry.seq, AuditEntry.at, AuditEntry.event)
+        ).all()
+    return tuple(sorted((row.chain, row.seq, row.at, row.event) for row in rows))
