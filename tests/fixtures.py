@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, expect
 
 from app.storage.migrations import migrate
 from tests import (
+    coverage_measure,
     definitions_parsed,
     demonstrations,
-    measuring,
     postgres,
     servers,
     stages,
@@ -45,7 +45,7 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
     close_portal()
-    measuring.write()
+    coverage_measure.write()
 
 
 @pytest.fixture(scope="session")

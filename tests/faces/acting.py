@@ -29,10 +29,10 @@ from app.web import urls
 from app.web.acts import FIELD
 from tests.faces.acting_reaching import REACHING_PRESSES
 from tests.faces.callers import PASSWORD, SiteFixture, sign_in_colleague
-from tests.faces.pressing import Press, browser_of, press_as_participant, press_as_staff, with_address
 from tests.faces.rights import Who
+from tests.faces.valid_acts import Press, browser_of, press_as_participant, press_as_staff, with_address
 from tests.markup import parsed
-from tests.scenarios.confirming import confirming
+from tests.scenarios.confirmation_rules import confirming
 from tests.scenarios.people import START, Person
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from app.web import urls
 from tests.applications import visitor
 from tests.faces.callers import SiteFixture
-from tests.faces.pressing import Press, press_as_participant, with_address
+from tests.faces.valid_acts import Press, press_as_participant, with_address
 from tests.markup import parsed
 from tests.scenarios.people import START
 

@@ -28,8 +28,8 @@ from app.storage.tables.staff import RoleGrant
 from app.web import urls
 from tests.applications import Clock, visitor
 from tests.faces.edc_caller import Edc, answered, begun, signed_in
+from tests.faces.participant_browsers import ANSWERS, Phone, event, invited, newcomer
 from tests.faces.rights import STAFF, Who
-from tests.faces.visitors import ANSWERS, Phone, event, invited, newcomer
 from tests.scenarios.after_baseline import alert, propose
 from tests.scenarios.people import PIN, START, Person, with_short_diary
 

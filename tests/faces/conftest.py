@@ -14,8 +14,8 @@ from tests.faces.callers import SiteFixture
 from tests.faces.clinics import CLINIC, ClinicFixture, restore_clinic
 from tests.faces.edc_caller import Edc
 from tests.faces.edc_stages import EDC_CLIENT, HOSPITALS, both_sites, restore_edc
+from tests.faces.participant_browsers import Phone
 from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
-from tests.faces.visitors import Phone
 from tests.scenarios.beginnings import INVITED, SITE, site_of
 from tests.scenarios.people import START, Person
 from tests.stages import Stage

@@ -19,7 +19,7 @@ from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Page, Pages
 from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
-from tests.pseudo import ARABIC, PseudoArabic
+from tests.pseudo_languages import ARABIC, PseudoArabic
 from tests.servers import serving
 
 CODES = ("en", "zh_CN", "ar")

@@ -11,7 +11,7 @@ from app.services.core.context import StaffContext
 from app.services.setup.studies import load_study, open_site
 from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application
-from tests.faces.visitors import Phone, invited, newcomer
+from tests.faces.participant_browsers import Phone, invited, newcomer
 from tests.meta.sources import ROOT
 from tests.scenarios.people import START, Person, site_entry
 

@@ -7,7 +7,7 @@ from httpx2 import Response
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.capture.outbox import item_tokens, record_checksum
 from app.patient.forms.event_parser import parse_instant
-from tests.faces.visitors import Phone
+from tests.faces.participant_browsers import Phone
 
 SHOWN = "2026-03-02T10:00:00.000+08:00"
 CODES = [f"q{number}" for number in range(1, 31)]

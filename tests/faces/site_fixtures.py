@@ -16,8 +16,8 @@ from app.storage.tables.studies import Site
 from tests.applications import Clock, application, visitor
 from tests.faces.callers import SiteFixture, caller, make_site_fixture, sign_in_colleague
 from tests.faces.edc_caller import STUDY, Edc
+from tests.faces.participant_browsers import Phone
 from tests.faces.rights import STAFF, Who
-from tests.faces.visitors import Phone
 from tests.scenarios.people import START, Person, with_short_diary
 from tests.stages import Stage
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from playwright.sync_api import Browser, Error
 
 from tests.faults.cases import Act, Case, Keeping
-from tests.faults.ending import make_peace
+from tests.faults.final_state import make_peace
 from tests.faults.forms import FORMS
 from tests.faults.interleaving import Interleaving, silent
 from tests.faults.ledger import Ledger

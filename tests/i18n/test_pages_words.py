@@ -12,7 +12,7 @@ from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Page, Pages
 from app.web.pages.system_pages import AboutPage, StartPage
 from tests.markup import Element, parsed
-from tests.pseudo import Pseudo
+from tests.pseudo_languages import Pseudo
 
 FRAME = PageFrame(ENGLISH.tag, ENGLISH.dir, ENGLISH.code, demo=True, version="1.2.3", static_root="/static/0")
 NAMES = {

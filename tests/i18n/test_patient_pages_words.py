@@ -10,7 +10,7 @@ from app.web.pages.rendering import Page, Pages
 from tests.faces import page_samples as samples
 from tests.faces.gallery import every_page, pages_in_three_languages
 from tests.markup import Element, parsed
-from tests.pseudo import ARABIC
+from tests.pseudo_languages import ARABIC
 
 READ_OUT = ("aria-label", "alt", "title", "placeholder", "content")
 """Attributes whose words people meet; `data-…` of the form too, which its script shows."""

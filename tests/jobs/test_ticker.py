@@ -23,12 +23,11 @@ from app.services.reminders.reminder_delivery import PATIENCE, MessageSender
 from app.storage.act_keys import read_page_epoch
 from app.storage.tables.acts import ActKey
 from app.storage.tables.studies import Site
-from tests.forging import allow_everything
-from tests.heard import heard
-from tests.scenarios.alerted import send_in_pain, watched
+from tests.scenarios.alerts import send_in_pain, watched
 from tests.scenarios.beginnings import begun, installed_at, site_of
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.people import START, enrolled, with_short_diary
-from tests.scenarios.reminded import (
+from tests.scenarios.reminders import (
     WORDS,
     MailServer,
     feed_types,
@@ -38,9 +37,10 @@ from tests.scenarios.reminded import (
     reminded,
     shanghai,
 )
-from tests.scenarios.signer import Signer
 from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Stage
+from tests.statement_log import heard
+from tests.unaudited_writes import allow_everything
 
 EVENING = shanghai(date(2026, 3, 4), 19)
 GUARD_SECONDS = 120.0

@@ -24,7 +24,7 @@ from app.storage.tables.studies import Site
 from tests.forks import fork
 from tests.jobs.worker import work
 from tests.scenarios.people import START, site_entry
-from tests.scenarios.reminded import KEY, address, installed, messages
+from tests.scenarios.reminders import KEY, address, installed, messages
 from tests.scenarios.trail_entries import verify_trail
 from tests.servers import Mailbox, mailbox
 from tests.storage.trial import WINDOW, a_participant, a_slot

@@ -11,7 +11,7 @@ from app.services.core.secrets import SecretBox
 from app.services.reminders.reminder_delivery import MessageSender
 from app.storage.engine import open_engine
 from tests.scenarios.people import library
-from tests.scenarios.reminded import WORDS
+from tests.scenarios.reminders import WORDS
 
 
 def work(url: str, relay: str, key: str, moment: str) -> None:

@@ -10,7 +10,7 @@ from app.storage.tables.capture import AnswerEvent, Response
 from app.storage.tables.schedule import Slot
 from tests.applications import Clock
 from tests.axe import audit
-from tests.faces.visitors import Phone
+from tests.faces.participant_browsers import Phone
 from tests.scenarios.people import PIN
 
 

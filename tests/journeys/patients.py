@@ -19,7 +19,7 @@ from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.studies import Site
 from app.web.urls import DEVICE_COOKIE
 from tests.applications import Clock, application
-from tests.faces.visitors import founded, newcomer
+from tests.faces.participant_browsers import founded, newcomer
 from tests.page_time import forward
 from tests.scenarios.people import START, Person, bound, enrolled
 from tests.servers import address, free_socket, serving

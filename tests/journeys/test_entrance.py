@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application
 from tests.axe import audit
-from tests.faces.visitors import Phone, founded, invited, newcomer
+from tests.faces.participant_browsers import Phone, founded, invited, newcomer
 from tests.scenarios.people import PIN, START, Person
 from tests.servers import address, free_socket, serving
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.applications import Clock
 from tests.faces.offline import enrolled, offline_app, questionnaires
-from tests.faces.visitors import ANSWERS
+from tests.faces.participant_browsers import ANSWERS
 from tests.journeys.invited import World, accessible, begin, come_in
 from tests.journeys.network import Network, network
 from tests.journeys.patients import SIZE, step

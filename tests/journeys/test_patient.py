@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.i18n.formats import format_receipt
-from tests.faces.visitors import invited, newcomer
+from tests.faces.participant_browsers import invited, newcomer
 from tests.journeys.invited import World, accessible, begin, come_in
 from tests.journeys.patients import SIZE, Hospital, step
 from tests.page_time import forward

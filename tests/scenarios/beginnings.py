@@ -16,7 +16,7 @@ from app.storage.engine import open_engine
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.tables.studies import Site
 from tests.scenarios.people import START, Person, enrolled, enrolment, library, site_entry
-from tests.scenarios.reminded import RANDOMISED, come_to_evening, reminded, shanghai
+from tests.scenarios.reminders import RANDOMISED, come_to_evening, reminded, shanghai
 from tests.scenarios.staff_desk import open_desk
 from tests.stages import Stage
 

@@ -18,9 +18,9 @@ from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import AnchorBody, receive_anchor, receive_arm
 from app.services.setup.studies import create_client
 from tests.scenarios.beginnings import SITE, grown, site_of
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.people import START, Person, days, enrolled, qlq
 from tests.scenarios.report_stage import blank_but, give_reason, leave
-from tests.scenarios.signer import Signer
 
 STUDY = "sbrt-nsclc"
 RANDOMISED = START.date() + days(2)

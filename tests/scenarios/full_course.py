@@ -53,11 +53,11 @@ from app.services.setup.studies import create_client, create_staff, grant_role
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
 from app.storage.tables.packs import InstrumentPack, LicenceDecision
 from app.storage.tables.staff import Passkey
-from tests.scenarios.alerted import PAIN, raised, run_clock, watched
+from tests.scenarios.alerts import PAIN, raised, run_clock, watched
 from tests.scenarios.beginnings import SITE, grown, site_of
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.people import START, Person, asking_everything, bound, colleague, days, qlq
-from tests.scenarios.reminded import MailServer, outbox, push_all, reminded, shanghai
-from tests.scenarios.signer import Signer
+from tests.scenarios.reminders import MailServer, outbox, push_all, reminded, shanghai
 
 RANDOMISED = START.date() + days(2)
 EVENING = shanghai(RANDOMISED, 19)

@@ -31,9 +31,9 @@ from app.storage.tables.capture import Quarantine
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.scenarios.after_baseline import propose
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.edc_session import caller_of, request_about
 from tests.scenarios.people import START, Person, colleague, days, enrolled, qlq, site_entry, with_short_diary
-from tests.scenarios.signer import Signer
 
 NOW = START + days(40)
 """When the baseline of everybody has closed."""

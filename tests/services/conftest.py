@@ -11,12 +11,12 @@ from app.services.reminders.reminder_delivery import ClaimedMessage, claim_messa
 from app.storage.tables.studies import Site
 from tests import postgres
 from tests.scenarios.beginnings import DESK, begun, installed_at, site_of
+from tests.scenarios.database_owner import Owner, unguarded
 from tests.scenarios.edc_session import caller_of
 from tests.scenarios.full_course import COURSE
 from tests.scenarios.matter_stage import TwoSites, open_two_sites
-from tests.scenarios.owner import Owner, unguarded
 from tests.scenarios.people import Person, enrolled, with_short_diary
-from tests.scenarios.reminded import EVENING
+from tests.scenarios.reminders import EVENING
 from tests.scenarios.staff_desk import Desk, open_desk
 from tests.stages import Stage
 

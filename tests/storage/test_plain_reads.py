@@ -15,7 +15,7 @@ from app.domain.today.reasons import Reason
 from app.storage.database.grouped_reads import BundledRead, GroupedRead, PairedRead, cache_document_rows
 from app.storage.database.plain_reads import PlainRead
 from app.storage.tables.columns import Moment, enum_type, json_type
-from tests.heard import heard
+from tests.statement_log import heard
 
 NOW = datetime(2026, 11, 30, 5, 6, 7, 89, UTC)
 _VALUES = sa.select(

@@ -25,7 +25,7 @@ from app.domain.instruments.scoring.score import serialise_score
 from app.domain.refusal import BadDefinition, Refused
 from tests.domain.questionnaires import QLQ_C30
 from tests.domain.trial import HEAD, refused, small, visit
-from tests.scenarios.alerted import PAIN, RULES, SCORE
+from tests.scenarios.alerts import PAIN, RULES, SCORE
 from tests.scenarios.people import START, library, qlq
 
 NOBODY = 'monitoring = { kind = "none", reason = { en = "Nobody watches." } }\n'

@@ -10,10 +10,10 @@ from app.storage.tables.studies import Site
 from tests.applications import Clock, visitor
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import enrolment, page
-from tests.faces.visitors import Phone, invited
-from tests.faces.visitors import newcomer as enrolled_only
+from tests.faces.participant_browsers import Phone, invited
+from tests.faces.participant_browsers import newcomer as enrolled_only
 from tests.scenarios.beginnings import PERSON, SITE, site_of
-from tests.scenarios.confirming import confirming
+from tests.scenarios.confirmation_rules import confirming
 from tests.scenarios.people import PIN, START, Person, days
 from tests.stages import Stage
 

@@ -15,7 +15,7 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.storage.tables.schedule import Disposition
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import confirm, day_in, enrolment, hidden_of, page
-from tests.faces.visitors import invited
+from tests.faces.participant_browsers import invited
 from tests.markup import parsed
 from tests.scenarios.people import START
 

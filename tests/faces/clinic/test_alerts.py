@@ -18,10 +18,10 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.storage.tables.capture import Alert
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
-from tests.faces.visitors import invited
-from tests.scenarios.alerted import run_clock
+from tests.faces.participant_browsers import invited
+from tests.scenarios.alerts import run_clock
 from tests.scenarios.people import START
-from tests.scenarios.reminded import MailServer, outbox
+from tests.scenarios.reminders import MailServer, outbox
 
 
 @pytest.fixture

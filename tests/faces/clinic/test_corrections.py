@@ -15,7 +15,7 @@ from app.storage.tables.capture import Correction, Response
 from tests.applications import visitor
 from tests.faces.clinics import PASSWORD, ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
-from tests.faces.visitors import Phone, invited
+from tests.faces.participant_browsers import Phone, invited
 from tests.markup import parsed
 from tests.scenarios.people import START, days
 from tests.scenarios.trail_entries import verify_trail

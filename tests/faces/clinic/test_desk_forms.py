@@ -10,7 +10,7 @@ from tests.applications import visitor
 from tests.faces.acting import PRESSES
 from tests.faces.acting_people import PEOPLE_PRESSES
 from tests.faces.callers import SiteFixture
-from tests.faces.pressing import Press, all_rows
+from tests.faces.valid_acts import Press, all_rows
 from tests.markup import Element, parsed
 
 Row = tuple[str, str]

@@ -8,8 +8,8 @@ from app.web import urls
 from app.web.acts import FIELD
 from tests.faces.acting import PRESSES
 from tests.faces.callers import SiteFixture, caller
-from tests.faces.pressing import Press
 from tests.faces.rights import Who
+from tests.faces.valid_acts import Press
 from tests.markup import parsed
 
 ROW = ("POST", urls.DIARY_GAPS)

@@ -23,13 +23,13 @@ from tests.applications import visitor
 from tests.faces.callers import HALF, PASSWORD, SiteFixture, caller, valid_body
 from tests.faces.edc_caller import AS_OF, BASE, BODIES, REGISTER
 from tests.faces.outbox_answers import box, bring
-from tests.faces.pressing import Rows, all_rows, browser_of
+from tests.faces.participant_browsers import event
 from tests.faces.rights import Who
-from tests.faces.visitors import event
+from tests.faces.valid_acts import Rows, all_rows, browser_of
 from tests.markup import parsed
 from tests.scenarios.people import PIN
-from tests.scenarios.reminded import WORDS, MailServer
-from tests.scenarios.soft_key import SoftKey
+from tests.scenarios.reminders import WORDS, MailServer
+from tests.scenarios.software_passkey import SoftKey
 
 SECOND = "a second correct horse"
 _TRAIL = {"audit_chain", "audit_entry"}

@@ -13,7 +13,7 @@ from app.domain.records.access import Role
 from app.domain.refusal import Refused
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
-from tests.faces.visitors import invited
+from tests.faces.participant_browsers import invited
 
 HIDDEN = ("Print a copy", "Save a copy as PDF", "Propose a correction", "Sign out", "every change")
 

@@ -14,7 +14,7 @@ from app.web.urls import DEVICE_COOKIE
 from tests.applications import visitor
 from tests.faces.clinics import PASSWORD, ClinicFixture
 from tests.faces.desk_pages import page
-from tests.faces.visitors import ANSWERS, heading
+from tests.faces.participant_browsers import ANSWERS, heading
 from tests.markup import parsed
 from tests.scenarios.people import PIN, START
 

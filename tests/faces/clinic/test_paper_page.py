@@ -6,7 +6,7 @@ from app.web import urls
 from app.web.acts import FIELD
 from tests.faces.acting import PRESSES
 from tests.faces.callers import SiteFixture
-from tests.faces.pressing import Press, press_as_staff
+from tests.faces.valid_acts import Press, press_as_staff
 from tests.markup import Element, parsed
 
 DAY = {"collected_on_year": "２０２６", "collected_on_month": "3", "collected_on_day": "2"}

@@ -12,7 +12,7 @@ from app.storage.tables.schedule import Anchor
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import confirm, hidden_of, page
 from tests.markup import parsed
-from tests.scenarios.confirming import ordering
+from tests.scenarios.confirmation_rules import ordering
 from tests.scenarios.people import START
 
 

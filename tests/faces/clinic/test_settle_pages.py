@@ -29,11 +29,11 @@ from app.storage.tables.schedule import Slot
 from app.web import urls
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
-from tests.heard import heard, verbs
 from tests.markup import parsed
 from tests.scenarios.edc_session import caller_of, request_about
 from tests.scenarios.paper_forms import enter, paper
 from tests.scenarios.people import START, colleague, days, library, qlq
+from tests.statement_log import heard, verbs
 
 TYPED = {"decision": "date_stands", "reason": "as in the chart"}
 

@@ -4,8 +4,8 @@ from app.web import urls
 from app.web.acts import FIELD
 from tests.faces.acting import PRESSES
 from tests.faces.callers import SiteFixture, caller
-from tests.faces.pressing import press_as_staff
 from tests.faces.rights import Who
+from tests.faces.valid_acts import press_as_staff
 from tests.markup import parsed
 
 ROW = ("POST", urls.STAFF_REMINDER)

@@ -20,11 +20,11 @@ from app.storage.tables import metadata
 from tests.applications import visitor
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import day_in, page
-from tests.heard import heard
 from tests.markup import parsed
 from tests.scenarios.beginnings import PERSON
 from tests.scenarios.people import START, Person, days
 from tests.stages import Stage
+from tests.statement_log import heard
 
 FRAGMENT = {"HX-Request": "true"}
 

@@ -19,11 +19,11 @@ from app.storage.tables.studies import Site
 from tests.applications import Clock, application, visitor
 from tests.faces.clinics import PASSWORD
 from tests.faces.desk_pages import enrolment, page
-from tests.faces.visitors import Phone, event, heading, invited, newcomer
-from tests.forging import allow_everything
+from tests.faces.participant_browsers import Phone, event, heading, invited, newcomer
 from tests.markup import parsed
 from tests.scenarios.licensed_trial import ENDS, STUDY, open_trial, questionnaires, supply
 from tests.scenarios.people import START, Person, site_entry
+from tests.unaudited_writes import allow_everything
 
 COPYRIGHT = "© 2026 The Moon Group. All rights reserved."
 OURS = "This wording is not the licensed questionnaire."

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faces.visitors import ANSWERS, Phone
+from tests.faces.participant_browsers import ANSWERS, Phone
 from tests.markup import parsed
 from tests.scenarios.people import START
 from tests.scenarios.site_hours import keep_hours

@@ -16,7 +16,7 @@ from tests.browsers import Browser, OneHop
 from tests.faces.acting import PRESSES
 from tests.faces.callers import SiteFixture
 from tests.faces.outbox_answers import CODES, SHOWN, box, bring
-from tests.faces.visitors import ANSWERS, Phone, event
+from tests.faces.participant_browsers import ANSWERS, Phone, event
 from tests.form_checks import FormChecks, counted_checks
 
 Answers: TypeAlias = Counter[tuple[str, object]]

@@ -20,8 +20,8 @@ from app.web.pages.rendering import Pages
 from tests.applications import Clock
 from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
-from tests.faces.visitors import Phone, event
-from tests.heard import heard, verbs
+from tests.faces.participant_browsers import Phone, event
+from tests.statement_log import heard, verbs
 
 QLQ_DRAFT: dict[str, AnswerValue] = {f"q{number}": number % 4 + 1 for number in range(1, 31)}
 DIARY_DRAFT: dict[str, AnswerValue] = {

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from app.cli.screens.chromium import png_size
 from tests.applications import visitor
-from tests.faces.visitors import Phone
+from tests.faces.participant_browsers import Phone
 from tests.markup import parsed
 from tests.tools import tool
 

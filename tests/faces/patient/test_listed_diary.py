@@ -18,7 +18,7 @@ from app.storage.tables.participants import Device
 from tests.faces import page_samples as samples
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
-from tests.faces.visitors import Phone, heading, invited
+from tests.faces.participant_browsers import Phone, heading, invited
 from tests.markup import parsed
 from tests.scenarios.people import PIN, START, library
 

@@ -12,7 +12,7 @@ from app.definitions.library import load_library
 from app.i18n.languages import LANGUAGE_CODES
 from tests.applications import Clock, visitor
 from tests.faces.offline import VERSION, enrolled, offline_app, questionnaires
-from tests.faces.visitors import Phone, event
+from tests.faces.participant_browsers import Phone, event
 from tests.markup import parsed
 from tests.meta.sources import ROOT
 from tests.scenarios.people import START

@@ -6,9 +6,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.services.reminders.reminder_delivery import MessageSender
-from tests.faces.visitors import Phone, heading
+from tests.faces.participant_browsers import Phone, heading
 from tests.markup import parsed
-from tests.scenarios.reminded import WORDS, MailServer
+from tests.scenarios.reminders import WORDS, MailServer
 
 CODE = "/settings/address/code"
 

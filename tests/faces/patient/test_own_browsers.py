@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Device
 from tests.applications import Clock, visitor
-from tests.faces.visitors import Phone, heading
+from tests.faces.participant_browsers import Phone, heading
 from tests.markup import parsed
 from tests.scenarios.people import PIN
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 from app.i18n.languages import ENGLISH, find_language, negotiate_language
 from tests.axe import COLOURS, audit
 from tests.faces.gallery import CODES, every_page, gallery, one_of_each, show
-from tests.pseudo import ARABIC
+from tests.pseudo_languages import ARABIC
 
 
 @pytest.fixture(scope="module")

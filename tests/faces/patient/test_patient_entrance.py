@@ -10,7 +10,7 @@ from app.services.core.throttling import CODE_TRIES, code_limits
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.statements.throttle import count_try
 from tests.applications import Clock, application, visitor
-from tests.faces.visitors import Phone, heading
+from tests.faces.participant_browsers import Phone, heading
 from tests.markup import parsed
 from tests.scenarios.people import PIN, START
 

@@ -11,7 +11,7 @@ from sqlmodel import select
 from app.i18n.formats import format_receipt
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from tests.applications import Clock
-from tests.faces.visitors import ANSWERS, Phone, event, heading, invited, newcomer
+from tests.faces.participant_browsers import ANSWERS, Phone, event, heading, invited, newcomer
 from tests.scenarios.people import START, Person
 
 JSON = {"accept": "application/json"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faces.visitors import Phone, event
+from tests.faces.participant_browsers import Phone, event
 from tests.markup import parsed
 
 

@@ -6,7 +6,7 @@ from app.i18n.formats import format_receipt
 from tests.applications import Clock
 from tests.faces.desk_pages import page
 from tests.faces.outbox_answers import CODES, SHOWN, box, bring
-from tests.faces.visitors import Phone, heading
+from tests.faces.participant_browsers import Phone, heading
 from tests.scenarios.people import START, days
 
 EARLIER_FIELDS = {"width": "360", "scale": "row", "theme": "dark"}

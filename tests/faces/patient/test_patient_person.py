@@ -26,7 +26,7 @@ from app.settings import ROOT
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.tables import capture
 from tests.applications import Clock, application, visitor
-from tests.faces.visitors import Phone, event, founded, heading, invited, newcomer
+from tests.faces.participant_browsers import Phone, event, founded, heading, invited, newcomer
 from tests.markup import Element, parsed
 from tests.scenarios.after_baseline import propose
 from tests.scenarios.people import START, Person

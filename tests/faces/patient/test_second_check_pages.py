@@ -14,10 +14,10 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Activation, Device
 from app.storage.tables.staff import Throttle
 from tests.applications import Clock, visitor
-from tests.faces.visitors import Phone, heading, invited
+from tests.faces.participant_browsers import Phone, heading, invited
 from tests.markup import Element, parsed
-from tests.scenarios.confirming import BORN, confirming
-from tests.scenarios.confirming import newcomer as born
+from tests.scenarios.confirmation_rules import BORN, confirming
+from tests.scenarios.confirmation_rules import newcomer as born
 from tests.scenarios.people import Person
 
 RIGHT = {"birth_year": "1950", "birth_month": "2", "birth_day": "3"}

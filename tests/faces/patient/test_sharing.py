@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.web.cookies import MOST_OTHERS
-from tests.faces.visitors import Phone, heading, invited, newcomer
+from tests.faces.participant_browsers import Phone, heading, invited, newcomer
 from tests.markup import parsed
 from tests.scenarios.people import PIN, Person
 

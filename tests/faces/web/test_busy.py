@@ -11,7 +11,7 @@ from app.services.core.hashing import RETRY_SECONDS, HashingSlots, SecretHasher
 from app.services.core.throttling import SOURCE_TRIES, TRIES
 from app.services.setup.studies import create_staff, grant_role
 from tests.applications import CHEAP, Clock, visitor
-from tests.faces.visitors import Phone
+from tests.faces.participant_browsers import Phone
 from tests.markup import parsed
 from tests.scenarios.people import PIN, START, Person
 

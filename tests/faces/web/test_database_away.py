@@ -18,7 +18,7 @@ from tests.applications import Clock, application
 from tests.browsers import BASE_URL
 from tests.coroutines import run_apart
 from tests.faces.edc_caller import REGISTER, STUDY, signed_in
-from tests.faces.visitors import Phone, event, heading, invited, newcomer
+from tests.faces.participant_browsers import Phone, event, heading, invited, newcomer
 from tests.scenarios.beginnings import SITE, site_of
 from tests.scenarios.people import Person
 from tests.stages import Stage

@@ -18,7 +18,7 @@ from app.services.setup.studies import create_staff
 from app.web import urls
 from app.web.middleware.logs import configure_logging
 from tests.applications import Clock, visitor
-from tests.faces.visitors import Phone, event, invited
+from tests.faces.participant_browsers import Phone, event, invited
 from tests.scenarios.people import PIN, START, Person, enrolment
 
 WRONG_PIN, NEW_PIN = "908172", "246802"

@@ -23,11 +23,11 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.services.setup.studies import create_staff, disable_staff
 from app.storage.engine import page_engine
 from tests.applications import Clock, application, visitor
-from tests.faces.visitors import Phone, invited, newcomer
+from tests.faces.participant_browsers import Phone, invited, newcomer
 from tests.markup import parsed
 from tests.scenarios.beginnings import SITE, site_of
-from tests.scenarios.confirming import confirming
-from tests.scenarios.confirming import newcomer as born
+from tests.scenarios.confirmation_rules import confirming
+from tests.scenarios.confirmation_rules import newcomer as born
 from tests.scenarios.people import PIN, START, Person
 from tests.stages import Stage
 

@@ -42,16 +42,16 @@ from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.messages import Message
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.heard import heard
 from tests.refusals import refusal_of, refused
-from tests.scenarios.alerted import run_clock, send_in_pain, watched
+from tests.scenarios.alerts import run_clock, send_in_pain, watched
 from tests.scenarios.beginnings import installed_at
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.machines import BOOT_ID, Machine, machine_at, watching
 from tests.scenarios.people import PIN, START, Person, days, enrolled, qlq
-from tests.scenarios.reminded import MailServer, outbox, recorded, reminded
-from tests.scenarios.signer import Signer
+from tests.scenarios.reminders import MailServer, outbox, recorded, reminded
 from tests.scenarios.staff_desk import EMAIL, HERE, PASSWORD, code
 from tests.scenarios.trail_entries import verify_trail
+from tests.statement_log import heard
 
 REASON = "NTP was off after the power cut"
 YEARS = days(2000)

@@ -30,8 +30,8 @@ from app.storage.statements.throttle import count_try
 from app.storage.tables.participants import Device
 from app.storage.tables.studies import Site
 from tests.refusals import refused
+from tests.scenarios.activation import HERE, enter, invite, link_of
 from tests.scenarios.beginnings import SITE, begun, grown, site_of
-from tests.scenarios.joining import HERE, enter, invite, link_of
 from tests.scenarios.people import PIN, START, Person, bound, days, enrolment
 from tests.scenarios.trail_entries import entries_of
 from tests.stages import Stage

@@ -22,7 +22,7 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.services.schedule.enrolment import add_participant
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Response
-from tests.scenarios.confirming import confirming, newcomer
+from tests.scenarios.confirmation_rules import confirming, newcomer
 from tests.scenarios.people import PIN, START, Person, days
 from tests.scenarios.trail_entries import verify_trail
 

@@ -22,8 +22,8 @@ from app.services.schedule.enrolment import enrol_participant, issue_invitation
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.confirming import BORN, confirming, newcomer
-from tests.scenarios.joining import HERE, invite, link_of
+from tests.scenarios.activation import HERE, invite, link_of
+from tests.scenarios.confirmation_rules import BORN, confirming, newcomer
 from tests.scenarios.people import PIN, START, Person, days, enrolment
 from tests.scenarios.trail_entries import entries_of
 

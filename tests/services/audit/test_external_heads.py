@@ -15,7 +15,7 @@ from app.services.core.installation import Installation
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedEvent
-from tests.scenarios.owner import Owner
+from tests.scenarios.database_owner import Owner
 
 CHAIN = "participant:1"
 ENTRIES = table_of(AuditEntry)

@@ -26,11 +26,11 @@ from app.services.schedule.dispositions import (
 from app.services.schedule.requested_visits import cancel_visit, request_visit
 from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Site
-from tests.scenarios.amending import STUDY
 from tests.scenarios.dataset_fold import check_numbers_of_the_feed
-from tests.scenarios.everybody_acts import EverybodyActs, acting_on
 from tests.scenarios.feed_checks import check_snapshots_of_everybody
+from tests.scenarios.interleaved_acts import EverybodyActs, acting_on
 from tests.scenarios.people import START
+from tests.scenarios.plan_versions import STUDY
 from tests.scenarios.trail_entries import verify_trail
 
 

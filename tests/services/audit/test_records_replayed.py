@@ -19,7 +19,7 @@ from app.storage.proof.row_facts import (
     proven_tables,
 )
 from app.storage.tables import APPEND_ONLY
-from tests.scenarios.owner import Owner, other_value
+from tests.scenarios.database_owner import Owner, other_value
 from tests.scenarios.people import START, Person
 from tests.scenarios.trail_entries import verify_trail
 

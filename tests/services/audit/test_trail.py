@@ -17,7 +17,7 @@ from app.storage.tables.studies import Study
 from tests import postgres
 from tests.scenarios.beginnings import SITE, grown, site_of
 from tests.scenarios.people import START, Person, days, enrolled
-from tests.scenarios.reminded import recorded
+from tests.scenarios.reminders import recorded
 from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Stage
 

@@ -17,8 +17,8 @@ from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Device
 from tests.scenarios.beginnings import installed_at
+from tests.scenarios.database_owner import Owner, unguarded
 from tests.scenarios.full_course import COURSE, LATER
-from tests.scenarios.owner import Owner, unguarded
 from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Stage
 

@@ -22,10 +22,10 @@ from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent
 from tests.form_checks import counted_checks
-from tests.heard import heard, verbs
 from tests.refusals import refusal_of, refused
-from tests.scenarios.overtaking import overtaken_once
+from tests.scenarios.concurrent_writer import overtaken_once
 from tests.scenarios.people import PIN, START, Person, asking_everything, days
+from tests.statement_log import heard, verbs
 
 DIARY_START = date(2026, 3, 2)
 DEVICE = datetime(2026, 3, 2, 9, 31, tzinfo=timezone(timedelta(hours=8)))

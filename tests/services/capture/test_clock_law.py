@@ -42,7 +42,7 @@ from app.storage.tables.schedule import Slot
 from tests import postgres
 from tests.scenarios.beginnings import SITE, grown, installed_at, site_of
 from tests.scenarios.people import PIN, START, Person, with_short_diary
-from tests.scenarios.reminded import MailServer, outbox, reminded
+from tests.scenarios.reminders import MailServer, outbox, reminded
 from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Grown, Shelf
 

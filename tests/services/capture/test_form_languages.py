@@ -20,7 +20,7 @@ from app.services.core.installation import Installation
 from app.services.setup.site_words import set_urgent_words, urgent_words
 from app.storage.tables.studies import Site
 from tests.scenarios.people import START, Person, days
-from tests.scenarios.reminded import recorded
+from tests.scenarios.reminders import recorded
 
 
 def english_only(installation: Installation) -> Installation:

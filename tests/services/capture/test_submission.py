@@ -36,9 +36,9 @@ from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.feed import FeedEvent
 from tests.form_checks import counted_checks
 from tests.refusals import refusal_of, refused
-from tests.scenarios.overtaking import overtaken_once
+from tests.scenarios.concurrent_writer import overtaken_once
 from tests.scenarios.people import START, Person, days, qlq
-from tests.scenarios.sending import response, rows, send
+from tests.scenarios.submissions import response, rows, send
 from tests.scenarios.trail_entries import verify_trail
 
 SHANGHAI = timezone(timedelta(hours=8))

@@ -14,7 +14,7 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.storage.tables.capture import Quarantine, Response
 from tests.refusals import refusal_of, refused
 from tests.scenarios.people import START, Person, days, qlq
-from tests.scenarios.sending import response, rows, send
+from tests.scenarios.submissions import response, rows, send
 
 
 @pytest.mark.parametrize(

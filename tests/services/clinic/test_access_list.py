@@ -21,8 +21,8 @@ from app.services.core.throttling import SPAN, TRIES
 from app.services.setup.studies import open_site
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.confirming import newcomer
-from tests.scenarios.joining import enter
+from tests.scenarios.activation import enter
+from tests.scenarios.confirmation_rules import newcomer
 from tests.scenarios.people import START, Person, colleague, days, site_entry
 
 

@@ -28,10 +28,10 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Response
 from app.storage.tables.messages import AlertMessage
 from app.storage.unit_of_work import UnitOfWork
-from tests.scenarios.alerted import PAIN, SLEEP, raised, run_clock, send_in_pain, watched
+from tests.scenarios.alerts import PAIN, SLEEP, raised, run_clock, send_in_pain, watched
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.people import START, Person, bound, enrolled, qlq, site_entry
-from tests.scenarios.reminded import MailServer, installed, outbox
-from tests.scenarios.signer import Signer
+from tests.scenarios.reminders import MailServer, installed, outbox
 from tests.scenarios.trail_entries import verify_trail
 
 PAINFUL = qlq(2) | {"q9": 4}

@@ -38,11 +38,11 @@ from app.storage.tables.columns import table_of
 from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import RoleGrant
 from app.web.urls import ALERT
-from tests.scenarios.alerted import SLEEP, raised, run_clock, send_in_pain, watched, watching
+from tests.scenarios.alerts import SLEEP, raised, run_clock, send_in_pain, watched, watching
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.people import START, Person, colleague, days, qlq, site_entry
-from tests.scenarios.reminded import WORDS, MailServer, outbox
+from tests.scenarios.reminders import WORDS, MailServer, outbox
 from tests.scenarios.report_tables import cells, table
-from tests.scenarios.signer import Signer
 from tests.scenarios.trail_entries import verify_trail
 
 SUBMITTED = START + timedelta(hours=1)

@@ -37,7 +37,7 @@ from app.storage.tables.participants import ContactEntry, Participant, Snooze
 from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.scenarios.people import START, Person, days, enrolled
-from tests.scenarios.reminded import recorded, reminded
+from tests.scenarios.reminders import recorded, reminded
 from tests.scenarios.trail_entries import verify_trail
 
 LATER = START + timedelta(hours=2)

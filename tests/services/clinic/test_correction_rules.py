@@ -32,7 +32,8 @@ from app.storage.tables.staff import Staff
 from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.scenarios.arms import blinded
-from tests.scenarios.correcting import (
+from tests.scenarios.correction_signer import Signer
+from tests.scenarios.corrections import (
     APPROVED,
     SUBMITTED,
     TODAY,
@@ -43,7 +44,6 @@ from tests.scenarios.correcting import (
     versions,
 )
 from tests.scenarios.people import START, Person, colleague, days
-from tests.scenarios.signer import Signer
 from tests.scenarios.trail_entries import verify_trail
 
 

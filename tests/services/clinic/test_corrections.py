@@ -21,9 +21,17 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import TeamRequest
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.correcting import APPROVED, SUBMITTED, entry, events_of, propose, send_baseline, versions
+from tests.scenarios.correction_signer import Signer
+from tests.scenarios.corrections import (
+    APPROVED,
+    SUBMITTED,
+    entry,
+    events_of,
+    propose,
+    send_baseline,
+    versions,
+)
 from tests.scenarios.people import Person, colleague, days, qlq
-from tests.scenarios.signer import Signer
 from tests.scenarios.trail_entries import verify_trail
 
 

@@ -27,11 +27,11 @@ from app.storage.tables.capture import Quarantine
 from app.storage.tables.studies import Site
 from tests.refusals import refusal_of
 from tests.scenarios.beginnings import SITE, grown, site_of
-from tests.scenarios.correcting import APPROVED, SUBMITTED, TODAY, entry, events_of, propose, versions
+from tests.scenarios.correction_signer import Signer
+from tests.scenarios.corrections import APPROVED, SUBMITTED, TODAY, entry, events_of, propose, versions
 from tests.scenarios.paper_forms import enter, paper
 from tests.scenarios.people import START, Person, asking_by_list, colleague, days, enrolled
-from tests.scenarios.sending import response, rows
-from tests.scenarios.signer import Signer
+from tests.scenarios.submissions import response, rows
 from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Stage
 

@@ -33,10 +33,10 @@ from app.services.patient.submitted_forms import is_of_its_day
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.feed import FeedEvent
 from tests.refusals import refused
-from tests.scenarios.alerted import PAIN, raised, watching
+from tests.scenarios.alerts import PAIN, raised, watching
 from tests.scenarios.matter_stage import NOW, SOON, TwoSites, keep_apart, submit_twice, two_phones
 from tests.scenarios.people import PIN, START, Person, bound, days, qlq
-from tests.scenarios.sending import response
+from tests.scenarios.submissions import response
 from tests.scenarios.trail_entries import entries_of, verify_trail
 
 Binder = Callable[[Person, datetime], str]

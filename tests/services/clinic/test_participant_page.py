@@ -50,10 +50,10 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.participants import Contact
 from app.storage.tables.studies import Site
-from tests.heard import heard, verbs
 from tests.refusals import refused
 from tests.scenarios.arms import assign, blinded
 from tests.scenarios.people import START, Person, bound, colleague, days, enrolment, site_entry
+from tests.statement_log import heard, verbs
 
 CLOSED = START + days(40)  # the baseline's window is over
 

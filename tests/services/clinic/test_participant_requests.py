@@ -32,7 +32,7 @@ from app.storage.tables.participants import TeamRequest
 from tests.refusals import refused
 from tests.scenarios.arms import blinded
 from tests.scenarios.people import START, Person, colleague, days, enrolled, site_entry
-from tests.scenarios.reminded import recorded
+from tests.scenarios.reminders import recorded
 
 
 def listed(installation: Installation, actor: Actor) -> tuple[OpenRequest, ...]:

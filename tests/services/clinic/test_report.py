@@ -29,7 +29,7 @@ from app.storage.tables.capture import Response
 from app.storage.tables.schedule import Anchor, Disposition, Slot
 from app.storage.tables.studies import Site
 from tests.scenarios.beginnings import site_of
-from tests.scenarios.confirming import newcomer
+from tests.scenarios.confirmation_rules import newcomer
 from tests.scenarios.people import START, Person, colleague, days, enrolled, site_entry
 from tests.scenarios.report_stage import (
     BLANK,

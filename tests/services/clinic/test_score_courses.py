@@ -16,9 +16,9 @@ from app.services.clinic.participants.score_courses import ParticipantScores, ge
 from app.services.core.context import ParticipantContext, StaffContext
 from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Anchor
-from tests.heard import heard, verbs
 from tests.scenarios.arms import assign, blinded
 from tests.scenarios.people import START, Person, bound, colleague, days, qlq
+from tests.statement_log import heard, verbs
 
 WEEK_6 = START + days(42)
 HOUR = timedelta(hours=1)

@@ -33,8 +33,7 @@ from app.storage.tables.messages import Message
 from app.storage.tables.participants import TeamRequest
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.heard import heard
-from tests.scenarios.alerted import watched
+from tests.scenarios.alerts import watched
 from tests.scenarios.beginnings import SITE, begun, grown, site_of
 from tests.scenarios.people import (
     PIN,
@@ -51,6 +50,7 @@ from tests.scenarios.people import (
 )
 from tests.scenarios.today_reading import by_rule, by_statement, read_facts
 from tests.stages import Stage
+from tests.statement_log import heard
 
 EVERYTHING = TodayFilter()
 RANDOMISED = date(2026, 3, 4)

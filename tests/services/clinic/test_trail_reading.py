@@ -27,13 +27,13 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import metadata
 from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Site
-from tests.scenarios.alerted import raised, run_clock, send_in_pain, watched
+from tests.scenarios.alerts import raised, run_clock, send_in_pain, watched
 from tests.scenarios.arms import assign, blinded
 from tests.scenarios.beginnings import site_of
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.full_course import LATER
 from tests.scenarios.people import START, Person, enrolled, site_entry
-from tests.scenarios.reminded import MailServer, outbox
-from tests.scenarios.signer import Signer
+from tests.scenarios.reminders import MailServer, outbox
 
 STUDY = "sbrt-nsclc"
 ZONE = "Asia/Shanghai"

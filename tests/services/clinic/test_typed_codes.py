@@ -13,7 +13,7 @@ from app.services.core.installation import Installation
 from app.settings import ROOT
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.confirming import newcomer
+from tests.scenarios.confirmation_rules import newcomer
 from tests.scenarios.people import START, Person, colleague, days
 
 CODE, TWIN = "0571-Sh_1%/", "0571-SH_1%/"

@@ -32,11 +32,11 @@ from app.services.datasets.export import ExportEntry, export_cut, list_formats
 from app.services.datasets.readers import read_scopes
 from app.services.datasets.recheck import count_from, recheck_cut
 from app.storage.tables.audit import AuditEntry
-from tests.scenarios.amending import with_versions
 from tests.scenarios.beginnings import installed_at, site_of
 from tests.scenarios.dataset_fold import folded, rows_of, streamed
 from tests.scenarios.dataset_stage import DEAD, FINAL, OFF, STUDY, TRIAL, client_of
 from tests.scenarios.people import Person, colleague, days
+from tests.scenarios.plan_versions import with_versions
 from tests.stages import Stage
 
 LATER = FINAL + days(1)

@@ -27,9 +27,9 @@ from app.services.patient.submitted_forms import (
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.engine import autocommit_engine
 from app.storage.tables.studies import Site
-from tests.heard import heard, verbs
 from tests.refusals import expect_refusal
 from tests.scenarios.people import START, Person, bound, days, enrolled
+from tests.statement_log import heard, verbs
 
 TODAY = date(2026, 3, 2)
 

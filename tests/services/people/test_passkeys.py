@@ -38,7 +38,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.staff import Passkey, Staff
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.soft_key import SoftKey
+from tests.scenarios.software_passkey import SoftKey
 from tests.scenarios.staff_desk import EMAIL, HERE, PASSWORD, SECOND, Desk, code, open_desk
 from tests.scenarios.trail_entries import verify_trail
 

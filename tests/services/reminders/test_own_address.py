@@ -21,7 +21,7 @@ from app.storage.tables.participants import AddressClaim, Contact
 from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.scenarios.people import START, Person
-from tests.scenarios.reminded import WORDS, MailServer, outbox, recorded, reminded
+from tests.scenarios.reminders import WORDS, MailServer, outbox, recorded, reminded
 from tests.scenarios.stale_next_due import find_stale_next_due
 from tests.scenarios.trail_entries import verify_trail
 

@@ -25,7 +25,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
 from tests.scenarios.beginnings import SITE, grown, site_of
 from tests.scenarios.people import START, Person, days, enrolled, site_entry
-from tests.scenarios.reminded import (
+from tests.scenarios.reminders import (
     MailServer,
     installed,
     messages,

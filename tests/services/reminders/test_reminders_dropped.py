@@ -28,7 +28,7 @@ from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.scenarios.people import START, Person, days, site_entry, with_short_diary
-from tests.scenarios.reminded import (
+from tests.scenarios.reminders import (
     EVENING,
     RANDOMISED,
     WORDS,

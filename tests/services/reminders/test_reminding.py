@@ -26,9 +26,8 @@ from app.services.reminders.reminder_delivery import (
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.messages import Message
 from app.storage.tables.studies import Site
-from tests.heard import heard
 from tests.scenarios.people import START, days, with_short_diary
-from tests.scenarios.reminded import (
+from tests.scenarios.reminders import (
     EVENING,
     KEY,
     MailServer,
@@ -41,6 +40,7 @@ from tests.scenarios.reminded import (
     shanghai,
 )
 from tests.scenarios.trail_entries import verify_trail
+from tests.statement_log import heard
 
 
 def state(installation: Installation) -> str:

@@ -34,7 +34,7 @@ from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.scenarios.people import START, Person, enrolled, with_short_diary
-from tests.scenarios.reminded import MailServer, messages, outbox, push_all, recorded, reminded, shanghai
+from tests.scenarios.reminders import MailServer, messages, outbox, push_all, recorded, reminded, shanghai
 from tests.scenarios.trail_entries import verify_trail
 
 TODAY = date(2026, 3, 2)

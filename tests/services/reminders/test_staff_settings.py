@@ -39,7 +39,7 @@ from app.web.acts import ACTS
 from app.web.urls import NEW_CONTACT
 from tests.refusals import refused
 from tests.scenarios.people import START, Person, days, enrolled
-from tests.scenarios.reminded import (
+from tests.scenarios.reminders import (
     EVENING,
     WORDS,
     MailServer,

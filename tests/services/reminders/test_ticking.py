@@ -33,12 +33,12 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from app.storage.unit_of_work import UnitOfWork
-from tests.forging import allow_everything
-from tests.heard import heard
 from tests.scenarios.people import START, Person, days, enrolled, site_entry, with_short_diary
-from tests.scenarios.reminded import feed_types, installed, messages, push_all, recorded, reminded, shanghai
+from tests.scenarios.reminders import feed_types, installed, messages, push_all, recorded, reminded, shanghai
 from tests.scenarios.stale_next_due import find_stale_next_due
 from tests.scenarios.trail_entries import verify_trail
+from tests.statement_log import heard
+from tests.unaudited_writes import allow_everything
 
 RANDOMISED = date(2026, 3, 4)
 W6_OPENS = date(2026, 4, 8)  # 4 March + 6 weeks - 7 days

@@ -50,14 +50,14 @@ from app.settings import DEMO_KEY
 from app.storage.engine import open_engine
 from app.storage.queries.slots import list_slots, slot_status
 from tests.refusals import expect_refusal
-from tests.scenarios.amending import STUDY, longer_diary, weekly_diary, with_versions
 from tests.scenarios.beginnings import SITE, grown, installed_at, site_of
 from tests.scenarios.dataset_stage import FINAL, TREATED, TRIAL, client_of
 from tests.scenarios.licensed_trial import STUDY as MOON
 from tests.scenarios.licensed_trial import open_trial, pack_of, questionnaires, supply
 from tests.scenarios.paper_forms import enter, paper
 from tests.scenarios.people import START, Person, colleague, days, enrolled
-from tests.scenarios.reminded import recorded
+from tests.scenarios.plan_versions import STUDY, longer_diary, weekly_diary, with_versions
+from tests.scenarios.reminders import recorded
 from tests.scenarios.stale_next_due import find_stale_slots
 from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Stage

@@ -28,7 +28,7 @@ from app.storage.tables.participants import Activation
 from app.storage.tables.schedule import Disposition
 from app.storage.tables.studies import Site
 from tests.scenarios.people import START, Person, colleague, days, enrolment
-from tests.scenarios.reminded import feed_types, push_all
+from tests.scenarios.reminders import feed_types, push_all
 
 DAY0 = date(2026, 3, 2)
 

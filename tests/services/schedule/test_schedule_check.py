@@ -10,9 +10,9 @@ from app.domain.records.audit import AuditEvent
 from app.services.core.context import StaffContext
 from app.services.schedule.schedule_check import check_schedules, mend_schedule
 from app.storage.engine import write_engine
-from tests.forging import allow_everything
 from tests.scenarios.people import START, Person
-from tests.scenarios.reminded import recorded
+from tests.scenarios.reminders import recorded
+from tests.unaudited_writes import allow_everything
 
 DAY0 = date(2026, 3, 2)
 

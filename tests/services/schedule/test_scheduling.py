@@ -23,7 +23,7 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Slot, VisitRecord
 from tests.scenarios.arms import assign
 from tests.scenarios.people import START, Person, days
-from tests.scenarios.reminded import feed_types, push_all, recorded
+from tests.scenarios.reminders import feed_types, push_all, recorded
 
 DAY0 = date(2026, 3, 2)
 

@@ -51,12 +51,12 @@ from app.storage.tables.messages import Message
 from app.storage.tables.packs import InstrumentPack
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.forging import allow_everything
-from tests.heard import heard
 from tests.refusals import expect_refusal
 from tests.scenarios.licensed_trial import ENDS, OTHER, STUDY, open_trial, pack_of, questionnaires, supply
 from tests.scenarios.people import START, Person, bound, colleague, days, enrolled, enrolment, site_entry
-from tests.scenarios.reminded import MailServer, outbox, reminded, shanghai
+from tests.scenarios.reminders import MailServer, outbox, reminded, shanghai
+from tests.statement_log import heard
+from tests.unaudited_writes import allow_everything
 
 SOON = date(2026, 3, 10)
 OVER = datetime(2026, 3, 10, 16, 0, tzinfo=UTC)  # midnight after that day in Shanghai

@@ -24,11 +24,11 @@ from app.services.schedule.enrolment import enrol_participant
 from app.services.schedule.exemptions import excuse_visit
 from app.services.schedule.requested_visits import request_visit
 from tests.scenarios.beginnings import SITE, grown, site_of
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.dataset_stage import client_of, complete_diary
 from tests.scenarios.paper_forms import enter, paper
 from tests.scenarios.people import START, Person, bound, colleague, days, enrolment, qlq
 from tests.scenarios.report_stage import give_reason, leave
-from tests.scenarios.signer import Signer
 
 STUDY = "sbrt-nsclc"
 RANDOMISED = START.date() + days(2)

@@ -15,10 +15,10 @@ from app.services.datasets.cuts import get_named_cut
 from app.services.datasets.export import ExportEntry, export_cut
 from app.services.datasets.recheck import recheck_cut
 from tests.scenarios.beginnings import installed_at
+from tests.scenarios.dataset_edge_cases import HARD, SECOND, STUDY
 from tests.scenarios.dataset_fold import folded, lines_of, streamed
 from tests.scenarios.foreign_datasets import Foreigner
 from tests.scenarios.foreign_reader import recompute
-from tests.scenarios.hard_histories import HARD, SECOND, STUDY
 from tests.scenarios.people import QUESTIONNAIRES, days
 from tests.scenarios.sdtm_rules import RULES, break_rule
 from tests.stages import Stage

@@ -59,12 +59,12 @@ from app.storage.tables.capture import PaperEntry
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.scenarios.amending import longer_diary, weekly_diary, with_versions
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.edc_session import caller_of
 from tests.scenarios.feed_checks import Event, check_facts, check_versions
 from tests.scenarios.paper_forms import whole_sheet
 from tests.scenarios.people import START, Person, colleague, enrolled, with_short_diary
-from tests.scenarios.signer import Signer
+from tests.scenarios.plan_versions import longer_diary, weekly_diary, with_versions
 from tests.scenarios.stale_next_due import find_stale_slots
 
 DAY0 = START.date()

@@ -25,8 +25,8 @@ from tests.faces.fuzz.raw_client import (
     percent,
 )
 from tests.faces.fuzz.route_parts import Part, RouteParts
+from tests.faces.participant_browsers import event, invited, newcomer
 from tests.faces.rights import Who
-from tests.faces.visitors import event, invited, newcomer
 from tests.scenarios.people import START, Person
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
