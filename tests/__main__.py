@@ -108,7 +108,7 @@ def _run(gate: str, command: Sequence[str]) -> Outcome:
 
 
 def _tests() -> tuple[list[Outcome], Count]:
-    with tempfile.TemporaryDirectory(dir=memory.roomy()) as folder:
+    with tempfile.TemporaryDirectory(dir=memory.find_roomy_folder()) as folder:
         report = Path(folder) / "report.xml"
         options = [
             "-n",

@@ -35,7 +35,7 @@ def lines_of(installation: Installation) -> list[str]:
         return [row.line for row in rows]
 
 
-def folded(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
+def fold_feed(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
     """Every record of a cut from all lines of the feed up to its number, without any query."""
     events = [event for line in lines_of(installation) if (event := json.loads(line))["seq"] <= cut.through]
     events.sort(key=lambda event: (event["subject"], event["seq"]))
@@ -48,7 +48,7 @@ def folded(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
     return records + [(table.name, row) for table, row in builder.finish()]
 
 
-def streamed(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
+def stream_cut(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
     """Every record of a cut as it is exported."""
     study = describe_dataset_study(installation, cut, sees_arm=True)
     operator = StaffContext(installation, SYSTEM, cut.at)
@@ -61,9 +61,9 @@ def check_numbers_of_the_feed(installation: Installation, study: str, at: dateti
     cut = make_cut(StaffContext(installation, SYSTEM, at), study, "LAW", "to compare").cut
     for through in range(cut.through, 0, -max(1, cut.through // STEPS)):
         earlier = replace(cut, through=through)
-        records = streamed(installation, earlier)
-        assert records == folded(installation, earlier)
-    check_rules(streamed(installation, cut))
+        records = stream_cut(installation, earlier)
+        assert records == fold_feed(installation, earlier)
+    check_rules(stream_cut(installation, cut))
     for each in recheck_cut(StaffContext(installation, SYSTEM, at), study, "LAW"):
         assert each.differences == [], each.kind
 

@@ -17,7 +17,7 @@ from app.services.setup.studies import NewClient
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.edc import EdcToken
 from tests.applications import Clock
-from tests.faces.edc_caller import Edc, signed_in
+from tests.faces.edc_caller import Edc, sign_in_edc
 
 TOKEN = "/api/edc/v1/oauth/token"
 GRANT = {"grant_type": "client_credentials"}
@@ -154,7 +154,7 @@ def test_a_burst_is_slowed_down(app: FastAPI, edc: Edc, clock: Clock) -> None:
     assert answers[2].headers["ratelimit"] == '"client";r=0;t=600'
     assert answers[3].headers["retry-after"] == "600"
     assert answers[3].json()["type"] == "/problems/rate-limited"
-    other = signed_in(app, clock.at)
+    other = sign_in_edc(app, clock.at)
     assert other.get("/whoami").status_code == 200
     clock.forward(minutes=10)
     assert edc.get("/whoami").status_code == 200

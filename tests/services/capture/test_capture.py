@@ -23,9 +23,9 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent
 from tests.form_checks import counted_checks
 from tests.refusals import refusal_of, refused
-from tests.scenarios.concurrent_writer import overtaken_once
-from tests.scenarios.people import PIN, START, Person, asking_everything, days
-from tests.statement_log import heard, verbs
+from tests.scenarios.concurrent_writer import move_heads_once
+from tests.scenarios.people import PIN, START, Person, days, with_all_items
+from tests.statement_log import record_statements, statement_verbs
 
 DIARY_START = date(2026, 3, 2)
 DEVICE = datetime(2026, 3, 2, 9, 31, tzinfo=timezone(timedelta(hours=8)))
@@ -167,7 +167,7 @@ def test_a_replay_stores_nothing_and_a_mixed_one_only_what_is_new(person: Person
 def test_words_reach_the_trail_as_a_digest_only(person: Person) -> None:
     person.begin("D0", START)
     assert refused(lambda: person.save("D0", START, SubmittedAnswer(1, 0, "other", "sore"))) == "unknown_item"
-    person.installation = asking_everything(person.installation)
+    person.installation = with_all_items(person.installation)
     person.save("D0", START, SubmittedAnswer(1, 0, "other", "a sore shoulder"))
     form = open_form(
         ParticipantContext(person.installation, person.participant(START), START), person.slot("D0").public_id
@@ -261,11 +261,11 @@ def test_simultaneous_saves_of_two_browsers_are_stored(person: Person) -> None:
 def test_a_save_costs_at_most_two_reads_and_one_write(person: Person) -> None:
     slot = person.begin("BL", START)
     engine, answers = person.installation.engine, [SubmittedAnswer(2, 1, "q2", 1)]
-    with heard(engine, autocommit_engine(engine)) as statements:
+    with record_statements(engine, autocommit_engine(engine)) as statements:
         save_answers(person.device(START), slot, AnswerBatch("c1", answers))
     written = ["WITH"] if engine.dialect.name == "postgresql" else ["UPDATE", "INSERT", "INSERT"]
-    assert [verb for verb in verbs(statements) if verb != "SELECT"] == written
-    assert verbs(statements).count("SELECT") <= 2
+    assert [verb for verb in statement_verbs(statements) if verb != "SELECT"] == written
+    assert statement_verbs(statements).count("SELECT") <= 2
 
 
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
@@ -273,7 +273,7 @@ def test_a_save_costs_at_most_two_reads_and_one_write(person: Person) -> None:
 def test_an_overtaken_answer_retries_under_the_lock(person: Person, count: int) -> None:
     slot = person.begin("BL", START)
     answers = [SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, count + 1)]
-    with counted_checks() as checks, overtaken_once(person.installation.engine):
+    with counted_checks() as checks, move_heads_once(person.installation.engine):
         assert save_answers(person.device(START), slot, AnswerBatch("c1", answers)) == count
     assert len(stored(person)) == count
     assert (checks.definitions[slot], checks.answers.total()) == (1, count)

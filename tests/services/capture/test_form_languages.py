@@ -20,7 +20,7 @@ from app.services.core.installation import Installation
 from app.services.setup.site_words import set_urgent_words, urgent_words
 from app.storage.tables.studies import Site
 from tests.scenarios.people import START, Person, days
-from tests.scenarios.reminders import recorded
+from tests.scenarios.reminders import count_entries
 
 
 def english_only(installation: Installation) -> Installation:
@@ -89,7 +89,7 @@ def test_a_sites_urgent_words_replace_the_default(installation: Installation, si
         "Call the ward now",
         "",
     ]
-    assert recorded(installation, AuditEvent.SITE_UPDATED) == 2
+    assert count_entries(installation, AuditEvent.SITE_UPDATED) == 2
     for expected, code in (
         ({"words": "x" * 121}, "words_too_long"),
         ({"words": "x", "language": "de"}, "no_language"),

@@ -23,16 +23,16 @@ from app.services.reminders.reminder_settings import (
 from app.services.setup.studies import open_site
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
-from tests.scenarios.beginnings import SITE, grown, site_of
-from tests.scenarios.people import START, Person, days, enrolled, site_entry
+from tests.scenarios.beginnings import SITE, make_stage, site_of
+from tests.scenarios.people import START, Person, days, enrol_person, site_entry
 from tests.scenarios.reminders import (
     MailServer,
-    installed,
+    count_entries,
+    enrol_with_reminders,
+    message_sender,
     messages,
-    outbox,
-    push_all,
-    recorded,
-    reminded,
+    open_installation,
+    process_all_due,
     shanghai,
 )
 from tests.scenarios.stale_next_due import find_stale_next_due
@@ -43,13 +43,13 @@ W6_OPENS = date(2026, 4, 8)
 
 
 def _come_to_the_week(installation: Installation) -> Sequence[str]:
-    person = reminded(installation, site_of(installation))
+    person = enrol_with_reminders(installation, site_of(installation))
     person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
-    push_all(installation, shanghai(W6_OPENS - days(1), 23))
+    process_all_due(installation, shanghai(W6_OPENS - days(1), 23))
     return (person.cookie,)
 
 
-WEEK_COME = grown(_come_to_the_week, SITE)
+WEEK_COME = make_stage(_come_to_the_week, SITE)
 """Somebody who wants reminders, randomised, in the week before their second questionnaire opens."""
 
 
@@ -69,7 +69,7 @@ def reader(
 def kinds_at(installation: Installation, at: datetime) -> list[str]:
     """The kinds of reminder that are queued at this moment."""
     before = len(messages(installation))
-    push_all(installation, at)
+    process_all_due(installation, at)
     return sorted(each.kind for each in messages(installation)[before:])
 
 
@@ -91,7 +91,7 @@ def test_a_chosen_text_size_is_stored_and_audited_once(installation: Installatio
         choose_text_size(ParticipantContext(installation, visitor, START), "large")
     assert person.row().text_size is TextSize.large
     assert person.participant(START).text_size is TextSize.large
-    assert recorded(installation, AuditEvent.TEXT_SIZE_CHANGED) == 1
+    assert count_entries(installation, AuditEvent.TEXT_SIZE_CHANGED) == 1
     assert (
         refused(choose_text_size, ParticipantContext(installation, visitor, START), "huge")
         == "unknown_choice"
@@ -107,7 +107,7 @@ def test_a_chosen_hour_holds_for_questionnaire_and_diary(installation: Installat
     visitor = reader.participant(at)
     for _ in range(2):
         choose_hour(ParticipantContext(installation, visitor, at), "20:00")
-    assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 1
+    assert count_entries(installation, AuditEvent.REMINDERS_CHANGED) == 1
     assert right(installation, at)
     assert kinds_at(installation, shanghai(W6_OPENS, 19, 59)) == []
     assert kinds_at(installation, shanghai(W6_OPENS, 20)) == ["entry", "opening"]
@@ -169,7 +169,7 @@ def test_a_pause_that_is_ended_early_gives_the_reminder_of_today(
     assert kinds_at(installation, noon) == []
     for _ in range(2):
         pause_reminders(ParticipantContext(installation, visitor, noon), None)
-    assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 2
+    assert count_entries(installation, AuditEvent.REMINDERS_CHANGED) == 2
     assert kinds_at(installation, noon) == ["opening"]
 
 
@@ -191,7 +191,7 @@ def test_reminders_are_switched_off_and_on(installation: Installation, reader: P
     assert right(installation, at)
     assert kinds_at(installation, shanghai(W6_OPENS, 9)) == []
     choose_reminders(ParticipantContext(installation, visitor, shanghai(W6_OPENS, 9)), True)
-    assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 2
+    assert count_entries(installation, AuditEvent.REMINDERS_CHANGED) == 2
     assert kinds_at(installation, shanghai(W6_OPENS, 9)) == ["opening"]
 
 
@@ -201,23 +201,26 @@ def test_without_an_address_nothing_can_be_switched_on(installation: Installatio
     assert (settings.channel, settings.address, settings.reminds) == ("", "", False)
     assert refused(choose_reminders, ParticipantContext(installation, visitor, START), True) == "no_contact"
     choose_reminders(ParticipantContext(installation, visitor, START), False)
-    assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 0
+    assert count_entries(installation, AuditEvent.REMINDERS_CHANGED) == 0
 
 
 @pytest.mark.req("PRI-03")
 def test_a_message_that_waits_is_dropped_when_a_pause_begins(migrated_sqlite_url: str) -> None:
-    with installed(migrated_sqlite_url) as installation:
+    with open_installation(migrated_sqlite_url) as installation:
         site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-        person = reminded(installation, site)
-        enrolled(installation, site, "0571-002")
+        person = enrol_with_reminders(installation, site)
+        enrol_person(installation, site, "0571-002")
         opening = shanghai(START.date(), 10)
-        push_all(installation, opening)
+        process_all_due(installation, opening)
         evening = shanghai(START.date() + days(14), 10)
-        push_all(installation, evening)
+        process_all_due(installation, evening)
         (waiting,) = claim_messages(ClockContext(installation, evening))
         pause_reminders(
             ParticipantContext(installation, person.participant(evening), evening), evening.date()
         )
         mail_server = MailServer()
-        assert deliver_message(ClockContext(installation, evening), outbox(mail_server), waiting) == "dropped"
+        assert (
+            deliver_message(ClockContext(installation, evening), message_sender(mail_server), waiting)
+            == "dropped"
+        )
         assert (mail_server.letters, messages(installation)[-1].failure) == ([], "paused")
