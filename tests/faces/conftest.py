@@ -1,4 +1,4 @@
-"""The application as its visitors meet it."""
+"""The application as its clients meet it."""
 
 from collections.abc import Iterator
 

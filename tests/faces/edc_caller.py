@@ -78,8 +78,8 @@ def sign_in_edc(
     app: FastAPI, at: datetime, scopes: Sequence[Scope] = tuple(Scope), sites: Sequence[str] | None = None
 ) -> Edc:
     """A new client with a token."""
-    daybook: Installation = app.state.installation
-    client = create_client(StaffContext(daybook, SYSTEM, at), STUDY, "EDC", scopes, sites)
+    installation: Installation = app.state.installation
+    client = create_client(StaffContext(installation, SYSTEM, at), STUDY, "EDC", scopes, sites)
     http = open_browser(app)
     return Edc(http, client, token_of(http, client))
 
@@ -92,10 +92,10 @@ def token_of(http: TestClient, client: NewClient) -> str:
 
 def open_sites(app: FastAPI, at: datetime) -> tuple[Site, Site]:
     """The study with two sites."""
-    daybook: Installation = app.state.installation
-    load_study(StaffContext(daybook, SYSTEM, at), STUDY, "1.0", StudyMode.DEMO)
-    first = open_site(StaffContext(daybook, SYSTEM, at), STUDY, site_entry("0571"))
-    return first, open_site(StaffContext(daybook, SYSTEM, at), STUDY, site_entry("0512"))
+    installation: Installation = app.state.installation
+    load_study(StaffContext(installation, SYSTEM, at), STUDY, "1.0", StudyMode.DEMO)
+    first = open_site(StaffContext(installation, SYSTEM, at), STUDY, site_entry("0571"))
+    return first, open_site(StaffContext(installation, SYSTEM, at), STUDY, site_entry("0512"))
 
 
 def enrol_with_baseline(app: FastAPI, site: Site, subject: str, at: datetime) -> Person:

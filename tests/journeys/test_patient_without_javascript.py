@@ -113,9 +113,9 @@ def test_every_setting_saves_at_once(reader: Reader) -> None:
     expect(days).to_have_count(7)
     tab.locator("[name=until]").select_option(index=2)
     reader.press("form[action='/settings/reminders/pause'] button", "pause")
-    visitor = replace(person, cookie=_cookie(reader.context)).participant(START)
+    participant = replace(person, cookie=_cookie(reader.context)).participant(START)
     assert (
-        str(get_reminder_settings(ParticipantContext(person.installation, visitor, START)).paused_until)
+        str(get_reminder_settings(ParticipantContext(person.installation, participant, START)).paused_until)
         == "2026-03-04"
     )
     reader.press("form[action='/settings/reminders/pause'] button", "again")

@@ -28,7 +28,7 @@ def only_response(person: Person) -> Response:
 
 def submit_visit(person: Person, visit: str, sending: SubmittedForm, at: datetime) -> SubmissionReceipt:
     """Send the form of a visit, in the browser of this person."""
-    visitor = person.participant(at)
+    participant = person.participant(at)
     return submit_form(
-        ParticipantContext(person.installation, visitor, at), person.slot(visit).public_id, sending
+        ParticipantContext(person.installation, participant, at), person.slot(visit).public_id, sending
     )

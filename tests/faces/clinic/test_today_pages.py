@@ -264,8 +264,8 @@ def test_links_and_keys_are_for_who_may_use_them(clinic: ClinicFixture, nurse: T
     installation, person = clinic.person.installation, clinic.person
     person.begin("BL", START)
     person.submit("BL", START)
-    visitor = ParticipantContext(installation, person.participant(START), START)
-    request_correction(visitor, person.slot("BL").public_id)
+    context = ParticipantContext(installation, person.participant(START), START)
+    request_correction(context, person.slot("BL").public_id)
     reader = clinic.browser(Role.DATA_MANAGER)
     assert reader.get("/desk").headers["location"] == "/desk/settle"
     for client, may in ((nurse, True), (reader, False)):

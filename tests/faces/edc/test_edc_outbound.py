@@ -208,9 +208,9 @@ def test_the_study_and_the_client_tell_of_themselves(filled: Edc) -> None:
 
 
 def test_the_newest_seal_goes_with_every_pull(app: FastAPI, filled: Edc, clock: Clock) -> None:
-    daybook: Installation = app.state.installation
+    installation: Installation = app.state.installation
     seal = DaySeal(study_id=1, sealed_on="2026-03-01", chains=3, hash="a" * 64, sealed_at=clock.at)
-    with daybook.work(CLOCK, clock.at) as work:
+    with installation.work(CLOCK, clock.at) as work:
         work.session.add(seal)
     seal_body = {"day": "2026-03-01", "chains": 3, "hash": "a" * 64}
     assert filled.get("/changes").json()["audit_head"] == seal_body
@@ -225,8 +225,8 @@ def test_every_pull_is_noted_and_nothing_is_taken_away(app: FastAPI, filled: Edc
     again = filled.get("/changes", limit=5).json()
     assert again == first
     filled.get("/changes", after=filled.head())
-    daybook: Installation = app.state.installation
-    with daybook.read() as session:
+    installation: Installation = app.state.installation
+    with installation.read() as session:
         noted = session.exec(select(Transfer)).all()
     rows = [(row.resource, row.after, row.through) for row in noted]
     head = filled.head()

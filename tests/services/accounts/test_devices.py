@@ -71,10 +71,10 @@ def test_the_text_size_is_stored_and_audited_once(person: Person) -> None:
 def test_a_browser_that_is_put_down_asks_the_check_at_once(person: Person) -> None:
     for _ in range(2):
         lock_device(ParticipantContext(person.installation, person.participant(START), START))
-    visitor = person.participant(START)
-    assert (visitor.locked, visitor.put_down) == (True, True)
+    participant = person.participant(START)
+    assert (participant.locked, participant.put_down) == (True, True)
     assert len(entries_of(person.installation, AuditEvent.DEVICE_LOCKED)) == 1
-    unlock_device(ParticipantContext(person.installation, visitor, START), PIN)
+    unlock_device(ParticipantContext(person.installation, participant, START), PIN)
     assert not person.participant(START).locked
 
 

@@ -65,11 +65,17 @@ def test_a_link_shows_whom_it_is_for_and_binds_one_browser(guest: Person) -> Non
     context = find_invitation(guest.installation, link_of(invitation), START)
     assert (context.participant_id, context.language, context.site.code) == (guest.row().id, "en", "0571")
     guest.cookie = activate_phone(guest, link_of(invitation))
-    visitor = guest.participant(START)
-    assert (visitor.subject, visitor.study, visitor.plan_version) == ("0571-009", "sbrt-nsclc", "1.0")
-    assert (visitor.exit_kind, visitor.locked, visitor.enrolled_at) == (None, False, START)
+    participant = guest.participant(START)
+    assert (participant.subject, participant.study, participant.plan_version) == (
+        "0571-009",
+        "sbrt-nsclc",
+        "1.0",
+    )
+    assert (participant.exit_kind, participant.locked, participant.enrolled_at) == (None, False, START)
     (entry,) = [
-        e for e in entries_of(guest.installation, AuditEvent.DEVICE_BOUND) if e.actor_id == visitor.public_id
+        e
+        for e in entries_of(guest.installation, AuditEvent.DEVICE_BOUND)
+        if e.actor_id == participant.public_id
     ]
     assert entry.actor_kind == ActorKind.PARTICIPANT
     assert PIN not in entry.changes
@@ -206,11 +212,11 @@ def test_leaving_unbinds_at_once_and_once(person: Person) -> None:
 def test_a_browser_locks_when_idle_and_the_pin_wakes_it(person: Person) -> None:
     later = START + days(1)
     assert not person.participant(START + days(15 / 1440)).locked
-    visitor = person.participant(later)
-    assert visitor.locked
-    keep_alive(ParticipantContext(person.installation, visitor, later))
+    participant = person.participant(later)
+    assert participant.locked
+    keep_alive(ParticipantContext(person.installation, participant, later))
     assert person.participant(later).locked
-    unlock_device(ParticipantContext(person.installation, visitor, later), PIN)
+    unlock_device(ParticipantContext(person.installation, participant, later), PIN)
     assert not person.participant(later).locked
     assert len(entries_of(person.installation, AuditEvent.DEVICE_UNLOCKED)) == 1
 
@@ -219,9 +225,9 @@ def test_a_browser_locks_when_idle_and_the_pin_wakes_it(person: Person) -> None:
 def test_a_browser_is_woken_in_the_transaction_that_its_context_carries(person: Person) -> None:
     """The try is counted there too: a wrong one stays counted once it commits."""
     later = START + days(1)
-    visitor = person.participant(later)
+    participant = person.participant(later)
     with person.installation.work(CLOCK, later) as opened:
-        context = ParticipantContext(person.installation, visitor, later, opened)
+        context = ParticipantContext(person.installation, participant, later, opened)
         for _ in range(TRIES - 1):
             assert refused(partial(unlock_device, context, "000001")) == "wrong_pin"
         unlock_device(context, PIN)
@@ -230,7 +236,7 @@ def test_a_browser_is_woken_in_the_transaction_that_its_context_carries(person: 
             assert refused(partial(unlock_device, context, "000001")) == "wrong_pin"
     assert not person.participant(later).locked
     assert len(entries_of(person.installation, AuditEvent.PIN_REFUSED)) == 2 * TRIES - 1
-    alone = ParticipantContext(person.installation, visitor, later)
+    alone = ParticipantContext(person.installation, participant, later)
     assert refused(partial(unlock_device, alone, PIN)) == "throttled"
 
 
@@ -248,14 +254,16 @@ def test_every_visit_keeps_a_browser_awake_but_writes_once_a_minute(person: Pers
 def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: Person) -> None:
     other = replace(person, cookie=bind_browser(person, START))
     later = START + days(1)
-    visitor = person.participant(later)
+    participant = person.participant(later)
     for _ in range(TRIES):
         assert (
-            refused(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), "000001"))
+            refused(
+                lambda: unlock_device(ParticipantContext(person.installation, participant, later), "000001")
+            )
             == "wrong_pin"
         )
     assert (
-        refused(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), PIN))
+        refused(lambda: unlock_device(ParticipantContext(person.installation, participant, later), PIN))
         == "throttled"
     )
     unlock_device(ParticipantContext(person.installation, other.participant(later), later), PIN)
@@ -265,7 +273,9 @@ def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: P
     )
     assert (
         refused(
-            lambda: unlock_device(ParticipantContext(person.installation, visitor, later + SPAN), "000001")
+            lambda: unlock_device(
+                ParticipantContext(person.installation, participant, later + SPAN), "000001"
+            )
         )
         == "wrong_pin"
     )
@@ -275,13 +285,13 @@ def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: P
 
 
 def test_the_language_is_of_the_study_and_audited_once(person: Person) -> None:
-    visitor = person.participant(START)
-    change_language(ParticipantContext(person.installation, visitor, START), "zh_CN")
-    change_language(ParticipantContext(person.installation, visitor, START), "zh_CN")
+    participant = person.participant(START)
+    change_language(ParticipantContext(person.installation, participant, START), "zh_CN")
+    change_language(ParticipantContext(person.installation, participant, START), "zh_CN")
     assert person.participant(START).language == "zh_CN"
     assert len(entries_of(person.installation, AuditEvent.LANGUAGE_CHANGED)) == 1
     assert (
-        refused(lambda: change_language(ParticipantContext(person.installation, visitor, START), "fr"))
+        refused(lambda: change_language(ParticipantContext(person.installation, participant, START), "fr"))
         == "no_language"
     )
 

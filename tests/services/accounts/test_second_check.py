@@ -111,14 +111,14 @@ def test_the_birth_date_lets_in_and_wakes(guest: Person) -> None:
     assert refused(lambda: enter(guest, invited.code, WRONG)) == "wrong_link"
     guest.cookie = enter(guest, invited.code, RIGHT)
     assert guest.row().pin_hash is None
-    visitor = guest.participant(LATER)
-    assert visitor.locked
+    participant = guest.participant(LATER)
+    assert participant.locked
     for wrong in (WRONG, "", PIN):
         refusal = refused(
-            partial(unlock_device, ParticipantContext(guest.installation, visitor, LATER), wrong)
+            partial(unlock_device, ParticipantContext(guest.installation, participant, LATER), wrong)
         )
         assert refusal == "wrong_birth_date"
-    unlock_device(ParticipantContext(guest.installation, visitor, LATER), RIGHT)
+    unlock_device(ParticipantContext(guest.installation, participant, LATER), RIGHT)
     assert not guest.participant(LATER).locked
     assert len(entries_of(guest.installation, AuditEvent.BIRTH_DATE_REFUSED)) == 3
 
@@ -165,9 +165,9 @@ def test_one_source_may_not_try_everybody(guest: Person, lone_site: Site) -> Non
 def test_without_a_second_check_the_link_is_enough(lone_installation: Installation, lone_site: Site) -> None:
     person = enrol_only(with_second_check(lone_installation, SecondCheck.none), lone_site, "0571-009")
     person.cookie = enter(person, link_of(invite_person(person)), "")
-    visitor = person.participant(LATER)
-    assert visitor.locked
-    unlock_device(ParticipantContext(person.installation, visitor, LATER), "")
+    participant = person.participant(LATER)
+    assert participant.locked
+    unlock_device(ParticipantContext(person.installation, participant, LATER), "")
     assert not person.participant(LATER).locked
 
 
@@ -198,9 +198,9 @@ def test_a_code_of_one_s_own_asks_for_the_pin_and_leaves_it(settled: Person) -> 
 
 def test_a_later_code_replaces_the_earlier_and_leaves_the_sheet(settled: Person) -> None:
     sheet = link_of(invite_person(settled))
-    visitor = settled.participant(START)
+    participant = settled.participant(START)
     first, second = (
-        issue_own_code(ParticipantContext(settled.installation, visitor, START)).code for _ in range(2)
+        issue_own_code(ParticipantContext(settled.installation, participant, START)).code for _ in range(2)
     )
     assert refused(lambda: enter(settled, first, PIN)) == "wrong_link"
     assert redeem_invitation(settled.installation, second, HERE, START).asks is RequiredCheck.pin
@@ -212,10 +212,10 @@ def test_a_later_code_replaces_the_earlier_and_leaves_the_sheet(settled: Person)
 
 
 def test_the_pin_is_changed_by_who_knows_it(settled: Person) -> None:
-    visitor, new = settled.participant(START), "246802"
+    participant, new = settled.participant(START), "246802"
 
     def change(now: str, to: str = new, again: str = new) -> None:
-        change_pin(ParticipantContext(settled.installation, visitor, START), now, to, again)
+        change_pin(ParticipantContext(settled.installation, participant, START), now, to, again)
 
     assert refused(lambda: change("000001")) == "wrong_pin"
     assert refused(lambda: change(PIN, "111111", "111111")) == "bad_pin"
@@ -223,10 +223,10 @@ def test_the_pin_is_changed_by_who_knows_it(settled: Person) -> None:
     change(PIN)
     assert len(entries_of(settled.installation, AuditEvent.PIN_CHANGED)) == 1
     assert (
-        refused(lambda: unlock_device(ParticipantContext(settled.installation, visitor, START), PIN))
+        refused(lambda: unlock_device(ParticipantContext(settled.installation, participant, START), PIN))
         == "wrong_pin"
     )
-    unlock_device(ParticipantContext(settled.installation, visitor, START), new)
+    unlock_device(ParticipantContext(settled.installation, participant, START), new)
     for _ in range(TRIES):
         assert refused(lambda: change("000001")) == "wrong_pin"
     assert refused(lambda: change(new)) == "throttled"

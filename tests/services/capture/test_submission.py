@@ -47,13 +47,13 @@ SHANGHAI = timezone(timedelta(hours=8))
 @pytest.mark.req("AUD-01", "CAP-14")
 def test_a_sending_joins_the_transaction_that_its_context_carries(person: Person) -> None:
     """Begun, sent and answered again in one transaction; the trail and what the session holds stay true."""
-    slot_id, visitor = person.slot("BL").public_id, person.participant(START)
+    slot_id, participant = person.slot("BL").public_id, person.participant(START)
     with person.installation.work(CLOCK, START) as opened:
-        context = ParticipantContext(person.installation, visitor, START, opened)
-        process_due_slots(ClockContext(person.installation, START, opened), visitor.participant_id)
+        context = ParticipantContext(person.installation, participant, START, opened)
+        process_due_slots(ClockContext(person.installation, START, opened), participant.participant_id)
         begin_form(context, slot_id, None, None)
         first = submit_form(context, slot_id, SubmittedForm(qlq(2), "s1", True))
-        assert get_own_slot(opened.session, visitor, slot_id).submitted_at == START
+        assert get_own_slot(opened.session, participant, slot_id).submitted_at == START
         assert stored_rows(person, Response) == [], "nothing is committed yet"
         assert submit_form(context, slot_id, SubmittedForm(qlq(2), "s1", True)).repeated
         assert (
@@ -168,10 +168,10 @@ def is_numbered_alike(stored: FeedEvent) -> bool:
 
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 def test_an_overtaken_submission_retries_under_the_lock(person: Person) -> None:
-    slot, visitor = person.begin("BL", START), person.participant(START)
+    slot, participant = person.begin("BL", START), person.participant(START)
     with counted_checks() as checks, move_heads_once(person.installation.engine):
         receipt = submit_form(
-            ParticipantContext(person.installation, visitor, START),
+            ParticipantContext(person.installation, participant, START),
             slot,
             SubmittedForm(ValidAnswers(qlq(2)), "s1", True),
         )

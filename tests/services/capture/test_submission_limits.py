@@ -38,10 +38,10 @@ def test_what_is_not_a_finished_form_is_refused(
 def test_a_form_must_be_there_open_and_begun(person: Person, people: Callable[[int], Person]) -> None:
     theirs = people(2).slot("BL").public_id
     finished = SubmittedForm(qlq(2), "s1", True)
-    visitor = person.participant(START)
+    participant = person.participant(START)
     assert (
         refused(
-            lambda: submit_form(ParticipantContext(person.installation, visitor, START), theirs, finished)
+            lambda: submit_form(ParticipantContext(person.installation, participant, START), theirs, finished)
         )
         == "unknown_slot"
     )

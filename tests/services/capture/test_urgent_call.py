@@ -22,12 +22,12 @@ NIGHT = START + timedelta(hours=12)
 
 
 def called(person: Person, at: datetime, plan_phone: str = "") -> UrgentCall:
-    visitor, installation = person.participant(at), person.installation
+    participant, installation = person.participant(at), person.installation
     if plan_phone:
         plans = installation.library.plans
         keyed = {key: replace(plan, emergency_phone=plan_phone) for key, plan in plans.items()}
         installation = replace(installation, library=replace(installation.library, plans=keyed))
-    return get_urgent_call(ParticipantContext(installation, visitor, at))
+    return get_urgent_call(ParticipantContext(installation, participant, at))
 
 
 @pytest.mark.req("ALR-05")

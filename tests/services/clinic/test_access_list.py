@@ -39,11 +39,13 @@ def counted(person: Person, at: datetime, role: Role = Role.NURSE) -> int:
 def test_who_is_locked_out_stands_there_for_an_hour(person: Person) -> None:
     assert counted(person, START) == 0
     later = START + days(1)
-    visitor = person.participant(later)
-    own = issue_own_code(ParticipantContext(person.installation, visitor, later))
+    participant = person.participant(later)
+    own = issue_own_code(ParticipantContext(person.installation, participant, later))
     for number in range(TRIES):
         assert (
-            refused(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), "000001"))
+            refused(
+                lambda: unlock_device(ParticipantContext(person.installation, participant, later), "000001")
+            )
             == "wrong_pin"
         )
         guess = partial(activate_phone, person, own.code, later + days(number / 1440), "000001")

@@ -58,8 +58,8 @@ def send_too_late(
 ) -> tuple[Person, int, MatterName]:
     """Somebody who began in time and sends forty days later; their key, and what is then open about them."""
     person = trial.person(trial.sites[0], submits=False)
-    visitor, slot = person.participant(START), person.slot("BL").public_id
-    begin_form(ParticipantContext(person.installation, visitor, START), slot, helped_by, None)
+    participant, slot = person.participant(START), person.slot("BL").public_id
+    begin_form(ParticipantContext(person.installation, participant, START), slot, helped_by, None)
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 4))
     person.cookie = bind(person, NOW)
     with pytest.raises(Refused, match="arrived_too_late"):

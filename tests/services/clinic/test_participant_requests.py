@@ -41,11 +41,11 @@ def listed(installation: Installation, actor: Actor) -> tuple[OpenRequest, ...]:
 
 @pytest.mark.req("COR-02", "AUD-01")
 def test_a_call_is_requested_once_until_it_is_closed(installation: Installation, person: Person) -> None:
-    visitor, nurse = person.participant(START), person.nurse
-    assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) is None
+    participant, nurse = person.participant(START), person.nurse
+    assert pending_call_request(ParticipantContext(installation, participant, participant.seen_at)) is None
     for minute in range(2):
-        request_call(ParticipantContext(installation, visitor, START + days(minute)))
-    assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) == START
+        request_call(ParticipantContext(installation, participant, START + days(minute)))
+    assert pending_call_request(ParticipantContext(installation, participant, participant.seen_at)) == START
     assert count_entries(installation, AuditEvent.CALL_REQUESTED) == 1
     (request,) = listed(installation, nurse)
     assert (request.kind, request.subject, request.asked_at, request.instrument) == (
@@ -65,8 +65,8 @@ def test_a_call_is_requested_once_until_it_is_closed(installation: Installation,
     close_request(later, request.request_id, " ")
     assert listed(installation, nurse) == ()
     again = START + days(3)
-    request_call(ParticipantContext(installation, visitor, again))
-    assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) == again
+    request_call(ParticipantContext(installation, participant, again))
+    assert pending_call_request(ParticipantContext(installation, participant, participant.seen_at)) == again
     closing = lambda: close_request(StaffContext(installation, nurse, again), request.request_id, "called")  # noqa: E731 - one use
     assert refused(closing) == "request_closed"
     (request,) = listed(installation, nurse)
@@ -79,17 +79,17 @@ def test_a_call_is_requested_once_until_it_is_closed(installation: Installation,
 
 @pytest.mark.req("COR-01", "COR-02", "COR-04")
 def test_a_correction_request_is_closed_with_its_outcome(installation: Installation, person: Person) -> None:
-    visitor, nurse, slot = person.participant(START), person.nurse, person.slot("BL").public_id
+    participant, nurse, slot = person.participant(START), person.nurse, person.slot("BL").public_id
     person.begin("BL", START)
     assert (
-        refused(lambda: request_correction(ParticipantContext(installation, visitor, START), slot))
+        refused(lambda: request_correction(ParticipantContext(installation, participant, START), slot))
         == "unknown_slot"
     )
     person.submit("BL", START)
     for _ in range(2):
-        request_correction(ParticipantContext(installation, visitor, START), slot)
+        request_correction(ParticipantContext(installation, participant, START), slot)
     assert count_entries(installation, AuditEvent.CORRECTION_REQUESTED) == 1
-    assert pending_corrections(ParticipantContext(installation, visitor, visitor.seen_at)) == {
+    assert pending_corrections(ParticipantContext(installation, participant, participant.seen_at)) == {
         person.slot("BL").id: START
     }
     (request,) = listed(installation, nurse)
@@ -108,7 +108,7 @@ def test_a_correction_request_is_closed_with_its_outcome(installation: Installat
         "item 5 should be 2",
     )
     assert "item 5" not in entry.changes
-    assert pending_corrections(ParticipantContext(installation, visitor, visitor.seen_at)) == {}
+    assert pending_corrections(ParticipantContext(installation, participant, participant.seen_at)) == {}
     assert person.slot("BL").submitted_at == START
 
 
@@ -116,10 +116,10 @@ def test_a_correction_request_is_closed_with_its_outcome(installation: Installat
 def test_an_open_request_is_withdrawn_and_never_a_closed_one(
     installation: Installation, person: Person
 ) -> None:
-    visitor, nurse, slot = person.participant(START), person.nurse, person.slot("BL").public_id
+    participant, nurse, slot = person.participant(START), person.nurse, person.slot("BL").public_id
     person.begin("BL", START)
     person.submit("BL", START)
-    context = ParticipantContext(installation, visitor, START)
+    context = ParticipantContext(installation, participant, START)
     request_call(context)
     request_correction(context, slot)
     withdraw_call(context)
@@ -130,7 +130,7 @@ def test_an_open_request_is_withdrawn_and_never_a_closed_one(
     assert list_correction_news(context) == {}
     with installation.read() as session:
         rows = session.exec(select(TeamRequest)).all()
-    assert {(row.closed_by, row.outcome) for row in rows} == {(visitor.actor.id, None)}
+    assert {(row.closed_by, row.outcome) for row in rows} == {(participant.actor.id, None)}
     for event in (AuditEvent.CALL_WITHDRAWN, AuditEvent.CORRECTION_WITHDRAWN):
         assert count_entries(installation, event) == 1
     request_correction(context, slot)

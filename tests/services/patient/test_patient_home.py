@@ -101,18 +101,18 @@ def test_submitted_forms_are_listed_without_answers(person: Person, people: Call
     at = START + days(1 / 1440)
     person.begin("BL", at)
     baseline = person.submit("BL", at)
-    visitor = person.participant(at)
-    listed = list_submitted_forms(ParticipantContext(person.installation, visitor, visitor.seen_at))
+    participant = person.participant(at)
+    listed = list_submitted_forms(ParticipantContext(person.installation, participant, participant.seen_at))
     assert [(form.name, form.occasion, form.receipt, form.submitted_at) for form in listed] == [
         ("Quality of life", FormOccasion(unit=Unit.days), baseline.number, at),
         ("Symptom diary", FormOccasion(day=TODAY), diary.number, START),
     ]
     assert not any(form.late for form in listed)
     one = get_submitted_form(
-        ParticipantContext(person.installation, visitor, visitor.seen_at), person.slot("BL").public_id
+        ParticipantContext(person.installation, participant, participant.seen_at), person.slot("BL").public_id
     )
     assert one == listed[0]
-    here = ParticipantContext(person.installation, visitor, at)
+    here = ParticipantContext(person.installation, participant, at)
     there = ParticipantContext(
         person.installation, replace(person, cookie=bind_browser(person, at)).participant(at), at
     )
@@ -179,13 +179,13 @@ def test_the_outlook_is_what_home_shows_in_one_query(person: Person) -> None:
     engine = person.installation.engine
     for day in (0, 1, 9, 40, 400):
         at = START + timedelta(days=day)
-        visitor = person.participant(at)
-        shown = get_home(ParticipantContext(person.installation, visitor, at))
+        participant = person.participant(at)
+        shown = get_home(ParticipantContext(person.installation, participant, at))
         with record_statements(engine, autocommit_engine(engine)) as statements:
-            seen = get_next_forms(ParticipantContext(person.installation, visitor, at))
+            seen = get_next_forms(ParticipantContext(person.installation, participant, at))
         assert (seen.more, seen.next_on) == (len(shown.due), shown.next_on)
         assert statement_verbs(statements) == ["SELECT"]
-        due = [form.slot for form in shown.due if not form.is_catch_up(local_day(at, visitor.zone))]
+        due = [form.slot for form in shown.due if not form.is_catch_up(local_day(at, participant.zone))]
         assert [seen.first.slot.public_id] == due[:1] if seen.first else due == []
     assert get_next_forms(ParticipantContext(person.installation, person.participant(START), START)).more > 0
 

@@ -45,8 +45,8 @@ class Phone:
 
     @property
     def context(self) -> ParticipantContext:
-        visitor = self.person.participant(self.at)
-        return ParticipantContext(self.person.installation, visitor, self.at)
+        participant = self.person.participant(self.at)
+        return ParticipantContext(self.person.installation, participant, self.at)
 
     def enter(self, address: str) -> str:
         return outcome(lambda: mail_address_code(self.context, message_sender(self.server), address))
