@@ -1,4 +1,4 @@
-"""`serve`."""
+"""`serve_application`."""
 
 import argparse
 import socket
@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 
-from app.cli.worker import load_application, supervise
+from app.cli.worker import load_application, supervise_workers
 from app.clock import now, read_boot_id, read_clocks
 from app.domain.refusal import Refused
 from app.installation import open_installation
@@ -44,7 +44,7 @@ _WAYS_OUT = {
 
 
 def declare_serve(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `serve`."""
+    """Declare the arguments of `serve_application`."""
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument(
@@ -67,7 +67,7 @@ def run_serve(arguments: argparse.Namespace) -> int:
             return 1
         for warning in settings.warnings:
             print(f"daybook: {warning}", file=sys.stderr)
-        serve(load_application(settings), arguments.host, arguments.port, settings.workers)
+        serve_application(load_application(settings), arguments.host, arguments.port, settings.workers)
     return 0
 
 
@@ -107,7 +107,7 @@ def require_free_port(host: str, port: int) -> None:
                 raise OSError(taken.errno, taken.strerror, f"{host}:{port}") from taken
 
 
-def serve(create: Callable[[], ASGIApp], host: str, port: int, workers: int = 1) -> None:
+def serve_application(create: Callable[[], ASGIApp], host: str, port: int, workers: int = 1) -> None:
     """Serve until a signal; requests under way are finished first. Raises OSError for a port that is taken.
 
     Every worker creates an application for itself.
@@ -128,7 +128,7 @@ def serve(create: Callable[[], ASGIApp], host: str, port: int, workers: int = 1)
         timeout_worker_healthcheck=PATIENCE_SECONDS,
     )
     if workers > 1:
-        supervise(config)
+        supervise_workers(config)
     else:
         _serve_alone(config)
 

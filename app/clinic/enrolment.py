@@ -46,7 +46,7 @@ from app.services.schedule.enrolment import (
 )
 from app.web.acts import FIELD
 from app.web.form_fields import DayPartField, NarrowedAct, read_birth_date
-from app.web.pages.rendering import Pages, render
+from app.web.pages.rendering import Pages, render_page
 from app.web.urls import CODE, ENROL, INVITATION
 
 
@@ -161,7 +161,7 @@ def post_enrolment(request: SignedInRequest, typed: Annotated[EnrolmentForm, For
     values = {name: str(getattr(typed, name)) for name in FIELDS}
     form = _form(request, values)
     who = urlencode({"q": values["subject"]})
-    request = request.acting(result=f"{request.act.result}&{who}")
+    request = request.with_act(result=f"{request.act.result}&{who}")
     try:
         check_all(request.act.check_texts, *_list_checks(request, values))
         sheet = enrol_with_invitation(request.context, values["site"], _entry(values))
@@ -197,10 +197,10 @@ def show_sheet(request: StaffRequest, sheet: InvitationSheet, replaces: bool) ->
         zone=sheet.zone,
         replaces=replaces,
         back_url=url_of_participant(sheet.public_id),
-        desk_words=(pages.word(PRINT, request.frame), pages.word(BACK, request.frame)),
+        desk_words=(pages.translate(PRINT, request.frame), pages.translate(BACK, request.frame)),
         desk_lang=request.frame.lang,
     )
-    return render(request.http, page, frame=request.frame.speaking(spoken))
+    return render_page(request.http, page, frame=request.frame.in_language(spoken))
 
 
 def draw_qr(url: str) -> Markup:
@@ -258,9 +258,9 @@ def _entry(values: dict[str, str]) -> EnrolmentEntry:
 def _form(request: StaffRequest, values: dict[str, str]) -> EnrolPage:
     sites = list_enrolment_sites(request.context)
     named = _choose_site(sites, values)
-    plan = request.installation.library.plan(named.study, named.plan_version)
+    plan = request.installation.library.get_plan(named.study, named.plan_version)
     local = local_day(request.at, named.zone)
-    today = TypedDay.of(local)
+    today = TypedDay.from_date(local)
     enrolled_on = read_typed_day(values, "enrolled_on") if values else today
     known = [(code, find_language(code)) for code in plan.languages]
     return EnrolPage(
@@ -338,7 +338,7 @@ def _show_refusal(request: StaffRequest, form: EnrolPage, values: dict[str, str]
     slots = refused.details.get("slots")
     if isinstance(slots, list):
         named = _choose_site(list_enrolment_sites(request.context), values)
-        plan = request.installation.library.plan(named.study, named.plan_version)
+        plan = request.installation.library.get_plan(named.study, named.plan_version)
         read = [_name_slot(request, plan, slot) for slot in slots]
         refused = Refused(refused.code, **{**refused.details, "slots": read})
     if refused.code == "bad_subject":
@@ -349,7 +349,7 @@ def _show_refusal(request: StaffRequest, form: EnrolPage, values: dict[str, str]
 def _name_slot(request: StaffRequest, plan: Plan, slot: str) -> str:
     """A form that a refusal names by visit and code, as staff read it."""
     visit, _, form = slot.rpartition(" ")
-    instrument = request.installation.library.instrument(form, plan.version_of(form))
+    instrument = request.installation.library.get_instrument(form, plan.version_of(form))
     return f"{name_form(request.installation, plan, instrument, request.frame.code)} · {visit}"
 
 
@@ -362,7 +362,7 @@ def _list_checks(request: StaffRequest, values: dict[str, str]) -> tuple[Callabl
     """What each field has to be by itself, in the order of the form."""
     sites = list_enrolment_sites(request.context)
     named = _choose_site(sites, values)
-    plan = request.installation.library.plan(named.study, named.plan_version)
+    plan = request.installation.library.get_plan(named.study, named.plan_version)
     today = local_day(request.at, named.zone)
 
     def check_day(name: str) -> None:

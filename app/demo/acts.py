@@ -16,7 +16,7 @@ from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.activation import activate_device
 from app.services.accounts.contacts import ContactChannel
-from app.services.accounts.participant_session import authenticate, unlock_device
+from app.services.accounts.participant_session import authenticate_participant, unlock_device
 from app.services.capture.answer_saving import AnswerBatch, save_answers
 from app.services.capture.forms import begin_form, open_form
 from app.services.capture.submission import submit_form
@@ -93,19 +93,19 @@ class DemoStage:
         """A session to read with, which sees what the open transaction wrote."""
         return nullcontext(self.opened.session) if self.opened else self.installation.read()
 
-    def staff(self, actor: Actor, at: datetime) -> StaffContext:
+    def staff_context(self, actor: Actor, at: datetime) -> StaffContext:
         """The context of a member of staff."""
         return StaffContext(self.installation, actor, at, self.opened)
 
-    def participant(self, session: ParticipantSession, at: datetime) -> ParticipantContext:
+    def participant_context(self, session: ParticipantSession, at: datetime) -> ParticipantContext:
         """The context of a participant."""
         return ParticipantContext(self.installation, session, at, self.opened)
 
-    def device(self, story: Story, at: datetime) -> DeviceContext:
+    def device_context(self, story: Story, at: datetime) -> DeviceContext:
         """The context of a participant's browser."""
         return DeviceContext.of_cookie(self.installation, self.cookies[story.subject], at)
 
-    def clock(self, at: datetime) -> ClockContext:
+    def clock_context(self, at: datetime) -> ClockContext:
         """The context of the clock."""
         return ClockContext(self.installation, at, self.opened)
 
@@ -132,13 +132,13 @@ def enrol_person(stage: DemoStage, at: datetime, story: Story, on: date) -> None
     entry = EnrolmentEntry(
         story.subject, story.language, on, "2.1", on, IdentityCheck.id_card, channel, story.address
     )
-    enrol_participant(stage.staff(stage.nurses[story.site], at), stage.sites[story.site], entry)
+    enrol_participant(stage.staff_context(stage.nurses[story.site], at), stage.sites[story.site], entry)
 
 
 def invite_person(stage: DemoStage, at: datetime, story: Story) -> str:
     """Issue an invitation; returns its link."""
     nurse = stage.nurses[story.site]
-    return issue_invitation(stage.staff(nurse, at), stage.study_id, story.subject).url
+    return issue_invitation(stage.staff_context(nurse, at), stage.study_id, story.subject).url
 
 
 def activate_phone(stage: DemoStage, at: datetime, story: Story) -> None:
@@ -162,27 +162,27 @@ def record_fact(stage: DemoStage, at: datetime, story: Story, stated: DatedFact,
     """A nurse records a dated fact."""
     entry = AnchorEntry(stated.kind, on, stated.source, stated.reason)
     nurse = stage.nurses[story.site]
-    record_anchor(stage.staff(nurse, at), stage.study_id, story.subject, entry, confirmed=True)
+    record_anchor(stage.staff_context(nurse, at), stage.study_id, story.subject, entry, confirmed=True)
 
 
 def record_exit(stage: DemoStage, at: datetime, story: Story, exit_: DemoExit, on: date) -> None:
     """The investigator records a disposition of this day."""
     entry = DispositionEntry(exit_.kind, on.isoformat(), Owner.site)
     actor = stage.investigators[story.site]
-    record_disposition(stage.staff(actor, at), stage.study_id, story.subject, entry)
+    record_disposition(stage.staff_context(actor, at), stage.study_id, story.subject, entry)
 
 
 def undo_exit(stage: DemoStage, at: datetime, story: Story) -> None:
     """The investigator takes back a mistaken disposition."""
     actor, reason = stage.investigators[story.site], "entered for the wrong participant"
-    undo_disposition(stage.staff(actor, at), stage.study_id, story.subject, reason)
+    undo_disposition(stage.staff_context(actor, at), stage.study_id, story.subject, reason)
 
 
 def excuse_visit_of(stage: DemoStage, at: datetime, story: Story, visit: str) -> None:
     """A nurse excuses a visit's forms by the plan's first exemption."""
     actor = stage.nurses[story.site]
     excuse_visit(
-        stage.staff(actor, at),
+        stage.staff_context(actor, at),
         stage.study_id,
         story.subject,
         visit,
@@ -193,7 +193,7 @@ def excuse_visit_of(stage: DemoStage, at: datetime, story: Story, visit: str) ->
 def request_extra_visit(stage: DemoStage, at: datetime, story: Story, visit: str, on: date) -> None:
     """A nurse asks for a visit beside the schedule."""
     request_visit(
-        stage.staff(stage.nurses[story.site], at),
+        stage.staff_context(stage.nurses[story.site], at),
         stage.study_id,
         story.subject,
         visit,
@@ -205,22 +205,22 @@ def ask_team(stage: DemoStage, at: datetime, story: Story, what: str) -> None:
     """The participant asks to be called, or says that something is wrong in what they sent."""
     participant_session = _awake(stage, at, story)
     if what == CALL:
-        request_call(stage.participant(participant_session, at))
+        request_call(stage.participant_context(participant_session, at))
     else:
         request_correction(
-            stage.participant(participant_session, at), _slot(stage, participant_session, what)
+            stage.participant_context(participant_session, at), _slot(stage, participant_session, what)
         )
 
 
 def call_person(stage: DemoStage, at: datetime, story: Story, outcome: ContactOutcome) -> None:
     """A nurse calls, and tries again tomorrow if need be."""
-    context = stage.staff(stage.nurses[story.site], at)
+    context = stage.staff_context(stage.nurses[story.site], at)
     log_contact(context, _participant(stage, story), outcome, "", at.date() + timedelta(days=1))
 
 
 def snooze_row(stage: DemoStage, at: datetime, story: Story, reason: str) -> None:
     """A nurse lets the person's row of the work list rest for two days."""
-    context = stage.staff(stage.nurses[story.site], at)
+    context = stage.staff_context(stage.nurses[story.site], at)
     participant = _participant(stage, story)
     reasons = [each.reason for each in list_participant_reasons(context, participant)]
     snooze_participant(context, participant, reasons, reason, at.date() + timedelta(days=2))
@@ -237,9 +237,9 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
     helped = HelpedBy.family if answers.draw_number(story.subject, filling.visit) % 9 == 0 else None
     participant_session = _awake(stage, at, story)
     slot = _slot(stage, participant_session, filling.visit)
-    context = stage.participant(participant_session, at)
+    context = stage.participant_context(participant_session, at)
     # What time alone makes due comes first: a form is announced as open before it is completed.
-    process_due_slots(stage.clock(at), participant_session.participant_id)
+    process_due_slots(stage.clock_context(at), participant_session.participant_id)
     begin_form(context, slot, helped, late)
     form = open_form(context, slot)
     drawn = answers.draw_answers(
@@ -259,7 +259,7 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
         SubmittedAnswer(seq, 0, code, value, at) for seq, (code, value) in enumerate(drawn.items(), start=1)
     ]
     saved = events[:_BEGUN_ITEMS] if filling.how is FormStory.BEGUN else events
-    save_answers(stage.device(story, at), slot, AnswerBatch(form.client, saved))
+    save_answers(stage.device_context(story, at), slot, AnswerBatch(form.client, saved))
 
 
 def submit_late(
@@ -270,7 +270,7 @@ def submit_late(
     slot = _slot(stage, participant_session, filling.visit)
     with stage.read() as session:
         row = session.exec(select(Slot).where(Slot.public_id == slot)).one()
-    instrument = stage.installation.library.instrument(row.instrument, row.instrument_version)
+    instrument = stage.installation.library.get_instrument(row.instrument, row.instrument_version)
     drawn = answers.draw_answers(instrument, (), story.subject, filling.visit, filling.burden)
     drawn = answers.calm_answers(stage.plan.alert_rules, instrument, drawn)
     sending = SubmittedForm(
@@ -283,14 +283,14 @@ def submit_late(
     )
     refused = suppress(Refused) if filling.how is FormStory.TOO_LATE else nullcontext()
     with refused:
-        submit_form(stage.participant(participant_session, at), slot, sending)
+        submit_form(stage.participant_context(participant_session, at), slot, sending)
 
 
 def _awake(stage: DemoStage, at: datetime, story: Story) -> ParticipantSession:
     with stage.read() as session:
-        participant_session = authenticate(session, stage.device(story, at))
+        participant_session = authenticate_participant(session, stage.device_context(story, at))
     if participant_session.locked:
-        unlock_device(stage.participant(participant_session, at), demo_pin(story.subject))
+        unlock_device(stage.participant_context(participant_session, at), demo_pin(story.subject))
     return participant_session
 
 
@@ -313,12 +313,12 @@ def explain_missed(stage: DemoStage, at: datetime, story: Story, visit: str, rea
         key = participant.id
         slot = next(slot for slot in list_slot_records(session, key) if slot.visit == visit)
     nurse = stage.nurses[story.site]
-    record_missed_reason(stage.staff(nurse, at), key, slot.public_id, reason.value, "")
+    record_missed_reason(stage.staff_context(nurse, at), key, slot.public_id, reason.value, "")
 
 
 def pass_time(stage: DemoStage, at: datetime) -> None:
     """Time alone: what opened or was missed is told, and reminders leave."""
-    clock = stage.clock(at)
+    clock = stage.clock_context(at)
     for participant_id in participants_due(clock):
         process_due_slots(clock, participant_id)
     for due in alerts_due(clock):

@@ -16,7 +16,7 @@ _STEPS = (AlertState.acknowledged, AlertState.acted, AlertState.closed)
 
 def handle_alert_of(stage: DemoStage, at: datetime, story: Story, alert: DemoAlert, step: AlertState) -> None:
     """The site's nurse takes one step with the newest alert of a participant."""
-    context = stage.staff(stage.nurses[story.site], at)
+    context = stage.staff_context(stage.nurses[story.site], at)
     with stage.read() as session:
         participant_id = get_participant(session, stage.study_id, story.subject).id
         public_id = list_own_alerts(session, participant_id)[0].alert.public_id

@@ -34,7 +34,7 @@ _DECLINED = "asked again by telephone: the answer was meant as it was sent"
 def propose_correction_of(stage: DemoStage, at: datetime, story: Story, corrected: DemoCorrection) -> None:
     """Somebody of the site proposes another answer to the fifth question, as the participant told them."""
     proposing = (stage.investigators if corrected.by_doctor else stage.nurses)[story.site]
-    context = stage.staff(proposing, at)
+    context = stage.staff_context(proposing, at)
     with stage.read() as session:
         participant_id = get_participant(session, stage.study_id, story.subject).id
         slots = list_slots(session, participant_id)
@@ -63,4 +63,4 @@ def sign_correction_of(stage: DemoStage, at: datetime, story: Story, outcome: Co
     code = pyotp.TOTP(secret).generate_otp(step_at(at))
     signer = SigningStaff(staff.id, PASSWORD, code, "192.0.2.1")
     entry = DecisionEntry(outcome.value, "" if outcome is CorrectionOutcome.approved else _DECLINED)
-    decide_correction(stage.staff(doctor, at), participant_id, correction, entry, signer)
+    decide_correction(stage.staff_context(doctor, at), participant_id, correction, entry, signer)

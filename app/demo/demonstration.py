@@ -129,7 +129,7 @@ def make_demonstration(
     stage, secrets = _set_up(installation, sender, acts[0].at - _BEFORE_FIRST)
     numbered = enumerate(acts, start=1)
     for joins, together in groupby(numbered, key=lambda each: each[1].joins):
-        with installation.work(CLOCK, at) if joins else nullcontext() as opened:
+        with installation.open_work(CLOCK, at) if joins else nullcontext() as opened:
             joined = replace(stage, opened=opened)
             for done, act in together:
                 act.do(joined, act.at)
@@ -150,7 +150,7 @@ def _set_up(installation: Installation, sender: MessageSender, at: datetime) -> 
     stage = DemoStage(
         installation=installation,
         study_id=study.id,
-        plan=installation.library.plan(STUDY, PLAN),
+        plan=installation.library.get_plan(STUDY, PLAN),
         sites=sites,
         nurses=_by_site(actors, Role.NURSE),
         investigators=_by_site(actors, Role.INVESTIGATOR),

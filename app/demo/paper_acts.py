@@ -15,7 +15,7 @@ def enter_paper_of(stage: DemoStage, at: datetime, story: Story, visit: str, on:
 
     Her page may be older than what the phone has sent meanwhile; the paper then lies apart.
     """
-    context = stage.staff(stage.nurses[story.site], at)
+    context = stage.staff_context(stage.nurses[story.site], at)
     with stage.read() as session:
         participant_id = get_participant(session, stage.study_id, story.subject).id
         slots = list_slots(session, participant_id)

@@ -117,7 +117,7 @@ def _leaves_a_mark(text: str) -> bool:
 class TomlSection:
     """One table of a definition file.
 
-    Each getter names a key that the table may hold; `done` then refuses every other key,
+    Each getter names a key that the table may hold; `refuse_unknown` then refuses every other key,
     here and in all tables handed out below. Without a default a key is required.
     """
 
@@ -133,7 +133,7 @@ class TomlSection:
         self._known[key] = None
         return key in self._values
 
-    def names(self) -> tuple[str, ...]:
+    def list_names(self) -> tuple[str, ...]:
         """The keys as written, for tables whose keys are themselves data."""
         return tuple(self._values)
 
@@ -141,34 +141,34 @@ class TomlSection:
         """Raise BadDefinition for a key of this table."""
         raise BadDefinition(self.file, self._at(key), value, allowed)
 
-    def text(self, key: str, default: str | None = None) -> str:
+    def read_text(self, key: str, default: str | None = None) -> str:
         """A text that is not blank."""
         if default is not None and not self.has(key):
             return default
         return self._text(key, self._required(key, "a text"))
 
-    def line(self, key: str) -> str:
+    def read_line(self, key: str) -> str:
         """A name: a text in one line, not blank, without signs that are not seen."""
-        value = self.text(key)
+        value = self.read_text(key)
         if len(value) > LONGEST_LINE or _UNSEEN.search(value):
             self.refuse(key, value, f"one line of at most {LONGEST_LINE} characters that are seen")
         return value
 
-    def code(self, key: str, pattern: str, allowed: str) -> str:
+    def read_code(self, key: str, pattern: str, allowed: str) -> str:
         """A text that matches the whole pattern; `allowed` says the same in words."""
         value = self._required(key, allowed)
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
             self.refuse(key, value, allowed)
         return value
 
-    def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
+    def read_integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
         """A whole number in [low, high]; true and false are not numbers."""
         if default is not None and not self.has(key):
             return default
         allowed = f"a whole number from {low} to {high}"
         return self._integer(key, self._required(key, allowed), low, high)
 
-    def flag(self, key: str, default: bool | None = None) -> bool:
+    def read_flag(self, key: str, default: bool | None = None) -> bool:
         """true or false."""
         if default is not None and not self.has(key):
             return default
@@ -177,7 +177,7 @@ class TomlSection:
             self.refuse(key, value, "true or false")
         return value
 
-    def choice(self, key: str, allowed: Collection[str], default: str | None = None) -> str:
+    def read_choice(self, key: str, allowed: Collection[str], default: str | None = None) -> str:
         """One of the allowed words; an enum's members may be passed as they are."""
         if default is not None and not self.has(key):
             return default
@@ -187,7 +187,7 @@ class TomlSection:
             self.refuse(key, value, named)
         return value
 
-    def day(self, key: str, earliest: date = date.min, latest: date = date.max) -> date:
+    def read_day(self, key: str, earliest: date = date.min, latest: date = date.max) -> date:
         """A date without a time, written as 2026-02-13, in [earliest, latest]."""
         allowed = "a date, such as 2026-02-13"
         value = self._required(key, allowed)
@@ -197,39 +197,39 @@ class TomlSection:
             self.refuse(key, value, f"a date from {earliest} to {latest}")
         return value
 
-    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    def read_texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """A list of texts."""
         return self._many(key, "a list of texts", self._text, default)
 
-    def integers(
+    def read_integers(
         self, key: str, low: int, high: int, default: tuple[int, ...] | None = None
     ) -> tuple[int, ...]:
         """A list of whole numbers, each in [low, high]."""
         named = f"a list of whole numbers from {low} to {high}"
         return self._many(key, named, lambda at, value: self._integer(at, value, low, high), default)
 
-    def section(self, key: str) -> "TomlSection":
+    def read_section(self, key: str) -> "TomlSection":
         """A table below this one."""
         return self._table(key, self._required(key, "a table"))
 
-    def sections(
+    def read_sections(
         self, key: str, default: tuple["TomlSection", ...] | None = None
     ) -> tuple["TomlSection", ...]:
         """A list of tables."""
         return self._many(key, "a list of tables", self._table, default)
 
-    def table(self, key: str) -> dict[str, str]:
+    def read_table(self, key: str) -> dict[str, str]:
         """A table of names whose keys are data, such as words per language."""
-        below = self.section(key)
-        return {name: below.line(name) for name in below.names()}
+        below = self.read_section(key)
+        return {name: below.read_line(name) for name in below.list_names()}
 
-    def done(self) -> None:
+    def refuse_unknown(self) -> None:
         """Refuse the first key that nobody asked for, in this table and those below."""
         for key, value in self._values.items():
             if key not in self._known:
                 self.refuse(key, value, "unknown key; allowed: " + ", ".join(self._known))
         for below in self._below:
-            below.done()
+            below.refuse_unknown()
 
     def _at(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key

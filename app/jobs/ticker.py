@@ -53,7 +53,7 @@ class Ticker:
         self._installation = installation
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._scheduler.add_job(
-            advance,
+            run_due_work,
             "interval",
             args=(installation, clock),
             seconds=every.total_seconds(),
@@ -61,7 +61,7 @@ class Ticker:
             coalesce=True,
             misfire_grace_time=None,
         )
-        self._mail = BackgroundRounds("mail", partial(deliver, installation, sender, clock), every)
+        self._mail = BackgroundRounds("mail", partial(run_mail_round, installation, sender, clock), every)
         self._exports = BackgroundRounds("exports", partial(make_exports, installation, clock), EXPORT_EVERY)
 
     def start(self) -> None:
@@ -80,15 +80,15 @@ class Ticker:
         self._exports.stop(patience_seconds)
 
 
-def tick(installation: Installation, sender: MessageSender, clock: Clock) -> None:
+def run_tick(installation: Installation, sender: MessageSender, clock: Clock) -> None:
     """Do everything that is owed now, messages included."""
-    owed = advance(installation, clock)
+    owed = run_due_work(installation, clock)
     if owed.slots or owed.messages or owed.alerts:
         with trusted_clock():
             send_messages(installation, sender, clock)
 
 
-def advance(installation: Installation, clock: Clock) -> DueWork:
+def run_due_work(installation: Installation, clock: Clock) -> DueWork:
     """Do what is owed now but for messages, or nothing while the clock is not trusted (TIM-04).
 
     A part that fails is logged, and the rest goes on.
@@ -122,7 +122,7 @@ def do_due_work(installation: Installation, clock: Clock) -> DueWork:
     return owed
 
 
-def deliver(
+def run_mail_round(
     installation: Installation, sender: MessageSender, clock: Clock, is_stopping: Callable[[], bool]
 ) -> None:
     """One round of the mail: send what is queued, if anything is and the clock is trusted."""

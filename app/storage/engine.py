@@ -228,7 +228,7 @@ def allow_tables(
     `audited`: tables whose changes are committed only with an entry; `flushing`: by statements of a session's
     flush alone.
     """
-    return find_write_guard(connection).allow(tables, audited=audited, flushing=flushing)
+    return find_write_guard(connection).allow_tables(tables, audited=audited, flushing=flushing)
 
 
 def _guard(engine: Engine) -> None:
@@ -329,7 +329,7 @@ def _compare_statement(
     _many: bool,
 ) -> None:
     """What writes must be allowed, and nothing changes the mode of a connection."""
-    find_write_guard(connection).compare(statement, context)
+    find_write_guard(connection).compare_statement(statement, context)
 
 
 def _name_error(context: ExceptionContext) -> None:

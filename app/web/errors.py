@@ -26,7 +26,7 @@ from app.web.middleware.head import is_bodiless
 from app.web.middleware.headers import add_security_headers
 from app.web.pages.error_page import ErrorPage
 from app.web.pages.page_frame import PageFrame
-from app.web.pages.rendering import Page, Pages, frame_for, render
+from app.web.pages.rendering import Page, Pages, frame_for, render_page
 from app.web.problems import json_pointer, problem_response
 from app.web.refusal_messages import COMMA, fill_message, message_of
 from app.web.urls import DESK
@@ -93,7 +93,7 @@ def error_page(
     reference = request.scope.get("state", {}).get("request_id", "") if status >= 500 else ""
     frame = _frame_of(request)
     page = ErrorPage(status, message, reference, urlsplit(frame.home_url).path == request.url.path)
-    return render(request, page, status, frame, headers)
+    return render_page(request, page, status, frame, headers)
 
 
 def _frame_of(request: Request) -> PageFrame:
@@ -151,7 +151,7 @@ async def _repeated(_request: Request, error: Exception) -> Response:
 
 async def _shown(request: Request, error: Exception) -> Response:
     assert isinstance(error, ShownInstead)  # noqa: S101 - registered for this kind; mypy wants it said
-    return render(request, error.page, error.status, _frame_of(request))
+    return render_page(request, error.page, error.status, _frame_of(request))
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -229,4 +229,4 @@ def _translated(request: Request, sentence: str) -> str:
     if not sentence:
         return ""
     pages: Pages = request.app.state.pages
-    return pages.word(sentence, _frame_of(request))
+    return pages.translate(sentence, _frame_of(request))

@@ -168,7 +168,7 @@ def _fields(
     missed = find_value_words("slot", "missed_reason")
     for each in changes:
         is_event = each.field in _EVENTS
-        kind = request.word(ACTOR_WORDS.get(each.actor_kind, each.actor_kind))
+        kind = request.translate(ACTOR_WORDS.get(each.actor_kind, each.actor_kind))
         reason = REASON_WORDS.get(each.reason) or missed.get(each.reason, "")
         yield ChangedField(
             visit=each.visit,
@@ -178,7 +178,7 @@ def _fields(
             new="" if is_event else each.new,
             who=names.get(each.actor_id, kind),
             when=format_moment(datetime.fromisoformat(each.recorded_at), request.zone, language),
-            reason=request.word(reason) if reason else each.reason,
+            reason=request.translate(reason) if reason else each.reason,
             words=each.words,
         )
 
@@ -194,14 +194,14 @@ def _name_field(request: StaffRequest, library: Library, change: DataChange) -> 
     section, _, name = change.field.partition(".")
     if not name:
         words = {**_EVENTS, **_COUNTS, **FIELD_WORDS}
-        return request.word(words[section]) if section in words else section
+        return request.translate(words[section]) if section in words else section
     if section == "answers":
-        return request.word(_QUESTION) % {"number": _number_item(library, change, name)}
+        return request.translate(_QUESTION) % {"number": _number_item(library, change, name)}
     if section == "scores":
-        return request.word(_SCORE) % {"scale": name}
-    return request.word(_DAYS.get(name) or FIELD_WORDS[name])
+        return request.translate(_SCORE) % {"scale": name}
+    return request.translate(_DAYS.get(name) or FIELD_WORDS[name])
 
 
 def _number_item(library: Library, change: DataChange, code: str) -> int:
     """The number that a question has where it was answered: of the version under which the form was asked."""
-    return library.instrument(change.instrument, change.instrument_version).item(code).number
+    return library.get_instrument(change.instrument, change.instrument_version).get_item(code).number

@@ -25,7 +25,7 @@ class TypedDay:
     day: str = ""
 
     @classmethod
-    def of(cls, on: date) -> "TypedDay":
+    def from_date(cls, on: date) -> "TypedDay":
         return split_day(on.isoformat())
 
     def __bool__(self) -> bool:

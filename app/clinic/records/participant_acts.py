@@ -48,7 +48,7 @@ def reveal_participant_contact(request: PermittedRequest) -> Response:
 def revoke_participant_device(
     request: PermittedRequest, device: RowNumber, reason: ActWords = ""
 ) -> Response:
-    request = request.acting(about=f"device:{device}")
+    request = request.with_act(about=f"device:{device}")
     try:
         revoke_device(request.context, request.participant.participant_id, device, reason)
     except Refused as refused:

@@ -131,7 +131,7 @@ def build_schedule(
         language=language,
         forms=tuple(instrument_name(installation, view, each, language) for each in view.instruments),
         events=tuple(
-            (each.kind.label(language), each.current.dated_on) for each in view.dates if each.current
+            (each.kind.get_label(language), each.current.dated_on) for each in view.dates if each.current
         ),
         diary_name=_name_diary(installation, view, language),
         weekly=weekly_codes(view.plans) if view.plan.diary else None,

@@ -47,12 +47,12 @@ def show_score_list(request: SignedInRequest, after: Annotated[str, Query(max_le
 
 
 def _row(request: StaffRequest, each: ScoredParticipant) -> ScoredRow:
-    instrument = request.installation.library.instrument(each.instrument, each.instrument_version)
+    instrument = request.installation.library.get_instrument(each.instrument, each.instrument_version)
     return ScoredRow(
         subject=each.subject,
         url=SCORES.format(participant=each.participant),
         site=each.site.name,
-        form=request.installation.name(each.site.study, instrument, request.frame.code),
+        form=request.installation.name_instrument(each.site.study, instrument, request.frame.code),
         visit=each.visit,
         at=each.submitted_at,
         zone=each.zone,

@@ -121,7 +121,7 @@ class ScoresPage:
 def show_scores(request: PermittedRequest) -> Response:
     scores = get_participant_scores(request.context, request.participant.participant_id)
     today = local_day(request.at, scores.zone)
-    person = url_of_participant(scores.public_id) if request.offers(PARTICIPANT) else ""
+    person = url_of_participant(scores.public_id) if request.offers_route(PARTICIPANT) else ""
     page = _page(request.installation, scores, request.frame.code, today)
     return request.show(replace(page, person_url=person, list_url=request.frame.within(SCORE_LIST)))
 
@@ -153,7 +153,7 @@ def _plots(
 
 def _form_name(installation: Installation, view: ParticipantScores, instrument: Instrument, code: str) -> str:
     named = view.plan.form_name(instrument.id, code)
-    return named or installation.name(view.plan.id, instrument, code)
+    return named or installation.name_instrument(view.plan.id, instrument, code)
 
 
 def _plot(view: ParticipantScores, course: InstrumentCourse, each: ScaleCourse, code: str) -> ScalePlot:
@@ -226,10 +226,10 @@ def _item_words(
 ) -> dict[str, str]:
     """What each symptom is called; its code where the instrument has no words in the reader's language."""
     try:
-        text = installation.text(view.plan.id, diary.instrument, code)
+        text = installation.get_text(view.plan.id, diary.instrument, code)
     except Refused:
         return {symptom: symptom for symptom in diary.symptoms}
-    return {symptom: text.name_of(diary.instrument.item(symptom)) for symptom in diary.symptoms}
+    return {symptom: text.name_of(diary.instrument.get_item(symptom)) for symptom in diary.symptoms}
 
 
 def _is_reported(days: Sequence[DiaryDay], symptom: str) -> bool:
@@ -237,7 +237,7 @@ def _is_reported(days: Sequence[DiaryDay], symptom: str) -> bool:
 
 
 def _symptom(diary: DiaryCourse, symptom: str, name: str) -> SymptomPlot:
-    high = diary.instrument.item(symptom).high
+    high = diary.instrument.get_item(symptom).high
     answers = [(each.day, each.severities.get(symptom)) for each in diary.days]
     values = [(day, Fraction(answer.value) if answer else None) for day, answer in answers]
     weeks = mean_of_weeks(diary.days[0].day, values)

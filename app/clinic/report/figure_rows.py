@@ -150,7 +150,7 @@ def _where(figure: FigureAddress, words: TableWords) -> Iterator[str]:
         yield words.forms.get(figure.instrument, figure.instrument)
     yield from (part for part in (figure.arm, figure.item) if part)
     if figure.line:
-        yield words.line(figure.line)
+        yield words.name_line(figure.line)
 
 
 def _rows(figures: FigureRows, words: TableWords) -> Iterator[FigureRowView]:

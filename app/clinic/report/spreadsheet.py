@@ -16,7 +16,7 @@ STAMP = (
 """Columns in which every line of a table says by which choices and program it was made, and of which data."""
 
 
-def stamp(request: StaffRequest, scope: ReportScope, digest: str) -> tuple[SheetCell, ...]:
+def describe_origin(request: StaffRequest, scope: ReportScope, digest: str) -> tuple[SheetCell, ...]:
     """What stands in these columns."""
     chosen = scope.filter
     return (

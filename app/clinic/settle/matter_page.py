@@ -183,10 +183,10 @@ def _rows(request: StaffRequest, details: MatterDetails) -> Iterator[ComparedRow
             if name not in contradiction.stored and name not in contradiction.refused:
                 continue
             first, then = (
-                spell_value(name, each.get(name), details.zone, request.frame.code, request.word)
+                spell_value(name, each.get(name), details.zone, request.frame.code, request.translate)
                 for each in (contradiction.stored, contradiction.refused)
             )
-            yield ComparedRow(request.word(FIELDS[name]), first, then)
+            yield ComparedRow(request.translate(FIELDS[name]), first, then)
 
 
 def _late_rows(late: LateAnswers) -> Iterator[ComparedRow]:
@@ -208,7 +208,7 @@ def _conflict_rows(conflict: ConflictingForm) -> Iterator[ComparedRow]:
             definition.text.items[each.item],
             _answer(definition, each.item, {each.item: each.earlier}),
             _answer(definition, each.item, {each.item: each.later}),
-            number=definition.instrument.item(each.item).number,
+            number=definition.instrument.get_item(each.item).number,
             first_at=each.earlier_at,
             then_at=each.later_at,
         )

@@ -38,11 +38,11 @@ class FactWords:
     newer: Plan
     forms: Mapping[str, str]
 
-    def part(self, change: PlanChange) -> str:
+    def name_part(self, change: PlanChange) -> str:
         """What kind of thing differs; of a fact of the plan itself, which fact."""
-        return self.request.word(PARTS[change.part])
+        return self.request.translate(PARTS[change.part])
 
-    def name(self, change: PlanChange) -> str:
+    def name_thing(self, change: PlanChange) -> str:
         """The thing that differs, as staff call it."""
         match change.part:
             case "anchors":
@@ -53,17 +53,17 @@ class FactWords:
                 plan = self.newer if self.newer.find_alert_rule(change.name) else self.older
                 return plan.alert_label(change.name, self._code)
             case "role_views":
-                return self.request.word(CODES[change.name])
+                return self.request.translate(CODES[change.name])
             case "exemption_labels":
                 plan = self.newer if change.name in self.newer.exemption_labels else self.older
                 return plan.exemption_label(change.name, self._code)
         return change.name
 
-    def aspect(self, change: PlanChange) -> str:
+    def name_aspect(self, change: PlanChange) -> str:
         """What of the thing differs; "" for all of it."""
         return self._label(change.aspect, change.newer or change.older) if change.aspect else ""
 
-    def lines(self, aspect: str, value: PlanFact) -> tuple[str, ...]:
+    def list_lines(self, aspect: str, value: PlanFact) -> tuple[str, ...]:
         """A value as it reads, a line for each part of it."""
         if value in NOTHING:
             return (_NOT_SAID,)
@@ -74,7 +74,7 @@ class FactWords:
                 return self._list(aspect, value)
         if is_dataclass(value) and not isinstance(value, Condition | DiaryPhase | type):
             return tuple(
-                self._line(self._label(each.name, fact), self._comma.join(self.lines(each.name, fact)))
+                self._line(self._label(each.name, fact), self._comma.join(self.list_lines(each.name, fact)))
                 for each in fields(value)
                 if each.name in ASPECTS and (fact := getattr(value, each.name)) not in NOTHING
             )
@@ -86,7 +86,7 @@ class FactWords:
 
     @property
     def _comma(self) -> str:
-        return self.request.word(COMMA)
+        return self.request.translate(COMMA)
 
     def _anchor_label(self, kind: str) -> str:
         plan = self.newer if kind in self.newer.anchor_kinds else self.older
@@ -94,10 +94,10 @@ class FactWords:
 
     def _label(self, aspect: str, value: PlanFact) -> str:
         days_after = aspect == "after" and isinstance(value, int)
-        return self.request.word(OPEN_AFTER if days_after else ASPECTS[aspect])
+        return self.request.translate(OPEN_AFTER if days_after else ASPECTS[aspect])
 
     def _line(self, label: str, text: str) -> str:
-        return f"{label}{self.request.word(_COLON)}{text}"
+        return f"{label}{self.request.translate(_COLON)}{text}"
 
     def _list(self, aspect: str, values: Collection[PlanFact]) -> tuple[str, ...]:
         numbers = [each for each in values if isinstance(each, int)]
@@ -109,15 +109,15 @@ class FactWords:
     def _text(self, aspect: str, value: PlanFact) -> str:
         match value:
             case bool():
-                return self.request.word(CODES["yes" if value else "no"])
+                return self.request.translate(CODES["yes" if value else "no"])
             case date():
                 return format_short_day(value, find_language(self._code) or ENGLISH)
             case time():
                 return f"{value:%H:%M}"
             case Condition():
-                return f"{value.item} {self.request.word(CODES[value.op])} {value.value}"
+                return f"{value.item} {self.request.translate(CODES[value.op])} {value.value}"
             case DiaryPhase():
-                unit = self.request.word(CODES[value.unit])
+                unit = self.request.translate(CODES[value.unit])
                 return self._line(value.code, f"{join_numbers(value.offsets, self._comma)} {unit}")
             case int():
                 return str(value)
@@ -129,7 +129,7 @@ class FactWords:
         if aspect in _FORMS:
             return self.forms.get(text, text)
         if aspect in _CODED and text in CODES:
-            return self.request.word(CODES[text])
+            return self.request.translate(CODES[text])
         return text if aspect else language_name(text)
 
 

@@ -183,4 +183,4 @@ def enter_page_look(
         choices = recorded.read_choices(request.query_params) if is_valid else ()
         looks: LookLog = request.app.state.look_log
         participant_id = who.participant_id if who else None
-        looks.enter(context, PageLook(recorded.page, study.id, participant_id, choices))
+        looks.enter_look(context, PageLook(recorded.page, study.id, participant_id, choices))

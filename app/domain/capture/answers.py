@@ -106,7 +106,7 @@ def validate_answers(
 
 
 def _check_answer(instrument: Instrument, code: str, value: AnswerValue, leave_out: Collection[str]) -> None:
-    item = instrument.item(code)
+    item = instrument.get_item(code)
     if code in leave_out:
         raise Refused("unknown_item", item=code, allowed="items that the plan uses")
     validate_answer(item, value)

@@ -70,7 +70,7 @@ class CompletenessCounts:
     counts: dict[_CountGroup, Counter[str]] = field(default_factory=dict)
     reasons: Counter[tuple[_CountGroup, str, str]] = field(default_factory=Counter)
 
-    def add(self, study: DatasetStudy, history: SubjectHistory) -> None:
+    def add_participant(self, study: DatasetStudy, history: SubjectHistory) -> None:
         """Count the forms of one participant's visits, of those who belong to the population."""
         if not study.is_in_population(history):
             return
@@ -123,8 +123,8 @@ class CompletenessCounts:
                     "NEXPECT": expected,
                     "NVALID": valid,
                     "NVALEXP": both,
-                    "AVAILPCT": percent(valid, people),
-                    "COMPLPCT": percent(both, expected),
+                    "AVAILPCT": compute_percent(valid, people),
+                    "COMPLPCT": compute_percent(both, expected),
                 }
 
     def _population(self, study: DatasetStudy, group: _CountGroup) -> int:
@@ -163,7 +163,7 @@ def _choice(rules: RateRules) -> str:
     return f"{rules.rule_set.value}:{'Y' if rules.late_counts else 'N'}"
 
 
-def percent(part: int, whole: int) -> Decimal | None:
+def compute_percent(part: int, whole: int) -> Decimal | None:
     """A share in percent to one decimal, halves up; None of nothing."""
     if not whole:
         return None

@@ -216,7 +216,7 @@ def _revealing_words(plans: Sequence[Plan]) -> re.Pattern[str] | None:
     words = {word for plan in plans for arm in plan.arms for word in (arm.code, arm.name)}
     for anchor in (anchor for plan in plans for anchor in plan.anchors):
         if anchor.arm_revealing:
-            words |= {anchor.kind, *anchor.labels.values(), anchor.label("")}
+            words |= {anchor.kind, *anchor.labels.values(), anchor.get_label("")}
     patterns = [_pattern(word) for word in sorted(words - {""})]
     visits = dict.fromkeys(code for plan in plans for code in plan.arm_revealing_visits)
     patterns += [_pattern(code, "[0-9]+") for code in visits]
@@ -246,7 +246,7 @@ class FieldFilter:
         """Whether anything was chosen."""
         return bool(self.visit or self.item)
 
-    def keeps(self, change: TrailChange) -> bool:
+    def keeps_change(self, change: TrailChange) -> bool:
         """Whether a change is of this form and item."""
         about = change.about or RecordSubject()
         if self.visit and about.visit != self.visit:

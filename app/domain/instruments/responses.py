@@ -106,7 +106,7 @@ def applicable_items(
     either. Raises Refused("unknown_item").
     """
     for code in [code for code in answers if code not in instrument.by_code]:
-        instrument.item(code)
+        instrument.get_item(code)
     applicable: dict[str, Item] = {}
     for item in instrument.items:
         condition = item.condition

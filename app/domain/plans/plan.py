@@ -106,7 +106,7 @@ class AnchorKind:
     after: tuple[str, ...] = ()
     planned: bool = False
 
-    def label(self, language: str) -> str:
+    def get_label(self, language: str) -> str:
         """What staff call it in this language."""
         return self.labels.get(language) or label_from_code(self.kind)
 
@@ -378,7 +378,7 @@ class Plan:
 
     def anchor_label(self, kind: str, language: str) -> str:
         """What staff call a kind of anchor in this language."""
-        labels = (each.label(language) for each in self.anchors if each.kind == kind)
+        labels = (each.get_label(language) for each in self.anchors if each.kind == kind)
         return next(labels, label_from_code(kind))
 
     def exemption_label(self, code: str, language: str) -> str:

@@ -55,7 +55,7 @@ class FormAssets:
         )
         return replace(self, css=self.css + Markup().join(css for is_needed, css in needed if is_needed))
 
-    def parts(self, questions: Collection[Question], *, dark: bool) -> FormParts:
+    def build_parts(self, questions: Collection[Question], *, dark: bool) -> FormParts:
         """What a form of these questions carries; `dark`: it may be dark where the phone is."""
         kind, css = kind_of_form(questions), self.css
         if kind is not RunnerKind.choice:

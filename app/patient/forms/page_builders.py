@@ -71,7 +71,7 @@ def form_page(
         revision=form.revision,
         demonstration=_demonstration(form),
         day=form_day(form),
-        parts=assets.parts(questions, dark=dark),
+        parts=assets.build_parts(questions, dark=dark),
         dark=dark,
         key=form.key,
         copyright_line=form.text.copyright,
@@ -167,7 +167,7 @@ def _word(current: ParticipantRequest, occasion: FormOccasion) -> str:
         return occasion.words
     pages: Pages = current.request.app.state.pages
     sentence = _COUNTED[occasion.unit] if occasion.number else _START
-    return pages.word(sentence, current.frame) % {"number": occasion.number}
+    return pages.translate(sentence, current.frame) % {"number": occasion.number}
 
 
 def format_optional_day(day: date | None, spoken: Language) -> str:

@@ -68,8 +68,8 @@ from app.services.patient.submitted_forms import (
 )
 from app.services.patient.urgent_call import get_urgent_call
 from app.web.dependencies import get_device_context
-from app.web.pages.rendering import render, render_blocks
-from app.web.permissions import CallerKind, guards
+from app.web.pages.rendering import render_blocks, render_page
+from app.web.permissions import CallerKind, mark_guard
 from app.web.urls import PATIENT_HOME
 
 router = APIRouter(route_class=PatientRoute, include_in_schema=False)
@@ -83,21 +83,21 @@ async def read_body(request: Request) -> bytes:
 # they need is taken from the request itself: to resolve the declared dependencies that all other routes
 # have would cost as much as reading the form.
 @router.post("/f/{slot}/answers")
-@guards(CallerKind.PARTICIPANT)
+@mark_guard(CallerKind.PARTICIPANT)
 async def save_answer(request: Request) -> Response:
     """One answer or several, as they are given: no page, and no look-up but the one of the use case."""
     return await run_in_threadpool(_save, request, request.path_params["slot"], await request.body())
 
 
 @router.post("/f/{slot}/submit")
-@guards(CallerKind.PARTICIPANT)
+@mark_guard(CallerKind.PARTICIPANT)
 async def submit_form_post(request: Request) -> Response:
     """A whole form: sent, or to be reviewed first."""
     return await run_in_threadpool(_submit, request, request.path_params["slot"], await read_fields(request))
 
 
 @router.get("/f/{slot}")
-@guards(CallerKind.PARTICIPANT)
+@mark_guard(CallerKind.PARTICIPANT)
 async def show_form(request: Request) -> Response:
     """The form document with the draft, or who fills it in where it is not begun yet."""
     return await run_in_threadpool(_show_form, request, request.path_params["slot"])
@@ -314,7 +314,7 @@ def _drafted(
 
 
 def _is_newly_ticked(form: OpenForm, code: str, before: Mapping[str, AnswerValue]) -> bool:
-    box = form.instrument.item(code).box
+    box = form.instrument.get_item(code).box
     return box != "" and not is_ticked(box, before)
 
 
@@ -334,4 +334,4 @@ def _form(
     call = get_urgent_call(current.context)
     page = form_page(form, assets.for_reader(frame), answers, call, missing, invalid)
     status = 422 if missing or invalid else 200
-    return render(current.request, page, status, frame, policy_of_page(page))
+    return render_page(current.request, page, status, frame, policy_of_page(page))

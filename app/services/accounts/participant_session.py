@@ -18,7 +18,9 @@ from app.storage.unit_of_work import UnitOfWork
 _SEEN_EVERY = timedelta(seconds=60)
 
 
-def authenticate(session: Session, context: DeviceContext, *, bringing: bool = False) -> ParticipantSession:
+def authenticate_participant(
+    session: Session, context: DeviceContext, *, bringing: bool = False
+) -> ParticipantSession:
     """The participant behind this browser; raises Refused("not_signed_in") for none, unknown or revoked.
 
     Raises Refused("hand_over_ended") for a tablet of the clinic that is this participant's no longer;
@@ -36,7 +38,7 @@ def authenticate(session: Session, context: DeviceContext, *, bringing: bool = F
 def authenticate_device(context: DeviceContext, *, bringing: bool = False) -> ParticipantSession:
     """Authenticate the browser of a request, in a read of its own."""
     with context.installation.read() as session:
-        return authenticate(session, context, bringing=bringing)
+        return authenticate_participant(session, context, bringing=bringing)
 
 
 def build_session(context: DeviceContext, rows: SessionRows, *, bringing: bool = False) -> ParticipantSession:
@@ -46,7 +48,7 @@ def build_session(context: DeviceContext, rows: SessionRows, *, bringing: bool =
     request is `bringing` answers it is locked instead, so that they wait for the second check.
     """
     device, participant, study = rows.device, rows.participant, rows.study
-    plan = context.installation.library.plan(study.code, participant.plan_version)
+    plan = context.installation.library.get_plan(study.code, participant.plan_version)
     idle = is_idle(device.seen_at, context.at, plan.idle_minutes)
     if idle and device.handed_over_by is not None and not bringing:
         raise Refused("hand_over_ended")
@@ -157,7 +159,9 @@ def unbind_device(
 def change_language(context: ParticipantContext, language: str) -> None:
     """Set the participant's language; raises Refused("no_language") naming those of the study."""
     with context.unit_of_work() as work:
-        plan = context.installation.library.plan(context.participant.study, context.participant.plan_version)
+        plan = context.installation.library.get_plan(
+            context.participant.study, context.participant.plan_version
+        )
         if language not in plan.languages:
             raise Refused("no_language", field="language", allowed=plan.languages)
         participant = work.session.get_one(Participant, context.participant.participant_id)

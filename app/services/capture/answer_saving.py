@@ -116,7 +116,7 @@ def _judge(
 ) -> tuple[AnswerBatch, AuditedAnswers | None]:
     """The batch as it is checked by now, and what of it is stored; None where everything is already."""
     installation = context.installation
-    plan = installation.library.plan(read.study, read.slot.plan_version)
+    plan = installation.library.get_plan(read.study, read.slot.plan_version)
     _check_takes_answers(read, batch, context.at, plan.idle_minutes)
     unsaved = [answer for answer in batch.answers if answer.seq not in read.known_seqs]
     if not unsaved:

@@ -64,10 +64,10 @@ def get_own_course(context: ParticipantContext) -> OwnCourse:
 
 
 def _worst(context: ParticipantContext, slot: Slot, response: Response | None) -> int | None:
-    plan = context.installation.library.plan(context.participant.study, slot.plan_version)
+    plan = context.installation.library.get_plan(context.participant.study, slot.plan_version)
     if response is None or not plan.shows_answers:
         return None
-    instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
+    instrument = context.installation.library.get_instrument(slot.instrument, slot.instrument_version)
     return find_worst(instrument, response.answers)
 
 

@@ -47,7 +47,7 @@ def _judge_notice(
         return "not_in_charge"
     if channel is None:
         return "no_channel"
-    subject, text = sender.words.alert(_content(context, work, alert, message), staff.language)
+    subject, text = sender.words.write_alert(_content(context, work, alert, message), staff.language)
     message_text = MessageText(message.key, staff.email, subject, text, staff.language, context.at)
     return ReadyMessage(channel, message_text)
 
@@ -56,7 +56,7 @@ def _find_rule(context: ClockContext, work: UnitOfWork, alert: Alert) -> AlertRu
     """The rule of an alert; None: a draft of the plan that lost it."""
     slot = work.session.get_one(Slot, alert.slot_id)
     study = work.session.get_one(Study, alert.study_id).code
-    return context.installation.library.plan(study, slot.plan_version).find_alert_rule(alert.rule)
+    return context.installation.library.get_plan(study, slot.plan_version).find_alert_rule(alert.rule)
 
 
 def _notified_roles(rule: AlertRule | None, message: AlertMessage) -> Collection[Role]:

@@ -86,7 +86,7 @@ class _Turn:
     def of(cls, context: ClockContext, work: UnitOfWork, alert: Alert) -> "_Turn":
         slot = work.session.get_one(Slot, alert.slot_id)
         study = work.session.get_one(Study, alert.study_id)
-        plan = context.installation.library.plan(study.code, slot.plan_version)
+        plan = context.installation.library.get_plan(study.code, slot.plan_version)
         participant = work.session.get_one(Participant, alert.participant_id)
         rule = plan.find_alert_rule(alert.rule)
         return cls(work, alert, slot, participant, rule, context.grant_rules)

@@ -197,7 +197,7 @@ class _ParticipantRun:
         return SlotsProcessed(changes.count(SlotChange.opened), changes.count(SlotChange.missed), queued)
 
     def _plan(self, slot: Slot) -> Plan:
-        return self.installation.library.plan(self.study.code, slot.plan_version)
+        return self.installation.library.get_plan(self.study.code, slot.plan_version)
 
     def _channel(self) -> str:
         contact = find_contact(self.work.session, self.participant.id)

@@ -85,7 +85,7 @@ def mail_address_code(context: ParticipantContext, sender: MessageSender, addres
     try:
         sender.channels[_WAY.value].send(message)
     except SendFailed as failed:
-        with context.installation.work(context.actor, context.at) as work:
+        with context.installation.open_work(context.actor, context.at) as work:
             lock_participant(work, who)
             claim = work.session.get_one(AddressClaim, who)
             if claim.code_hash == _digest(context, code):  # another may have been mailed meanwhile

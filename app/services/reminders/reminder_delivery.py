@@ -133,7 +133,7 @@ def _judge_reminder(
     reason = reason or _beyond_limit(context, work, slot)
     if contact is None or channel is None or slot.closes_on is None or reason is not None:
         return reason or ("no_contact" if contact is None else "no_channel")
-    subject, text = sender.words.reminder(
+    subject, text = sender.words.write_reminder(
         _note(context.installation, work, slot, slot.closes_on, participant), participant.language
     )
     to = context.installation.secret_box.decrypt(contact.address_sealed)
@@ -197,8 +197,8 @@ def _note(
     installation: Installation, work: UnitOfWork, slot: Slot, closes_on: date, participant: Participant
 ) -> ReminderContent:
     study = work.session.get_one(Study, slot.study_id)
-    plan = installation.library.plan(study.code, slot.plan_version)
-    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    plan = installation.library.get_plan(study.code, slot.plan_version)
+    instrument = installation.library.get_instrument(slot.instrument, slot.instrument_version)
     excluded = next(used.leave_out for used in plan.instruments if used.id == slot.instrument)
     site = get_site(work.session, participant)
     return ReminderContent(

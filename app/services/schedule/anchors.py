@@ -97,7 +97,7 @@ def enter_anchor(
     slots = list_slot_records(session, participant.id)
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
     proposal = propose_schedule(session, installation.library, plan, participant, slots, anchors, at)
-    proposal.confirm(confirmed)
+    proposal.require_confirmed(confirmed)
     apply_proposal(installation, work, plan, participant, proposal)
     _publish(work, plan, participant, StatedAnchor(anchors[entry.kind], entry.source, entry.reason))
     return proposal

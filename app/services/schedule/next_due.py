@@ -81,7 +81,7 @@ def next_due_moments(
     study = session.get_one(Study, participant.study_id).code
     preference, used_up = reminder_preference(participant), used_up_kinds(session, slots)
     return {
-        key: next_due_at(library.plan(study, slot.plan_version), slot, used_up[key], at, preference)
+        key: next_due_at(library.get_plan(study, slot.plan_version), slot, used_up[key], at, preference)
         for key, slot in ((slot.id, slot) for slot in slots)
     }
 

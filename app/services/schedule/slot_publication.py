@@ -187,7 +187,7 @@ def _publish_changes(
     actor: Actor,
     what: PublishedChange,
 ) -> None:
-    plan = installation.library.plan(person.study.code, slot.plan_version)
+    plan = installation.library.get_plan(person.study.code, slot.plan_version)
     response = _response(work.session, slot) if what.state is FeedState.submitted else None
     slot.published_state, slot.published_window = what.state.value, slot.window_version
     version, subject = raise_version(slot), person.participant.subject

@@ -34,7 +34,7 @@ class _Text:
     order: tuple[str, ...] | None
     results: tuple[tuple[int, _ColumnProcessor], ...]
 
-    def bind(self, values: BoundValues) -> BoundValues | tuple[Any, ...]:
+    def bind_values(self, values: BoundValues) -> BoundValues | tuple[Any, ...]:
         """The parameters of one execution."""
         bound = dict(self.constants)
         for name, source, process in self.single:
@@ -44,7 +44,7 @@ class _Text:
             bound[name] = value if process is None else process(value)
         return bound if self.order is None else tuple([bound[name] for name in self.order])
 
-    def read(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+    def read_rows(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
         """The rows as the columns' types have them."""
         if not self.results:
             return rows
@@ -74,7 +74,7 @@ class PlainRead:
         Raises DatabaseUnavailable, and otherwise what the driver raises.
         """
         text = self._text(connection.dialect, values)
-        bound, driver = text.bind(values), connection.connection
+        bound, driver = text.bind_values(values), connection.connection
         plain: Any = driver.dbapi_connection
         try:
             cursor = plain.reading_cursor(text.text)
@@ -87,7 +87,7 @@ class PlainRead:
                 connection.invalidate(error)
             raise_if_unavailable(error)
             raise
-        return text.read(rows)
+        return text.read_rows(rows)
 
     def _text(self, dialect: Dialect, values: BoundValues) -> _Text:
         """The text for this database and lists as long as these."""

@@ -86,7 +86,7 @@ class Allowance:
         """Whether rows were written inside that need an entry, and no entry was."""
         return not self._audited.isdisjoint(self._written) and ENTRIES not in self._written
 
-    def check(self, context: object) -> None:
+    def check_statement(self, context: object) -> None:
         """Raise WriteRefused for a statement that writes anything else."""
         if self._tables is None:
             return
@@ -121,7 +121,7 @@ class WriteGuard:
         self.lacks_entry, self._allowance, self._compared = False, None, None
 
     @contextmanager
-    def allow(
+    def allow_tables(
         self, tables: WrittenTables | None, *, audited: Collection[str] = (), flushing: bool = False
     ) -> Iterator[None]:
         """Allow these tables inside, beside those that are allowed already."""
@@ -132,7 +132,7 @@ class WriteGuard:
         finally:
             self._allowance = outer
 
-    def compare(self, statement: str, context: object) -> None:
+    def compare_statement(self, statement: str, context: object) -> None:
         """Let the engine execute a statement in this context; a plain read has none.
 
         Raises WriteRefused for what may not be written now.
@@ -146,14 +146,14 @@ class WriteGuard:
             raise WriteRefused("the connection is read-only")
         if self._allowance is None:
             raise WriteRefused(f"{verdict.word} outside a unit of work")
-        self._allowance.check(context)
+        self._allowance.check_statement(context)
         if self._allowance.lacks_entry:
             if self._autocommit:
                 raise WriteRefused("a change that is committed without its entry")
             self.lacks_entry = True
         self._compared = statement
 
-    def check(self, statement: object) -> None:
+    def check_statement(self, statement: object) -> None:
         """Let the driver execute a statement that the engine has just compared, or one that reads."""
         compared, self._compared = self._compared, None
         if statement in (compared, _NOTHING):

@@ -11,21 +11,21 @@ class RefusalMessage(NamedTuple):
     kind: str
 
 
-def conflict(sentence: str, kind: str = "not-acceptable") -> RefusalMessage:
+def make_conflict(sentence: str, kind: str = "not-acceptable") -> RefusalMessage:
     """What stands against the state of the records."""
     return RefusalMessage(409, sentence, kind)
 
 
-def invalid(sentence: str, kind: str = "validation") -> RefusalMessage:
+def make_invalid(sentence: str, kind: str = "validation") -> RefusalMessage:
     """What was typed or chosen and cannot be."""
     return RefusalMessage(422, sentence, kind)
 
 
-def absent(kind: str) -> RefusalMessage:
+def make_absent(kind: str) -> RefusalMessage:
     """What is not there, or is somebody else's; it has no sentence of its own."""
     return RefusalMessage(404, "", kind)
 
 
-def gone(sentence: str) -> RefusalMessage:
+def make_gone(sentence: str) -> RefusalMessage:
     """What was there and works no more."""
     return RefusalMessage(410, sentence, "gone")

@@ -52,23 +52,23 @@ class Pages:
             {known.code: _environment(known, catalogues, templates) for known in languages}, catalogues
         )
 
-    def word(self, sentence: str, frame: PageFrame) -> str:
+    def translate(self, sentence: str, frame: PageFrame) -> str:
         """A marked sentence in the reader's language."""
         return str(self.catalogues.by_code[frame.code].gettext(sentence))
 
-    def text(self, page: Page, frame: PageFrame) -> str:
+    def render_document(self, page: Page, frame: PageFrame) -> str:
         """The whole document."""
         template = self.environments[frame.code].get_template(page.template)
         return template.render(page=page, frame=frame)
 
-    def block(self, page: Page, frame: PageFrame, block: str) -> str:
+    def render_block(self, page: Page, frame: PageFrame, block: str) -> str:
         """One named block of the page's template; macros must be imported inside the block."""
         template = self.environments[frame.code].get_template(page.template)
         context = template.new_context({"page": page, "frame": frame})
         return "".join(template.blocks[block](context))
 
 
-def render(
+def render_page(
     request: Request,
     page: Page,
     status: int = 200,
@@ -77,19 +77,19 @@ def render(
 ) -> HTMLResponse:
     """The page as a response; without a frame in the language that the browser asks for."""
     pages: Pages = request.app.state.pages
-    return HTMLResponse(pages.text(page, frame or frame_for(request)), status, headers)
+    return HTMLResponse(pages.render_document(page, frame or frame_for(request)), status, headers)
 
 
 def render_blocks(request: Request, page: Page, *blocks: str, frame: PageFrame | None = None) -> HTMLResponse:
     """A fragment of the page for a script: some named blocks of its template."""
     pages: Pages = request.app.state.pages
     shown = frame or frame_for(request)
-    return HTMLResponse("".join(pages.block(page, shown, block) for block in blocks))
+    return HTMLResponse("".join(pages.render_block(page, shown, block) for block in blocks))
 
 
 def frame_for(request: Request, stored: str | None = None) -> PageFrame:
     """The frame in the reader's language; `stored` is the language kept for a known person."""
-    return base_frame(request).speaking(get_language(request, stored))
+    return base_frame(request).in_language(get_language(request, stored))
 
 
 def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> Environment:
@@ -103,7 +103,7 @@ def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> E
         cache_size=-1,
     )
     environment.policies["ext.i18n.trimmed"] = True
-    words = catalogues.translations(spoken)
+    words = catalogues.get_translations(spoken)
     environment.policies[POLICY] = words
     environment.code_generator_class = CompiledTranslations
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # set by i18n

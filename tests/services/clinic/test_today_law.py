@@ -156,7 +156,7 @@ def test_statements_and_rule_agree_for_any_facts_at_any_moment(
     hospital = open_site(
         StaffContext(installation, SYSTEM, LONG_AGO), "sbrt-nsclc", site_entry(f"{next(NUMBER):04d}")
     )
-    with installation.work(SYSTEM, LONG_AGO) as work:
+    with installation.open_work(SYSTEM, LONG_AGO) as work:
         keys = [store_participant(work, hospital, each) for each in drawn]
     names = _names(installation, keys)
     plan = replace(PLAN, worklist=rule)

@@ -24,8 +24,8 @@ def course(person: Person, after: int, installation: Installation | None = None)
 def symptoms(person: Person) -> dict[str, int | str | None]:
     """Everything that the plan asks of a day with symptoms, left blank, without what hangs on one."""
     library = person.installation.library
-    excluded = excluded_items(library.plan("sbrt-nsclc", "1.0"), "symptom-diary") | {"temperature"}
-    items = library.instrument("symptom-diary", "1.0").items
+    excluded = excluded_items(library.get_plan("sbrt-nsclc", "1.0"), "symptom-diary") | {"temperature"}
+    items = library.get_instrument("symptom-diary", "1.0").items
     return {item.code: None for item in items if item.code not in excluded}
 
 

@@ -19,15 +19,15 @@ class CsvFormat:
 
     suffix = "csv"
 
-    def head(self, context: FileContext, _table: DatasetTable, columns: Sequence[Column]) -> bytes:
+    def write_head(self, context: FileContext, _table: DatasetTable, columns: Sequence[Column]) -> bytes:
         """The names of the columns, behind a mark where spreadsheets are to know UTF-8."""
         return ((MARK if context.with_mark else "") + csv_line(column.name for column in columns)).encode()
 
-    def record(self, columns: Sequence[Column], row: DatasetRow, _number: int) -> bytes:
+    def write_record(self, columns: Sequence[Column], row: DatasetRow, _number: int) -> bytes:
         """One line."""
         return csv_line(_cell(row.get(column.name)) for column in columns).encode()
 
-    def tail(self, _columns: Sequence[Column], _records: int) -> bytes:
+    def write_tail(self, _columns: Sequence[Column], _records: int) -> bytes:
         """Nothing."""
         return b""
 

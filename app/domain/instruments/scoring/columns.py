@@ -82,7 +82,7 @@ class _Summary:
 class ColumnScorer:
     """Scores rows by their columns, one per item in the instrument's order, one byte per cell (ASCII).
 
-    A blank stands for an empty cell. A row with a cell that is no answer is `doubted`: score it by itself.
+    A blank stands for an empty cell. `find_doubted_rows` finds rows to score alone: a cell is no answer.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class ColumnScorer:
         self._summaries = summaries
         self._delimiter = delimiter
 
-    def doubted(self, columns: Sequence[bytes]) -> set[int]:
+    def find_doubted_rows(self, columns: Sequence[bytes]) -> set[int]:
         """The rows with a cell that is neither a possible answer nor missing."""
         rows: set[int] = set()
         for column, signs in zip(columns, self._signs, strict=True):
@@ -107,7 +107,7 @@ class ColumnScorer:
                 rows.update(row for row, sign in enumerate(column) if sign not in signs)
         return rows
 
-    def texts(self, columns: Sequence[bytes]) -> list[list[str]]:
+    def format_scores(self, columns: Sequence[bytes]) -> list[list[str]]:
         """Pieces of each row's scores, to be put one after another; each has the delimiter in front."""
         states = [group.states(columns) for group in self._groups]
         pieces = [

@@ -251,5 +251,5 @@ def _summarise(
 
 def _hides(context: StaffContext, study: str, slot: Slot) -> bool:
     """Whether the very form would tell this colleague the arm."""
-    plan = context.installation.library.plan(study, slot.plan_version)
+    plan = context.installation.library.get_plan(study, slot.plan_version)
     return slot.arm_revealing and not sees_arm(context.actor, plan, slot.study_id, slot.site_id)

@@ -200,7 +200,7 @@ def corrected_document(
     corrected = {**answers, **{each.item: each.value for each in corrections}}
     over = instrument.list_item
     if over is not None and corrected.get(over.code) == 0:
-        listed = [each for each in corrections if instrument.item(each.item).listed]
+        listed = [each for each in corrections if instrument.get_item(each.item).listed]
         if any(each.value != NOT_TICKED for each in listed):
             raise Refused("unanswered", items=(over.code,))
     applicable = ValidAnswers(without_unasked(instrument, corrected, leave_out))
@@ -218,7 +218,7 @@ def check_proposal(form: CorrectableForm, entry: ProposalEntry) -> CheckedPropos
 
 def _read_correction(definition: FormDefinition, proposed: ProposedAnswer) -> ItemCorrection:
     """One answer of a proposal. Raises Refused, naming the item."""
-    item = definition.instrument.item(proposed.item)
+    item = definition.instrument.get_item(proposed.item)
     value = capture_refusal(lambda: _read_answer(item, proposed))
     check_all(lambda: require_result(value), lambda: _check_reason(item, proposed.reason))
     return ItemCorrection(item.code, require_result(value), CorrectionReason(proposed.reason))

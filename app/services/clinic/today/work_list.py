@@ -182,7 +182,7 @@ def _search(
     plans = first.list_plans(context.installation.library)
     plan = plans[0]
     keys = tuple(site.site_id for site in sites)
-    reach = context.actor.reach(Permission.PARTICIPANT_SEE)
+    reach = context.actor.list_reach(Permission.PARTICIPANT_SEE)
     return TodaySearch(
         study_id=first.study_id,
         plan=plan,
@@ -273,7 +273,7 @@ class _RowReader:
         around = frozenset([self._surroundings(*site_zone) for site_zone in places])
         shown = criteria.resting, criteria.reason, tuple(page)
         content = (search.plan_rules, work, search.locked, around, *shown)
-        return _JUDGED_PAGES.of(self.context.installation.cache_owner).find(content, search.at, judge)
+        return _JUDGED_PAGES.get_cache(self.context.installation.cache_owner).find(content, search.at, judge)
 
     def _surroundings(self, site_id: int, zone: str) -> tuple[object, ...]:
         """What a row shows beside what is stored of its participant and the plan."""
@@ -296,7 +296,7 @@ class _RowReader:
         locked = person.person in search.locked
         around = self._surroundings(person.site_id, person.zone)
         content = (search.plan_rules, people, forms, locked, around)
-        return _JUDGED_ROWS.of(self.context.installation.cache_owner).find(content, search.at, judge)
+        return _JUDGED_ROWS.get_cache(self.context.installation.cache_owner).find(content, search.at, judge)
 
     def _row(
         self,
@@ -344,11 +344,11 @@ class _RowReader:
     def _form(self, form: FormRow, today: date) -> TodayForm:
         """A form as the version of the plan has it that the form follows."""
         library = self.context.installation.library
-        plan = library.plan(self.search.plan.id, form.plan_version)
+        plan = library.get_plan(self.search.plan.id, form.plan_version)
         name, version = form.instrument, form.instrument_version
         key = (name, version, plan.version)
         if key not in self.questions:
-            instrument = library.instrument(name, version)
+            instrument = library.get_instrument(name, version)
             self.questions[key] = count_certain(instrument, excluded_items(plan, name))
         return build_form(form, plan, self.questions[key], today, self.search.at)
 

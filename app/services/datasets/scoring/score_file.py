@@ -101,7 +101,7 @@ class _SingleRows:
         cells = None
         if len(row) == self._width:
             cells = _without_codes([row[index] for index in self._places], self._codes)
-            texts, flags = self._scorer.row(cells)
+            texts, flags = self._scorer.score_row(cells)
         else:
             row = [*row[: self._width], *[""] * (self._width - len(row))]
             texts, flags = [""] * len(self._scorer.columns), (RAGGED,)
@@ -148,8 +148,8 @@ def _score_batch(
     if together is None or not lines:
         return [rows.score(row) for row in batch]
     columns, odd = together.columns.read(lines)
-    odd |= together.scorer.doubted(columns)
-    texts = together.scorer.texts(columns)
+    odd |= together.scorer.find_doubted_rows(columns)
+    texts = together.scorer.format_scores(columns)
     joined = list(map("".join, zip(lines, *texts, repeat(together.end))))
     rows.count += len(lines) - len(odd)
     if rows.report:

@@ -22,8 +22,8 @@ from app.storage.queries.today.branches import (
     SITES,
     SOURCES,
     TodayShape,
+    bind_moment,
     is_here,
-    moment,
     rule_moments,
     shape_of,
 )
@@ -110,7 +110,7 @@ _NAMED = (
     )
     .cte("named")
 )
-_NOW = moment("now")
+_NOW = bind_moment("now")
 
 
 def _source(reason: Reason, shape: TodayShape) -> sa.Subquery:
@@ -270,9 +270,9 @@ def _entries(shape: TodayShape, reasons: tuple[Reason, ...], first_is_cut: bool)
         cut: tuple[sa.ColumnElement[bool], ...] = ()
         if first_is_cut and index == 0:
             later = sa.or_(
-                at > moment("after_at"), person > sa.bindparam("after_person", type_=sa.BigInteger)
+                at > bind_moment("after_at"), person > sa.bindparam("after_person", type_=sa.BigInteger)
             )
-            cut = (at >= moment("after_at"), later)
+            cut = (at >= bind_moment("after_at"), later)
         part = sa.select(_rank(reason), at.label("at"), person.label("person"))
         part = part.where(*_conditions(source, shape), *cut).order_by(at, person)
         parts.append(sa.select(part.limit(sa.bindparam("most", type_=sa.Integer)).subquery()))
