@@ -122,7 +122,9 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
     assert len(proposal_page.all("input", type="checkbox", name="item")) == 30
     step = page(nurse, f"{form}/correction?item=q5&item=q6")
     assert "Answer now:" not in step.text
+    assert "already waiting" not in step.text
     correction = propose(nurse, phone, url)
+    assert page(nurse, f"{form}/correction?item=q5").one("a", href=correction).text == "Open that correction"
     assert "It changes nothing until an investigator signs it." in page(nurse, f"{form}?done=proposed").text
     assert "A doctor checks it first." in phone.client.get("/sent").text
     assert "not shown to you" in page(nurse, correction).text
