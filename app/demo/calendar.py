@@ -25,7 +25,7 @@ _JUST_NOW = timedelta(minutes=30)
 _DIARY_SHARE = 8
 """Of ten diary days, how many have an entry."""
 
-Do = Callable[[DemoStage, datetime], object]
+DemoAct = Callable[[DemoStage, datetime], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Act:
     """Something that somebody does at a moment; unless it `joins` others, in transactions of its own."""
 
     at: datetime
-    do: Do
+    do: DemoAct
     joins: bool = True
 
 

@@ -41,9 +41,9 @@ from app.storage.tables.staff import AccessReview
 from app.storage.tables.studies import KeyCanary, PlanAmendment
 from app.storage.unit_of_work import UnitOfWork
 from tests import postgres
-from tests.forging import allow_everything
 from tests.stages import Stage
 from tests.storage.trial import AT, Trial, set_up_trial
+from tests.unaudited_writes import allow_everything
 
 RAISED = sa.exc.DBAPIError
 EVENTS = (

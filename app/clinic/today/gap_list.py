@@ -1,9 +1,9 @@
 """Whose diary has days without an entry and without a reason, and the way to where they are explained."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.frame.addresses import build_address
@@ -11,6 +11,7 @@ from app.clinic.records.diary_gaps import GapRow
 from app.clinic.request import SignedInRequest, url_of_participant
 from app.domain.typed_text import narrow_text
 from app.services.clinic.today.diary_gap_list import DiaryGaps, GapFilter, list_diary_gaps_of_sites
+from app.web.form_fields import BriefQuery
 from app.web.urls import DESK, DIARY_GAP_LIST, DIARY_GAPS
 
 
@@ -41,12 +42,15 @@ class GapListPage:
 
 
 router = APIRouter(include_in_schema=False)
-Short = Annotated[str, Query(max_length=40)]
 
 
 @router.get(DIARY_GAP_LIST)
 def show_gap_list(
-    request: SignedInRequest, after: Short = "", site: Short = "", q: Short = "", language: Short = ""
+    request: SignedInRequest,
+    after: BriefQuery = "",
+    site: BriefQuery = "",
+    q: BriefQuery = "",
+    language: BriefQuery = "",
 ) -> Response:
     chosen = {"site": site, "q": q, "language": language}
     listed = list_diary_gaps_of_sites(request.context, after, GapFilter(site, narrow_text(q), language))

@@ -3,16 +3,15 @@
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends
 
 from app.clinic.frame.addresses import build_address
 from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_address
 from app.domain.desk.trail import TrailKind
 from app.domain.typed_text import narrow_text
 from app.services.clinic.trail.scope import TrailFilter
+from app.web.form_fields import ShortQuery
 from app.web.urls import TRAIL
-
-_Short = Annotated[str, Query(max_length=80)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +64,11 @@ class TrailQuery:
 def read_trail_query(
     first: Annotated[TypedDay, Depends(day_of_address("from"))],
     last: Annotated[TypedDay, Depends(day_of_address("to"))],
-    participant: _Short = "",
-    site: _Short = "",
-    kind: _Short = "",
-    by: _Short = "",
-    visit: _Short = "",
-    item: _Short = "",
+    participant: ShortQuery = "",
+    site: ShortQuery = "",
+    kind: ShortQuery = "",
+    by: ShortQuery = "",
+    visit: ShortQuery = "",
+    item: ShortQuery = "",
 ) -> TrailQuery:
     return TrailQuery(participant, site, kind, by, first, last, visit, item)

@@ -32,7 +32,7 @@ FEW = 6
 MOST = 60
 """Changes of an entry on the page; the rest stands in the files."""
 _FIELDS = {"participant": N_("Participant code"), "from": N_("From"), "to": N_("Until"), "site": N_("Site")}
-Choices = tuple[tuple[str, str], ...]
+TrailChoices = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,14 @@ class TrailPage:
     template: ClassVar[str] = "clinic/trail/trail.html"
     query: TrailQuery
     entries: tuple[EntryLine, ...]
-    sites: Choices
-    kinds: Choices
-    people: Choices
+    sites: TrailChoices
+    kinds: TrailChoices
+    people: TrailChoices
     visits: tuple[str, ...]
-    items: Choices
+    items: TrailChoices
     older_url: str
     clear_url: str
-    file_urls: Choices
+    file_urls: TrailChoices
     review_url: str
     as_of: datetime
     zone: str

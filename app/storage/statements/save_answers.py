@@ -38,7 +38,7 @@ from app.storage.tables.participants import Device, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
 
-_Result = TypeVar("_Result")
+_Stored = TypeVar("_Stored")
 _OWN = sa.literal_column("'participant:'", sa.String)
 CHAIN = _OWN.concat(sa.cast(col(Participant.id), sa.String))
 """The chain of a participant in a query. Written out: a constant that is bound is sent each time."""
@@ -197,7 +197,7 @@ def lock_chain(connection: Connection, chain: str) -> None:
     connection.execute(_LINE, {"line": chain})
 
 
-def run_holding_chain(engine: Engine, chain: str, act: Callable[[Connection], _Result]) -> _Result:
+def run_holding_chain(engine: Engine, chain: str, act: Callable[[Connection], _Stored]) -> _Stored:
     """Do this act in a transaction that holds the head of a participant's chain, and commit it."""
     with open_transaction(engine) as connection:
         lock_chain(connection, chain)
@@ -206,7 +206,7 @@ def run_holding_chain(engine: Engine, chain: str, act: Callable[[Connection], _R
     return result
 
 
-def require_written(result: _Result | None) -> _Result:
+def require_written(result: _Stored | None) -> _Stored:
     """The result of a write under the lock of its chain's head, which nobody else can move meanwhile.
 
     Raises WriteRefused where nothing was written all the same: nobody is told that it was.

@@ -12,11 +12,11 @@ from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Correction, Response
-from tests.applications import visitor
+from tests.applications import open_browser
 from tests.faces.clinics import PASSWORD, ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
-from tests.faces.visitors import Phone, invited
-from tests.markup import parsed
+from tests.faces.participant_browsers import Phone, invite
+from tests.markup import parse_page
 from tests.scenarios.people import START, days
 from tests.scenarios.trail_entries import verify_trail
 
@@ -41,7 +41,7 @@ class Signer:
         system = StaffContext(installation, SYSTEM, START)
         new = create_staff(system, f"{name}@example.org", name, PASSWORD, language)
         grant_role(system, new.staff_id, Role.INVESTIGATOR, "sbrt-nsclc", "0571")
-        self.clinic, self.secret, self.client = clinic, new.totp_secret, visitor(clinic.app)
+        self.clinic, self.secret, self.client = clinic, new.totp_secret, open_browser(clinic.app)
         self.client.post("/desk/sign-in", data={"email": f"{name}@example.org", "password": PASSWORD})
         self.client.post("/desk/sign-in/code", data={"code": self.code})
         clinic.clock.forward(minutes=1)  # a code signs one thing
@@ -59,7 +59,7 @@ class Signer:
 @pytest.fixture
 def phone(clinic: ClinicFixture) -> Phone:
     """The phone of somebody who sent the baseline and then reported a mistake."""
-    phone = invited(clinic.app, clinic.person)
+    phone = invite(clinic.app, clinic.person)
     phone.activate()
     phone.send(phone.begin())
     phone.client.post(f"/sent/{phone.slot()}/correction")
@@ -229,7 +229,7 @@ def test_who_proposed_does_not_sign_and_the_list_says_where_nobody_can(
     refused = monitor.get(f"{clinic.url}/forms/{phone.slot()}/correction")
     missing = "You do not have permission to propose corrections of answers in this study"
     assert (refused.status_code, missing in refused.text) == (403, True), "of somebody whom they may see"
-    assert parsed(refused.text).all("a", href="/desk/trail"), "in the frame of the desk"
+    assert parse_page(refused.text).all("a", href="/desk/trail"), "in the frame of the desk"
 
 
 REFUSED: list[tuple[dict[str, str], str, str]] = [

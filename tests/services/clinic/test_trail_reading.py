@@ -27,13 +27,13 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import metadata
 from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Site
-from tests.scenarios.alerted import raised, run_clock, send_in_pain, watched
-from tests.scenarios.arms import assign, blinded
+from tests.scenarios.alerts import escalate_alerts, person_with_alert_rules, raised_alerts, submit_severe_pain
+from tests.scenarios.arms import assign_arm, with_hidden_arms
 from tests.scenarios.beginnings import site_of
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.full_course import LATER
-from tests.scenarios.people import START, Person, enrolled, site_entry
-from tests.scenarios.reminded import MailServer, outbox
-from tests.scenarios.signer import Signer
+from tests.scenarios.people import START, Person, enrol_person, site_entry
+from tests.scenarios.reminders import MailServer, message_sender
 
 STUDY = "sbrt-nsclc"
 ZONE = "Asia/Shanghai"
@@ -148,10 +148,10 @@ def test_a_form_filter_finds_every_entry_about_it(course: Installation) -> None:
 def test_a_reader_sees_entries_of_their_own_sites_only(
     lone_installation: Installation, lone_site: Site
 ) -> None:
-    here = enrolled(lone_installation, lone_site, "0571-001")
+    here = enrol_person(lone_installation, lone_site, "0571-001")
     system = StaffContext(lone_installation, SYSTEM, START)
     elsewhere = open_site(system, STUDY, site_entry("0021"))
-    enrolled(lone_installation, elsewhere, "0021-001")
+    enrol_person(lone_installation, elsewhere, "0021-001")
     own = reader(lone_installation, Role.INVESTIGATOR, site=lone_site)
     assert {each.subject for each in whole(own, EVERYTHING)} == {here.subject}
     everywhere = {each.subject for each in whole(reader(lone_installation), EVERYTHING)}
@@ -175,11 +175,11 @@ def test_a_reader_sees_entries_of_their_own_sites_only(
 
 @pytest.mark.req("AUD-10")
 def test_no_word_of_an_arm_reaches_a_blinded_reader(lone_installation: Installation, lone_site: Site) -> None:
-    person = enrolled(lone_installation, lone_site, "0571-001")
+    person = enrol_person(lone_installation, lone_site, "0571-001")
     person.randomise(START.date(), START)
-    assign(person, "SBRT", 0)
+    assign_arm(person, "SBRT", 0)
     person.anchor("sbrt_end", START.date(), START + timedelta(hours=1))
-    hidden = blinded(lone_installation)
+    hidden = with_hidden_arms(lone_installation)
     hidden_text = str([(each.event, each.shown) for each in whole(reader(hidden), EVERYTHING)])
     assert AuditEvent.PARTICIPANT_ENROLLED in hidden_text
     assert [word for word in ("SBRT", "sbrt", "SOC", "EOT") if word in hidden_text] == []
@@ -189,21 +189,21 @@ def test_no_word_of_an_arm_reaches_a_blinded_reader(lone_installation: Installat
 
 @pytest.mark.req("AUD-10", "ALR-04")
 def test_alert_entries_hide_an_arm_revealing_form(lone_installation: Installation, lone_site: Site) -> None:
-    person = watched(enrolled(lone_installation, lone_site, "0571-001"))
+    person = person_with_alert_rules(enrol_person(lone_installation, lone_site, "0571-001"))
     Signer(lone_installation, lone_site, "li", Role.NURSE)
-    assign(person, "SBRT", 0)
+    assign_arm(person, "SBRT", 0)
     person.anchor("sbrt_end", START.date(), START + timedelta(hours=1))
     for visit in ("BL", "EOT"):
-        send_in_pain(person, START + timedelta(hours=2), visit)
-    run_clock(person.installation, outbox(MailServer()), START + timedelta(hours=3))
+        submit_severe_pain(person, START + timedelta(hours=2), visit)
+    escalate_alerts(person.installation, message_sender(MailServer()), START + timedelta(hours=3))
     nurse = StaffContext(person.installation, person.nurse, START + timedelta(hours=4))
-    for alert in raised(person.installation):
+    for alert in raised_alerts(person.installation):
         acknowledge_alert(nurse, alert.participant_id, alert.public_id)
         record_alert_action(nurse, alert.participant_id, alert.public_id, "called", "")
         close_alert(nurse, alert.participant_id, alert.public_id, "")
     chosen = TrailFilter(STUDY, kind=TrailKind.alerts)
     entries = whole(reader(person.installation, Role.INVESTIGATOR), chosen)
-    shown = whole(reader(blinded(person.installation)), chosen)
+    shown = whole(reader(with_hidden_arms(person.installation)), chosen)
     assert len(entries) == 2 * len(shown) == 12
     assert {each.about.visit for entry in shown for each in entry.shown.changes if each.about} == {"BL"}
 
@@ -269,7 +269,9 @@ def test_a_view_is_an_entry_of_whom_it_was_about_once_in_ten_minutes(person: Per
         {"page": "rows", "contents": "rates_by_arm", "arm": "SBRT"},
         {"page": "scores"},
     ]
-    assert "SBRT" not in str(whole(reader(blinded(person.installation)), seen)), "which arm was looked at"
+    assert "SBRT" not in str(whole(reader(with_hidden_arms(person.installation)), seen)), (
+        "which arm was looked at"
+    )
     enter(of_one, 10)
     enter(rows, 5)
     assert len(whole(context, seen)) == 4, "one that is over, and one of an earlier clock"
