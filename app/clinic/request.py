@@ -204,8 +204,8 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
     public_id = request.path_params.get("participant")
     cookie = get_cookie(request, SESSION_COOKIE)
     try:
-        with_views = request.url.path in REMEMBERED
-        admission = admit_staff(installation, cookie, at, access.permission, public_id, with_views=with_views)
+        listed = REMEMBERED[request.url.path].name if request.url.path in REMEMBERED else ""
+        admission = admit_staff(installation, cookie, at, access.permission, public_id, list_name=listed)
     except Refused as refused:
         raise _to_sign_in(request, fields) from refused
     staff, participant = admission.staff, admission.participant

@@ -45,7 +45,7 @@ REMEMBERED: Mapping[str, RememberedFilters] = {
     SCORE_LIST: RememberedFilters("scores"),
     MATRIX: RememberedFilters("matrix"),
     DIARY_GAP_LIST: RememberedFilters("gaps", ("site", "language")),
-    SETTLE: RememberedFilters("settle", ("kind", "site")),
+    SETTLE: RememberedFilters("settle"),
     TRAIL: RememberedFilters("trail", ("site", "kind", "by", "order")),
 }
 """The lists that open as somebody filtered them last, as Today does in its own read.

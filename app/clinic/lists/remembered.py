@@ -14,12 +14,11 @@ from starlette.requests import Request
 from app.clinic.frame.addresses import REMEMBERED, build_address
 from app.clinic.frame.studies import STUDY, StaffStudy
 from app.domain.desk.list_cursor import ListOrder
-from app.domain.desk.matters import MatterKind
 from app.domain.desk.trail import TrailKind
 from app.domain.records.access import Permission
 from app.domain.typed_text import narrow_text
 from app.services.accounts.staff_access import StaffAdmission
-from app.services.clinic.list_views import find_list_view, keep_list_view
+from app.services.clinic.list_views import keep_list_view
 from app.services.clinic.staff_sites import list_reached_sites
 from app.services.clinic.trail.scope import is_trail_actor
 from app.services.core.context import StaffContext
@@ -44,11 +43,10 @@ def _is_language(reader: _Reader, code: str) -> bool:
     return code in library.plan(reader.study.code, reader.study.plan_version).languages
 
 
-_KINDS = frozenset((*TrailKind, *MatterKind))
 _MAKES_SENSE: Mapping[str, Callable[[_Reader, str], bool]] = {
     "site": _is_own_site,
     "language": _is_language,
-    "kind": lambda _reader, code: code in _KINDS,
+    "kind": lambda _reader, code: code in tuple(TrailKind),
     "by": lambda _reader, code: is_trail_actor(code),
     "order": lambda _reader, code: code in tuple(ListOrder),
 }
@@ -73,19 +71,20 @@ def open_as_remembered(
     typed = request.query_params
     if any(typed[name] for name in typed.keys() - _NEUTRAL - {*listed.parameters}):
         return ""
-    stored = find_list_view(admission.views, listed.name, study.id)
+    stored = next(each.filters for each in admission.staff.studies if each.study_id == study.id)
     if any(name in typed for name in listed.parameters):
         chosen = {name: narrow_text(typed.get(name, ""))[:LONGEST] for name in listed.parameters}
         if _write(chosen) != stored:
             keep_list_view(context, admission.staff.staff_id, listed.name, study.id, _write(chosen))
         return ""
     reader = _Reader(context, study, permission)
-    chosen = {name: value for name, value in parse_qsl(stored) if _MAKES_SENSE[name](reader, value)}
+    known = (each for each in parse_qsl(stored) if each[0] in listed.parameters)
+    chosen = {name: value for name, value in known if _MAKES_SENSE[name](reader, value)}
     carried = {name: typed[name] for name in typed if name != STUDY}
     return build_address(request.url.path, {**carried, **chosen}) if chosen else ""
 
 
-_NEUTRAL = frozenset({STUDY, "done", "closed", "decided"})
+_NEUTRAL = frozenset({STUDY, "done", "closed", "decided", "kind"})
 """Parameters that look for nothing: the study, news about an act, tabs."""
 LONGEST = 80
 """Characters of a filter that is remembered."""

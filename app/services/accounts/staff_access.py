@@ -1,7 +1,6 @@
 """Admission of a request of staff: authentication, and the participant that its permission reaches."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
@@ -15,7 +14,6 @@ from app.services.accounts.staff_session import (
 )
 from app.services.core.installation import Installation
 from app.storage.queries.participants import find_readable_with_head
-from app.storage.queries.staff import read_staff_views
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +33,12 @@ class StaffAdmission:
     """Who is signed in, and whom the request is about; None where its permission reaches nobody of the name.
 
     Somebody else's participant and one that does not exist are alike (IAM-03). `only_seen`: one of their own,
-    about whom they lack the permission of this request. `views`: how they filtered each page last, if asked.
+    about whom they lack the permission of this request.
     """
 
     staff: SignedInStaff
     participant: PermittedParticipant | None
     only_seen: PermittedParticipant | None = None
-    views: Mapping[str, str] = field(default_factory=dict)
 
 
 def admit_staff(
@@ -51,21 +48,22 @@ def admit_staff(
     permission: Permission | None = None,
     public_id: str | None = None,
     *,
-    with_views: bool = False,
+    list_name: str = "",
 ) -> StaffAdmission:
     """Authenticate a member of staff and find the participant, if one is named, in one read.
+
+    Of the list of this name it is read too how they filtered it last in each study.
 
     Raises Refused("not_signed_in"); keeps the session of everybody else alive.
     """
     with installation.read_plainly() as connection:
-        staff = authenticate_staff(installation, connection, cookie, at)
+        staff = authenticate_staff(installation, connection, cookie, at, list_name)
         participant = _find_participant(connection, staff.actor, permission, public_id)
         seen = None
         if participant is None and permission is not None:
             seen = _find_participant(connection, staff.actor, Permission.PARTICIPANT_SEE, public_id)
-        views = read_staff_views(connection, staff.staff_id) if with_views else {}
     keep_staff_session_alive(installation, staff, cookie, at)
-    return StaffAdmission(staff, participant, seen, views)
+    return StaffAdmission(staff, participant, seen)
 
 
 def require_pending_sign_in(installation: Installation, cookie: str | None, at: datetime) -> int:

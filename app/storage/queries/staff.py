@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 from sqlmodel import Session, col, select
 
 from app.domain.people.role_views import find_view
@@ -14,8 +13,7 @@ from app.domain.plans.plan import Plan
 from app.domain.plans.windows import ONE_DAY, local_day
 from app.domain.records.access import Grant, Role, read_staff_number
 from app.domain.refusal import Refused
-from app.storage.database.plain_reads import PlainRead
-from app.storage.tables.staff import RoleGrant, Staff, StaffLink, StaffView
+from app.storage.tables.staff import RoleGrant, Staff, StaffLink
 from app.storage.tables.studies import Site, Study
 
 _WHERE_GRANTS_COUNT = (col(Site.zone), col(Study.code), col(Study.plan_version))
@@ -179,16 +177,3 @@ def has_other_admin(session: Session, study_id: int, staff_id: int) -> bool:
         col(Staff.totp_sealed) != "",
     )
     return bool(session.execute(sa.select(other)).scalar())
-
-
-_VIEWS = PlainRead(
-    sa.select(col(StaffView.page), col(StaffView.query)).where(
-        col(StaffView.staff_id) == sa.bindparam("staff", type_=sa.Integer)
-    )
-)
-
-
-def read_staff_views(connection: Connection, staff_id: int) -> Mapping[str, str]:
-    """How this member of staff filtered each page last."""
-    rows: Sequence[tuple[str, str]] = _VIEWS.fetch(connection, {"staff": staff_id})
-    return dict(rows)
