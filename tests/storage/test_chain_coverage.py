@@ -207,15 +207,15 @@ def test_no_entry_covers_rows_of_another_chain(engine: Engine, trial: Trial, at:
 def test_every_record_has_one_chain(trial: Trial, engine: Engine) -> None:
     """What names a participant is told in theirs, what names a study in its, all else elsewhere."""
     rows = (
-        (Participant(id=7, study_id=1), "participant:7"),
-        (Slot(id=8, participant_id=7, study_id=1), "participant:7"),
-        (AnswerEvent(slot_id=trial.slot), trial.chain),
-        (Study(id=3), "study:3"),
-        (Site(id=4, study_id=3), "study:3"),
-        (RoleGrant(staff_id=1, study_id=3), INSTALLATION_CHAIN),
-        (Staff(id=3), INSTALLATION_CHAIN),
-        (ClockConfirmation(), INSTALLATION_CHAIN),
-        (EdcRecord(study_id=3, resource="participants/01-001"), ANY_CHAIN),
+        (Participant.model_construct(id=7, study_id=1), "participant:7"),
+        (Slot.model_construct(id=8, participant_id=7, study_id=1), "participant:7"),
+        (AnswerEvent.model_construct(slot_id=trial.slot), trial.chain),
+        (Study.model_construct(id=3), "study:3"),
+        (Site.model_construct(id=4, study_id=3), "study:3"),
+        (RoleGrant.model_construct(staff_id=1, study_id=3), INSTALLATION_CHAIN),
+        (Staff.model_construct(id=3), INSTALLATION_CHAIN),
+        (ClockConfirmation.model_construct(), INSTALLATION_CHAIN),
+        (EdcRecord.model_construct(study_id=3, resource="participants/01-001"), ANY_CHAIN),
     )
     with Session(engine) as session:
         for row, chain in rows:

@@ -58,7 +58,7 @@ def _read_tables(compiled: SQLCompiler) -> StatementWrites | None:
 
 
 def _is_bounded(part: Any) -> bool:  # noqa: ANN401 - an UPDATE or DELETE, whose parts are of no public type
-    """Whether a change names its rows: each column of the key is one that is given, alone or in a document."""
+    """Whether a change names its rows: each column of the key is one of those given, alone or listed."""
     given = {
         condition.left
         for condition in part._where_criteria  # noqa: SLF001 - `whereclause` is one condition of them all

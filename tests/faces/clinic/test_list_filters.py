@@ -13,7 +13,7 @@ from app.storage.queries.participants import get_site_by_code
 from app.web.urls import ALERTS, DIARY_GAP_LIST, PARTICIPANTS, SETTLE, TRAIL
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
-from tests.scenarios.people import START, enrolled
+from tests.scenarios.people import START, enrol_person
 
 VALUES = {"site": "0571", "kind": "forms", "by": "participant", "language": "zh_CN", "order": "oldest"}
 OWN = {PARTICIPANTS: {"order": "newest"}}
@@ -109,8 +109,8 @@ def test_participants_stand_by_code_or_the_last_enrolled_first(
     installation = clinic.person.installation
     with installation.read() as session:
         there = get_site_by_code(session, clinic.site.study_id, "0021")
-    enrolled(installation, there, "0021-001")
-    enrolled(installation, clinic.site, "0571-000")
+    enrol_person(installation, there, "0021-001")
+    enrol_person(installation, clinic.site, "0571-000")
     nurse = everybody[0]
 
     def walk(address: str) -> list[str]:

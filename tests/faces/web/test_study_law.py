@@ -305,7 +305,7 @@ def test_filters_are_remembered_for_their_study_alone(two: TwoStudies) -> None:
         303,
         f"{urls.PARTICIPANTS}?site={CODE}&study={HERE}",
     )
-    assert f"Study: {TITLES[HERE]}" in parsed(desk.get(again.headers["location"]).text).text
+    assert f"Study: {TITLES[HERE]}" in parse_page(desk.get(again.headers["location"]).text).text
 
 
 def test_the_browser_remembers_the_study_that_was_chosen(two: TwoStudies) -> None:
