@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from app.demo import acts, calendar
 from app.demo.acts import DemoStage
 from app.demo.home_study import HOME_PEOPLE
+from app.demo.mishaps import give_back_letters
 from app.demo.sites import (
     ADMINISTRATOR,
     HOME_STUDY,
@@ -22,7 +23,8 @@ from app.demo.sites import (
     WEEK_HOURS,
     DemoStaff,
 )
-from app.demo.stories import PEOPLE, Story
+from app.demo.stories import PEOPLE
+from app.demo.story import Story
 from app.domain.plans.status import Status
 from app.domain.records.access import CLOCK, SYSTEM, Actor, ActorKind, Grant, Role, Scope
 from app.domain.records.studies import StudyMode
@@ -156,7 +158,7 @@ def _set_up(installation: Installation, sender: MessageSender, at: datetime) -> 
         investigators=_by_site(actors, Role.INVESTIGATOR),
         administrator=actors[ADMINISTRATOR],
         edc=_caller(client_id, study, sites, at),
-        outbox=sender,
+        outbox=give_back_letters(sender),
     )
     return stage, DemoSecrets(client_id, client_secret, {})
 

@@ -95,6 +95,10 @@ ENDING = (
 )
 """Asked last, because they end the state that the others are asked in."""
 
+_ENTRIES = select(func.count()).select_from(AuditEntry)
+_IS_LOOK = col(AuditEntry.event).in_(list_trail_events(TrailKind.looks))
+_LOOKS = _ENTRIES.where(_IS_LOOK)
+
 
 @dataclass
 class SiteFixture:
@@ -126,19 +130,13 @@ class SiteFixture:
 
     def trail(self) -> int:
         """How many entries the audit trail has, beside those of looks at answers and at the trail itself."""
-        acts = select(func.count()).select_from(AuditEntry)
         with self.installation.read() as session:
-            return session.exec(
-                acts.where(~col(AuditEntry.event).in_(list_trail_events(TrailKind.looks)))
-            ).one()
+            return session.exec(_ENTRIES.where(~_IS_LOOK)).one()
 
     def views(self) -> int:
         """How many entries of the audit trail tell of looks and files."""
-        looks = select(func.count()).select_from(AuditEntry)
         with self.installation.read() as session:
-            return session.exec(
-                looks.where(col(AuditEntry.event).in_(list_trail_events(TrailKind.looks)))
-            ).one()
+            return session.exec(_LOOKS).one()
 
     def places(self, person: Person) -> dict[str, str]:
         """What stands in the addresses of this person's pages."""

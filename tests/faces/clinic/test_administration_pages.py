@@ -8,7 +8,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.audit import AuditEvent
 from app.services.accounts.edc_clients import issue_token
-from app.services.clinic.participants.score_list import list_scored_participants
+from app.services.clinic.participants.score_list import ScoredList, list_scored_participants
 from app.services.core.context import StaffContext
 from app.services.people.client_desk import create_managed_client, end_client, list_clients
 from app.storage.row_changes import study_chain
@@ -121,10 +121,10 @@ def test_scores_are_listed_by_participant_for_roles_that_see_them(clinic: Clinic
     assert clinic.browser(Role.NURSE).get("/desk/scores").status_code == 403
     installation, study = clinic.app.state.installation, clinic.site.study_id
     seeing = StaffContext(installation, staff_member(Role.INVESTIGATOR, clinic.site), START)
-    assert list_scored_participants(seeing, study, most=1)[1] == ""
-    assert list_scored_participants(seeing, study, most=0)[0] == ()
-    assert list_scored_participants(seeing, study, clinic.person.subject)[0] == ()
+    assert list_scored_participants(seeing, study, most=1).after == ""
+    assert list_scored_participants(seeing, study, most=0).rows == ()
+    assert list_scored_participants(seeing, study, clinic.person.subject).rows == ()
     nobody = StaffContext(installation, staff_member(Role.NURSE, clinic.site), START)
-    assert list_scored_participants(nobody, study) == ((), "")
+    assert list_scored_participants(nobody, study) == ScoredList()
     veiled = StaffContext(with_hidden_arms(installation), staff_member(Role.INVESTIGATOR, clinic.site), START)
-    assert len(list_scored_participants(veiled, study)[0]) == 1
+    assert len(list_scored_participants(veiled, study).rows) == 1

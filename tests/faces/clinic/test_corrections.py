@@ -118,11 +118,12 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
 ) -> None:
     url, form = clinic.url, f"{clinic.url}/forms/{phone.slot()}"
     assert page(nurse, "/desk/requests").all("a", href=f"{form}/correction")
-    proposal_page = page(nurse, f"{form}/correction")
-    assert len(proposal_page.all("input", type="checkbox", name="item")) == 30
+    assert len(page(nurse, f"{form}/correction").all("input", type="checkbox", name="item")) == 30
     step = page(nurse, f"{form}/correction?item=q5&item=q6")
     assert "Answer now:" not in step.text
+    assert "already waiting" not in step.text
     correction = propose(nurse, phone, url)
+    assert page(nurse, f"{form}/correction?item=q5").one("a", href=correction).text == "Open that correction"
     assert "It changes nothing until an investigator signs it." in page(nurse, f"{form}?done=proposed").text
     assert "A doctor checks it first." in phone.client.get("/sent").text
     assert "not shown to you" in page(nurse, correction).text
@@ -137,10 +138,7 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
     assert "What your signature means" in shown.text
     assert "I, zhang, have checked this correction" in shown.text
     sending = signer.form(correction)
-    wrong = signer.client.post(correction, data=sending | {"password": "guess", "note": "agreed"})
-    assert (wrong.status_code, "This password is wrong." in wrong.text) == (403, True)
-    assert 'value="agreed"' in wrong.text
-    assert "guess" not in wrong.text
+    _refuse_wrong_password(signer, correction, sending)
     done = [signer.client.post(correction, data=sending) for _press in range(2)]
     assert [answer.headers["location"] for answer in done] == [f"{correction}?done=signed"] * 2
     assert versions(clinic) == 2
@@ -156,6 +154,13 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
     assert "Your study team will call" not in submitted_page
     assert "No requests are open." in page(nurse, "/desk/requests").text
     assert verify_trail(clinic.app.state.installation) == []
+
+
+def _refuse_wrong_password(signer: Signer, correction: str, fields: dict[str, str]) -> None:
+    wrong = signer.client.post(correction, data=fields | {"password": "guess", "note": "agreed"})
+    assert (wrong.status_code, "This password is wrong." in wrong.text) == (403, True)
+    assert 'value="agreed"' in wrong.text
+    assert "guess" not in wrong.text
 
 
 def test_an_old_page_of_a_decided_correction_is_refused_with_the_new_state(

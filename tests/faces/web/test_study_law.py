@@ -43,7 +43,7 @@ OF_NONE = (urls.ACCOUNT_SESSION, urls.ACCOUNT_PASSKEY)
 """One's own browsers and passkeys are of no study."""
 FORMS = {
     *(urls.FIND, urls.PARTICIPANTS, urls.DESK, urls.ENROL, urls.REPORT, urls.MATRIX, urls.TRAIL, urls.SETTLE),
-    *(urls.STUDY_PLAN, urls.PLAN_VERSIONS, urls.SIMULATION, urls.ACCESS_REPORT),
+    *(urls.STUDY_PLAN, urls.PLAN_VERSIONS, urls.SIMULATION, urls.ACCESS_REPORT, urls.DIARY_GAP_LIST),
 }
 """Addresses of forms, which carry the study in a field of their own."""
 LISTS = [path for method, path in OF_STAFF if method == "GET" and "{" not in path]
@@ -283,7 +283,7 @@ def walk_pages(desk: Browser, study: str) -> list[str]:
 
 @ON_BOTH
 def test_pages_of_a_list_lose_nobody(two: TwoStudies, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("app.services.clinic.participant_list", "app.clinic.participants"):
+    for module in ("app.services.clinic.participant_list", "app.clinic.lists.participants"):
         monkeypatch.setattr(f"{module}.PAGE_SIZE", 4)
     own = {study: [SUBJECT, UNUSED[study]] for study in (HERE, OTHER)}
     for number in range(4, 11):
@@ -293,6 +293,19 @@ def test_pages_of_a_list_lose_nobody(two: TwoStudies, monkeypatch: pytest.Monkey
     desk = two.browser(BOTH)
     assert walk_pages(desk, HERE) == own[HERE]
     assert walk_pages(desk, OTHER) == own[OTHER]
+
+
+def test_filters_are_remembered_for_their_study_alone(two: TwoStudies) -> None:
+    desk = two.browser(BOTH)
+    here, other = (f"{urls.PARTICIPANTS}?study={study}" for study in (HERE, OTHER))
+    assert desk.get(f"{here}&site={CODE}").status_code == 200
+    assert desk.get(other).status_code == 200, "whose site has the same code"
+    again = desk.get(here)
+    assert (again.status_code, again.headers["location"]) == (
+        303,
+        f"{urls.PARTICIPANTS}?site={CODE}&study={HERE}",
+    )
+    assert f"Study: {TITLES[HERE]}" in parse_page(desk.get(again.headers["location"]).text).text
 
 
 def test_the_browser_remembers_the_study_that_was_chosen(two: TwoStudies) -> None:

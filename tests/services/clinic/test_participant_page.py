@@ -19,6 +19,7 @@ from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.contacts import mask_address, reveal_contact
 from app.services.accounts.devices import revoke_device
 from app.services.clinic.participant_list import (
+    PeopleFilter,
     ReceiptHit,
     find_by_code,
     find_by_receipt,
@@ -164,16 +165,16 @@ def test_capitals_of_a_code_are_no_difference(installation: Installation) -> Non
     public_id = somebody.row().public_id
     for typed in ("SH-001", "sh-001", "Sh 001"):
         assert [each.public_id for each in find_by_code(own, typed)] == [public_id]
-    assert [each.public_id for each in list_participants(own, "h-0", "")] == [public_id]
+    assert [each.public_id for each in list_participants(own, PeopleFilter("h-0")).rows] == [public_id]
 
 
 @pytest.mark.req("IAM-03")
 def test_a_stranger_finds_nobody(installation: Installation, person: Person) -> None:
     stranger = staff_member(Role.NURSE, Site(id=99, study_id=person.site.study_id, code="0021"))  # type: ignore[call-arg]  # the rest plays no part
-    assert list_participants(StaffContext(installation, stranger, START), "", "") == ()
+    assert list_participants(StaffContext(installation, stranger, START), PeopleFilter()).rows == ()
     assert find_participant(StaffContext(installation, stranger, START), "0571-001") is None
     own = StaffContext(installation, person.nurse, START)
-    assert [each.subject for each in list_participants(own, "-001", "")] == ["0571-001"]
+    assert [each.subject for each in list_participants(own, PeopleFilter("-001")).rows] == ["0571-001"]
     assert find_participant(own, "0571-001") == person.row().public_id
     assert [each.public_id for each in find_by_code(own, "0571-001")] == [person.row().public_id]
     assert find_by_code(StaffContext(installation, stranger, START), "0571-001") == ()
@@ -183,8 +184,8 @@ def test_a_stranger_finds_nobody(installation: Installation, person: Person) -> 
     assert re.fullmatch(r"\d{12}", receipt)
     assert find_by_receipt(own, receipt) == ReceiptHit(person.row().public_id, form)
     assert find_by_receipt(StaffContext(installation, stranger, START), receipt) is None
-    assert list_participants(own, "%", "") == ()
-    assert list_participants(own, "", "0571-001") == ()
+    assert list_participants(own, PeopleFilter("%")).rows == ()
+    assert list_participants(own, PeopleFilter(after="0571-001")).rows == ()
 
 
 def test_differing_and_earlier_dates_are_listed(installation: Installation, person: Person) -> None:

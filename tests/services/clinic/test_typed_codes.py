@@ -5,7 +5,7 @@ import re
 from app.domain.records.access import Role
 from app.domain.records.audit import AuditEvent
 from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
-from app.services.clinic.participant_list import find_by_code, list_participants
+from app.services.clinic.participant_list import PeopleFilter, find_by_code, list_participants
 from app.services.clinic.today.work_list import TodayFilter, get_today
 from app.services.clinic.trail.scope import TrailFilter, get_trail_scope
 from app.services.core.context import StaffContext
@@ -44,7 +44,7 @@ def test_every_place_that_takes_a_code_reads_it_alike(
     for typed in SPELLINGS:
         assert [hit.study_id for hit in find_by_code(desk, typed)] == [site.study_id], typed
         for part in (typed, typed[5:]):
-            assert [each.subject for each in list_participants(desk, part, "")] == [CODE], part
+            assert [each.subject for each in list_participants(desk, PeopleFilter(part)).rows] == [CODE], part
             assert {row.subject for row in get_today(desk, TodayFilter(search=part)).rows} == {CODE}, part
             assert get_open_matters(managing, MatterFilter(search=part)).every == 1, part
         chosen = TrailFilter("sbrt-nsclc", participant=typed)
