@@ -152,7 +152,7 @@ def show_enrolment_form(
     if not _list_open(sites):
         return request.show(ClosedEnrolmentPage(tuple(f"{site.code} {site.name}" for site in sites)))
     if request.http.headers.get("hx-request"):
-        return request.show_block(_form(request, {"site": site, **on.boxes("enrolled_on")}), "windows")
+        return request.show_block(_form(request, {"site": site, **on.name_boxes("enrolled_on")}), "windows")
     return request.show(_form(request, {}))
 
 
@@ -160,8 +160,8 @@ def show_enrolment_form(
 def post_enrolment(request: SignedInRequest, typed: Annotated[EnrolmentForm, Form()]) -> Response:
     values = {name: str(getattr(typed, name)) for name in FIELDS}
     form = _form(request, values)
-    who = urlencode({"q": values["subject"]})
-    request = request.with_act(result=f"{request.act.result}&{who}")
+    query = urlencode({"q": values["subject"]})
+    request = request.with_act(result=f"{request.act.result}&{query}")
     try:
         check_all(request.act.check_texts, *_list_checks(request, values))
         sheet = enrol_with_invitation(request.context, values["site"], _entry(values))

@@ -106,17 +106,17 @@ def build_participant_page(
     revealed: ContactDetails | None = None,
     typed: Mapping[str, str] | None = None,
 ) -> ParticipantPage:
-    who, installation, code = view.participant, request.installation, request.frame.code
-    today = local_day(request.at, who.zone)
+    participant, installation, code = view.participant, request.installation, request.frame.code
+    today = local_day(request.at, participant.zone)
     return ParticipantPage(
-        subject=who.subject,
+        subject=participant.subject,
         url=participant_url(view),
         site=view.site,
-        zone=who.zone,
-        language=language_name(who.language),
+        zone=participant.zone,
+        language=language_name(participant.language),
         enrolled_on=view.enrolled_on,
-        consent=(who.consent_version, who.consented_on),
-        identity=who.identity_check,
+        consent=(participant.consent_version, participant.consented_on),
+        identity=participant.identity_check,
         exit=view.exit,
         schedule=build_schedule(installation, view, code, today),
         records=build_records(

@@ -180,8 +180,8 @@ class ParticipantStaffRequest(StaffRequest):
     def offers_route(self, address: str, method: str = "GET") -> bool:
         """Whether this route is open to them about this participant, so that a page offers it."""
         permission = permission_of(address, method)
-        who = self.participant
-        return permission is None or self.actor.may(permission, who.study_id, who.site_id)
+        participant = self.participant
+        return permission is None or self.actor.may(permission, participant.study_id, participant.site_id)
 
 
 PostedFields = Annotated[Mapping[str, str], Depends(read_posted_fields)]

@@ -139,10 +139,10 @@ def _show(
 def _list_faults(request: Request, refused: Refused, frame: PageFrame) -> FormFaults:
     pages: Pages = request.app.state.pages
 
-    def tell(each: Refused) -> str:
-        label = LABELS.get(str(each.details.get("field")))
-        details = dict(each.details) | ({"field": pages.translate(label, frame)} if label else {})
-        return translate_refusal(request, Refused(each.code, **details), frame)
+    def tell(refused: Refused) -> str:
+        label = LABELS.get(str(refused.details.get("field")))
+        details = dict(refused.details) | ({"field": pages.translate(label, frame)} if label else {})
+        return translate_refusal(request, Refused(refused.code, **details), frame)
 
     return collect_faults(refused, _find_field, tell)
 

@@ -77,7 +77,7 @@ def add_visit(
         check_all(request.act.check_texts, lambda: get_requestable_rule(plan, visit), lambda: on.parse("on"))
         request_visit(request.context, participant.study_id, participant.subject, visit, on.parse("on"))
     except Refused as refused:
-        return show_refused(request, refused, {"form": "visit", "visit": visit, **on.boxes("on")})
+        return show_refused(request, refused, {"form": "visit", "visit": visit, **on.name_boxes("on")})
     return request.finish()
 
 

@@ -60,14 +60,14 @@ def show_score_list(request: SignedInRequest, site: BriefQuery = "", after: Brie
     return request.show(page)
 
 
-def _row(request: StaffRequest, each: ScoredParticipant) -> ScoredRow:
-    instrument = request.installation.library.get_instrument(each.instrument, each.instrument_version)
+def _row(request: StaffRequest, scored: ScoredParticipant) -> ScoredRow:
+    instrument = request.installation.library.get_instrument(scored.instrument, scored.instrument_version)
     return ScoredRow(
-        subject=each.subject,
-        url=SCORES.format(participant=each.participant),
-        site=each.site.name,
-        form=request.installation.name_instrument(each.site.study, instrument, request.frame.code),
-        visit=each.visit,
-        at=each.submitted_at,
-        zone=each.zone,
+        subject=scored.subject,
+        url=SCORES.format(participant=scored.participant),
+        site=scored.site.name,
+        form=request.installation.name_instrument(scored.site.study, instrument, request.frame.code),
+        visit=scored.visit,
+        at=scored.submitted_at,
+        zone=scored.zone,
     )

@@ -156,9 +156,11 @@ def _form_name(installation: Installation, view: ParticipantScores, instrument: 
     return named or installation.name_instrument(view.plan.id, instrument, code)
 
 
-def _plot(view: ParticipantScores, course: InstrumentCourse, each: ScaleCourse, code: str) -> ScalePlot:
-    limit = course.thresholds.find_limit(each.scale) if course.thresholds else None
-    points, latest = each.points, each.latest or each.baseline
+def _plot(
+    view: ParticipantScores, course: InstrumentCourse, scale_course: ScaleCourse, code: str
+) -> ScalePlot:
+    limit = course.thresholds.find_limit(scale_course.scale) if course.thresholds else None
+    points, latest = scale_course.points, scale_course.latest or scale_course.baseline
     days = [point.target_on for point in points]
     events = (
         (step, view.plan.anchor_label(event.kind, code))
@@ -168,14 +170,14 @@ def _plot(view: ParticipantScores, course: InstrumentCourse, each: ScaleCourse, 
     ends = (points[0].visit, points[-1].visit if len(points) > 1 else "")
     readings = [Reading(point.value, point.missed) for point in points]
     return ScalePlot(
-        code=each.scale.code,
-        name=each.scale.name,
-        higher_is_better=each.scale.better is Direction.HIGHER,
-        chart=draw_line(readings, (each.low, each.high), tuple(events), limit, ends),
+        code=scale_course.scale.code,
+        name=scale_course.scale.name,
+        higher_is_better=scale_course.scale.better is Direction.HIGHER,
+        chart=draw_line(readings, (scale_course.low, scale_course.high), tuple(events), limit, ends),
         cells=tuple(_cell(point) for point in points),
-        baseline=_whole(each.baseline.value if each.baseline else None),
-        latest=_whole(each.latest.value if each.latest else None),
-        change=_signed(each.change),
+        baseline=_whole(scale_course.baseline.value if scale_course.baseline else None),
+        latest=_whole(scale_course.latest.value if scale_course.latest else None),
+        change=_signed(scale_course.change),
         limit=_whole(limit[0]) if limit else "",
         beyond=limit is not None and latest is not None and _lies_beyond(latest.value, limit),
     )
@@ -252,8 +254,8 @@ def _symptom(diary: DiaryCourse, symptom: str, name: str) -> SymptomPlot:
     )
 
 
-def _strip_day(each: DiaryDay, symptom: str) -> StripDay | None:
-    answer = each.severities.get(symptom)
+def _strip_day(day: DiaryDay, symptom: str) -> StripDay | None:
+    answer = day.severities.get(symptom)
     if answer is not None:
         return StripDay(str(answer.grade), str(answer.value))
-    return None if each.missed else StripDay("", "")
+    return None if day.missed else StripDay("", "")

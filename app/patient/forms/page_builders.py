@@ -28,7 +28,9 @@ def url_of_form(slot: str) -> str:
     return f"/f/{slot}"
 
 
-def begin_page(current: ParticipantRequest, form: OpenForm, error: str = "", who: str = "") -> BeginPage:
+def begin_page(
+    current: ParticipantRequest, form: OpenForm, error: str = "", filled_by: str = ""
+) -> BeginPage:
     return BeginPage(
         name=name_form(current, form.name, form.occasion),
         lang=_tag(form),
@@ -38,7 +40,7 @@ def begin_page(current: ParticipantRequest, form: OpenForm, error: str = "", who
         begin_url=f"{url_of_form(form.slot.public_id)}/begin",
         demonstration=_demonstration(form),
         error=error,
-        who=who,
+        who=filled_by,
         asks_late_reason=form.asks_late_reason,
         recalls=list_recalls(form.instrument, form.text, form.leave_out),
         copyright_line=form.text.copyright,

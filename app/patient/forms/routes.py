@@ -105,21 +105,21 @@ async def show_form(request: Request) -> Response:
 
 @router.post("/f/{slot}/begin")
 def begin_form_post(post: ParticipantPost, slot: str) -> Response:
-    who, scribe, late = (post.fields.get(name, "") for name in ("who", "scribe", "late_reason"))
-    if who == "proxy":
+    filled_by, scribe, late = (post.fields.get(name, "") for name in ("who", "scribe", "late_reason"))
+    if filled_by == "proxy":
         return post.current.show(NoticePage("proxy"))
-    if who != "confirmed" and (lacks := _lacking(who, scribe)):
-        return _begin_again(post, slot, lacks, who if lacks == "scribe" else "")
+    if filled_by != "confirmed" and (lacks := _lacking(filled_by, scribe)):
+        return _begin_again(post, slot, lacks, filled_by if lacks == "scribe" else "")
     try:
-        if who == "confirmed":
+        if filled_by == "confirmed":
             begin_as_confirmed(post.current.context, slot, scribe)
         else:
             reason = LateReason(late) if late in tuple(LateReason) else None
-            begin_form(post.current.context, slot, _helped_by(who, scribe), reason)
+            begin_form(post.current.context, slot, _helped_by(filled_by, scribe), reason)
     except Refused as refused:
         if refused.code not in _MISSING_QUESTION:
             raise
-        return _begin_again(post, slot, _MISSING_QUESTION[refused.code], who)
+        return _begin_again(post, slot, _MISSING_QUESTION[refused.code], filled_by)
     return post.current.finish()
 
 
@@ -127,15 +127,15 @@ _MISSING_QUESTION = {"late_reason_needed": "late", "who_needed": "who"}
 """What the first page asks again, by the refusal that says it is missing."""
 
 
-def _lacking(who: str, scribe: str) -> str:
+def _lacking(filled_by: str, scribe: str) -> str:
     """Which question is not answered of who fills in a form: "who", "scribe", or "" for none."""
-    if who not in ("self", "scribe"):
+    if filled_by not in ("self", "scribe"):
         return "who"
-    return "scribe" if who == "scribe" and scribe not in tuple(HelpedBy) else ""
+    return "scribe" if filled_by == "scribe" and scribe not in tuple(HelpedBy) else ""
 
 
-def _helped_by(who: str, scribe: str) -> HelpedBy | None:
-    return HelpedBy(scribe) if who == "scribe" else None
+def _helped_by(filled_by: str, scribe: str) -> HelpedBy | None:
+    return HelpedBy(scribe) if filled_by == "scribe" else None
 
 
 @router.get("/f/{slot}/who")
@@ -145,12 +145,12 @@ def show_helper_form(current: UnlockedRequest, slot: str) -> Response:
 
 @router.post("/f/{slot}/who")
 def change_form_helper(post: ParticipantPost, slot: str) -> Response:
-    who, scribe = (post.fields.get(name, "") for name in ("who", "scribe"))
-    if who == "proxy":
+    filled_by, scribe = (post.fields.get(name, "") for name in ("who", "scribe"))
+    if filled_by == "proxy":
         return post.current.show(NoticePage("proxy"))
-    if lacks := _lacking(who, scribe):
-        return post.current.show(replace(_helper_page(post.current, slot), error=lacks, who=who), 422)
-    change_helper(post.current.context, slot, _helped_by(who, scribe))
+    if lacks := _lacking(filled_by, scribe):
+        return post.current.show(replace(_helper_page(post.current, slot), error=lacks, who=filled_by), 422)
+    change_helper(post.current.context, slot, _helped_by(filled_by, scribe))
     return post.current.finish()
 
 
@@ -161,9 +161,9 @@ def _helper_page(current: ParticipantRequest, slot: str) -> HelperPage:
     return HelperPage(name, f"{url}/who", url, "scribe" if scribe else "self", scribe)
 
 
-def _begin_again(post: FormPost, slot: str, error: str, who: str) -> Response:
+def _begin_again(post: FormPost, slot: str, error: str, filled_by: str) -> Response:
     form = open_form(post.current.context, slot)
-    return post.current.show(begin_page(post.current, form, error, who), 422)
+    return post.current.show(begin_page(post.current, form, error, filled_by), 422)
 
 
 @router.get("/f/{slot}/done")

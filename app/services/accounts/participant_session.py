@@ -139,9 +139,9 @@ def lock_device(context: ParticipantContext) -> None:
 
 def sign_out_device(context: ParticipantContext) -> None:
     """Unbind this browser (idempotent); a fresh link binds it again."""
-    who = context.participant
+    participant = context.participant
     with context.unit_of_work() as work:
-        unbind_device(work, who.participant_id, who.device_id, AuditEvent.DEVICE_SIGNED_OUT)
+        unbind_device(work, participant.participant_id, participant.device_id, AuditEvent.DEVICE_SIGNED_OUT)
 
 
 def unbind_device(
@@ -176,8 +176,8 @@ def remember_language(context: DeviceContext, language: str) -> None:
     A language that the study is not done in, or a browser that nobody has bound, changes nothing.
     """
     try:
-        visitor = authenticate_device(context)
-        change_language(ParticipantContext(context.installation, visitor, context.at), language)
+        participant = authenticate_device(context)
+        change_language(ParticipantContext(context.installation, participant, context.at), language)
     except Refused as refused:
         if refused.code not in ("not_signed_in", "hand_over_ended", "no_language"):
             raise

@@ -31,13 +31,13 @@ _REQUEST = table_of(TeamRequest)
 
 
 _CLOSE = Permission.REQUEST_CLOSE
-_WHO = table_of(Participant).alias("who")
+_PARTICIPANT = table_of(Participant).alias("who")
 # A look-up for each open request, of which there are few, and never a walk through the participants.
 _THEIRS = sa.exists().where(
-    _WHO.c.id == _REQUEST.c.participant_id,
+    _PARTICIPANT.c.id == _REQUEST.c.participant_id,
     sa.or_(
-        _WHO.c.study_id.in_(sa.bindparam("studies", expanding=True)),
-        _WHO.c.site_id.in_(sa.bindparam("sites", expanding=True)),
+        _PARTICIPANT.c.study_id.in_(sa.bindparam("studies", expanding=True)),
+        _PARTICIPANT.c.site_id.in_(sa.bindparam("sites", expanding=True)),
     ),
 )
 _OPEN_THERE = (_REQUEST.c.closed_at.is_(None), _THEIRS)

@@ -199,11 +199,11 @@ def find_full_counters(counters: Iterable[tuple[str, int, datetime]], at: dateti
     """Until when whose second check is refused, by counters: their names, failures, and since when."""
     until: dict[int, datetime] = {}
     for subject, failures, since_at in counters:
-        kind, who = subject.split(":")[:2]
+        kind, participant_key = subject.split(":")[:2]
         tries, span = _PARTICIPANT_LIMITS[kind]
         ends = min(since_at, at) + span  # one from the future runs out as if it began now
         if failures >= tries and ends > at:
-            until[int(who)] = max(ends, until.get(int(who), at))
+            until[int(participant_key)] = max(ends, until.get(int(participant_key), at))
     return until
 
 

@@ -142,7 +142,7 @@ def process_due_slots(context: ClockContext, participant_id: int, *, waits: bool
         work.lock(chain)
         slots = _due(work.session, participant_id, context.at)
         return (
-            _ParticipantRun.of(context.installation, work, participant_id, slots).all()
+            _ParticipantRun.load(context.installation, work, participant_id, slots).process_slots()
             if slots
             else SlotsProcessed()
         )
@@ -183,14 +183,14 @@ class _ParticipantRun:
     slots: Sequence[Slot]
 
     @classmethod
-    def of(
+    def load(
         cls, installation: Installation, work: UnitOfWork, participant_id: int, slots: Sequence[Slot]
     ) -> "_ParticipantRun":
         participant = work.session.get_one(Participant, participant_id)
         study = work.session.get_one(Study, participant.study_id)
         return cls(installation, work, study, get_site(work.session, participant), participant, slots)
 
-    def all(self) -> SlotsProcessed:
+    def process_slots(self) -> SlotsProcessed:
         """Tell events in order of time over all slots, then queue reminders and set the next waking."""
         changes = publish_due(self.installation, self.work, self.participant.id, self.slots)
         queued = self._remind()

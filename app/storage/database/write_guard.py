@@ -188,11 +188,11 @@ class WriteGuard:
         if not isinstance(statement, str) or not classify_statement(statement).reads:
             raise WriteRefused("a statement that the engine has not seen")
 
-    def owe(self, debts: Iterable[Debt]) -> None:
+    def require_entries(self, debts: Iterable[Debt]) -> None:
         """Refuse to commit until these are covered."""
         self._owed.update(debts)
 
-    def pay(self, chain: str, covered: Collection[str]) -> None:
+    def accept_entry(self, chain: str, covered: Collection[str]) -> None:
         """Take in that an entry of this chain was stored, whose event covers these tables."""
         paid = {(chain, table) for table in covered}
         if self._allowance is not None:

@@ -61,7 +61,7 @@ def _is_bounded(part: Any) -> bool:  # noqa: ANN401 - an UPDATE or DELETE, whose
     """Whether a change names its rows: each column of the key is one of those given, alone or listed."""
     named = {
         condition.left
-        for condition in part._where_criteria  # noqa: SLF001 - `whereclause` is one condition of them all
+        for condition in part._where_criteria  # noqa: SLF001 - whereclause joins them all
         if isinstance(condition, sa.BinaryExpression)
         and condition.operator is operators.eq
         and isinstance(getattr(condition.right, "table", condition.right), _VALUE_SOURCES)

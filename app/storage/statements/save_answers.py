@@ -174,7 +174,7 @@ def insert_answers_statement(
     """The statement that stores these answers, and its values: on PostgreSQL all of them as one document."""
     if connection.dialect.name == "postgresql":
         return _ALL_AT_ONCE, {"rows": orjson.dumps(events).decode()}
-    return _EACH, list(events)
+    return _INSERT_EVENT, list(events)
 
 
 def _entry_values(entry: ChainEntry) -> dict[str, Any]:
@@ -254,4 +254,4 @@ def _from_document() -> sa.Insert:
 
 
 _ALL_AT_ONCE = _from_document()
-_EACH = sa.insert(table_of(AnswerEvent))
+_INSERT_EVENT = sa.insert(table_of(AnswerEvent))

@@ -49,7 +49,7 @@ class _ScaleGroup:
     scores: tuple[tuple[ScaleScore, ...], ...]
     texts: tuple[str, ...]
 
-    def states(self, columns: Sequence[bytes]) -> bytes:
+    def compute_states(self, columns: Sequence[bytes]) -> bytes:
         rows, total = len(columns[0]), 0
         for scale, weight in zip(self.scales, self.weights, strict=True):
             counts = 0
@@ -69,7 +69,7 @@ class _Summary:
     """Group, byte and what the group's states add there."""
     known: dict[int, str]
 
-    def keys(self, states: Sequence[bytes]) -> tuple[int, ...]:
+    def compute_keys(self, states: Sequence[bytes]) -> tuple[int, ...]:
         rows = len(states[0])
         total = 0
         for group, byte, weight in self.weights:
@@ -109,7 +109,7 @@ class ColumnScorer:
 
     def format_scores(self, columns: Sequence[bytes]) -> list[list[str]]:
         """Pieces of each row's scores, to be put one after another; each has the delimiter in front."""
-        states = [group.states(columns) for group in self._groups]
+        states = [group.compute_states(columns) for group in self._groups]
         pieces = [
             [group.texts[state] for state in column]
             for group, column in zip(self._groups, states, strict=True)
@@ -117,7 +117,7 @@ class ColumnScorer:
         return [*pieces, *(self._summarised(summary, states) for summary in self._summaries)]
 
     def _summarised(self, summary: _Summary, states: Sequence[bytes]) -> list[str]:
-        keys, known = summary.keys(states), summary.known
+        keys, known = summary.compute_keys(states), summary.known
         new = set(keys).difference(known)
         if new:
             if len(known) > REMEMBERED:

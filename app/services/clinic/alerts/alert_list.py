@@ -201,20 +201,20 @@ class _Reader:
     def describe_alert(
         self, rows: AlertRows, actions: Sequence[AlertAction], messages: Sequence[AlertMessageRow]
     ) -> AlertRecord:
-        alert, who, site, slot, newest, acted = rows
+        alert, participant, site, slot, newest, acted = rows
         plan = self.context.installation.library.get_plan(self.study, slot.plan_version)
         rule = plan.find_alert_rule(alert.rule)
-        may, at_site = self.context.actor.may, (who.study_id, who.site_id)
+        may, at_site = self.context.actor.may, (participant.study_id, participant.site_id)
         hidden = slot.arm_revealing and not sees_arm(self.context.actor, plan, *at_site)
         state = derive_alert_state(alert.acknowledged_at, acted, alert.closed_at)
         due_at = deadline_of(rule, alert.raised_at) if rule else None
         return AlertRecord(
             alert=alert.public_id,
-            participant=who.public_id,
-            subject=who.subject,
+            participant=participant.public_id,
+            subject=participant.subject,
             site=site.name,
-            zone=who.zone,
-            exit_kind=who.exit_kind,
+            zone=participant.zone,
+            exit_kind=participant.exit_kind,
             slot="" if hidden else slot.public_id,
             visit="" if hidden else slot.visit,
             for_day=None if hidden else slot.for_day,

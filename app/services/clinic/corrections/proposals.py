@@ -153,8 +153,8 @@ def propose_correction(
         work.lock(chain)
         known = checked.definition if checked else None
         form = read_correctable_form(context, work.session, participant_id, slot_id, known)
-        who = form.participant
-        if not context.actor.may(Permission.CORRECTION_PROPOSE, who.study_id, who.site_id):
+        participant = form.participant
+        if not context.actor.may(Permission.CORRECTION_PROPOSE, participant.study_id, participant.site_id):
             raise Refused("unknown_slot")
         if form.response.version != entry.response_version:
             raise Refused("state_changed")
@@ -272,8 +272,8 @@ def _check_dependents(
 
 
 def _sees_answers(context: StaffContext, form: CorrectableForm) -> bool:
-    who = form.participant
-    return context.actor.may(Permission.ANSWERS_SEE, who.study_id, who.site_id)
+    participant = form.participant
+    return context.actor.may(Permission.ANSWERS_SEE, participant.study_id, participant.site_id)
 
 
 def _check_evidence(form: CorrectableForm, entry: ProposalEntry) -> None:

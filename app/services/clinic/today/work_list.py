@@ -231,7 +231,7 @@ class _RowReader:
         after = criteria.after
         for _round in range(_ROUNDS):
             entries = self._entries(criteria, counts, after)
-            page = _first_of_each(entries, PAGE)
+            page = _first_entries(entries, PAGE)
             rows = self._rows(page, criteria) if page else ()
             after = _next_cursor(entries, page)
             if rows or after is None:
@@ -353,7 +353,7 @@ class _RowReader:
         return build_form(form, plan, self.questions[key], today, self.search.at)
 
 
-def _first_of_each(entries: Iterable[TodayCursor], most: int) -> list[TodayCursor]:
+def _first_entries(entries: Iterable[TodayCursor], most: int) -> list[TodayCursor]:
     """Each participant's first entry, at most so many."""
     first: dict[int, TodayCursor] = {}
     for entry in entries:
