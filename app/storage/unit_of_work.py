@@ -104,11 +104,11 @@ class UnitOfWork:
             self._transaction.close()
 
     def finish_with(self, chain: str, ending: Callable[[], None]) -> None:
-        """Let the act end with this, once for a chain, before its changes are assigned to events."""
+        """Register what ends the act, once for a chain, before its changes are assigned to events."""
         self._endings[chain] = ending
 
     def mark_published(self, chain: str) -> None:
-        """Say that the feed now tells what is true of the forms of this chain's participant."""
+        """Note that the feed tells what is true of the forms of this chain's participant."""
         self._transaction.mark_published(chain)
 
     def _finish(self) -> None:
@@ -117,7 +117,7 @@ class UnitOfWork:
             ending()
 
     def lock(self, chain: str, study_id: int | None = None) -> None:
-        """Take the chain's row: everything that changes one participant's facts waits in line here.
+        """Take the row lock of a chain's head: changes of one participant's facts are serialised by it.
 
         What was read before waiting may be out of date by now, so it is read again when next used.
         """

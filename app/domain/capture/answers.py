@@ -80,7 +80,7 @@ def find_bases(answers: Iterable[SubmittedAnswer], revision: int, aware: Mapping
 def check_answers(
     instrument: Instrument, answers: Collection[SubmittedAnswer], leave_out: Collection[str]
 ) -> CheckedAnswers:
-    """The answers, once each was checked; those that were come back unchanged.
+    """Validate each answer once: `CheckedAnswers` were validated before, and come back unchanged.
 
     Raises Refused for an unknown or left-out item, and as `validate_answer`.
     """
@@ -94,7 +94,7 @@ def check_answers(
 def validate_answers(
     instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str]
 ) -> ValidAnswers:
-    """The answers, once each was checked; those of a parser were, and come back unchanged.
+    """Validate each answer once: those of a parser were validated before, and come back unchanged.
 
     Raises as `check_answers`.
     """

@@ -105,7 +105,7 @@ def build_adqs(
 
 
 def list_untold_forms(study: DatasetStudy, history: SubjectHistory) -> Iterator[FormFact]:
-    """Forms of which the feed never told, because the participant left before they opened.
+    """Forms without any event in the feed, because the participant left before they opened.
 
     Their windows, as the plan counts them from the dates known at the cut, have closed by then. A visit that
     counts from another one's actual date has none: where it would have been is not known.

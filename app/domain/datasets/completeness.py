@@ -59,7 +59,7 @@ _CountGroup = tuple[Decimal, str, str, str]
 
 @dataclass(slots=True)
 class CompletenessCounts:
-    """What is counted so far; it grows with visits and reasons, and not with participants.
+    """Running counts of the completeness rates, which grow with visits and reasons, not with participants.
 
     Who left the study before a visit was ever told is in the population of that visit all the same: it is
     `people`, the participants of each arm, but for visits that are expected of those alone who have them. A

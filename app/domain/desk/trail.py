@@ -118,7 +118,7 @@ class TrailChange:
 
     @property
     def is_usual(self) -> bool:
-        """Whether it only says that a new record is not what would be unusual, such as late."""
+        """Whether it only states the default of a new record's field, such as that it is not late."""
         return self.old is None and self.new is False
 
     @property
@@ -187,11 +187,11 @@ class ArmMask:
         )
 
     def reveals_visit(self, visit: str) -> bool:
-        """Whether that a form of this visit is expected tells a participant's arm."""
+        """Whether a participant's arm is revealed by the mere fact that a form of this visit is expected."""
         return any(plan.reveals_visit(visit) for plan in self.plans)
 
     def reveals_date(self, kind: str) -> bool:
-        """Whether that a date of this kind is recorded tells a participant's arm."""
+        """Whether a participant's arm is revealed by the mere fact that a date of this kind is recorded."""
         return any(plan.reveals_arm(kind) for plan in self.plans)
 
     def hides_text(self, *values: object) -> bool:

@@ -42,7 +42,7 @@ class Pack:
         return (self.valid_until - today).days
 
     def judge_validity(self, today: date) -> PackValidity:
-        """Valid, about to end, or over."""
+        """The validity of the pack on a day: valid, ending soon, or expired."""
         days = self.days_to_expiry(today)
         if days < 0:
             return PackValidity.EXPIRED

@@ -1,4 +1,4 @@
-"""instrument.toml into an Instrument; whatever cannot be meant is refused with its place."""
+"""Parsing instrument.toml into an Instrument; whatever is invalid is refused with its place in the file."""
 
 import hashlib
 from collections import Counter

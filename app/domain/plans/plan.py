@@ -340,7 +340,7 @@ class Plan:
         return any(each.kind == anchor and each.arm_revealing for each in self.anchors)
 
     def reveals_visit(self, visit: str) -> bool:
-        """Whether that a form of this visit is expected tells a participant's arm."""
+        """Whether a participant's arm is revealed by the mere fact that a form of this visit is expected."""
         return any(
             re.fullmatch("[0-9]+".join(map(re.escape, code.split("{n}"))) + "(-[0-9]+)?", visit)
             for code in self.arm_revealing_visits

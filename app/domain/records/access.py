@@ -160,7 +160,7 @@ class Scope(StrEnum):
 
 
 class ActorKind(StrEnum):
-    """Who stands behind a change."""
+    """The kind of actor that makes a change."""
 
     STAFF = "staff"
     PARTICIPANT = "participant"

@@ -1,4 +1,4 @@
-"""The participant's way in: an invitation, the second check, and the browser that is bound by them."""
+"""Activation of a participant's browser: invitation, second check, and binding the browser."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -63,7 +63,7 @@ class InvitationContext:
 
 
 def find_invitation(installation: Installation, link: str, at: datetime) -> InvitationContext:
-    """Whom this link invites. Changes nothing: link scanners and message previews open links too.
+    """Look up the invitation of a link. Changes nothing: link scanners and message previews open links too.
 
     Raises Refused("wrong_link") alike for an unknown, used, revoked or expired one (SEC-07). A short
     code is none: it can be guessed, so that it is looked up by `redeem_invitation` alone.

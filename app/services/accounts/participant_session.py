@@ -1,4 +1,4 @@
-"""The participant behind a bound browser: who it is, its idle lock, how they read, leaving."""
+"""The session of a participant in a bound browser: authentication, idle lock, language, sign-out."""
 
 from datetime import datetime, timedelta
 
@@ -84,12 +84,12 @@ def is_idle(seen_at: datetime, at: datetime, idle_minutes: int) -> bool:
 
 
 def is_keep_alive_due(seen_at: datetime, at: datetime) -> bool:
-    """Whether a browser's lease is worth writing down again: once a minute is enough."""
+    """Whether to renew a browser's lease (debounced: at most once a minute)."""
     return at - seen_at >= _SEEN_EVERY
 
 
 def device_to_keep_alive(context: ParticipantContext) -> int | None:
-    """The browser whose lease is due to be renewed; None for a locked one, or when it was just done."""
+    """The browser whose lease is due (debounced); None for a locked one, or one renewed a moment ago."""
     participant = context.participant
     if participant.locked or not is_keep_alive_due(participant.seen_at, context.at):
         return None
@@ -104,7 +104,7 @@ def keep_alive(context: ParticipantContext) -> None:
 
 
 def unlock_device(context: ParticipantContext, answer: str) -> None:
-    """Wake a browser with the answer to the study's second check: PIN, birth date, or nothing at all.
+    """Unlock a browser by the answer to the study's second check: PIN, birth date, or nothing at all.
 
     Raises Refused: "throttled" (this browser alone), "sign_in_busy", "wrong_pin", "wrong_birth_date"; a wrong
     answer is recorded.

@@ -1,4 +1,4 @@
-"""The staff's way in: password, then the second factor, then a session that ends by itself."""
+"""Sign-in of staff: password, then the second factor, then a session that expires."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -315,7 +315,7 @@ def authenticate_staff(
 def keep_staff_session_alive(
     installation: Installation, staff: SignedInStaff, cookie: str | None, at: datetime
 ) -> None:
-    """Keep a session awake; writes at most once a minute."""
+    """Renew a session's idle time-out (debounced: writes at most once a minute)."""
     if at - staff.seen_at < _SEEN_EVERY:
         return
     with installation.open_work(staff.actor, at) as work:
@@ -325,7 +325,7 @@ def keep_staff_session_alive(
 def sign_out_staff(
     installation: Installation, staff: SignedInStaff, cookie: str | None, at: datetime
 ) -> None:
-    """Close the session; its cookie is worth nothing from now on."""
+    """Revoke the session; its cookie authenticates nobody from now on."""
     with installation.open_work(staff.actor, at) as work:
         work.session.get_one(StaffSession, token_digest(cookie or "")).closed_at = at
         work.record(AuditEvent.STAFF_SIGNED_OUT, INSTALLATION_CHAIN)
@@ -360,7 +360,7 @@ def list_open_sessions(session: Session, staff_id: int, at: datetime) -> list[St
 
 
 def stands_unchanged(work: UnitOfWork, checked: Staff) -> bool:
-    """Whether an account still has what was checked, and may use it.
+    """Whether an account is still enabled, with the password and factor that were checked before the lock.
 
     A check takes long and is made outside of the transaction. This waits in line with all that changes
     accounts: no reset comes between it and what follows, and none that came before is undone.

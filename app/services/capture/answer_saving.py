@@ -47,7 +47,7 @@ from app.storage.statements.saving_context import SavingContext
 
 @dataclass(frozen=True, slots=True)
 class AnswerBatch:
-    """Answers on their way to a form, numbered by the page that counts them as `client`.
+    """A batch of answers to save, numbered by the page that counts them as `client`.
 
     `late`: they were judged to be unaltered and captured in time, so that the form may be closed.
     `definition` is what the form asks, where this request has made it already.

@@ -42,7 +42,7 @@ class NeverActivated:
 
 @dataclass(frozen=True, slots=True)
 class SignInProblems:
-    """Who needs help with getting in; `after_days` from enrolment somebody should have used their sheet.
+    """Participants who cannot sign in; `after_days` from enrolment somebody should have activated a phone.
 
     `more_locked` is the code and `more_unused` the place from which each list goes on, empty at its end.
     """

@@ -57,7 +57,7 @@ def describe_study(context: EdcContext, study: str) -> JsonObject:
 
 
 def describe_part(context: EdcContext, subject: str, part: str) -> JsonObject:
-    """What stands at a part of a participant, as `represent` names them.
+    """The representation of a part of a participant, as `represent_part` names them.
 
     Raises Refused: "unknown_participant", "no_anchor", "no_visit", "insufficient_scope".
     """

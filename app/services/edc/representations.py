@@ -1,4 +1,4 @@
-"""What stands at the addresses that the EDC writes to: read by GET, compared by If-Match, taken back by PUT.
+"""Representations of what the EDC writes: read by GET, compared by If-Match, accepted back by PUT.
 
 Nothing in these changes by time alone, so that a tag stays right until somebody changes something.
 """

@@ -156,7 +156,7 @@ def _check_roles(roles: Collection[Role]) -> None:
 
 
 def reset_person(context: StaffContext, staff_id: int, purpose: LinkPurpose, reason: str) -> IssuedLink:
-    """Make what somebody signs in with worth nothing at once, and give them a link to choose anew.
+    """Void at once what somebody signs in with, and issue a link by which they choose it anew.
 
     An invitation that was not used is renewed alike. Raises Refused: "staff_disabled", "last_admin" unless
     the operator resets, or as `require_whole_account` and `parse_reason`.

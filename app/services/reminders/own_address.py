@@ -50,7 +50,7 @@ class OwnAddress:
 
 
 def get_own_address(context: ParticipantContext, sender: MessageSender) -> OwnAddress:
-    """How it stands now: whoever agreed to messages may enter one, where the installation can send it any."""
+    """The state of one's own address: with consent one may be entered, if the server sends mail."""
     participant_id = context.participant.participant_id
     with context.read() as session:
         consented = session.get_one(Participant, participant_id).consent_version is not None

@@ -1,4 +1,4 @@
-"""Delivering messages: at most once, whatever dies in between.
+"""Delivering messages at most once: a claim is a lease, and a crash in between never sends twice.
 
 Reminders to participants and messages to staff about alerts stand in two queues that are worked alike.
 A message is queued by the ticker, claimed by a lease, and judged once more under its participant's
@@ -59,7 +59,7 @@ BACK_OFF = (timedelta(minutes=5), timedelta(minutes=30))
 
 @dataclass(frozen=True, slots=True)
 class MessageSender:
-    """How messages leave: a channel for each kind of address, and their words."""
+    """Sends messages: by a channel for each kind of address, with their words."""
 
     channels: Mapping[str, MessageChannel]
     words: ReminderTexts
@@ -228,7 +228,7 @@ REMINDERS = MessageQueue(
 def claim_messages(
     context: ClockContext, limit: int = BATCH, queue: AnyQueue = REMINDERS
 ) -> list[ClaimedMessage]:
-    """Take queued messages for this worker, in one statement; nobody else gets them before the lease ends."""
+    """Claim queued messages for this worker by a lease, in one statement; until it ends nobody else can."""
     table = queue.table
     free = (
         sa.select(table.c.id)

@@ -87,7 +87,7 @@ def next_due_moments(
 
 
 def refresh_next_due(library: Library, work: UnitOfWork, participant: Participant) -> None:
-    """Set every open slot's next moment again, after something changed what reminders are owed."""
+    """Recompute the next due moment of every open slot, after something changed what reminders are owed."""
     slots = list_unsubmitted_slots(work.session, participant)
     due = next_due_moments(library, work.session, participant, slots, work.at)
     work.update_slots(participant.id, [(slot, slot._replace(wake_at=due[slot.id])) for slot in slots])
@@ -99,6 +99,6 @@ def list_unsubmitted_slots(session: Session, participant: Participant) -> Sequen
 
 
 def lock_participant(work: UnitOfWork, participant_id: int) -> Participant:
-    """The participant, with nobody else changing meanwhile what they are owed."""
+    """Lock a participant, so that nobody else changes meanwhile what they are owed."""
     work.lock(participant_chain(participant_id))
     return work.session.get_one(Participant, participant_id)

@@ -1,4 +1,4 @@
-"""The hot path of an answer: one read, one write.
+"""The hot path of saving answers, under an optimistic lock: one read, one write.
 
 The head of a participant's audit chain is also the version number of everything that is known of
 them, because every change is audited. So an answer is judged on one read and written by one
@@ -82,7 +82,7 @@ class NothingToSaveInto(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ArrivingAnswers:
-    """Answers on their way to a draft: of which browser, by the hash of its token, slot and client."""
+    """Answers to be saved into a draft: of which browser, by the hash of its token, slot and client."""
 
     token_hash: str
     slot: str
@@ -105,7 +105,7 @@ class AuditedAnswers:
 def save_if_unmoved(
     engine: Engine, arriving: ArrivingAnswers, judge: Callable[[SavingContext], AuditedAnswers | None]
 ) -> int | None:
-    """Read once, write what `judge` makes of it, and return the form's revision.
+    """Save under an optimistic lock: read once, write what `judge` makes of it, return the form's revision.
 
     None, with nothing written, where the head of the chain has moved since it was read. Raises
     NothingToSaveInto, and whatever `judge` raises.
@@ -122,7 +122,7 @@ def save_if_unmoved(
 def save_holding_head(
     engine: Engine, arriving: ArrivingAnswers, judge: Callable[[SavingContext], AuditedAnswers | None]
 ) -> int:
-    """Read and write anew under the head's row lock, where nobody else can move it."""
+    """Save under the row lock of the chain's head: the retry, which cannot conflict again."""
     with open_transaction(engine) as connection:
         chain = connection.execute(_CHAIN_OF, {"token_hash": arriving.token_hash}).scalar_one()
         lock_chain(connection, chain)

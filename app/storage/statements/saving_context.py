@@ -1,4 +1,4 @@
-"""What answers on their way to a draft meet, in one read: browser, slot, chain head and earlier answers."""
+"""The context of saving answers, in one read: browser, slot, chain head and earlier answers."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,7 +99,7 @@ class DraftAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SavingContext:
-    """What answers on their way to a draft meet: browser, participant, slot, chain head, and earlier answers.
+    """The context of saving answers: browser, participant, slot, chain head, and earlier answers.
 
     `known_seqs`: numbers of this client's events that are stored already, from the one before these on;
     `aware`: the revisions of those that rested on the one before them; `earlier`: what the items hold now.

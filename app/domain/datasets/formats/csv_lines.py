@@ -15,7 +15,7 @@ _DURATION = re.compile(r"-P[0-9]+[DWMY]")
 
 
 class CsvFormat:
-    """One line for each record, the names of the columns first; no text is taken for a formula."""
+    """CSV: one line for each record, the names of the columns first; no text is taken for a formula."""
 
     suffix = "csv"
 

@@ -50,7 +50,7 @@ class TransportFormat:
         )
 
     def write_record(self, columns: Sequence[Column], row: DatasetRow, _number: int) -> bytes:
-        """One observation."""
+        """One record as an observation of fixed width."""
         return b"".join(_cell(column, row.get(column.name)) for column in columns)
 
     def write_tail(self, columns: Sequence[Column], records: int) -> bytes:

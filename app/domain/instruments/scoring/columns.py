@@ -1,4 +1,4 @@
-"""Scores for many rows at once: a column of one-sign cells is a whole number that has a byte for every row.
+"""Vectorised scoring: a column of one-character cells is one whole number with a byte for each row.
 
 No rule of scoring is here. Where an algorithm says that it is additive, the registered algorithm fills a
 table for every number of answers and every sum that they can have, and rows are only looked up in it.
@@ -210,14 +210,14 @@ def _count(
 
 
 def states_of_scale(scale: Scale) -> Iterator[tuple[int, int]]:
-    """Every number of answers that a scale can have, with every sum above their least, turned round first."""
+    """Each state of a scale: a count of answers, and their sum above the lowest values, after reversal."""
     for answered in range(len(scale.items) + 1):
         for total in range(answered * (scale.high - scale.low) + 1):
             yield answered, total
 
 
 def answers_of_state(scale: Scale, answered: int, total: int) -> dict[str, int | None]:
-    """Answers, so many, that have this sum above their least: the first ones as high as they can be."""
+    """That many answers with this sum above their lowest values, the first ones as high as possible."""
     answers: dict[str, int | None] = dict.fromkeys(scale.items)
     for code in scale.items[:answered]:
         part = min(total, scale.high - scale.low)

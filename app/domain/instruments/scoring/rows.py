@@ -1,4 +1,4 @@
-"""Scores for many forms at once: what the registered algorithm gave for a tuple of cells is remembered."""
+"""Batch scoring row by row: the registered algorithm's results are memoised by their tuple of cells."""
 
 from collections.abc import Sequence
 from operator import itemgetter

@@ -58,7 +58,7 @@ class LatestContact(NamedTuple):
 
 
 class TodaySnooze(NamedTuple):
-    """Until when a row rests, and why."""
+    """Until when a row is snoozed, and why."""
 
     until: datetime
     reason: str
@@ -174,7 +174,7 @@ def describe_reason(
 
 
 def find_snooze(person: PersonRow) -> TodaySnooze | None:
-    """Until when their row rests, and why; None where it does not."""
+    """Until when their row is snoozed, and why; None where it is not."""
     return TodaySnooze(person.until_at, person.snooze_reason or "") if person.until_at else None
 
 

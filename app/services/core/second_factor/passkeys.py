@@ -179,7 +179,7 @@ def describe_passkeys(rows: Sequence[Passkey]) -> list[PublicKeyCredentialDescri
 
 
 def void_passkeys(work: UnitOfWork, staff_id: int) -> None:
-    """Make every passkey of an account worth nothing."""
+    """Void every passkey of an account."""
     for row in list_passkeys(work.session, staff_id):
         row.revoked_at = work.at
 

@@ -78,7 +78,7 @@ class ParticipantMove:
 
 
 def open_amendment(context: StaffContext, study: str, version: str) -> Amendment:
-    """What is to be done until everybody in a study follows this version; nothing is changed.
+    """Read what is left to do until everybody in a study follows this version; nothing is changed.
 
     Raises Refused: "unknown_study", "unknown_plan", "draft_plan" (a trial takes none), "older_plan", as
     `packs.check_packs`; BadDefinition for a plan that cannot follow the present one.
