@@ -1,4 +1,4 @@
-"""`serve_application`."""
+"""`serve`."""
 
 import argparse
 import socket
@@ -44,7 +44,7 @@ _WAYS_OUT = {
 
 
 def declare_serve(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `serve_application`."""
+    """Declare the arguments of `serve`."""
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument(

@@ -68,7 +68,7 @@ class ForkedProcess(multiprocess.Process):
             super().start()
 
     def target(self, sockets: list[socket] | None = None) -> None:
-        """What the worker does."""
+        """Run the worker in the forked process."""
         for number in _HANDLED:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)

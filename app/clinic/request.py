@@ -162,7 +162,7 @@ class StaffRequest:
         return replace(self, context=replace(self.context, act=act))
 
     def finish(self) -> Response:
-        """To the result of the act, which is where the same act leads when it comes again."""
+        """Redirect to the result of the act, where the same act leads when it comes again (idempotent)."""
         get_desk_counts(self.http).forget()
         return RedirectResponse(self.act.result, 303)
 

@@ -228,7 +228,7 @@ def call_person(stage: DemoStage, at: datetime, story: Story, outcome: ContactOu
 
 
 def snooze_row(stage: DemoStage, at: datetime, story: Story, reason: str) -> None:
-    """A nurse lets the person's row of the work list rest for two days."""
+    """A nurse snoozes the person's row of the work list for two days."""
     context = stage.staff_context(stage.nurses[story.site], at)
     participant = _participant(stage, story)
     reasons = [each.reason for each in list_participant_reasons(context, participant)]

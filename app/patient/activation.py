@@ -1,4 +1,4 @@
-"""The participant's way in: link, short code, second check."""
+"""Activation of a participant's browser: link, short code, second check."""
 
 import re
 from collections.abc import Mapping

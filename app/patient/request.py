@@ -123,7 +123,7 @@ class ParticipantRequest:
         return replace(self, context=replace(self.context, act=replace(self._act, about=about)))
 
     def finish(self) -> Response:
-        """To the result of the act, which is where the same act leads when it comes again."""
+        """Redirect to the result of the act, where the same act leads when it comes again (idempotent)."""
         return RedirectResponse(self._act.result, 303)
 
     @property

@@ -1,4 +1,4 @@
-"""From what went wrong to a page in the reader's words, or to problem details for the API."""
+"""Error handlers: a page in the reader's words, or problem details for the API."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -68,7 +68,7 @@ def refusal_response(request: Request, refused: Refused) -> Response:
 
 
 def build_retry_headers(request: Request, refused: Refused) -> dict[str, str]:
-    """When to come again, for a refusal that says so: `until` a moment, or in so many `seconds`."""
+    """Build the Retry-After header of a refusal that names a moment (`until`) or a number of `seconds`."""
     until, seconds = refused.details.get("until"), refused.details.get("seconds")
     if isinstance(until, datetime):
         seconds = max(1, round((until - get_now(request)).total_seconds()))
@@ -76,7 +76,7 @@ def build_retry_headers(request: Request, refused: Refused) -> dict[str, str]:
 
 
 def ask_to_retry(request: Request, response: Response, refused: Refused) -> Response:
-    """The response, saying when to come again if the refusal that it shows does."""
+    """Add the Retry-After header to the response, if the refusal that it shows names a time."""
     response.headers.update(build_retry_headers(request, refused))
     return response
 
@@ -119,7 +119,7 @@ class ShownInstead(Exception):
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Make the application answer with these."""
+    """Install these error handlers in the application."""
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(ActRepeated, _repeated)

@@ -1,4 +1,4 @@
-"""What lets a phone keep these pages as an icon on its home screen; nothing asks for it."""
+"""The web app manifest, by which a phone keeps these pages as an icon; nothing asks for it."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What is wrong with a form of the desk: every field that one press refuses, with its words and its place."""
+"""Validation errors of a form of the desk: each refused field with its words and its place."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Lists open as they were filtered last: for each person and study, on any computer, without a script.
+"""Remembered filters of lists: stored for each person and study, so that a list opens as it was filtered.
 
 An address that names a filter holds, and is what is remembered from then on; one that names none is answered
 with the address of what is remembered. So the address of a list says all of what it shows. One that looks for

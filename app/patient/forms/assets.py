@@ -34,7 +34,7 @@ DARK_PART, DESK_PART = "/* == dark == */", "/* == desk == */"
 
 @dataclass(frozen=True, slots=True)
 class FormAssets:
-    """Texts to inline: the stylesheet's part of every form and those of some, and the runner of each kind."""
+    """Assets to inline: the parts of the stylesheet, and the runner of each kind of form."""
 
     mark: Markup
     css: Markup

@@ -57,12 +57,12 @@ class Pages:
         return str(self.catalogues.by_code[frame.code].gettext(sentence))
 
     def render_document(self, page: Page, frame: PageFrame) -> str:
-        """The whole document."""
+        """Render the whole document of a page."""
         template = self.environments[frame.code].get_template(page.template)
         return template.render(page=page, frame=frame)
 
     def render_block(self, page: Page, frame: PageFrame, block: str) -> str:
-        """One named block of the page's template; macros must be imported inside the block."""
+        """Render one named block of the page's template; macros must be imported inside the block."""
         template = self.environments[frame.code].get_template(page.template)
         context = template.new_context({"page": page, "frame": frame})
         return "".join(template.blocks[block](context))
@@ -75,7 +75,7 @@ def render_page(
     frame: PageFrame | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
-    """The page as a response; without a frame in the language that the browser asks for."""
+    """Render a page as a response; without a frame in the language that the browser asks for."""
     pages: Pages = request.app.state.pages
     return HTMLResponse(pages.render_document(page, frame or frame_for(request)), status, headers)
 
