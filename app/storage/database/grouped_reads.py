@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from app.storage.database.plain_reads import PlainRead, Values
+from app.storage.database.plain_reads import PlainRead
+from app.storage.database.plain_statements import Values
 
 Row = TypeVar("Row")
 Other = TypeVar("Other")
