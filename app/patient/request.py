@@ -26,7 +26,7 @@ from app.patient.second_check_form import (
 from app.services.accounts.activation import InvitationContext
 from app.services.accounts.participant_session import authenticate_device, keep_alive, unlock_device
 from app.services.capture.form_languages import list_form_languages
-from app.services.capture.forms import FormAccess, find_form
+from app.services.capture.forms import FormAccess, SubmissionAccess, find_form, find_form_to_submit
 from app.services.core.acts import new_page_key
 from app.services.core.context import DeviceContext, ParticipantContext, ParticipantSession
 from app.services.core.installation import Installation
@@ -148,7 +148,7 @@ class FormPost:
 class SubmissionPost(FormPost):
     """A form that is submitted to a slot, and everything stored of it."""
 
-    access: FormAccess
+    access: SubmissionAccess
 
 
 def person_frame(
@@ -255,12 +255,16 @@ def request_form(request: Request, slot: str) -> tuple[ParticipantRequest, FormA
     """
     device = get_device_context(request)
     access = find_form(device, slot, bringing=_brings_answers(request))
+    return _request_of(request, device, access), access
+
+
+def _request_of(request: Request, device: DeviceContext, access: FormAccess | None) -> ParticipantRequest:
     if access is None:
-        return identify_device(request, device.installation, device.at), None
+        return identify_device(request, device.installation, device.at)
     context = ParticipantContext(device.installation, access.participant, device.at)
     current = ParticipantRequest(request, context, get_cookie(request, DEVICE_COOKIE) or "")
     request.state.current = current  # as above
-    return current, access
+    return current
 
 
 def require_device_or_withdrawn(current: DeviceRequest) -> ParticipantRequest:
@@ -292,7 +296,9 @@ def read_submission_post(request: Request, slot: str, fields: Mapping[str, str])
     The browser's lease is renewed by the submission itself. Raises Refused: "not_signed_in",
     "unknown_slot", or as `read_form_post`.
     """
-    current, access = request_form(request, slot)
+    device = get_device_context(request)
+    access = find_form_to_submit(device, slot)
+    current = _request_of(request, device, access)
     if access is None:
         raise Refused("unknown_slot")
     return SubmissionPost(current, _unlock_with(current, fields), access)

@@ -25,7 +25,7 @@ from app.patient.forms.page_builders import (
     review_page,
     url_of_form,
 )
-from app.patient.forms.pages import DonePage, HelperPage
+from app.patient.forms.pages import HelperPage
 from app.patient.forms.questions import is_ticked
 from app.patient.hand_over import end_hand_over_session
 from app.patient.refusals import NoticePage, PatientRoute, refusal_as_json, wants_json
@@ -60,7 +60,7 @@ from app.services.capture.forms import (
 from app.services.capture.offline_sync import accept_offline_answers
 from app.services.capture.submission import reread_submission, submission_context, submit_form
 from app.services.capture.submission_builder import SubmissionContext
-from app.services.patient.home import get_next_forms
+from app.services.patient.home import NextForms, choose_next_forms, get_next_forms
 from app.services.patient.submitted_forms import (
     SubmittedFormSummary,
     get_submitted_form,
@@ -168,11 +168,8 @@ def _begin_again(post: FormPost, slot: str, error: str, who: str) -> Response:
 
 @router.get("/f/{slot}/done")
 def show_done(current: UnlockedRequest, slot: str) -> Response:
-    return current.show(_thanks(current, get_submitted_form(current.context, slot)))
-
-
-def _thanks(current: ParticipantRequest, form: SubmittedFormSummary) -> DonePage:
-    return done_page(current, form, get_next_forms(current.context))
+    form = get_submitted_form(current.context, slot)
+    return current.show(done_page(current, form, get_next_forms(current.context)))
 
 
 @router.get("/f/{slot}/{step}")
@@ -230,7 +227,7 @@ def _submit_or_review(post: SubmissionPost) -> Response:
     definition = known.definition
     page = parse_form(definition.instrument, definition.leave_out, post.fields, current.at)
     if page.form.reviewed and not page.invalid:
-        return _submit_reviewed(current, known, page)
+        return _submit_reviewed(post, known, page)
     if wants_json(current.request):
         raise Refused("invalid_answers", items=page.invalid) if page.invalid else Refused("not_reviewed")
     if current.participant.exit_kind is not None:
@@ -241,9 +238,10 @@ def _submit_or_review(post: SubmissionPost) -> Response:
     return _drafted(current, form, page, known.rows.answers)
 
 
-def _submit_reviewed(current: ParticipantRequest, known: SubmissionContext, page: ParsedForm) -> Response:
+def _submit_reviewed(post: SubmissionPost, known: SubmissionContext, page: ParsedForm) -> Response:
     """Everything was reviewed: it becomes the response, or what is missing is shown."""
-    context, slot = current.context, known.definition.slot.public_id
+    current, slot = post.current, known.definition.slot.public_id
+    context, read = current.context, known
     if page.events and _save_pending(current, known, page):
         known = reread_submission(context, known)
     try:
@@ -257,8 +255,11 @@ def _submit_reviewed(current: ParticipantRequest, known: SubmissionContext, page
     ends = current.participant.handed_slot == known.rows.slot.id
     if receipt.repeated:
         keep_alive(context)
-        return _received(current, get_submitted_form(context, slot), ends=ends)
-    return _received(current, summarise_submission(known, receipt, page.form.answers), ends=ends)
+        return _received(current, get_submitted_form(context, slot), get_next_forms(context), ends=ends)
+    # What was read with the form still holds where nothing of the participant changed until it was stored.
+    holds = known is read and not receipt.overtaken
+    ahead = choose_next_forms(context, post.access.upcoming) if holds else get_next_forms(context)
+    return _received(current, summarise_submission(known, receipt, page.form.answers), ahead, ends=ends)
 
 
 def _save_pending(current: ParticipantRequest, known: SubmissionContext, page: ParsedForm) -> bool:
@@ -280,12 +281,14 @@ def _save_pending(current: ParticipantRequest, known: SubmissionContext, page: P
     return True
 
 
-def _received(current: ParticipantRequest, form: SubmittedFormSummary, *, ends: bool) -> Response:
+def _received(
+    current: ParticipantRequest, form: SubmittedFormSummary, ahead: NextForms, *, ends: bool
+) -> Response:
     """The thanks; the runner is given them at once, so that it needs no second request.
 
     A tablet that was handed over for this form, or for a last one, is given back.
     """
-    thanks = _thanks(current, form)
+    thanks = done_page(current, form, ahead)
     ended = None
     if current.participant.handed_over and (ends or not thanks.more):
         ended, thanks = end_hand_over_session(current, HandOverEnd.sent), replace(thanks, handed_back=True)
