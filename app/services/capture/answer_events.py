@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.responses import AnswerValue
@@ -22,35 +22,70 @@ def answer_row(
     clock_untrusted: bool,
 ) -> dict[str, Any]:
     """One answer as its row; `base` is the revision that it rests on, `text` the words that were shown."""
-    offset = answer.device_at.utcoffset() if answer.device_at else None
+    source = AnswerSource(answer.device_at, answer.skew, answer.offline)
+    shared = answer_columns(slot_id, client, source, text, at, clock_untrusted)
+    return shared | own_columns(revision, answer.seq, base, answer.item, answer.value)
+
+
+class AnswerSource(NamedTuple):
+    """When a device says that answers were given, how wrong its clock was, and whether it was offline."""
+
+    device_at: datetime | None
+    skew: int | None
+    offline: bool
+
+
+def answer_columns(
+    slot_id: int,
+    client: str,
+    source: AnswerSource,
+    text: InstrumentText,
+    at: datetime,
+    clock_untrusted: bool,
+) -> dict[str, Any]:
+    """What the rows of answers share that come together."""
+    offset = source.device_at.utcoffset() if source.device_at else None
     return {
         "slot_id": slot_id,
-        "revision": revision,
         "client": client,
-        "seq": answer.seq,
-        "base": base,
-        "item": answer.item,
-        "value": answer.value if isinstance(answer.value, int) else None,
-        "words": answer.value if isinstance(answer.value, str) else None,
         "language": text.lang,
         "text_sha256": text.sha256,
-        "device_at": answer.device_at,
+        "device_at": source.device_at,
         "device_offset": int(offset.total_seconds() // 60) if offset is not None else None,
-        "device_skew": answer.skew,
-        "captured_offline": answer.offline,
+        "device_skew": source.skew,
+        "captured_offline": source.offline,
         "clock_untrusted": clock_untrusted,
         "received_at": at,
     }
 
 
+def own_columns(revision: int, seq: int, base: int, item: str, value: AnswerValue) -> dict[str, Any]:
+    """What the row of one answer has for itself."""
+    words = isinstance(value, str)
+    return {
+        "revision": revision,
+        "seq": seq,
+        "base": base,
+        "item": item,
+        "value": None if words else value,
+        "words": value if words else None,
+    }
+
+
+def name_answers(slot: SlotRecord) -> str:
+    """How the trail names the answers of a form."""
+    return f"answer:{slot.visit}/{slot.instrument}"
+
+
 def answer_change(
-    slot: SlotRecord, client: str, answer: SubmittedAnswer, before: Mapping[str, AnswerValue]
+    record: str, client: str, item: str, value: AnswerValue, before: Mapping[str, AnswerValue]
 ) -> FieldChange:
-    """Old and new value as they stand in the trail: "blank" for a deliberate skip, words as a digest."""
-    old = serialise_answer(before[answer.item], client) if answer.item in before else None
-    return FieldChange(
-        f"answer:{slot.visit}/{slot.instrument}", answer.item, old, serialise_answer(answer.value, client)
-    )
+    """Old and new value as they stand in the trail: "blank" for a deliberate skip, words as a digest.
+
+    `record`: as `name_answers` has it.
+    """
+    old = serialise_answer(before[item], client) if item in before else None
+    return FieldChange(record, item, old, serialise_answer(value, client))
 
 
 def clock_changes(clock_untrusted: bool) -> list[FieldChange]:

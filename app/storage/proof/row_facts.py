@@ -99,7 +99,10 @@ class ProvenTable:
         """These columns of a row as facts spell them; the row has at least the columns of the key."""
         digested = self.digested
         spelled = [row[name] for name in names]
-        for index, (name, value) in enumerate(zip(names, spelled, strict=True)):
+        for index, value in enumerate(spelled):
+            if value is None:
+                continue
+            name = names[index]
             if name in digested:
                 spelled[index] = self._digest(key, self.record_key(row), name, value)
             elif type(value) not in _PLAIN:
@@ -126,7 +129,8 @@ class ProvenTable:
             record = serialise_key(self.find_key(values))
             for index in self._secret_places:
                 value = read_document(values[index]) if index in self._document_places else values[index]
-                spelled[index] = self._digest(key, record, self.columns[index], value)
+                digested = value is not None
+                spelled[index] = self._digest(key, record, self.columns[index], value) if digested else None
         return spelled
 
     @cached_property
@@ -154,9 +158,7 @@ class ProvenTable:
     def _secret_places(self) -> tuple[int, ...]:
         return tuple(index for index, name in enumerate(self.columns) if name in self.digested)
 
-    def _digest(self, key: FactKey, record: str, name: str, value: object) -> str | None:
-        if value is None:
-            return None
+    def _digest(self, key: FactKey, record: str, name: str, value: object) -> str:
         text = value if isinstance(value, str) else canonical_json(value)
         return key.digest(f"{self.table.name}.{name}", record, text)
 
@@ -181,9 +183,15 @@ def proven_tables() -> Iterator[ProvenTable]:
 
 def new_row_fact(key: FactKey, table: str, row: Mapping[str, Any]) -> RowFact:
     """What an entry states of a new row that is given by its columns; one that it lacks has its default."""
+    (fact,) = new_row_facts(key, table, (row,))
+    return fact
+
+
+def new_row_facts(key: FactKey, table: str, rows: Iterable[Mapping[str, Any]]) -> list[RowFact]:
+    """What an entry states of new rows of one table, each as `new_row_fact` has it."""
     proven = proven_table(table)
-    columns = proven.columns_of_new
-    return RowFact(table, RowAct.NEW, columns, proven.serialise_row(key, columns, {**proven.defaults, **row}))
+    columns, defaults, spell = proven.columns_of_new, proven.defaults, proven.serialise_row
+    return [RowFact(table, RowAct.NEW, columns, spell(key, columns, {**defaults, **row})) for row in rows]
 
 
 def changed_row_fact(key: FactKey, table: str, row: Mapping[str, Any], changed: Iterable[str]) -> RowFact:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.capture.answers import SubmittedAnswer, find_bases
+from app.domain.capture.answers import SubmittedAnswer, find_bases, find_submitted_bases
 from app.domain.instruments.definition import Comparison, Condition, Instrument, Item
 from app.domain.instruments.responses import (
     NOT_TICKED,
@@ -240,6 +240,12 @@ class Draft:
             for two, (another, later, _) in numbered
             if bases[two - 1] < one < two and client != another and earlier.item == later.item
         }
+
+
+@pytest.mark.parametrize("base", [0, 3, 4, 5, 9])
+def test_the_answers_of_a_submission_rest_on_what_its_page_rested_on(base: int) -> None:
+    answers = [SubmittedAnswer(seq, base, f"q{seq}", 1) for seq in range(1, 4)]
+    assert find_submitted_bases(base, 4, 3) == find_bases(answers, 4, {})
 
 
 STEPS = st.lists(
