@@ -75,9 +75,11 @@ class ParticipantRequest:
     @property
     def frame(self) -> PageFrame:
         frame = person_frame(
-            base_frame(self.request).speaking(self.language), self.installation, self.participant
+            base_frame(self.request).speaking(self.language),
+            self.installation,
+            self.participant,
+            call_phone=get_urgent_call(self.context).phone,
         )
-        frame = replace(frame, call_phone=get_urgent_call(self.context).phone)
         if other_tokens(self.request) and (own := self.mark) is not None:
             frame = replace(frame, mark=self.draw_mark(own))
         size = self.participant.text_size
@@ -152,7 +154,11 @@ class SubmissionPost(FormPost):
 
 
 def person_frame(
-    frame: PageFrame, installation: Installation, person: ParticipantSession | InvitationContext
+    frame: PageFrame,
+    installation: Installation,
+    person: ParticipantSession | InvitationContext,
+    *,
+    call_phone: str = "",
 ) -> PageFrame:
     """The frame with the study's neutral name and the telephone of the person's site."""
     plan = installation.library.plan(person.study, person.plan_version)
@@ -161,6 +167,7 @@ def person_frame(
         study_name=plan.neutral_name.get(frame.code, frame.study_name),
         alert_hours=plan.alert_hours,
         phone=person.site.phone,
+        call_phone=call_phone or frame.call_phone,
         home_url=PATIENT_HOME,
     )
 
@@ -204,15 +211,18 @@ def _fields(body: bytes) -> list[tuple[str, str]]:
         pairs = body.decode().split("&", _MOST_FIELDS)
         if len(pairs) > _MOST_FIELDS:
             raise Refused("malformed")
-        return [_field(pair) for pair in pairs if pair]
+        return [
+            # Nearly every answer has nothing to decode.
+            pair.partition("=")[::2] if "%" not in pair and "+" not in pair else _decoded(pair)
+            for pair in pairs
+            if pair
+        ]
     except UnicodeDecodeError:
         raise Refused("malformed") from None
 
 
-def _field(pair: str) -> tuple[str, str]:
+def _decoded(pair: str) -> tuple[str, str]:
     name, _, value = pair.partition("=")
-    if "%" not in pair and "+" not in pair:  # nearly every answer
-        return name, value
     return unquote_plus(name, errors="strict"), unquote_plus(value, errors="strict")
 
 

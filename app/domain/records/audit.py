@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 GENESIS = "0" * 64
@@ -226,6 +227,7 @@ _encode = json.encoder.c_make_encoder(  # type: ignore[attr-defined]  # typeshed
 )
 
 
+@lru_cache(maxsize=256)  # one request spells the same few moments several times
 def format_instant(at: datetime) -> str:
     """An aware instant as UTC text with milliseconds, e.g. `2026-03-05T02:00:00.123Z`."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

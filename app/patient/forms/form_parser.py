@@ -58,13 +58,14 @@ def parse_form(
     Raises Refused "unknown_field" or "bad_field"; answers that are not possible are named, not raised,
     so that all of them can be shown at once.
     """
-    items = [item for item in instrument.items if item.code not in leave_out]
-    allowed = {item.code for item in items} | {BLANK_PREFIX + item.code for item in items}
-    allowed |= {TICK_PREFIX + item.code for item in items if item.listed}
+    asked = instrument.by_code
     for name in fields:
-        if name not in allowed and name not in FORM_CONTROLS:
+        if (name in asked and name not in leave_out) or name in FORM_CONTROLS:
+            continue
+        if not _marks_item(instrument, leave_out, name):
             raise Refused("unknown_field", field=name[:40], allowed="the questions of this form")
-    answers, invalid = _answers(items, fields)
+    items = [item for item in instrument.items if item.code not in leave_out]
+    answers, invalid = _answers(items, fields, has_list=instrument.list_item is not None)
     if "blank_rest" in fields:
         for item in applicable_items(instrument, answers, leave_out):
             if answers.get(item.code, OPEN) == OPEN and item.skippable:
@@ -82,11 +83,27 @@ def parse_form(
     return ParsedForm(form, fields.get("action") == "save", fields.get("events", ""), tuple(invalid))
 
 
-def _answers(items: Sequence[Item], fields: Mapping[str, str]) -> tuple[ValidAnswers, list[str]]:
+def _marks_item(instrument: Instrument, leave_out: Collection[str], name: str) -> bool:
+    """Whether a field says that an item of the form is left blank, or is ticked in its list."""
+    for prefix in (BLANK_PREFIX, TICK_PREFIX):
+        item = instrument.by_code.get(name.removeprefix(prefix)) if name.startswith(prefix) else None
+        if item is not None and item.code not in leave_out:
+            return prefix == BLANK_PREFIX or item.listed
+    return False
+
+
+def _answers(
+    items: Sequence[Item], fields: Mapping[str, str], *, has_list: bool
+) -> tuple[ValidAnswers, list[str]]:
     answers = ValidAnswers()
     invalid = []
-    ticked = _read_ticks(items, fields)
+    ticked = _read_ticks(items, fields) if has_list else None
     for item in items:
+        code = item.code
+        typed = fields.get(code, "")
+        if typed in item.by_digit and BLANK_PREFIX + code not in fields:
+            answers[code] = item.by_digit[typed]  # nearly every answer
+            continue
         try:
             for value in _read_answer(item, fields, ticked):
                 answers[item.code] = value

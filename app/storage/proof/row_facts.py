@@ -106,7 +106,7 @@ class ProvenTable:
             if name in digested:
                 spelled[index] = self._digest(key, self.record_key(row), name, value)
             elif type(value) not in _PLAIN:
-                spelled[index] = _spell_moment(value)
+                spelled[index] = _spell_instant(value) if isinstance(value, datetime) else _spell_day(value)
         return spelled
 
     def record_key(self, row: Mapping[str, Any]) -> str:
@@ -259,9 +259,7 @@ def _iso_moment(stored: str) -> str:
     return f"{day}T{second}{f'.{fraction:0<6}' if fraction.strip('0') else ''}+00:00"
 
 
-def _spell_moment(value: object) -> object:
-    if isinstance(value, datetime):
-        return _spell_instant(value)
+def _spell_day(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
 
 

@@ -122,6 +122,14 @@ def test_typed_text_that_is_no_answer_is_refused(code: str, text: str, why: str)
         parse_answer(DIARY.item(code), text)
 
 
+def test_one_typed_digit_is_read_as_any_number() -> None:
+    """The answers that are looked up are those of the way that reads every text (`0` before a digit)."""
+    for each in (QLQ_C30, DIARY, ODDITY, shipped("symptom-diary/1.1")):
+        for item in each.items:
+            assert {digit: parse_answer(item, f"0{digit}") for digit in item.by_digit} == item.by_digit
+    assert (len(QLQ_C30.item("q1").by_digit), DIARY.item("temperature").by_digit) == (4, {})
+
+
 @given(st.data(), st.sampled_from(DIARY.items))
 def test_what_is_written_is_read_back(data: st.DataObject, item: Item) -> None:
     words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=200)
