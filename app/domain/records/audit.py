@@ -162,10 +162,6 @@ class FieldChange(NamedTuple):
     old: object
     new: object
 
-    def as_dict(self) -> dict[str, object]:
-        """The change as the entry spells it."""
-        return {"record": self.record, "field": self.field, "old": self.old, "new": self.new}
-
 
 class ChainEntry(NamedTuple):
     """One entry of a chain, as written: the body that the digest covers, and its link.
@@ -212,6 +208,13 @@ class IntegrityFault:
 def canonical_json(value: object) -> str:
     """One spelling of a JSON value: sorted keys, no spaces, UTF-8, instants as UTC with milliseconds."""
     return "".join(_encode(value, 0))
+
+
+def serialise_changes(changes: Iterable[FieldChange]) -> str:
+    """Changes as their entry spells them."""
+    return canonical_json(
+        [{"record": record, "field": field, "old": old, "new": new} for record, field, old, new in changes]
+    )
 
 
 def _serialise(value: object) -> str:

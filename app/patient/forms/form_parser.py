@@ -15,6 +15,7 @@ from app.domain.instruments.responses import (
     ValidAnswers,
     applicable_items,
     parse_typed_answer,
+    read_digit,
 )
 from app.domain.refusal import Refused
 from app.domain.typed_text import trim_text
@@ -100,9 +101,11 @@ def _answers(
     ticked = _read_ticks(items, fields) if has_list else None
     for item in items:
         code = item.code
-        typed = fields.get(code, "")
-        if typed in item.by_digit and BLANK_PREFIX + code not in fields:
-            answers[code] = item.by_digit[typed]  # nearly every answer
+        if (
+            BLANK_PREFIX + code not in fields
+            and (digit := read_digit(item, fields.get(code, ""))) is not None
+        ):
+            answers[code] = digit
             continue
         try:
             for value in _read_answer(item, fields, ticked):

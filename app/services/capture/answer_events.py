@@ -1,30 +1,13 @@
-"""One answer as an append-only event: its row, and its change in the audit trail."""
+"""Answers as append-only events: their rows, and their changes in the audit trail."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.responses import AnswerValue
 from app.domain.instruments.text import InstrumentText
 from app.domain.records.audit import FieldChange, salted_digest
 from app.storage.plain_rows import SlotRecord
-
-
-def answer_row(
-    slot_id: int,
-    client: str,
-    revision: int,
-    base: int,
-    answer: SubmittedAnswer,
-    text: InstrumentText,
-    at: datetime,
-    clock_untrusted: bool,
-) -> dict[str, Any]:
-    """One answer as its row; `base` is the revision that it rests on, `text` the words that were shown."""
-    source = AnswerSource(answer.device_at, answer.skew, answer.offline)
-    shared = answer_columns(slot_id, client, source, text, at, clock_untrusted)
-    return shared | own_columns(revision, answer.seq, base, answer.item, answer.value)
 
 
 class AnswerSource(NamedTuple):
@@ -59,17 +42,25 @@ def answer_columns(
     }
 
 
-def own_columns(revision: int, seq: int, base: int, item: str, value: AnswerValue) -> dict[str, Any]:
-    """What the row of one answer has for itself."""
-    words = isinstance(value, str)
-    return {
-        "revision": revision,
-        "seq": seq,
-        "base": base,
-        "item": item,
-        "value": None if words else value,
-        "words": value if words else None,
-    }
+def answer_rows(
+    shared: Mapping[str, Any], revision: int, answers: Iterable[tuple[int, int, str, AnswerValue]]
+) -> list[dict[str, Any]]:
+    """Answers as their rows, numbered on from `revision`: each its number, its base, item and value.
+
+    `shared`: as `answer_columns` has it; the base is the revision that an answer rests on.
+    """
+    return [
+        {
+            **shared,
+            "revision": number,
+            "seq": seq,
+            "base": base,
+            "item": item,
+            "value": None if isinstance(value, str) else value,
+            "words": value if isinstance(value, str) else None,
+        }
+        for number, (seq, base, item, value) in enumerate(answers, start=revision + 1)
+    ]
 
 
 def name_answers(slot: SlotRecord) -> str:
@@ -77,15 +68,19 @@ def name_answers(slot: SlotRecord) -> str:
     return f"answer:{slot.visit}/{slot.instrument}"
 
 
-def answer_change(
-    record: str, client: str, item: str, value: AnswerValue, before: Mapping[str, AnswerValue]
-) -> FieldChange:
-    """Old and new value as they stand in the trail: "blank" for a deliberate skip, words as a digest.
+def answer_changes(
+    record: str, client: str, answers: Iterable[tuple[str, AnswerValue]], before: Mapping[str, AnswerValue]
+) -> list[FieldChange]:
+    """Old and new values as they stand in the trail, of answers that come one after another.
 
-    `record`: as `name_answers` has it.
+    `record`: as `name_answers` has it; `before` are those that the items hold.
     """
-    old = serialise_answer(before[item], client) if item in before else None
-    return FieldChange(record, item, old, serialise_answer(value, client))
+    changes, held = [], dict(before)
+    for item, value in answers:
+        old = serialise_answer(held[item], client) if item in held else None
+        changes.append(FieldChange(record, item, old, serialise_answer(value, client)))
+        held[item] = value
+    return changes
 
 
 def clock_changes(clock_untrusted: bool) -> list[FieldChange]:

@@ -25,11 +25,11 @@ from app.domain.refusal import Refused
 from app.services.capture.alerting import build_alert_rows, link_alerts
 from app.services.capture.answer_events import (
     AnswerSource,
-    answer_change,
+    answer_changes,
     answer_columns,
+    answer_rows,
     clock_changes,
     name_answers,
-    own_columns,
 )
 from app.services.capture.forms import FormDefinition
 from app.services.core.context import participant_actor
@@ -287,11 +287,8 @@ def _unsaved_answers(
     shared = answer_columns(slot.id, client, source, context.definition.text, at, context.clock_untrusted)
     unsaved = [item for item in checked.document.items() if before.get(item[0], OPEN) != item[1]]
     bases = find_submitted_bases(revision if form.base is None else form.base, revision, len(unsaved))
-    events, changes = [], []
-    for seq, (base, (code, value)) in enumerate(zip(bases, unsaved, strict=True), start=1):
-        events.append(shared | own_columns(revision + seq, seq, base, code, value))
-        changes.append(answer_change(record, client, code, value, before))
-    return events, changes
+    numbered = [(seq, base, *each) for seq, (base, each) in enumerate(zip(bases, unsaved, strict=True), 1)]
+    return answer_rows(shared, revision, numbered), answer_changes(record, client, unsaved, before)
 
 
 def _submitted_slot(slot: SlotRecord, arrival: Arrival, at: datetime) -> SlotRecord:

@@ -44,6 +44,9 @@ _NATURAL_KEYS: Mapping[str, tuple[str, ...]] = {
 _PLAIN = frozenset({str, int, bool, type(None)})
 """The kinds of values that facts spell as they are."""
 
+_GROUP_OF_FACT = itemgetter(0, 1, 2)
+"""Table, act and columns of a fact."""
+
 _PROSE = 200
 """From this length on a text column may hold people's own words."""
 
@@ -225,7 +228,7 @@ def flushed_row_fact(key: FactKey, row: SQLModel, deleted: bool) -> RowFact | No
 
 def serialise_facts(facts: Iterable[RowFact]) -> str:
     """The facts of an entry as one text: rows of one table that state the same columns share their names."""
-    groups = groupby(facts, key=lambda fact: (fact.table, fact.act, fact.columns))
+    groups = groupby(facts, key=_GROUP_OF_FACT)
     return orjson.dumps(
         [[table, act, columns, [fact.values for fact in group]] for (table, act, columns), group in groups]
     ).decode()

@@ -127,6 +127,7 @@ def test_one_typed_digit_is_read_as_any_number() -> None:
     for each in (QLQ_C30, DIARY, ODDITY, shipped("symptom-diary/1.1")):
         for item in each.items:
             assert {digit: parse_answer(item, f"0{digit}") for digit in item.by_digit} == item.by_digit
+            assert all(validate_answer(item, value) == value for value in item.by_digit.values())
     assert (len(QLQ_C30.item("q1").by_digit), DIARY.item("temperature").by_digit) == (4, {})
 
 

@@ -75,7 +75,7 @@ def serialise_scores(
             "value": result.text or None,
             "answered": result.answered,
             "asked": result.asked,
-            "status": result.status.value,
+            "status": str(result.status),
         }
         for code, result in _score_scales(instrument, answers, leave_out).items()
     ]
@@ -109,7 +109,7 @@ def _numbers(
             continue
         if value is not None and not trusted:
             value = validate_answer(item, value)
-        numbers[item.code] = None if isinstance(value, str) else value
+        numbers[item.code] = value if type(value) is int else None
     return numbers
 
 
