@@ -1,6 +1,6 @@
 """What people do in the demonstration, each act through the use case that a face would call."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 from sqlmodel import Session, select
 
 from app.demo import answers
-from app.demo.stories import CALL, DatedFact, DemoAlert, DemoExit, FormStory, Story
+from app.demo.story import CALL, DatedFact, DemoAlert, DemoExit, FormStory, Story
 from app.domain.capture.answers import HelpedBy, LateReason, SubmittedAnswer
+from app.domain.instruments.responses import AnswerValue
 from app.domain.plans.plan import MissedReason, Owner, Plan
 from app.domain.records.access import Actor
 from app.domain.refusal import Refused
@@ -105,6 +106,11 @@ class DemoStage:
         """The context of a participant's browser."""
         return DeviceContext.of_cookie(self.installation, self.cookies[story.subject], at)
 
+    def find_session(self, at: datetime, story: Story) -> ParticipantSession:
+        """The participant behind that browser."""
+        with self.read() as session:
+            return authenticate(session, self.device(story, at))
+
     def clock(self, at: datetime) -> ClockContext:
         """The context of the clock."""
         return ClockContext(self.installation, at, self.opened)
@@ -150,17 +156,20 @@ def activate_phone(stage: DemoStage, at: datetime, story: Story) -> None:
 
 
 def randomise_person(stage: DemoStage, at: datetime, story: Story, on: date) -> None:
-    """The EDC tells arm and day."""
+    """The EDC tells arm and day; where it is `retold`, also another day for it, which is not taken."""
     request = EdcRequest(
         EdcContext(stage.installation, stage.edc, at, stage.opened), story.subject, at, Preconditions()
     )
     receive_arm(request, story.arm or "")
     receive_anchor(request, AnchorBody("randomisation", on, at, confirm=True))
+    if story.retold:
+        with suppress(Refused):
+            receive_anchor(request, AnchorBody("randomisation", on - timedelta(days=1), None, confirm=True))
 
 
 def record_fact(stage: DemoStage, at: datetime, story: Story, stated: DatedFact, on: date) -> None:
     """A nurse records a dated fact."""
-    entry = AnchorEntry(stated.kind, on, stated.source, stated.reason)
+    entry = AnchorEntry(stated.kind, on, stated.source, stated.reason, against_order=stated.against_order)
     nurse = stage.nurses[story.site]
     record_anchor(stage.staff(nurse, at), stage.study_id, story.subject, entry, confirmed=True)
 
@@ -203,7 +212,7 @@ def request_extra_visit(stage: DemoStage, at: datetime, story: Story, visit: str
 
 def ask_team(stage: DemoStage, at: datetime, story: Story, what: str) -> None:
     """The participant asks to be called, or says that something is wrong in what they sent."""
-    participant_session = _awake(stage, at, story)
+    participant_session = wake_phone(stage, at, story)
     if what == CALL:
         request_call(stage.participant(participant_session, at))
     else:
@@ -235,7 +244,7 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
     """Wake the phone, open the form, answer it as far as the story goes, and send it."""
     late = LateReason.forgot if filling.late else None
     helped = HelpedBy.family if answers.draw_number(story.subject, filling.visit) % 9 == 0 else None
-    participant_session = _awake(stage, at, story)
+    participant_session = wake_phone(stage, at, story)
     slot = _slot(stage, participant_session, filling.visit)
     context = stage.participant(participant_session, at)
     # What time alone makes due comes first: a form is announced as open before it is completed.
@@ -255,18 +264,41 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
     if filling.how is None:
         submit_form(context, slot, sending)
         return
-    events = [
-        SubmittedAnswer(seq, 0, code, value, at) for seq, (code, value) in enumerate(drawn.items(), start=1)
-    ]
-    saved = events[:_BEGUN_ITEMS] if filling.how is FormStory.BEGUN else events
-    save_answers(stage.device(story, at), slot, AnswerBatch(form.client, saved))
+    unfinished = filling.how in (FormStory.BEGUN, FormStory.IDLE)
+    saved = list(drawn.items())[:_BEGUN_ITEMS] if unfinished else drawn.items()
+    save_answers(stage.device(story, at), slot, AnswerBatch(form.client, _as_answers(saved, at)))
+
+
+def _as_answers(given: Iterable[tuple[str, AnswerValue]], at: datetime) -> list[SubmittedAnswer]:
+    """Answers as a page numbers them that knows of no others."""
+    return [SubmittedAnswer(seq, 0, code, value, at) for seq, (code, value) in enumerate(given, start=1)]
+
+
+def submit_from_second_phone(stage: DemoStage, at: datetime, story: Story, filling: Filling) -> None:
+    """Answer two questions otherwise on a phone that knows of no earlier answers, and send the form."""
+    participant_session = wake_phone(stage, at, story)
+    slot, context = (
+        _slot(stage, participant_session, filling.visit),
+        stage.participant(participant_session, at),
+    )
+    form = open_form(context, slot)
+    changed = {
+        item.code: item.low if form.answers.get(item.code) != item.low else item.low + 1
+        for item in form.instrument.items[:2]
+    }
+    page = AnswerBatch(f"{form.client}2", _as_answers(changed.items(), at))
+    save_answers(stage.device(story, at), slot, page)
+    sending = SubmittedForm(
+        {**form.answers, **changed}, f"{filling.visit}-second", True, None, {"width": 390, "layout": "steps"}
+    )
+    submit_form(stage.participant(participant_session, at), slot, sending)
 
 
 def submit_late(
     stage: DemoStage, at: datetime, story: Story, filling: Filling, captured_at: datetime
 ) -> None:
     """Send answers that were given while there was no connection."""
-    participant_session = _awake(stage, at, story)
+    participant_session = wake_phone(stage, at, story)
     slot = _slot(stage, participant_session, filling.visit)
     with stage.read() as session:
         row = session.exec(select(Slot).where(Slot.public_id == slot)).one()
@@ -286,9 +318,9 @@ def submit_late(
         submit_form(stage.participant(participant_session, at), slot, sending)
 
 
-def _awake(stage: DemoStage, at: datetime, story: Story) -> ParticipantSession:
-    with stage.read() as session:
-        participant_session = authenticate(session, stage.device(story, at))
+def wake_phone(stage: DemoStage, at: datetime, story: Story) -> ParticipantSession:
+    """The person picks up their phone, and enters the PIN where it asks for one."""
+    participant_session = stage.find_session(at, story)
     if participant_session.locked:
         unlock_device(stage.participant(participant_session, at), demo_pin(story.subject))
     return participant_session

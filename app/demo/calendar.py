@@ -7,12 +7,13 @@ from functools import partial
 from itertools import chain
 
 from app.definitions.library import Library
-from app.demo import acts, alert_acts, correction_acts, paper_acts
+from app.demo import acts, clinic_acts, correction_acts, licences, mishaps
 from app.demo.acts import DemoStage, Filling
 from app.demo.answers import draw_number, symptom_burden
 from app.demo.home_study import HOME_OPENED, HOME_PEOPLE, act_at_home, open_home_study
 from app.demo.sites import HOME_PLAN, HOME_STUDY, PLAN, STUDY, ZONE
-from app.demo.stories import PEOPLE, FormStory, Story
+from app.demo.stories import PEOPLE
+from app.demo.story import FormStory, Story
 from app.domain.plans.plan import Plan
 from app.domain.plans.schedule import AnchorDate, PlannedSlot, plan_slots
 from app.domain.plans.windows import Window, local_day, local_moment
@@ -22,10 +23,14 @@ _AFTER_MIDNIGHT, _MORNING_LETTERS, _EVENING_LETTERS = time(0, 1), time(9, 1), ti
 _WEEKLY, _DAILY = 91, 14
 _TOO_LATE = timedelta(days=5)
 _JUST_NOW = timedelta(minutes=30)
+_SECOND_PHONE = timedelta(minutes=9)
+_IDLE = 3
+_LICENSED, _LICENCE_ENDS = 60, -45
+"""How many days ago the made-up licences were bought, and when the first of them ends."""
 _DIARY_SHARE = 8
 """Of ten diary days, how many have an entry."""
 
-Do = Callable[[DemoStage, datetime], object]
+DemoAct = Callable[[DemoStage, datetime], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Act:
     """Something that somebody does at a moment; unless it `joins` others, in transactions of its own."""
 
     at: datetime
-    do: Do
+    do: DemoAct
     joins: bool = True
 
 
@@ -60,7 +65,9 @@ def list_acts(library: Library, now: datetime) -> list[Act]:
     calendar, plan = Calendar(now), library.plan(STUDY, PLAN)
     acts_of_people = chain.from_iterable(_acts_of(plan, story, calendar) for story in PEOPLE)
     at_home = _acts_at_home(library.plan(HOME_STUDY, HOME_PLAN), calendar)
-    return sorted(chain(acts_of_people, at_home, _clock(calendar)), key=lambda act: act.at)
+    licensing = partial(licences.import_licences, ends_on=calendar.back(_LICENCE_ENDS))
+    bought = Act(calendar.moment(calendar.back(_LICENSED), _MORNING), licensing, joins=False)
+    return sorted(chain(acts_of_people, at_home, [bought], _clock(calendar)), key=lambda act: act.at)
 
 
 def _acts_at_home(plan: Plan, calendar: Calendar) -> Iterator[Act]:
@@ -132,6 +139,8 @@ def _requests(story: Story, calendar: Calendar) -> Iterator[Act]:
         yield Act(
             calendar.now - _JUST_NOW, partial(acts.snooze_row, story=story, reason=story.snoozed), joins=False
         )
+    if story.locked_out:
+        yield Act(calendar.now, partial(mishaps.lock_out_person, story=story))
 
 
 def _corrected(story: Story, calendar: Calendar) -> Iterator[Act]:
@@ -139,6 +148,8 @@ def _corrected(story: Story, calendar: Calendar) -> Iterator[Act]:
     if (corrected := story.corrected) is None:
         return
     do = partial(correction_acts.propose_correction_of, story=story, corrected=corrected)
+    if corrected.earlier is not None:
+        yield Act(calendar.moment(calendar.back(corrected.earlier), _NOON), partial(do, other=1))
     yield Act(calendar.moment(calendar.back(corrected.proposed), _NOON), do)
     if corrected.outcome is not None:
         signed = partial(correction_acts.sign_correction_of, story=story, outcome=corrected.outcome)
@@ -148,7 +159,7 @@ def _corrected(story: Story, calendar: Calendar) -> Iterator[Act]:
 def _on_paper(story: Story, calendar: Calendar) -> Iterator[Act]:
     if (paper := story.paper) is not None:
         on = calendar.back(paper.filled)
-        do = partial(paper_acts.enter_paper_of, story=story, visit=paper.visit, on=on)
+        do = partial(clinic_acts.enter_paper_of, story=story, visit=paper.visit, on=on)
         yield Act(calendar.moment(calendar.back(paper.entered), _NOON), do)
 
 
@@ -156,8 +167,8 @@ def _alerted(story: Story, calendar: Calendar) -> Iterator[Act]:
     """What a nurse did about an alert: a step each morning, from the day after on."""
     if (alert := story.alerted) is None:
         return
-    for later, step in enumerate(alert_acts.list_steps(alert.state), start=1):
-        do = partial(alert_acts.handle_alert_of, story=story, alert=alert, step=step)
+    for later, step in enumerate(clinic_acts.list_steps(alert.state), start=1):
+        do = partial(clinic_acts.handle_alert_of, story=story, alert=alert, step=step)
         yield Act(calendar.moment(calendar.back(alert.on - later), _MORNING), do)
 
 
@@ -207,6 +218,10 @@ def _filled(story: Story, slot: PlannedSlot, calendar: Calendar) -> Iterator[Act
     late = slot.for_day is not None and (day - slot.for_day).days > 1
     filling = Filling(slot.visit, _burden(story, day, calendar), how, late, alert)
     yield Act(at, partial(acts.fill_form, story=story, filling=filling), joins=how is None)
+    if how is FormStory.TWO_PHONES:
+        yield Act(at + _SECOND_PHONE, partial(mishaps.bind_second_phone, story=story), joins=False)
+        second = partial(acts.submit_from_second_phone, story=story, filling=filling)
+        yield Act(at + _SECOND_PHONE, second, joins=False)
     arrives_at = _arrives_at(window, how)
     if arrives_at is not None:
         do = partial(acts.submit_late, story=story, filling=filling, captured_at=at + timedelta(minutes=7))
@@ -227,6 +242,8 @@ def _answered(
 ) -> tuple[date, time]:
     """Around the target day; a story about the window's end begins on its last day."""
     luck = draw_number(story.subject, slot.visit)
+    if how is FormStory.IDLE:
+        return calendar.back(_IDLE), time(19, luck % 60)
     if slot.visit == "BL":
         return window.opens_on, time(11, luck % 60)
     clock = time(19, luck % 60)

@@ -7,7 +7,7 @@ import pyotp
 
 from app.demo.acts import DemoStage
 from app.demo.sites import PASSWORD, ZONE
-from app.demo.stories import DemoCorrection, Story
+from app.demo.story import DemoCorrection, Story
 from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome, CorrectionReason
 from app.domain.plans.windows import local_day
 from app.services.clinic.corrections.decisions import DecisionEntry, decide_correction
@@ -28,11 +28,18 @@ _MEANT: Mapping[str, str] = {
     "en": "My finger slipped on that one. I meant the line above.",
     "zh_CN": "那一题我手滑点错了，想选的是上面一个。",
 }
+_NOTICED_LATE = "noticed at the last visit, when the form was read through together"
+"""Why an approval comes so long after the form, where that is asked."""
 _DECLINED = "asked again by telephone: the answer was meant as it was sent"
 
 
-def propose_correction_of(stage: DemoStage, at: datetime, story: Story, corrected: DemoCorrection) -> None:
-    """Somebody of the site proposes another answer to the fifth question, as the participant told them."""
+def propose_correction_of(
+    stage: DemoStage, at: datetime, story: Story, corrected: DemoCorrection, other: int = 0
+) -> None:
+    """Somebody of the site proposes another answer to the fifth question, as the participant told them.
+
+    `other`: which of the answers that were not given, counted from 0.
+    """
     proposing = (stage.investigators if corrected.by_doctor else stage.nurses)[story.site]
     context = stage.staff(proposing, at)
     with stage.read() as session:
@@ -41,7 +48,8 @@ def propose_correction_of(stage: DemoStage, at: datetime, story: Story, correcte
     slot = next(slot.public_id for slot in slots if slot.visit == corrected.visit)
     form = get_correctable_form(context, participant_id, slot)
     item = form.definition.items[4]
-    meant = 1 if form.response.answers.get(item.code) != 1 else 2
+    given = form.response.answers.get(item.code)
+    meant = [value for value in range(item.low, item.high + 1) if value != given][other]
     entry = ProposalEntry(
         response_version=form.response.version,
         answers=[ProposedAnswer(item.code, str(meant), CorrectionReason.wrong_tap.value)],
@@ -62,5 +70,6 @@ def sign_correction_of(stage: DemoStage, at: datetime, story: Story, outcome: Co
     secret = stage.installation.secret_box.decrypt(staff.totp_sealed)
     code = pyotp.TOTP(secret).generate_otp(step_at(at))
     signer = SigningStaff(staff.id, PASSWORD, code, "192.0.2.1")
-    entry = DecisionEntry(outcome.value, "" if outcome is CorrectionOutcome.approved else _DECLINED)
+    declined = "" if outcome is CorrectionOutcome.approved else _DECLINED
+    entry = DecisionEntry(outcome.value, declined, _NOTICED_LATE)
     decide_correction(stage.staff(doctor, at), participant_id, correction, entry, signer)

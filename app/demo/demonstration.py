@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from app.demo import acts, calendar
 from app.demo.acts import DemoStage
 from app.demo.home_study import HOME_PEOPLE
+from app.demo.mishaps import give_back_letters
 from app.demo.sites import (
     ADMINISTRATOR,
     HOME_STUDY,
@@ -22,7 +23,8 @@ from app.demo.sites import (
     WEEK_HOURS,
     DemoStaff,
 )
-from app.demo.stories import PEOPLE, Story
+from app.demo.stories import PEOPLE
+from app.demo.story import Story
 from app.domain.plans.status import Status
 from app.domain.records.access import CLOCK, SYSTEM, Actor, ActorKind, Grant, Role, Scope
 from app.domain.records.studies import StudyMode
@@ -111,12 +113,15 @@ def ignore_progress(_done: int, _total: int, _reached: datetime) -> None:
     """Report nothing."""
 
 
-Progress = Callable[[int, int, datetime], object]
+DemonstrationProgress = Callable[[int, int, datetime], object]
 """Is called after each act with how many are done, how many there are, and the moment that was reached."""
 
 
 def make_demonstration(
-    installation: Installation, sender: MessageSender, at: datetime, progress: Progress = ignore_progress
+    installation: Installation,
+    sender: MessageSender,
+    at: datetime,
+    progress: DemonstrationProgress = ignore_progress,
 ) -> DemoSecrets:
     """Fill an empty database with the study, its people and all that they did until this moment.
 
@@ -153,7 +158,7 @@ def _set_up(installation: Installation, sender: MessageSender, at: datetime) -> 
         investigators=_by_site(actors, Role.INVESTIGATOR),
         administrator=actors[ADMINISTRATOR],
         edc=_caller(client_id, study, sites, at),
-        outbox=sender,
+        outbox=give_back_letters(sender),
     )
     return stage, DemoSecrets(client_id, client_secret, {})
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from app.demo.acts import DemoStage
 from app.demo.sites import BOTH_STUDIES, HOME_PLAN, HOME_SITE, HOME_STUDY, STAFF
-from app.demo.stories import DatedFact, DemoPaper, FormStory, Story
+from app.demo.story import DatedFact, DemoPaper, FormStory, Story
 from app.domain.records.access import SYSTEM, Actor, Grant, Role
 from app.domain.records.studies import StudyMode
 from app.services.setup.studies import grant_role, load_study, open_site

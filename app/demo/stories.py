@@ -1,120 +1,21 @@
-"""Who takes part in the first study of the demonstration: 26 people who do not exist, and what each shows."""
+"""Who takes part in the first study of the demonstration: people who do not exist, and what each shows."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-
+from app.demo.story import (
+    CALL,
+    GONE,
+    DatedFact,
+    DemoAlert,
+    DemoCorrection,
+    DemoExit,
+    DemoPaper,
+    FormStory,
+    Story,
+)
 from app.domain.alerts.handling import AlertState
 from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.plans.plan import MissedReason, Owner
 from app.domain.records.dispositions import DispositionKind
 from app.domain.today.contacts import ContactOutcome
-
-CALL = "call"
-
-
-class FormStory(StrEnum):
-    """What somebody does with a form, where they do not simply answer it around its day."""
-
-    NOT = "not"
-    BEGUN = "begun"
-    IN_GRACE = "in_grace"
-    LATE = "late"
-    TOO_LATE = "too_late"
-
-
-@dataclass(frozen=True, slots=True)
-class DatedFact:
-    """A dated fact: its kind, and by whom it was recorded on its day. Days are counted back from today."""
-
-    kind: str
-    on: int
-    source: Owner = Owner.site
-    reason: str | None = None
-    recorded: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DemoExit:
-    """A disposition; `undone` where it was a mistake. Days are counted back from today."""
-
-    kind: DispositionKind
-    on: int
-    undone: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DemoCorrection:
-    """A correction of a visit's form, and what came of it; days are counted back from today.
-
-    Nurses propose, unless it is `by_doctor`; without an `outcome` it waits.
-    """
-
-    visit: str
-    proposed: int
-    by_doctor: bool = False
-    decided: int = 0
-    outcome: CorrectionOutcome | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DemoPaper:
-    """A visit's form on paper: filled in and entered by a nurse so many days ago."""
-
-    visit: str
-    filled: int
-    entered: int
-
-
-@dataclass(frozen=True, slots=True)
-class DemoAlert:
-    """An entry of the diary that raises an alert, and how far a nurse dealt with it from the day after on."""
-
-    on: int
-    item: str
-    value: int
-    state: AlertState = AlertState.waiting
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """One person's way through the study; days are counted back from today.
-
-    `forms` are the exceptions: every other form is answered around its target day. `quiet` is the
-    first day on which nothing was answered any more, `diary` the day of the first diary entry. `asks`:
-    just now they asked to be called (`CALL`), or said that something is wrong in this visit's form. `called`:
-    what came of a call yesterday; `snoozed`: why their row of the work list rests since just now.
-    """
-
-    subject: str
-    language: str
-    shows: str
-    enrolled: int
-    arm: str | None = None
-    randomised: int | None = None
-    activated: bool = True
-    forms: Mapping[str, FormStory] = field(default_factory=dict)
-    diary: int = 0
-    quiet: int = 0
-    stated: tuple[DatedFact, ...] = ()
-    exits: tuple[DemoExit, ...] = ()
-    reason: tuple[str, MissedReason, int] | None = None
-    excused: tuple[str, int] | None = None
-    requested: tuple[str, int] | None = None
-    asks: str | None = None
-    called: ContactOutcome | None = None
-    snoozed: str = ""
-    corrected: DemoCorrection | None = None
-    alerted: DemoAlert | None = None
-    paper: DemoPaper | None = None
-    address: str | None = None
-    hospital: str | None = None
-
-    @property
-    def site(self) -> str:
-        """The code of the site: its `hospital`, or what the subject's code begins with."""
-        return self.hospital or self.subject.split("-")[0]
 
 
 def _radiotherapy(start: int, end: int) -> tuple[DatedFact, ...]:
@@ -149,7 +50,7 @@ _FIRST = (
     Story(
         "0571-003",
         "en",
-        "W6 is due today",
+        "W6 is due today; its reminders come back",
         45,
         "SBRT",
         42,
@@ -157,18 +58,21 @@ _FIRST = (
         diary=13,
         stated=_radiotherapy(33, 22),
         called=ContactOutcome.no_answer,
-        address="p003@participant.example",
+        address=f"p003@{GONE}",
     ),
     Story(
         "0571-004",
         "zh_CN",
-        "W6 is overdue, a call was asked for",
+        "W6 is overdue, a call was asked for; a treatment ended before it began",
         49,
         "SOC",
         46,
         forms={"W6": FormStory.NOT},
         diary=13,
-        stated=(DatedFact("systemic_start", 45),),
+        stated=(
+            DatedFact("systemic_start", 45),
+            DatedFact("systemic_end", 47, Owner.site, "as the ward's letter says", 3, against_order=True),
+        ),
         quiet=3,
         asks=CALL,
         called=ContactOutcome.reached_will_do,
@@ -177,13 +81,14 @@ _FIRST = (
     Story(
         "0571-005",
         "zh_CN",
-        "W6 is begun and not sent",
+        "W6 was begun three days ago and not sent; the PIN was wrong too often",
         43,
         "SBRT",
         40,
-        forms={"W6": FormStory.BEGUN},
+        forms={"W6": FormStory.IDLE},
         diary=13,
         stated=_radiotherapy(31, 20),
+        locked_out=True,
     ),
     Story(
         "0571-006",
@@ -200,13 +105,14 @@ _FIRST = (
     Story(
         "0571-007",
         "zh_CN",
-        "W6 arrived after its window",
+        "W6 arrived after its window; the EDC told two days of randomisation",
         58,
         "SBRT",
         55,
         forms={"W6": FormStory.LATE},
         diary=10,
         stated=_radiotherapy(45, 34),
+        retold=True,
     ),
     Story(
         "0571-008",
@@ -242,18 +148,30 @@ _FIRST = (
         diary=5,
         stated=_radiotherapy(52, 41),
     ),
+    Story("0571-011", "zh_CN", "never signed in; BL closes tomorrow", 27, activated=False),
+    Story(
+        "0571-012",
+        "en",
+        "an extra form was missed, its reason is not known yet; W6 opens the day after tomorrow",
+        36,
+        "SOC",
+        33,
+        requested=("UNS", 12),
+    ),
 )
 
 _SECOND = (
     Story(
         "0512-001",
         "en",
-        "W6 was excused",
+        "W6 was excused; a call was asked for",
         54,
         "SBRT",
         51,
         excused=("W6", 10),
         stated=_radiotherapy(42, 30),
+        asks=CALL,
+        alerted=DemoAlert(2, "breathlessness", 8, AlertState.acknowledged),
         corrected=DemoCorrection("BL", 50, decided=49, outcome=CorrectionOutcome.declined),
     ),
     Story(
@@ -307,6 +225,7 @@ _SECOND = (
         "SOC",
         35,
         diary=13,
+        corrected=DemoCorrection("BL", 4, decided=3, outcome=CorrectionOutcome.approved, earlier=6),
         exits=(DemoExit(DispositionKind.withdrew_treatment, 0),),
     ),
     Story(
@@ -318,10 +237,42 @@ _SECOND = (
         exits=(DemoExit(DispositionKind.screen_failure, 6),),
     ),
     Story("0512-008", "en", "enrolled yesterday, not activated yet", 1, activated=False),
+    Story("0512-009", "zh_CN", "never signed in; BL closes tomorrow", 27, activated=False),
+    Story(
+        "0512-010",
+        "en",
+        "BL was begun three days ago and not sent; the PIN was wrong too often",
+        5,
+        forms={"BL": FormStory.IDLE},
+        locked_out=True,
+    ),
+    Story(
+        "0512-011",
+        "zh_CN",
+        "an extra form was missed, its reason is not known yet; W6 opens the day after tomorrow",
+        36,
+        "SBRT",
+        33,
+        requested=("UNS", 12),
+    ),
+    Story(
+        "0512-012",
+        "en",
+        "half of the time for BL is gone, and its reminders come back",
+        18,
+        forms={"BL": FormStory.NOT},
+        address=f"p012@{GONE}",
+    ),
 )
 
 _THIRD = (
-    Story("0755-001", "zh_CN", "BL was sent; the rest waits for randomisation", 10),
+    Story(
+        "0755-001",
+        "zh_CN",
+        "BL was answered on two phones; the rest waits for randomisation",
+        10,
+        forms={"BL": FormStory.TWO_PHONES},
+    ),
     Story("0755-002", "zh_CN", "not activated for four days", 4, activated=False),
     Story(
         "0755-003",
@@ -348,13 +299,14 @@ _THIRD = (
     Story(
         "0755-005",
         "zh_CN",
-        "W6 was begun on its last day and may still be finished",
+        "W6 was begun late and may still be finished; the PIN was wrong too often",
         54,
         "SBRT",
         51,
-        forms={"W6": FormStory.BEGUN},
+        forms={"W6": FormStory.IDLE},
         stated=_radiotherapy(42, 30),
         diary=13,
+        locked_out=True,
     ),
     Story(
         "0755-006",
@@ -372,7 +324,7 @@ _THIRD = (
     Story(
         "0755-007",
         "zh_CN",
-        "EOT is overdue; two dates differ; a withdrawal was undone",
+        "EOT is overdue, its reminders come back; two dates differ; a withdrawal was undone",
         30,
         "SBRT",
         27,
@@ -384,16 +336,25 @@ _THIRD = (
             DatedFact("randomisation", 26, Owner.site, "as noted on the ward", 20),
         ),
         exits=(DemoExit(DispositionKind.withdrew_study, 7, undone=6),),
+        address=f"p007@{GONE}",
     ),
     Story(
         "0755-008",
         "zh_CN",
-        "W6 came too late and lies in quarantine",
-        62,
+        "W6 came too late and lies in quarantine; W12 opens the day after tomorrow",
+        78,
         "SBRT",
-        59,
+        75,
         forms={"W6": FormStory.TOO_LATE},
-        stated=_radiotherapy(50, 38),
+        stated=_radiotherapy(66, 54),
+    ),
+    Story(
+        "0755-009",
+        "en",
+        "BL closes tomorrow, a call was asked for",
+        27,
+        forms={"BL": FormStory.NOT},
+        asks=CALL,
     ),
 )
 

@@ -11,8 +11,15 @@ from typing import TypeVar
 from sqlmodel import SQLModel, select
 
 from app.demo import demonstration
+from app.demo.sites import STUDY
+from app.domain.records.access import Actor, ActorKind, Grant
 from app.i18n.catalogues import Catalogues
 from app.notify.console import ConsoleChannel
+from app.services.clinic.alerts.alert_list import list_alerts
+from app.services.clinic.corrections.correction_list import get_correction, list_corrections
+from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
+from app.services.clinic.today.work_list import TodayFilter, get_today
+from app.services.core.context import StaffContext
 from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
@@ -24,7 +31,8 @@ from app.storage.queries.slots import list_slots
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
-from app.storage.tables.staff import AccessReview
+from app.storage.tables.staff import AccessReview, RoleGrant, Staff
+from app.storage.tables.studies import Study
 from tests.demonstrations import ProgramsDemonstration
 from tests.scenarios.people import library
 
@@ -59,15 +67,57 @@ class DemonstrationRun:
         with self.installation.read() as session:
             return {slot.visit: slot for slot in list_slots(session, self.participant(subject).id)}
 
+    def colleague(self, name: str, study: str = STUDY) -> tuple[StaffContext, int]:
+        """A member of staff at work in one of the studies, and its key."""
+        (key,) = (each.id for each in self.rows(Study) if each.code == study)
+        (who,) = (each.id for each in self.rows(Staff) if each.email == f"{name}@daybook.example")
+        grants = [each for each in self.rows(RoleGrant) if (each.staff_id, each.study_id) == (who, key)]
+        scopes = tuple(Grant(each.role, key, each.site_id) for each in grants)
+        actor = Actor(ActorKind.STAFF, f"staff:{who}", grants[0].role.value, scopes)
+        return StaffContext(self.installation, actor, self.at), key
 
-def installed(url: str) -> Installation:
+
+def list_today(run: DemonstrationRun, name: str, study: str = STUDY) -> set[str]:
+    """For what there are participants on somebody's Today; what rests is `resting`."""
+    counts = get_today(run.colleague(name, study)[0], TodayFilter()).counts
+    resting = {"resting"} if counts.resting else set()
+    return {reason.value for reason, number in counts.by_reason.items() if number} | resting
+
+
+def list_matters(run: DemonstrationRun, name: str, study: str = STUDY) -> set[str]:
+    """Of which kinds something is open on somebody's To settle."""
+    return {kind.value for kind in get_open_matters(run.colleague(name, study)[0], MatterFilter()).counts}
+
+
+def list_correction_states(run: DemonstrationRun, name: str) -> set[str]:
+    """In which states there are corrections, as this colleague sees them."""
+    context, study = run.colleague(name)
+    states: set[str] = set()
+    for waiting in (True, False):
+        for each in list_corrections(context, study, waiting=waiting).rows:
+            key = run.participant(each.subject).id
+            overtaken = get_correction(context, key, each.correction).overtaken
+            waits = "overtaken" if overtaken else "waiting" if each.signable else "unsignable"
+            states.add(each.outcome.value if each.outcome else waits)
+    return states
+
+
+def list_alert_states(run: DemonstrationRun, name: str) -> set[str]:
+    """In which states there are alerts, as this colleague sees them; and what became urgent of one."""
+    context, study = run.colleague(name)
+    alerts = [each for closed in (False, True) for each in list_alerts(context, study, closed=closed).alerts]
+    escalated = {"escalated"} if any(each.escalated_at for each in alerts) else set()
+    return {each.state.value for each in alerts} | escalated
+
+
+def open_installation(url: str) -> Installation:
     secret_box = SecretBox(DEMO_KEY, HashCost(1, 8, 1))
     return Installation(open_engine(url), library(), secret_box, "http://demo.test", "0")
 
 
 def open_program_run(done: ProgramsDemonstration) -> Iterator[DemonstrationRun]:
     """A copy of what the program made, and of the secrets that it keeps for its next start."""
-    installation = installed(f"sqlite:///{done.copy}")
+    installation = open_installation(f"sqlite:///{done.copy}")
     secrets = demonstration.DemoSecrets(
         **json.loads((done.folder.path / "demo.sqlite3.json").read_text("utf-8"))
     )
@@ -79,7 +129,7 @@ def open_program_run(done: ProgramsDemonstration) -> Iterator[DemonstrationRun]:
 
 
 def run_demonstration(url: str, at: datetime) -> Iterator[DemonstrationRun]:
-    installation, letters = installed(url), io.StringIO()
+    installation, letters = open_installation(url), io.StringIO()
     outbox = MessageSender(
         {"email": ConsoleChannel(letters)}, ReminderTexts.load(Catalogues.load(ROOT / "locales"))
     )

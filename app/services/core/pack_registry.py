@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.pack import Pack, parse_pack
+from app.domain.instruments.text import Wording
 from app.domain.records.audit import sha256_hex
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
@@ -20,7 +21,7 @@ from app.storage.queries.packs import list_packs, newest_pack_id
 from app.storage.queries.participants import get_study
 from app.storage.tables.packs import InstrumentPack
 
-Key = tuple[str, str, str]
+PackKey = tuple[str, str, str]
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -28,8 +29,8 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class StudyPacks:
     """One study's packs by instrument, version and language, the oldest first.
 
-    `known_until`: whatever was imported before this moment stands here. A demonstration has none
-    and stays so.
+    `known_until`: whatever was imported before this moment stands here. Those of a demonstration are made-up
+    licences of our own words, by which nothing is shown or refused.
     """
 
     study: str
@@ -37,7 +38,7 @@ class StudyPacks:
     live: bool
     known_until: datetime = _LONG_AGO
     last: int = 0
-    packs: Mapping[Key, tuple[InstrumentPack, ...]] = field(default_factory=dict)
+    packs: Mapping[PackKey, tuple[InstrumentPack, ...]] = field(default_factory=dict)
 
     def pack(
         self, instrument: Instrument, language: str, begun_at: datetime | None = None
@@ -67,23 +68,24 @@ class PackRegistry:
     def refresh(self, session: Session, study: str, until: datetime | None) -> StudyPacks:
         """Read what was imported since the last look. Raises Refused("unknown_study")."""
         known = self._studies.get(study) or _without_packs(session, study)
-        if known.live:
-            known = _refreshed(session, known, until or _LONG_AGO)
-        self._studies[study] = known
+        self._studies[study] = known = _refreshed(session, known, until or _LONG_AGO)
         return known
 
     def read_pack(self, row: InstrumentPack, study: str, instrument: Instrument) -> Pack:
         """What a stored pack says. Raises Refused("pack_altered")."""
         key = row.id
         if key not in self._packs:
-            self._packs[key] = open_stored_pack(row, study, instrument)
+            wording = Wording.OFFICIAL if self._studies[study].live else Wording.DEMONSTRATION
+            self._packs[key] = open_stored_pack(row, study, instrument, wording)
         return self._packs[key]
 
 
-def open_stored_pack(row: InstrumentPack, study: str, instrument: Instrument) -> Pack:
+def open_stored_pack(
+    row: InstrumentPack, study: str, instrument: Instrument, wording: Wording = Wording.OFFICIAL
+) -> Pack:
     """A stored pack, when it still is the file that was imported; else Refused("pack_altered")."""
     if sha256_hex(row.content) == row.sha256:
-        pack = parse_pack(row.content, row.sha256, lambda _id, _version: instrument)
+        pack = parse_pack(row.content, row.sha256, lambda _id, _version: instrument, wording)
         if (pack.study, pack.text.lang) == (study, row.lang):
             return pack
     raise Refused("pack_altered", instrument=instrument.id, language=row.lang)
@@ -99,7 +101,7 @@ def _refreshed(session: Session, known: StudyPacks, until: datetime) -> StudyPac
     last = newest_pack_id(session, known.study_id)
     if last == known.last:
         return replace(known, known_until=known_until)
-    packs: dict[Key, tuple[InstrumentPack, ...]] = {}
+    packs: dict[PackKey, tuple[InstrumentPack, ...]] = {}
     for row in list_packs(session, known.study_id):
         key = (row.instrument, row.version, row.lang)
         packs[key] = (*packs.get(key, ()), row)

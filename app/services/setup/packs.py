@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from app.domain.capture.slot_view import SlotInstrument
 from app.domain.instruments.definition import Instrument
 from app.domain.instruments.pack import Pack, PackValidity, parse_pack
+from app.domain.instruments.text import Wording
 from app.domain.plans.plan import Plan
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Actor
@@ -43,7 +44,22 @@ def import_pack(context: StaffContext, study: str, content: str, file: str) -> t
     Raises BadDefinition for words that are not whole, and Refused: "unknown_study", "demo_takes_no_pack",
     "pack_of_other_study", "not_in_plan", "no_language", "pack_expired".
     """
-    pack = parse_pack(content, file, context.installation.library.instrument)
+    return _import(context, study, content, file, Wording.OFFICIAL)
+
+
+def import_sample_pack(context: StaffContext, study: str, content: str, file: str) -> Pack:
+    """Store a pack of our own words for a demonstration, whose licence is made up: it shows how one ends.
+
+    Raises as `import_pack`.
+    """
+    pack, _is_new = _import(context, study, content, file, Wording.DEMONSTRATION)
+    return pack
+
+
+def _import(
+    context: StaffContext, study: str, content: str, file: str, wording: Wording
+) -> tuple[Pack, bool]:
+    pack = parse_pack(content, file, context.installation.library.instrument, wording)
     with context.unit_of_work() as work:
         study_row = get_study(work.session, study)
         chain = study_chain(study_row.id)
@@ -59,7 +75,7 @@ def import_pack(context: StaffContext, study: str, content: str, file: str) -> t
 
 
 def _check_fits(installation: Installation, study: Study, pack: Pack) -> None:
-    if study.mode is StudyMode.DEMO:
+    if (study.mode is StudyMode.LIVE) is not (pack.text.wording is Wording.OFFICIAL):
         raise Refused("demo_takes_no_pack")
     if pack.study != study.code:
         raise Refused("pack_of_other_study", study=pack.study)
@@ -165,14 +181,16 @@ def refresh_packs(installation: Installation, at: datetime) -> None:
 def list_pack_statuses(
     installation: Installation, study: str, plan_version: str, at: datetime
 ) -> list[PackStatus]:
-    """Every licensed instrument of a study's plan in each of its languages; none in a demonstration."""
-    if not installation.study_packs(study).live:
-        return []
-    plan = installation.library.plan(study, plan_version)
+    """Every licensed instrument of a study's plan in each of its languages.
+
+    A demonstration, which needs no licences, has those that were made up for it.
+    """
+    plan, packs = installation.library.plan(study, plan_version), installation.study_packs(study)
     return [
         _standing(installation, plan, instrument, language, at)
         for instrument in _licensed(installation, plan)
         for language in plan.languages
+        if packs.live or packs.pack(instrument, language) is not None
     ]
 
 

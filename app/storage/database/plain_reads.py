@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.sql import visitors
 
-from app.storage.database.plain_statements import CompiledText, Values, compile_plainly, run_plainly
+from app.storage.database.plain_statements import BoundValues, CompiledText, compile_plainly, run_plainly
 
 _take_all = methodcaller("fetchall")
 
@@ -25,12 +25,12 @@ class PlainRead:
         self._lists = tuple(sorted({part.key for part in bound if part.expanding}))
         self._texts: dict[tuple[object, ...], CompiledText] = {}
 
-    def fetch(self, connection: Connection, values: Values) -> Sequence[tuple[Any, ...]]:
+    def fetch(self, connection: Connection, values: BoundValues) -> Sequence[tuple[Any, ...]]:
         """All rows, in the transaction of this connection if one has begun; raises as `run_plainly`."""
         text = self._text(connection.dialect, values)
         return text.read(run_plainly(connection, text, values, _take_all))
 
-    def _text(self, dialect: Dialect, values: Values) -> CompiledText:
+    def _text(self, dialect: Dialect, values: BoundValues) -> CompiledText:
         """The text for this database and lists as long as these."""
         key: tuple[object, ...] = (
             dialect.name,

@@ -6,7 +6,7 @@ long statement that is most of what a request costs, and several times what the 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
@@ -14,8 +14,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from app.storage.database.faults import raise_if_unavailable
 
-Values = Mapping[str, Any]
-_Processor = Callable[[Any], Any]
+BoundValues = Mapping[str, Any]
+_ColumnProcessor = Callable[[Any], Any]
 _Taken = TypeVar("_Taken")
 
 
@@ -25,19 +25,18 @@ class CompiledText:
 
     `single` and `listed` are its parameters by the values that they take, `listed` with a place in a list;
     `constants` those that stand in the statement. `order` is None where they are named. `results` are the
-    columns whose values are not what they are read as. `written` is the compiled statement, of one that
-    writes: it tells the guard of the connection which tables that is.
+    columns whose values are not what they are read as; `compiled` is the statement, where it writes.
     """
 
     text: str
-    constants: Values
-    single: tuple[tuple[str, str, _Processor | None], ...]
-    listed: tuple[tuple[str, str, int, _Processor | None], ...]
+    constants: BoundValues
+    single: tuple[tuple[str, str, _ColumnProcessor | None], ...]
+    listed: tuple[tuple[str, str, int, _ColumnProcessor | None], ...]
     order: tuple[str, ...] | None
-    results: tuple[tuple[int, _Processor], ...]
-    written: "WrittenStatement | None" = None
+    results: tuple[tuple[int, _ColumnProcessor], ...]
+    compiled: SQLCompiler | None = None
 
-    def bind(self, values: Values) -> Values | tuple[Any, ...]:
+    def bind(self, values: BoundValues) -> BoundValues | tuple[Any, ...]:
         """The parameters of one execution."""
         bound = dict(self.constants)
         for name, source, process in self.single:
@@ -58,15 +57,15 @@ class CompiledText:
         return list(map(tuple, lists))
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenStatement:
-    """What the guard of a connection asks of a statement that writes: how it is built."""
+class PlainContext(NamedTuple):
+    """What the guard of a connection asks of an execution that writes: how it is built, and its values."""
 
     compiled: SQLCompiler
+    compiled_parameters: tuple[BoundValues]
 
 
 def run_plainly(
-    connection: Connection, text: CompiledText, values: Values, take: Callable[[Any], _Taken]
+    connection: Connection, text: CompiledText, values: BoundValues, take: Callable[[Any], _Taken]
 ) -> _Taken:
     """What `take` makes of the driver's cursor once it ran this statement, in the transaction that has begun.
 
@@ -75,12 +74,13 @@ def run_plainly(
     """
     bound, driver, heard = text.bind(values), connection.connection, connection.engine.dispatch
     plain: Any = driver.dbapi_connection
+    context = None if text.compiled is None else PlainContext(text.compiled, (values,))
     try:
         cursor = plain.cached_cursor(text.text)
-        heard.before_cursor_execute(connection, cursor, text.text, bound, text.written, False)
+        heard.before_cursor_execute(connection, cursor, text.text, bound, context, False)
         cursor.execute(text.text, bound)
         taken = take(cursor)
-        heard.after_cursor_execute(connection, cursor, text.text, bound, text.written, False)
+        heard.after_cursor_execute(connection, cursor, text.text, bound, context, False)
     except connection.dialect.loaded_dbapi.Error as error:
         if connection.dialect.is_disconnect(error, driver, None):
             connection.invalidate(error)
@@ -90,7 +90,7 @@ def run_plainly(
 
 
 def compile_plainly(
-    statement: sa.SelectBase | sa.UpdateBase, dialect: Dialect, values: Values
+    statement: sa.SelectBase | sa.UpdateBase, dialect: Dialect, values: BoundValues
 ) -> CompiledText:
     """The text of a statement for this database, with lists as long as those of these values."""
     compiled: Any = statement.compile(dialect=dialect)
@@ -126,5 +126,5 @@ def compile_plainly(
         tuple(listed),
         tuple(state.positiontup) if state.positiontup is not None else None,
         tuple((index, process) for index, process in results if process is not None),
-        None if reads else WrittenStatement(compiled),
+        None if reads else compiled,
     )

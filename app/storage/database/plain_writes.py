@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.storage.database.plain_statements import CompiledText, Values, compile_plainly, run_plainly
+from app.storage.database.plain_statements import BoundValues, CompiledText, compile_plainly, run_plainly
 
 
 def _count_rows(cursor: Any) -> int:  # noqa: ANN401 - the driver's own
@@ -22,7 +22,7 @@ class PlainWrite:
         self.statement = statement
         self._texts: dict[str, CompiledText] = {}
 
-    def execute(self, connection: Connection, values: Values) -> int:
+    def execute(self, connection: Connection, values: BoundValues) -> int:
         """How many rows it wrote, in the transaction of this connection if one has begun.
 
         Raises WriteRefused for what may not be written now, and as `run_plainly`.

@@ -23,7 +23,7 @@ from app.domain.instruments.responses import (
     without_unasked,
 )
 from app.domain.refusal import Refused
-from tests.domain.questionnaires import DIARY, ODDITY, QLQ_C30, shipped
+from tests.domain.questionnaires import DIARY, ODDITY, QLQ_C30, shipped_instrument
 
 WHOLE_NUMBERS = [(item.code, item) for each in (QLQ_C30, DIARY) for item in each.items if not item.free_text]
 
@@ -124,7 +124,7 @@ def test_typed_text_that_is_no_answer_is_refused(code: str, text: str, why: str)
 
 def test_one_typed_digit_is_read_as_any_number() -> None:
     """The answers that are looked up are those of the way that reads every text (`0` before a digit)."""
-    for each in (QLQ_C30, DIARY, ODDITY, shipped("symptom-diary/1.1")):
+    for each in (QLQ_C30, DIARY, ODDITY, shipped_instrument("symptom-diary/1.1")):
         for item in each.items:
             assert {digit: parse_answer(item, f"0{digit}") for digit in item.by_digit} == item.by_digit
             assert all(validate_answer(item, value) == value for value in item.by_digit.values())
@@ -283,7 +283,7 @@ def test_an_answer_rests_on_all_that_its_phone_knew_and_conflicts_stay_the_same(
         assert stored == list(range(len(stored)))  # alone, a phone knows everything
 
 
-LISTED = shipped("symptom-diary/1.1")
+LISTED = shipped_instrument("symptom-diary/1.1")
 TICKED = [item.code for item in LISTED.items if item.listed]
 
 
