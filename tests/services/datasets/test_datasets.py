@@ -165,7 +165,7 @@ def test_qs_keeps_the_rules_of_sdtm(lone_trial: Installation, tmp_path: Path) ->
     assert sorted({row["QVAL"] for row in amended}) == ["0", "1"]
 
 
-@pytest.mark.req("EDC-10")
+@pytest.mark.req("EDC-10", "RET-04")
 def test_another_program_reads_the_transport_files_alike(lone_trial: Installation, tmp_path: Path) -> None:
     entry = ExportEntry("FINAL", PURPOSE, ("xpt", "ndjson"))
     exported = export_cut(operator(lone_trial), STUDY, entry, tmp_path / "out")
