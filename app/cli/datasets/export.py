@@ -8,7 +8,7 @@ from app.cli import ExitCode
 from app.cli.operator import operator_context
 from app.services.datasets.export import FORMATS, OMITTED, ExportEntry, export_cut
 from app.services.datasets.parquet import PARQUET
-from app.services.datasets.recheck import recheck_cut
+from app.services.datasets.recheck.cut_recheck import recheck_cut
 
 _STEPS = 20
 """How often progress is shown."""

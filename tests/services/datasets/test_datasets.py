@@ -30,7 +30,8 @@ from app.services.core.installation import Installation
 from app.services.datasets.cuts import get_named_cut
 from app.services.datasets.export import ExportEntry, export_cut, list_formats
 from app.services.datasets.readers import read_scopes
-from app.services.datasets.recheck import count_from, recheck_cut
+from app.services.datasets.recheck.cut_recheck import recheck_cut
+from app.services.datasets.recheck.second_rates import count_from
 from app.storage.tables.audit import AuditEntry
 from tests.scenarios.beginnings import open_installation_at, site_of
 from tests.scenarios.dataset_fold import fold_feed, rows_of, stream_cut
