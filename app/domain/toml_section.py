@@ -204,14 +204,14 @@ class TomlSection:
         """A list of texts."""
         return self._many(key, "a list of texts", self._text, default)
 
-    def word(self, key: str, pattern: str) -> str:
+    def read_word(self, key: str, pattern: str) -> str:
         """A short text of this form."""
         value = self.text(key)
         if len(value) > LONGEST_WORD or not re.fullmatch(pattern, value):
             self.refuse(key, value, f"a text of the form {pattern}, at most {LONGEST_WORD} long")
         return value
 
-    def words(self, key: str, pattern: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    def read_words(self, key: str, pattern: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """Short texts of this form, each once; at least one where there is no default."""
         values = self.texts(key, default)
         if not values and default is None:
@@ -221,7 +221,7 @@ class TomlSection:
                 self.refuse(key, value, f"each once, of the form {pattern}, at most {LONGEST_WORD} long")
         return values
 
-    def choices(self, key: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    def read_choices(self, key: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
         """Some of these, each once."""
         values = self.texts(key)
         for value, times in Counter(values).items():
@@ -229,12 +229,12 @@ class TomlSection:
                 self.refuse(key, value, "each once, out of: " + ", ".join(allowed))
         return values
 
-    def texts_by_language(self, key: str, languages: Iterable[str]) -> Mapping[str, str]:
+    def read_texts_by_language(self, key: str, languages: Iterable[str]) -> Mapping[str, str]:
         """A text in each of these languages."""
         below = self.section(key)
         return MappingProxyType({language: below.text(language) for language in languages})
 
-    def lines_by_language(self, key: str, languages: Iterable[str]) -> Mapping[str, str]:
+    def read_lines_by_language(self, key: str, languages: Iterable[str]) -> Mapping[str, str]:
         """A line in each of these languages."""
         below = self.section(key)
         return MappingProxyType({language: below.line(language) for language in languages})

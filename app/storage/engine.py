@@ -330,7 +330,7 @@ def _compare_statement(
     _many: bool,
 ) -> None:
     """What writes must be allowed, and nothing changes the mode of a connection."""
-    find_write_guard(connection).compare(statement, context, values)
+    find_write_guard(connection).compare_statement(statement, context, values)
 
 
 def _name_error(context: ExceptionContext) -> None:

@@ -33,9 +33,9 @@ def parse_monitoring(at: TomlSection, languages: tuple[str, ...]) -> Monitoring:
     nothing: Mapping[str, str] = MappingProxyType({})
     return {
         "monitoring": kind,
-        "monitoring_reason": nothing if alerts else at.texts_by_language("reason", languages),
+        "monitoring_reason": nothing if alerts else at.read_texts_by_language("reason", languages),
         "alert_rules": rules,
-        "out_of_hours": at.texts_by_language("out_of_hours", languages) if alerts else nothing,
+        "out_of_hours": at.read_texts_by_language("out_of_hours", languages) if alerts else nothing,
     }
 
 
@@ -44,7 +44,7 @@ def _alert_rule(at: TomlSection, languages: tuple[str, ...]) -> AlertRule:
         at.refuse("item", at.text("item", ""), "either item or scale")
     within = at.integer("within_hours", 1, LONGEST_WAIT_HOURS)
     return AlertRule(
-        code=at.word("code", "[a-z][a-z0-9_]*"),
+        code=at.read_word("code", "[a-z][a-z0-9_]*"),
         instrument=at.text("instrument"),
         item=at.text("item", ""),
         scale=at.text("scale", ""),
@@ -54,14 +54,14 @@ def _alert_rule(at: TomlSection, languages: tuple[str, ...]) -> AlertRule:
         within_hours=within,
         escalate_to=_alert_roles(at, "escalate_to"),
         escalate_after_hours=at.integer("escalate_after_hours", 1, LONGEST_WAIT_HOURS, within),
-        labels=at.lines_by_language("label", languages),
+        labels=at.read_lines_by_language("label", languages),
     )
 
 
 def _alert_roles(at: TomlSection, key: str) -> tuple[Role, ...]:
     """Roles that may deal with alerts, at least one."""
     able = tuple(role for role, may in ROLE_PERMISSIONS.items() if Permission.ALERT_HANDLE in may)
-    roles = at.choices(key, able)
+    roles = at.read_choices(key, able)
     if not roles:
         at.refuse(key, [], "at least one out of: " + ", ".join(able))
     return tuple(map(Role, roles))

@@ -62,13 +62,13 @@ def parse_plan(toml: str, file: str) -> Plan:
     contradictory, such as windows of one series that overlap.
     """
     root = read_toml(toml, file)
-    languages = root.words("languages", r"[a-z]{2,3}(_[A-Z]{2})?")
-    exemptions = root.words("exemptions", "[a-z][a-z_]*", ())
+    languages = root.read_words("languages", r"[a-z]{2,3}(_[A-Z]{2})?")
+    exemptions = root.read_words("exemptions", "[a-z][a-z_]*", ())
     plan = Plan(
-        id=root.word("id", r"[a-z][a-z0-9-]*"),
-        version=root.word("version", r"[0-9]+\.[0-9]+"),
-        title=root.lines_by_language("title", languages),
-        neutral_name=root.lines_by_language("neutral_name", languages),
+        id=root.read_word("id", r"[a-z][a-z0-9-]*"),
+        version=root.read_word("version", r"[0-9]+\.[0-9]+"),
+        title=root.read_lines_by_language("title", languages),
+        neutral_name=root.read_lines_by_language("neutral_name", languages),
         zone=_zone(root),
         languages=languages,
         blinded=root.flag("blinded"),
@@ -89,7 +89,7 @@ def parse_plan(toml: str, file: str) -> Plan:
         shows_answers=root.flag("shows_answers", False),
         reads_aloud=root.flag("reads_aloud", False),
         appearance=Appearance(root.choice("appearance", tuple(Appearance), Appearance.light)),
-        missed_reasons=tuple(map(MissedReason, root.choices("missed_reasons", tuple(MissedReason)))),
+        missed_reasons=tuple(map(MissedReason, root.read_choices("missed_reasons", tuple(MissedReason)))),
         exemptions=exemptions,
         exemption_labels=_exemption_labels(root, exemptions, languages),
         sha256=sha256(toml.encode()).hexdigest(),
@@ -139,7 +139,7 @@ def _phone(at: TomlSection, key: str) -> str:
 
 def _labels(at: TomlSection, key: str, languages: tuple[str, ...]) -> Mapping[str, str]:
     """Names in every language of the plan, or in none."""
-    return at.lines_by_language(key, languages) if at.has(key) else MappingProxyType({})
+    return at.read_lines_by_language(key, languages) if at.has(key) else MappingProxyType({})
 
 
 def _exemption_labels(
@@ -173,12 +173,12 @@ def _pattern(at: TomlSection) -> str:
 
 
 def _arm(at: TomlSection) -> Arm:
-    return Arm(at.word("code", CODE), at.line("name"))
+    return Arm(at.read_word("code", CODE), at.line("name"))
 
 
 def _anchor(at: TomlSection, languages: tuple[str, ...]) -> AnchorKind:
     return AnchorKind(
-        kind=at.word("kind", "[a-z][a-z_]*"),
+        kind=at.read_word("kind", "[a-z][a-z_]*"),
         owner=Owner(at.choice("owner", tuple(Owner))),
         arm_revealing=at.flag("arm_revealing", False),
         labels=_labels(at, "label", languages),
@@ -194,8 +194,8 @@ def _instrument(at: TomlSection, languages: tuple[str, ...]) -> PlannedInstrumen
     if at.has("ask") and not ask:
         at.refuse("ask", [], "at least one item")
     return PlannedInstrument(
-        id=at.word("id", r"[a-z][a-z0-9-]*"),
-        version=at.word("version", r"[0-9]+\.[0-9]+"),
+        id=at.read_word("id", r"[a-z][a-z0-9-]*"),
+        version=at.read_word("version", r"[0-9]+\.[0-9]+"),
         leave_out=frozenset(leave_out),
         urgent=tuple(_mark(each) for each in at.sections("urgent", ())),
         ask=frozenset(ask),
@@ -206,7 +206,7 @@ def _instrument(at: TomlSection, languages: tuple[str, ...]) -> PlannedInstrumen
 
 def _thresholds(at: TomlSection) -> str:
     """The name of a set of the instrument's, which the library checks; "" where the plan names none."""
-    return at.word("thresholds", r"[a-z][a-z0-9-]*") if at.has("thresholds") else ""
+    return at.read_word("thresholds", r"[a-z][a-z0-9-]*") if at.has("thresholds") else ""
 
 
 def _mark(at: TomlSection) -> Condition:
@@ -220,7 +220,7 @@ def _visit(at: TomlSection, languages: tuple[str, ...]) -> VisitRule:
     unit, offsets = (Unit.days, ()) if on_request else _offsets(at)
     return VisitRule(
         code=_code(at, len(offsets) > 1),
-        series=at.word("series", "[a-z][a-z_]*"),
+        series=at.read_word("series", "[a-z][a-z_]*"),
         anchor=None if on_request else at.text("anchor"),
         anchoring=Anchoring(at.choice("anchoring", tuple(Anchoring), Anchoring.fixed)),
         unit=unit,
@@ -240,7 +240,7 @@ def _visit(at: TomlSection, languages: tuple[str, ...]) -> VisitRule:
 
 def _code(at: TomlSection, several: bool) -> str:
     """A visit code. No hyphen: those number the visits that staff request."""
-    return at.word("code", CODE + r"\{n\}" if several else CODE)
+    return at.read_word("code", CODE + r"\{n\}" if several else CODE)
 
 
 def _offsets(at: TomlSection) -> tuple[Unit, tuple[int, ...]]:
@@ -260,7 +260,7 @@ def _diary(at: TomlSection, root: TomlSection) -> DiaryRule:
     entry_days = at.integer("entry_days", 0, 30)
     return DiaryRule(
         instrument=at.text("instrument"),
-        series=at.word("series", "[a-z][a-z_]*"),
+        series=at.read_word("series", "[a-z][a-z_]*"),
         anchor=at.text("anchor"),
         phases=tuple(_phase(each) for each in at.sections("phases")),
         entry_days=entry_days,
@@ -277,7 +277,7 @@ def _phase(at: TomlSection) -> DiaryPhase:
 
 def _reminders(at: TomlSection) -> ReminderRule:
     return ReminderRule(
-        moments=tuple(map(ReminderKind, at.choices("moments", WINDOW_MOMENTS))),
+        moments=tuple(map(ReminderKind, at.read_choices("moments", WINDOW_MOMENTS))),
         at=_clock(at, "at", "09:00"),
         diary_at=_clock(at, "diary_at", "19:00"),
     )
