@@ -20,7 +20,7 @@ from app.domain.people.names import FEWEST_DIGITS, MOST_DIGITS, parse_optional_p
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import BadDefinition, Refused
 
-Network = IPv4Network | IPv6Network
+ProxyNetwork = IPv4Network | IPv6Network
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "environment"
@@ -122,7 +122,7 @@ class Settings:
     mail_from: str
     workers: int
     trusted_hosts: tuple[str, ...]
-    trusted_proxies: tuple[Network, ...]
+    trusted_proxies: tuple[ProxyNetwork, ...]
     clock_gap: timedelta
     questionnaires: Path
     locales: Path
@@ -341,7 +341,7 @@ def _hosts(value: str, public_url: str, mode: StudyMode) -> tuple[str, ...]:
     return (*(named or (urlsplit(public_url).hostname or "",)), "127.0.0.1", "localhost")
 
 
-def _proxies(value: str) -> tuple[Network, ...]:
+def _proxies(value: str) -> tuple[ProxyNetwork, ...]:
     try:
         networks = tuple(ip_network(each.strip()) for each in value.split(",") if each.strip())
     except ValueError:

@@ -21,7 +21,7 @@ from bench.run import Run
 from bench.spending import spend
 from bench.trial import STUDY, ZONE, Trial, sqlite_trial
 from tests.scenarios.dataset_stage import complete_diary
-from tests.scenarios.people import START, Person, enrolled, qlq
+from tests.scenarios.people import START, Person, enrol_person, qlq
 
 PEOPLE = 104
 VISITS = ("BL", "W6", *(f"W{week}" for week in range(12, 157, 12)))
@@ -111,7 +111,7 @@ def fill_whole_trial(made: Trial, people: int) -> None:
 
 def _model(made: Trial) -> Mapping[str, dict[str, Any]]:
     """What the feed tells of somebody who really answered: person, randomisation, both kinds of form."""
-    person: Person = enrolled(made.installation, made.sites[0], f"{made.sites[0].code}-999")
+    person: Person = enrol_person(made.installation, made.sites[0], f"{made.sites[0].code}-999")
     person.begin("BL", START)
     person.submit("BL", START, qlq(2) | {"q9": 3, "q14": None})
     person.randomise(date(2026, 3, 4), START + timedelta(days=2))

@@ -18,7 +18,7 @@ from bench.load import fetch, request
 from bench.run import Run
 from bench.serving import Served
 from bench.trial import trial
-from tests.servers import chromium
+from tests.servers import launch_chromium
 
 ITEMS = 30
 SLOW_3G = {"latency": 2000, "downloadThroughput": 50_000, "uploadThroughput": 50_000}
@@ -65,7 +65,7 @@ def phone(run: Run) -> Iterator[Figure]:
     """The median of three walks; a tiny run walks once, over the last three questions, at full speed."""
     tiny = run.scale.tiny
     with (
-        chromium() as browser,
+        launch_chromium() as browser,
         trial(run.cluster, 1) as made,
         run.serve(made.url, "http") as served,
     ):

@@ -1,5 +1,5 @@
 """The tests of Daybook; measuring begins here, because nothing of the program is imported earlier."""
 
-from tests import measuring
+from tests import coverage_measure
 
-measuring.begin()
+coverage_measure.begin()

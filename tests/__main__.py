@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tests import measuring, memory
+from tests import coverage_measure, memory
 from tests.meta.requirements import summary
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,7 +108,7 @@ def _run(gate: str, command: Sequence[str]) -> Outcome:
 
 
 def _tests() -> tuple[list[Outcome], Count]:
-    with tempfile.TemporaryDirectory(dir=memory.roomy()) as folder:
+    with tempfile.TemporaryDirectory(dir=memory.find_roomy_folder()) as folder:
         report = Path(folder) / "report.xml"
         options = [
             "-n",
@@ -121,20 +121,20 @@ def _tests() -> tuple[list[Outcome], Count]:
         ]
         began = time.monotonic()
         command = [sys.executable, "-m", "pytest", *options]
-        environment = {**_environment(), measuring.FOLDER: folder}
+        environment = {**_environment(), coverage_measure.FOLDER: folder}
         done = subprocess.run(command, cwd=ROOT, env=environment, check=False)
         tested = Outcome("pytest", done.returncode == 0, time.monotonic() - began)
         tested.report()
         count = _count(report)
-        reached = measuring.read_reached(Path(folder))
+        reached = coverage_measure.read_reached(Path(folder))
     floors = [_coverage(gate, reached, *floor) for gate, floor in FLOORS.items()]
     return [tested, *floors], count
 
 
 def _coverage(
-    gate: str, reached: Sequence[measuring.Reached], floor: float, patterns: Sequence[str]
+    gate: str, reached: Sequence[coverage_measure.Reached], floor: float, patterns: Sequence[str]
 ) -> Outcome:
-    passed, said = measuring.judge(reached, patterns, floor)
+    passed, said = coverage_measure.judge(reached, patterns, floor)
     outcome = Outcome(gate, passed, 0.0, said)
     outcome.report()
     return outcome

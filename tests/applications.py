@@ -75,7 +75,7 @@ def _dump(database: Path) -> list[str]:
         return list(driver.iterdump())
 
 
-def visitor(app: FastAPI, **headers: str) -> Browser:
+def open_browser(app: FastAPI, **headers: str) -> Browser:
     """A browser of its own: own cookies, redirects shown, failures answered as a server would."""
     client = Browser(app)
     client.headers.update({name.replace("_", "-"): value for name, value in headers.items()})

@@ -40,7 +40,7 @@ _AUDIT = """async (rules) => {
 }"""
 
 
-def audit(tab: Page, rules: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+def find_violations(tab: Page, rules: tuple[str, ...] = ()) -> list[tuple[str, str]]:
     """Every violation, best practices with them, as rule and first element; `rules` are all if empty."""
     violations: Any = tab.evaluate(_AUDIT, list(rules))
     if violations is None:

@@ -54,7 +54,7 @@ def from_code(
         yield from extract_python(file, keywords, comments, options)
 
 
-def extracted() -> Catalog:
+def extract_sentences() -> Catalog:
     """Every sentence that the program can show, from templates and code."""
     catalogue = Catalog()
     for file, line, message, _comments, context in extract_from_dir(
@@ -74,7 +74,7 @@ def stored_catalogue(code: str) -> Catalog:
     return _read(path_of(code), code)
 
 
-def faults(code: str, catalogue: Catalog) -> Iterator[str]:
+def find_faults(code: str, catalogue: Catalog) -> Iterator[str]:
     """What keeps a catalogue from being complete and true of the sentences that are extracted."""
     have = stored_catalogue(code)
     for message in _messages(catalogue):
@@ -90,9 +90,9 @@ def faults(code: str, catalogue: Catalog) -> Iterator[str]:
             yield f"unused: {message.id!r}"
 
 
-def update(code: str, partial: Path | None) -> list[str]:
+def update_catalogue(code: str, partial: Path | None) -> list[str]:
     """Bring a catalogue in step with the program, taking words from partial files; returns what it says."""
-    catalogue, said = extracted(), []
+    catalogue, said = extract_sentences(), []
     sources = [path_of(code), *(sorted(partial.glob("*.po")) if partial else ())]
     for source in sources:
         for message in _messages(_read(source, code)):
@@ -104,7 +104,7 @@ def update(code: str, partial: Path | None) -> list[str]:
             else:
                 target.string = message.string
     _write(catalogue, code)
-    return [*said, *faults(code, catalogue)]
+    return [*said, *find_faults(code, catalogue)]
 
 
 def _messages(catalogue: Catalog) -> list[Message]:
@@ -142,7 +142,9 @@ def main() -> int:
         "--from", dest="partial", type=Path, help="folder of partial .po files to take words from"
     )
     partial = parser.parse_args().partial
-    said = [line for known in LANGUAGES if known is not ENGLISH for line in update(known.code, partial)]
+    said = [
+        line for known in LANGUAGES if known is not ENGLISH for line in update_catalogue(known.code, partial)
+    ]
     sys.stdout.write("".join(f"{line}\n" for line in said) or "The catalogues are complete.\n")
     return 1 if said else 0
 

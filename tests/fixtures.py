@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, expect
 
 from app.storage.migrations import migrate
 from tests import (
+    coverage_measure,
     definitions_parsed,
     demonstrations,
-    measuring,
     postgres,
     servers,
     stages,
@@ -45,7 +45,7 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
     close_portal()
-    measuring.write()
+    coverage_measure.write()
 
 
 @pytest.fixture(scope="session")
@@ -174,12 +174,12 @@ def migrated_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser per test process; each test opens a context of its own."""
-    with servers.chromium() as browser:
+    with servers.launch_chromium() as browser:
         yield browser
 
 
 @pytest.fixture
 def mailbox() -> Iterator[servers.Mailbox]:
     """A real mail server of this test's own."""
-    with servers.mailbox() as box:
+    with servers.serve_mailbox() as box:
         yield box

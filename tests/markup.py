@@ -74,7 +74,7 @@ class _Parser(HTMLParser):
         self.open[-1].children.append(data)
 
 
-def parsed(html: str) -> Element:
+def parse_page(html: str) -> Element:
     """The page as a tree; fails for elements that are not closed in order."""
     parser = _Parser()
     parser.feed(html)

@@ -10,7 +10,7 @@ ROOMY = 2 * 1024**3
 _FOLDER = Path("/dev/shm")
 
 
-def roomy(folder: Path = _FOLDER, room: int = ROOMY) -> Path | None:
+def find_roomy_folder(folder: Path = _FOLDER, room: int = ROOMY) -> Path | None:
     """The folder, if it may be written to, runs programs and has this room; None otherwise."""
     if not os.access(folder, os.W_OK | os.X_OK) or os.statvfs(folder).f_flag & os.ST_NOEXEC:
         return None

@@ -30,7 +30,7 @@ _FORWARD = """(ms) => {
 }"""
 
 
-def forward(tab: Page, ms: int = STEP_MS) -> None:
+def forward_clock(tab: Page, ms: int = STEP_MS) -> None:
     """Let the page's clock show that so much time has passed; its timers stay where they are."""
     take_turns(tab, 1)  # what was just tapped has happened
     tab.evaluate(_FORWARD, ms)

@@ -181,7 +181,9 @@ def start(*, fsync: bool = False, settings: Mapping[str, str] | None = None, own
     cluster = (
         Cluster(address)
         if address
-        else _start_own({**_durability(fsync), **(settings or {})}, None if fsync else memory.roomy())
+        else _start_own(
+            {**_durability(fsync), **(settings or {})}, None if fsync else memory.find_roomy_folder()
+        )
     )
     try:
         _make_roles(cluster.admin)

@@ -26,7 +26,7 @@ _LAUNCH = ("--no-sandbox", f"--js-flags={_SCRIPTS}")
 
 
 @contextmanager
-def serving(app: ASGIApp, listener: socket.socket | None = None) -> Iterator[str]:
+def serve_application(app: ASGIApp, listener: socket.socket | None = None) -> Iterator[str]:
     """Serve an application on a free port of this machine; yields its address.
 
     Give `listener` (from `free_socket`) when the application must know its address beforehand.
@@ -43,7 +43,7 @@ def serving(app: ASGIApp, listener: socket.socket | None = None) -> Iterator[str
         _wait_until(lambda: server.started or not thread.is_alive())
         if not server.started:
             raise RuntimeError("the application did not start; its log says why")
-        yield address(bound)
+        yield socket_address(bound)
     finally:
         server.should_exit = True
         thread.join(_PATIENCE_SECONDS)
@@ -63,7 +63,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def address(listener: socket.socket) -> str:
+def socket_address(listener: socket.socket) -> str:
     """The web address of a bound socket."""
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -87,7 +87,7 @@ class Mailbox:
 
 
 @contextmanager
-def mailbox(box: Mailbox | None = None) -> Iterator[Mailbox]:
+def serve_mailbox(box: Mailbox | None = None) -> Iterator[Mailbox]:
     """A real SMTP server on a free port; yields its address and what arrives."""
     box = box or Mailbox()
     # A loop of its own thread: the browser's driver already runs one in the main thread.
@@ -122,7 +122,7 @@ async def _take_letters(box: Mailbox, stop: asyncio.Event) -> None:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def launch_chromium() -> Iterator[Browser]:
     """The system's Chromium without a window: its shell that has none, where there is one."""
     program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if program is None:

@@ -15,7 +15,7 @@ from app.domain.refusal import Refused, check_all
 from app.i18n.marking import N_
 from app.services.accounts.birth_dates import asks_birth_date, record_birth_date
 from app.web.acts import FIELD
-from app.web.form_fields import NarrowedAct, VerbatimAct, read_birth_date
+from app.web.form_fields import DayPartField, NarrowedAct, VerbatimAct, read_birth_date
 from app.web.urls import BIRTH_DATE
 
 
@@ -32,8 +32,6 @@ class BirthDatePage:
     faults: FormFaults = NO_FAULTS
 
 
-Box = Annotated[str, Field(max_length=200), VerbatimAct]
-
 router = APIRouter(include_in_schema=False)
 
 BIRTH_LABELS = {
@@ -47,9 +45,9 @@ class BirthDateForm(BaseModel):
     """The form as it is typed; nothing else is taken."""
 
     model_config = ConfigDict(extra="forbid")
-    birth_year: Box = ""
-    birth_month: Box = ""
-    birth_day: Box = ""
+    birth_year: DayPartField = ""
+    birth_month: DayPartField = ""
+    birth_day: DayPartField = ""
     reason: Annotated[str, Field(max_length=400), VerbatimAct] = ""
     act: Annotated[str, Field(max_length=200), NarrowedAct] = ""
 

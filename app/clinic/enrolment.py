@@ -39,7 +39,7 @@ from app.services.schedule.enrolment import (
     check_subject,
 )
 from app.web.acts import FIELD
-from app.web.form_fields import NarrowedAct, VerbatimAct, read_birth_date
+from app.web.form_fields import DayPartField, NarrowedAct, read_birth_date
 from app.web.urls import ENROL, INVITATION
 
 
@@ -75,8 +75,7 @@ class ClosedEnrolmentPage:
     sites: tuple[str, ...]
 
 
-Text = Annotated[str, Field(max_length=200), NarrowedAct]
-Box = Annotated[str, Field(max_length=200), VerbatimAct]
+EnrolmentField = Annotated[str, Field(max_length=200), NarrowedAct]
 
 router = APIRouter(include_in_schema=False)
 
@@ -85,28 +84,28 @@ class EnrolmentForm(BaseModel):
     """The enrolment form as it is typed; nothing else is taken."""
 
     model_config = ConfigDict(extra="forbid")
-    site: Text = ""
-    subject: Text = ""
-    language: Text = ""
-    enrolled_on: Text = ""
-    enrolled_on_year: Box = ""
-    enrolled_on_month: Box = ""
-    enrolled_on_day: Box = ""
-    consent_version: Text = ""
-    consented_on: Text = ""
-    consented_on_year: Box = ""
-    consented_on_month: Box = ""
-    consented_on_day: Box = ""
-    identity_check: Text = ""
-    channel: Text = ""
-    address: Text = ""
-    telephone: Text = ""
-    birth_year: Box = ""
-    birth_month: Box = ""
-    birth_day: Box = ""
-    accepts_missed: Text = ""
-    study: Text = ""
-    act: Text = ""
+    site: EnrolmentField = ""
+    subject: EnrolmentField = ""
+    language: EnrolmentField = ""
+    enrolled_on: EnrolmentField = ""
+    enrolled_on_year: DayPartField = ""
+    enrolled_on_month: DayPartField = ""
+    enrolled_on_day: DayPartField = ""
+    consent_version: EnrolmentField = ""
+    consented_on: EnrolmentField = ""
+    consented_on_year: DayPartField = ""
+    consented_on_month: DayPartField = ""
+    consented_on_day: DayPartField = ""
+    identity_check: EnrolmentField = ""
+    channel: EnrolmentField = ""
+    address: EnrolmentField = ""
+    telephone: EnrolmentField = ""
+    birth_year: DayPartField = ""
+    birth_month: DayPartField = ""
+    birth_day: DayPartField = ""
+    accepts_missed: EnrolmentField = ""
+    study: EnrolmentField = ""
+    act: EnrolmentField = ""
 
 
 _ON = day_of_address("enrolled_on")

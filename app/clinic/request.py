@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.frame.addresses import LISTS, read_list_position
+from app.clinic.frame.addresses import LISTS, REMEMBERED, read_list_position
 from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.navigation import (
     DeskFrame,
@@ -31,6 +31,7 @@ from app.clinic.frame.studies import (
     list_staff_studies,
     read_named_study,
 )
+from app.clinic.lists.remembered import open_as_remembered
 from app.clinic.trail.recorded_pages import enter_page_look
 from app.domain.plans.plan import Plan
 from app.domain.records.access import Actor, Permission
@@ -195,14 +196,16 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
     whom they may see. Without one, a permission that no grant has in the chosen study is refused with 403,
     or with 404 where the address names something. An act that the request asks for stands in its context,
     whose actor has the grants of the chosen study alone, at the sites that the permission reaches: no use
-    case reaches another. Raises ActRepeated.
+    case reaches another. A list without filters is answered with the address of those that are remembered.
+    Raises ActRepeated.
     """
     installation, at = get_installation(request), get_now(request)
     access = required_access(request, CallerKind.STAFF)
     public_id = request.path_params.get("participant")
     cookie = get_cookie(request, SESSION_COOKIE)
     try:
-        admission = admit_staff(installation, cookie, at, access.permission, public_id)
+        listed = REMEMBERED[request.url.path].name if request.url.path in REMEMBERED else ""
+        admission = admit_staff(installation, cookie, at, access.permission, public_id, list_name=listed)
     except Refused as refused:
         raise _to_sign_in(request, fields) from refused
     staff, participant = admission.staff, admission.participant
@@ -226,6 +229,8 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
     if act is not None and (participant is None or act.result.partition("?")[0] in LISTS):
         act = replace(act, result=frame.back_to(act.result))
     context = StaffContext(installation, actor.on_route(access.permission), at, act=act)
+    if filtered := open_as_remembered(request, context, admission, study, access.permission):
+        raise HTTPException(303, headers={"Location": frame.within(filtered)})
     shared = (request, context, staff, frame, study, frame.studies, bool(named))
     return ParticipantStaffRequest(*shared, participant) if participant else StaffRequest(*shared)
 

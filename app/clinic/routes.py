@@ -9,7 +9,6 @@ from app.clinic import (
     enrolment,
     participant,
     participant_requests,
-    participants,
     sign_in,
     sign_in_problems,
 )
@@ -24,6 +23,7 @@ from app.clinic.forms import (
     slot_page,
 )
 from app.clinic.frame import code_search
+from app.clinic.lists import participants
 from app.clinic.people import access, clients, joining, own_account, own_passkeys, people_list, person, sites
 from app.clinic.records import diary_gaps, hand_over, history, participant_acts, reaching, score_list, scores
 from app.clinic.report import figure_rows, matrix, report_page

@@ -41,7 +41,7 @@ from app.web.cookies import (
 )
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation, get_device_context
 from app.web.errors import ask_to_retry
-from app.web.form_fields import Narrowed
+from app.web.form_fields import Narrowed, PasswordField
 from app.web.middleware.forwarding import find_source
 from app.web.pages.rendering import frame_for, render
 from app.web.permissions import CallerKind, guards, required_access
@@ -86,12 +86,11 @@ class CodePage:
 
 
 BackAddress = Annotated[str, Form(max_length=2000), Narrowed]
-Short = Annotated[str, Form(max_length=200), Narrowed]
-Password = Annotated[str, Form(max_length=200)]
+SignInField = Annotated[str, Form(max_length=200), Narrowed]
 """Any characters that a keyboard makes, and as it makes them."""
-Checked = AfterValidator(choose_return_address)
-NextAddress = Annotated[str, Query(alias=NEXT, max_length=LONGEST), Checked]
-PostedNext = Annotated[str, Form(alias=NEXT, max_length=LONGEST), Checked]
+CheckedAddress = AfterValidator(choose_return_address)
+NextAddress = Annotated[str, Query(alias=NEXT, max_length=LONGEST), CheckedAddress]
+PostedNext = Annotated[str, Form(alias=NEXT, max_length=LONGEST), CheckedAddress]
 
 router = APIRouter(include_in_schema=False)
 
@@ -106,8 +105,8 @@ def post_password(
     request: Request,
     installation: CurrentInstallation,
     at: At,
-    email: Short = "",
-    password: Password = "",
+    email: SignInField = "",
+    password: PasswordField = "",
     next_url: PostedNext = "",
 ) -> Response:
     try:
@@ -155,7 +154,7 @@ def post_code(
     installation: CurrentInstallation,
     at: At,
     pending: PendingSignIn,
-    code: Short = "",
+    code: SignInField = "",
     passkey: PasskeyAnswer = "",
     next_url: PostedNext = "",
 ) -> Response:
@@ -191,7 +190,7 @@ def sign_out(request: SignedInRequest) -> Response:
 
 
 @router.post(STAFF_LANGUAGE)
-def change_staff_language(request: SignedInRequest, lang: Short, back: BackAddress = "") -> Response:
+def change_staff_language(request: SignedInRequest, lang: SignInField, back: BackAddress = "") -> Response:
     shown = choose_return_address(back)
     here = request.acting(result=shown) if shown else request
     chosen = remember_staff_language(here.context, here.staff.staff_id, lang)

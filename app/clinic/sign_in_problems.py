@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.frame.addresses import build_address, format_list_cursor, parse_list_cursor
@@ -17,6 +17,7 @@ from app.services.clinic.sign_in_problems import (
     ProblemFilter,
     list_sign_in_problems,
 )
+from app.web.form_fields import ShortQuery
 from app.web.urls import ACCESS
 
 
@@ -60,12 +61,11 @@ class SignInProblemsPage:
 
 
 router = APIRouter(include_in_schema=False)
-Short = Annotated[str, Query(max_length=80)]
 
 
 @router.get(ACCESS)
 def show_sign_in_problems(
-    request: SignedInRequest, site: Short = "", locked: Short = "", after: Short = ""
+    request: SignedInRequest, site: ShortQuery = "", locked: ShortQuery = "", after: ShortQuery = ""
 ) -> Response:
     site = narrow_text(site)
     problems = list_sign_in_problems(request.context, ProblemFilter(site, locked, parse_list_cursor(after)))

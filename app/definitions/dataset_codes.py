@@ -7,20 +7,20 @@ from app.domain.instruments.definition import Instrument
 from app.domain.plans.plan import Plan
 from app.domain.refusal import BadDefinition
 
-Key = tuple[str, str]
+DefinitionKey = tuple[str, str]
 
 
 def check_dataset_codes(
-    plans: Mapping[Key, tuple[Plan, str]],
-    instruments: Mapping[Key, Instrument],
-    terms: Mapping[Key, InstrumentTerms],
+    plans: Mapping[DefinitionKey, tuple[Plan, str]],
+    instruments: Mapping[DefinitionKey, Instrument],
+    terms: Mapping[DefinitionKey, InstrumentTerms],
 ) -> None:
     """Raise BadDefinition for the first code that would stand for two things in the datasets of one study.
 
     `plans` with their files. All versions of a study's plan count, since its datasets hold answers of all;
     versions of one instrument share their codes.
     """
-    meant: dict[tuple[str, str, str], Key] = {}
+    meant: dict[tuple[str, str, str], DefinitionKey] = {}
     for plan, file in plans.values():
         for used in plan.instruments:
             instrument = instruments[used.id, used.version]

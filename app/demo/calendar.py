@@ -30,7 +30,7 @@ _LICENSED, _LICENCE_ENDS = 60, -45
 _DIARY_SHARE = 8
 """Of ten diary days, how many have an entry."""
 
-Do = Callable[[DemoStage, datetime], object]
+DemoAct = Callable[[DemoStage, datetime], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Act:
     """Something that somebody does at a moment; unless it `joins` others, in transactions of its own."""
 
     at: datetime
-    do: Do
+    do: DemoAct
     joins: bool = True
 
 

@@ -114,12 +114,15 @@ def ignore_progress(_done: int, _total: int, _reached: datetime) -> None:
     """Report nothing."""
 
 
-Progress = Callable[[int, int, datetime], object]
+DemonstrationProgress = Callable[[int, int, datetime], object]
 """Is called after each act with how many are done, how many there are, and the moment that was reached."""
 
 
 def make_demonstration(
-    installation: Installation, sender: MessageSender, at: datetime, progress: Progress = ignore_progress
+    installation: Installation,
+    sender: MessageSender,
+    at: datetime,
+    progress: DemonstrationProgress = ignore_progress,
 ) -> DemoSecrets:
     """Fill an empty database with the study, its people and all that they did until this moment.
 

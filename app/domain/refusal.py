@@ -5,7 +5,7 @@ from enum import StrEnum
 from reprlib import Repr
 from typing import TypeVar
 
-_Result = TypeVar("_Result")
+_Returned = TypeVar("_Returned")
 _LONGEST_ALLOWED = 600
 _SHORT = Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 200, 200
@@ -51,7 +51,7 @@ def check_all(*checks: Callable[[], object]) -> None:
     raise_all(refusals)
 
 
-def capture_refusal(check: Callable[[], _Result]) -> "_Result | Refused":
+def capture_refusal(check: Callable[[], _Returned]) -> "_Returned | Refused":
     """What a check gives, or how it refuses: run once, for `check_all` and for what it gives."""
     try:
         return check()
@@ -59,7 +59,7 @@ def capture_refusal(check: Callable[[], _Result]) -> "_Result | Refused":
         return refused
 
 
-def require_result(result: "_Result | Refused") -> _Result:
+def require_result(result: "_Returned | Refused") -> _Returned:
     """What a captured check gave; raises what it refused."""
     if isinstance(result, Refused):
         raise result

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from app.domain.records.audit import format_instant
 
-Cell = str | int | date | datetime | None
+SheetCell = str | int | date | datetime | None
 """A moment or a day stands in it as it is: every file writes them in the same way."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a formula begins with, at half and at full width, as spreadsheets in Chinese read both."""
@@ -15,7 +15,7 @@ MARK = "\ufeff"
 """By which spreadsheets know UTF-8."""
 
 
-def safe_cell(cell: Cell) -> str | int:
+def safe_cell(cell: SheetCell) -> str | int:
     """The cell; a text that a spreadsheet would calculate gets an apostrophe before it, as text.
 
     So does one that has apostrophes before such a sign already: of such a cell one apostrophe is always too
@@ -30,12 +30,12 @@ def safe_cell(cell: Cell) -> str | int:
     return f"'{cell}" if cell.lstrip("'").startswith(_FORMULA) else cell
 
 
-def write_csv(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+def write_csv(heads: Sequence[str], rows: Iterable[Sequence[SheetCell]]) -> str:
     """The lines of a file, heads first."""
     return MARK + write_lines([heads, *rows])
 
 
-def write_lines(rows: Iterable[Sequence[Cell]]) -> str:
+def write_lines(rows: Iterable[Sequence[SheetCell]]) -> str:
     """Lines of a file that was begun: with the mark and its heads."""
     text = io.StringIO()
     csv.writer(text).writerows([safe_cell(cell) for cell in row] for row in rows)

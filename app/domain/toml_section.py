@@ -9,7 +9,7 @@ from typing import NoReturn, TypeVar
 
 from app.domain.refusal import BadDefinition
 
-Kind = TypeVar("Kind")
+TomlKind = TypeVar("TomlKind")
 
 LONGEST_FILE = 128 * 1024
 """Characters of a definition file: the longest that are known need a half of it."""
@@ -259,8 +259,12 @@ class TomlSection:
         return below
 
     def _many(
-        self, key: str, named: str, one: Callable[[str, object], Kind], default: tuple[Kind, ...] | None
-    ) -> tuple[Kind, ...]:
+        self,
+        key: str,
+        named: str,
+        one: Callable[[str, object], TomlKind],
+        default: tuple[TomlKind, ...] | None,
+    ) -> tuple[TomlKind, ...]:
         if default is not None and not self.has(key):
             return default
         value = self._required(key, named)

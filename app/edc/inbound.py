@@ -38,7 +38,7 @@ router = APIRouter(prefix=EDC, route_class=EdcRoute)
 @router.put("/participants/{subject}", responses=WRITTEN)
 def put_participant(
     request: Request,
-    subject: request_models.Subject,
+    subject: request_models.SubjectPath,
     payload: request_models.ParticipantIn,
     query: Annotated[request_models.ConfirmQuery, Query()],
     context: AuthenticatedClient,
@@ -58,7 +58,7 @@ def put_participant(
 @router.put("/participants/{subject}/status", responses=WRITTEN)
 def put_status(
     request: Request,
-    subject: request_models.Subject,
+    subject: request_models.SubjectPath,
     payload: request_models.StatusIn,
     context: AuthenticatedClient,
     conditions: Conditions,
@@ -74,8 +74,8 @@ def put_status(
 @router.put("/participants/{subject}/visits/{visit}", responses=WRITTEN)
 def put_visit(
     request: Request,
-    subject: request_models.Subject,
-    visit: request_models.Visit,
+    subject: request_models.SubjectPath,
+    visit: request_models.VisitPath,
     payload: request_models.VisitIn,
     query: Annotated[request_models.ConfirmQuery, Query()],
     context: AuthenticatedClient,
@@ -99,8 +99,8 @@ def put_visit(
 )
 def put_anchor(
     request: Request,
-    subject: request_models.Subject,
-    kind: request_models.AnchorKind,
+    subject: request_models.SubjectPath,
+    kind: request_models.AnchorKindPath,
     payload: request_models.AnchorIn,
     query: Annotated[request_models.AnchorQuery, Query()],
     context: AuthenticatedClient,
@@ -125,7 +125,7 @@ def put_anchor(
 @router.put("/participants/{subject}/arm", responses=WRITTEN)
 def put_arm(
     request: Request,
-    subject: request_models.Subject,
+    subject: request_models.SubjectPath,
     payload: request_models.ArmIn,
     query: Annotated[request_models.ConfirmQuery, Query()],
     context: AuthenticatedClient,

@@ -52,7 +52,7 @@ def whoami(request: Request, context: AuthenticatedClient, conditions: Condition
 
 @router.get("/studies/{study}", responses=GET | {200: {"model": response_models.StudyOut}})
 def get_study(
-    request: Request, study: request_models.Subject, context: AuthenticatedClient, conditions: Conditions
+    request: Request, study: request_models.SubjectPath, context: AuthenticatedClient, conditions: Conditions
 ) -> Response:
     """The client's study: feed, versions, rules."""
     return representation_response(
@@ -62,7 +62,10 @@ def get_study(
 
 @router.get("/participants/{subject}", responses=GET | {200: {"model": response_models.ParticipantOut}})
 def get_participant(
-    request: Request, subject: request_models.Subject, context: AuthenticatedClient, conditions: Conditions
+    request: Request,
+    subject: request_models.SubjectPath,
+    context: AuthenticatedClient,
+    conditions: Conditions,
 ) -> Response:
     """A participant by code."""
     return _part(request, context, subject, "", conditions)
@@ -70,7 +73,10 @@ def get_participant(
 
 @router.get("/participants/{subject}/status", responses=GET | {200: {"model": response_models.StatusOut}})
 def get_status(
-    request: Request, subject: request_models.Subject, context: AuthenticatedClient, conditions: Conditions
+    request: Request,
+    subject: request_models.SubjectPath,
+    context: AuthenticatedClient,
+    conditions: Conditions,
 ) -> Response:
     """The status that the EDC stated last, and what is in force."""
     return _part(request, context, subject, "status", conditions)
@@ -78,7 +84,10 @@ def get_status(
 
 @router.get("/participants/{subject}/arm", responses=GET | {200: {"model": response_models.ArmOut}})
 def get_arm(
-    request: Request, subject: request_models.Subject, context: AuthenticatedClient, conditions: Conditions
+    request: Request,
+    subject: request_models.SubjectPath,
+    context: AuthenticatedClient,
+    conditions: Conditions,
 ) -> Response:
     """The arm that the EDC stated last."""
     return _part(request, context, subject, "arm", conditions)
@@ -90,8 +99,8 @@ def get_arm(
 )
 def get_anchor(
     request: Request,
-    subject: request_models.Subject,
-    kind: request_models.AnchorKind,
+    subject: request_models.SubjectPath,
+    kind: request_models.AnchorKindPath,
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
@@ -104,8 +113,8 @@ def get_anchor(
 )
 def get_visit(
     request: Request,
-    subject: request_models.Subject,
-    visit: request_models.Visit,
+    subject: request_models.SubjectPath,
+    visit: request_models.VisitPath,
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
@@ -118,8 +127,8 @@ def get_visit(
 )
 def get_forms(
     request: Request,
-    subject: request_models.Subject,
-    visit: request_models.Visit,
+    subject: request_models.SubjectPath,
+    visit: request_models.VisitPath,
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
@@ -175,7 +184,7 @@ def get_snapshot(request: Request, context: AuthenticatedClient, conditions: Con
 @router.get("/assessments/{assessment}", responses=GET | {200: {"model": response_models.Event}})
 def get_assessment(
     request: Request,
-    assessment: request_models.Assessment,
+    assessment: request_models.AssessmentPath,
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:
@@ -189,8 +198,8 @@ def get_assessment(
 )
 def get_assessment_version(
     request: Request,
-    assessment: request_models.Assessment,
-    version: request_models.Version,
+    assessment: request_models.AssessmentPath,
+    version: request_models.VersionPath,
     context: AuthenticatedClient,
     conditions: Conditions,
 ) -> Response:

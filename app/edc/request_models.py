@@ -49,14 +49,14 @@ def _switch(value: object) -> object:
     return value
 
 
-Day = Annotated[date, BeforeValidator(_day), AfterValidator(_likely)]
+DayInTrial = Annotated[date, BeforeValidator(_day), AfterValidator(_likely)]
 Instant = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_in_utc)]
 AsOf = Annotated[Instant, Field(description="When this became true in the EDC; an older one is refused")]
-Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
-Subject = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$", examples=["0571-014"])]
-Visit = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,19}$", examples=["W12"])]
-AnchorKind = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["randomisation"])]
-Assessment = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{8,24}$")]
+PlainCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
+SubjectPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$", examples=["0571-014"])]
+VisitPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,19}$", examples=["W12"])]
+AnchorKindPath = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["randomisation"])]
+AssessmentPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{8,24}$")]
 CutName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,19}$", examples=["IA1"])]
 CutPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,19}$", examples=["IA1"])]
 DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}$", examples=["adqs"])]
@@ -65,11 +65,11 @@ ExportPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{16}$")]
 FilePath = Annotated[str, Path(pattern=r"^[a-z]{2,12}\.[a-z]{3,8}$", examples=["adqs.csv"])]
 StreamedFormat = Literal["csv", "ndjson", "json", "xpt"]
 ExportFormat = Literal["csv", "ndjson", "json", "xpt", "parquet"]
-Content = Literal["arm", "answers", "scores", "diary"]
+DataContent = Literal["arm", "answers", "scores", "diary"]
 Digits = BeforeValidator(strict_digits)
-Version = Annotated[int, Path(ge=1, le=2**31 - 1), Digits]
+VersionPath = Annotated[int, Path(ge=1, le=2**31 - 1), Digits]
 Epoch = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,32}$")]
-Number = Annotated[int, Field(ge=0, le=2**62), Digits]
+SequenceNumber = Annotated[int, Field(ge=0, le=2**62), Digits]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 
 
@@ -105,10 +105,10 @@ class StatedIn(_Closed):
 class ParticipantIn(StatedIn):
     """A participant by code; names, telephones and birth dates have no place here."""
 
-    site: Code
+    site: PlainCode
     status: Literal["enrolled"] = "enrolled"
-    language: Code = Field(description="Of the study, such as `zh-Hans` or `en`")
-    reference_date: Day = Field(description="Day of enrolment, from which the baseline window counts")
+    language: PlainCode = Field(description="Of the study, such as `zh-Hans` or `en`")
+    reference_date: DayInTrial = Field(description="Day of enrolment, from which the baseline window counts")
     zone: Served = None
     consented: Served = None
     dispositions: Served = None
@@ -131,7 +131,7 @@ class VisitIn(StatedIn):
     """A visit as the EDC knows it."""
 
     state: VisitState | None
-    date: Day | None = None
+    date: DayInTrial | None = None
     visit: Served = None
     forms: Served = None
 
@@ -139,7 +139,7 @@ class VisitIn(StatedIn):
 class AnchorIn(StatedIn):
     """A dated fact, with its instant where that is known."""
 
-    date: Day | None
+    date: DayInTrial | None
     at: Instant | None = None
     kind: Served = None
     in_force: Served = None
@@ -148,7 +148,7 @@ class AnchorIn(StatedIn):
 class ArmIn(StatedIn):
     """The randomised group."""
 
-    arm: Code | None
+    arm: PlainCode | None
 
 
 Purpose = Annotated[
@@ -186,7 +186,7 @@ class ExportIn(_Closed):
     purpose: Purpose
     formats: Annotated[list[ExportFormat], Field(min_length=1, max_length=5)]
     dataset: DatasetName | None = Field(default=None, description="One dataset alone; without it all")
-    without: Annotated[list[Content], Field(max_length=4)] = []
+    without: Annotated[list[DataContent], Field(max_length=4)] = []
     bom: bool = Field(
         default=False, description="Begin CSV with the mark by which spreadsheets know UTF-8", strict=True
     )
@@ -209,7 +209,7 @@ class AnchorQuery(ConfirmQuery):
 class ScoresQuery(_Closed):
     """Which stretch of the feed."""
 
-    after: Number = Field(default=0, description="The `through` that was stored last")
+    after: SequenceNumber = Field(default=0, description="The `through` that was stored last")
     limit: Annotated[int, Digits] = Field(default=500, ge=1, le=1000)
     feed: Epoch | None = Field(default=None, description="The feed id that `after` belongs to")
 

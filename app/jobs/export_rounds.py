@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from app.jobs.faults import logged_faults, trusted_clock
+from app.jobs.rounds import Clock
 from app.services.core.context import ClockContext
 from app.services.core.installation import Installation
 from app.services.datasets.export_work import (
@@ -26,7 +27,6 @@ EXPORT_EVERY = timedelta(seconds=3)
 RENEWED_EVERY = timedelta(seconds=2)
 TURN = 0.0005
 """Seconds after which a thread that computes gives way to one that waits: a tenth of what Python takes."""
-Clock = Callable[[], datetime]
 
 
 class _Stopped(Exception):

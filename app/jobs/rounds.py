@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+Clock = Callable[[], datetime]
+"""What says which moment it is, and refuses while the clock is not trusted."""
 STOP_SECONDS = 12
 """How long a stopping server waits for the letter that is under way: longer than a silent relay is given.
 

@@ -5,7 +5,7 @@ of their own, so that a mail server holds up nothing else, and exports are made 
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from functools import partial
 
 import structlog
@@ -14,7 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from app.domain.records.messages import MessageState
 from app.jobs.export_rounds import EXPORT_EVERY, make_exports
 from app.jobs.faults import logged_faults, trusted_clock
-from app.jobs.rounds import STOP_SECONDS, BackgroundRounds
+from app.jobs.rounds import STOP_SECONDS, BackgroundRounds, Clock
 from app.services.audit.audit_seals import seal_days
 from app.services.audit.clock_confirmation import update_clock_trust
 from app.services.core.acts import purge_acts
@@ -42,7 +42,6 @@ SHARE = 50
 NOTHING = DueWork(slots=False, messages=False, seals=False, acts=False, alerts=False)
 QUEUES = (ALERT_NOTICES, REMINDERS)
 """What staff are told of an alert leaves before any reminder."""
-Clock = Callable[[], datetime]
 
 
 class Ticker:

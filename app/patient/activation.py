@@ -17,8 +17,8 @@ from app.patient.person.shared_device import bind_newcomer
 from app.patient.refusals import NoticePage, PatientRoute, locked_page
 from app.patient.request import (
     DeviceRequest,
+    ParticipantFields,
     ParticipantRequest,
-    PostedFields,
     identify_device,
     person_frame,
     request_with,
@@ -167,7 +167,7 @@ def show_link(
 
 @router.post(WAY_IN + "{link}")
 def use_link(
-    request: Request, installation: CurrentInstallation, at: At, link: str, fields: PostedFields
+    request: Request, installation: CurrentInstallation, at: At, link: str, fields: ParticipantFields
 ) -> Response:
     invited = redeem_invitation(installation, link, find_source(request), at, fields.get("pin"))
     coming = ActivationRequest(request, installation, at, invited, _bound(request, installation, at))
@@ -182,7 +182,9 @@ def show_code(request: Request) -> Response:
 
 
 @router.post(CODE)
-def use_code(request: Request, installation: CurrentInstallation, at: At, fields: PostedFields) -> Response:
+def use_code(
+    request: Request, installation: CurrentInstallation, at: At, fields: ParticipantFields
+) -> Response:
     code = read_field(fields, "code")
     try:
         invited = redeem_invitation(installation, code, find_source(request), at, fields.get("pin"))
@@ -267,7 +269,7 @@ def show_unlock(current: DeviceRequest) -> Response:
 
 
 @router.post(UNLOCK)
-def confirm_unlock(current: DeviceRequest, fields: PostedFields) -> Response:
+def confirm_unlock(current: DeviceRequest, fields: ParticipantFields) -> Response:
     unlock_device(current.context, read_check_answer(fields))
     return RedirectResponse(_back(fields.get("back", "")), 303)
 

@@ -271,10 +271,10 @@ def require_device_or_withdrawn(current: DeviceRequest) -> ParticipantRequest:
     return current if current.participant.exit_kind is not None else require_unlocked(current)
 
 
-PostedFields = Annotated[Mapping[str, str], Depends(read_fields)]
+ParticipantFields = Annotated[Mapping[str, str], Depends(read_fields)]
 
 
-def read_form_post(current: DeviceRequest, fields: PostedFields) -> FormPost:
+def read_form_post(current: DeviceRequest, fields: ParticipantFields) -> FormPost:
     """A form as it is submitted, even by somebody who left the study: it is judged, never dropped.
 
     A browser that idled too long may bring the answer to the second check along with the form, so that

@@ -1,7 +1,8 @@
 """The one place where audit entries are built and heads of chains move.
 
-A unit of work and the hot statements alike get their entries here, and each entry names the tables whose
-changes it answers for: a write to any other table is refused before it reaches the database (AUD-01).
+A unit of work and the hot statements alike get their entries here. Each answers for rows of its own chain in
+the tables that its event covers: a write to another table is refused before it reaches the database, and
+nothing is committed while a row lacks the entry of its chain (AUD-01).
 """
 
 import secrets
@@ -25,7 +26,7 @@ from app.domain.records.audit import (
     link_entry,
 )
 from app.storage.database.plain_reads import PlainRead
-from app.storage.database.write_guard import WriteRefused
+from app.storage.database.write_guard import HEAD_CHAIN, WriteRefused
 from app.storage.engine import allow_tables, find_write_guard
 from app.storage.proof.event_tables import COVERS
 from app.storage.proof.row_facts import RowFact, serialise_facts
@@ -97,16 +98,20 @@ _TRAIL: Mapping[str, None] = {"audit_chain": None, "audit_entry": None}
 
 
 @contextmanager
-def covered_writes(connection: Connection, event: AuditEvent, *tables: str) -> Iterator[None]:
-    """Let a connection write these tables for this event, and no others.
+def covered_writes(connection: Connection, event: AuditEvent, chain: str, *tables: str) -> Iterator[None]:
+    """Let a connection write rows of this chain in these tables for this event, and no others.
 
-    Its entry is stored inside, or owed from then on: without it nothing is committed. Raises UnauditedChange
-    for a table that the event does not cover.
+    Its entry is stored inside, or owed from then on: without it nothing is committed. Rows that are there
+    already are named by their keys. Raises UnauditedChange for a table that the event does not cover.
+
+    Whose row stands behind a key the guard cannot know without reading it again: whoever builds the values
+    read the row together with the head of its chain (`require_chain`), and `verify-audit` compares the rows
+    of each participant with the entries of their chain alone.
     """
     missing = set(tables) - COVERS.get(event, frozenset()) - TECHNICAL_TABLES
     if missing:
         raise UnauditedChange(f"{event.value} does not cover {', '.join(sorted(missing))}")
-    records = set(tables) - TECHNICAL_TABLES
+    records = dict.fromkeys(set(tables) - TECHNICAL_TABLES, chain)
     with allow_tables(connection, {**_TRAIL, **dict.fromkeys(tables)}, audited=records):
         yield
 
@@ -117,7 +122,7 @@ def audited_writes(connection: Connection, audited: LinkedEntry, *tables: str) -
 
     Raises UnauditedChange too for a table of whose rows the entry states nothing.
     """
-    with covered_writes(connection, AuditEvent(audited.entry.event), *tables):
+    with covered_writes(connection, AuditEvent(audited.entry.event), audited.entry.chain, *tables):
         if unstated := set(tables) - audited.tables - TECHNICAL_TABLES:
             raise UnauditedChange(f"the entry states nothing of {', '.join(sorted(unstated))}")
         yield
@@ -137,10 +142,22 @@ def bookkeeping_writes(connection: Connection, table: str, columns: Collection[s
         yield
 
 
+def require_chain(audited: LinkedEntry, chain: str) -> None:
+    """Raise UnauditedChange for an entry of another chain than this one, to which the rows belong."""
+    if audited.entry.chain != chain:
+        raise UnauditedChange(f"an entry of {audited.entry.chain} covers no row of {chain}")
+
+
+def require_rows_of_slot(slot_id: int, rows: Iterable[int]) -> None:
+    """Raise WriteRefused unless each row, given by its slot, is of the one that was read with the head."""
+    if not {slot_id}.issuperset(rows):
+        raise WriteRefused(f"a row is not one of slot {slot_id}")
+
+
 MOVE_HEAD_IF_UNMOVED = (
     sa.update(AuditChain)
     .where(
-        col(AuditChain.chain) == sa.bindparam("head_chain"), col(AuditChain.hash) == sa.bindparam("head_was")
+        col(AuditChain.chain) == sa.bindparam(HEAD_CHAIN), col(AuditChain.hash) == sa.bindparam("head_was")
     )
     .values(seq=sa.bindparam("head_seq"), hash=sa.bindparam("head_is"))
 )
@@ -153,7 +170,7 @@ def move_head_values(audited: LinkedEntry) -> dict[str, Any]:
     """The values of `MOVE_HEAD_IF_UNMOVED` for this entry."""
     entry = audited.entry
     return {
-        "head_chain": entry.chain,
+        HEAD_CHAIN: entry.chain,
         "head_was": entry.prev_hash,
         "head_seq": entry.seq,
         "head_is": entry.hash,
@@ -166,7 +183,7 @@ def append_if_unmoved(connection: Connection, audited: LinkedEntry) -> bool:
         if connection.execute(MOVE_HEAD_IF_UNMOVED, move_head_values(audited)).rowcount != 1:
             return False
         connection.execute(_INSERT_ENTRY, audited.entry.as_row())
-    find_write_guard(connection).lacks_entry = False
+    find_write_guard(connection).pay(audited.entry.chain, audited.tables)
     return True
 
 
@@ -221,4 +238,6 @@ def insert_linked_entries(connection: Connection, entries: Collection[LinkedEntr
         with allow_tables(connection, _TRAIL):
             connection.execute(_MOVE_LOCKED_HEAD, moved)
             connection.execute(_INSERT_ENTRY, [audited.entry.as_row() for audited in entries])
-        find_write_guard(connection).lacks_entry = False
+        guard = find_write_guard(connection)
+        for audited in entries:
+            guard.pay(audited.entry.chain, COVERS.get(AuditEvent(audited.entry.event), frozenset()))

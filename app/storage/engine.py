@@ -8,7 +8,7 @@ and no commit while an entry is owed.
 """
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
@@ -60,6 +60,7 @@ plan that fits any value for dearer than it is and plans anew each time, which c
 statement that is bounded by its conditions. What these pages ask all day is in its memory: taken for a slow
 disk, an index in whose order the first rows would do looks dearer than to read and sort all of them."""
 
+_NONE_AUDITED: Mapping[str, str] = {}
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -220,13 +221,13 @@ def allow_tables(
     connection: Connection,
     tables: WrittenTables,
     *,
-    audited: Collection[str] = (),
+    audited: Mapping[str, str] = _NONE_AUDITED,
     flushing: bool = False,
 ) -> AbstractContextManager[None]:
     """Let this connection write these tables: what is written inside is audited by whoever opens this.
 
-    `audited`: tables whose changes are committed only with an entry; `flushing`: by statements of a session's
-    flush alone.
+    `audited`: tables whose changes are committed only with an entry, and of which chain; `flushing`: by
+    statements of a session's flush alone.
     """
     return find_write_guard(connection).allow(tables, audited=audited, flushing=flushing)
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm.attributes import History
 from sqlmodel import Session, SQLModel
 
 from app.domain.records.audit import GENESIS, FieldChange
-from app.storage.database.write_guard import WriteRefused
+from app.storage.database.write_guard import ANY_CHAIN, WriteRefused
 from app.storage.plain_rows import SlotRecord
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import DataExport
@@ -194,8 +194,8 @@ def _state(row: SQLModel) -> sa.orm.InstanceState[Any]:
 
 
 def _has_changed(state: sa.orm.InstanceState[Any], column: str) -> bool:
-    history = state.get_history(column, PassiveFlag.PASSIVE_NO_FETCH)
-    return history.has_changes() and _old(history) not in (None, _new(history))
+    """Whether a column that was set held another value; one that was not read could have held any."""
+    return state.committed_state[column] not in (None, state.dict[column])
 
 
 PARTICIPANT_CHAIN = "participant:"
@@ -220,15 +220,30 @@ def study_chain(study_id: int) -> str:
 INSTALLATION_CHAIN = "installation"
 
 
-def chain_of_row(row: SQLModel, session: Session) -> str | None:
-    """The chain that a row's changes belong to; None where any event of the transaction may tell them."""
-    if row.__tablename__ == "participant":
+_OF_INSTALLATION = frozenset({"role_grant"})
+"""Tables whose rows name a study and are told in the installation's chain, as the accounts that have them."""
+_OF_THE_ACT = frozenset({"edc_record"})
+"""Tables whose rows name neither participant nor anything of theirs, and are told where their act is told:
+an EDC's body is stored under an address, in words that people chose."""
+
+
+def chain_of_row(row: SQLModel, session: Session) -> str:
+    """The chain to which a row belongs: of a participant, else of a study, else of the installation.
+
+    ANY_CHAIN where any event of the transaction may tell it that covers its table.
+    """
+    table = str(row.__tablename__)
+    if table == "participant":
         return participant_chain(row.id)  # type: ignore[attr-defined]  # the table was just tested
     participant_id = getattr(row, "participant_id", None)
     if participant_id is None and (slot_id := getattr(row, "slot_id", None)) is not None:
-        slot = session.get(Slot, slot_id)
-        participant_id = slot.participant_id if slot else None
-    return participant_chain(participant_id) if participant_id is not None else None
+        participant_id = session.get_one(Slot, slot_id).participant_id
+    if participant_id is not None:
+        return participant_chain(participant_id)
+    if table in _OF_THE_ACT:
+        return ANY_CHAIN
+    study_id = getattr(row, "id" if table == "study" else "study_id", None)
+    return INSTALLATION_CHAIN if study_id is None or table in _OF_INSTALLATION else study_chain(study_id)
 
 
 def record_name(row: SQLModel) -> str:

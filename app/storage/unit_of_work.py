@@ -289,9 +289,9 @@ class _Transaction:
 
     def _record_changes(self, changes: Iterable[RowChange]) -> None:
         """Let what was changed be told by an event, without which nothing is committed from now on."""
-        self._collected.extend(changes)
-        if self._collected:
-            find_write_guard(self.session.connection()).lacks_entry = True
+        new = list(changes)
+        self._collected.extend(new)
+        find_write_guard(self.session.connection()).owe((each.chain, each.table) for each in new)
 
     def assign_changes(self) -> None:
         """Assign what changed since the last time to the events that were declared since then."""
@@ -353,7 +353,7 @@ class _Transaction:
         gone, changed = session.deleted, []
         for row in [*session.new, *_in_order(session.dirty), *gone]:
             chain = chain_of_row(row, session)
-            if chain is not None and changes_published_fact(row):
+            if changes_published_fact(row):
                 self.unpublished.add(chain)
             changes = list(row_changes(row, deleted=row in gone))
             fact = flushed_row_fact(self._fact_key, row, deleted=row in gone)

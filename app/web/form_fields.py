@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 
-from fastapi import Form, Path
-from pydantic import AfterValidator, BeforeValidator
+from fastapi import Form, Path, Query
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
@@ -63,6 +63,12 @@ ActCode = Annotated[str, Form(max_length=4_000), NarrowedAct]
 ActWords = Annotated[str, Form(max_length=4_000), VerbatimAct]
 """Fields of an act at the desk. What cannot be stored in them, or is too long, refuses the act
 (`app/web/acts.py` `read_act`), so that the page of its form says so and keeps all that was typed."""
+DayPartField = Annotated[str, Field(max_length=200), VerbatimAct]
+"""One of the three boxes of a day, in a form that is a model."""
+PasswordField = Annotated[str, Form(max_length=200)]
+ShortQuery = Annotated[str, Query(max_length=80)]
+"""A code, cursor or choice in the query of an address; `BriefQuery`: one of the shortest."""
+BriefQuery = Annotated[str, Query(max_length=40)]
 RowNumber = Annotated[int, Path(ge=1, le=_LARGEST), BeforeValidator(strict_digits)]
 """The number of a row in an address."""
 MOST_DIGITS = 9

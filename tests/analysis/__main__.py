@@ -15,9 +15,9 @@ from app.storage.migrations import migrate
 from tests import stages
 from tests.analysis.comparison import Compared, compare_folders, compare_with_own
 from tests.analysis.own_figures import compute_figures
-from tests.analysis.simulated import simulate
+from tests.analysis.simulated import add_simulated_people
 from tests.analysis.stage import export_trial, run_starter
-from tests.scenarios.beginnings import installed_at
+from tests.scenarios.beginnings import open_installation_at
 from tests.scenarios.dataset_stage import TRIAL
 
 MISSING = 3
@@ -59,8 +59,8 @@ def _run(root: Path, people: int, with_r: bool) -> list[Compared]:
     migrate(f"sqlite:///{database}")
     shelf = stages.Shelf(stages.Files(root), str(database))
     url = f"sqlite:///{shelf.grown(TRIAL).path}"
-    simulate(url, people)
-    with installed_at(url) as installation:
+    add_simulated_people(url, people)
+    with open_installation_at(url) as installation:
         export_trial(installation, root / "export", ("csv", "xpt"))
         own = compute_figures(installation)
     _start("analyse.py", root / "export", "--to", root / "python")

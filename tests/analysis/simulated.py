@@ -30,7 +30,7 @@ from app.storage.tables.studies import Site
 from bench.grown import add_slots
 from bench.loading import SqliteLoader
 from bench.trial import ZONE, Trial
-from tests.scenarios.beginnings import installed_at, site_of
+from tests.scenarios.beginnings import open_installation_at, site_of
 from tests.scenarios.dataset_stage import OFF, STUDY, TREATED
 
 CUT = "PRIMARY"
@@ -83,9 +83,9 @@ class _Course:
         return 1 + sum(felt > step for step in _STEPS)
 
 
-def simulate(url: str, people: int, seed: int = 11) -> None:
+def add_simulated_people(url: str, people: int, seed: int = 11) -> None:
     """Add so many people to the trial of `dataset_stage` in this SQLite file, and make a cut of it."""
-    with installed_at(url) as installation:
+    with open_installation_at(url) as installation:
         site, models = site_of(installation), _models(installation)
         with installation.read() as session:
             study = get_study(session, STUDY)

@@ -14,9 +14,9 @@ from pypdf import PdfReader
 from tests.analysis.comparison import compare_with_own, read_table
 from tests.analysis.own_figures import OwnFigures, compute_figures
 from tests.analysis.scale_list import FILE, spell_scales
-from tests.analysis.simulated import simulate
+from tests.analysis.simulated import add_simulated_people
 from tests.analysis.stage import STARTERS, export_trial, run_starter
-from tests.scenarios.beginnings import installed_at
+from tests.scenarios.beginnings import open_installation_at
 from tests.scenarios.dataset_stage import TRIAL
 from tests.stages import Stage
 
@@ -34,8 +34,8 @@ def stage() -> Stage:
 @pytest.fixture
 def exported(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[tuple[Path, OwnFigures]]:
     """The export of a trial of 43 people, and the program's own figures of it."""
-    simulate(migrated_sqlite_url, 40)
-    with installed_at(migrated_sqlite_url) as installation:
+    add_simulated_people(migrated_sqlite_url, 40)
+    with open_installation_at(migrated_sqlite_url) as installation:
         export_trial(installation, tmp_path / "export", ("csv",))
         yield tmp_path / "export", compute_figures(installation)
 

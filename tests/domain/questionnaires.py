@@ -12,13 +12,13 @@ QUESTIONNAIRES = ROOT / "questionnaires"
 REFERENCE = ROOT / "tests" / "reference"
 
 
-def shipped(name: str) -> Instrument:
+def shipped_instrument(name: str) -> Instrument:
     path = QUESTIONNAIRES / name / "instrument.toml"
     return parse_instrument(path.read_text(encoding="utf-8"), str(path))
 
 
-QLQ_C30 = shipped("qlq-c30/3.0")
-DIARY = shipped("symptom-diary/1.0")
+QLQ_C30 = shipped_instrument("qlq-c30/3.0")
+DIARY = shipped_instrument("symptom-diary/1.0")
 
 # Minimum that is not half, a reversed item, a conditional one, three ranges, a summary of two of three.
 ODDITY_TOML = """

@@ -16,7 +16,7 @@ from app.domain.refusal import BadDefinition
 from app.domain.toml_section import read_toml
 from tests.domain.hostile_files import HOSTILE_TOML
 from tests.domain.questionnaires import ODDITY, ODDITY_TOML
-from tests.domain.trial import HEAD, repeated, visit
+from tests.domain.trial import HEAD, repeated_visit, visit
 
 PARSERS: dict[str, Callable[[str], object]] = {
     "instrument": lambda toml: parse_instrument(toml, "f.toml"),
@@ -115,9 +115,9 @@ def test_running_text_allows_line_ends_and_direction_marks() -> None:
     ("parts", "key"),
     [
         ([visit(f"V{n}", offset=str(n)) for n in range(201)], "visits"),
-        ([repeated("D{n}", 0, 1001, 1, "days", before="0", after="0")], "visits"),
-        ([repeated("M{n}", 0, 4200, 1, "months", before="0", after="0")], "visits"),
-        ([repeated("M{n}", 0, 900, 1, "months", before="0", after="0")], "visits[0]"),
+        ([repeated_visit("D{n}", 0, 1001, 1, "days", before="0", after="0")], "visits"),
+        ([repeated_visit("M{n}", 0, 4200, 1, "months", before="0", after="0")], "visits"),
+        ([repeated_visit("M{n}", 0, 900, 1, "months", before="0", after="0")], "visits[0]"),
         ([visit("V" + "9" * 5000)], "visits[0].code"),
     ],
 )
@@ -160,7 +160,7 @@ def test_hostile_values_of_a_plan_are_refused_by_key(old: str, new: str, key: st
 
 def test_a_plan_at_its_limits_is_read_within_a_second() -> None:
     many = [
-        repeated(f"{letter}{{n}}", 1, 125, 1, "months", series=f'"s_{letter.lower()}"')
+        repeated_visit(f"{letter}{{n}}", 1, 125, 1, "months", series=f'"s_{letter.lower()}"')
         for letter in "ABCDEFG"
     ]
     begun = time.process_time()

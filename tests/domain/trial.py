@@ -71,30 +71,30 @@ def visit(code: str = "V1", **changed: str) -> str:
     return "\n".join(["[[visits]]", f'code = "{code}"', *lines, ""])
 
 
-def repeated(code: str, first: int, last: int, step: int, unit: str, **changed: str) -> str:
+def repeated_visit(code: str, first: int, last: int, step: int, unit: str, **changed: str) -> str:
     """A repeated visit in TOML."""
     repeat = f'{{ from = {first}, to = {last}, step = {step}, unit = "{unit}" }}'
     return visit(code, offset="", unit="", repeat=repeat, **changed)
 
 
-def small(*parts: str, head: str = HEAD) -> Plan:
+def small_plan(*parts: str, head: str = HEAD) -> Plan:
     """A plan of these visits (one, when none is given)."""
     return parse_plan("\n".join([head, *(parts or (visit(),))]), "small.toml")
 
 
-def anchored(**dates: date) -> dict[str, AnchorDate]:
+def anchor_dates(**dates: date) -> dict[str, AnchorDate]:
     """Anchors that have a date alone."""
     return {kind: AnchorDate(kind, on) for kind, on in dates.items()}
 
 
-def windows(slots: tuple[PlannedSlot, ...]) -> dict[str, Window]:
+def known_windows(slots: tuple[PlannedSlot, ...]) -> dict[str, Window]:
     """The known windows by visit code."""
     return {slot.visit: slot.window for slot in slots if slot.window is not None}
 
 
-def refused(*parts: str, head: str = HEAD) -> BadDefinition:
+def plan_fault(*parts: str, head: str = HEAD) -> BadDefinition:
     """What is wrong with the small plan that has these parts."""
     with pytest.raises(BadDefinition) as bad:
-        small(*parts, head=head)
+        small_plan(*parts, head=head)
     assert bad.value.file == "small.toml"
     return bad.value

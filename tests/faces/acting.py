@@ -29,17 +29,17 @@ from app.web import urls
 from app.web.acts import FIELD
 from tests.faces.acting_reaching import REACHING_PRESSES
 from tests.faces.callers import PASSWORD, SiteFixture, sign_in_colleague
-from tests.faces.pressing import Press, browser_of, press_as_participant, press_as_staff, with_address
 from tests.faces.rights import Who
-from tests.markup import parsed
-from tests.scenarios.confirming import confirming
+from tests.faces.valid_acts import Press, browser_of, press_as_participant, press_as_staff, with_address
+from tests.markup import parse_page
+from tests.scenarios.confirmation_rules import with_second_check
 from tests.scenarios.people import START, Person
 
 
 def _previewed(press: Press) -> Press:
     """The act behind its preview: what the confirming page carries along is its body."""
     preview = press.client.post(press.address, data=press.body)
-    hidden = parsed(preview.text).all("form", action=press.address)[-1].all("input", type="hidden")
+    hidden = parse_page(preview.text).all("form", action=press.address)[-1].all("input", type="hidden")
     press.body = {str(each["name"]): str(each["value"]) for each in hidden if each["name"] != FIELD}
     assert press.body["step"] == "confirm"
     return press
@@ -69,7 +69,7 @@ def _contact(sites: SiteFixture) -> Press:
 
 
 def _birth_date(sites: SiteFixture) -> Press:
-    sites.app.state.installation = confirming(sites.installation, SecondCheck.birth_date)
+    sites.app.state.installation = with_second_check(sites.installation, SecondCheck.birth_date)
     born = {"birth_year": "1950", "birth_month": "2", "birth_day": "3", "reason": "mistyped once"}
     return press_as_staff(
         sites, urls.BIRTH_DATE, body=born, other=born | {"reason": "typed twice"}, words="typed twice"
@@ -198,7 +198,7 @@ def _paper_difference(sites: SiteFixture) -> Press:
         typed = TypedPaper(answers, START.date(), "sheet 1", "no_device")
         enter_paper(StaffContext(double, nurse, START), person.row().id, person.slot("BL").public_id, typed)
     press = press_as_staff(sites, urls.PAPER_DIFFERENCES, words="the second one")
-    hidden = parsed(press.client.get(press.address).text).one("input", name="second")
+    hidden = parse_page(press.client.get(press.address).text).one("input", name="second")
     chosen = {"second": hidden["value"], "c_q1": "second"}
     press.body, press.other = chosen | {"reason": "as it is"}, chosen | {"reason": "the second one"}
     return press

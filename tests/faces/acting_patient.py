@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from app.web import urls
-from tests.applications import visitor
+from tests.applications import open_browser
 from tests.faces.callers import SiteFixture
-from tests.faces.pressing import Press, press_as_participant, with_address
-from tests.markup import parsed
+from tests.faces.valid_acts import Press, press_as_participant, with_address
+from tests.markup import parse_page
 from tests.scenarios.people import START
 
 
@@ -51,10 +51,10 @@ def _withdrawal(path: str, make: Callable[[SiteFixture], Press]) -> Callable[[Si
 
 def _own_device(sites: SiteFixture) -> Press:
     """Another browser of the same person, let in by a code of their own."""
-    code = parsed(sites.phone.client.post("/settings/devices").text).one("p", class_="code").text
-    tablet = visitor(sites.app)
+    code = parse_page(sites.phone.client.post("/settings/devices").text).one("p", class_="code").text
+    tablet = open_browser(sites.app)
     tablet.post("/code", data={"code": code, "pin": "135790"})
-    pages = parsed(sites.phone.client.get("/settings/devices").text)
+    pages = parse_page(sites.phone.client.get("/settings/devices").text)
     address = next(str(form["action"]) for form in pages.all("form") if "/devices/" in str(form["action"]))
     press = press_as_participant(sites, urls.DEVICES, other={"x": "1"})
     press.address = address

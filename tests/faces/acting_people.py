@@ -11,9 +11,9 @@ from app.services.people.staff_sessions import list_sessions
 from app.services.setup.studies import disable_staff
 from app.web import urls
 from tests.faces.callers import SiteFixture, sign_in_colleague
-from tests.faces.pressing import Press, browser_of
 from tests.faces.rights import Who
 from tests.faces.site_fixtures import BOSS
+from tests.faces.valid_acts import Press, browser_of
 
 STUDY = "sbrt-nsclc"
 NURSE = "0571@example.org"

@@ -6,7 +6,7 @@ from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
 from app.web import urls
 from tests.faces.callers import SiteFixture
-from tests.faces.pressing import Press, press_as_staff
+from tests.faces.valid_acts import Press, press_as_staff
 from tests.scenarios.people import START
 
 

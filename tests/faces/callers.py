@@ -26,11 +26,11 @@ from app.storage.tables.participants import ContactEntry, Device, Participant, T
 from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import RoleGrant
 from app.web import urls
-from tests.applications import Clock, visitor
-from tests.faces.edc_caller import Edc, answered, begun, signed_in
+from tests.applications import Clock, open_browser
+from tests.faces.edc_caller import Edc, enrol_with_baseline, open_sites, sign_in_edc
+from tests.faces.participant_browsers import ANSWERS, Phone, enrol_only, event, invite
 from tests.faces.rights import STAFF, Who
-from tests.faces.visitors import ANSWERS, Phone, event, invited, newcomer
-from tests.scenarios.after_baseline import alert, propose
+from tests.scenarios.after_baseline import correct_baseline, raise_alert
 from tests.scenarios.people import PIN, START, Person, with_short_diary
 
 PASSWORD = "correct horse battery"
@@ -95,6 +95,10 @@ ENDING = (
 )
 """Asked last, because they end the state that the others are asked in."""
 
+_ENTRIES = select(func.count()).select_from(AuditEntry)
+_IS_LOOK = col(AuditEntry.event).in_(list_trail_events(TrailKind.looks))
+_LOOKS = _ENTRIES.where(_IS_LOOK)
+
 
 @dataclass
 class SiteFixture:
@@ -126,19 +130,13 @@ class SiteFixture:
 
     def trail(self) -> int:
         """How many entries the audit trail has, beside those of looks at answers and at the trail itself."""
-        acts = select(func.count()).select_from(AuditEntry)
         with self.installation.read() as session:
-            return session.exec(
-                acts.where(~col(AuditEntry.event).in_(list_trail_events(TrailKind.looks)))
-            ).one()
+            return session.exec(_ENTRIES.where(~_IS_LOOK)).one()
 
     def views(self) -> int:
         """How many entries of the audit trail tell of looks and files."""
-        looks = select(func.count()).select_from(AuditEntry)
         with self.installation.read() as session:
-            return session.exec(
-                looks.where(col(AuditEntry.event).in_(list_trail_events(TrailKind.looks)))
-            ).one()
+            return session.exec(_LOOKS).one()
 
     def places(self, person: Person) -> dict[str, str]:
         """What stands in the addresses of this person's pages."""
@@ -184,7 +182,7 @@ class SiteFixture:
         )
 
     def stylesheet(self) -> str:
-        match = re.search(r'href="(/static/[^"]+\.css)"', visitor(self.app).get("/").text)
+        match = re.search(r'href="(/static/[^"]+\.css)"', open_browser(self.app).get("/").text)
         assert match
         return match[1]
 
@@ -193,10 +191,10 @@ def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
     """The sites at the hour of enrolment, in a study with a short diary."""
     clock.at = START
     app.state.installation = with_short_diary(app.state.installation)
-    here, there = begun(app, START)
+    here, there = open_sites(app, START)
     installation: Installation = app.state.installation
     phones = [
-        invited(app, newcomer(Person(installation, site, f"{site.code}-00{number}")))
+        invite(app, enrol_only(Person(installation, site, f"{site.code}-00{number}")))
         for site, number in ((here, 1), (there, 2), (here, 3))
     ]
     for each in phones[:2]:
@@ -205,15 +203,15 @@ def make_site_fixture(app: FastAPI, clock: Clock) -> SiteFixture:
         person = each.person
         log_contact(StaffContext(installation, person.nurse, START), person.row().id, "no_answer", "", None)
     for site in (here, there):
-        baseline = answered(app, site, f"{site.code}-004", START)
-        propose(baseline, START)
-        alert(baseline, START)
+        baseline = enrol_with_baseline(app, site, f"{site.code}-004", START)
+        correct_baseline(baseline, START)
+        raise_alert(baseline, START)
     system = StaffContext(installation, SYSTEM, START)
     member = create_staff(system, HALF, "Li Na", PASSWORD, "en")
     for site in (here, there):
         pair = create_staff(system, f"{site.code}@example.org", "Wang Fang", PASSWORD, "en")
         grant_role(system, pair.staff_id, Role.NURSE, "sbrt-nsclc", site.code)
-    edc = signed_in(app, START)
+    edc = sign_in_edc(app, START)
     edc.post("/cuts", {"name": "IA1", "purpose": "interim"})
     edc.post("/exports", {"cut": "IA1", "purpose": "interim", "formats": ["csv"]})
     submitted = {str(each["site"]): str(each["ref"]) for each in edc.changes(type="assessment.completed")}
@@ -232,14 +230,14 @@ class Caller:
 
     def ask(self, method: str, path: str, address: str, **headers: str) -> Response:
         """The request as this address expects it; nothing that comes back is kept."""
-        client = visitor(self.sites.app, **headers)
+        client = open_browser(self.sites.app, **headers)
         client.keyless = self.keyless
         return client.request(
             method, address, headers=dict(self.carried), **valid_body(self.sites, method, path)
         )
 
 
-def caller(sites: SiteFixture, who: Who) -> Caller:
+def caller_as(sites: SiteFixture, who: Who) -> Caller:
     """This somebody, let in as far as they can be."""
     return Caller(sites, _LET_IN[who](sites, who))
 
@@ -285,7 +283,7 @@ def _nobody(_sites: SiteFixture, _who: Who) -> dict[str, str]:
 
 
 def _half(sites: SiteFixture, _who: Who) -> dict[str, str]:
-    client = visitor(sites.app)
+    client = open_browser(sites.app)
     client.post("/desk/sign-in", data={"email": HALF, "password": PASSWORD})
     return _cookies(client)
 
@@ -303,7 +301,7 @@ def sign_in_colleague(sites: SiteFixture, who: Who, email: str, site: str | None
         system = StaffContext(sites.installation, SYSTEM, START)
         new = create_staff(system, email, "Li Na", PASSWORD, "en")
         grant_role(system, new.staff_id, STAFF[who], "sbrt-nsclc", site)
-    client = visitor(sites.app)
+    client = open_browser(sites.app)
     client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
     done = client.post("/desk/sign-in/code", data={"code": _code(sites, new)})
     assert done.headers["location"] == "/desk"
@@ -322,7 +320,7 @@ def _locked(sites: SiteFixture, _who: Who) -> dict[str, str]:
 
 def _client(sites: SiteFixture, who: Who) -> dict[str, str]:
     scopes = tuple(Scope) if who is Who.edc else ()
-    return {"Authorization": f"Bearer {signed_in(sites.app, START, scopes, ['0571']).token}"}
+    return {"Authorization": f"Bearer {sign_in_edc(sites.app, START, scopes, ['0571']).token}"}
 
 
 _LET_IN: Mapping[Who, Callable[[SiteFixture, Who], dict[str, str]]] = {

@@ -14,9 +14,9 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role, load_study, open_site
 from app.storage.tables.studies import Site
-from tests.applications import Clock, visitor
-from tests.scenarios.beginnings import grown, site_of
-from tests.scenarios.people import START, Person, enrolled, site_entry
+from tests.applications import Clock, open_browser
+from tests.scenarios.beginnings import make_stage, site_of
+from tests.scenarios.people import START, Person, enrol_person, site_entry
 
 PASSWORD = "correct horse battery"
 
@@ -38,7 +38,7 @@ class ClinicFixture:
         email = f"{role.value}.{site}.{language}@example.org"
         new = create_staff(StaffContext(installation, SYSTEM, START), email, "Li Na", PASSWORD, language)
         grant_role(StaffContext(installation, SYSTEM, START), new.staff_id, role, "sbrt-nsclc", site, ends_on)
-        client = visitor(self.app)
+        client = open_browser(self.app)
         client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
         code = pyotp.TOTP(new.totp_secret).generate_otp(int(self.clock.at.timestamp()) // 30)
         assert client.post("/desk/sign-in/code", data={"code": code}).headers["location"] == "/desk"
@@ -61,10 +61,10 @@ def _grow(installation: Installation) -> Sequence[str]:
     load_study(context, "sbrt-nsclc", "1.1", StudyMode.DEMO)
     site = open_site(context, "sbrt-nsclc", site_entry("0571"))
     open_site(context, "sbrt-nsclc", site_entry("0021"))
-    return (enrolled(installation, site, "0571-001").cookie,)
+    return (enrol_person(installation, site, "0571-001").cookie,)
 
 
-CLINIC = grown(_grow)
+CLINIC = make_stage(_grow)
 """The newest plan, two sites, and somebody of the first one."""
 
 

@@ -1,4 +1,4 @@
-"""The application as its visitors meet it."""
+"""The application as its clients meet it."""
 
 from collections.abc import Iterator
 
@@ -9,13 +9,13 @@ from fastapi.testclient import TestClient
 from app.domain.records.access import Role
 from app.services.core.installation import Installation
 from app.storage.tables.studies import Site
-from tests.applications import Clock, application, visitor
+from tests.applications import Clock, application, open_browser
 from tests.faces.callers import SiteFixture
 from tests.faces.clinics import CLINIC, ClinicFixture, restore_clinic
 from tests.faces.edc_caller import Edc
 from tests.faces.edc_stages import EDC_CLIENT, HOSPITALS, both_sites, restore_edc
+from tests.faces.participant_browsers import Phone
 from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
-from tests.faces.visitors import Phone
 from tests.scenarios.beginnings import INVITED, SITE, site_of
 from tests.scenarios.people import START, Person
 from tests.stages import Stage
@@ -49,7 +49,7 @@ def app(migrated_sqlite_url: str, clock: Clock) -> FastAPI:
 
 @pytest.fixture
 def client(app: FastAPI) -> TestClient:
-    return visitor(app)
+    return open_browser(app)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def guest(
 ) -> Phone:
     """Somebody who holds a link and has not used it."""
     link, code = secrets[migrated_sqlite_url]
-    return Phone(founder, visitor(app), link, code)
+    return Phone(founder, open_browser(app), link, code)
 
 
 @pytest.fixture

@@ -3,14 +3,14 @@
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from tests.markup import Element, parsed
+from tests.markup import Element, parse_page
 
 
 def page(client: TestClient, url: str, status: int = 200) -> Element:
     """What a page says that must answer with this status."""
     answer = client.get(url)
     assert answer.status_code == status, answer.text[:500]
-    return parsed(answer.text)
+    return parse_page(answer.text)
 
 
 def day_in(form: Element, name: str) -> str:
@@ -20,11 +20,11 @@ def day_in(form: Element, name: str) -> str:
 
 def hidden_of(answer: Response) -> dict[str, str]:
     """What the forms of a page carry along unseen."""
-    fields = parsed(answer.text).all("input", type="hidden")
+    fields = parse_page(answer.text).all("input", type="hidden")
     return {str(each["name"]): str(each["value"]) for each in fields}
 
 
-def confirm(client: TestClient, url: str, typed: dict[str, str]) -> Response:
+def preview_and_confirm(client: TestClient, url: str, typed: dict[str, str]) -> Response:
     """Type, look at the preview, and confirm exactly that."""
     preview = client.post(url, data=typed)
     assert preview.status_code == 200, preview.text[:2000]
@@ -46,6 +46,6 @@ def enrolment(**changes: str) -> dict[str, str]:
     } | changes
 
 
-def wide(text: str) -> str:
+def full_width(text: str) -> str:
     """As a Chinese keyboard writes digits and hyphens when it is left at full width."""
     return "".join(chr(ord(sign) + 0xFEE0) for sign in text)

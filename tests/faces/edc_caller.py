@@ -17,8 +17,8 @@ from app.services.core.installation import Installation
 from app.services.setup.studies import NewClient, create_client, load_study, open_site
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
-from tests.applications import visitor
-from tests.scenarios.people import Person, enrolled, qlq, site_entry
+from tests.applications import open_browser
+from tests.scenarios.people import Person, enrol_person, qlq, site_entry
 
 BASE = "/api/edc/v1"
 STUDY = "sbrt-nsclc"
@@ -74,13 +74,13 @@ class Edc:
         return {"Authorization": f"Bearer {self.token}", **(more or {})}
 
 
-def signed_in(
+def sign_in_edc(
     app: FastAPI, at: datetime, scopes: Sequence[Scope] = tuple(Scope), sites: Sequence[str] | None = None
 ) -> Edc:
     """A new client with a token."""
-    daybook: Installation = app.state.installation
-    client = create_client(StaffContext(daybook, SYSTEM, at), STUDY, "EDC", scopes, sites)
-    http = visitor(app)
+    installation: Installation = app.state.installation
+    client = create_client(StaffContext(installation, SYSTEM, at), STUDY, "EDC", scopes, sites)
+    http = open_browser(app)
     return Edc(http, client, token_of(http, client))
 
 
@@ -90,29 +90,29 @@ def token_of(http: TestClient, client: NewClient) -> str:
     return str(answer.json()["access_token"])
 
 
-def begun(app: FastAPI, at: datetime) -> tuple[Site, Site]:
+def open_sites(app: FastAPI, at: datetime) -> tuple[Site, Site]:
     """The study with two sites."""
-    daybook: Installation = app.state.installation
-    load_study(StaffContext(daybook, SYSTEM, at), STUDY, "1.0", StudyMode.DEMO)
-    first = open_site(StaffContext(daybook, SYSTEM, at), STUDY, site_entry("0571"))
-    return first, open_site(StaffContext(daybook, SYSTEM, at), STUDY, site_entry("0512"))
+    installation: Installation = app.state.installation
+    load_study(StaffContext(installation, SYSTEM, at), STUDY, "1.0", StudyMode.DEMO)
+    first = open_site(StaffContext(installation, SYSTEM, at), STUDY, site_entry("0571"))
+    return first, open_site(StaffContext(installation, SYSTEM, at), STUDY, site_entry("0512"))
 
 
-def answered(app: FastAPI, site: Site, subject: str, at: datetime) -> Person:
+def enrol_with_baseline(app: FastAPI, site: Site, subject: str, at: datetime) -> Person:
     """Somebody whose baseline form was sent."""
-    person = enrolled(app.state.installation, site, subject)
+    person = enrol_person(app.state.installation, site, subject)
     person.begin("BL", at)
     person.submit("BL", at, qlq(2))
     return person
 
 
-def later(**spans: float) -> str:
+def later_as_of(**spans: float) -> str:
     """An `as_of` after the first one."""
     moment = datetime.fromisoformat(AS_OF) + timedelta(**spans)
     return moment.isoformat()
 
 
-def trail(app: FastAPI) -> int:
+def count_trail(app: FastAPI) -> int:
     """How many entries the audit trail has."""
     installation: Installation = app.state.installation
     with installation.read() as session:

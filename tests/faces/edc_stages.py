@@ -9,15 +9,15 @@ from app.services.core.installation import Installation
 from app.services.setup.studies import NewClient
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.tables.studies import Site
-from tests.applications import Clock, application, visitor
-from tests.faces.edc_caller import STUDY, Edc, begun, signed_in
+from tests.applications import Clock, application, open_browser
+from tests.faces.edc_caller import STUDY, Edc, open_sites, sign_in_edc
 from tests.stages import Stage
 
 
 def restore_edc(app: FastAPI, secrets: Sequence[str]) -> Edc:
     """The client in an application whose database is at `EDC_CLIENT` or a later stage."""
     client, token = json.loads(secrets[0])
-    return Edc(visitor(app), NewClient(*client), token)
+    return Edc(open_browser(app), NewClient(*client), token)
 
 
 def both_sites(app: FastAPI) -> tuple[Site, Site]:
@@ -34,7 +34,7 @@ def edc_stage(fill: Callable[[FastAPI, Edc], None]) -> Stage:
     def grow(url: str) -> Sequence[str]:
         clock = Clock()
         app = application(url, clock)
-        edc = signed_in(app, clock.at)
+        edc = sign_in_edc(app, clock.at)
         fill(app, edc)
         app.state.installation.engine.dispose()
         return (json.dumps([[edc.client.client_id, edc.client.secret], edc.token]),)
@@ -45,7 +45,7 @@ def edc_stage(fill: Callable[[FastAPI, Edc], None]) -> Stage:
 def _two_sites(url: str) -> Sequence[str]:
     clock = Clock()
     app = application(url, clock)
-    begun(app, clock.at)
+    open_sites(app, clock.at)
     app.state.installation.engine.dispose()
     return ()
 

@@ -19,8 +19,8 @@ from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Page, Pages
 from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
-from tests.pseudo import ARABIC, PseudoArabic
-from tests.servers import serving
+from tests.pseudo_languages import ARABIC, PseudoArabic
+from tests.servers import serve_application
 
 CODES = ("en", "zh_CN", "ar")
 INSTRUMENTS = {"qlq": samples.QLQ, "diary": samples.DIARY}
@@ -36,7 +36,7 @@ _WRITE = """async (address) => {
 }"""
 
 
-def before(named: tuple[str, str], code: str) -> dict[str, Answer]:
+def answers_before(named: tuple[str, str], code: str) -> dict[str, Answer]:
     """Answers to every item before this one, so that the form opens at it."""
     items = samples.instrument(named, "en")[0].items
     known = {item.code: 380 if item.code == "temperature" else 1 for item in items}
@@ -63,7 +63,7 @@ def one_of_each(code: str = "en") -> tuple[Page, ...]:
     return tuple({type(page): page for page in every_page(code)}.values())
 
 
-def for_reader(page: Page, frame: PageFrame) -> Page:
+def translate_for_reader(page: Page, frame: PageFrame) -> Page:
     """The page with what a form carries for the reader of this frame."""
     if not isinstance(page, FormPage):
         return page
@@ -79,7 +79,7 @@ def gallery() -> Iterator[str]:
     @cache
     def text(shelf: str, code: str, number: int, size: str) -> str:
         frame = replace(samples.frame(code), size=size)
-        return pages.text(for_reader(shelves[shelf](code)[number], frame), frame)
+        return pages.text(translate_for_reader(shelves[shelf](code)[number], frame), frame)
 
     def show(request: Request) -> Response:
         return HTMLResponse(text(**request.path_params, size=request.query_params.get("size", "")))
@@ -87,18 +87,18 @@ def gallery() -> Iterator[str]:
     def form(request: Request) -> Response:
         """One instrument's form: `/form/<code>/<qlq|diary>`; `?at=<item>` answers everything before it."""
         code, named = request.path_params["code"], INSTRUMENTS[request.path_params["named"]]
-        answers = before(named, request.query_params.get("at", ""))
+        answers = answers_before(named, request.query_params.get("at", ""))
         page = replace(samples.form(named, code, answers), day=samples.DAY if named == samples.DIARY else "")
         frame = replace(samples.frame(code), size=request.query_params.get("size", ""))
-        return HTMLResponse(pages.text(for_reader(page, frame), frame))
+        return HTMLResponse(pages.text(translate_for_reader(page, frame), frame))
 
     static = Mount("/static/1", StaticFiles(directory=samples.STATIC))
     routes = [Route("/form/{code}/{named}", form), Route("/{shelf}/{code}/{number:int}", show), static]
-    with serving(Starlette(routes=routes)) as url:
+    with serve_application(Starlette(routes=routes)) as url:
         yield url
 
 
-def show(tab: Tab, address: str, page: Page) -> None:
+def show_sample(tab: Tab, address: str, page: Page) -> None:
     """Open this sample, which stands at this address, in the window that is there: axe stays in it.
 
     A document that is written into a window is parsed and laid out, and its scripts run, like any other.

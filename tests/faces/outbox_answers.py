@@ -7,13 +7,13 @@ from httpx2 import Response
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.capture.outbox import item_tokens, record_checksum
 from app.patient.forms.event_parser import parse_instant
-from tests.faces.visitors import Phone
+from tests.faces.participant_browsers import Phone
 
 SHOWN = "2026-03-02T10:00:00.000+08:00"
 CODES = [f"q{number}" for number in range(1, 31)]
 
 
-def box(phone: Phone, slot: str, *codes: str, value: int = 2) -> list[list[object]]:
+def outbox_records(phone: Phone, slot: str, *codes: str, value: int = 2) -> list[list[object]]:
     """Records as the runner keeps them."""
     of_form = item_tokens(30, phone.person.installation.secret_box.keyed_digest("outbox", slot))
     records: list[list[object]] = []
@@ -24,7 +24,7 @@ def box(phone: Phone, slot: str, *codes: str, value: int = 2) -> list[list[objec
     return records
 
 
-def bring(phone: Phone, slot: str, records: object, **more: object) -> Response:
+def send_outbox(phone: Phone, slot: str, records: object, **more: object) -> Response:
     body = {"client": "box", "sent": SHOWN, "reviewed": None, "kept": records, **more}
     return phone.client.post(
         f"/f/{slot}/late", content=json.dumps(body), headers={"accept": "application/json"}

@@ -44,7 +44,7 @@ from app.services.patient.urgent_call import UrgentCall
 from app.web.pages.error_page import ErrorPage
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Page
-from tests.pseudo import ARABIC, arabic_text
+from tests.pseudo_languages import ARABIC, arabic_text
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "app" / "static"

@@ -18,15 +18,15 @@ from app.patient.forms.assets import policy_of_page
 from app.patient.forms.pages import FormPage
 from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
-from tests.page_time import forward, wait_until
-from tests.servers import serving
+from tests.page_time import forward_clock, wait_until
+from tests.servers import serve_application
 
 SIZE: ViewportSize = {"width": 360, "height": 740}
 RECORD = ("seq", "base", "item", "value", "at", "sum", "offline")
 """What the runner sends of an answer, in its order."""
 
 
-def named(record: list[object]) -> dict[str, object]:
+def name_parts(record: list[object]) -> dict[str, object]:
     """An answer of the runner's, each part by its name."""
     event = dict(zip(RECORD, record, strict=True))
     return {**event, "offline": {0: False, 1: True}[int(str(event["offline"]))]}
@@ -76,7 +76,7 @@ class Desk:
 
     async def _save(self, request: Request) -> Response:
         body = json.loads(await request.body())
-        body["events"] = [named(record) for record in body["events"]]
+        body["events"] = [name_parts(record) for record in body["events"]]
         until = time.monotonic() + 20
         while self.holds and time.monotonic() < until:
             await asyncio.sleep(0.005)
@@ -129,7 +129,7 @@ class Phone:
         self.page.click(f".q.on .o:not(.no-js) >> nth={number}")
 
     def next(self) -> None:
-        forward(self.page)
+        forward_clock(self.page)
         self.page.click("#next")
 
     def expect_saved(self, value: AnswerValue) -> None:
@@ -151,10 +151,10 @@ class Phone:
         state: StorageState = self.context.storage_state()
         self.context.close()
         context = browser.new_context(viewport=SIZE, has_touch=True, storage_state=state)
-        return opened(self.desk, context, self.url)
+        return open_form_tab(self.desk, context, self.url)
 
 
-def opened(desk: Desk, context: BrowserContext, url: str) -> Phone:
+def open_form_tab(desk: Desk, context: BrowserContext, url: str) -> Phone:
     """The form in a new tab; errors of its script fail the test."""
     tab = context.new_page()
     tab.on("pageerror", lambda error: desk.faults.append(str(error)))
@@ -165,23 +165,23 @@ def opened(desk: Desk, context: BrowserContext, url: str) -> Phone:
 def phone_with(browser: Browser, page: FormPage, script: str = "") -> Iterator[Phone]:
     """A phone with the form open; `script` runs before any of the page's."""
     desk = Desk(page)
-    with serving(desk.app()) as url:
+    with serve_application(desk.app()) as url:
         context = browser.new_context(viewport=SIZE, has_touch=True)
         if script:
             context.add_init_script(script)
-        phone = opened(desk, context, url)
+        phone = open_form_tab(desk, context, url)
         yield phone
         context.close()
         assert desk.faults == []
 
 
-def line(phone: Phone, words: str) -> None:
+def expect_line(phone: Phone, words: str) -> None:
     """The one calm line at the top says this."""
     expect(phone.page.locator("#net")).to_contain_text(words)
     expect(phone.page.locator("#net")).to_have_class("warn")
 
 
-def finish(phone: Phone) -> None:
+def answer_last_two(phone: Phone) -> None:
     """Answer the last two questions of the QLQ-C30; the review is shown then."""
     phone.choose(4)
     phone.next()

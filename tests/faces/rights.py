@@ -47,7 +47,7 @@ CLOSED_BY_THE_PLAN = {("GET", "/sent/{slot}"), ("GET", "/f/{slot}/blank")}
 """The shipped plan shows nobody what they answered; a form that is not begun does not open again."""
 
 
-def expected(who: Who, method: str, path: str, access: Access) -> bool:
+def is_admitted(who: Who, method: str, path: str, access: Access) -> bool:
     """Whether the table of permissions lets them in."""
     if (method, path) in CLOSED_BY_THE_PLAN | NOT_THEIRS | NEVER_WITHOUT_A_CODE:
         return False

@@ -13,11 +13,11 @@ from sqlmodel import select
 from app.services.setup.studies import NewClient, NewStaff
 from app.storage.queries.participants import get_study
 from app.storage.tables.studies import Site
-from tests.applications import Clock, application, visitor
-from tests.faces.callers import SiteFixture, caller, make_site_fixture, sign_in_colleague
+from tests.applications import Clock, application, open_browser
+from tests.faces.callers import SiteFixture, caller_as, make_site_fixture, sign_in_colleague
 from tests.faces.edc_caller import STUDY, Edc
+from tests.faces.participant_browsers import Phone
 from tests.faces.rights import STAFF, Who
-from tests.faces.visitors import Phone
 from tests.scenarios.people import START, Person, with_short_diary
 from tests.stages import Stage
 
@@ -30,7 +30,7 @@ def restore_site_fixture(app: FastAPI, clock: Clock, secrets: Sequence[str]) -> 
     clock.at = START
     app.state.installation = with_short_diary(app.state.installation)
     stored = json.loads(secrets[0])
-    edc = Edc(visitor(app), NewClient(*stored["client"]), stored["token"])
+    edc = Edc(open_browser(app), NewClient(*stored["client"]), stored["token"])
     with app.state.installation.read() as session:
         study = get_study(session, STUDY)
         sites = {site.code: site for site in session.exec(select(Site).where(Site.study_id == study.id))}
@@ -47,7 +47,7 @@ def _grow(url: str) -> Sequence[str]:
     clock = Clock()
     sites = make_site_fixture(application(url, clock), clock)
     for who in STAFF:
-        caller(sites, who)
+        caller_as(sites, who)
     sign_in_colleague(sites, Who.admin, BOSS, None)
     stored = {
         "phones": [_described(phone) for phone in (sites.phone, sites.others, sites.waiting)],
@@ -76,7 +76,7 @@ def _described(phone: Phone) -> dict[str, Any]:
 
 
 def _phone(app: FastAPI, site: Site, described: dict[str, Any]) -> Phone:
-    installation, client = app.state.installation, visitor(app)
+    installation, client = app.state.installation, open_browser(app)
     for name, value, domain, path in described["cookies"]:
         client.cookies.set(name, value, domain=domain, path=path)
     return Phone(

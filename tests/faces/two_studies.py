@@ -16,11 +16,11 @@ from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.studies import SiteEntry, create_staff, grant_role, load_study, open_site
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.tables.studies import Site
-from tests.applications import Clock, application, visitor
+from tests.applications import Clock, application, open_browser
 from tests.browsers import Browser
 from tests.faces.callers import PASSWORD
-from tests.scenarios.beginnings import grown
-from tests.scenarios.people import START, Person, enrolled, enrolment
+from tests.scenarios.beginnings import make_stage
+from tests.scenarios.people import START, Person, enrol_person, enrolment_entry
 
 HERE, OTHER = "sbrt-nsclc", "other-trial"
 CODE, SUBJECT = "0571", "0571-001"
@@ -48,7 +48,7 @@ class TwoStudies:
         new = create_staff(outside, email, "Li Na", PASSWORD, language)
         for study, role in roles.items():
             grant_role(outside, new.staff_id, role, study, CODE)
-        client = visitor(self.app)
+        client = open_browser(self.app)
         client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
         code = pyotp.TOTP(new.totp_secret).generate_otp(int(self.clock.at.timestamp()) // 30)
         assert client.post("/desk/sign-in/code", data={"code": code}).headers["location"] == "/desk"
@@ -58,7 +58,7 @@ class TwoStudies:
         """Enrol one more person without a phone."""
         person = Person(self.installation, self.sites[study], subject)
         enrol_participant(
-            StaffContext(self.installation, person.nurse, START), person.site, enrolment(subject)
+            StaffContext(self.installation, person.nurse, START), person.site, enrolment_entry(subject)
         )
 
     def address_of(self, study: str) -> str:
@@ -91,10 +91,10 @@ def _grow(installation: Installation) -> Sequence[str]:
         load_study(outside, study, "1.0", StudyMode.DEMO)
         entry = SiteEntry(CODE, HOSPITALS[study], PHONES[study], "8-17", zone)
         site = open_site(outside, study, entry)
-        person = enrolled(with_plan, site, SUBJECT)
+        person = enrol_person(with_plan, site, SUBJECT)
         request_call(ParticipantContext(with_plan, person.participant(START), START))
         unused = Person(with_plan, site, UNUSED[study])
-        enrol_participant(StaffContext(with_plan, unused.nurse, START), site, enrolment(unused.subject))
+        enrol_participant(StaffContext(with_plan, unused.nurse, START), site, enrolment_entry(unused.subject))
         cookies.append(person.cookie)
     return cookies
 
@@ -115,4 +115,4 @@ def _with_another_plan(installation: Installation) -> Installation:
     return replace(installation, library=replace(installation.library, plans=plans))
 
 
-TWO_STAGE = grown(_grow)
+TWO_STAGE = make_stage(_grow)

@@ -11,11 +11,11 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from tests import postgres
-from tests.faults.acts import run
-from tests.faults.cases import drawn
-from tests.faults.interleaving import Interleaving, silent
+from tests.faults.acts import run_case
+from tests.faults.cases import draw_case
+from tests.faults.interleaving import Interleaving, ignore_line
 from tests.faults.world import World, world
-from tests.servers import chromium
+from tests.servers import launch_chromium
 
 WORLD_LASTS = 25
 """Interleavings before a fresh database: the trail is verified after each."""
@@ -27,7 +27,7 @@ def main(words: Sequence[str] | None = None) -> int:
         [options.seed] if options.seed is not None else range(options.first, options.first + options.count)
     )
     began, bad = time.monotonic(), []
-    with chromium() as browser:
+    with launch_chromium() as browser:
         for first in range(0, len(seeds), WORLD_LASTS):
             with _fresh_world(on_postgres=options.postgres) as served:
                 share = seeds[first : first + WORLD_LASTS]
@@ -49,7 +49,7 @@ def report(seed: int, interleaving: Interleaving) -> str:
 
 def _holds(served: World, browser: Browser, seed: int, *, aloud: bool) -> bool:
     began = time.monotonic()
-    interleaving = run(served, browser, drawn(seed), print if aloud else silent)
+    interleaving = run_case(served, browser, draw_case(seed), print if aloud else ignore_line)
     if interleaving.faults:
         print(report(seed, interleaving), flush=True)
     else:

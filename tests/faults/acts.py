@@ -6,21 +6,23 @@ from collections.abc import Callable
 from playwright.sync_api import Browser, Error
 
 from tests.faults.cases import Act, Case, Keeping
-from tests.faults.ending import make_peace
+from tests.faults.final_state import restore_all
 from tests.faults.forms import FORMS
-from tests.faults.interleaving import Interleaving, silent
+from tests.faults.interleaving import Interleaving, ignore_line
 from tests.faults.ledger import Ledger
 from tests.faults.phones import Phone
-from tests.faults.screen_checks import look
-from tests.faults.study import VISIT, enrolled
+from tests.faults.screen_checks import check_phone
+from tests.faults.study import VISIT, enrol_with_browsers
 from tests.faults.world import World
 
 
-def run(world: World, browser: Browser, case: Case, say: Callable[[str], object] = silent) -> Interleaving:
+def run_case(
+    world: World, browser: Browser, case: Case, say: Callable[[str], object] = ignore_line
+) -> Interleaving:
     """One interleaving; what is wrong stands in `faults`. `say` hears the log as it grows."""
     world.start()
     world.people += 1
-    person, cookies = enrolled(world.installation, world.sites[case.study], world.people, world.at)
+    person, cookies = enrol_with_browsers(world.installation, world.sites[case.study], world.people, world.at)
     slot, keeps = person.slot(VISIT), case.keeping is not Keeping.nothing
     phones = [
         Phone(name, browser, world, slot.public_id, cookie, FORMS[case.form], keeps, wrong_by)
@@ -31,8 +33,8 @@ def run(world: World, browser: Browser, case: Case, say: Callable[[str], object]
     try:
         interleaving.open(phones[0])
         for act in case.acts:
-            do(interleaving, act)
-        make_peace(interleaving)
+            do_act(interleaving, act)
+        restore_all(interleaving)
         interleaving.faults += interleaving.ledger.faults(interleaving.phones, interleaving.claimed)
     except Error as failed:
         interleaving.fault(f"the browser could not go on: {failed.message}")
@@ -42,7 +44,7 @@ def run(world: World, browser: Browser, case: Case, say: Callable[[str], object]
     return interleaving
 
 
-def do(interleaving: Interleaving, act: Act) -> None:
+def do_act(interleaving: Interleaving, act: Act) -> None:
     """One act, and a look at both phones, unless the next act is to come at once."""
     phone = interleaving.phones[act.phone]
     interleaving.note(str(act))
@@ -56,7 +58,7 @@ def do(interleaving: Interleaving, act: Act) -> None:
     time.sleep(act.pause)
     if act.kind not in ("answer", "send") or not act.pause:
         for each in interleaving.phones:
-            look(interleaving, each)
+            check_phone(interleaving, each)
 
 
 def _kill(interleaving: Interleaving, phone: Phone, act: Act) -> None:

@@ -73,7 +73,7 @@ def study_of(form: str, keeping: Keeping) -> str:
     return f"faults-{form}-{keeping}"
 
 
-def drawn(seed: int) -> Case:
+def draw_case(seed: int) -> Case:
     """A case of ten to twenty-five acts; the same seed draws the same."""
     draw = random.Random(f"list {seed}")
     form = draw.choice(("short", "diary", "list"))

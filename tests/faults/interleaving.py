@@ -19,7 +19,7 @@ SOON, RETRIED = 40, 160
 """Turns of a page, each some 50 ms of its own: enough for its next step; and for what it tries again."""
 
 
-def silent(_words: str) -> None:
+def ignore_line(_words: str) -> None:
     """Nobody listens."""
 
 
@@ -31,7 +31,7 @@ class Interleaving:
     world: World
     phones: tuple[Phone, Phone]
     ledger: Ledger
-    say: Callable[[str], object] = silent
+    say: Callable[[str], object] = ignore_line
     log: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)

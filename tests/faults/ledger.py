@@ -13,7 +13,7 @@ from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.schedule import Slot
 from tests.faults.phones import Phone
 from tests.faults.screens import Screen
-from tests.faults.times import timed
+from tests.faults.times import find_mistimed
 from tests.scenarios.trail_entries import verify_trail
 
 
@@ -62,7 +62,7 @@ class Ledger:
             *self._submitted_answers(phones),
             *self._submissions(phones, claimed),
         ]
-        faults += timed(phones, self.slot(), self.events(), self.responses(), self.quarantined())
+        faults += find_mistimed(phones, self.slot(), self.events(), self.responses(), self.quarantined())
         return faults + [f"trail: {fault}" for fault in verify_trail(self.installation)]
 
     def lies(self, seen: Screen) -> Iterator[str]:

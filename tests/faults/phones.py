@@ -13,8 +13,8 @@ from playwright.sync_api import TimeoutError as TookTooLong
 
 from app.domain.instruments.responses import NOT_TICKED, OPEN, AnswerValue
 from tests.faults.forms import Form, FormItem, Kind, read_review, stroke
+from tests.faults.network_watch import Watch
 from tests.faults.screens import ACTIVE, AHEAD, CACHED, CHECKED, REVIEWED, SCREEN, TURN, Screen, phone_script
-from tests.faults.watch import Watch
 from tests.faults.world import World
 from tests.scenarios.people import PIN
 

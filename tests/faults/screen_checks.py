@@ -6,24 +6,30 @@ from tests.faults.phones import Phone
 from tests.faults.screens import STAY, Screen
 
 
-def look(interleaving: Interleaving, phone: Phone) -> None:
+def check_phone(interleaving: Interleaving, phone: Phone) -> None:
     """Note everything about this phone that is not as it should be."""
     seen = phone.screen()
-    if not _tells(phone, seen) and not interleaving.soon(lambda now: _tells(phone, now), phone):
+    if not _names_failure(phone, seen) and not interleaving.soon(
+        lambda now: _names_failure(phone, now), phone
+    ):
         interleaving.fault(f"{phone.name}: an attempt failed and nothing says so: {phone.screen()}")
-    if _boasts(phone, seen) and not interleaving.soon(lambda now: not _boasts(phone, now), phone):
+    if _claims_all_sent(phone, seen) and not interleaving.soon(
+        lambda now: not _claims_all_sent(phone, now), phone
+    ):
         interleaving.fault(f"{phone.name}: says that all is sent: {phone.screen()}")
-    if _soothes(phone, seen) and not interleaving.soon(lambda now: not _soothes(phone, now), phone):
+    if _claims_all_stored(phone, seen) and not interleaving.soon(
+        lambda now: not _claims_all_stored(phone, now), phone
+    ):
         interleaving.fault(f"{phone.name}: says that answers are kept, and they are not: {phone.screen()}")
     for lie in interleaving.ledger.lies(seen):
         interleaving.fault(f"{phone.name}: {lie}")
     if seen.receipt:
         interleaving.claimed.add(seen.receipt)
-    look_into(interleaving, phone, seen)
+    check_memory(interleaving, phone, seen)
     interleaving.faults += [each for each in phone.watch.faults if each not in interleaving.faults]
 
 
-def look_into(interleaving: Interleaving, phone: Phone, seen: Screen) -> None:
+def check_memory(interleaving: Interleaving, phone: Phone, seen: Screen) -> None:
     """The phone's memory: words stand nowhere in it, and where the plan says so, nothing does."""
     if MARK in str(seen.outbox):
         interleaving.fault(f"{phone.name}: words are kept on the phone: {seen.outbox}")
@@ -37,17 +43,17 @@ def look_into(interleaving: Interleaving, phone: Phone, seen: Screen) -> None:
             )
 
 
-def _tells(phone: Phone, now: Screen) -> bool:
+def _names_failure(phone: Phone, now: Screen) -> bool:
     """Whether a page from which an attempt failed says that something is not sent."""
     said = now.warned or now.login or now.kind not in ("form", "home")
     return said or not phone.watch.unsent
 
 
-def _boasts(phone: Phone, now: Screen) -> bool:
+def _claims_all_sent(phone: Phone, now: Screen) -> bool:
     return now.net == "All answers sent" and bool(phone.watch.unsent or now.outbox)
 
 
-def _soothes(phone: Phone, now: Screen) -> bool:
+def _claims_all_stored(phone: Phone, now: Screen) -> bool:
     """Whether it calls kept what stands in no outbox, or leaves it behind while somebody logs in."""
     bare = phone.watch.outstanding - set(now.list_answers())
     if now.kind != "form" or not bare:

@@ -18,7 +18,7 @@ from app.services.setup.studies import load_study, open_site
 from app.storage.tables.studies import Site
 from tests.faults.cases import Keeping, study_of
 from tests.faults.forms import AMOUNTS, FORMS, NONE, Form, FormItem, Kind
-from tests.scenarios.people import QUESTIONNAIRES, Person, bound, enrolment, site_entry
+from tests.scenarios.people import QUESTIONNAIRES, Person, bind_browser, enrolment_entry, site_entry
 
 VERSION, VISIT = "1.0", "BL"
 _SETTINGS = {
@@ -143,7 +143,7 @@ def _text(name: str, form: Form) -> str:
     return "".join(parts)
 
 
-def founded(installation: Installation, at: datetime) -> dict[str, Site]:
+def set_up_studies(installation: Installation, at: datetime) -> dict[str, Site]:
     """Every study with its one site, by the study's code."""
     sites = {}
     for name, keeping in product(FORMS, Keeping):
@@ -153,12 +153,14 @@ def founded(installation: Installation, at: datetime) -> dict[str, Site]:
     return sites
 
 
-def enrolled(installation: Installation, site: Site, number: int, at: datetime) -> tuple[Person, list[str]]:
+def enrol_with_browsers(
+    installation: Installation, site: Site, number: int, at: datetime
+) -> tuple[Person, list[str]]:
     """Somebody enrolled now, and the cookies of their two browsers."""
     person = Person(installation, site, f"0571-{number:04d}")
     today = local_day(at, "Asia/Shanghai")
-    entry = replace(enrolment(person.subject), enrolled_on=today, consented_on=today)
+    entry = replace(enrolment_entry(person.subject), enrolled_on=today, consented_on=today)
     enrol_participant(StaffContext(installation, person.nurse, at), site, entry)
-    cookies = [bound(person, at) for _ in range(2)]
+    cookies = [bind_browser(person, at) for _ in range(2)]
     person.cookie = cookies[0]
     return person, cookies

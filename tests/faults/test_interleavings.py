@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.faults.__main__ import report
-from tests.faults.acts import run
-from tests.faults.cases import BADLY, SLIGHTLY, WEIGHTS, Act, Case, Keeping, drawn
+from tests.faults.acts import run_case
+from tests.faults.cases import BADLY, SLIGHTLY, WEIGHTS, Act, Case, Keeping, draw_case
 from tests.faults.forms import FORMS
 from tests.faults.world import World, world
 
@@ -51,7 +51,7 @@ def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 def test_acknowledged_answers_are_stored_and_screens_agree(
     chromium: Browser, served: World, seed: int
 ) -> None:
-    interleaving = run(served, chromium, drawn(seed))
+    interleaving = run_case(served, chromium, draw_case(seed))
     assert interleaving.faults == [], report(seed, interleaving)
 
 
@@ -60,12 +60,12 @@ def test_acknowledged_answers_are_stored_and_screens_agree(
 @pytest.mark.parametrize("name", MENDED)
 def test_past_failures_stay_mended(chromium: Browser, served: World, name: str) -> None:
     acts = tuple(Act(kind, 0, value, 0.05) for kind, value in MENDED[name])
-    interleaving = run(served, chromium, Case("diary", Keeping.outbox, (0, 0), acts))
+    interleaving = run_case(served, chromium, Case("diary", Keeping.outbox, (0, 0), acts))
     assert interleaving.faults == [], report(0, interleaving)
 
 
 def test_the_seeds_of_the_test_command_do_everything() -> None:
-    cases = [drawn(seed) for seed in SEEDS]
+    cases = [draw_case(seed) for seed in SEEDS]
     assert {act.kind for case in cases for act in case.acts} == set(WEIGHTS)
     assert {(case.form, case.keeping) for case in cases} == set(product(FORMS, Keeping))
     off = [case.clocks[phone] for case in cases for phone in {0, *(act.phone for act in case.acts)}]
@@ -74,4 +74,4 @@ def test_the_seeds_of_the_test_command_do_everything() -> None:
     assert any(-BADLY <= clock < -SLIGHTLY for clock in off)
     assert any(SLIGHTLY < clock <= BADLY for clock in off)
     assert 0 in off
-    assert drawn(7) == drawn(7)
+    assert draw_case(7) == draw_case(7)

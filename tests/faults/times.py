@@ -12,7 +12,7 @@ _NEAR = timedelta(minutes=2)
 """A request takes its time, and the phone that lies on the table is some seconds behind."""
 
 
-def timed(
+def find_mistimed(
     phones: Iterable[Phone],
     slot: Slot,
     events: Sequence[AnswerEvent],

@@ -21,7 +21,7 @@ from app.storage.tables.studies import Site
 from tests.applications import CHEAP
 from tests.compiled_templates import shipped_pages
 from tests.faults import server
-from tests.faults.study import founded, write_definitions
+from tests.faults.study import set_up_studies, write_definitions
 from tests.forks import Fork, fork
 from tests.servers import free_port
 
@@ -97,7 +97,7 @@ def world(url: str, folder: Path, migration_url: str = "") -> Iterator[World]:
     )
     words = (url, str(port), str(folder / "ahead"), str(root))
     with (folder / "log").open("wb") as log, _parent(words, log.fileno()) as parent:
-        running_world = World(public, port, installation, founded(installation, now()), folder, parent)
+        running_world = World(public, port, installation, set_up_studies(installation, now()), folder, parent)
         running_world.forward(seconds=0)
         running_world.start()
         try:

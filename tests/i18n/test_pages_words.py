@@ -11,8 +11,8 @@ from app.web.pages.error_page import ErrorPage
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Page, Pages
 from app.web.pages.system_pages import AboutPage, StartPage
-from tests.markup import Element, parsed
-from tests.pseudo import Pseudo
+from tests.markup import Element, parse_page
+from tests.pseudo_languages import Pseudo
 
 FRAME = PageFrame(ENGLISH.tag, ENGLISH.dir, ENGLISH.code, demo=True, version="1.2.3", static_root="/static/0")
 NAMES = {
@@ -50,5 +50,5 @@ def marked_pages() -> Pages:
 @pytest.mark.parametrize("page", PAGES, ids=repr)
 def test_every_sentence_can_be_translated(page: Page) -> None:
     shown = re.sub(r"⟦[^⟧]*⟧", "", marked_pages().text(page, FRAME))
-    untranslated = [word for word in words(parsed(shown)) if word.strip("- ") not in NAMES]
+    untranslated = [word for word in words(parse_page(shown)) if word.strip("- ") not in NAMES]
     assert untranslated == []

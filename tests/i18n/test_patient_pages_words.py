@@ -9,8 +9,8 @@ import pytest
 from app.web.pages.rendering import Page, Pages
 from tests.faces import page_samples as samples
 from tests.faces.gallery import every_page, pages_in_three_languages
-from tests.markup import Element, parsed
-from tests.pseudo import ARABIC
+from tests.markup import Element, parse_page
+from tests.pseudo_languages import ARABIC
 
 READ_OUT = ("aria-label", "alt", "title", "placeholder", "content")
 """Attributes whose words people meet; `data-…` of the form too, which its script shows."""
@@ -61,7 +61,7 @@ def test_every_sentence_of_a_patient_page_can_be_translated(pages: Pages, kind: 
 def find_untranslated(pages: Pages, page: Page) -> list[str]:
     known = sorted({*list_values(page), *NAMES}, key=len, reverse=True)
     untranslated = []
-    for text in list_texts(parsed(pages.text(page, samples.frame(ARABIC.code)))):
+    for text in list_texts(parse_page(pages.text(page, samples.frame(ARABIC.code)))):
         rest = text
         for one in filter(None, known):
             rest = rest.replace(one, "")

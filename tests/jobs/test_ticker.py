@@ -23,24 +23,24 @@ from app.services.reminders.reminder_delivery import PATIENCE, MessageSender
 from app.storage.act_keys import read_page_epoch
 from app.storage.tables.acts import ActKey
 from app.storage.tables.studies import Site
-from tests.forging import allow_everything
-from tests.heard import heard
-from tests.scenarios.alerted import send_in_pain, watched
-from tests.scenarios.beginnings import begun, installed_at, site_of
-from tests.scenarios.people import START, enrolled, with_short_diary
-from tests.scenarios.reminded import (
+from tests.scenarios.alerts import person_with_alert_rules, submit_severe_pain
+from tests.scenarios.beginnings import open_installation_at, site_of, stage_of_fixtures
+from tests.scenarios.correction_signer import Signer
+from tests.scenarios.people import START, enrol_person, with_short_diary
+from tests.scenarios.reminders import (
     WORDS,
     MailServer,
+    count_entries,
+    enrol_with_reminders,
     feed_types,
+    message_sender,
     messages,
-    outbox,
-    recorded,
-    reminded,
     shanghai,
 )
-from tests.scenarios.signer import Signer
 from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Stage
+from tests.statement_log import record_statements
+from tests.unaudited_writes import allow_everything
 
 EVENING = shanghai(date(2026, 3, 4), 19)
 GUARD_SECONDS = 120.0
@@ -49,12 +49,12 @@ GUARD_SECONDS = 120.0
 
 @pytest.fixture
 def stage(request: pytest.FixtureRequest) -> Stage | None:
-    return begun(request.fixturenames)
+    return stage_of_fixtures(request.fixturenames)
 
 
 @pytest.fixture
 def installation(migrated_url: str) -> Iterator[Installation]:
-    with installed_at(migrated_url) as running:
+    with open_installation_at(migrated_url) as running:
         yield running
 
 
@@ -77,12 +77,12 @@ def randomised() -> None:
 @pytest.mark.req("AVL-05")
 def test_one_tick_tells_reminds_and_seals(installation: Installation) -> None:
     mail_server = MailServer()
-    tick(installation, outbox(mail_server), lambda: EVENING)
+    tick(installation, message_sender(mail_server), lambda: EVENING)
     assert feed_types(installation, "D0") == ["diary.opened"]
     assert len(mail_server.letters) == 1
-    assert recorded(installation, AuditEvent.TRAIL_SEALED) == 1
-    with heard(installation.engine) as statements:
-        tick(installation, outbox(mail_server), lambda: EVENING)
+    assert count_entries(installation, AuditEvent.TRAIL_SEALED) == 1
+    with record_statements(installation.engine) as statements:
+        tick(installation, message_sender(mail_server), lambda: EVENING)
     assert len(statements) == 1
     assert verify_trail(installation) == []
 
@@ -91,13 +91,13 @@ def test_one_tick_tells_reminds_and_seals(installation: Installation) -> None:
 def test_an_alert_of_a_dead_worker_is_delivered_once_by_the_next(
     installation: Installation, site: Site
 ) -> None:
-    person = watched(enrolled(installation, site, "0571-001"))
+    person = person_with_alert_rules(enrol_person(installation, site, "0571-001"))
     Signer(installation, site, "li", Role.NURSE)
-    send_in_pain(person, START)
+    submit_severe_pain(person, START)
     mail_server = MailServer()
     advance(person.installation, lambda: START)  # queued, and the worker is gone
     for _restart in range(2):
-        tick(person.installation, outbox(mail_server), lambda: START)
+        tick(person.installation, message_sender(mail_server), lambda: START)
     assert [letter.to for letter in mail_server.letters] == ["li@example.org"]
 
 
@@ -109,25 +109,27 @@ def test_alerts_are_delivered_before_remaining_reminders(
     monkeypatch.setattr("app.jobs.ticker.SHARE", 1)
     installation = with_short_diary(installation)
     for number in (1, 2, 3):
-        reminded(installation, site, number).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
-    person = watched(enrolled(installation, site, "0571-004"))
+        enrol_with_reminders(installation, site, number).randomise(
+            date(2026, 3, 4), shanghai(date(2026, 3, 4), 10)
+        )
+    person = person_with_alert_rules(enrol_person(installation, site, "0571-004"))
     Signer(installation, site, "li", Role.NURSE)
 
     class AlertedServer(MailServer):
         def send(self, letter: MessageText) -> None:
             if not self.letters:
-                send_in_pain(person, EVENING)
+                submit_severe_pain(person, EVENING)
                 advance(person.installation, lambda: EVENING)
             super().send(letter)
 
     mail_server = AlertedServer()
-    tick(person.installation, outbox(mail_server), lambda: EVENING)
+    tick(person.installation, message_sender(mail_server), lambda: EVENING)
     assert [letter.to for letter in mail_server.letters].index("li@example.org") == 1
     assert len(mail_server.letters) == 4
 
 
 def tick_at(installation: Installation, moment: datetime) -> None:
-    tick(installation, outbox(MailServer()), lambda: moment)
+    tick(installation, message_sender(MailServer()), lambda: moment)
 
 
 def test_keys_of_acts_are_purged_once_a_day(installation: Installation) -> None:
@@ -144,20 +146,20 @@ def test_keys_of_acts_are_purged_once_a_day(installation: Installation) -> None:
         (0, STORED_EPOCHS),
         (0, STORED_EPOCHS + 1),
     ]
-    assert recorded(installation, AuditEvent.TRAIL_SEALED) == STORED_EPOCHS + 1
+    assert count_entries(installation, AuditEvent.TRAIL_SEALED) == STORED_EPOCHS + 1
     assert verify_trail(installation) == []
 
 
 def test_a_bad_participant_stops_nobody_else(installation: Installation, site: Site) -> None:
     for number in (1, 2, 3):
-        enrolled(with_short_diary(installation), site, f"0571-{number:03d}")
+        enrol_person(with_short_diary(installation), site, f"0571-{number:03d}")
     with installation.work(SYSTEM, START) as work:  # a plan that is not in the library
         bad = sa.text("UPDATE slot SET plan_version = '0.9' WHERE participant_id = 2")
         connection = work.session.connection()
         with allow_everything(connection):
             connection.execute(bad)
     with capture_logs() as logs:
-        tick(installation, outbox(MailServer()), lambda: START)
+        tick(installation, message_sender(MailServer()), lambda: START)
     assert [(log["part"], log["participant"]) for log in logs if log["log_level"] == "error"] == [("push", 2)]
     assert feed_types(installation, "BL") == ["assessment.opened"] * 2
 
@@ -165,7 +167,11 @@ def test_a_bad_participant_stops_nobody_else(installation: Installation, site: S
 @pytest.mark.usefixtures("reader", "randomised")
 def test_a_letter_that_fails_is_logged_without_its_address(installation: Installation) -> None:
     with capture_logs() as logs:
-        tick(installation, outbox(MailServer(fails=SendFailed("nobody", lasting=True))), lambda: EVENING)
+        tick(
+            installation,
+            message_sender(MailServer(fails=SendFailed("nobody", lasting=True))),
+            lambda: EVENING,
+        )
     assert [log["event"] for log in logs] == ["failed"]
     assert "example.org" not in str(logs)
     assert messages(installation)[0].failure == "nobody"
@@ -175,9 +181,9 @@ def test_a_letter_that_fails_is_logged_without_its_address(installation: Install
 def test_claims_of_a_dead_worker_are_released(installation: Installation) -> None:
     dying = MailServer(fails=KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        tick(installation, outbox(dying), lambda: EVENING)
+        tick(installation, message_sender(dying), lambda: EVENING)
     with capture_logs() as logs:
-        tick(installation, outbox(MailServer()), lambda: EVENING + PATIENCE)
+        tick(installation, message_sender(MailServer()), lambda: EVENING + PATIENCE)
     assert {"event": "unconfirmed", "messages": 1, "log_level": "warning"} in logs
     assert messages(installation)[0].state == "unconfirmed"
 
@@ -193,19 +199,19 @@ def test_without_a_database_it_waits_for_the_next_tick(installation: Installatio
         "0",
     )
     with capture_logs() as logs:
-        tick(nowhere, outbox(MailServer()), lambda: EVENING)
+        tick(nowhere, message_sender(MailServer()), lambda: EVENING)
     assert [log["part"] for log in logs] == ["look"]
 
 
 def test_it_rings_in_the_background_until_it_is_stopped(installation: Installation, site: Site) -> None:
-    enrolled(installation, site, "0571-001")
+    enrol_person(installation, site, "0571-001")
     rounds = threading.Semaphore(0)
 
     def clock() -> datetime:
         rounds.release()
         return START
 
-    ticker = Ticker(installation, outbox(MailServer()), clock, timedelta(milliseconds=50))
+    ticker = Ticker(installation, message_sender(MailServer()), clock, timedelta(milliseconds=50))
     ticker.start()
     while not feed_types(installation, "BL"):
         assert rounds.acquire(timeout=GUARD_SECONDS)
@@ -226,7 +232,9 @@ def test_a_silent_mail_server_costs_three_letters_and_holds_no_other(
     """The breaker opens; the rest of the batch goes back into the queue, untried, for whoever comes next."""
     installation = with_short_diary(installation)
     for number in range(1, FAILURES + 2):
-        reminded(installation, site, number).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
+        enrol_with_reminders(installation, site, number).randomise(
+            date(2026, 3, 4), shanghai(date(2026, 3, 4), 10)
+        )
     with silent_relay() as url:
         breaker = CircuitBreaker(SmtpChannel(url, "daybook@hospital.test", patience_seconds=0.1))
         silent = MessageSender({"email": breaker}, WORDS)
@@ -236,19 +244,19 @@ def test_a_silent_mail_server_costs_three_letters_and_holds_no_other(
         deliver(installation, silent, lambda: EVENING, lambda: False)
     assert [each.attempts for each in messages(installation)] == [1] * FAILURES + [0]
     mail_server = MailServer()
-    deliver(installation, outbox(mail_server), lambda: EVENING, lambda: False)
+    deliver(installation, message_sender(mail_server), lambda: EVENING, lambda: False)
     assert len(mail_server.letters) == 1, "what was given back is sent at once when somebody can"
 
 
 @pytest.mark.usefixtures("reader", "randomised")
 def test_a_stop_begins_no_other_letter(installation: Installation, site: Site) -> None:
-    reminded(installation, site, 2).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
+    enrol_with_reminders(installation, site, 2).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
     advance(installation, lambda: EVENING)
     mail_server = MailServer()
-    deliver(installation, outbox(mail_server), lambda: EVENING, lambda: len(mail_server.letters) > 0)
+    deliver(installation, message_sender(mail_server), lambda: EVENING, lambda: len(mail_server.letters) > 0)
     assert len(mail_server.letters) == 1
     assert [each.state for each in messages(installation)] == ["sent", "queued"]
-    deliver(installation, outbox(mail_server), lambda: EVENING, lambda: False)
+    deliver(installation, message_sender(mail_server), lambda: EVENING, lambda: False)
     assert len(mail_server.letters) == 2
 
 

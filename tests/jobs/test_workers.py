@@ -22,11 +22,11 @@ from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact
 from app.storage.tables.studies import Site
 from tests.forks import fork
-from tests.jobs.worker import work
+from tests.jobs.worker import run_worker
 from tests.scenarios.people import START, site_entry
-from tests.scenarios.reminded import KEY, address, installed, messages
+from tests.scenarios.reminders import KEY, email_of, messages, open_installation
 from tests.scenarios.trail_entries import verify_trail
-from tests.servers import Mailbox, mailbox
+from tests.servers import Mailbox, serve_mailbox
 from tests.storage.trial import WINDOW, a_participant, a_slot
 
 READERS, TOGETHER = 400, 20
@@ -57,7 +57,7 @@ def queue_reminders(installation: Installation, site: Site, numbers: range) -> N
         work.session.add_all(slots)
         work.session.flush()
         for number, participant, slot in zip(numbers, participants, slots, strict=True):
-            sealed = installation.secret_box.encrypt(address(number))
+            sealed = installation.secret_box.encrypt(email_of(number))
             key = participant.id
             work.session.add(
                 Contact(participant_id=key, channel="email", address_sealed=sealed, recorded_at=AT)
@@ -85,8 +85,8 @@ def queued(slot_id: int, participant_id: int) -> Message:
 @pytest.mark.req("AVL-05")
 def test_four_workers_one_killed_and_no_reminder_twice(migrated_postgres_url: str) -> None:
     with ExitStack() as stack:
-        installation = stack.enter_context(installed(migrated_postgres_url))
-        box = stack.enter_context(mailbox(SlowMailbox()))
+        installation = stack.enter_context(open_installation(migrated_postgres_url))
+        box = stack.enter_context(serve_mailbox(SlowMailbox()))
         site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
         for first in range(0, READERS, TOGETHER):
             queue_reminders(installation, site, range(first, first + TOGETHER))
@@ -104,7 +104,7 @@ def test_four_workers_one_killed_and_no_reminder_twice(migrated_postgres_url: st
         workers[0].send_signal(signal.SIGKILL)
         ended = [each.wait(GUARD_SECONDS) for each in workers]
         assert ended == [-signal.SIGKILL, 0, 0, 0], "it was to be killed in the middle of its work"
-        work(*words, (AT + LEASE).isoformat())
+        run_worker(*words, (AT + LEASE).isoformat())
         states = Counter(message.state for message in messages(installation))
         got = Counter(letter["To"] for letter in box.letters)
         assert max(got.values()) == 1

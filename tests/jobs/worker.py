@@ -11,10 +11,10 @@ from app.services.core.secrets import SecretBox
 from app.services.reminders.reminder_delivery import MessageSender
 from app.storage.engine import open_engine
 from tests.scenarios.people import library
-from tests.scenarios.reminded import WORDS
+from tests.scenarios.reminders import WORDS
 
 
-def work(url: str, relay: str, key: str, moment: str) -> None:
+def run_worker(url: str, relay: str, key: str, moment: str) -> None:
     """With a connection of its own."""
     at = datetime.fromisoformat(moment)
     installation = Installation(
@@ -27,4 +27,4 @@ def work(url: str, relay: str, key: str, moment: str) -> None:
 
 
 if __name__ == "__main__":
-    work(*sys.argv[1:])
+    run_worker(*sys.argv[1:])

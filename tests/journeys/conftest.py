@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.journeys.patients import SIZE, Hospital, Patient, hospital
+from tests.journeys.patients import SIZE, Hospital, Patient, serve_hospital
 
 
 @pytest.fixture(scope="module")
 def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     path = tmp_path_factory.mktemp("hospital") / "daybook.sqlite3"
     shutil.copyfile(sqlite_template, path)
-    with hospital(f"sqlite:///{path}") as opened:
+    with serve_hospital(f"sqlite:///{path}") as opened:
         yield opened
 
 

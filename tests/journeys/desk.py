@@ -18,7 +18,7 @@ from app.storage.tables.studies import Site
 from app.web.urls import SESSION_COOKIE
 from tests import servers
 from tests.applications import Clock, application
-from tests.axe import audit
+from tests.axe import find_violations
 from tests.scenarios.people import START, site_entry
 
 PASSWORD = "correct horse battery"
@@ -87,17 +87,17 @@ class ServedDesk:
 def serve_desk(database: str, plan: str = "1.0") -> Iterator[ServedDesk]:
     """The study without sites, on a migrated database."""
     clock, listener = Clock(START), servers.free_socket()
-    address = servers.address(listener).replace("127.0.0.1", "localhost")  # a name, for passkeys
+    address = servers.socket_address(listener).replace("127.0.0.1", "localhost")  # a name, for passkeys
     app = application(database, clock, DAYBOOK_PUBLIC_URL=address)
     desk = ServedDesk(address, clock, app.state.installation)
     load_study(StaffContext(desk.installation, SYSTEM, START), STUDY, plan, StudyMode.DEMO)
-    with servers.serving(app, listener):
+    with servers.serve_application(app, listener):
         yield desk
 
 
 def check_sound(page: Page) -> None:
     """No finding of axe, and nothing wider than the window."""
-    assert audit(page) == [], (page.url, page.viewport_size)
+    assert find_violations(page) == [], (page.url, page.viewport_size)
     check_fits(page)
 
 

@@ -9,8 +9,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 from app.storage.tables.capture import AnswerEvent, Response
 from app.storage.tables.schedule import Slot
 from tests.applications import Clock
-from tests.axe import audit
-from tests.faces.visitors import Phone
+from tests.axe import find_violations
+from tests.faces.participant_browsers import Phone
 from tests.scenarios.people import PIN
 
 
@@ -39,13 +39,13 @@ class World:
         return select(col(Slot.id)).where(Slot.participant_id == self.phone.person.row().id)
 
 
-def accessible(tab: Page) -> None:
+def check_accessible(tab: Page) -> None:
     """No finding of axe, and nothing wider than a small phone."""
-    assert audit(tab) == []
+    assert find_violations(tab) == []
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def come_in(tab: Page, world: World) -> None:
+def activate_in(tab: Page, world: World) -> None:
     """From the link to home."""
     tab.goto(world.link)
     tab.locator("footer button").click()
@@ -58,7 +58,7 @@ def come_in(tab: Page, world: World) -> None:
     tab.wait_for_url("**/home/ready")
 
 
-def begin(tab: Page) -> None:
+def open_first_question(tab: Page) -> None:
     """From home to the first question."""
     tab.locator("main a.btn").first.click()
     tab.check("[name=who][value=self]")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page
 
-from tests.page_time import forward
+from tests.page_time import forward_clock
 
 FARTHEST = 40
 """More Tabs than any page of ours has stops."""
@@ -74,7 +74,7 @@ class Keyboard:
 
     def step(self) -> None:
         """Enter is Next."""
-        forward(self.tab)
+        forward_clock(self.tab)
         self.press("Enter")
 
     @staticmethod

@@ -19,10 +19,10 @@ from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.studies import Site
 from app.web.urls import DEVICE_COOKIE
 from tests.applications import Clock, application
-from tests.faces.visitors import founded, newcomer
-from tests.page_time import forward
-from tests.scenarios.people import START, Person, bound, enrolled
-from tests.servers import address, free_socket, serving
+from tests.faces.participant_browsers import enrol_only, set_up_study
+from tests.page_time import forward_clock
+from tests.scenarios.people import START, Person, bind_browser, enrol_person
+from tests.servers import free_socket, serve_application, socket_address
 
 SIZE: ViewportSize = {"width": 360, "height": 740}
 SUBMITTED_BY_HAND = "HTMLFormElement.prototype.submit.call(document.getElementById('f'))"
@@ -38,7 +38,7 @@ class Patient:
 
     def bind(self, context: BrowserContext) -> Page:
         """A tab of a browser that knows this person."""
-        cookie = bound(self.person, self.clock.at)
+        cookie = bind_browser(self.person, self.clock.at)
         context.add_cookies([{"name": DEVICE_COOKIE, "value": cookie, "url": self.url}])
         return context.new_page()
 
@@ -106,13 +106,13 @@ class Hospital:
 
     def patient(self) -> Patient:
         self.clock.at = START
-        person = enrolled(self.installation, self.site, f"0571-{next(self.numbers):03}")
+        person = enrol_person(self.installation, self.site, f"0571-{next(self.numbers):03}")
         return Patient(self.url, self.clock, person)
 
     def guest(self) -> tuple[Patient, str]:
         """Somebody who has no phone yet, and the link that was made for them."""
         self.clock.at = START
-        person = newcomer(Person(self.installation, self.site, f"0571-{next(self.numbers):03}"))
+        person = enrol_only(Person(self.installation, self.site, f"0571-{next(self.numbers):03}"))
         invitation = issue_invitation(
             StaffContext(self.installation, person.nurse, self.clock.at), person.site.study_id, person.subject
         )
@@ -120,36 +120,36 @@ class Hospital:
 
 
 @contextmanager
-def hospital(database: str, **environ: str) -> Iterator[Hospital]:
+def serve_hospital(database: str, **environ: str) -> Iterator[Hospital]:
     clock, listener = Clock(START), free_socket()
-    app = application(database, clock, DAYBOOK_PUBLIC_URL=address(listener), **environ)
-    installation = founded(app)
+    app = application(database, clock, DAYBOOK_PUBLIC_URL=socket_address(listener), **environ)
+    installation = set_up_study(app)
     with installation.read() as session:
         site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id, "0571")
-    with serving(app, listener) as url:
+    with serve_application(app, listener) as url:
         yield Hospital(url, clock, app, installation, site)
 
 
-def choose(tab: Page, number: int) -> None:
+def choose_option(tab: Page, number: int) -> None:
     """Tap the option with this place on the question in sight."""
     tab.locator(".q.on .o:not(.no-js)").nth(number).tap()
 
 
-def step(tab: Page) -> None:
-    forward(tab)
+def tap_next(tab: Page) -> None:
+    forward_clock(tab)
     tab.locator("#next").tap()
 
 
-def finish(tab: Page) -> None:
+def answer_last_two(tab: Page) -> None:
     """Answer the last two questions with 2; the review is shown then."""
     for number in (29, 30):
         expect(tab.locator(f"#s-q{number}")).to_be_visible()
-        choose(tab, 1)
-        step(tab)
+        choose_option(tab, 1)
+        tap_next(tab)
     expect(tab.locator("#review")).to_be_visible()
 
 
-def first_painted(tab: Page) -> None:
+def wait_for_paint(tab: Page) -> None:
     """As soon as anything can be seen; the document may still be on its way."""
     while not tab.evaluate("performance.getEntriesByType('paint').length"):
         tab.wait_for_timeout(5)

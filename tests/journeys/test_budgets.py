@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
 from app.patient.forms.pages import RunnerKind
 from tests.faces import page_samples as samples
-from tests.journeys.patients import Patient, choose, finish, step
+from tests.journeys.patients import Patient, answer_last_two, choose_option, tap_next
 from tests.page_time import STEP_MS
 
 FORM = 12_000
@@ -66,8 +66,8 @@ def test_a_form_is_usable_after_one_request_of_few_bytes(
     in_language(tab, patient, lang)
     with traffic(context) as seen:
         tab.goto(patient.form(), wait_until="networkidle")
-        choose(tab, 1)
-        step(tab)
+        choose_option(tab, 1)
+        tap_next(tab)
         expect(tab.locator("#s-q2")).to_be_visible()
     opened, *later = zip(seen.paths(), seen.received(), strict=True)
     assert opened[0] == patient.form().removeprefix(patient.url)
@@ -80,7 +80,7 @@ def test_a_save_in_the_background_brings_almost_nothing_down(
 ) -> None:
     tab = patient.nearly_done(context)
     with tab.expect_response("**/answers") as answered:
-        choose(tab, 1)
+        choose_option(tab, 1)
     sizes = answered.value.request.sizes()
     assert answered.value.status == 204
     assert sizes["responseBodySize"] == 0
@@ -97,7 +97,7 @@ def test_the_next_question_waits_for_no_answer_of_the_server(
         waiting.append(route)
 
     context.route("**/answers", hold)
-    finish(tab)
+    answer_last_two(tab)
     assert waiting
     assert len(patient.events()) == 28
     waiting[0].abort()
@@ -105,14 +105,14 @@ def test_the_next_question_waits_for_no_answer_of_the_server(
 
 def test_sending_is_one_request(context: BrowserContext, patient: Patient) -> None:
     tab = patient.nearly_done(context)
-    finish(tab)
+    answer_last_two(tab)
     requests: list[str] = []
 
     def note(request: Request) -> None:
         requests.append(f"{request.method} {request.url.rsplit('/', 1)[1]}")
 
     context.on("request", note)
-    step(tab)
+    tap_next(tab)
     expect(tab.locator("h1:visible")).to_have_text("Thank you. Your answers are saved.")
     tab.wait_for_load_state("networkidle")
     assert requests == ["POST submit"]
@@ -129,7 +129,7 @@ def test_the_whole_qlq_c30_receives_few_bytes(context: BrowserContext, patient: 
             context.clock.run_for(STEP_MS)
             if number <= 30:
                 expect(tab.locator(f"#s-q{number}")).to_be_visible()
-                choose(tab, 1)
+                choose_option(tab, 1)
             tab.locator("#next").tap()
         expect(tab.locator("#review")).to_be_hidden()
         expect(tab.locator("h1:visible")).to_be_focused()

@@ -11,10 +11,10 @@ from app.domain.instruments.responses import NOT_TICKED
 from app.domain.records.access import Role
 from app.services.core.context import ParticipantContext
 from app.services.patient.team_requests import request_call
-from tests.axe import audit
+from tests.axe import find_violations
 from tests.journeys.desk import A4_WIDTH, ServedDesk, check_fits, check_sound, serve_desk
 from tests.journeys.keyboard import Keyboard
-from tests.scenarios.people import START, days, enrolled
+from tests.scenarios.people import START, days, enrol_person
 
 EMAIL = "li.na@example.org"
 SYMPTOMS = (
@@ -30,7 +30,7 @@ def served(migrated_sqlite_url: str) -> Iterator[ServedDesk]:
     """Eight days after somebody of each of two sites asked for a call; an investigator of both."""
     with serve_desk(migrated_sqlite_url) as desk:
         for code in ("0571", "0021"):
-            person = enrolled(desk.installation, desk.open_site(code), f"{code}-001")
+            person = enrol_person(desk.installation, desk.open_site(code), f"{code}-001")
             request_call(ParticipantContext(desk.installation, person.participant(START), START))
         desk.hire(EMAIL, "Li Na", Role.INVESTIGATOR, "0571", "0021")
         desk.clock.at = START + days(8)
@@ -119,7 +119,7 @@ def test_from_enrolment_to_the_printed_sheet(chromium: Browser, served: ServedDe
     code = page.inner_text(".sheet .code")
     assert len(code.split()) == 2
     if scripts:
-        assert audit(page) == []
+        assert find_violations(page) == []
         assert [page.pdf(format=sheet).count(b"/Type /Page\n") for sheet in ("A4", "Letter")] == [1, 1]
         page.emulate_media(media="print")
         expect(page.locator("#together")).to_be_hidden()
@@ -164,7 +164,7 @@ def test_a_call_is_logged_from_its_row(chromium: Browser, served: ServedDesk, sc
         page.keyboard.press("j")
         page.keyboard.press("c")
         expect(page.locator("tr.under h2")).to_be_focused()
-        assert audit(page) == []
+        assert find_violations(page) == []
         page.keyboard.press("/")
         expect(page.locator("#find")).to_be_focused()
     else:
@@ -237,7 +237,7 @@ def test_an_open_form_loses_nothing_unasked(chromium: Browser, served: ServedDes
     log_call(page, 0)
     expect(page.locator("#failed")).to_contain_text("could not be loaded")
     expect(note).to_have_value("rings at noon")
-    assert audit(page) == []
+    assert find_violations(page) == []
     context.set_offline(False)
     page.click("[data-close]")
     page.click("[data-retry]")
@@ -341,7 +341,7 @@ def alarmed(migrated_sqlite_url: str) -> Iterator[ServedDesk]:
         site, at = desk.open_site("0571"), START + days(2)
         desk.hire(EMAIL, "Li Na", Role.NURSE, "0571")
         for number in (1, 2):
-            person = enrolled(desk.installation, site, f"0571-{number:03}")
+            person = enrol_person(desk.installation, site, f"0571-{number:03}")
             person.randomise(at.date(), at)
             person.begin("D0", at)
             person.submit(

@@ -8,9 +8,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.records.access import Role
 from tests.journeys.desk import A4_WIDTH, PASSWORD, ServedDesk, check_fits, check_sound, serve_desk
-from tests.scenarios.after_baseline import propose
+from tests.scenarios.after_baseline import correct_baseline
 from tests.scenarios.beginnings import site_of
-from tests.scenarios.people import START, Person, enrolled
+from tests.scenarios.people import START, Person, enrol_person
 
 NURSE, DOCTOR = "nurse@example.org", "investigator@example.org"
 
@@ -28,7 +28,7 @@ def served(migrated_sqlite_url: str) -> Iterator[ServedDesk]:
 @pytest.fixture
 def person(served: ServedDesk) -> Person:
     """Somebody of that site who sent the baseline and had changed their fifth answer before."""
-    person = enrolled(served.installation, site_of(served.installation), "0571-001")
+    person = enrol_person(served.installation, site_of(served.installation), "0571-001")
     person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "q5", 4), SubmittedAnswer(2, 1, "q5", 2))
     person.submit("BL", START)
@@ -64,7 +64,7 @@ def test_a_correction_is_proposed_signed_and_printed(
         propose_by_page(nurse, START.date().isoformat())
         plain.clear_cookies()
         signed = sign_by_page(served, plain)
-    waiting = propose(person, served.clock.at, version=2)
+    waiting = correct_baseline(person, served.clock.at, version=2)
     listed = f"{served.address}/desk/corrections"
     pages = (
         listed,

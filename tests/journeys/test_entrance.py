@@ -8,10 +8,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.storage.queries.participants import get_site_by_code, get_study
 from tests.applications import Clock, application
-from tests.axe import audit
-from tests.faces.visitors import Phone, founded, invited, newcomer
+from tests.axe import find_violations
+from tests.faces.participant_browsers import Phone, enrol_only, invite, set_up_study
 from tests.scenarios.people import PIN, START, Person
-from tests.servers import address, free_socket, serving
+from tests.servers import free_socket, serve_application, socket_address
 
 MOST_TAPS = 8
 """From scanning the sheet to the home page; the digits of PIN or date are not counted."""
@@ -32,7 +32,7 @@ class Hand:
         """Tap what leads to another page, which must be sound."""
         with self.tab.expect_navigation(url=address):
             self.tap(target)
-        assert audit(self.tab) == []
+        assert find_violations(self.tab) == []
         assert self.tab.evaluate("document.documentElement.scrollWidth") <= 360
 
 
@@ -40,13 +40,13 @@ class Hand:
 def served_phones(migrated_sqlite_url: str) -> Iterator[tuple[str, list[Phone]]]:
     """A served application and two people who hold links."""
     clock, listener = Clock(START), free_socket()
-    app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address(listener))
-    installation = founded(app)
+    app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=socket_address(listener))
+    installation = set_up_study(app)
     with installation.read() as session:
         site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id, "0571")
     people = [Person(installation, site, f"0571-00{number}") for number in (1, 2)]
-    phones = [invited(app, newcomer(person)) for person in people]
-    with serving(app, listener) as url:
+    phones = [invite(app, enrol_only(person)) for person in people]
+    with serve_application(app, listener) as url:
         yield url, phones
 
 

@@ -9,14 +9,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.applications import Clock
-from tests.faces.offline import enrolled, offline_app, questionnaires
-from tests.faces.visitors import ANSWERS
-from tests.journeys.invited import World, accessible, begin, come_in
+from tests.faces.offline import enrol_with_link, offline_app, write_definitions
+from tests.faces.participant_browsers import ANSWERS
+from tests.journeys.invited import World, activate_in, check_accessible, open_first_question
 from tests.journeys.network import Network, network
-from tests.journeys.patients import SIZE, step
+from tests.journeys.patients import SIZE, tap_next
 from tests.page_time import wait_until
 from tests.scenarios.people import PIN, START
-from tests.servers import address, free_socket, serving
+from tests.servers import free_socket, serve_application, socket_address
 
 READ_CACHE = """async () => {
   const kept = {};
@@ -50,10 +50,10 @@ class Remote(World):
 @pytest.fixture
 def world(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Remote]:
     clock, listener = Clock(START), free_socket()
-    url = address(listener)
-    app = offline_app(migrated_sqlite_url, clock, questionnaires(tmp_path), DAYBOOK_PUBLIC_URL=url)
-    phone = enrolled(app)
-    with serving(app) as goal, network(listener, goal) as proxy:
+    url = socket_address(listener)
+    app = offline_app(migrated_sqlite_url, clock, write_definitions(tmp_path), DAYBOOK_PUBLIC_URL=url)
+    phone = enrol_with_link(app)
+    with serve_application(app) as goal, network(listener, goal) as proxy:
         yield Remote(url, clock, phone, proxy)
 
 
@@ -86,9 +86,9 @@ def under_way(tab: Page) -> None:
 def begun(context: BrowserContext, world: Remote) -> tuple[Page, str, str]:
     """A form that was begun, its address, and the path of the blank one that the worker keeps."""
     tab = context.new_page()
-    come_in(tab, world)
+    activate_in(tab, world)
     under_way(tab)
-    begin(tab)
+    open_first_question(tab)
     blank = f"{tab.url.removeprefix(world.url)}/blank"
     waits_for(tab, "/offline", blank)
     return tab, tab.url, blank
@@ -100,7 +100,7 @@ def gone(tab: Page) -> bool:
 
 def answer(tab: Page, number: int) -> None:
     tab.click(f".q.on .o:not(.no-js) >> nth={number}")
-    step(tab)
+    tap_next(tab)
 
 
 def log_out(tab: Page, world: Remote) -> None:
@@ -130,12 +130,12 @@ def test_a_begun_form_opens_again_without_a_connection(world: Remote, context: B
     assert re.findall(r"<input[^>]* checked", nobodys) == []
     tab.goto(f"{world.url}/sent")
     assert tab.inner_text("h1") == "No connection"
-    accessible(tab)
+    check_accessible(tab)
     tab.click("text=Carry on with my form")
     tab.wait_for_url(form)
     answer(tab, 1)
     expect(tab.locator("#s-q2 [type=radio]").nth(2)).to_be_checked()
-    step(tab)
+    tap_next(tab)
     answer(tab, 3)
     world.network.reconnect()
     context.set_offline(False)
@@ -182,7 +182,7 @@ def test_a_leftover_of_a_submitted_form_removes_the_cached_blank(
 @pytest.mark.req("OFF-03")
 def test_where_the_study_stops_it_the_phone_forgets(world: Remote, context: BrowserContext) -> None:
     tab = context.new_page()
-    come_in(tab, world)
+    activate_in(tab, world)
     under_way(tab)
     waits_for(tab, "/offline")
     library = world.phone.person.installation.library
@@ -197,6 +197,6 @@ def test_where_the_study_stops_it_the_phone_forgets(world: Remote, context: Brow
 def test_wechat_gets_no_worker(world: Remote, chromium: Browser) -> None:
     with chromium.new_context(viewport=SIZE, user_agent="Mozilla/5.0 MicroMessenger/8.0") as context:
         tab = context.new_page()
-        come_in(tab, world)
+        activate_in(tab, world)
         assert "register.js" in tab.content()
         assert gone(tab)

@@ -15,7 +15,7 @@ from app.services.setup.studies import create_staff, grant_role, load_study, ope
 from tests import servers
 from tests.applications import Clock, application
 from tests.journeys.desk import PASSWORD, check_sound
-from tests.scenarios.people import START, Person, enrolled, site_entry
+from tests.scenarios.people import START, Person, enrol_person, site_entry
 
 
 @dataclass
@@ -41,15 +41,15 @@ class PaperDesk:
 @pytest.fixture
 def desk(migrated_sqlite_url: str) -> Iterator[PaperDesk]:
     clock, listener = Clock(START), servers.free_socket()
-    address = servers.address(listener)
+    address = servers.socket_address(listener)
     app = application(migrated_sqlite_url, clock, DAYBOOK_PUBLIC_URL=address)
     installation: Installation = app.state.installation
     outside = StaffContext(installation, SYSTEM, START)
     load_study(outside, "sbrt-nsclc", "1.0", StudyMode.DEMO)
-    person = enrolled(installation, open_site(outside, "sbrt-nsclc", site_entry("0571")), "0571-001")
+    person = enrol_person(installation, open_site(outside, "sbrt-nsclc", site_entry("0571")), "0571-001")
     new = create_staff(outside, "nurse@example.org", "Nurse", PASSWORD, "en")
     grant_role(outside, new.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
-    with servers.serving(app, listener):
+    with servers.serve_application(app, listener):
         yield PaperDesk(address, person, clock, new.totp_secret)
 
 

@@ -9,18 +9,18 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.i18n.formats import format_receipt
-from tests.faces.visitors import invited, newcomer
-from tests.journeys.invited import World, accessible, begin, come_in
-from tests.journeys.patients import SIZE, Hospital, step
-from tests.page_time import forward
-from tests.scenarios.people import PIN, START, Person, asking_by_list
+from tests.faces.participant_browsers import enrol_only, invite
+from tests.journeys.invited import World, activate_in, check_accessible, open_first_question
+from tests.journeys.patients import SIZE, Hospital, tap_next
+from tests.page_time import forward_clock
+from tests.scenarios.people import PIN, START, Person, with_symptom_list
 
 
 @pytest.fixture
 def world(served: Hospital) -> World:
     served.clock.at = START
-    person = newcomer(Person(served.installation, served.site, f"0571-{next(served.numbers):03}"))
-    return World(served.url, served.clock, invited(served.app, person))
+    person = enrol_only(Person(served.installation, served.site, f"0571-{next(served.numbers):03}"))
+    return World(served.url, served.clock, invite(served.app, person))
 
 
 def answer_all_but_the_third(tab: Page) -> None:
@@ -28,13 +28,13 @@ def answer_all_but_the_third(tab: Page) -> None:
     for number in range(1, 31):
         expect(tab.locator(f"#s-q{number}")).to_be_visible()
         if number == 3:
-            step(tab)
+            tap_next(tab)
             expect(tab.locator("#leave")).to_be_visible()
             tab.locator("#leave").tap()
             continue
         tab.locator(f"#s-q{number} label.o").nth(1).tap()
         expect(tab.locator(f"#s-q{number}")).to_be_visible()
-        step(tab)
+        tap_next(tab)
     expect(tab.locator("#review")).to_be_visible()
 
 
@@ -43,7 +43,7 @@ def change_the_fifth(tab: Page) -> None:
     tab.locator("#rows a").nth(4).tap()
     expect(tab.locator("#s-q5")).to_be_visible()
     tab.locator("#s-q5 label.o").nth(3).tap()
-    step(tab)
+    tap_next(tab)
     expect(tab.locator("#review")).to_be_visible()
 
 
@@ -57,19 +57,19 @@ def test_from_the_sheet_to_the_thanks(context: BrowserContext, world: World, lan
     tab.goto(world.link)
     with tab.expect_navigation():
         tab.locator(f"main form.lang button[value={lang}]").tap()
-    accessible(tab)
-    come_in(tab, world)
-    accessible(tab)
-    begin(tab)
+    check_accessible(tab)
+    activate_in(tab, world)
+    check_accessible(tab)
+    open_first_question(tab)
     assert world.phone.person.row().language == lang
     expect(tab.locator("html")).to_have_attribute("lang", "zh-Hans" if lang == "zh_CN" else "en")
-    accessible(tab)
+    check_accessible(tab)
     answer_all_but_the_third(tab)
-    accessible(tab)
+    check_accessible(tab)
     change_the_fifth(tab)
-    step(tab)
+    tap_next(tab)
     tab.wait_for_url("**/done")
-    accessible(tab)
+    check_accessible(tab)
     row = world.response()
     assert (row.answers["q1"], row.answers["q3"], row.answers["q5"], row.language) == (2, None, 4, lang)
     assert row.presentation == {"layout": "single", "width": 360, "theme": "light", "text_size": "standard"}
@@ -79,7 +79,7 @@ def test_from_the_sheet_to_the_thanks(context: BrowserContext, world: World, lan
     assert format_receipt(row.public_id) in tab.inner_text("main")
     for path in ("/home", "/sent", "/settings", "/help", f"/f/{world.phone.slot()}"):
         tab.goto(world.url + path)
-        accessible(tab)
+        check_accessible(tab)
     assert faults == []
     assert context.storage_state()["origins"] == []
 
@@ -87,8 +87,8 @@ def test_from_the_sheet_to_the_thanks(context: BrowserContext, world: World, lan
 @pytest.mark.req("CAP-14")
 def test_two_tabs_make_one_response(context: BrowserContext, world: World) -> None:
     first = context.new_page()
-    come_in(first, world)
-    begin(first)
+    activate_in(first, world)
+    open_first_question(first)
     slot = world.phone.slot()
     tabs = [context.new_page() for _ in range(2)]
     for tab in tabs:
@@ -108,7 +108,7 @@ def test_two_tabs_make_one_response(context: BrowserContext, world: World) -> No
 def test_the_keyboard_alone_is_enough(context: BrowserContext, world: World) -> None:
     world.phone.person.randomise(date(2026, 3, 2), START)
     tab = context.new_page()
-    come_in(tab, world)
+    activate_in(tab, world)
     tab.goto(f"{world.url}/f/{world.phone.slot('D0')}")
     tab.locator("[name=who][value=self]").focus()
     tab.keyboard.press("Space")
@@ -116,7 +116,7 @@ def test_the_keyboard_alone_is_enough(context: BrowserContext, world: World) -> 
     expect(tab.locator("#s-any_symptom")).to_be_visible()
     tab.locator("#s-any_symptom input").first.focus()
     tab.keyboard.press("Space")
-    forward(tab)
+    forward_clock(tab)
     tab.keyboard.press("Enter")
     expect(tab.locator("#review")).to_be_visible()
     expect(tab.locator("#review h1")).to_be_focused()
@@ -124,7 +124,7 @@ def test_the_keyboard_alone_is_enough(context: BrowserContext, world: World) -> 
         tab.keyboard.press("Tab")
         if tab.evaluate("document.activeElement.id") == "next":
             break
-    forward(tab)
+    forward_clock(tab)
     tab.keyboard.press("Enter")
     tab.wait_for_url("**/done")
     assert world.response().answers == {"any_symptom": 0}
@@ -134,8 +134,8 @@ def test_the_keyboard_alone_is_enough(context: BrowserContext, world: World) -> 
 def test_without_javascript_a_form_is_filled_reviewed_and_submitted(chromium: Browser, world: World) -> None:
     context = chromium.new_context(viewport=SIZE, java_script_enabled=False, locale="en-GB")
     tab = context.new_page()
-    come_in(tab, world)
-    begin(tab)
+    activate_in(tab, world)
+    open_first_question(tab)
     expect(tab.locator("#s-q30")).to_be_visible()
     tab.locator("#s-q1 label.o").nth(2).click()
     tab.locator("button[value=save]").click()
@@ -168,11 +168,11 @@ def test_the_language_changes_in_the_middle_and_nothing_is_lost(
     context: BrowserContext, world: World
 ) -> None:
     tab = context.new_page()
-    come_in(tab, world)
-    begin(tab)
+    activate_in(tab, world)
+    open_first_question(tab)
     for _ in range(2):
         tab.locator("section.on label.o").nth(3).tap()
-        step(tab)
+        tap_next(tab)
     expect(tab.locator("#s-q3")).to_be_visible()
     tab.locator("header button[value=zh_CN]").tap()
     tab.locator("footer button").tap()  # the answers stay: it is asked first
@@ -185,8 +185,8 @@ def test_the_language_changes_in_the_middle_and_nothing_is_lost(
 
 def test_an_idle_form_keeps_its_answers_until_the_pin_is_typed(context: BrowserContext, world: World) -> None:
     tab = context.new_page()
-    come_in(tab, world)
-    begin(tab)
+    activate_in(tab, world)
+    open_first_question(tab)
     world.clock.forward(minutes=20)
     tab.locator("#s-q1 label.o").nth(1).tap()
     expect(tab.locator("#login")).to_be_visible()
@@ -201,7 +201,7 @@ def test_an_idle_form_keeps_its_answers_until_the_pin_is_typed(context: BrowserC
 def test_a_fever_says_call_now(context: BrowserContext, world: World, tmp_path: Path) -> None:
     world.phone.person.randomise(date(2026, 3, 2), START)
     tab = context.new_page()
-    come_in(tab, world)
+    activate_in(tab, world)
     tab.goto(f"{world.url}/f/{world.phone.slot('D0')}")
     tab.check("[name=who][value=self]")
     tab.locator("footer button").click()
@@ -209,17 +209,17 @@ def test_a_fever_says_call_now(context: BrowserContext, world: World, tmp_path: 
     for _ in range(25):
         if tab.locator("#s-fever").is_visible():
             break
-        forward(tab)
+        forward_clock(tab)
         tab.locator("#next").tap()
         if tab.locator("#leave").is_visible():
             tab.locator("#leave").tap()
     tab.locator("#s-fever label.o").nth(1).tap()
-    step(tab)
+    tap_next(tab)
     tab.fill("[name=temperature]", "38,9")
     tab.locator("[name=temperature]").blur()
     expect(tab.locator("#urgent")).to_be_visible()
     expect(tab.locator("#urgent a")).to_have_attribute("href", "tel:05715550000")
-    accessible(tab)
+    check_accessible(tab)
     assert tab.screenshot(path=str(tmp_path / "urgent.png"))
 
 
@@ -228,9 +228,9 @@ def listing(served: Hospital) -> Iterator[World]:
     """Somebody of a study whose diary begins with a list."""
     plain = served.installation
     served.clock.at = START
-    served.app.state.installation = asking_by_list(plain)
+    served.app.state.installation = with_symptom_list(plain)
     person = Person(served.app.state.installation, served.site, f"0571-{next(served.numbers):03}")
-    yield World(served.url, served.clock, invited(served.app, newcomer(person)))
+    yield World(served.url, served.clock, invite(served.app, enrol_only(person)))
     served.app.state.installation = plain
 
 
@@ -241,7 +241,7 @@ def test_a_diary_takes_four_taps_without_symptoms_and_six_with_one(
     """From home to thanks, once it is known who fills it in; on the first day that is two taps more."""
     listing.phone.person.randomise(date(2026, 3, 2), START)
     tab = context.new_page()
-    come_in(tab, listing)
+    activate_in(tab, listing)
     tab.goto(f"{listing.url}/f/{listing.phone.slot('D0')}")
     tab.check("[name=who][value=self]")
     tab.locator("footer button").click()
@@ -258,7 +258,7 @@ def test_a_diary_takes_four_taps_without_symptoms_and_six_with_one(
         "main .err a.btn"
     )  # the thanks came into the form's document, which has its own styles
     expect(call).to_have_text("Call 0571\u20115550000")
-    accessible(tab)
+    check_accessible(tab)
     assert call.evaluate("a => [a.offsetWidth > 280, getComputedStyle(a).color]") == [
         True,
         "rgb(255, 255, 255)",
@@ -271,17 +271,17 @@ def fill_in_a_list(tab: Page, *symptoms: str) -> int:
     taps = 0
     for words in symptoms or ("None of these",):
         tab.locator("#s-any_symptom .o").get_by_text(words, exact=True).tap()
-        forward(tab)
+        forward_clock(tab)
         tab.locator("#next").tap()
         taps += 2
     for _ in symptoms:
         tab.locator(".q.on .o:not(.no-js)").nth(4).tap()
-        forward(tab)
+        forward_clock(tab)
         tab.locator("#next").tap()
         taps += 2
     expect(tab.locator("#review")).to_contain_text("You fill this in by yourself. Change")
-    accessible(tab)
-    forward(tab)
+    check_accessible(tab)
+    forward_clock(tab)
     tab.locator("#next").tap()
     tab.wait_for_url("**/done")
     return taps + 1

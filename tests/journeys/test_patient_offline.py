@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.journeys.patients import SIZE, Patient, choose, finish, speak_chinese, step
+from tests.journeys.patients import SIZE, Patient, answer_last_two, choose_option, speak_chinese, tap_next
 from tests.scenarios.people import PIN, qlq
 
 NOT_SENT = {"en": "Open this page again when you have a connection.", "zh-Hans": "有网络时请再打开这一页。"}
@@ -25,7 +25,7 @@ def unlock(tab: Page) -> None:
 
 def send_in_vain(tab: Page) -> None:
     """Press Send without a connection; the page says that nothing was sent."""
-    step(tab)
+    tap_next(tab)
     expect(tab.locator("#net")).to_contain_text(NOT_SENT[str(tab.locator("html").get_attribute("lang"))])
 
 
@@ -40,17 +40,17 @@ def test_a_session_that_ended_is_taken_up_in_the_same_tab_with_every_answer(
     if lang == "zh_CN":
         speak_chinese(tab)
     patient.clock.forward(minutes=30)
-    choose(tab, 3)
+    choose_option(tab, 3)
     expect(tab.locator("#login")).to_be_visible()
-    step(tab)
-    choose(tab, 2)
+    tap_next(tab)
+    choose_option(tab, 2)
     assert len(patient.events()) == 28
     tab.locator("#login a", has_text=link).tap()
     unlock(tab)
     expect(tab.locator("#review")).to_be_visible()
     assert len(context.pages) == 1
     expect(tab.locator("#s-q30 input[value='3']")).to_be_checked()
-    step(tab)
+    tap_next(tab)
     tab.wait_for_url("**/done")
     assert patient.response().answers == {**qlq(2), "q29": 4, "q30": 3}
     assert patient.events()[28:] == [("q29", 4), ("q30", 3)]
@@ -63,17 +63,17 @@ def test_a_tab_killed_without_a_connection_brings_everything_when_it_is_opened_a
 ) -> None:
     tab = patient.nearly_done(context)
     context.set_offline(True)
-    choose(tab, 3)
+    choose_option(tab, 3)
     expect(tab.locator("#net")).to_contain_text("No connection")
-    step(tab)
-    choose(tab, 0)
+    tap_next(tab)
+    choose_option(tab, 0)
     assert waiting(tab) == 1
     tab.close(run_before_unload=False)
     context.set_offline(False)
     again = context.new_page()
     again.goto(patient.form())
     expect(again.locator("#review")).to_be_visible()
-    step(again)
+    tap_next(again)
     again.wait_for_url("**/done")
     assert patient.events()[28:] == [("q29", 4), ("q30", 1)]
     assert patient.response().answers == {**qlq(2), "q29": 4, "q30": 1}
@@ -87,7 +87,7 @@ def test_an_offline_submission_after_a_restart_is_stored_once(
 ) -> None:
     tab = patient.nearly_done(context)
     context.set_offline(True)
-    finish(tab)
+    answer_last_two(tab)
     send_in_vain(tab)
     remembered = context.storage_state()
     tab.close(run_before_unload=False)
@@ -115,9 +115,9 @@ def test_what_was_begun_in_the_window_is_finished_in_its_grace(
     patient.clock.at = closes - timedelta(minutes=5)
     tab.goto(patient.form())
     unlock(tab)
-    finish(tab)
+    answer_last_two(tab)
     patient.clock.at = closes + timedelta(minutes=5)
-    step(tab)
+    tap_next(tab)
     tab.wait_for_url("**/done")
     assert patient.response().in_grace
 
@@ -136,7 +136,7 @@ def test_answers_arriving_days_later_are_marked_late(
     if lang == "zh_CN":
         speak_chinese(tab)
     context.set_offline(True)
-    finish(tab)
+    answer_last_two(tab)
     send_in_vain(tab)
     tab.close(run_before_unload=False)
     context.set_offline(False)
@@ -157,7 +157,7 @@ def test_answers_after_closing_are_quarantined(context: BrowserContext, patient:
     context.clock.install(time=patient.closes_at() + timedelta(days=10))
     tab.goto(patient.form())
     patient.clock.at = patient.closes_at() + timedelta(days=10)
-    choose(tab, 1)
+    choose_option(tab, 1)
     expect(tab.locator("#login")).to_be_visible()
     tab.locator("#login a").tap()
     unlock(tab)

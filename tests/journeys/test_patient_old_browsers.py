@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from tests.journeys.patients import SIZE, Patient, finish, step
+from tests.journeys.patients import SIZE, Patient, answer_last_two, tap_next
 from tests.scenarios.people import PIN, qlq
 
 
@@ -41,8 +41,8 @@ def test_a_form_is_submitted_without_stylesheets(context: BrowserContext, patien
     # Without style every question is in sight; Next still leads from one to the next.
     for number in (29, 30):
         tab.locator(f"#s-q{number} input[value='2']").check()
-        step(tab)
-    step(tab)
+        tap_next(tab)
+    tap_next(tab)
     tab.wait_for_url("**/done")
     assert patient.response().answers == qlq(2)
 
@@ -59,8 +59,8 @@ def test_a_form_is_submitted_with_other_scripts_blocked(context: BrowserContext,
     context.on("request", lambda request: requests.append(request.url))
     context.route("**/*.js", lambda route: route.abort())
     tab = patient.nearly_done(context)
-    finish(tab)
-    step(tab)
+    answer_last_two(tab)
+    tap_next(tab)
     tab.wait_for_url("**/done")
     assert not [url for url in requests if "htmx" in url]
     assert patient.response().answers == qlq(2)

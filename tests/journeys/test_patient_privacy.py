@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Response, Route, expect
 
 from tests.faces.gallery import gallery
-from tests.journeys.patients import Patient, choose, finish, speak_chinese, step
+from tests.journeys.patients import Patient, answer_last_two, choose_option, speak_chinese, tap_next
 
 TELLING = (
     "cancer tumour tumor lung nsclc oncolog chemo radio sbrt eortc qlq hospital ward patient disease "
@@ -37,9 +37,9 @@ def test_a_whole_visit_leaves_nothing_asks_nobody_else_and_tells_nothing(
     if lang == "zh_CN":
         speak_chinese(tab)
     titles.add(tab.title())
-    finish(tab)
+    answer_last_two(tab)
     titles.add(tab.title())
-    step(tab)
+    tap_next(tab)
     tab.wait_for_url("**/done")
     titles.add(tab.title())
     for path in PATHS:
@@ -79,14 +79,14 @@ def test_what_waits_on_the_phone_tells_nothing_and_goes_when_it_arrives(
 ) -> None:
     tab = patient.nearly_done(context)
     context.route("**/answers", lambda route: route.abort())
-    choose(tab, 3)
+    choose_option(tab, 3)
     expect(tab.locator("#net")).to_contain_text("No connection")
     waiting = tab.evaluate(READ_STORAGE)
     for telling in ("q29", "qlq", "Quality", "0571-", "past week", patient.person.subject):
         assert telling.lower() not in waiting.lower()
     context.unroute("**/answers")
-    step(tab)
-    choose(tab, 3)
+    tap_next(tab)
+    choose_option(tab, 3)
     expect(tab.locator("#net")).not_to_contain_text("No connection")
     assert patient.events()[28:] == [("q29", 4), ("q30", 4)]
     assert tab.evaluate("localStorage.length + sessionStorage.length") == 0
@@ -98,7 +98,7 @@ def test_log_out_waits_for_a_delivery_under_way_and_leaves_nothing(
 ) -> None:
     tab = patient.nearly_done(context)
     context.set_offline(True)
-    choose(tab, 1)
+    choose_option(tab, 1)
     expect(tab.locator("#net")).to_contain_text("kept on this phone")
     tab.close()
     context.set_offline(False)

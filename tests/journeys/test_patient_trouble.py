@@ -5,8 +5,15 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.journeys.patients import Patient, choose, finish, first_painted, speak_chinese, step
-from tests.page_time import forward
+from tests.journeys.patients import (
+    Patient,
+    answer_last_two,
+    choose_option,
+    speak_chinese,
+    tap_next,
+    wait_for_paint,
+)
+from tests.page_time import forward_clock
 from tests.scenarios.people import START, qlq
 
 SLOW_3G = {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 50_000}
@@ -21,7 +28,7 @@ def test_next_works_from_the_first_paint_on(context: BrowserContext, patient: Pa
     network.send("Network.enable")
     network.send("Network.emulateNetworkConditions", SLOW_3G)
     tab.goto(patient.form(), wait_until="commit")
-    first_painted(tab)
+    wait_for_paint(tab)
     tab.locator("#next").tap(no_wait_after=True)
     expect(tab.locator("#ask:visible, .note.sum:visible").first).to_be_visible()
 
@@ -38,13 +45,13 @@ def test_a_failing_server_is_announced_and_gets_the_answers_later(
     if lang == "zh_CN":
         speak_chinese(tab)
     context.route("**/answers", lambda route: route.fulfill(status=503))
-    choose(tab, 1)
+    choose_option(tab, 1)
     expect(tab.locator("#net")).to_contain_text(words)
     assert patient.events() == []
-    step(tab)
+    tap_next(tab)
     expect(tab.locator("#s-q2")).to_be_visible()
     context.unroute("**/answers")
-    choose(tab, 2)
+    choose_option(tab, 2)
     expect(tab.locator("#net")).not_to_contain_text(words)
     assert patient.events() == [("q1", 2), ("q2", 3)]
 
@@ -61,7 +68,7 @@ def test_a_form_submitted_on_another_phone_stops_here(
     if lang == "zh_CN":
         speak_chinese(tab)
     patient.person.submit("BL", START, qlq(4))
-    choose(tab, 1)
+    choose_option(tab, 1)
     expect(tab.locator("h1:visible")).to_contain_text(words)
     expect(tab.locator("#next")).to_be_hidden()
     assert patient.response().answers["q1"] == 4
@@ -71,19 +78,19 @@ def test_answers_of_two_tabs_are_both_stored(context: BrowserContext, patient: P
     first = patient.nearly_done(context)
     second = context.new_page()
     second.goto(patient.form())
-    choose(first, 0)
-    step(first)
-    choose(first, 0)
+    choose_option(first, 0)
+    tap_next(first)
+    choose_option(first, 0)
     second.bring_to_front()
-    choose(second, 3)
-    step(second)
-    choose(second, 3)
-    step(second)
+    choose_option(second, 3)
+    tap_next(second)
+    choose_option(second, 3)
+    tap_next(second)
     expect(second.locator("#review")).to_be_visible()
-    step(second)
+    tap_next(second)
     second.wait_for_url("**/done")
     first.bring_to_front()
-    choose(first, 1)
+    choose_option(first, 1)
     expect(first.locator("h1:visible")).to_have_text("This form was already sent")
     answers = patient.response().answers
     assert (answers["q29"], answers["q30"]) == (4, 4)
@@ -96,8 +103,8 @@ def test_a_phone_s_wrong_clock_moves_no_form(
 ) -> None:
     context.clock.install(time=START + wrong)
     tab = patient.nearly_done(context)
-    finish(tab)
-    step(tab)
+    answer_last_two(tab)
+    tap_next(tab)
     tab.wait_for_url("**/done")
     response = patient.response()
     assert response.submitted_at == START
@@ -113,8 +120,8 @@ def test_a_browser_without_storage_can_submit(context: BrowserContext, patient: 
     faults: list[str] = []
     context.on("weberror", lambda fault: faults.append(str(fault.error)))
     tab = patient.nearly_done(context)
-    finish(tab)
-    step(tab)
+    answer_last_two(tab)
+    tap_next(tab)
     tab.wait_for_url("**/done")
     assert patient.response().answers == qlq(2)
     assert faults == []
@@ -123,8 +130,8 @@ def test_a_browser_without_storage_can_submit(context: BrowserContext, patient: 
 def test_cookies_dropped_between_visits_lose_no_answer(context: BrowserContext, patient: Patient) -> None:
     tab = patient.bind(context)
     patient.begin(tab)
-    choose(tab, 3)
-    step(tab)
+    choose_option(tab, 3)
+    tap_next(tab)
     expect(tab.locator("#s-q2")).to_be_visible()
     context.clear_cookies()
     tab.goto(patient.form())
@@ -141,19 +148,19 @@ def test_a_condition_is_decided_again_by_the_server(context: BrowserContext, pat
     patient.randomise()
     tab = patient.bind(context)
     patient.begin(tab, "D0")
-    choose(tab, 1)
-    step(tab)
-    choose(tab, 5)
-    step(tab)
+    choose_option(tab, 1)
+    tap_next(tab)
+    choose_option(tab, 5)
+    tap_next(tab)
     tab.locator("#back").tap()
     tab.locator("#back").tap()
     expect(tab.locator("#s-any_symptom")).to_be_visible()
-    choose(tab, 0)
-    step(tab)
+    choose_option(tab, 0)
+    tap_next(tab)
     expect(tab.locator("#review")).to_be_visible()
     # The phone's own judgement is not asked: it sends the answer that no longer applies.
     assert tab.evaluate("new FormData(document.getElementById('f')).get('fatigue')") == "5"
-    step(tab)
+    tap_next(tab)
     tab.wait_for_url("**/done")
     assert patient.response("D0").answers == {"any_symptom": 0}
     assert ("fatigue", 5) in patient.events("D0")
@@ -168,8 +175,8 @@ def test_the_browser_s_back_and_forward_walk_the_questions_and_lead_home(
     patient.begin(tab)
     for number in (1, 2):
         expect(tab.locator(f"#s-q{number}")).to_be_visible()
-        choose(tab, 3)
-        step(tab)
+        choose_option(tab, 3)
+        tap_next(tab)
     expect(tab.locator("#s-q3")).to_be_visible()
     tab.go_back()
     expect(tab.locator("#s-q2")).to_be_visible()
@@ -188,20 +195,20 @@ def test_double_taps_neither_skip_a_question_nor_send_twice(
     context: BrowserContext, patient: Patient
 ) -> None:
     tab = patient.nearly_done(context)
-    forward(tab)
+    forward_clock(tab)
     tab.locator("#next").dblclick()
     expect(tab.locator("#ask")).to_be_visible()
     expect(tab.locator("#s-q29")).to_be_visible()
-    choose(tab, 1)
-    forward(tab)
+    choose_option(tab, 1)
+    forward_clock(tab)
     tab.locator("#next").dblclick()
     expect(tab.locator("#s-q30")).to_be_visible()
     expect(tab.locator("#ask")).to_be_hidden()
-    choose(tab, 1)
-    step(tab)
+    choose_option(tab, 1)
+    tap_next(tab)
     submissions: list[str] = []
     tab.on("request", lambda request: submissions.append(request.url) if "submit" in request.url else None)
-    forward(tab)
+    forward_clock(tab)
     tab.locator("#next").dblclick()
     tab.wait_for_url("**/done")
     assert len(submissions) == 1

@@ -13,7 +13,7 @@ from app.services.core.context import ParticipantContext, StaffContext
 from app.services.reminders.reminder_settings import get_reminder_settings
 from app.services.schedule.enrolment import enrol_participant
 from tests.journeys.patients import SIZE, Hospital, Patient
-from tests.scenarios.people import PIN, START, Person, enrolment
+from tests.scenarios.people import PIN, START, Person, enrolment_entry
 
 pytestmark = pytest.mark.parametrize("lang", ["en", "zh_CN"])
 
@@ -88,7 +88,7 @@ def reader(scriptless: BrowserContext, served: Hospital, lang: str) -> Reader:
     """Enrolled with an e-mail address, and the language chosen in the settings."""
     served.clock.at = START
     person = Person(served.installation, served.site, f"0571-{next(served.numbers):03}")
-    entry = replace(enrolment(person.subject), channel=ContactChannel.email, address="li@example.org")
+    entry = replace(enrolment_entry(person.subject), channel=ContactChannel.email, address="li@example.org")
     enrol_participant(StaffContext(person.installation, person.nurse, START), person.site, entry)
     patient = Patient(served.url, served.clock, person)
     opened = Reader(patient, scriptless, patient.bind(scriptless), "en")
@@ -113,9 +113,9 @@ def test_every_setting_saves_at_once(reader: Reader) -> None:
     expect(days).to_have_count(7)
     tab.locator("[name=until]").select_option(index=2)
     reader.press("form[action='/settings/reminders/pause'] button", "pause")
-    visitor = replace(person, cookie=_cookie(reader.context)).participant(START)
+    participant = replace(person, cookie=_cookie(reader.context)).participant(START)
     assert (
-        str(get_reminder_settings(ParticipantContext(person.installation, visitor, START)).paused_until)
+        str(get_reminder_settings(ParticipantContext(person.installation, participant, START)).paused_until)
         == "2026-03-04"
     )
     reader.press("form[action='/settings/reminders/pause'] button", "again")

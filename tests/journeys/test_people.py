@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 
 from app.domain.records.access import Role
 from tests.journeys.desk import PASSWORD, ServedDesk, check_sound, serve_desk
-from tests.scenarios.staff_desk import code
+from tests.scenarios.staff_desk import totp_code
 
 EMAIL = "boss@example.org"
 SHOTS = os.environ.get("PEOPLE_SHOTS", "")
@@ -82,7 +82,7 @@ def set_up_sign_in(page: Page, link: str, at: datetime, look: str) -> None:
     secret = page.inner_text("b[dir=ltr]").replace(" ", "")
     page.fill("#password", PASSWORD)
     page.fill("#password_again", PASSWORD)
-    page.fill("#one_time_code", code(secret, at))
+    page.fill("#one_time_code", totp_code(secret, at))
     picture(page, f"{look}-join")
     page.click("main button.btn")
     assert page.locator("ol.list li").count() == 10

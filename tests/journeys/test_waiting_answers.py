@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from app.web.urls import DEVICE_COOKIE
-from tests.journeys.patients import Hospital, Patient, choose
+from tests.journeys.patients import Hospital, Patient, choose_option
 from tests.page_time import take_turns
 from tests.scenarios.people import START
 
@@ -30,7 +30,7 @@ def leave_behind(context: BrowserContext, patient: Patient) -> None:
     """The 29th answer waits on the phone, and its page is closed."""
     tab = patient.nearly_done(context)
     context.set_offline(True)
-    choose(tab, 3)
+    choose_option(tab, 3)
     expect(tab.locator("#net")).to_contain_text("kept on this phone")
     tab.evaluate(CUT)
     tab.close()

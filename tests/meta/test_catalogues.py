@@ -10,7 +10,7 @@ from babel.messages.catalog import Catalog, Message
 from jinja2 import Environment
 
 from app.i18n.languages import ENGLISH, LANGUAGES
-from tests.catalogues import ROOT, extracted, faults, stored_catalogue, texts_of
+from tests.catalogues import ROOT, extract_sentences, find_faults, stored_catalogue, texts_of
 
 _CHINESE = r"[\u3400-\u9fff\u3001-\u3011\uff01-\uff5e]"
 _HALF = re.compile(rf"""{_CHINESE}\s?[,;:?!()"'.]|[,;:?!("']\s?{_CHINESE}""")
@@ -51,12 +51,12 @@ _CHINESE_OF_THE_DESK = re.compile(
 @cache
 def sentences() -> Catalog:
     """What is extracted: all of the program is read for it, and no test changes it."""
-    return extracted()
+    return extract_sentences()
 
 
 @pytest.mark.parametrize("code", [known.code for known in LANGUAGES if known is not ENGLISH])
 def test_the_catalogue_is_complete_and_true(code: str) -> None:
-    assert list(faults(code, sentences())) == []
+    assert list(find_faults(code, sentences())) == []
 
 
 def test_sentences_come_from_templates_and_from_code() -> None:

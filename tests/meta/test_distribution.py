@@ -38,7 +38,7 @@ def test_tests_of_one_stage_share_a_scope_on_each_database() -> None:
         ("three people", r"^THREE = "),
         ("two studies", r"return TWO_STAGE$"),
         ("syntax trees", r"^from tests\.meta\.(?:sources import .*\b(?:nodes|tree)\b|requirements import)"),
-        ("sentences", r"\bextracted\(\)"),
+        ("sentences", r"\bextract_sentences\(\)"),
     ],
 )
 def test_every_module_of_a_dear_stage_is_listed(stage: str, words: str) -> None:

@@ -13,8 +13,8 @@ import pytest
 from slipcover import Slipcover, probe
 from slipcover.importer import SlipcoverLoader
 
-from tests import probing
-from tests.measuring import Reached, judge, read_reached
+from tests import coverage_probes
+from tests.coverage_measure import Reached, judge, read_reached
 
 
 def write(folder: Path, worker: str, lines: str, missing: str, branches: list[list[int]]) -> None:
@@ -77,7 +77,7 @@ def load(source: Path, slipcover: Slipcover, *, own: bool) -> ModuleType:
     name = f"measured_{next(_numbers)}"
     plain = SourceFileLoader(name, str(source))
     loader = (
-        probing.ProbingLoader(slipcover, str(source))
+        coverage_probes.ProbingLoader(slipcover, str(source))
         if own
         else SlipcoverLoader(slipcover, plain, str(source))
     )
@@ -97,7 +97,9 @@ def measure(source: Path, *, own: bool) -> Iterator[object]:
         yield slipcover.get_coverage()["files"]
 
 
-@pytest.mark.skipif(not probing.CACHES_CODE, reason="SlipCover's own loader is used on this interpreter")
+@pytest.mark.skipif(
+    not coverage_probes.CACHES_CODE, reason="SlipCover's own loader is used on this interpreter"
+)
 def test_a_probe_reports_what_slipcover_would_and_is_gone(tmp_path: Path) -> None:
     source = tmp_path / "measured.py"
     # Constants enough for arguments of more than a byte.
@@ -115,4 +117,4 @@ def test_a_probe_reports_what_slipcover_would_and_is_gone(tmp_path: Path) -> Non
         sys.setprofile(None)
     assert [probe.signal in each for each in called] == [True, False]
     source.write_text("one = 1\n\ntwo = 2\n")
-    assert probing.read_probed(source).lines == [1, 3]
+    assert coverage_probes.read_probed(source).lines == [1, 3]

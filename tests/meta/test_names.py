@@ -103,12 +103,28 @@ def test_no_variable_of_a_test_is_a_word_that_says_nothing() -> None:
     assert not unclear
 
 
-def test_a_class_name_has_one_definition() -> None:
+def _type_names(module: ast.Module) -> Iterator[str]:
+    """Classes of a module, and its aliases of types: `X = ...`, `X: TypeAlias = ...`, `import Y as X`."""
+    for name, node in _definitions(module, public=False):
+        if isinstance(node, ast.ClassDef):
+            yield name
+    for node in module.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        names += [alias.asname or "" for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+        yield from (name for name in names if re.match("_*[A-Z][A-Z0-9]*[a-z]", name))
+
+
+def test_an_alias_of_a_type_is_a_name_like_a_class() -> None:
+    module = "class Aa: ...\nBb = int\nCc: TypeAlias = int\n_Dd = A[B]\nfrom x import y as Ee\nF_G = 1"
+    assert list(_type_names(ast.parse(module))) == ["Aa", "Bb", "Cc", "_Dd", "Ee"]
+
+
+def test_a_name_of_a_class_or_an_alias_has_one_definition() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in _modules():
-        for name, node in _definitions(tree(path), public=False):
-            if isinstance(node, ast.ClassDef):
-                places[name].append(str(path.relative_to(ROOT)))
+        for name in _type_names(tree(path)):
+            places[name].append(str(path.relative_to(ROOT)))
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
 
 

@@ -27,7 +27,7 @@ from app.web.permissions import (
     edc_access,
     staff_access,
 )
-from tests.applications import Clock, application, untouched_application, visitor
+from tests.applications import Clock, application, open_browser, untouched_application
 
 CLOSED = [
     (method, path) for (method, path), access in ROUTES.items() if access.caller is not CallerKind.PUBLIC
@@ -77,13 +77,13 @@ def reached(routes: Sequence[BaseRoute], scope: Scope) -> list[BaseRoute]:
 
 @pytest.mark.req("SEC-11")
 def test_no_page_of_the_frameworks_own_is_served(app: FastAPI) -> None:
-    visits = visitor(app)
+    visits = open_browser(app)
     assert [visits.get(path).status_code for path in ("/docs", "/redoc", "/openapi.json")] == [404] * 3
 
 
 @pytest.mark.parametrize(("method", "path"), CLOSED)
 def test_a_stranger_gets_nothing(app: FastAPI, method: str, path: str) -> None:
-    answer = visitor(app).request(method, re.sub(r"\{[^}]+\}", "x", path))
+    answer = open_browser(app).request(method, re.sub(r"\{[^}]+\}", "x", path))
     # 400: a body that cannot be read is refused before anybody is asked who they are.
     assert answer.status_code in (303, 400, 401, 403, 404), answer.text[:300]
     if answer.status_code == 303:

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from tests.servers import Mailbox, address, free_socket, serving
+from tests.servers import Mailbox, free_socket, serve_application, socket_address
 
 
 def _page(_request: object) -> HTMLResponse:
@@ -21,7 +21,7 @@ APP = Starlette(routes=[Route("/", _page)])
 
 
 def test_an_application_is_served_and_stops() -> None:
-    with serving(APP) as base:
+    with serve_application(APP) as base:
         assert "Daybook" in httpx2.get(base).text
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(base)
@@ -29,8 +29,8 @@ def test_an_application_is_served_and_stops() -> None:
 
 def test_the_address_can_be_known_beforehand() -> None:
     listener = free_socket()
-    known = address(listener)
-    with serving(APP, listener) as base:
+    known = socket_address(listener)
+    with serve_application(APP, listener) as base:
         assert base == known
 
 
@@ -46,7 +46,7 @@ def test_a_letter_arrives(mailbox: Mailbox) -> None:
 
 
 def test_the_browser_shows_the_page(chromium: Browser) -> None:
-    with serving(APP) as base:
+    with serve_application(APP) as base:
         page = chromium.new_page()
         page.goto(base)
         assert (page.title(), page.inner_text("h1")) == ("日记", "Daybook")

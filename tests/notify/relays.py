@@ -19,7 +19,7 @@ _USUAL = {
 
 
 @contextmanager
-def relay(replies: Mapping[str, str]) -> Iterator[str]:
+def misbehaving_relay(replies: Mapping[str, str]) -> Iterator[str]:
     """The address of a relay that answers these commands so; an empty answer breaks the connection off."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=_serve, args=(listening, {**_USUAL, **replies}))

@@ -13,7 +13,7 @@ from app.notify.console import ConsoleChannel
 from app.notify.smtp import SmtpChannel
 from app.services.reminders.reminder_texts import ReminderContent, ReminderTexts
 from app.settings import ROOT
-from tests.notify.relays import relay
+from tests.notify.relays import misbehaving_relay
 from tests.servers import Mailbox, free_socket
 
 LETTER = MessageText(
@@ -62,21 +62,24 @@ def test_the_same_letter_has_the_same_name_for_ever(mailbox: Mailbox) -> None:
     ],
 )
 def test_what_did_not_leave_says_so(replies: dict[str, str], code: str, lasting: bool) -> None:
-    with relay(replies) as address, pytest.raises(SendFailed) as failed:
+    with misbehaving_relay(replies) as address, pytest.raises(SendFailed) as failed:
         SmtpChannel(f"smtp://{address}", SENDER).send(LETTER)
     assert (failed.value.code, failed.value.lasting) == (code, lasting)
     assert LETTER.to not in str(failed.value)
 
 
 def test_silence_after_the_text_is_not_taken_for_a_failure() -> None:
-    with relay({".": ""}) as address, pytest.raises(Unconfirmed):
+    with misbehaving_relay({".": ""}) as address, pytest.raises(Unconfirmed):
         SmtpChannel(f"smtp://{address}", SENDER).send(LETTER)
 
 
 def test_a_relay_may_ask_for_a_name_and_password() -> None:
-    with relay({}) as address:
+    with misbehaving_relay({}) as address:
         SmtpChannel(f"smtp://me:p%40ss@{address}", SENDER).send(LETTER)
-    with relay({"AUTH": "535 wrong"}) as address, pytest.raises(SendFailed, match="sign_in_refused"):
+    with (
+        misbehaving_relay({"AUTH": "535 wrong"}) as address,
+        pytest.raises(SendFailed, match="sign_in_refused"),
+    ):
         SmtpChannel(f"smtp://me:wrong@{address}", SENDER).send(LETTER)
 
 

@@ -59,7 +59,9 @@ class Server:
 
 
 @contextmanager
-def started(url: str, folder: Path, *options: str, program: bool = False, **more: str) -> Iterator[Server]:
+def start_server(
+    url: str, folder: Path, *options: str, program: bool = False, **more: str
+) -> Iterator[Server]:
     """Migrate the database and start the server on a free port; stop it at the end.
 
     `program`: by a new interpreter, not in a fork of this process. `more`: further variables of its

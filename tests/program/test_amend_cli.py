@@ -23,7 +23,7 @@ from app.settings import DEMO_KEY
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Participant
 from tests.scenarios.beginnings import SITE, site_of
-from tests.scenarios.people import QUESTIONNAIRES, Person, enrolment
+from tests.scenarios.people import QUESTIONNAIRES, Person, enrolment_entry
 from tests.stages import Stage
 
 STUDY = "sbrt-nsclc"
@@ -70,7 +70,7 @@ def enrol(context: StaffContext, subject: str, days_ago: int) -> None:
     on = local_day(context.at, site.zone) - timedelta(days=days_ago)
     person = Person(context.installation, site, subject)
     nurse = replace(context, actor=person.nurse)
-    entry = replace(enrolment(subject), enrolled_on=on, consented_on=on)
+    entry = replace(enrolment_entry(subject), enrolled_on=on, consented_on=on)
     try:
         enrol_participant(nurse, site, entry)
     except Refused as shown:

@@ -11,7 +11,7 @@ from app.cli import main
 from app.clock import now
 from app.domain.plans.windows import Unit, add_units
 from tests.meta.sources import ROOT
-from tests.scenarios.licensed_trial import STUDY, pack_of, questionnaires
+from tests.scenarios.licensed_trial import STUDY, pack_of, write_definitions
 
 Daybook = Callable[..., int]
 MANUAL = (ROOT / "docs" / "manual" / "packs.md").read_text("utf-8")
@@ -28,7 +28,7 @@ def daybook(monkeypatch: pytest.MonkeyPatch, migrated_sqlite_url: str, tmp_path:
         "DAYBOOK_DATABASE_URL": migrated_sqlite_url,
         "DAYBOOK_PUBLIC_URL": "https://moon.example",
         "DAYBOOK_KEY": Fernet.generate_key().decode(),
-        "DAYBOOK_QUESTIONNAIRES": str(questionnaires(tmp_path / "questionnaires")),
+        "DAYBOOK_QUESTIONNAIRES": str(write_definitions(tmp_path / "questionnaires")),
     }
     for name, value in environ.items():
         monkeypatch.setenv(name, value)

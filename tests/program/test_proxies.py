@@ -28,7 +28,7 @@ from cryptography.x509.oid import NameOID
 from app.services.core.throttling import TRIES
 from tests.applications import Clock, application
 from tests.meta.sources import ROOT
-from tests.servers import free_socket, serving
+from tests.servers import free_socket, serve_application
 
 MANUAL = (ROOT / "docs" / "manual" / "operation.md").read_text("utf-8")
 HOST = "daybook.example.org"
@@ -218,7 +218,7 @@ def test_behind_the_manual_s_proxy_each_client_counts_for_itself(
     )
     ports = [free_socket() for _ in range(2)]
     https, http = (each.getsockname()[1] for each in ports)
-    with serving(app) as upstream:
+    with serve_application(app) as upstream:
         for each in ports:
             each.close()
         setup = ProxySetup(tmp_path, https, http, upstream.removeprefix("http://"))

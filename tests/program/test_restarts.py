@@ -27,9 +27,9 @@ from app.storage.migrations import migrate
 from app.storage.tables.capture import AnswerEvent
 from app.web.urls import DEVICE_COOKIE
 from tests import postgres
-from tests.program.programs import SECONDS, Server, started
-from tests.scenarios.beginnings import installed_at
-from tests.scenarios.people import Person, bound, enrolment, site_entry
+from tests.program.programs import SECONDS, Server, start_server
+from tests.scenarios.beginnings import open_installation_at
+from tests.scenarios.people import Person, bind_browser, enrolment_entry, site_entry
 from tests.scenarios.trail_entries import verify_trail
 
 PHONES = 6
@@ -92,9 +92,9 @@ def begin_forms(installation: Installation) -> list[Person]:
     today = local_day(at, site.zone)
     people = [Person(installation, site, f"0571-{number:03d}") for number in range(1, PHONES + 1)]
     for person in people:
-        entry = replace(enrolment(person.subject), enrolled_on=today, consented_on=today)
+        entry = replace(enrolment_entry(person.subject), enrolled_on=today, consented_on=today)
         enrol_participant(StaffContext(installation, person.nurse, at), site, entry)
-        person.cookie = bound(person, at)
+        person.cookie = bind_browser(person, at)
         person.begin("BL", at)
     return people
 
@@ -140,8 +140,8 @@ def test_nothing_acknowledged_is_lost_and_nobody_sees_a_500(tmp_path: Path) -> N
         owner, url = cluster.url(name), cluster.url(name, postgres.APP)
         migrate(owner)
         with (
-            installed_at(url) as installation,
-            started(url, tmp_path, "--workers", "4", DAYBOOK_MIGRATION_URL=owner) as server,
+            open_installation_at(url) as installation,
+            start_server(url, tmp_path, "--workers", "4", DAYBOOK_MIGRATION_URL=owner) as server,
         ):
             people = begin_forms(installation)
             server.wait_for(4)

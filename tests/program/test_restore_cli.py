@@ -21,7 +21,7 @@ from app.services.core.context import StaffContext
 from app.services.setup.studies import load_study
 from app.storage import backups
 from tests import postgres
-from tests.scenarios.beginnings import installed_at
+from tests.scenarios.beginnings import open_installation_at
 
 
 def site(code: str) -> Sequence[str]:
@@ -74,7 +74,7 @@ def daybook(
 @pytest.fixture
 def begun(daybook: Daybook, database_url: str) -> Daybook:
     """The same with a study, whose feed's head is kept."""
-    with installed_at(database_url) as installation:
+    with open_installation_at(database_url) as installation:
         load_study(StaffContext(installation, SYSTEM, now()), "sbrt-nsclc", "1.0", StudyMode.DEMO)
     done = daybook("restore", "--mark")
     assert done.code == 0, done.err

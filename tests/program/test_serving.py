@@ -13,7 +13,7 @@ import pytest
 
 from app.cli import main
 from tests import postgres
-from tests.program.programs import SECONDS, started, status_of
+from tests.program.programs import SECONDS, start_server, status_of
 
 UVICORN_PATIENCE_SECONDS = 5
 
@@ -39,7 +39,7 @@ def owner_url(postgres_cluster: postgres.Cluster, migrated_postgres: str) -> str
 @pytest.mark.req("IAM-12")
 def test_the_program_serves_throttles_and_stops_on_a_signal(tmp_path: Path) -> None:
     """Called from this machine, which the server's own reading of the header would believe."""
-    with started(f"sqlite:///{tmp_path / 'data' / 'daybook.sqlite3'}", tmp_path, program=True) as server:
+    with start_server(f"sqlite:///{tmp_path / 'data' / 'daybook.sqlite3'}", tmp_path, program=True) as server:
         server.wait_for(1)
         assert main(["health", "--url", f"{server.base}/readyz"]) == 0
         assert main(["health", "--url", f"{server.base}/nope"]) == 1
@@ -69,7 +69,7 @@ def _command_of(pid: int) -> bytes:
 def test_a_server_that_is_stopped_while_its_workers_start_leaves_none(
     owner_url: str, tmp_path: Path, number: signal.Signals
 ) -> None:
-    with started(owner_url, tmp_path, "--workers", "4") as server:
+    with start_server(owner_url, tmp_path, "--workers", "4") as server:
         workers = server.wait_for_forks(1)
         server.process.send_signal(number)
         assert server.process.wait(SECONDS) in (0, -number)
@@ -87,7 +87,7 @@ def test_workers_are_forked_a_slow_one_is_not_killed_and_a_dead_one_is_replaced(
 
     A fork has the command line of its supervisor; a new interpreter would have one of its own.
     """
-    with started(owner_url, tmp_path, "--workers", "4") as server:
+    with start_server(owner_url, tmp_path, "--workers", "4") as server:
         starting = server.wait_for_forks(4)
         hold(starting)
         server.wait_for(4)

@@ -11,7 +11,7 @@ from app.storage.tables.capture import Alert
 from tests.scenarios.people import Person
 
 
-def propose(person: Person, at: datetime, version: int = 1) -> str:
+def correct_baseline(person: Person, at: datetime, version: int = 1) -> str:
     """A nurse proposes to correct the fifth answer of somebody's baseline."""
     context = StaffContext(person.installation, person.nurse, at)
     answers = (ProposedAnswer("q5", "4", "wrong_tap"),)
@@ -19,7 +19,7 @@ def propose(person: Person, at: datetime, version: int = 1) -> str:
     return propose_correction(context, person.row().id, person.slot("BL").public_id, entry)
 
 
-def alert(person: Person, at: datetime, name: str = "") -> None:
+def raise_alert(person: Person, at: datetime, name: str = "") -> None:
     """An alert that somebody's baseline raised, as if their plan had watched it."""
     key = person.row().id
     with person.installation.work(SYSTEM, at) as work:

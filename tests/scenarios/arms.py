@@ -15,7 +15,7 @@ from app.storage.tables.participants import Participant
 from tests.scenarios.people import START, Person, days
 
 
-def assign(person: Person, arm: str | None, day: float) -> None:
+def assign_arm(person: Person, arm: str | None, day: float) -> None:
     """What the EDC's arm does: the schedule is computed anew."""
     at = START + days(day)
     with person.installation.work(SYSTEM, at) as work:
@@ -31,7 +31,7 @@ def assign(person: Person, arm: str | None, day: float) -> None:
         work.record(AuditEvent.ARM_RECORDED, participant_chain(participant.id))
 
 
-def blinded(installation: Installation, *views: RoleView) -> Installation:
+def with_hidden_arms(installation: Installation, *views: RoleView) -> Installation:
     """The same, with plans that hide the arm and say this of what roles see."""
     library = installation.library
     plans = {key: replace(plan, blinded=True, role_views=views) for key, plan in library.plans.items()}

@@ -15,8 +15,8 @@ from app.settings import DEMO_KEY
 from app.storage.engine import open_engine
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.tables.studies import Site
-from tests.scenarios.people import START, Person, enrolled, enrolment, library, site_entry
-from tests.scenarios.reminded import RANDOMISED, come_to_evening, reminded, shanghai
+from tests.scenarios.people import START, Person, enrol_person, enrolment_entry, library, site_entry
+from tests.scenarios.reminders import RANDOMISED, enrol_with_reminders, reach_first_evening, shanghai
 from tests.scenarios.staff_desk import open_desk
 from tests.stages import Stage
 
@@ -24,18 +24,18 @@ PLAN = ("sbrt-nsclc", "1.0")
 
 
 @contextmanager
-def installed_at(url: str) -> Iterator[Installation]:
+def open_installation_at(url: str) -> Iterator[Installation]:
     """The installation at an address; the key is one for all, so that a copy can be read."""
     engine = open_engine(url)
     yield Installation(engine, library(), SecretBox(DEMO_KEY, HashCost(1, 8, 1)), "https://d.test", "0")
     engine.dispose()
 
 
-def grown(act: Callable[[Installation], Sequence[str]], before: Stage | None = None) -> Stage:
+def make_stage(act: Callable[[Installation], Sequence[str]], before: Stage | None = None) -> Stage:
     """The stage that is reached by an act upon the installation."""
 
     def grow(url: str) -> Sequence[str]:
-        with installed_at(url) as installation:
+        with open_installation_at(url) as installation:
             return act(installation)
 
     return Stage(grow, before)
@@ -63,28 +63,30 @@ def _desk(installation: Installation) -> Sequence[str]:
 
 
 def _person(installation: Installation) -> Sequence[str]:
-    return (enrolled(installation, site_of(installation), "0571-001").cookie,)
+    return (enrol_person(installation, site_of(installation), "0571-001").cookie,)
 
 
 def _randomised(installation: Installation) -> Sequence[str]:
-    person = enrolled(installation, site_of(installation), "0571-001")
+    person = enrol_person(installation, site_of(installation), "0571-001")
     person.randomise(START.date(), START)
     return (person.cookie,)
 
 
 def _reader(installation: Installation) -> Sequence[str]:
-    return (reminded(installation, site_of(installation)).cookie,)
+    return (enrol_with_reminders(installation, site_of(installation)).cookie,)
 
 
 def _readers_diary(installation: Installation) -> Sequence[str]:
-    person = reminded(installation, site_of(installation))
+    person = enrol_with_reminders(installation, site_of(installation))
     person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     return (person.cookie,)
 
 
 def _invited(installation: Installation) -> Sequence[str]:
     person = Person(installation, site_of(installation), "0571-001")
-    enrol_participant(StaffContext(installation, person.nurse, START), person.site, enrolment(person.subject))
+    enrol_participant(
+        StaffContext(installation, person.nurse, START), person.site, enrolment_entry(person.subject)
+    )
     invitation = issue_invitation(
         StaffContext(installation, person.nurse, START), person.site.study_id, person.subject
     )
@@ -92,27 +94,27 @@ def _invited(installation: Installation) -> Sequence[str]:
 
 
 def _evening(installation: Installation) -> Sequence[str]:
-    return (come_to_evening(installation, site_of(installation)).cookie,)
+    return (reach_first_evening(installation, site_of(installation)).cookie,)
 
 
-STUDY = grown(_study)
-SITE = grown(_site, STUDY)
-DESK = grown(_desk, SITE)
+STUDY = make_stage(_study)
+SITE = make_stage(_site, STUDY)
+DESK = make_stage(_desk, SITE)
 """The two administrators of the study; its secrets are their numbers."""
-PERSON = grown(_person, SITE)
-PERSON_RANDOMISED = grown(_randomised, SITE)
+PERSON = make_stage(_person, SITE)
+PERSON_RANDOMISED = make_stage(_randomised, SITE)
 """That person, randomised on the day of enrolment."""
-READER = grown(_reader, SITE)
+READER = make_stage(_reader, SITE)
 """Somebody enrolled who wants reminders by e-mail."""
-READER_RANDOMISED = grown(_readers_diary, SITE)
+READER_RANDOMISED = make_stage(_readers_diary, SITE)
 """That reader, whose diary begins two days later."""
-EVENING_COME = grown(_evening, SITE)
+EVENING_COME = make_stage(_evening, SITE)
 """Somebody whose first diary day has come to its evening, with one reminder queued."""
-INVITED = grown(_invited, SITE)
+INVITED = make_stage(_invited, SITE)
 """Somebody enrolled who has not used their link yet; its secrets are the link's and the code."""
 
 
-def begun(fixtures: Iterable[str]) -> Stage | None:
+def stage_of_fixtures(fixtures: Iterable[str]) -> Stage | None:
     """The stage that a test of the use cases asks for by the names of its fixtures.
 
     A test file may have a person or a site of its own; only those of this folder rest on its installation.

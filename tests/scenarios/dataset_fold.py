@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from app.domain.datasets.builder import DatasetBuilder
 from app.domain.datasets.formats.spelling import format_cell
 from app.domain.datasets.history import fold_history
-from app.domain.datasets.tables import Row
+from app.domain.datasets.tables import DatasetRow
 from app.domain.records.access import SYSTEM
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
@@ -35,12 +35,12 @@ def lines_of(installation: Installation) -> list[str]:
         return [row.line for row in rows]
 
 
-def folded(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
+def fold_feed(installation: Installation, cut: NamedCut) -> list[tuple[str, DatasetRow]]:
     """Every record of a cut from all lines of the feed up to its number, without any query."""
     events = [event for line in lines_of(installation) if (event := json.loads(line))["seq"] <= cut.through]
     events.sort(key=lambda event: (event["subject"], event["seq"]))
     builder = DatasetBuilder(describe_dataset_study(installation, cut, sees_arm=True))
-    records: list[tuple[str, Row]] = []
+    records: list[tuple[str, DatasetRow]] = []
     for _subject, some in groupby(events, lambda event: event["subject"]):
         history = fold_history(some, READ_SCOPES)
         assert history is not None
@@ -48,7 +48,7 @@ def folded(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
     return records + [(table.name, row) for table, row in builder.finish()]
 
 
-def streamed(installation: Installation, cut: NamedCut) -> list[tuple[str, Row]]:
+def stream_cut(installation: Installation, cut: NamedCut) -> list[tuple[str, DatasetRow]]:
     """Every record of a cut as it is exported."""
     study = describe_dataset_study(installation, cut, sees_arm=True)
     operator = StaffContext(installation, SYSTEM, cut.at)
@@ -61,14 +61,14 @@ def check_numbers_of_the_feed(installation: Installation, study: str, at: dateti
     cut = make_cut(StaffContext(installation, SYSTEM, at), study, "LAW", "to compare").cut
     for through in range(cut.through, 0, -max(1, cut.through // STEPS)):
         earlier = replace(cut, through=through)
-        records = streamed(installation, earlier)
-        assert records == folded(installation, earlier)
-    check_rules(streamed(installation, cut))
+        records = stream_cut(installation, earlier)
+        assert records == fold_feed(installation, earlier)
+    check_rules(stream_cut(installation, cut))
     for each in recheck_cut(StaffContext(installation, SYSTEM, at), study, "LAW"):
         assert each.differences == [], each.kind
 
 
-def check_rules(records: Sequence[tuple[str, Row]]) -> None:
+def check_rules(records: Sequence[tuple[str, DatasetRow]]) -> None:
     """CDISC's rules hold, whatever happened."""
     tables: dict[str, list[dict[str, str]]] = {name: [] for name in ("dm", "sv", "ds", "qs", "suppqs")}
     for name, row in records:

@@ -17,10 +17,10 @@ from app.services.edc.entity_tags import Preconditions
 from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import AnchorBody, receive_anchor, receive_arm
 from app.services.setup.studies import create_client
-from tests.scenarios.beginnings import SITE, grown, site_of
-from tests.scenarios.people import START, Person, days, enrolled, qlq
-from tests.scenarios.report_stage import blank_but, give_reason, leave
-from tests.scenarios.signer import Signer
+from tests.scenarios.beginnings import SITE, make_stage, site_of
+from tests.scenarios.correction_signer import Signer
+from tests.scenarios.people import START, Person, days, enrol_person, qlq
+from tests.scenarios.report_stage import give_reason, leave_blank_but, record_exit
 
 STUDY = "sbrt-nsclc"
 RANDOMISED = START.date() + days(2)
@@ -35,7 +35,7 @@ TREATED, OFF, DEAD = "0571-001", "0571-002", "0571-003"
 
 def _trial(installation: Installation) -> Sequence[str]:
     site = site_of(installation)
-    people = {subject: enrolled(installation, site, subject) for subject in (TREATED, OFF, DEAD)}
+    people = {subject: enrol_person(installation, site, subject) for subject in (TREATED, OFF, DEAD)}
     edc = client_of(installation, START)
     _treat(people[TREATED], edc)
     _control(people[OFF], edc)
@@ -46,8 +46,8 @@ def _trial(installation: Installation) -> Sequence[str]:
     people[TREATED].begin("W12", W6 + days(42))
     people[TREATED].submit("W12", W6 + days(42), qlq(3))
     give_reason(people[OFF], "W6", MissedReason.too_ill_patient, W6 + days(20))
-    leave(people[OFF], DispositionKind.withdrew_treatment, (W6 + days(10)).date(), W6 + days(11))
-    leave(people[OFF], DispositionKind.lost, (W6 + days(19)).date(), W6 + days(21))
+    record_exit(people[OFF], DispositionKind.withdrew_treatment, (W6 + days(10)).date(), W6 + days(11))
+    record_exit(people[OFF], DispositionKind.lost, (W6 + days(19)).date(), W6 + days(21))
     people[OFF].anchor("randomisation", RANDOMISED + days(1), W6 + days(21), source=Owner.edc)
     make_cut(StaffContext(installation, SYSTEM, FINAL), STUDY, "FINAL", "final analysis")
     return (people[TREATED].cookie,)
@@ -93,7 +93,7 @@ def _treat(person: Person, edc: EdcContext) -> None:
 
 def _control(person: Person, edc: EdcContext) -> None:
     """Randomised to standard care, progressed, and never at W6."""
-    _answered(person, "BL", START + days(1), blank_but(20))
+    _answered(person, "BL", START + days(1), leave_blank_but(20))
     person.randomise(RANDOMISED, START + days(2))
     receive_arm(EdcRequest(edc, person.subject, START, Preconditions()), "SOC")
     person.anchor("progression", date(2026, 4, 1), START + days(31))
@@ -103,7 +103,7 @@ def _answer_and_die(person: Person) -> None:
     """Randomised, without an arm so far; died inside the window of W6, known to the day."""
     _answered(person, "BL", START + days(1), qlq(4))
     person.randomise(RANDOMISED, START + days(2))
-    leave(person, DispositionKind.death, (W6 + days(1)).date(), W6 + days(2))
+    record_exit(person, DispositionKind.death, (W6 + days(1)).date(), W6 + days(2))
 
 
 def complete_diary(some: dict[str, int | str | None]) -> dict[str, int | str | None]:
@@ -127,4 +127,4 @@ def _correct(person: Person, signer: Signer) -> None:
     signer.decide(person, proposed, at, DecisionEntry("approved"))
 
 
-TRIAL = grown(_trial, SITE)
+TRIAL = make_stage(_trial, SITE)

@@ -110,14 +110,14 @@ def list_alert_states(run: DemonstrationRun, name: str) -> set[str]:
     return {each.state.value for each in alerts} | escalated
 
 
-def installed(url: str) -> Installation:
+def open_installation(url: str) -> Installation:
     secret_box = SecretBox(DEMO_KEY, HashCost(1, 8, 1))
     return Installation(open_engine(url), library(), secret_box, "http://demo.test", "0")
 
 
 def open_program_run(done: ProgramsDemonstration) -> Iterator[DemonstrationRun]:
     """A copy of what the program made, and of the secrets that it keeps for its next start."""
-    installation = installed(f"sqlite:///{done.copy}")
+    installation = open_installation(f"sqlite:///{done.copy}")
     secrets = demonstration.DemoSecrets(
         **json.loads((done.folder.path / "demo.sqlite3.json").read_text("utf-8"))
     )
@@ -129,7 +129,7 @@ def open_program_run(done: ProgramsDemonstration) -> Iterator[DemonstrationRun]:
 
 
 def run_demonstration(url: str, at: datetime) -> Iterator[DemonstrationRun]:
-    installation, letters = installed(url), io.StringIO()
+    installation, letters = open_installation(url), io.StringIO()
     outbox = MessageSender(
         {"email": ConsoleChannel(letters)}, ReminderTexts.load(Catalogues.load(ROOT / "locales"))
     )

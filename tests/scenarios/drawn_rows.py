@@ -29,7 +29,7 @@ EVENTS = (
 """What covers all these rows in the audit trail."""
 
 
-def keep(work: UnitOfWork, site: Site, drawn: DrawnPerson) -> int:
+def store_participant(work: UnitOfWork, site: Site, drawn: DrawnPerson) -> int:
     """Store the participant; their key."""
     row = a_participant(work, site.study_id, site.id, f"{site.code}-{next(NUMBER)}")
     key, chain = row.id, participant_chain(row.id)

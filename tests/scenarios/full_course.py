@@ -53,11 +53,17 @@ from app.services.setup.studies import create_client, create_staff, grant_role
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
 from app.storage.tables.packs import InstrumentPack, LicenceDecision
 from app.storage.tables.staff import Passkey
-from tests.scenarios.alerted import PAIN, raised, run_clock, watched
-from tests.scenarios.beginnings import SITE, grown, site_of
-from tests.scenarios.people import START, Person, asking_everything, bound, colleague, days, qlq
-from tests.scenarios.reminded import MailServer, outbox, push_all, reminded, shanghai
-from tests.scenarios.signer import Signer
+from tests.scenarios.alerts import PAIN, escalate_alerts, person_with_alert_rules, raised_alerts
+from tests.scenarios.beginnings import SITE, make_stage, site_of
+from tests.scenarios.correction_signer import Signer
+from tests.scenarios.people import START, Person, bind_browser, days, qlq, staff_member, with_all_items
+from tests.scenarios.reminders import (
+    MailServer,
+    enrol_with_reminders,
+    message_sender,
+    process_all_due,
+    shanghai,
+)
 
 RANDOMISED = START.date() + days(2)
 EVENING = shanghai(RANDOMISED, 19)
@@ -65,7 +71,7 @@ LATER = EVENING + days(1)
 
 
 def _course(installation: Installation) -> Sequence[str]:
-    person = reminded(installation, site_of(installation))
+    person = enrol_with_reminders(installation, site_of(installation))
     _answer(person)
     _ask_and_leave(person)
     _correct(person)
@@ -99,18 +105,18 @@ def _answer(person: Person) -> None:
     """Drafts, a form that was sent, one that came twice, words, one reminder sent, one not yet."""
     person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3), SubmittedAnswer(2, 0, "q2", None))
-    watched(person, [replace(PAIN, value=2)]).submit("BL", START)
+    person_with_alert_rules(person, [replace(PAIN, value=2)]).submit("BL", START)
     with suppress(Refused):  # it is kept apart, since the form was sent already
         person.submit("BL", START + timedelta(minutes=1), qlq(4))
     person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
-    push_all(person.installation, EVENING)
+    process_all_due(person.installation, EVENING)
     for claimed in claim_messages(ClockContext(person.installation, EVENING)):
-        deliver_message(ClockContext(person.installation, EVENING), outbox(MailServer()), claimed)
-    person.cookie = bound(person, EVENING)
+        deliver_message(ClockContext(person.installation, EVENING), message_sender(MailServer()), claimed)
+    person.cookie = bind_browser(person, EVENING)
     person.begin("D0", EVENING)
-    asking = replace(person, installation=asking_everything(person.installation))
+    asking = replace(person, installation=with_all_items(person.installation))
     asking.save("D0", EVENING, SubmittedAnswer(1, 0, "other", "a sore shoulder"))
-    push_all(person.installation, LATER)
+    process_all_due(person.installation, LATER)
 
 
 def _ask_and_leave(person: Person) -> None:
@@ -130,7 +136,7 @@ def _ask_and_leave(person: Person) -> None:
         DispositionKind.withdrew_questionnaires, f"{at.date()}", Owner.site, "too tired"
     )
     record_disposition(nurse, person.site.study_id, person.subject, withdrawal)
-    investigator = StaffContext(installation, colleague(Role.INVESTIGATOR, person.site), at)
+    investigator = StaffContext(installation, staff_member(Role.INVESTIGATOR, person.site), at)
     undo_disposition(investigator, person.site.study_id, person.subject, "somebody else was meant")
 
 
@@ -164,14 +170,14 @@ def _keep_keys(person: Person) -> None:
         )  # fmt: skip
         work.record(AuditEvent.PASSKEY_ADDED, INSTALLATION_CHAIN)
     context = ParticipantContext(person.installation, person.participant(LATER), LATER)
-    mail_address_code(context, outbox(MailServer()), "own@example.org")
+    mail_address_code(context, message_sender(MailServer()), "own@example.org")
 
 
 def _deal_with_alert(person: Person) -> None:
     """The alert that the baseline raised is told, escalated, acknowledged, acted on and closed."""
-    here, key = watched(person).installation, person.row().id
-    run_clock(here, outbox(MailServer()), LATER)
-    (alert,) = raised(here)
+    here, key = person_with_alert_rules(person).installation, person.row().id
+    escalate_alerts(here, message_sender(MailServer()), LATER)
+    (alert,) = raised_alerts(here)
     nurse = StaffContext(here, person.nurse, LATER)
     acknowledge_alert(nurse, key, alert.public_id)
     record_alert_action(nurse, key, alert.public_id, "called", "feels better since")
@@ -238,7 +244,7 @@ def _import_pack(person: Person) -> None:
 
 def _settle(person: Person) -> None:
     """What came twice is rejected, and a licence will be renewed."""
-    manager = colleague(Role.DATA_MANAGER, person.site, everywhere=True)
+    manager = staff_member(Role.DATA_MANAGER, person.site, everywhere=True)
     context = StaffContext(person.installation, manager, LATER)
     name, entry = MatterName(MatterKind.quarantine, "1"), SettlementEntry("rejected", "asked by telephone")
     settle_matter(context, person.row().id, name, entry)
@@ -261,4 +267,4 @@ def _amend(person: Person) -> None:
     follow_amendment(context, amendment, amendment.waiting[-1], "protocol amendment 1", confirmed=True)
 
 
-COURSE = grown(_course, SITE)
+COURSE = make_stage(_course, SITE)

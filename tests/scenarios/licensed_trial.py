@@ -96,7 +96,7 @@ valid_until = {valid_until.isoformat()}
 """
 
 
-def questionnaires(folder: Path) -> Path:
+def write_definitions(folder: Path) -> Path:
     """A folder of definitions in which the trial asks moon-6 where the shipped plan asks the QLQ-C30."""
     shutil.copytree(QUESTIONNAIRES / "symptom-diary", folder / "symptom-diary")
     home = folder / "moon-6" / "1.0"
@@ -119,7 +119,7 @@ def open_trial(installation: Installation, at: datetime, mode: StudyMode = Study
     load_study(StaffContext(installation, SYSTEM, at), STUDY, "1.0", mode)
 
 
-def supply(
+def import_packs_of_trial(
     installation: Installation, at: datetime, valid_until: date = ENDS, mark: str = "", *langs: str
 ) -> None:
     """Import the packs of the trial's languages."""

@@ -30,7 +30,7 @@ def machine_at(at: datetime) -> Machine:
     return Machine(at, at - timedelta(hours=1))
 
 
-def watching(installation: Installation, machine: Machine, boot_id: str = BOOT_ID) -> Installation:
+def with_clock_watch(installation: Installation, machine: Machine, boot_id: str = BOOT_ID) -> Installation:
     """The installation as a server that starts now on this machine has it."""
     watched = replace(installation, clock_watch=ClockWatch(machine.read, boot_id))
     update_clock_trust(watched)

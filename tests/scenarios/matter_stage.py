@@ -30,10 +30,19 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.capture import Quarantine
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.scenarios.after_baseline import propose
+from tests.scenarios.after_baseline import correct_baseline
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.edc_session import caller_of, request_about
-from tests.scenarios.people import START, Person, colleague, days, enrolled, qlq, site_entry, with_short_diary
-from tests.scenarios.signer import Signer
+from tests.scenarios.people import (
+    START,
+    Person,
+    days,
+    enrol_person,
+    qlq,
+    site_entry,
+    staff_member,
+    with_short_diary,
+)
 
 NOW = START + days(40)
 """When the baseline of everybody has closed."""
@@ -53,7 +62,7 @@ class TwoSites:
 
     @property
     def manager(self) -> StaffContext:
-        actor = colleague(Role.DATA_MANAGER, self.sites[0], everywhere=True)
+        actor = staff_member(Role.DATA_MANAGER, self.sites[0], everywhere=True)
         return StaffContext(self.installation, actor, NOW)
 
     def investigator(self, site: Site) -> StaffContext:
@@ -62,7 +71,7 @@ class TwoSites:
     def person(self, site: Site, *, submits: bool = True) -> Person:
         """Somebody randomised who sent their baseline."""
         number = next(self.numbers)
-        person = enrolled(self.installation, site, f"{site.code}-{number:03d}")
+        person = enrol_person(self.installation, site, f"{site.code}-{number:03d}")
         if submits:
             person.begin("BL", START)
             person.submit("BL", START)
@@ -106,21 +115,21 @@ def open_two_sites(whole: Installation) -> TwoSites:
     return TwoSites(installation, (here, there), caller_of(installation), signers, itertools.count(1))
 
 
-def two_dates(trial: TwoSites, site: Site) -> Person:
+def send_two_dates(trial: TwoSites, site: Site) -> Person:
     person = trial.person(site)
     trial.record(person, "sbrt_start", STARTED)
     trial.record(person, "sbrt_start", STARTED + days(1), Owner.edc)
     return person
 
 
-def early_date_of_the_edc(trial: TwoSites, site: Site) -> Person:
+def send_early_date(trial: TwoSites, site: Site) -> Person:
     """No date is in force, and the one that the EDC says stands against the plan's order."""
     person = trial.person(site)
     trial.record(person, "progression", RANDOMISED - days(1), Owner.edc)
     return person
 
 
-def out_of_order(trial: TwoSites, site: Site) -> Person:
+def send_dates_out_of_order(trial: TwoSites, site: Site) -> Person:
     person = trial.person(site)
     trial.record(person, "sbrt_start", STARTED)
     trial.record(person, "sbrt_end", STARTED - days(1), against_order=True)
@@ -134,7 +143,7 @@ def submit_twice(trial: TwoSites, site: Site) -> Person:
     return person
 
 
-def two_phones(trial: TwoSites, site: Site) -> Person:
+def answer_on_two_phones(trial: TwoSites, site: Site) -> Person:
     person = trial.person(site, submits=False)
     person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3), SubmittedAnswer(2, 0, "q2", 3), client="first")
@@ -143,13 +152,13 @@ def two_phones(trial: TwoSites, site: Site) -> Person:
     return person
 
 
-def unexplained(trial: TwoSites, site: Site) -> Person:
+def leave_form_unexplained(trial: TwoSites, site: Site) -> Person:
     return trial.person(site, submits=False)
 
 
-def unsigned(trial: TwoSites, site: Site) -> Person:
+def leave_correction_unsigned(trial: TwoSites, site: Site) -> Person:
     person = trial.person(site)
-    propose(person, START)
+    correct_baseline(person, START)
     return person
 
 
@@ -162,18 +171,18 @@ def send_contradiction(trial: TwoSites, site: Site) -> Person:
 
 
 MAKERS: tuple[tuple[MatterKind, Callable[[TwoSites, Site], Person]], ...] = (
-    (MatterKind.dates_differ, two_dates),
-    (MatterKind.dates_differ, early_date_of_the_edc),
-    (MatterKind.dates_order, out_of_order),
+    (MatterKind.dates_differ, send_two_dates),
+    (MatterKind.dates_differ, send_early_date),
+    (MatterKind.dates_order, send_dates_out_of_order),
     (MatterKind.quarantine, submit_twice),
-    (MatterKind.conflict, two_phones),
-    (MatterKind.missed, unexplained),
-    (MatterKind.correction, unsigned),
+    (MatterKind.conflict, answer_on_two_phones),
+    (MatterKind.missed, leave_form_unexplained),
+    (MatterKind.correction, leave_correction_unsigned),
     (MatterKind.edc_message, send_contradiction),
 )
 
 
-def keep_apart(person: Person, at: datetime, answers: Mapping[str, AnswerValue]) -> MatterName:
+def quarantine_answers_of(person: Person, at: datetime, answers: Mapping[str, AnswerValue]) -> MatterName:
     """Answers that the baseline cannot take, as every way of coming too late stores them."""
     with person.installation.work(SYSTEM, at) as work:
         work.lock(participant_chain(person.row().id))
@@ -185,7 +194,7 @@ def keep_apart(person: Person, at: datetime, answers: Mapping[str, AnswerValue])
     return MatterName(MatterKind.quarantine, str(newest))
 
 
-def two_messages(trial: TwoSites, site: Site, kind: str) -> None:
+def queue_two_messages(trial: TwoSites, site: Site, kind: str) -> None:
     """The EDC says two dates of a kind for one moment; the second one is not taken."""
     person = trial.person(site)
     for day in (14, 15):

@@ -9,22 +9,22 @@ from app.domain.records.access import Role
 from app.services.clinic.paper.entries import TypedAnswer, TypedPaper, enter_paper
 from app.services.core.context import StaffContext
 from app.storage.tables.schedule import Slot
-from tests.scenarios.people import START, Person, colleague, days
+from tests.scenarios.people import START, Person, days, staff_member
 
 TODAY = START.date()
 LATER = START + days(10)
 
 
-def paper(collected_on: date = TODAY, **more: Any) -> TypedPaper:  # noqa: ANN401 - fields of `TypedPaper`
+def typed_paper(collected_on: date = TODAY, **more: Any) -> TypedPaper:  # noqa: ANN401 - fields of `TypedPaper`
     answers = [TypedAnswer(f"q{number}", "3") for number in range(1, 30)]
     usual = TypedPaper((*answers, TypedAnswer("q30", "", True)), collected_on, "binder 2,  p. 7", "no_device")
     return replace(usual, **more)
 
 
-def enter(
+def enter_typed_paper(
     person: Person, typed: TypedPaper, at: datetime = LATER, visit: str = "BL", role: Role = Role.NURSE
 ) -> PaperOutcome:
-    context = StaffContext(person.installation, colleague(role, person.site), at)
+    context = StaffContext(person.installation, staff_member(role, person.site), at)
     return enter_paper(context, person.row().id, person.slot(visit).public_id, typed)
 
 

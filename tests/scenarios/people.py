@@ -44,7 +44,7 @@ def site_entry(code: str) -> SiteEntry:
     return SiteEntry(code, f"Hospital {code}", f"{code}-5550000", "8-17", "Asia/Shanghai")
 
 
-def colleague(role: Role, site: Site, everywhere: bool = False) -> Actor:
+def staff_member(role: Role, site: Site, everywhere: bool = False) -> Actor:
     """A member of staff with one role at this site (or at all of the study)."""
     grant = Grant(role, site.study_id, None if everywhere else site.id)
     return Actor(ActorKind.STAFF, f"{role.value}@{site.code}", role.value, (grant,))
@@ -72,7 +72,7 @@ class Person:
 
     @property
     def nurse(self) -> Actor:
-        return colleague(Role.NURSE, self.site)
+        return staff_member(Role.NURSE, self.site)
 
     def device(self, at: datetime) -> DeviceContext:
         return DeviceContext.of_cookie(self.installation, self.cookie, at)
@@ -129,20 +129,20 @@ def qlq(value: int) -> dict[str, int | str | None]:
     return {f"q{number}": value for number in range(1, 31)}
 
 
-def enrolment(subject: str) -> EnrolmentEntry:
+def enrolment_entry(subject: str) -> EnrolmentEntry:
     on = START.date()
     return EnrolmentEntry(subject, "en", on, "2.1", on, IdentityCheck.id_card)
 
 
-def enrolled(installation: Installation, site: Site, subject: str) -> Person:
+def enrol_person(installation: Installation, site: Site, subject: str) -> Person:
     """Somebody enrolled on 2 March 2026, with an activated phone."""
     person = Person(installation, site, subject)
-    enrol_participant(StaffContext(installation, person.nurse, START), site, enrolment(subject))
-    person.cookie = bound(person, START)
+    enrol_participant(StaffContext(installation, person.nurse, START), site, enrolment_entry(subject))
+    person.cookie = bind_browser(person, START)
     return person
 
 
-def bound(person: Person, at: datetime) -> str:
+def bind_browser(person: Person, at: datetime) -> str:
     """The cookie of one more browser of this person, bound with a fresh link."""
     invited = issue_invitation(
         StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject
@@ -151,7 +151,7 @@ def bound(person: Person, at: datetime) -> str:
     return activate_device(person.installation, secret, PIN, PIN, "phone", "192.0.2.1", at)
 
 
-def asking_everything(installation: Installation) -> Installation:
+def with_all_items(installation: Installation) -> Installation:
     """The installation with a plan that leaves no item out."""
     library = installation.library
     plans = {
@@ -185,7 +185,7 @@ def days(count: float) -> timedelta:
     return timedelta(days=count)
 
 
-def asking_by_list(installation: Installation) -> Installation:
+def with_symptom_list(installation: Installation) -> Installation:
     """The installation with a plan whose diary begins with a list of symptoms."""
     library = installation.library
     plans = {

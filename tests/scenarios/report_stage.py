@@ -12,8 +12,8 @@ from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.missed_reasons import record_missed_reason
-from tests.scenarios.beginnings import SITE, grown, site_of
-from tests.scenarios.people import START, Person, colleague, days, enrolled, qlq, with_short_diary
+from tests.scenarios.beginnings import SITE, make_stage, site_of
+from tests.scenarios.people import START, Person, days, enrol_person, qlq, staff_member, with_short_diary
 
 RANDOMISED = START.date() + days(2)
 TARGET = START + days(2 + 42)
@@ -30,7 +30,7 @@ _EXITS = {
 }
 
 
-def blank_but(answered: int) -> dict[str, int | str | None]:
+def leave_blank_but(answered: int) -> dict[str, int | str | None]:
     """A QLQ-C30 of which only the first items are answered."""
     return {code: value if int(code[1:]) <= answered else None for code, value in qlq(2).items()}
 
@@ -44,10 +44,10 @@ def unscorable() -> dict[str, int | str | None]:
 def _golden_case(installation: Installation) -> Sequence[str]:
     installation, site = with_short_diary(installation), site_of(installation)
     for subject in EVERYBODY:
-        person = enrolled(installation, site, subject)
+        person = enrol_person(installation, site, subject)
         person.randomise(RANDOMISED, START + days(2))
         if subject in _EXITS:
-            leave(person, _EXITS[subject], TARGET.date() - days(5), TARGET)
+            record_exit(person, _EXITS[subject], TARGET.date() - days(5), TARGET)
         elif subject == LATE:
             send_late(person)
         elif subject != TOO_ILL:
@@ -59,10 +59,10 @@ def _golden_case(installation: Installation) -> Sequence[str]:
     return ()
 
 
-def leave(person: Person, kind: DispositionKind, on: date, at: datetime) -> None:
+def record_exit(person: Person, kind: DispositionKind, on: date, at: datetime) -> None:
     """Record that somebody left."""
     entry = DispositionEntry(kind, on.isoformat(), Owner.site, "as the family says")
-    actor = colleague(Role.INVESTIGATOR, person.site)
+    actor = staff_member(Role.INVESTIGATOR, person.site)
     record_disposition(
         StaffContext(person.installation, actor, at), person.site.study_id, person.subject, entry
     )
@@ -91,4 +91,4 @@ def send_late(person: Person) -> None:
     )
 
 
-GOLDEN = grown(_golden_case, SITE)
+GOLDEN = make_stage(_golden_case, SITE)

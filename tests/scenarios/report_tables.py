@@ -11,24 +11,24 @@ from app.services.clinic.report.scope import ReportFilter
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.storage.tables.studies import Site
-from tests.scenarios.people import colleague
+from tests.scenarios.people import staff_member
 from tests.scenarios.report_stage import CLOSED
 
 
-def reader(installation: Installation, site: Site, role: Role, at: datetime = CLOSED) -> StaffContext:
-    return StaffContext(installation, colleague(role, site, everywhere=True), at)
+def report_reader(installation: Installation, site: Site, role: Role, at: datetime = CLOSED) -> StaffContext:
+    return StaffContext(installation, staff_member(role, site, everywhere=True), at)
 
 
-def table(context: StaffContext, name: ReportTable, chosen: ReportFilter | None = None) -> FigureTable:
+def report_table(context: StaffContext, name: ReportTable, chosen: ReportFilter | None = None) -> FigureTable:
     report = get_report(context, chosen or ReportFilter(), TABLES[name].part)
     return next(each for each in report.tables if each.name is name)
 
 
-def line(table: FigureTable, **where: str) -> FigureLine:
+def table_line(table: FigureTable, **where: str) -> FigureLine:
     return next(each for each in table.lines if where.items() <= each.where.items())
 
 
-def cells(table: FigureTable) -> Iterator[tuple[FigureAddress, int]]:
+def linked_figures(table: FigureTable) -> Iterator[tuple[FigureAddress, int]]:
     """Every figure that a page links, with its number; of those that are nought the first of each name."""
     nought: set[str] = set()
     for each in (*table.lines, *((table.whole,) if table.whole else ())):

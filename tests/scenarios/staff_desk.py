@@ -68,7 +68,7 @@ class Desk:
         """Use a link; the second factor's secret, and the recovery codes."""
         token = issued.url.rpartition("/")[2]
         secret = read_link(self.installation, token, self.at).totp_secret
-        codes = use_link(self.installation, token, password, code(secret, self.at), HERE, self.at)
+        codes = use_link(self.installation, token, password, totp_code(secret, self.at), HERE, self.at)
         return secret, list(codes)
 
     def sign_in(self, typed: str, email: str = EMAIL, password: str = PASSWORD) -> str:
@@ -104,5 +104,5 @@ def open_desk(installation: Installation, site: Site) -> Desk:
     return Desk(installation, site, accounts[0], accounts[1])
 
 
-def code(secret: str, at: datetime) -> str:
+def totp_code(secret: str, at: datetime) -> str:
     return pyotp.TOTP(secret).generate_otp(int(at.timestamp()) // 30)

@@ -10,13 +10,13 @@ from app.services.core.installation import Installation
 from app.services.reminders.reminder_delivery import ClaimedMessage, claim_messages
 from app.storage.tables.studies import Site
 from tests import postgres
-from tests.scenarios.beginnings import DESK, begun, installed_at, site_of
+from tests.scenarios.beginnings import DESK, open_installation_at, site_of, stage_of_fixtures
+from tests.scenarios.database_owner import DatabaseOwner, open_without_guards
 from tests.scenarios.edc_session import caller_of
 from tests.scenarios.full_course import COURSE
 from tests.scenarios.matter_stage import TwoSites, open_two_sites
-from tests.scenarios.owner import Owner, unguarded
-from tests.scenarios.people import Person, enrolled, with_short_diary
-from tests.scenarios.reminded import EVENING
+from tests.scenarios.people import Person, enrol_person, with_short_diary
+from tests.scenarios.reminders import EVENING
 from tests.scenarios.staff_desk import Desk, open_desk
 from tests.stages import Stage
 
@@ -24,13 +24,13 @@ from tests.stages import Stage
 @pytest.fixture
 def stage(request: pytest.FixtureRequest) -> Stage | None:
     """As far as the fixtures of the test say."""
-    return COURSE if "course" in request.fixturenames else begun(request.fixturenames)
+    return COURSE if "course" in request.fixturenames else stage_of_fixtures(request.fixturenames)
 
 
 @pytest.fixture
 def installation(migrated_url: str) -> Iterator[Installation]:
     """An installation with the study loaded, once on each database."""
-    with installed_at(migrated_url) as running:
+    with open_installation_at(migrated_url) as running:
         yield running
 
 
@@ -64,13 +64,13 @@ def reader(
 def people(installation: Installation, site: Site) -> Callable[[int], Person]:
     """The person of any number at the site, beside whom it matters little how long their diary is."""
     short = with_short_diary(installation)
-    return lambda number: enrolled(short, site, f"0571-{number:03d}")
+    return lambda number: enrol_person(short, site, f"0571-{number:03d}")
 
 
 @pytest.fixture
 def lone_installation(migrated_sqlite_url: str) -> Iterator[Installation]:
     """The same on SQLite alone, for what does not depend on the database."""
-    with installed_at(migrated_sqlite_url) as running:
+    with open_installation_at(migrated_sqlite_url) as running:
         yield running
 
 
@@ -82,18 +82,18 @@ def lone_site(lone_installation: Installation) -> Site:
 @pytest.fixture
 def course(migrated_url: str) -> Iterator[Installation]:
     """A trial in which every kind of act has happened, once on each database."""
-    with installed_at(migrated_url) as installation:
+    with open_installation_at(migrated_url) as installation:
         yield installation
 
 
 @pytest.fixture
-def owner(course: Installation, request: pytest.FixtureRequest) -> Iterator[Owner]:
+def owner(course: Installation, request: pytest.FixtureRequest) -> Iterator[DatabaseOwner]:
     """Whoever owns the database of that trial, every guard of it being down."""
     url = course.engine.url
     if course.engine.dialect.name == "postgresql":
         cluster: postgres.Cluster = request.getfixturevalue("postgres_cluster")
         url = sa.make_url(cluster.url(str(url.database)))
-    with unguarded(url) as owner:
+    with open_without_guards(url) as owner:
         yield owner
 
 
@@ -138,14 +138,14 @@ def caller(installation: Installation, site: Site) -> EdcClientSession:
 @pytest.fixture
 def two_sites(migrated_url: str) -> Iterator[TwoSites]:
     """Two sites at which everything may be open, once on each database."""
-    with installed_at(migrated_url) as installation:
+    with open_installation_at(migrated_url) as installation:
         yield open_two_sites(installation)
 
 
 @pytest.fixture
 def lone_sites(migrated_sqlite_url: str) -> Iterator[TwoSites]:
     """The same on SQLite alone."""
-    with installed_at(migrated_sqlite_url) as installation:
+    with open_installation_at(migrated_sqlite_url) as installation:
         yield open_two_sites(installation)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from app.domain.records.feed import FeedEventDraft
 from app.domain.today.contacts import ContactOutcome
 from app.storage.database.write_guard import WriteRefused
 from app.storage.engine import open_engine, write_engine
+from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
 from app.storage.tables import APPEND_ONLY
 from app.storage.tables.audit import ClockConfirmation, DaySeal
 from app.storage.tables.capture import (
@@ -41,9 +43,9 @@ from app.storage.tables.staff import AccessReview
 from app.storage.tables.studies import KeyCanary, PlanAmendment
 from app.storage.unit_of_work import UnitOfWork
 from tests import postgres
-from tests.forging import allow_everything
 from tests.stages import Stage
 from tests.storage.trial import AT, Trial, set_up_trial
+from tests.unaudited_writes import allow_everything
 
 RAISED = sa.exc.DBAPIError
 EVENTS = (
@@ -65,7 +67,7 @@ EVENTS = (
     AuditEvent.PAPER_ENTERED,
     AuditEvent.PLAN_AMENDED,
 )
-"""Of acts that write the rows of `stored_rows`."""
+"""Of acts that write the rows of `stored_rows`, each in every chain."""
 
 
 def _write(url: str) -> Sequence[str]:
@@ -74,8 +76,8 @@ def _write(url: str) -> Sequence[str]:
         trial = set_up_trial(work)
     with UnitOfWork(engine, SYSTEM, AT) as work:
         work.session.add_all(stored_rows(trial, AT))
-        for event in EVENTS:
-            work.record(event, trial.chain)
+        for event, chain in product(EVENTS, (trial.chain, study_chain(trial.study), INSTALLATION_CHAIN)):
+            work.record(event, chain)
         work.publish(trial.study, FeedEventDraft("visit.recorded", "01-001", trial.site, "r", 1, {}, {}))
     engine.dispose()
     return ()

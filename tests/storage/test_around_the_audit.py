@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.schema import DropTable
 from sqlmodel import Session, SQLModel, col
@@ -17,17 +15,14 @@ from app.domain.records.access import SYSTEM
 from app.domain.records.audit import GENESIS, AuditEvent
 from app.domain.refusal import DatabaseUnavailable
 from app.storage.audit import (
-    LinkedEntry,
     append_if_unmoved,
     audited_writes,
     bookkeeping_writes,
-    build_entry,
     covered_writes,
 )
 from app.storage.database.page_connections import open_page_connection
 from app.storage.database.plain_reads import PlainRead
 from app.storage.database.write_guard import WriteRefused
-from app.storage.proof.row_facts import FactKey, changed_row_fact
 from app.storage.queries.slots import list_slot_records
 from app.storage.row_changes import participant_chain
 from app.storage.statements.connections import open_autocommit, open_transaction
@@ -37,82 +32,16 @@ from app.storage.tables.feed import FeedHead
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.unit_of_work import UnitOfWork
+from tests.storage.attacks import PARTICIPANT, UPDATE, Attack, Means, commit_hot
 from tests.storage.trial import Trial, a_participant
 
-PARTICIPANT, SLOT = table_of(Participant), table_of(Slot)
-UPDATE = sa.update(PARTICIPANT).values(language="en")
+SLOT = table_of(Slot)
 COPY = sa.insert(PARTICIPANT).from_select(["public_id"], sa.select(PARTICIPANT.c.public_id))
 WORDS = "UPDATE participant SET language = 'en'"
 HIDDEN = UPDATE.returning(PARTICIPANT.c.activated_at).cte("hidden")
 HIDDEN_MOMENT = sa.select(sa.func.max(HIDDEN.c.activated_at)).scalar_subquery()
 _WORDS = sa.text(f"{WORDS} RETURNING activated_at").columns(sa.column("activated_at")).cte("words")
 HIDDEN_IN_WORDS = sa.select(_WORDS.c.activated_at).scalar_subquery()
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """Where an attack happens. `other`: a second participant's key."""
-
-    engine: Engine
-    work: UnitOfWork
-    trial: Trial
-    other: int
-    at: datetime
-
-    @property
-    def connection(self) -> Connection:
-        """That of the unit of work."""
-        return self.work.session.connection()
-
-    @property
-    def driver(self) -> Any:  # noqa: ANN401 - of either database
-        """The driver's own connection."""
-        return self.connection.connection.dbapi_connection
-
-    @property
-    def participant(self) -> Participant:
-        """The row that shall not change without an entry."""
-        return self.work.session.get_one(Participant, self.trial.participant)
-
-    def change(self) -> None:
-        """Change it as the session does, with no event."""
-        self.participant.language = "en"
-        self.work.session.flush()
-
-    def touch(self) -> None:
-        """Flush a change that needs no event."""
-        self.work.session.get_one(Slot, self.trial.slot).wake_at = self.at
-        self.work.session.flush()
-
-    def entry(self, connection: Connection, kind: AuditEvent) -> LinkedEntry:
-        """An entry for the trial's participant."""
-        head = connection.execute(sa.select(table_of(AuditChain)).filter_by(chain=self.trial.chain)).one()
-        row = {"id": self.trial.participant, "language": "en"}
-        fact = changed_row_fact(FactKey(b""), "participant", row, ["language"])
-        return build_entry(head, kind, SYSTEM, self.at, (), facts=[fact])
-
-    def conflict(self) -> sa.Insert:
-        """An upsert."""
-        insert = sqlite.insert if self.engine.dialect.name == "sqlite" else postgresql.insert
-        values = insert(PARTICIPANT).values(id=self.trial.participant, public_id="x")
-        return values.on_conflict_do_update(index_elements=["id"], set_={"language": "en"})
-
-
-Attack = Callable[[Means], object]
-
-
-def commit_hot(
-    opened: Callable[[Engine], Connection], write: Callable[[Means, Connection], object]
-) -> Attack:
-    """A hot statement of one's own."""
-
-    def attack(means: Means) -> None:
-        means.work.session.rollback()  # SQLite lets one write at a time
-        with opened(means.engine) as connection:
-            write(means, connection)
-            connection.commit()
-
-    return attack
 
 
 def covered(_means: Means, connection: Connection) -> None:

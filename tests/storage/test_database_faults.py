@@ -22,8 +22,8 @@ from app.storage.database.sqlite_file import prepare_sqlite_file, serving_lock, 
 from app.storage.engine import autocommit_engine, open_engine, page_engine, write_engine
 from app.storage.migrations import migrate
 from tests import postgres
-from tests.forging import allow_everything
 from tests.servers import free_socket
+from tests.unaudited_writes import allow_everything
 
 SELECT = sa.text("SELECT 1")
 WRITE = sa.text("UPDATE site SET name = 'other'")

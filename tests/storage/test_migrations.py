@@ -15,7 +15,7 @@ from app.storage.revisions import SCRIPTS, current_revision, head_revision
 from app.storage.tables import APPEND_ONLY
 from app.storage.tables.columns import metadata
 from tests import postgres
-from tests.forging import allow_everything
+from tests.unaudited_writes import allow_everything
 
 
 def schema_drift(url: str) -> list[object]:

@@ -15,7 +15,7 @@ from app.domain.today.reasons import Reason
 from app.storage.database.grouped_reads import BundledRead, GroupedRead, PairedRead, cache_document_rows
 from app.storage.database.plain_reads import PlainRead
 from app.storage.tables.columns import Moment, enum_type, json_type
-from tests.heard import heard
+from tests.statement_log import record_statements
 
 NOW = datetime(2026, 11, 30, 5, 6, 7, 89, UTC)
 _VALUES = sa.select(
@@ -39,7 +39,7 @@ def test_values_of_every_type_come_as_they_do_by_sqlalchemy(engine: Engine) -> N
     with engine.connect() as connection:
         for some in ([], [1], [3, 4], [4]):
             values = _VALUE | {"some": some}
-            with heard(engine) as statements:
+            with record_statements(engine) as statements:
                 row = connection.execute(_VALUES, values).one()
                 assert [read.fetch(connection, values) for _again in range(2)] == [[tuple(row)]] * 2
             assert len(statements) == 3

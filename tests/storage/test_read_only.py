@@ -20,8 +20,8 @@ from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import Throttle
 from app.storage.unit_of_work import UnitOfWork
-from tests.forging import allow_everything
 from tests.storage.trial import Trial, language
+from tests.unaudited_writes import allow_everything
 
 PARTICIPANT = table_of(Participant)
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -15,10 +15,11 @@ from app.clinic.report.spreadsheet import csv_response
 from app.clinic.request import SignedInRequest
 from app.domain.plans.windows import local_day
 from app.domain.records.audit import format_instant
-from app.domain.spreadsheets import Cell
+from app.domain.spreadsheets import SheetCell
 from app.domain.typed_text import narrow_text
 from app.services.clinic.alerts.alert_list import AlertRecord, list_alerts
 from app.services.clinic.downloads import record_file_download
+from app.web.form_fields import ShortQuery
 from app.web.urls import ALERTS, ALERTS_FILE
 
 
@@ -66,11 +67,12 @@ HEADS = (
 """Columns of the file: names of data, the same in every language."""
 
 router = APIRouter(include_in_schema=False)
-Short = Annotated[str, Query(max_length=80)]
 
 
 @router.get(ALERTS)
-def show_alerts(request: SignedInRequest, closed: str = "", site: Short = "", after: Short = "") -> Response:
+def show_alerts(
+    request: SignedInRequest, closed: str = "", site: ShortQuery = "", after: ShortQuery = ""
+) -> Response:
     if request.study is None:
         raise HTTPException(404)
     shut, site = closed == "1", narrow_text(site)
@@ -112,7 +114,7 @@ def _in_language(words: Mapping[str, str], code: str) -> str:
     return words.get(code) or next(iter(words.values()), "")
 
 
-def _line(alert: AlertRecord) -> tuple[Cell, ...]:
+def _line(alert: AlertRecord) -> tuple[SheetCell, ...]:
     delivered_at = [each.at for each in alert.notices if each.state == "sent"]
     return (
         alert.site,

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.forms.answer_rows import answer_words, name_form
@@ -25,7 +25,7 @@ from app.services.clinic.corrections.signatures import SigningStaff
 from app.services.core.second_factor.passkeys import has_passkeys
 from app.web.cookies import get_cookie
 from app.web.errors import ask_to_retry
-from app.web.form_fields import ActCode, ActWords
+from app.web.form_fields import ActCode, ActWords, PasswordField
 from app.web.middleware.forwarding import find_source
 from app.web.urls import ACCOUNT_PASSKEY_REQUEST, CORRECTION, CORRECTIONS, KNOWN_COOKIE
 
@@ -102,7 +102,6 @@ LABELS = {
     "one_time_code": N_("Code from your authenticator app"),
 }
 
-Secret = Annotated[str, Form(max_length=200)]
 """Any characters that a keyboard makes, and as it makes them."""
 
 router = APIRouter(include_in_schema=False)
@@ -120,7 +119,7 @@ def sign_correction(
     outcome: ActCode = "",
     note: ActWords = "",
     late_reason: ActWords = "",
-    password: Secret = "",
+    password: PasswordField = "",
     one_time_code: ActCode = "",
     passkey: PasskeyAnswer = "",
 ) -> Response:

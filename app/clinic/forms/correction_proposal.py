@@ -59,7 +59,10 @@ class ChosenItem:
 
 @dataclass(frozen=True, slots=True)
 class ProposalPage:
-    """A correction to propose. Without `items` it asks which questions; `lang` is that of the questions."""
+    """A correction to propose. Without `items` it asks which questions; `lang` is that of the questions.
+
+    `waiting_urls` are other proposals for the same form that wait for a signature.
+    """
 
     template: ClassVar[str] = "clinic/correct.html"
     subject: str
@@ -67,6 +70,7 @@ class ProposalPage:
     visit: str
     back_url: str
     action_url: str
+    waiting_urls: tuple[str, ...]
     lang: str
     questions: tuple[tuple[str, int, str], ...]
     items: tuple[ChosenItem, ...]
@@ -213,7 +217,8 @@ def _page(
     request: ParticipantStaffRequest, form: CorrectableForm, items: tuple[ChosenItem, ...]
 ) -> ProposalPage:
     definition = form.definition
-    back = f"{url_of_participant(form.participant.public_id)}/forms/{form.slot.public_id}"
+    person = url_of_participant(form.participant.public_id)
+    back = f"{person}/forms/{form.slot.public_id}"
     spoken = find_language(definition.text.lang)
     return ProposalPage(
         subject=form.participant.subject,
@@ -221,6 +226,7 @@ def _page(
         visit=form.slot.visit,
         back_url=back,
         action_url=f"{back}/correction",
+        waiting_urls=tuple(f"{person}/corrections/{each}" for each in form.waiting),
         lang=spoken.tag if spoken else definition.text.lang,
         questions=tuple(
             (item.code, item.number, definition.text.items[item.code]) for item in definition.items

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -14,6 +14,7 @@ from app.clinic.frame.addresses import build_address, format_list_cursor, parse_
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.typed_text import narrow_text
 from app.services.clinic.corrections.correction_list import CorrectionSummary, list_corrections
+from app.web.form_fields import ShortQuery
 from app.web.urls import CORRECTION, CORRECTIONS
 
 
@@ -58,12 +59,11 @@ class ToSignPage:
 
 
 router = APIRouter(include_in_schema=False)
-Short = Annotated[str, Query(max_length=80)]
 
 
 @router.get(CORRECTIONS)
 def show_corrections(
-    request: SignedInRequest, decided: str = "", site: Short = "", after: Short = ""
+    request: SignedInRequest, decided: str = "", site: ShortQuery = "", after: ShortQuery = ""
 ) -> Response:
     if request.study is None:
         raise HTTPException(404)

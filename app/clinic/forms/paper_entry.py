@@ -17,7 +17,7 @@ from app.clinic.forms.answer_rows import (
 )
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults, words_by_label
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
-from app.clinic.records.participant_rows import Cell, build_cell, instrument_name, participant_url
+from app.clinic.records.participant_rows import FormCell, build_cell, instrument_name, participant_url
 from app.clinic.request import (
     ParticipantStaffRequest,
     PermittedRequest,
@@ -110,7 +110,7 @@ class PaperPage:
 class PaperFormChoice:
     """A form that can be entered from paper."""
 
-    cell: Cell
+    cell: FormCell
     url: str
     name: str
     visit: str

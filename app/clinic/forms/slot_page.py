@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.clinic.forms.answer_rows import AnswersCard, build_answers_card
 from app.clinic.forms.pdf_sheet import can_make_pdf
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults
-from app.clinic.records.participant_rows import Cell, build_cell, instrument_name, participant_url
+from app.clinic.records.participant_rows import FormCell, build_cell, instrument_name, participant_url
 from app.clinic.request import (
     CONFIRM,
     ParticipantStaffRequest,
@@ -74,7 +74,7 @@ class SlotPage:
     action_url: str
     name: str
     visit: str
-    cell: Cell
+    cell: FormCell
     facts: FormPageFacts
     note: str
     reasons: tuple[str, ...]
@@ -247,7 +247,7 @@ def _build_facts(state: FormState) -> FormPageFacts:
     )
 
 
-def _missed_reasons(view: ParticipantOverview, cell: Cell) -> tuple[str, ...]:
+def _missed_reasons(view: ParticipantOverview, cell: FormCell) -> tuple[str, ...]:
     return tuple(each.value for each in view.plan.missed_reasons) if cell.status == "missed" else ()
 
 

@@ -2,23 +2,69 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
 
 from app.domain.desk.list_cursor import ListCursor
-from app.web.urls import ALERTS, CORRECTIONS, DESK, REQUESTS, SETTLE
+from app.web.urls import (
+    ACCESS,
+    ALERTS,
+    CORRECTIONS,
+    DESK,
+    DIARY_GAP_LIST,
+    MATRIX,
+    PARTICIPANTS,
+    REQUESTS,
+    SCORE_LIST,
+    SETTLE,
+    TRAIL,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NUMBER = re.compile("[0-9]{1,18}")
 
 
+@dataclass(frozen=True, slots=True)
+class RememberedFilters:
+    """What a list keeps of its filters for each person and study, under its `name` of at most 12 letters."""
+
+    name: str
+    parameters: tuple[str, ...] = ("site",)
+
+
+REMEMBERED: Mapping[str, RememberedFilters] = {
+    PARTICIPANTS: RememberedFilters("people", ("site", "order")),
+    REQUESTS: RememberedFilters("requests"),
+    ALERTS: RememberedFilters("alerts"),
+    CORRECTIONS: RememberedFilters("corrections"),
+    ACCESS: RememberedFilters("access"),
+    SCORE_LIST: RememberedFilters("scores"),
+    MATRIX: RememberedFilters("matrix"),
+    DIARY_GAP_LIST: RememberedFilters("gaps", ("site", "language")),
+    SETTLE: RememberedFilters("settle"),
+    TRAIL: RememberedFilters("trail", ("site", "kind", "by", "order")),
+}
+"""The lists that open as somebody filtered them last, as Today does in its own read.
+
+What is looked for once (a code, a form, days), a tab and a cursor are not kept. The report has filters too
+and is not here: its numbers are quoted, and whoever opens it begins with all of them.
+"""
+
+
 def build_address(path: str, choices: Mapping[str, str]) -> str:
-    """The address with those choices that say something."""
-    chosen = urlencode({name: value for name, value in choices.items() if value})
+    """The address with those choices that say something, and those that its list would else remember."""
+    remembered = REMEMBERED[path].parameters if path in REMEMBERED else ()
+    chosen = urlencode({name: value for name, value in choices.items() if value or name in remembered})
     return f"{path}?{chosen}" if chosen else path
+
+
+def clear_address(path: str) -> str:
+    """The address of a list without filters, which also forgets those that were remembered."""
+    return build_address(path, dict.fromkeys(REMEMBERED[path].parameters, ""))
 
 
 LIST_FIELD = "list"

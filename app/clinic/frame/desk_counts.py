@@ -13,22 +13,22 @@ LASTS = timedelta(seconds=60)
 """How old a count may be; the list itself is always counted anew."""
 _MOST = 1000
 
-Count = Callable[[StaffContext], Any]
-_Number = TypeVar("_Number")
+CountReader = Callable[[StaffContext], Any]
+_CountValue = TypeVar("_CountValue")
 
 
 class DeskCounts:
     """A cache of counts by the grants of whoever looks; every act of the desk in this process empties it."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Count, tuple[Grant, ...]], tuple[datetime, Any]] = {}
+        self._known: dict[tuple[CountReader, tuple[Grant, ...]], tuple[datetime, Any]] = {}
 
-    def read(self, context: StaffContext, count: Callable[[StaffContext], _Number]) -> _Number:
+    def read(self, context: StaffContext, count: Callable[[StaffContext], _CountValue]) -> _CountValue:
         """What this count is for this actor, as it was at most `LASTS` ago."""
         key = (count, context.actor.grants)
         known = self._known.get(key)
         if known is not None and timedelta() <= context.at - known[0] < LASTS:
-            return cast("_Number", known[1])
+            return cast("_CountValue", known[1])
         if len(self._known) >= _MOST:
             self.forget()
         number = count(context)

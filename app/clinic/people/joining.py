@@ -20,7 +20,7 @@ from app.services.people.staff_links import OpenLink, check_choice, read_link, u
 from app.services.setup.passwords import LEAST_PASSWORD
 from app.web.dependencies import At, CurrentInstallation
 from app.web.errors import ask_to_retry
-from app.web.form_fields import Narrowed
+from app.web.form_fields import Narrowed, PasswordField
 from app.web.middleware.forwarding import find_source
 from app.web.pages.page_frame import PageFrame
 from app.web.pages.rendering import Pages, frame_for, render
@@ -57,8 +57,7 @@ class JoinedPage:
     sign_in_url: str
 
 
-Password = Annotated[str, Form(max_length=200)]
-Code = Annotated[str, Form(max_length=40), Narrowed]
+OneTimeCodeField = Annotated[str, Form(max_length=40), Narrowed]
 
 LABELS = {
     "password": N_("Your password"),
@@ -89,9 +88,9 @@ def post_link_form(
     installation: CurrentInstallation,
     at: At,
     link: str,
-    password: Password = "",
-    password_again: Password = "",
-    one_time_code: Code = "",
+    password: PasswordField = "",
+    password_again: PasswordField = "",
+    one_time_code: OneTimeCodeField = "",
     passkey: PasskeyAnswer = "",
 ) -> Response:
     opened = _open(request, installation, link, at)

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list_faults
 from app.clinic.frame.second_factor import PasskeyAnswer, read_factor, session_token
-from app.clinic.people.joining import Code, Password
+from app.clinic.people.joining import OneTimeCodeField
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.refusal import Refused
 from app.i18n.marking import N_
@@ -25,6 +25,7 @@ from app.services.people.own_proof import OwnProof, check_proof
 from app.services.people.staff_sessions import OpenSession, end_session, list_sessions
 from app.services.setup.passwords import LEAST_PASSWORD
 from app.web.errors import ask_to_retry
+from app.web.form_fields import PasswordField
 from app.web.middleware.forwarding import find_source
 from app.web.urls import ACCOUNT, ACCOUNT_CODES, ACCOUNT_PASSKEY_REQUEST, ACCOUNT_PASSWORD, ACCOUNT_SESSION
 
@@ -78,10 +79,10 @@ def show_own_account(request: SignedInRequest, done: str = "") -> Response:
 @router.post(ACCOUNT_PASSWORD)
 def change_password(
     request: SignedInRequest,
-    password_now: Password = "",
-    password_new: Password = "",
-    password_again: Password = "",
-    one_time_code: Code = "",
+    password_now: PasswordField = "",
+    password_new: PasswordField = "",
+    password_again: PasswordField = "",
+    one_time_code: OneTimeCodeField = "",
     passkey: PasskeyAnswer = "",
 ) -> Response:
     proof = read_proof(request, password_now, one_time_code, passkey)
@@ -97,8 +98,8 @@ def change_password(
 @router.post(ACCOUNT_CODES)
 def make_codes(
     request: SignedInRequest,
-    password_now: Password = "",
-    one_time_code: Code = "",
+    password_now: PasswordField = "",
+    one_time_code: OneTimeCodeField = "",
     passkey: PasskeyAnswer = "",
 ) -> Response:
     proof = read_proof(request, password_now, one_time_code, passkey)

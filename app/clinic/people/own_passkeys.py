@@ -7,13 +7,13 @@ from fastapi import APIRouter, Form
 from starlette.responses import RedirectResponse, Response
 
 from app.clinic.frame.second_factor import PasskeyAnswer, answer_with_request, session_token
-from app.clinic.people.joining import Code, Password
+from app.clinic.people.joining import OneTimeCodeField
 from app.clinic.people.own_account import read_proof, refuse_on_account
 from app.clinic.request import SignedInRequest
 from app.domain.refusal import Refused
 from app.services.core.second_factor.passkeys import write_passkey_request
 from app.services.people.own_passkeys import add_passkey, begin_passkey, check_new_passkey, remove_passkey
-from app.web.form_fields import Narrowed, RowNumber
+from app.web.form_fields import Narrowed, PasswordField, RowNumber
 from app.web.urls import (
     ACCOUNT,
     ACCOUNT_NEW_PASSKEY,
@@ -34,7 +34,7 @@ class NewPasskeyPage:
     back_url: str
 
 
-Name = Annotated[str, Form(max_length=400), Narrowed]
+PasskeyNameField = Annotated[str, Form(max_length=400), Narrowed]
 NewCredential = Annotated[str, Form(max_length=16_000)]
 
 router = APIRouter(include_in_schema=False)
@@ -51,9 +51,9 @@ def get_own_passkey_request(request: SignedInRequest) -> Response:
 @router.post(ACCOUNT_PASSKEYS)
 def begin_own_passkey(
     request: SignedInRequest,
-    name: Name = "",
-    password_now: Password = "",
-    one_time_code: Code = "",
+    name: PasskeyNameField = "",
+    password_now: PasswordField = "",
+    one_time_code: OneTimeCodeField = "",
     passkey: PasskeyAnswer = "",
 ) -> Response:
     proof = read_proof(request, password_now, one_time_code, passkey)
@@ -68,7 +68,9 @@ def begin_own_passkey(
 
 
 @router.post(ACCOUNT_NEW_PASSKEY)
-def add_own_passkey(request: SignedInRequest, name: Name = "", passkey: NewCredential = "") -> Response:
+def add_own_passkey(
+    request: SignedInRequest, name: PasskeyNameField = "", passkey: NewCredential = ""
+) -> Response:
     try:
         add_passkey(request.context, request.staff.staff_id, name, passkey, session_token(request.http))
     except Refused as refused:

@@ -22,7 +22,7 @@ from app.services.clinic.participants.facts import (
 from app.services.core.installation import Installation
 
 
-class Cell(NamedTuple):
+class FormCell(NamedTuple):
     """One form in the matrix."""
 
     status: str
@@ -41,7 +41,7 @@ class VisitRow(NamedTuple):
     visit: str
     opens_on: date | None
     closes_on: date | None
-    cells: tuple[Cell | None, ...]
+    cells: tuple[FormCell | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class QuarantineRow:
 
     form: str
     visit: str
-    cell: Cell
+    cell: FormCell
     received_at: datetime
     reason: str
     decision: str
@@ -62,7 +62,7 @@ class ConflictRow:
 
     form: str
     visit: str
-    cell: Cell
+    cell: FormCell
     question: int
     earlier_at: datetime
     later_at: datetime
@@ -187,15 +187,15 @@ def instrument_name(installation: Installation, view: ParticipantOverview, instr
     return view.plan.form_name(instrument, code) or installation.name(view.plan.id, used, code)
 
 
-def build_cell(view: ParticipantOverview, state: FormState) -> Cell:
+def build_cell(view: ParticipantOverview, state: FormState) -> FormCell:
     """One form as the matrix shows it."""
     return build_form_cell(participant_url(view), state)
 
 
-def build_form_cell(participant: str, state: FormState) -> Cell:
+def build_form_cell(participant: str, state: FormState) -> FormCell:
     """One form as the matrix shows it, by the address of its participant's page."""
     slot = state.slot
-    return Cell(
+    return FormCell(
         status=state.status.value,
         url=f"{participant}/forms/{slot.public_id}",
         answered=state.answered,

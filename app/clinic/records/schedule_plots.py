@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from app.clinic.records.diary_gaps import GapRow, build_gaps
 from app.clinic.records.participant_rows import (
-    Cell,
+    FormCell,
     VisitRow,
     build_form_cell,
     build_visits,
@@ -43,7 +43,7 @@ _ENTERED, _MISSED = "s3", "gone"
 class DiaryCell(NamedTuple):
     """One diary entry: its form, and what its worst answer is, for those who may see it."""
 
-    cell: Cell
+    cell: FormCell
     severity: Severity | None
     symptom: str
 
@@ -98,7 +98,7 @@ class ScheduleView:
     drawn: DrawnForms
 
 
-class _Words(NamedTuple):
+class _PlotWords(NamedTuple):
     """All that forms are drawn by beside how they stand: whose they are, the day, and what things are called.
 
     `weekly` are the codes of the diary's weekly entries, None in a plan without a diary; `worst` the worst
@@ -125,7 +125,7 @@ def build_schedule(
     installation: Installation, view: ParticipantOverview, language: str, today: date
 ) -> ScheduleView:
     """The schedule of this participant as it stands today."""
-    words = _Words(
+    words = _PlotWords(
         public_id=view.participant.public_id,
         today=today,
         language=language,
@@ -142,7 +142,7 @@ def build_schedule(
 
 
 @lru_cache(maxsize=64)
-def _draw_forms(judged: ParticipantForms, words: _Words) -> DrawnForms:
+def _draw_forms(judged: ParticipantForms, words: _PlotWords) -> DrawnForms:
     """The forms as they are drawn; those of whoever is looked at again are drawn already."""
     rows = build_visits(words.url, judged.visits)
     return DrawnForms(
@@ -176,7 +176,9 @@ def _section(row: VisitRow) -> str:
     return "later" if all(cell.status in (Status.planned, Status.waiting) for cell in cells) else "past"
 
 
-def draw_schedule(judged: ParticipantForms, rows: Sequence[VisitRow], words: _Words) -> WindowTimeline | None:
+def draw_schedule(
+    judged: ParticipantForms, rows: Sequence[VisitRow], words: _PlotWords
+) -> WindowTimeline | None:
     """The windows of all visits that have one, with today and the dates from which they are counted."""
     targets = {state.slot.visit: state.slot.target_on for state in judged.visits}
     windows = [
@@ -193,7 +195,7 @@ def draw_schedule(judged: ParticipantForms, rows: Sequence[VisitRow], words: _Wo
     return draw_windows(windows, words.today, [(day, name) for name, day in words.events])
 
 
-def draw_diary(judged: ParticipantForms, words: _Words) -> DiaryHeat | None:
+def draw_diary(judged: ParticipantForms, words: _PlotWords) -> DiaryHeat | None:
     """The diary so far; None where no day of it has come."""
     shown = [state for state in judged.diary if state.status not in (Status.planned, Status.waiting)]
     dated = [(state.slot.for_day, state) for state in shown if state.slot.for_day is not None]

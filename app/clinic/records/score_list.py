@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, ClassVar
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from app.clinic.frame.addresses import build_address
 from app.clinic.request import SignedInRequest, StaffRequest
-from app.services.clinic.participants.score_list import ScoredParticipant, list_scored_participants
+from app.domain.typed_text import narrow_text
+from app.services.clinic.participants.score_list import (
+    ScoredList,
+    ScoredParticipant,
+    list_scored_participants,
+)
 from app.web.urls import SCORE_LIST, SCORES
 
 
@@ -28,22 +33,33 @@ class ScoredRow:
 
 @dataclass(frozen=True, slots=True)
 class ScoreListPage:
-    """Participants with scores, by code."""
+    """Participants with scores, by code; `site` narrows them to one of `sites`."""
 
     template: ClassVar[str] = "clinic/score_list.html"
     rows: tuple[ScoredRow, ...]
+    sites: tuple[tuple[str, str], ...]
+    site: str
     next_url: str
 
 
 router = APIRouter(include_in_schema=False)
 
 
+Short = Annotated[str, Query(max_length=40)]
+
+
 @router.get(SCORE_LIST)
-def show_score_list(request: SignedInRequest, after: Annotated[str, Query(max_length=40)] = "") -> Response:
-    study = request.study
-    rows, last = list_scored_participants(request.context, study.id, after) if study else ((), "")
-    further = request.frame.within(f"{SCORE_LIST}?{urlencode({'after': last})}") if last else ""
-    return request.show(ScoreListPage(tuple(_row(request, each) for each in rows), further))
+def show_score_list(request: SignedInRequest, site: Short = "", after: Short = "") -> Response:
+    study, site = request.study, narrow_text(site)
+    listed = list_scored_participants(request.context, study.id, after, site=site) if study else ScoredList()
+    further = build_address(SCORE_LIST, {"site": site, "after": listed.after})
+    page = ScoreListPage(
+        rows=tuple(_row(request, each) for each in listed.rows),
+        sites=tuple((each.code, f"{each.code} {each.name}") for each in listed.sites),
+        site=site,
+        next_url=request.frame.within(further) if listed.after else "",
+    )
+    return request.show(page)
 
 
 def _row(request: StaffRequest, each: ScoredParticipant) -> ScoredRow:

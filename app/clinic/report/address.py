@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends
 
 from app.clinic.frame.addresses import build_address
 from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_address
@@ -14,12 +14,12 @@ from app.domain.typed_text import narrow_text
 from app.services.clinic.report.figures import TABLES, ReportPart, ReportTable
 from app.services.clinic.report.report import FigureAddress
 from app.services.clinic.report.scope import ReportFilter
+from app.web.form_fields import BriefQuery
 from app.web.urls import REPORT, REPORT_ROWS, REPORT_ROWS_FILE, REPORT_TABLE
 
 _LATE = "yes"
 OF_VISITS = frozenset({ReportPart.completeness, ReportPart.timing})
 """Parts whose lines are visits, of which one can be chosen."""
-_Short = Annotated[str, Query(max_length=40)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +100,27 @@ class ReportQuery:
 def read_report_query(
     first: Annotated[TypedDay, Depends(day_of_address("from"))],
     last: Annotated[TypedDay, Depends(day_of_address("to"))],
-    part: _Short = "",
-    site: _Short = "",
-    visit: _Short = "",
-    rules: _Short = "",
-    late: _Short = "",
+    part: BriefQuery = "",
+    site: BriefQuery = "",
+    visit: BriefQuery = "",
+    rules: BriefQuery = "",
+    late: BriefQuery = "",
 ) -> ReportQuery:
     return ReportQuery(part, site, visit, first, last, rules, late)
 
 
+ChosenReport = Annotated[ReportQuery, Depends(read_report_query)]
+
+
 def read_figure(
-    table: _Short = "",
-    figure: _Short = "",
-    of_visit: _Short = "",
-    of_form: _Short = "",
-    of_site: _Short = "",
-    of_arm: _Short = "",
-    of_item: _Short = "",
-    of_line: _Short = "",
+    table: BriefQuery = "",
+    figure: BriefQuery = "",
+    of_visit: BriefQuery = "",
+    of_form: BriefQuery = "",
+    of_site: BriefQuery = "",
+    of_arm: BriefQuery = "",
+    of_item: BriefQuery = "",
+    of_line: BriefQuery = "",
 ) -> FigureAddress:
     """The figure whose rows are asked for; without one, every form of the ledger."""
     name = ReportTable(table) if table in tuple(ReportTable) else ReportTable.ledger
@@ -126,7 +129,7 @@ def read_figure(
     )
 
 
-def read_table(table: _Short = "") -> ReportTable:
+def read_table(table: BriefQuery = "") -> ReportTable:
     """The table of a file. Raises Refused("unknown_figure") for what is none."""
     if table not in tuple(ReportTable):
         raise Refused("unknown_figure", field="table", allowed=tuple(ReportTable))

@@ -8,13 +8,13 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from app.clinic.report.address import ReportQuery, read_figure, read_report_query
+from app.clinic.report.address import ChosenReport, ReportQuery, read_figure
 from app.clinic.report.report_page import choices_of
 from app.clinic.report.spreadsheet import csv_response
 from app.clinic.report.table_view import TableWords, table_words
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.domain.plans.windows import local_day
-from app.domain.spreadsheets import Cell
+from app.domain.spreadsheets import SheetCell
 from app.services.clinic.downloads import record_file_download
 from app.services.clinic.report.figures import TABLES
 from app.services.clinic.report.report import FigureAddress, FigureRows, list_figure_rows
@@ -59,15 +59,14 @@ class FigureRowsPage:
 
 
 router = APIRouter(include_in_schema=False)
-ChosenReport = Annotated[ReportQuery, Depends(read_report_query)]
-Figure = Annotated[FigureAddress, Depends(read_figure)]
+ChosenFigure = Annotated[FigureAddress, Depends(read_figure)]
 
 
 @router.get(REPORT_ROWS)
 def show_rows(
     request: SignedInRequest,
     query: ChosenReport,
-    figure: Figure,
+    figure: ChosenFigure,
     after: Annotated[str, Query(max_length=40)] = "",
     row: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
 ) -> Response:
@@ -95,7 +94,7 @@ def show_rows(
 
 
 @router.get(REPORT_ROWS_FILE)
-def save_rows(request: SignedInRequest, query: ChosenReport, figure: Figure) -> Response:
+def save_rows(request: SignedInRequest, query: ChosenReport, figure: ChosenFigure) -> Response:
     figures = list_figure_rows(request.context, choices_of(request, query), figure, limit=None)
     record_file_download(request.context, figures.scope.study_id, "rows", describe_figure(query, figure))
     heads, rows = _PEOPLE if TABLES[figure.table].source is None else _FORMS
@@ -120,7 +119,7 @@ def _site_codes(request: StaffRequest, figures: FigureRows) -> dict[int, str]:
     return {key: code for key, (code, _name) in table_words(request, figures.scope).sites.items()}
 
 
-def _form_lines(figures: FigureRows, sites: dict[int, str]) -> Iterator[tuple[Cell, ...]]:
+def _form_lines(figures: FigureRows, sites: dict[int, str]) -> Iterator[tuple[SheetCell, ...]]:
     for row in figures.forms:
         yield (
             row.subject, sites[row.site_id], row.visit, row.instrument, row.instrument_version,
@@ -129,7 +128,7 @@ def _form_lines(figures: FigureRows, sites: dict[int, str]) -> Iterator[tuple[Ce
         )  # fmt: skip
 
 
-def _people_lines(figures: FigureRows, sites: dict[int, str]) -> Iterator[tuple[Cell, ...]]:
+def _people_lines(figures: FigureRows, sites: dict[int, str]) -> Iterator[tuple[SheetCell, ...]]:
     for row in figures.people:
         yield row.subject, sites[row.site_id], row.enrolled_on, row.signed_in_at
 

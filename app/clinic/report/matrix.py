@@ -15,7 +15,7 @@ from app.clinic.request import StaffRequest, answer_staff, read_query
 from app.domain.plans.status import Status
 from app.domain.report.ledger import MatrixCell
 from app.domain.typed_text import narrow_text
-from app.services.clinic.report.matrix import Column, MatrixForms, get_matrix
+from app.services.clinic.report.matrix import MatrixColumn, MatrixForms, get_matrix
 from app.services.clinic.report.scope import ReportFilter
 from app.web.middleware.plain_route import PlainRoute
 from app.web.permissions import CallerKind, guards
@@ -30,7 +30,7 @@ class MatrixLine:
     url: str
     forms: MatrixForms
 
-    def list_cells(self, columns: tuple[Column, ...]) -> Sequence[tuple[str, str]]:
+    def list_cells(self, columns: tuple[MatrixColumn, ...]) -> Sequence[tuple[str, str]]:
         """For each of these visits and instruments the state of the form, with "!" for a late one, and the
         form's own id; empty where there is none."""
         own = {(form.visit, form.instrument): _cell(form) for form in self.forms}
@@ -43,7 +43,7 @@ class MatrixPage:
 
     template: ClassVar[str] = "clinic/report/matrix.html"
     states: tuple[str, ...]
-    places: tuple[Column, ...]
+    places: tuple[MatrixColumn, ...]
     columns: tuple[str, ...]
     rows: tuple[MatrixLine, ...]
     sites: tuple[tuple[str, str], ...]

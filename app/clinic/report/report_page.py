@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from app.clinic.report.address import ReportQuery, read_report_query, read_table
+from app.clinic.report.address import ChosenReport, ReportQuery, read_table
 from app.clinic.report.spreadsheet import STAMP, csv_response, stamp
 from app.clinic.report.table_view import (
     LINES,
@@ -22,7 +22,7 @@ from app.clinic.report.table_view import (
 from app.clinic.request import SignedInRequest, StaffRequest
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
-from app.domain.spreadsheets import Cell
+from app.domain.spreadsheets import SheetCell
 from app.i18n.marking import N_
 from app.services.clinic.downloads import record_file_download
 from app.services.clinic.report.figures import TABLES, FigureTable, ReportPart, ReportTable
@@ -81,7 +81,6 @@ class ReportPage:
 
 
 router = APIRouter(include_in_schema=False)
-ChosenReport = Annotated[ReportQuery, Depends(read_report_query)]
 
 
 @router.get(REPORT)
@@ -132,7 +131,7 @@ _COLUMNS = {"site_id": "site"}
 
 def _lines(
     request: StaffRequest, report: Report, table: FigureTable, line: tuple[str, ...], words: TableWords
-) -> Iterator[tuple[Cell, ...]]:
+) -> Iterator[tuple[SheetCell, ...]]:
     """The lines of a table in codes, each with how it was made."""
     report_stamp = stamp(request, report.scope, report.digest)
     for each in table.lines:

@@ -6,7 +6,7 @@ from datetime import date
 from starlette.responses import Response
 
 from app.clinic.request import StaffRequest
-from app.domain.spreadsheets import Cell, write_csv
+from app.domain.spreadsheets import SheetCell, write_csv
 from app.services.clinic.report.scope import ReportScope
 
 STAMP = (
@@ -16,7 +16,7 @@ STAMP = (
 """Columns in which every line of a table says by which choices and program it was made, and of which data."""
 
 
-def stamp(request: StaffRequest, scope: ReportScope, digest: str) -> tuple[Cell, ...]:
+def stamp(request: StaffRequest, scope: ReportScope, digest: str) -> tuple[SheetCell, ...]:
     """What stands in these columns."""
     chosen = scope.filter
     return (
@@ -26,7 +26,7 @@ def stamp(request: StaffRequest, scope: ReportScope, digest: str) -> tuple[Cell,
 
 
 def csv_response(
-    study: str, what: str, day: date, heads: Sequence[str], rows: Iterable[Sequence[Cell]]
+    study: str, what: str, day: date, heads: Sequence[str], rows: Iterable[Sequence[SheetCell]]
 ) -> Response:
     """The file, under a name that says of which study, what and when."""
     name = f"{study}-{what}-{day.isoformat()}.csv"

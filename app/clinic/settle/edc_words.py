@@ -11,7 +11,7 @@ from app.i18n.languages import ENGLISH, find_language, language_name
 from app.i18n.marking import N_
 from app.services.edc.participants import StatusWord, WithdrawalScope
 
-Word = Callable[[str], str]
+TranslateWord = Callable[[str], str]
 """Of a marked sentence the one in the reader's language."""
 PARTS: Mapping[str, str] = {
     "participant": N_("Participant"),
@@ -57,13 +57,13 @@ VALUES: Mapping[str, Mapping[str, str]] = {
 """Codes of the interface; all other values are the EDC's own words, days or moments."""
 
 
-def name_part(plan: Plan, part: str, code: str, word: Word) -> str:
+def name_part(plan: Plan, part: str, code: str, word: TranslateWord) -> str:
     """What a message is about, such as `visits/W6`, as staff call it."""
     kind, _mark, named = part.partition("/")
     return plan.anchor_label(named, code) if kind == "anchors" else f"{word(PARTS[kind])} {named}".rstrip()
 
 
-def spell_value(field: str, value: object, zone: str, code: str, word: Word) -> str:
+def spell_value(field: str, value: object, zone: str, code: str, word: TranslateWord) -> str:
     """What a message says of a field, as staff read it; a bar for nothing."""
     spoken = find_language(code) or ENGLISH
     if value is None:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.clinic.frame.addresses import build_address, format_cursor_moment, parse_cursor_moment
+from app.clinic.frame.addresses import build_address, clear_address, format_cursor_moment, parse_cursor_moment
 from app.clinic.request import SignedInRequest
 from app.clinic.settle.matter_lines import MatterLine, build_line
 from app.domain.desk.matters import MatterCursor, MatterKind, parse_matter_name
@@ -80,7 +80,7 @@ def show_open_matters(
             search=search,
             filtered=bool(site or search),
             every=listed.every,
-            clear_url=request.frame.within(SETTLE),
+            clear_url=request.frame.within(clear_address(SETTLE)),
             next_url=address(here, after=_format_cursor(listed.next)) if listed.next else "",
             as_of=request.at,
             zone=request.zone,

@@ -1,16 +1,20 @@
 """Whose diary has days without an entry and without a reason, and the way to where they are explained."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.clinic.frame.addresses import build_address
+from app.clinic.frame.addresses import build_address, clear_address
 from app.clinic.records.diary_gaps import GapRow
 from app.clinic.request import SignedInRequest, url_of_participant
+from app.domain.records.access import Permission
 from app.domain.typed_text import narrow_text
+from app.i18n.languages import language_name
+from app.services.clinic.staff_sites import list_reached_sites
 from app.services.clinic.today.diary_gap_list import DiaryGaps, GapFilter, list_diary_gaps_of_sites
+from app.web.form_fields import BriefQuery
 from app.web.urls import DESK, DIARY_GAP_LIST, DIARY_GAPS
 
 
@@ -28,7 +32,7 @@ class GapLine:
 class GapListPage:
     """Participants by code, `next_url` leads to further ones; `begun`: others come before them.
 
-    `diary`: the study has one. `whole_url` leads to all where only some are shown, "" otherwise.
+    `diary`: the study has one. `clear_url` leads to all where only some are shown, "" otherwise.
     """
 
     template: ClassVar[str] = "clinic/gap_list.html"
@@ -37,19 +41,30 @@ class GapListPage:
     next_url: str
     begun: bool
     diary: bool
-    whole_url: str
+    sites: tuple[tuple[str, str], ...]
+    languages: tuple[tuple[str, str], ...]
+    site: str
+    language: str
+    search: str
+    clear_url: str
 
 
 router = APIRouter(include_in_schema=False)
-Short = Annotated[str, Query(max_length=40)]
 
 
 @router.get(DIARY_GAP_LIST)
 def show_gap_list(
-    request: SignedInRequest, after: Short = "", site: Short = "", q: Short = "", language: Short = ""
+    request: SignedInRequest,
+    after: BriefQuery = "",
+    site: BriefQuery = "",
+    q: BriefQuery = "",
+    language: BriefQuery = "",
 ) -> Response:
+    site, q, language = narrow_text(site), narrow_text(q), narrow_text(language)
     chosen = {"site": site, "q": q, "language": language}
-    listed = list_diary_gaps_of_sites(request.context, after, GapFilter(site, narrow_text(q), language))
+    listed = list_diary_gaps_of_sites(request.context, after, GapFilter(site, q, language))
+    study, plan, clear = request.study, request.plan, clear_address(DIARY_GAP_LIST)
+    reached = list_reached_sites(request.context, study.id, Permission.REASON_RECORD) if study else ()
     further = build_address(DIARY_GAP_LIST, {**chosen, "after": listed.after})
     return request.show(
         GapListPage(
@@ -57,8 +72,13 @@ def show_gap_list(
             today_url=request.frame.within(DESK),
             next_url=request.frame.within(further) if listed.after else "",
             begun=bool(after),
-            diary=request.plan.diary is not None,
-            whole_url=request.frame.within(DIARY_GAP_LIST) if any(chosen.values()) else "",
+            diary=plan.diary is not None,
+            sites=tuple((each.code, f"{each.code} {each.name}") for each in reached),
+            languages=tuple((code, language_name(code)) for code in plan.languages),
+            site=site,
+            language=language,
+            search=q,
+            clear_url=request.frame.within(clear) if any(chosen.values()) else "",
         )
     )
 

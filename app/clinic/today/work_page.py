@@ -141,7 +141,7 @@ class CallSheetPage:
 
 
 NOTICES = ("contact", "snoozed", "resumed", "reminded", "reminded_all")
-_Form = tuple[str, str, str, str]
+_FormIdentity = tuple[str, str, str, str]
 """A form by its study, the version of its plan, its instrument and that one's version."""
 _BAR = 60
 """The width of a window's bar, in its own units."""
@@ -315,21 +315,23 @@ def _lines(request: StaffRequest, rows: tuple[TodayRow, ...]) -> tuple[TodayLine
 
 
 @lru_cache(maxsize=64)
-def _forms_of(rows: tuple[TodayRow, ...]) -> tuple[_Form, ...]:
+def _forms_of(rows: tuple[TodayRow, ...]) -> tuple[_FormIdentity, ...]:
     """The forms that these rows name, each once."""
     return tuple(dict.fromkeys([form for row in rows if (form := _form_of(row))]))
 
 
-def _form_of(row: TodayRow) -> _Form | None:
+def _form_of(row: TodayRow) -> _FormIdentity | None:
     if (form := row.form) is None:
         return None
     return row.site.study, form.plan_version, form.instrument, form.instrument_version
 
 
 @lru_cache(maxsize=64)
-def _lines_named(rows: tuple[TodayRow, ...], names: tuple[tuple[_Form, str], ...]) -> tuple[TodayLine, ...]:
+def _lines_named(
+    rows: tuple[TodayRow, ...], names: tuple[tuple[_FormIdentity, str], ...]
+) -> tuple[TodayLine, ...]:
     """The lines of these rows, whose forms have these names; the same ones again for the same rows."""
-    of_form: dict[_Form | None, str] = {None: "", **dict(names)}
+    of_form: dict[_FormIdentity | None, str] = {None: "", **dict(names)}
     return tuple([_line(row, of_form[_form_of(row)]) for row in rows])
 
 

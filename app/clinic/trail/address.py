@@ -3,16 +3,16 @@
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends
 
 from app.clinic.frame.addresses import build_address
 from app.clinic.frame.typed_day import NOTHING_TYPED, TypedDay, day_of_address
+from app.domain.desk.list_cursor import ListOrder
 from app.domain.desk.trail import TrailKind
 from app.domain.typed_text import narrow_text
 from app.services.clinic.trail.scope import TrailFilter
+from app.web.form_fields import ShortQuery
 from app.web.urls import TRAIL
-
-_Short = Annotated[str, Query(max_length=80)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,12 @@ class TrailQuery:
     last: TypedDay = NOTHING_TYPED
     visit: str = ""
     item: str = ""
+    order: str = ""
+
+    @property
+    def oldest_first(self) -> bool:
+        """Whether the entries stand by time; else the newest is the first."""
+        return self.order == ListOrder.oldest
 
     def filter(self, study: str) -> TrailFilter:
         """The filter. Raises Refused: "bad_day", "impossible_day"."""
@@ -41,19 +47,21 @@ class TrailQuery:
             last=self.last.parse("to") if self.last else None,
             visit=narrow_text(self.visit),
             item=(instrument, item) if item else ("", ""),
+            oldest_first=self.oldest_first,
         )
 
     @property
     def is_filtered(self) -> bool:
-        """Whether anything was chosen."""
-        return self != TrailQuery()
+        """Whether anything narrows the trail."""
+        return replace(self, order="") != TrailQuery()
 
-    def url(self, path: str = TRAIL, before: int | None = None) -> str:
+    def url(self, path: str = TRAIL, start: int | None = None) -> str:
         """The address of these choices, from an entry on."""
         chosen = {
             "participant": self.participant, "site": self.site, "kind": self.kind, "by": self.by,
             "from": self.first.text, "to": self.last.text, "visit": self.visit, "item": self.item,
-            "before": "" if before is None else str(before),
+            "order": ListOrder.oldest.value if self.oldest_first else "",
+            "after" if self.oldest_first else "before": "" if start is None else str(start),
         }  # fmt: skip
         return build_address(path, chosen)
 
@@ -62,14 +70,25 @@ class TrailQuery:
         return replace(self, participant=participant, visit=visit, item=item)
 
 
-def read_trail_query(
+Days = tuple[TypedDay, TypedDay]
+
+
+def read_days(
     first: Annotated[TypedDay, Depends(day_of_address("from"))],
     last: Annotated[TypedDay, Depends(day_of_address("to"))],
-    participant: _Short = "",
-    site: _Short = "",
-    kind: _Short = "",
-    by: _Short = "",
-    visit: _Short = "",
-    item: _Short = "",
+) -> Days:
+    """The first and the last day of an address."""
+    return first, last
+
+
+def read_trail_query(
+    days: Annotated[Days, Depends(read_days)],
+    participant: ShortQuery = "",
+    site: ShortQuery = "",
+    kind: ShortQuery = "",
+    by: ShortQuery = "",
+    visit: ShortQuery = "",
+    item: ShortQuery = "",
+    order: ShortQuery = "",
 ) -> TrailQuery:
-    return TrailQuery(participant, site, kind, by, first, last, visit, item)
+    return TrailQuery(participant, site, kind, by, *days, visit, item, order)

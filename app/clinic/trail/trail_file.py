@@ -13,7 +13,7 @@ from app.clinic.trail.trail_page import ChosenTrail
 from app.domain.desk.trail import TrailChange
 from app.domain.plans.windows import load_zone, local_day
 from app.domain.records.audit import format_instant
-from app.domain.spreadsheets import MARK, Cell, write_lines
+from app.domain.spreadsheets import MARK, SheetCell, write_lines
 from app.services.clinic.trail.entries import TrailEntry, iterate_trail
 from app.services.clinic.trail.looks import record_trail_download
 from app.services.clinic.trail.scope import get_trail_scope
@@ -58,7 +58,7 @@ def _stream(
 
 
 def _csv_lines(words: TrailWords, entry: TrailEntry) -> str:
-    head: tuple[Cell, ...] = (
+    head: tuple[SheetCell, ...] = (
         entry.number,
         _local(entry),
         entry.zone,

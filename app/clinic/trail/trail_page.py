@@ -1,4 +1,4 @@
-"""The trail of a study as a page: filtered, the newest first, each change from what to what."""
+"""The trail of a study as a page: filtered, by time either way, each change from what to what."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from app.clinic.frame.addresses import clear_address
 from app.clinic.request import SignedInRequest, StaffRequest, url_of_participant
 from app.clinic.trail.address import TrailQuery, read_trail_query
 from app.clinic.trail.entry_words import TrailWords
@@ -32,7 +33,7 @@ FEW = 6
 MOST = 60
 """Changes of an entry on the page; the rest stands in the files."""
 _FIELDS = {"participant": N_("Participant code"), "from": N_("From"), "to": N_("Until"), "site": N_("Site")}
-Choices = tuple[tuple[str, str], ...]
+TrailChoices = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +66,23 @@ class EntryLine:
 
 @dataclass(frozen=True, slots=True)
 class TrailPage:
-    """A part of the trail; `older_url` is "" at its end, `newest_url` at its beginning."""
+    """A part of the trail; `further_url` is "" at its end, `first_url` at its beginning."""
 
     template: ClassVar[str] = "clinic/trail/trail.html"
     query: TrailQuery
     entries: tuple[EntryLine, ...]
-    sites: Choices
-    kinds: Choices
-    people: Choices
+    sites: TrailChoices
+    kinds: TrailChoices
+    people: TrailChoices
     visits: tuple[str, ...]
-    items: Choices
-    older_url: str
+    items: TrailChoices
+    further_url: str
     clear_url: str
-    file_urls: Choices
+    file_urls: TrailChoices
     review_url: str
     as_of: datetime
     zone: str
-    newest_url: str
+    first_url: str
     error: str = ""
     error_field: str = ""
 
@@ -91,9 +92,10 @@ ChosenTrail = Annotated[TrailQuery, Depends(read_trail_query)]
 
 
 @router.get(TRAIL)
-def show_trail(request: SignedInRequest, query: ChosenTrail, before: str = "") -> Response:
+def show_trail(request: SignedInRequest, query: ChosenTrail, before: str = "", after: str = "") -> Response:
     """A part of the trail. Raises Refused("bad_field") for a place in it that there is not."""
-    start = parse_number(before, "before") if before else None
+    name, typed = ("after", after) if query.oldest_first else ("before", before)
+    start = parse_number(typed, name) if typed else None
     try:
         part = read_trail(request.context, query.filter(request.study_code), start)
     except Refused as refused:
@@ -128,13 +130,13 @@ def _page(request: StaffRequest, query: TrailQuery, part: TrailPart, start: int 
         ),
         visits=_visits(scope),
         items=tuple(_items(scope, words)),
-        older_url=within(query.url(before=part.older)) if part.older is not None else "",
-        clear_url=within(TRAIL),
+        further_url=within(query.url(start=part.further)) if part.further is not None else "",
+        clear_url=within(clear_address(TRAIL)),
         file_urls=(("CSV", within(query.url(TRAIL_CSV))), ("NDJSON", within(query.url(TRAIL_NDJSON)))),
         review_url=within(ACCESS_REVIEW) if reviews else "",
         as_of=request.at,
         zone=scope.zone,
-        newest_url=within(query.url()) if start is not None else "",
+        first_url=within(query.url()) if start is not None else "",
     )
 
 

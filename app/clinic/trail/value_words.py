@@ -21,9 +21,9 @@ from app.i18n.marking import N_
 from app.services.clinic.report.figures import ReportPart
 from app.services.edc.requests import EDC_UPDATE
 
-_Words = Mapping[str, str]
+_WordTable = Mapping[str, str]
 
-ROLE_WORDS: _Words = {
+ROLE_WORDS: _WordTable = {
     Role.NURSE: N_("Nurse"),
     Role.INVESTIGATOR: N_("Investigator"),
     Role.MONITOR: N_("Monitor"),
@@ -32,13 +32,13 @@ ROLE_WORDS: _Words = {
     Role.STATISTICIAN: N_("Statistician"),
     Role.SPONSOR_VIEWER: N_("Sponsor's viewer"),
 }
-ACTOR_WORDS: _Words = {
+ACTOR_WORDS: _WordTable = {
     ActorKind.PARTICIPANT: N_("Participant"),
     ActorKind.EDC: N_("EDC"),
     ActorKind.STAFF: N_("Staff"),
     ActorKind.SYSTEM: "Daybook",
 }
-_STATUS: _Words = {
+_STATUS: _WordTable = {
     Status.planned: N_("Not open yet"),
     Status.open: N_("Open, not due yet"),
     Status.due: N_("Due"),
@@ -50,7 +50,7 @@ _STATUS: _Words = {
     Status.not_expected: N_("Not expected"),
     Status.waiting: N_("Waiting for a date"),
 }
-_EXIT: _Words = {
+_EXIT: _WordTable = {
     DispositionKind.withdrew_treatment: N_("Withdrew from treatment"),
     DispositionKind.withdrew_questionnaires: N_("Withdrew from questionnaires"),
     DispositionKind.withdrew_study: N_("Withdrew from the study"),
@@ -60,13 +60,13 @@ _EXIT: _Words = {
     DispositionKind.completed: N_("Completed the study"),
 }
 BY_STAFF = N_("Requested by staff")
-_KINDS_OF_REMINDERS: _Words = {
+_KINDS_OF_REMINDERS: _WordTable = {
     ReminderKind.opening: N_("When the form opens"),
     ReminderKind.middle: N_("In the middle of the window"),
     ReminderKind.last_day: N_("The day before it closes"),
     ReminderKind.entry: N_("In the evening of the diary day"),
 }
-_OUTCOMES: _Words = {
+_OUTCOMES: _WordTable = {
     ContactOutcome.reached_will_do: N_("Reached, will do it"),
     ContactOutcome.reached_needs_help: N_("Reached, needs help"),
     ContactOutcome.no_answer: N_("No answer"),
@@ -75,7 +75,7 @@ _OUTCOMES: _Words = {
     ContactOutcome.too_ill: N_("Too ill"),
     ContactOutcome.other: N_("Other"),
 }
-FAILURE_WORDS: _Words = {
+FAILURE_WORDS: _WordTable = {
     **_STATUS,
     "window_moved": N_("The window moved"),
     "participation_ended": N_("Participation ended"),
@@ -96,7 +96,7 @@ FAILURE_WORDS: _Words = {
 NOT_TAKEN = N_("The mail server rejected it")
 """For every other code of why a message did not leave."""
 
-PAPER_REASONS: _Words = {
+PAPER_REASONS: _WordTable = {
     PaperReason.no_device: N_("Has no suitable phone"),
     PaperReason.prefers_paper: N_("Prefers paper"),
     PaperReason.cannot_use: N_("Cannot use the phone"),
@@ -104,7 +104,7 @@ PAPER_REASONS: _Words = {
     PaperReason.other: N_("Another reason"),
 }
 
-MATTER_KINDS: _Words = {
+MATTER_KINDS: _WordTable = {
     MatterKind.dates_differ: N_("Dates that differ"),
     MatterKind.dates_order: N_("Dates out of order"),
     MatterKind.quarantine: N_("Answers kept apart"),
@@ -115,14 +115,14 @@ MATTER_KINDS: _Words = {
     MatterKind.edc_message: N_("EDC messages that contradict"),
     MatterKind.licence: N_("Licences"),
 }
-REPORT_PARTS: _Words = {
+REPORT_PARTS: _WordTable = {
     ReportPart.completeness: N_("Completeness"),
     ReportPart.timing: N_("Timing"),
     ReportPart.recruitment: N_("Recruitment"),
     ReportPart.diary: N_("Diary"),
     ReportPart.corrections: N_("Corrections"),
 }
-REPORT_TABLES: _Words = {
+REPORT_TABLES: _WordTable = {
     "rates": N_("Completion and available data by visit"),
     "rates_by_arm": N_("The same by treatment arm"),
     "ledger": N_("Outcome of each form"),
@@ -139,7 +139,7 @@ REPORT_TABLES: _Words = {
     "corrections": N_("Corrections by form"),
     "corrections_by_site": N_("Corrections by site"),
 }
-VALUE_WORDS: Mapping[str, _Words] = {
+VALUE_WORDS: Mapping[str, _WordTable] = {
     "export.fault": {
         "export_room": N_("no room left on the server"),
         "export_folder": N_("the folder of exports can't be written"),
@@ -321,13 +321,13 @@ VALUE_WORDS: Mapping[str, _Words] = {
     "trail.file": {"csv": "CSV", "ndjson": "NDJSON"},
 }
 """By table and field. A response repeats what its form says (`ALIKE`)."""
-HAND_OVER_ENDS: _Words = {
+HAND_OVER_ENDS: _WordTable = {
     HandOverEnd.sent: N_("The form was sent"),
     HandOverEnd.idle: N_("Nobody used it any more"),
     HandOverEnd.returned: N_("The participant gave it back"),
     HandOverEnd.staff: N_("Staff signed in"),
 }
-REASON_WORDS: _Words = {
+REASON_WORDS: _WordTable = {
     **HAND_OVER_ENDS,
     **_EXIT,
     **VALUE_WORDS["quarantine.reason"],
@@ -345,7 +345,7 @@ ALIKE: Mapping[str, str] = {
 }
 
 
-def find_value_words(table: str, field: str) -> _Words:
+def find_value_words(table: str, field: str) -> _WordTable:
     """The words of the coded values of a field; none where it has no codes."""
     name = f"{table}.{field}"
     return VALUE_WORDS.get(ALIKE.get(name, name), {})

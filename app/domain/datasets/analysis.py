@@ -10,7 +10,7 @@ from app.domain.capture.arrival import is_completed_before
 from app.domain.datasets.history import AnchorFact, FormFact, SubjectHistory
 from app.domain.datasets.study import DatasetStudy, study_day
 from app.domain.datasets.subjects import missing_reason, randomised_on
-from app.domain.datasets.tables import DatasetTable, Row, describe_columns
+from app.domain.datasets.tables import DatasetRow, DatasetTable, describe_columns
 from app.domain.instruments.definition import Instrument, Scale
 from app.domain.instruments.scoring.thresholds import ThresholdSet
 from app.domain.plans.plan import Anchoring
@@ -85,7 +85,7 @@ _PHANTOM = frozenset({"missed", "excused", "not_expected"})
 
 def build_adqs(
     study: DatasetStudy, history: SubjectHistory, numbers: Mapping[tuple[str, str], int]
-) -> Iterator[Row]:
+) -> Iterator[DatasetRow]:
     """Every score of every visit, and a record without a value for each form that is missing.
 
     `numbers` are those of the scores in QS. Nothing for whoever may not see scores.
@@ -168,7 +168,7 @@ def _scale(
     scale: Scale,
     forms: Sequence[FormFact],
     numbers: Mapping[tuple[str, str], int],
-) -> Iterator[Row]:
+) -> Iterator[DatasetRow]:
     terms = study.terms_of(instrument)
     baseline = _find_baseline(study, history, scale, forms)
     limits = study.thresholds.get(instrument.id)

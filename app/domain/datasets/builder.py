@@ -10,7 +10,7 @@ from app.domain.datasets.history import SubjectHistory
 from app.domain.datasets.questionnaires import DIARY, QS, SUPPQS, build_diary, build_qs, build_suppqs
 from app.domain.datasets.study import DatasetStudy
 from app.domain.datasets.subjects import DM, DS, SV, build_dm, build_ds, build_sv
-from app.domain.datasets.tables import DatasetTable, Row
+from app.domain.datasets.tables import DatasetRow, DatasetTable
 
 DATASETS = (DM, SV, DS, QS, SUPPQS, ADQS, DIARY, ICE, ICEPOS, COMPL, REASONS)
 """Every dataset, in the order in which a manifest lists them."""
@@ -39,7 +39,7 @@ class DatasetBuilder:
     names: Set[str] = _NAMES
     counts: CompletenessCounts = field(default_factory=CompletenessCounts)
 
-    def add(self, history: SubjectHistory) -> Iterator[tuple[DatasetTable, Row]]:
+    def add(self, history: SubjectHistory) -> Iterator[tuple[DatasetTable, DatasetRow]]:
         """The records of the next participant, each with its dataset."""
         for table, build in _BUILDERS:
             if table.name in self.names:
@@ -49,7 +49,7 @@ class DatasetBuilder:
         if self.names & {COMPL.name, REASONS.name}:
             self.counts.add(self.study, history)
 
-    def _add_answers(self, history: SubjectHistory) -> Iterator[tuple[DatasetTable, Row]]:
+    def _add_answers(self, history: SubjectHistory) -> Iterator[tuple[DatasetTable, DatasetRow]]:
         """QS, and ADQS, which names the numbers of its records."""
         answered = build_qs(self.study, history)
         if QS.name in self.names:
@@ -57,7 +57,7 @@ class DatasetBuilder:
         if ADQS.name in self.names:
             yield from ((ADQS, row) for row in build_adqs(self.study, history, answered.numbers))
 
-    def finish(self) -> Iterator[tuple[DatasetTable, Row]]:
+    def finish(self) -> Iterator[tuple[DatasetTable, DatasetRow]]:
         """The records that are known once every participant was added."""
         if COMPL.name in self.names:
             yield from ((COMPL, row) for row in self.counts.build_compl(self.study))

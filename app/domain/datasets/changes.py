@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.domain.datasets.redaction import Event
+from app.domain.datasets.redaction import ParsedEvent
 
 _COUNTED = ("slot", "response", "answers", "item_status", "scores")
 """Sections that are told by their size when they come for the first time: they are new, nothing changed."""
@@ -36,7 +36,7 @@ class DataChange:
     instrument_version: str
 
 
-def list_changes(before: Iterable[Event], since: Iterable[Event]) -> Iterator[DataChange]:
+def list_changes(before: Iterable[ParsedEvent], since: Iterable[ParsedEvent]) -> Iterator[DataChange]:
     """Every change in the order of the feed.
 
     `before` are the newest events of the records at the earlier cut, `since` those after it, in order. What a
@@ -49,7 +49,7 @@ def list_changes(before: Iterable[Event], since: Iterable[Event]) -> Iterator[Da
         known[event["ref"]] = event
 
 
-def _changes(before: Mapping[str, Any], event: Event) -> Iterator[DataChange]:
+def _changes(before: Mapping[str, Any], event: ParsedEvent) -> Iterator[DataChange]:
     stated = event["data"].get("reason") or {}
     code = (event["reason"] or {}).get("code", "")
     form = event["data"].get("slot") or {}

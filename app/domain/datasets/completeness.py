@@ -9,7 +9,7 @@ from app.domain.datasets.analysis import list_untold_forms
 from app.domain.datasets.history import FormFact, SubjectHistory
 from app.domain.datasets.study import DatasetStudy
 from app.domain.datasets.subjects import missing_reason
-from app.domain.datasets.tables import DatasetTable, Row, describe_columns
+from app.domain.datasets.tables import DatasetRow, DatasetTable, describe_columns
 from app.domain.report.completeness import RateRules, RuleSet, is_expected, is_valid
 
 COMPL = DatasetTable(
@@ -53,7 +53,7 @@ REASONS = DatasetTable(
 )
 POOLED = "ALL"
 _CHOICES = tuple(RateRules(rules, late) for rules in RuleSet for late in (False, True))
-_Group = tuple[Decimal, str, str, str]
+_CountGroup = tuple[Decimal, str, str, str]
 """The visit's number and code, the instrument, and the arm."""
 
 
@@ -67,8 +67,8 @@ class CompletenessCounts:
     """
 
     people: Counter[str] = field(default_factory=Counter)
-    counts: dict[_Group, Counter[str]] = field(default_factory=dict)
-    reasons: Counter[tuple[_Group, str, str]] = field(default_factory=Counter)
+    counts: dict[_CountGroup, Counter[str]] = field(default_factory=dict)
+    reasons: Counter[tuple[_CountGroup, str, str]] = field(default_factory=Counter)
 
     def add(self, study: DatasetStudy, history: SubjectHistory) -> None:
         """Count the forms of one participant's visits, of those who belong to the population."""
@@ -84,7 +84,9 @@ class CompletenessCounts:
             for group in _groups(study, form, arms):
                 self._count_reason(history, form, group)
 
-    def _count(self, study: DatasetStudy, history: SubjectHistory, form: FormFact, group: _Group) -> None:
+    def _count(
+        self, study: DatasetStudy, history: SubjectHistory, form: FormFact, group: _CountGroup
+    ) -> None:
         facts, counted = study.form_facts(history, form), self.counts.setdefault(group, Counter())
         for rules in _CHOICES:
             expected, valid = is_expected(facts, rules.rule_set), is_valid(facts, rules.late_counts)
@@ -94,12 +96,12 @@ class CompletenessCounts:
             counted[f"{name}:both"] += expected and valid
         counted["told"] += 1
 
-    def _count_reason(self, history: SubjectHistory, form: FormFact, group: _Group) -> None:
+    def _count_reason(self, history: SubjectHistory, form: FormFact, group: _CountGroup) -> None:
         reason = missing_reason(history, form)
         if reason is not None:
             self.reasons[group, form.state.upper().replace("_", " "), reason] += 1
 
-    def build_compl(self, study: DatasetStudy) -> Iterator[Row]:
+    def build_compl(self, study: DatasetStudy) -> Iterator[DatasetRow]:
         """The rates of every visit whose forms were told, with what they are made of."""
         for group in sorted(self.counts):
             number, visit, instrument, arm = group
@@ -125,7 +127,7 @@ class CompletenessCounts:
                     "COMPLPCT": percent(both, expected),
                 }
 
-    def _population(self, study: DatasetStudy, group: _Group) -> int:
+    def _population(self, study: DatasetStudy, group: _CountGroup) -> int:
         """How many a figure is about: all of the arm, or of the arms of its visit, or who came to have it."""
         rule, arm = study.rules[group[1]], group[3]
         if not study.is_for_everybody(group[1]):
@@ -133,7 +135,7 @@ class CompletenessCounts:
         arms = rule.arms if arm == POOLED and rule.arms else (arm,)
         return sum(self.people[each] for each in arms)
 
-    def build_reasons(self, study: DatasetStudy) -> Iterator[Row]:
+    def build_reasons(self, study: DatasetStudy) -> Iterator[DatasetRow]:
         """How often each reason was given."""
         for (group, state, reason), count in sorted(self.reasons.items()):
             number, visit, instrument, arm = group
@@ -149,7 +151,7 @@ class CompletenessCounts:
             }
 
 
-def _groups(study: DatasetStudy, form: FormFact, arms: Sequence[str]) -> Iterator[_Group]:
+def _groups(study: DatasetStudy, form: FormFact, arms: Sequence[str]) -> Iterator[_CountGroup]:
     """Where a form of a visit that the plan expects is counted; another one nowhere."""
     number = study.visit_number(form.visit)
     if number is not None and not form.slot["out_of_plan"] and form.visit in study.rules:

@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.datasets.history import SubjectHistory
 from app.domain.datasets.study import DatasetStudy, study_day
 from app.domain.datasets.subjects import randomised_on
-from app.domain.datasets.tables import DatasetTable, Row, describe_columns
+from app.domain.datasets.tables import DatasetRow, DatasetTable, describe_columns
 from app.domain.plans.plan import ENROLMENT, RANDOMISATION, TREATMENT_WITHDRAWAL, AnchorKind
 from app.domain.records.dispositions import DispositionKind
 
@@ -112,7 +112,7 @@ def _absence(study: DatasetStudy, kind: AnchorKind) -> str:
     return "WITHHELD" if withheld else "NONE RECORDED; OF ONE ARM ALONE"
 
 
-def build_ice(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
+def build_ice(study: DatasetStudy, history: SubjectHistory) -> Iterator[DatasetRow]:
     """The events of a participant."""
     start = randomised_on(history)
     for event in list_events(study, history):
@@ -132,7 +132,7 @@ def build_ice(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
         }
 
 
-def build_icepos(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
+def build_icepos(study: DatasetStudy, history: SubjectHistory) -> Iterator[DatasetRow]:
     """Each assessment of a visit beside each kind of event."""
     events = list_events(study, history)
     for form in study.sorted_forms(history):

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.domain.capture.arrival import completion_instant
 from app.domain.capture.outbox import credible_capture
-from app.domain.datasets.redaction import Event, redact_event
+from app.domain.datasets.redaction import ParsedEvent, redact_event
 from app.domain.plans.windows import load_zone, local_day
 
 _INSTANT = timedelta(microseconds=1)
@@ -168,7 +168,7 @@ def read_moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def fold_history(events: Iterable[Event], scopes: Collection[str]) -> SubjectHistory | None:
+def fold_history(events: Iterable[ParsedEvent], scopes: Collection[str]) -> SubjectHistory | None:
     """One participant's events, in order, as a reader with these scopes sees them; None without any of them.
 
     Older events of a record give way to newer ones, so that all of them or only the newest give the same. Of
@@ -205,12 +205,12 @@ def fold_history(events: Iterable[Event], scopes: Collection[str]) -> SubjectHis
     )
 
 
-def _arm(event: Event) -> str | None:
+def _arm(event: ParsedEvent) -> str | None:
     arm: str | None = (event["data"].get("arm") or {}).get("arm")
     return arm
 
 
-def _anchor(anchor: Mapping[str, Any], event: Event) -> AnchorFact:
+def _anchor(anchor: Mapping[str, Any], event: ParsedEvent) -> AnchorFact:
     return AnchorFact(
         kind=anchor["kind"],
         on=date.fromisoformat(anchor["date"]),
@@ -220,7 +220,7 @@ def _anchor(anchor: Mapping[str, Any], event: Event) -> AnchorFact:
     )
 
 
-def _exits(status: Mapping[str, Any], event: Event) -> tuple[ExitFact, ...]:
+def _exits(status: Mapping[str, Any], event: ParsedEvent) -> tuple[ExitFact, ...]:
     return tuple(
         ExitFact(
             kind=each["kind"],
@@ -238,7 +238,7 @@ def _is_scorable(data: Mapping[str, Any]) -> bool:
     return scores is not None and (not scores or any(score["value"] is not None for score in scores))
 
 
-def _form(event: Event, scorable: bool) -> FormFact:
+def _form(event: ParsedEvent, scorable: bool) -> FormFact:
     data = event["data"]
     return FormFact(
         ref=event["ref"],

@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.datasets.history import FormFact, SubjectHistory
 from app.domain.datasets.study import DatasetStudy, study_day
 from app.domain.datasets.subjects import missing_reason, randomised_on
-from app.domain.datasets.tables import DatasetTable, Row, describe_columns
+from app.domain.datasets.tables import DatasetRow, DatasetTable, describe_columns
 from app.domain.datasets.terms import InstrumentTerms
 from app.domain.instruments.definition import Instrument, Item
 from app.domain.instruments.responses import format_answer
@@ -108,7 +108,7 @@ MISSING = frozenset({"missed", "excused"})
 class QsRows:
     """The records of one participant, and the number of each score's by assessment and scale."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[DatasetRow] = field(default_factory=list)
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
@@ -139,7 +139,7 @@ def _common(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> dic
     }
 
 
-def _absent(history: SubjectHistory, form: FormFact) -> Iterator[tuple[str, Row]]:
+def _absent(history: SubjectHistory, form: FormFact) -> Iterator[tuple[str, DatasetRow]]:
     if form.state in MISSING:
         yield (
             "",
@@ -152,7 +152,7 @@ def _absent(history: SubjectHistory, form: FormFact) -> Iterator[tuple[str, Row]
         )
 
 
-def _submitted_records(study: DatasetStudy, form: FormFact) -> Iterator[tuple[str, Row]]:
+def _submitted_records(study: DatasetStudy, form: FormFact) -> Iterator[tuple[str, DatasetRow]]:
     """Each record of a form that was sent, with its scale where it is a score that terminology has."""
     instrument = study.instrument(form)
     terms = study.terms_of(instrument)
@@ -197,7 +197,7 @@ def _score(code: str, name: str, score: Mapping[str, Any]) -> dict[str, Any]:
     return row | {"QSSTRESC": score["value"], "QSSTRESN": Decimal(score["value"])}
 
 
-def build_suppqs(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
+def build_suppqs(study: DatasetStudy, history: SubjectHistory) -> Iterator[DatasetRow]:
     """How each form that was sent came about."""
     known = {"STUDYID": study.study, "RDOMAIN": "QS", "USUBJID": study.subject_id(history)}
     for form in study.sorted_forms(history):
@@ -238,7 +238,7 @@ def _qualifiers(
     yield "QSRCVDTC", "Received at (UTC)", response["received_at"], "eDT"
 
 
-def build_diary(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
+def build_diary(study: DatasetStudy, history: SubjectHistory) -> Iterator[DatasetRow]:
     """Every diary day that the feed told, with each answer or without any."""
     start = randomised_on(history)
     for form in study.sorted_forms(history):

@@ -5,11 +5,11 @@ from typing import Any
 
 from app.domain.records.feed import may_know_event
 
-Event = Mapping[str, Any]
+ParsedEvent = Mapping[str, Any]
 """One event of the feed as it is served, read from its line."""
 
 
-def redact_event(event: Event, scopes: Collection[str]) -> Event | None:
+def redact_event(event: ParsedEvent, scopes: Collection[str]) -> ParsedEvent | None:
     """The event without the sections that these scopes do not open; None where it may not be known at all."""
     if not may_know_event(event, scopes):
         return None

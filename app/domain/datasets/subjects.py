@@ -5,7 +5,7 @@ from datetime import date
 
 from app.domain.datasets.history import ExitFact, FormFact, SubjectHistory, read_whole_day
 from app.domain.datasets.study import DatasetStudy, study_day
-from app.domain.datasets.tables import DatasetTable, Row, describe_columns
+from app.domain.datasets.tables import DatasetRow, DatasetTable, describe_columns
 from app.domain.plans.plan import ENROLMENT, RANDOMISATION
 from app.domain.plans.status import ExitKind
 from app.domain.records.audit import format_instant
@@ -98,7 +98,7 @@ _OVER = frozenset({"missed", "excused", "not_expected"})
 _MILESTONE, _EVENT = "PROTOCOL MILESTONE", "DISPOSITION EVENT"
 
 
-def build_dm(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
+def build_dm(study: DatasetStudy, history: SubjectHistory) -> Iterator[DatasetRow]:
     """The one record of a participant."""
     death = history.find_exit(DispositionKind.death)
     yield {
@@ -120,7 +120,7 @@ def build_dm(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
     }
 
 
-def build_ds(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
+def build_ds(study: DatasetStudy, history: SubjectHistory) -> Iterator[DatasetRow]:
     """Milestones and the dispositions in force, by their days; of one day the milestones come first."""
     start, subject = randomised_on(history), study.subject_id(history)
     milestones = [("consent", "INFORMED CONSENT OBTAINED", history.consented_on, "site", "")]
@@ -129,7 +129,7 @@ def build_ds(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
         if anchor is not None:
             at = anchor.recorded_at.strftime("%Y-%m-%dT%H:%M:%SZ")
             milestones.append((kind, term, anchor.on, anchor.source, at))
-    rows: list[tuple[date, Row]] = [
+    rows: list[tuple[date, DatasetRow]] = [
         (
             day,
             {
@@ -152,7 +152,7 @@ def build_ds(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
     yield from ({**known, "DSSEQ": number, **row} for number, (_day, row) in enumerate(rows, 1))
 
 
-def _disposition(exit_: ExitFact, start: date | None) -> Row:
+def _disposition(exit_: ExitFact, start: date | None) -> DatasetRow:
     term, scope = TERMS_OF_EXITS[DispositionKind(exit_.kind)]
     return {
         "DSTERM": exit_.kind,
@@ -166,7 +166,7 @@ def _disposition(exit_: ExitFact, start: date | None) -> Row:
     }
 
 
-def build_sv(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
+def build_sv(study: DatasetStudy, history: SubjectHistory) -> Iterator[DatasetRow]:
     """Each visit that the feed ever told, but for the days of the diary."""
     visits: dict[str, list[FormFact]] = {}
     for form in study.sorted_forms(history):
@@ -176,7 +176,7 @@ def build_sv(study: DatasetStudy, history: SubjectHistory) -> Iterator[Row]:
         yield _visit(study, history, visit, forms)
 
 
-def _visit(study: DatasetStudy, history: SubjectHistory, visit: str, forms: Sequence[FormFact]) -> Row:
+def _visit(study: DatasetStudy, history: SubjectHistory, visit: str, forms: Sequence[FormFact]) -> DatasetRow:
     submitted = [form for form in forms if form.response is not None]
     first = min(submitted, key=lambda form: (form.completed_local, form.ref), default=None)
     shown, over = first or forms[0], all(form.state in _OVER for form in forms)

@@ -7,9 +7,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
-Value: TypeAlias = str | int | Decimal | date | None
+DatasetValue: TypeAlias = str | int | Decimal | date | None
 """What stands in a cell: text, a whole number, a decimal as it is printed, a day, or nothing."""
-Row: TypeAlias = Mapping[str, Value]
+DatasetRow: TypeAlias = Mapping[str, DatasetValue]
 """The cells of a record by their columns; a column that is not named is empty."""
 
 

@@ -1,7 +1,8 @@
-"""Where a list of the desk goes on."""
+"""Where a list of the desk goes on, and in which order it stands."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,3 +12,10 @@ class ListCursor:
     at: datetime
     key: int
     rank: int = 0
+
+
+class ListOrder(StrEnum):
+    """An order other than the usual one of a list."""
+
+    newest = "newest"
+    oldest = "oldest"

@@ -30,7 +30,7 @@ _ENDS_OF_MONTHS = tuple(day for day in _CYCLE if day.day >= LAST_OF_MONTH)
 _LITERALS = re.compile(r"\\.|\[\^?\]?[^\]]*\]")
 _CHOICES = re.compile(r"[(*+?]|\{(?![0-9]+\})")
 _REPEATED_GROUP = re.compile(r"\)[*+{]|\(\?(?!:)")
-Contradiction = tuple[str, object, str]
+PlanContradiction = tuple[str, object, str]
 """Key, what stands there, and what may stand there."""
 
 
@@ -60,7 +60,7 @@ def check_amendment(before: Plan, after: Plan, file: str) -> None:
         raise BadDefinition(file, key, value, allowed)
 
 
-def _amendment_faults(before: Plan, after: Plan) -> Iterator[Contradiction]:
+def _amendment_faults(before: Plan, after: Plan) -> Iterator[PlanContradiction]:
     earlier = f"as in {before.version}"
     if after.blinded is not before.blinded:
         yield "blinded", after.blinded, f"{before.blinded}, {earlier}"
@@ -83,7 +83,7 @@ def _amendment_faults(before: Plan, after: Plan) -> Iterator[Contradiction]:
             yield "code", code, f"another code: in {before.version} it means {' '.join(map(str, was[code]))}"
 
 
-def _gone(key: str, before: Collection[str], after: Collection[str]) -> Iterator[Contradiction]:
+def _gone(key: str, before: Collection[str], after: Collection[str]) -> Iterator[PlanContradiction]:
     if missing := [name for name in before if name not in after]:
         yield key, list(after), f"also {', '.join(missing)}, of which forms exist"
 
@@ -100,7 +100,7 @@ def _meanings(plan: Plan) -> Iterator[tuple[str, tuple[object, ...]]]:
             yield phase.code_of(offset), ("the day", offset, phase.unit.value, "after", anchor)
 
 
-def _contradictions(plan: Plan) -> Iterator[Contradiction]:
+def _contradictions(plan: Plan) -> Iterator[PlanContradiction]:
     yield from _too_many("arms", len(plan.arms), MOST_ARMS)
     yield from _too_many("visits", len(plan.visits), MOST_RULES)
     yield from _too_many("visits", sum(len(rule.offsets) for rule in plan.visits), MOST_VISITS)
@@ -142,12 +142,12 @@ def _diary_codes(plan: Plan) -> list[str]:
     return [phase.code_of(offset) for _, phase in _phases(plan.diary) for offset in phase.offsets]
 
 
-def _too_many(key: str, number: int, most: int) -> Iterator[Contradiction]:
+def _too_many(key: str, number: int, most: int) -> Iterator[PlanContradiction]:
     if number > most:
         yield key, number, f"at most {most}"
 
 
-def _twice(key: str, names: Collection[str]) -> Iterator[Contradiction]:
+def _twice(key: str, names: Collection[str]) -> Iterator[PlanContradiction]:
     if not names:
         yield key, [], "at least one"
     for name, times in Counter(names).items():
@@ -155,19 +155,19 @@ def _twice(key: str, names: Collection[str]) -> Iterator[Contradiction]:
             yield key, name, "each only once"
 
 
-def _one_of(key: str, name: str, allowed: Collection[str]) -> Iterator[Contradiction]:
+def _one_of(key: str, name: str, allowed: Collection[str]) -> Iterator[PlanContradiction]:
     if name not in allowed:
         yield key, name, "one of: " + ", ".join(allowed)
 
 
-def _costly_pattern(pattern: str) -> Iterator[Contradiction]:
+def _costly_pattern(pattern: str) -> Iterator[PlanContradiction]:
     """A pattern whose comparison could go back and forth without end."""
     shape = _LITERALS.sub("", pattern)
     if _REPEATED_GROUP.search(shape) or len(_CHOICES.findall(shape)) > MOST_CHOICES:
         yield "subject_pattern", pattern, f"at most {MOST_CHOICES} groups and open repeats, no group repeated"
 
 
-def _unknown_names(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradiction]:
+def _unknown_names(plan: Plan, key: str, rule: VisitRule) -> Iterator[PlanContradiction]:
     for name, anchor in (("anchor", rule.anchor), ("closes_with", rule.closes_with)):
         if anchor is not None:
             yield from _one_of(f"{key}.{name}", anchor, plan.anchor_kinds)
@@ -180,7 +180,7 @@ def _unknown_names(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradict
         yield from _one_of(f"{key}.arms", arm, [each.code for each in plan.arms])
 
 
-def _bad_occasions(plan: Plan, points: Collection[Point]) -> Iterator[Contradiction]:
+def _bad_occasions(plan: Plan, points: Collection[Point]) -> Iterator[PlanContradiction]:
     """What participants are told tells two visits of one instrument apart."""
     for index, rule in enumerate(plan.visits):
         for words in rule.occasion.values():
@@ -194,7 +194,7 @@ def _bad_occasions(plan: Plan, points: Collection[Point]) -> Iterator[Contradict
                     yield f"{other.key}.occasion", words, "words of its own for each visit"
 
 
-def _bad_alert_rules(plan: Plan) -> Iterator[Contradiction]:
+def _bad_alert_rules(plan: Plan) -> Iterator[PlanContradiction]:
     """Codes of rules name alerts for ever, so each stands once; the instrument is one of the plan."""
     yield from _too_many("monitoring.rules", len(plan.alert_rules), MOST_RULES)
     if plan.alert_rules:
@@ -204,7 +204,7 @@ def _bad_alert_rules(plan: Plan) -> Iterator[Contradiction]:
         yield from _one_of(f"monitoring.rules[{index}].instrument", rule.instrument, known)
 
 
-def _bad_anchoring(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradiction]:
+def _bad_anchoring(plan: Plan, key: str, rule: VisitRule) -> Iterator[PlanContradiction]:
     revealing = [anchor.kind for anchor in plan.anchors if anchor.arm_revealing]
     if rule.anchoring is Anchoring.fixed and rule.anchor in revealing:
         yield f"{key}.anchor", rule.anchor, "an anchor that both arms share, or anchoring = event"
@@ -212,7 +212,7 @@ def _bad_anchoring(plan: Plan, key: str, rule: VisitRule) -> Iterator[Contradict
         yield f"{key}.repeatable", True, "only on a visit with one offset"
 
 
-def _bad_anchors(plan: Plan) -> Iterator[Contradiction]:
+def _bad_anchors(plan: Plan) -> Iterator[PlanContradiction]:
     """Every plan has an enrolment, at which all else begins; the order of dates has no circle."""
     if ENROLMENT not in plan.anchor_kinds:
         yield "anchors", list(plan.anchor_kinds), f"one of the kind {ENROLMENT}, or nobody can be enrolled"
@@ -240,7 +240,7 @@ def _reachable(kind: str, before: Mapping[str, tuple[str, ...]]) -> set[str]:
     return reachable
 
 
-def _unknown_in_diary(plan: Plan) -> Iterator[Contradiction]:
+def _unknown_in_diary(plan: Plan) -> Iterator[PlanContradiction]:
     if plan.diary is None:
         return
     yield from _one_of("diary.anchor", plan.diary.anchor, plan.anchor_kinds)
@@ -249,7 +249,7 @@ def _unknown_in_diary(plan: Plan) -> Iterator[Contradiction]:
         yield "diary.series", plan.diary.series, "a series that no visit has"
 
 
-def _beyond(plan: Plan, points: Collection[Point]) -> Iterator[Contradiction]:
+def _beyond(plan: Plan, points: Collection[Point]) -> Iterator[PlanContradiction]:
     last = add_units(FIRST_SAMPLE, plan.follow_up_weeks, Unit.weeks)
     dated = [(point.key, point.code, point.offset, point.rule.unit) for point in points]
     for key, phase in _phases(plan.diary):
@@ -264,7 +264,7 @@ def _phases(diary: DiaryRule | None) -> list[tuple[str, DiaryPhase]]:
     return [(f"diary.phases[{index}]", phase) for index, phase in enumerate(phases)]
 
 
-def _series(plan: Plan, points: list[Point]) -> Iterator[Contradiction]:
+def _series(plan: Plan, points: list[Point]) -> Iterator[PlanContradiction]:
     """The visits of one series, compared in the file's order as each arm meets them."""
     for point in points:
         if point.rule.anchor != points[0].rule.anchor:
@@ -281,7 +281,7 @@ def _series(plan: Plan, points: list[Point]) -> Iterator[Contradiction]:
             yield from _order(one, following)
 
 
-def _order(one: Point, following: Point) -> Iterator[Contradiction]:
+def _order(one: Point, following: Point) -> Iterator[PlanContradiction]:
     gap = _least_days((one.offset, one.rule.unit), (following.offset, following.rule.unit))
     if gap <= 0 or not _counts_up(one.code, following.code):
         yield f"{following.key}.code", following.code, f"codes in the order of dates, after {one.code}"
@@ -309,7 +309,7 @@ def _least_days(one: tuple[int, Unit], following: tuple[int, Unit]) -> int:
     return min((add_units(day, *following) - add_units(day, *one)).days for day in samples)
 
 
-def _diary_order(diary: DiaryRule | None) -> Iterator[Contradiction]:
+def _diary_order(diary: DiaryRule | None) -> Iterator[PlanContradiction]:
     """Diary days are disjoint; a diary without phases is none."""
     if diary is not None and not diary.phases:
         yield "diary.phases", [], "at least one"

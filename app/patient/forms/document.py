@@ -38,7 +38,7 @@ _SECTION = re.compile(r'<section class="q[^"]*" id="s-(?P<code>\w+)".*?</section
 _CHOSEN = ('type="radio"', 'type="checkbox"')
 _CHECKED = b" checked"
 
-Gap = tuple[str, str]
+DocumentGap = tuple[str, str]
 """A place for a value: the field's name, and the value at which it is checked ("" for what is written)."""
 
 
@@ -51,7 +51,7 @@ class FormDocument:
     """
 
     pieces: tuple[bytes, ...]
-    gaps: Mapping[Gap, tuple[int, ...]]
+    gaps: Mapping[DocumentGap, tuple[int, ...]]
     brief: tuple[tuple[str, slice, bytes], ...]
     headers: Mapping[str, str]
 
@@ -67,7 +67,9 @@ class FormDocument:
                 pieces[places] = [words]
         return b"".join(pieces)
 
-    def _values(self, form: OpenForm, answers: Mapping[str, AnswerValue]) -> Iterator[tuple[Gap, bytes]]:
+    def _values(
+        self, form: OpenForm, answers: Mapping[str, AnswerValue]
+    ) -> Iterator[tuple[DocumentGap, bytes]]:
         yield (_URL_MARK, ""), _as_html(url_of_form(form.slot.public_id))
         yield (_KEY_MARK, ""), _as_html(form.key)
         if (day := form_day(form)) != "":
@@ -82,7 +84,9 @@ class FormDocument:
             elif value is not None and (code, "") in self.gaps and not (isinstance(value, int) and value < 0):
                 yield (code, ""), _as_html(format_answer(form.instrument.item(code), value))
 
-    def _boxes(self, form: OpenForm, answers: Mapping[str, AnswerValue]) -> Iterator[tuple[Gap, bytes]]:
+    def _boxes(
+        self, form: OpenForm, answers: Mapping[str, AnswerValue]
+    ) -> Iterator[tuple[DocumentGap, bytes]]:
         """The boxes of a list that are ticked, and questions that are hidden from a reader without script."""
         for item in form.items if form.instrument.list_item else ():
             if item.listed and is_ticked(item.code, answers):
@@ -160,7 +164,9 @@ def _cut_document(
 
     `words` are what may stand in place of the question of this code, at whose ends it is cut too.
     """
-    cuts: list[tuple[int, int, Gap]] = [(*mark.span(), (mark[0], "")) for mark in _MARK.finditer(html)]
+    cuts: list[tuple[int, int, DocumentGap]] = [
+        (*mark.span(), (mark[0], "")) for mark in _MARK.finditer(html)
+    ]
     for code, section in _sections(html).items() if words else ():
         if code in words:
             cuts += [(end, end, (code, _END)) for end in section.span()]
@@ -173,7 +179,7 @@ def _cut_document(
         else:
             cuts.append((*field.span("value"), (name, "")))
     pieces: list[bytes] = []
-    gaps: dict[Gap, tuple[int, ...]] = {}
+    gaps: dict[DocumentGap, tuple[int, ...]] = {}
     begin = 0
     # By their places alone: where two questions meet, the end of one stays before the beginning of the next.
     for start, end, gap in sorted(cuts, key=lambda cut: cut[:2]):

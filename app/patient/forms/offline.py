@@ -44,7 +44,7 @@ def require_offline(current: UnlockedRequest) -> ParticipantRequest:
     return current
 
 
-Offline = Annotated[ParticipantRequest, Depends(require_offline)]
+OfflineRequest = Annotated[ParticipantRequest, Depends(require_offline)]
 
 
 @router.get("/sw.js")
@@ -63,7 +63,7 @@ def _works_offline(request: Request, installation: CurrentInstallation, at: At) 
 
 
 @router.get("/offline")
-def show_no_connection(current: Offline) -> Response:
+def show_no_connection(current: OfflineRequest) -> Response:
     frame = _frame_of_nobody(current)
     assets: FormAssets = current.request.app.state.form_assets
     css = assets.for_reader(frame).css
@@ -72,7 +72,7 @@ def show_no_connection(current: Offline) -> Response:
 
 
 @router.get("/f/{slot}/blank")
-def show_blank_form(current: Offline, slot: str) -> Response:
+def show_blank_form(current: OfflineRequest, slot: str) -> Response:
     """A form of one's own that is begun and can be answered now, as it was before the first answer."""
     try:
         form = open_form(current.context, slot)

@@ -34,7 +34,7 @@ class PersonMark:
     chosen: bool = False
 
 
-Marks = Mapping[int, PersonMark]
+PersonMarks = Mapping[int, PersonMark]
 """By the number of the browser's binding."""
 
 
@@ -48,7 +48,7 @@ def read_marks(request: HTTPConnection) -> dict[int, PersonMark]:
     }
 
 
-def give_marks(marks: Marks, devices: Collection[int]) -> dict[int, PersonMark]:
+def give_marks(marks: PersonMarks, devices: Collection[int]) -> dict[int, PersonMark]:
     """The marks of these people alone; whoever has none is given the first that is free."""
     complete: dict[int, PersonMark] = {device: marks[device] for device in devices if device in marks}
     for device in devices:
@@ -57,7 +57,7 @@ def give_marks(marks: Marks, devices: Collection[int]) -> dict[int, PersonMark]:
     return complete
 
 
-def free_drawings(marks: Marks, device: int) -> tuple[str, ...]:
+def free_drawings(marks: PersonMarks, device: int) -> tuple[str, ...]:
     """The drawings that nobody else on this phone has."""
     taken = {mark.drawing for other, mark in marks.items() if other != device}
     return tuple(drawing for drawing in DRAWINGS if drawing not in taken)
@@ -68,7 +68,7 @@ def clean_nickname(typed: str) -> str:
     return " ".join(narrow_text(drop_unwritable(typed)).split())[:MOST_LETTERS].strip()
 
 
-def keep_marks(response: Response, marks: Marks) -> None:
+def keep_marks(response: Response, marks: PersonMarks) -> None:
     """Write the marks to this phone for another span, or remove them where nobody shares it."""
     if len(marks) < 2:
         delete_cookie(response, MARKS_COOKIE)

@@ -15,7 +15,7 @@ from app.patient.hand_over import end_hand_over_session
 from app.patient.person.device_cookies import renew_device_cookies, set_device_cookies
 from app.patient.person.marks import give_marks, keep_marks, read_marks
 from app.patient.refusals import PatientRoute
-from app.patient.request import DeviceRequest, ParticipantRequest, PostedFields, UnlockedRequest
+from app.patient.request import DeviceRequest, ParticipantFields, ParticipantRequest, UnlockedRequest
 from app.services.accounts.devices import list_own_devices
 from app.services.accounts.participant_session import lock_device, sign_out_device
 from app.services.accounts.shared_device import BoundParticipant, list_bound_participants
@@ -116,7 +116,7 @@ def show_people(current: DeviceRequest, left: bool = False) -> Response:
 
 
 @router.post(PEOPLE)
-def switch_person(current: DeviceRequest, fields: PostedFields) -> Response:
+def switch_person(current: DeviceRequest, fields: ParticipantFields) -> Response:
     here = list_bound_here(current)
     chosen = fields.get("person", "")
     if chosen not in {str(number) for number in range(1, len(here) + 1)}:

@@ -47,13 +47,17 @@ def admit_staff(
     at: datetime,
     permission: Permission | None = None,
     public_id: str | None = None,
+    *,
+    list_name: str = "",
 ) -> StaffAdmission:
     """Authenticate a member of staff and find the participant, if one is named, in one read.
+
+    Of the list of this name it is read too how they filtered it last in each study.
 
     Raises Refused("not_signed_in"); keeps the session of everybody else alive.
     """
     with installation.read_plainly() as connection:
-        staff = authenticate_staff(installation, connection, cookie, at)
+        staff = authenticate_staff(installation, connection, cookie, at, list_name)
         participant = _find_participant(connection, staff.actor, permission, public_id)
         seen = None
         if participant is None and permission is not None:

@@ -30,7 +30,7 @@ from app.services.core.throttling import check_guess, staff_limits
 from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.staff import grant_may_last, list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
-from app.storage.tables.staff import RoleGrant, Staff, StaffSession
+from app.storage.tables.staff import RoleGrant, Staff, StaffSession, StaffView
 from app.storage.tables.studies import Site, Study
 from app.storage.unit_of_work import UnitOfWork
 
@@ -61,11 +61,15 @@ NEW_BROWSER = StaffBrowser()
 
 @dataclass(frozen=True, slots=True)
 class GrantedStudy:
-    """A study in which a member of staff has a role, and the plan version that it follows."""
+    """A study in which a member of staff has a role, and the plan version that it follows.
+
+    `filters` are those with which they opened the list of the request last, as its address has them.
+    """
 
     study_id: int
     code: str
     plan_version: str
+    filters: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +224,10 @@ class _SignedInRow(NamedTuple):
     plan_version: str
     ends_on: date | None
     site_zone: str | None
+    filters: str | None = None
 
 
-_SIGNED_IN = PlainRead(
+_SIGNED_IN_ROWS = (
     sa.select(
         col(StaffSession.opened_at),
         col(StaffSession.seen_at),
@@ -253,19 +258,32 @@ _SIGNED_IN = PlainRead(
     )
     .order_by(col(RoleGrant.id))
 )
+_OF_STUDY = sa.literal(":").concat(sa.cast(col(RoleGrant.study_id), sa.String))
+_LIST = sa.bindparam("list_name", type_=sa.String).concat(_OF_STUDY)
+_SIGNED_IN = PlainRead(_SIGNED_IN_ROWS)
+_SIGNED_IN_AT_LIST = PlainRead(
+    _SIGNED_IN_ROWS.add_columns(col(StaffView.query)).outerjoin(
+        StaffView, (col(StaffView.staff_id) == col(Staff.id)) & (col(StaffView.page) == _LIST)
+    )
+)
 
 
 def authenticate_staff(
-    installation: Installation, connection: Connection, cookie: str | None, at: datetime
+    installation: Installation,
+    connection: Connection,
+    cookie: str | None,
+    at: datetime,
+    list_name: str = "",
 ) -> SignedInStaff:
-    """The member of staff behind this cookie, with the grants of this moment.
+    """The member of staff behind this cookie, with the grants of this moment; and how they filter a list.
 
     Raises Refused("not_signed_in") for none, half, closed, idle or outlived sessions and disabled accounts,
     and for one that a wrong clock dated in the future.
     """
     rules = installation.grant_rules(at)
     values = {"token_hash": token_digest(cookie or ""), "earliest_day": rules.earliest_day}
-    rows = [_SignedInRow._make(row) for row in _SIGNED_IN.fetch(connection, values)]
+    statement = _SIGNED_IN_AT_LIST if list_name else _SIGNED_IN
+    rows = [_SignedInRow(*row) for row in statement.fetch(connection, values | {"list_name": list_name})]
     if not rows or is_over(rows[0].seen_at, at, IDLE) or is_over(rows[0].opened_at, at, ABSOLUTE):
         raise Refused("not_signed_in")
     first = rows[0]
@@ -280,7 +298,9 @@ def authenticate_staff(
         if row.role is not None
     )
     studies = {
-        row.study_id: GrantedStudy(row.study_id, row.code, row.plan_version) for row in rows if row.code
+        row.study_id: GrantedStudy(row.study_id, row.code, row.plan_version, row.filters or "")
+        for row in rows
+        if row.code
     }
     return SignedInStaff(
         first.id,

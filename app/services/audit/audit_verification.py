@@ -106,7 +106,7 @@ _SEVERED_CUTS = (
     .order_by(_CUT.c.id)
 )
 
-Progress = Callable[[int], None]
+VerificationProgress = Callable[[int], None]
 """Is told now and then how many entries were read so far."""
 
 
@@ -129,7 +129,9 @@ class TrailReport:
 
 
 def inspect_trail(
-    installation: Installation, heads: Sequence[ExternalHead] = (), progress: Progress | None = None
+    installation: Installation,
+    heads: Sequence[ExternalHead] = (),
+    progress: VerificationProgress | None = None,
 ) -> TrailReport:
     """Verify the trail, and compare it with every record and with heads that were kept elsewhere.
 
@@ -165,7 +167,9 @@ def _rare_collections() -> Iterator[None]:
 class _Inspection:
     """One walk along all chains. `_shared` replays the records that belong to no participant."""
 
-    def __init__(self, installation: Installation, session: Session, progress: Progress | None) -> None:
+    def __init__(
+        self, installation: Installation, session: Session, progress: VerificationProgress | None
+    ) -> None:
         self.report = TrailReport()
         self._session, self._connection = session, session.connection()
         self._progress = progress

@@ -39,10 +39,10 @@ from app.storage.statements.save_answers import (
     ArrivingAnswers,
     AuditedAnswers,
     NothingToSaveInto,
-    SavingContext,
     save_holding_head,
     save_if_unmoved,
 )
+from app.storage.statements.saving_context import SavingContext
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
-"""All participants of a member of staff, by code, and a form by its receipt."""
+"""All participants of a member of staff, and one by code or the receipt of a form."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from app.domain.desk.list_cursor import ListOrder
 from app.domain.records.dispositions import DispositionKind
-from app.services.clinic.staff_sites import list_staff_sites
+from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
 from app.storage.queries.participants import (
     code_pattern,
@@ -38,26 +40,52 @@ class ParticipantSummary:
     exit: str
 
 
-def list_participants(context: StaffContext, search: str, after: str) -> tuple[ParticipantSummary, ...]:
-    """Participants of this actor's sites, those after a code: one more than `PAGE_SIZE` if there are."""
+@dataclass(frozen=True, slots=True)
+class PeopleFilter:
+    """Whose code holds `search`, at the site of this code ("" for all), and in which order.
+
+    By code, or with `ListOrder.newest` who was enrolled last here comes first. `after` is the code from which
+    the list goes on.
+    """
+
+    search: str = ""
+    site: str = ""
+    order: ListOrder | None = None
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantList:
+    """The sites by which a colleague may narrow the list, and one more row than `PAGE_SIZE` if there are."""
+
+    sites: tuple[StaffSite, ...]
+    rows: tuple[ParticipantSummary, ...]
+
+
+def list_participants(context: StaffContext, chosen: PeopleFilter) -> ParticipantList:
+    """Participants of this actor's sites."""
     with context.read() as session:
-        sites = {site.site_id: site.name for site in list_staff_sites(session.connection(), context.actor)}
-        rows = _list_rows(session, context, search, after)
+        reached = list_staff_sites(session.connection(), context.actor)
+        sites = {site.site_id: site.name for site in reached}
+        rows = _list_rows(session, context, chosen, reached)
         keys = [row.id for row in rows]
         bound, dead = _list_activated(session, keys), find_deceased(session, keys)
         enrolled = find_enrolment_days(session, rows)
-        return tuple(
-            ParticipantSummary(
-                public_id=row.public_id,
-                subject=row.subject,
-                site=sites[row.site_id],
-                language=row.language,
-                zone=row.zone,
-                enrolled_on=enrolled[row.id],
-                activated=row.id in bound,
-                exit=_exit(row, row.id in dead),
-            )
-            for row in rows
+        return ParticipantList(
+            reached,
+            tuple(
+                ParticipantSummary(
+                    public_id=row.public_id,
+                    subject=row.subject,
+                    site=sites[row.site_id],
+                    language=row.language,
+                    zone=row.zone,
+                    enrolled_on=enrolled[row.id],
+                    activated=row.id in bound,
+                    exit=_exit(row, row.id in dead),
+                )
+                for row in rows
+            ),
         )
 
 
@@ -114,11 +142,23 @@ def find_by_receipt(context: StaffContext, receipt: str) -> ReceiptHit | None:
     return ReceiptHit(*row) if row else None
 
 
-def _list_rows(session: Session, context: StaffContext, search: str, after: str) -> tuple[Participant, ...]:
-    statement = select_readable(context.actor).where(col(Participant.subject) > after)
-    if search.strip():
-        statement = statement.where(holds_code(sa.literal(code_pattern(search))))
-    return tuple(session.exec(statement.order_by(col(Participant.subject)).limit(PAGE_SIZE + 1)))
+def _list_rows(
+    session: Session, context: StaffContext, chosen: PeopleFilter, sites: Iterable[StaffSite]
+) -> tuple[Participant, ...]:
+    statement, key, subject = select_readable(context.actor), col(Participant.id), col(Participant.subject)
+    if chosen.site:
+        keys = [site.site_id for site in sites if site.code == chosen.site]
+        statement = statement.where(col(Participant.site_id).in_(keys))
+    if chosen.search.strip():
+        statement = statement.where(holds_code(sa.literal(code_pattern(chosen.search))))
+    if chosen.order is not ListOrder.newest:
+        listed = statement.where(subject > chosen.after).order_by(subject)
+    elif chosen.after:  # a row's key grows with each enrolment, so that no other index is needed
+        last = with_code(select_readable(context.actor), chosen.after).with_only_columns(key).limit(1)
+        listed = statement.where(key < last.scalar_subquery()).order_by(key.desc())
+    else:
+        listed = statement.order_by(key.desc())
+    return tuple(session.exec(listed.limit(PAGE_SIZE + 1)))
 
 
 def _list_activated(session: Session, keys: list[int]) -> frozenset[int]:

@@ -96,6 +96,12 @@ def list_enrolment_sites(context: StaffContext) -> tuple[StaffSite, ...]:
         return list_staff_sites(connection, context.actor, Permission.PARTICIPANT_ENROL)
 
 
+def list_reached_sites(context: StaffContext, study_id: int, permission: Permission) -> tuple[StaffSite, ...]:
+    """The sites of one study that a permission of whoever asks reaches, as `list_study_sites`."""
+    with context.read_plainly() as connection:
+        return list_study_sites(connection, context.actor, study_id, permission)
+
+
 def list_study_sites(
     connection: Connection, actor: Actor, study_id: int, permission: Permission
 ) -> tuple[StaffSite, ...]:

@@ -6,12 +6,12 @@ from threading import Lock
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-Result = TypeVar("Result")
+CachedResult = TypeVar("CachedResult")
 _EVER = datetime.min.replace(tzinfo=UTC)
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
-class IntervalCache(Generic[Result]):
+class IntervalCache(Generic[CachedResult]):
     """The last `most` results of a rule whose result depends on its content, and on time at known moments.
 
     A result is handed out again only for the same content, and between two of those moments: there the rule
@@ -20,15 +20,15 @@ class IntervalCache(Generic[Result]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._entries: dict[Hashable, tuple[datetime, datetime, Result]] = {}
+        self._entries: dict[Hashable, tuple[datetime, datetime, CachedResult]] = {}
         self._lock = Lock()
 
     def find(
         self,
         content: Hashable,
         at: datetime,
-        compute: Callable[[], tuple[Result, Iterable[datetime]]],
-    ) -> Result:
+        compute: Callable[[], tuple[CachedResult, Iterable[datetime]]],
+    ) -> CachedResult:
         """The result for this content at this moment.
 
         `compute` gives it, and the moments from each of which on it may be another one.
@@ -54,15 +54,15 @@ class CacheOwner:
     __slots__ = ("__weakref__",)
 
 
-class OwnedCache(Generic[Result]):
+class OwnedCache(Generic[CachedResult]):
     """One kind of result with an `IntervalCache` for each owner, whose entries are of that type alone."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._caches: WeakKeyDictionary[CacheOwner, IntervalCache[Result]] = WeakKeyDictionary()
+        self._caches: WeakKeyDictionary[CacheOwner, IntervalCache[CachedResult]] = WeakKeyDictionary()
         self._lock = Lock()
 
-    def of(self, owner: CacheOwner) -> IntervalCache[Result]:
+    def of(self, owner: CacheOwner) -> IntervalCache[CachedResult]:
         """The cache of this owner."""
         cache = self._caches.get(owner)
         if cache is None:

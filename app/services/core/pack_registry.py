@@ -21,7 +21,7 @@ from app.storage.queries.packs import list_packs, newest_pack_id
 from app.storage.queries.participants import get_study
 from app.storage.tables.packs import InstrumentPack
 
-Key = tuple[str, str, str]
+PackKey = tuple[str, str, str]
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -38,7 +38,7 @@ class StudyPacks:
     live: bool
     known_until: datetime = _LONG_AGO
     last: int = 0
-    packs: Mapping[Key, tuple[InstrumentPack, ...]] = field(default_factory=dict)
+    packs: Mapping[PackKey, tuple[InstrumentPack, ...]] = field(default_factory=dict)
 
     def pack(
         self, instrument: Instrument, language: str, begun_at: datetime | None = None
@@ -101,7 +101,7 @@ def _refreshed(session: Session, known: StudyPacks, until: datetime) -> StudyPac
     last = newest_pack_id(session, known.study_id)
     if last == known.last:
         return replace(known, known_until=known_until)
-    packs: dict[Key, tuple[InstrumentPack, ...]] = {}
+    packs: dict[PackKey, tuple[InstrumentPack, ...]] = {}
     for row in list_packs(session, known.study_id):
         key = (row.instrument, row.version, row.lang)
         packs[key] = (*packs.get(key, ()), row)

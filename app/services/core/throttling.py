@@ -28,7 +28,7 @@ from app.storage.tables.columns import table_of
 from app.storage.tables.staff import Throttle
 from app.storage.unit_of_work import UnitOfWork
 
-Outcome = TypeVar("Outcome")
+ActResult = TypeVar("ActResult")
 
 TRIES = 5
 """Failures in an hour at one account from one source."""
@@ -63,9 +63,9 @@ def check_guess(
     installation: Installation,
     limits: Sequence[TryLimit],
     at: datetime,
-    check: Callable[[], Outcome],
+    check: Callable[[], ActResult],
     opened: UnitOfWork | None = None,
-) -> Outcome:
+) -> ActResult:
     """Check a guess, if it may be made at all; what the check returns says whether it was right.
 
     None, False and a refusal stand for a wrong one, which stays counted. `limits` go from the narrowest to

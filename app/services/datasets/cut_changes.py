@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from app.domain.datasets.changes import DataChange, list_changes
-from app.domain.datasets.redaction import Event, redact_event
+from app.domain.datasets.redaction import ParsedEvent, redact_event
 from app.domain.people.names import parse_purpose
 from app.domain.refusal import Refused
 from app.services.datasets.cuts import NamedCut, get_named_cut
@@ -79,7 +79,7 @@ def _changes(
         yield from list_changes(_readable(before, scopes), _readable(since, scopes))
 
 
-def _readable(events: Sequence[StoredEvent], scopes: frozenset[str]) -> Iterator[Event]:
+def _readable(events: Sequence[StoredEvent], scopes: frozenset[str]) -> Iterator[ParsedEvent]:
     for stored in events:
         event = redact_event(json.loads(stored.line), scopes)
         if event is not None:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from app.domain.datasets.builder import DATASETS, DatasetBuilder
 from app.domain.datasets.history import SubjectHistory, fold_history
 from app.domain.datasets.study import DatasetStudy
-from app.domain.datasets.tables import DatasetTable, Row
+from app.domain.datasets.tables import DatasetRow, DatasetTable
 from app.services.core.installation import Installation
 from app.services.core.plans import list_plan_versions
 from app.services.datasets.cuts import NamedCut
 from app.services.datasets.readers import DataContext, read_scopes
 from app.storage.queries.datasets.histories import read_newest_events, read_people, read_refs
 
-Progress = Callable[[int, int], None]
+ExportProgress = Callable[[int, int], None]
 """Told how many participants are done, and of how many."""
 
 
@@ -60,7 +60,7 @@ def describe_dataset_study(installation: Installation, cut: NamedCut, sees_arm: 
 
 
 def stream_histories(
-    context: DataContext, cut: NamedCut, selection: DataSelection, progress: Progress = ignore_progress
+    context: DataContext, cut: NamedCut, selection: DataSelection, progress: ExportProgress = ignore_progress
 ) -> Iterator[SubjectHistory]:
     """Each participant whom the reader reaches and the feed knew at the cut, by code.
 
@@ -85,9 +85,9 @@ def stream_datasets(
     cut: NamedCut,
     study: DatasetStudy,
     selection: DataSelection,
-    progress: Progress = ignore_progress,
+    progress: ExportProgress = ignore_progress,
     names: Set[str] = EVERY_NAME,
-) -> Iterator[tuple[DatasetTable, Row]]:
+) -> Iterator[tuple[DatasetTable, DatasetRow]]:
     """Every record of every dataset of a cut, or of these; those of one dataset come in its order."""
     builder = DatasetBuilder(study, names)
     for history in stream_histories(context, cut, selection, progress):
@@ -95,7 +95,9 @@ def stream_datasets(
     yield from builder.finish()
 
 
-def yield_thread(records: Iterator[tuple[DatasetTable, Row]]) -> Iterator[tuple[DatasetTable, Row]]:
+def yield_thread(
+    records: Iterator[tuple[DatasetTable, DatasetRow]],
+) -> Iterator[tuple[DatasetTable, DatasetRow]]:
     """Pass records on, letting other threads run between them.
 
     Python runs one thread at a time, and whoever waits for a page must not wait until a thread that computes

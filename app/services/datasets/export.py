@@ -19,7 +19,7 @@ from app.domain.datasets.formats.json_texts import DatasetJsonFormat, NdjsonForm
 from app.domain.datasets.formats.spelling import CellTooWide, DatasetFormat, FileContext
 from app.domain.datasets.formats.transport import TransportFormat
 from app.domain.datasets.study import DatasetStudy
-from app.domain.datasets.tables import Column, DatasetTable, Row
+from app.domain.datasets.tables import Column, DatasetRow, DatasetTable
 from app.domain.people.names import parse_purpose
 from app.domain.records.access import Permission, Scope
 from app.domain.records.audit import AuditEvent, FieldChange, format_instant
@@ -27,7 +27,7 @@ from app.domain.refusal import Refused, check_all
 from app.services.datasets.cuts import NamedCut, get_named_cut
 from app.services.datasets.dataset_stream import (
     DataSelection,
-    Progress,
+    ExportProgress,
     describe_dataset_study,
     ignore_progress,
     stream_datasets,
@@ -94,7 +94,11 @@ class Export:
 
 
 def export_cut(
-    context: DataContext, study: str, entry: ExportEntry, folder: Path, progress: Progress = ignore_progress
+    context: DataContext,
+    study: str,
+    entry: ExportEntry,
+    folder: Path,
+    progress: ExportProgress = ignore_progress,
 ) -> Export:
     """Write every dataset of a cut in these formats to a new folder, which appears whole or not at all.
 
@@ -230,7 +234,7 @@ class _OpenFile:
     records: int = 0
     fault: str = ""
 
-    def add(self, row: Row) -> None:
+    def add(self, row: DatasetRow) -> None:
         if not self.fault:
             try:
                 self.file.write(self.format.record(self.columns, row, self.records + 1))
@@ -253,7 +257,7 @@ def write_files(
     opened: OpenedExport,
     entry: ExportEntry,
     folder: Path,
-    progress: Progress = ignore_progress,
+    progress: ExportProgress = ignore_progress,
 ) -> tuple[ExportedFile, ...]:
     """Write every dataset in every format, in one pass over the participants, and what describes them.
 

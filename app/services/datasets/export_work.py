@@ -23,7 +23,7 @@ from app.domain.refusal import Refused
 from app.services.accounts.edc_clients import find_client_session
 from app.services.core.context import ClockContext, EdcContext, StaffContext
 from app.services.datasets.archive import pack_files
-from app.services.datasets.dataset_stream import Progress
+from app.services.datasets.dataset_stream import ExportProgress
 from app.services.datasets.export import (
     MANIFEST,
     OMITTED,
@@ -128,7 +128,7 @@ def _update(context: ClockContext, claimed: ClaimedExport, values: dict[str, obj
         return work.update_bookkeeping(table, mine, values, EXPORT_TABLE.c.id).first() is not None
 
 
-def make_export(context: ClockContext, claimed: ClaimedExport, progress: Progress) -> ExportResult:
+def make_export(context: ClockContext, claimed: ClaimedExport, progress: ExportProgress) -> ExportResult:
     """Make what was requested, as its reader may see it now; what can't be made has a fault.
 
     `progress` keeps the claim; what it raises ends the making and leaves the export as it is.
@@ -172,7 +172,7 @@ def _write(
     reader: DataContext,
     opened: OpenedExport,
     entry: ExportEntry,
-    progress: Progress,
+    progress: ExportProgress,
     packed: bool,
 ) -> ExportResult:
     """Write the files to a folder of this try, and give it its name when it is whole."""
@@ -225,7 +225,7 @@ def _read_room(context: ClockContext) -> int:
         return context.installation.export_room - sum_stored_bytes(session)
 
 
-def _watching(folder: Path, room: int, progress: Progress) -> Progress:
+def _watching(folder: Path, room: int, progress: ExportProgress) -> ExportProgress:
     def watch(done: int, total: int) -> None:
         _check_room(folder, room)
         progress(done, total)

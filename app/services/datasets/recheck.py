@@ -20,7 +20,7 @@ from app.domain.instruments.definition import Scale, ScaleKind
 from app.domain.plans.plan import RANDOMISATION
 from app.domain.plans.windows import load_zone, start_of_day
 from app.domain.refusal import Refused
-from app.services.datasets.dataset_stream import Progress, ignore_progress
+from app.services.datasets.dataset_stream import ExportProgress, ignore_progress
 from app.services.datasets.export import OMITTED, ExportEntry, open_export, write_files
 from app.services.datasets.readers import DataContext
 
@@ -50,7 +50,7 @@ def recheck_cut(
     context: DataContext,
     study: str,
     name: str,
-    progress: Progress = ignore_progress,
+    progress: ExportProgress = ignore_progress,
     inside: Path | None = None,
 ) -> tuple[RecheckedFigures, ...]:
     """Make the datasets of a cut in a folder that goes again, and compute their figures a second time.
@@ -261,7 +261,7 @@ class _Person:
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _CheckedForm:
     """One form as the rates count it."""
 
     person: _Person
@@ -286,7 +286,7 @@ class _Completeness:
     scored: set[str]
     people: dict[str, _Person] = field(default_factory=dict)
     closing: dict[tuple[str, str], str] = field(default_factory=dict)
-    forms: list[_Form] = field(default_factory=list)
+    forms: list[_CheckedForm] = field(default_factory=list)
     unplanned: set[tuple[str, str]] = field(default_factory=set)
 
     def read(self) -> Iterator[tuple[str, str, str]]:
@@ -307,14 +307,14 @@ class _Completeness:
             computed = " ".join("Y" if flag else "N" for flag in flags)
             yield f"{ref or key} {visit}", " ".join(exported), computed
 
-    def _form(self, ref: str, key: str, visit: str, category: str, state: str, inside: str) -> _Form:
+    def _form(self, ref: str, key: str, visit: str, category: str, state: str, inside: str) -> _CheckedForm:
         person, submitted = self.people[key], state == "SUBMITTED"
         closes = self.closing.get((key, visit), "") if ref else ""
         day = date.fromisoformat(closes) if closes else None
         scorable = submitted and ref in self.scored
         closed = day is not None and self._is_closed(person, visit, day) and state != "NOT IN PLAN"
         there = scorable and inside == "Y"
-        return _Form(
+        return _CheckedForm(
             person=person,
             visit=visit,
             category=category,

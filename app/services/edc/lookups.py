@@ -14,14 +14,14 @@ from app.services.edc.entity_tags import (
     serialise_representation,
 )
 from app.services.edc.records import StoreEffect, StoreResult
-from app.services.edc.representations import Json, Stated, describe_form, list_forms, represent
+from app.services.edc.representations import JsonObject, Stated, describe_form, list_forms, represent
 from app.services.edc.requests import find_participant
 from app.services.edc.transfers import newest_seal
 from app.storage.queries import feed_pages
 from app.storage.queries.slots import slot_status
 
 
-def describe_study(context: EdcContext, study: str) -> Json:
+def describe_study(context: EdcContext, study: str) -> JsonObject:
     """The client's study: feed, head, plan, instruments, time rule. Raises Refused("unknown_study").
 
     The instruments are those of each version of the plan that the study has followed, the present one first.
@@ -56,7 +56,7 @@ def describe_study(context: EdcContext, study: str) -> Json:
     }
 
 
-def describe_part(context: EdcContext, subject: str, part: str) -> Json:
+def describe_part(context: EdcContext, subject: str, part: str) -> JsonObject:
     """What stands at a part of a participant, as `represent` names them.
 
     Raises Refused: "unknown_participant", "no_anchor", "no_visit", "insufficient_scope".
@@ -81,7 +81,7 @@ def confirm_unset(
     return StoreResult(0, None, StoreEffect.none, None, text=serialise_representation(served))
 
 
-def describe_forms(context: EdcContext, subject: str, visit: str) -> Json:
+def describe_forms(context: EdcContext, subject: str, visit: str) -> JsonObject:
     """The forms of a visit with their state at this moment.
 
     Raises Refused: "unknown_participant", "no_visit".

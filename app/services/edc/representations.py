@@ -22,7 +22,7 @@ from app.storage.tables.edc import EdcRecord
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Slot, VisitRecord
 
-Json = dict[str, object]
+JsonObject = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,14 @@ class Stated:
         return Scope.ARM_READ.value in self.client.scopes
 
 
-def represent(stated: Stated, part: str) -> Json:
+def represent(stated: Stated, part: str) -> JsonObject:
     """What stands at a part: `""` (the participant), `status`, `arm`, `anchors/<kind>` or `visits/<visit>`.
 
     Raises Refused: "no_anchor", "no_visit", "insufficient_scope" for a date that would tell the arm.
     """
     kind, _, name = part.partition("/")
     record = stated.record(part)
-    own: Json = {
+    own: JsonObject = {
         "subject": stated.participant.subject,
         "as_of": format_instant(record.as_of) if record else None,
         "version": record.version if record else 0,
@@ -67,11 +67,11 @@ def represent(stated: Stated, part: str) -> Json:
     return own | _participant(stated, record)
 
 
-def _participant(stated: Stated, record: EdcRecord | None) -> Json:
+def _participant(stated: Stated, record: EdcRecord | None) -> JsonObject:
     session, participant = stated.session, stated.participant
     anchors = anchor_dates(session, participant)
     enrolled = record.body["reference_date"] if record else anchors[ENROLMENT][0].isoformat()
-    body: Json = {
+    body: JsonObject = {
         "site": get_site(session, participant).code,
         "status": "enrolled",
         "language": participant.language,
@@ -88,14 +88,14 @@ def _participant(stated: Stated, record: EdcRecord | None) -> Json:
     return body | ({"arm": participant.arm} if stated.sees_arm else {})
 
 
-def _dispositions(stated: Stated) -> list[Json]:
+def _dispositions(stated: Stated) -> list[JsonObject]:
     return [
         {"kind": row.kind, "date": row.stated_date, "source": row.source}
         for row in dispositions_in_force(stated.session, stated.participant.id)
     ]
 
 
-def _status(stated: Stated, record: EdcRecord | None) -> Json:
+def _status(stated: Stated, record: EdcRecord | None) -> JsonObject:
     stated_body = record.body if record else dict.fromkeys(("status", "date", "scope", "reason"))
     claimed = record.claimed_as_of if record else None
     return {**stated_body, "claimed_as_of": format_instant(claimed) if claimed else None} | {
@@ -103,7 +103,7 @@ def _status(stated: Stated, record: EdcRecord | None) -> Json:
     }
 
 
-def _anchor(stated: Stated, record: EdcRecord | None, kind: str) -> Json:
+def _anchor(stated: Stated, record: EdcRecord | None, kind: str) -> JsonObject:
     if kind not in stated.plan.anchor_kinds:
         raise Refused("no_anchor", kind=kind, allowed=stated.plan.anchor_kinds)
     if stated.plan.blinded and stated.plan.reveals_arm(kind):
@@ -114,7 +114,7 @@ def _anchor(stated: Stated, record: EdcRecord | None, kind: str) -> Json:
     return {**stated_body, "kind": kind, "in_force": in_force}
 
 
-def _visit(stated: Stated, visit: str) -> Json:
+def _visit(stated: Stated, visit: str) -> JsonObject:
     session, participant = stated.session, stated.participant
     check_visit(session, stated.plan, participant, visit)
     statement = select(VisitRecord).where(
@@ -138,7 +138,7 @@ def list_forms(stated: Stated, visit: str) -> list[Slot]:
     return [slot for slot in slots if not (hides_arm and slot.arm_revealing)]
 
 
-def describe_form(slot: Slot) -> Json:
+def describe_form(slot: Slot) -> JsonObject:
     """One expected form and its window; not its state, which time alone changes."""
     return {
         "assessment": slot.public_id,

@@ -28,7 +28,7 @@ from app.services.edc.records import (
     store_record,
     to_milliseconds,
 )
-from app.services.edc.representations import Json, Stated, represent
+from app.services.edc.representations import JsonObject, Stated, represent
 from app.storage.queries.contradictions import Contradiction, read_contradictions
 from app.storage.queries.participants import get_site_by_code
 from app.storage.row_changes import participant_chain, study_chain
@@ -130,13 +130,13 @@ class EdcRequest:
         work.session.flush()
         return replace(stored, text=serialise_representation(self._served(work, participant, part)))
 
-    def _served(self, work: UnitOfWork, participant: Participant | None, part: str) -> Json:
+    def _served(self, work: UnitOfWork, participant: Participant | None, part: str) -> JsonObject:
         if participant is None:
             return {}
         plan = get_plan_of(self.context.installation, work.session, participant)
         return represent(Stated(work.session, self.client, plan, participant), part)
 
-    def _check_unwritable(self, served: Json) -> None:
+    def _check_unwritable(self, served: JsonObject) -> None:
         for name, value in self.unwritable.items():
             if value != served.get(name):
                 raise Refused("read_only", field=name)

@@ -18,7 +18,7 @@ from app.storage.tables.audit import DaySeal
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedHead
 
-Row = sa.Row[int, int, str, str]
+EventRow = sa.Row[int, int, str, str]
 ANSWERED = ("assessment.completed", "assessment.amended")
 """The events that tell an answered form: as it was sent, and as it was corrected."""
 WITHHELD = '"type":"withheld"'
@@ -228,7 +228,7 @@ def newest_seal(session: Session, study_id: int) -> Mapping[str, object] | None:
     return {"day": seal.sealed_on, "chains": seal.chains, "hash": seal.hash} if seal else None
 
 
-def _readable(caller: EdcClientSession, rows: Sequence[Row], stubs: bool) -> list[str]:
+def _readable(caller: EdcClientSession, rows: Sequence[EventRow], stubs: bool) -> list[str]:
     """The events as this client may read them, with or without those of which it may see nothing."""
     if sees_all_lines(caller.scopes, caller.sites):
         return [row.line for row in rows]

@@ -13,7 +13,7 @@ from app.domain.plans.windows import start_of_day
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, canonical_json, format_instant, sha256_hex
 from app.domain.refusal import Refused
-from app.domain.spreadsheets import Cell, write_csv
+from app.domain.spreadsheets import SheetCell, write_csv
 from app.services.core.context import StaffContext
 from app.services.people.account_acts import AccountAct, read_account_acts
 from app.services.people.managed_people import (
@@ -185,7 +185,7 @@ def _report_row(
     acts: Mapping[tuple[str, str], _GrantAct],
     names: Mapping[str, str],
     on: date | None,
-) -> Sequence[Cell]:
+) -> Sequence[SheetCell]:
     record = f"role_grant:{grant.grant_id}"
     granted, revoked = (acts.get((record, field), _GrantAct()) for field in (_GRANTED, _REVOKED))
     return (

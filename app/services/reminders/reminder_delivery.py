@@ -85,18 +85,18 @@ class ReadyMessage:
     message: MessageText
 
 
-Row = TypeVar("Row", Message, AlertMessage)
+QueuedRow = TypeVar("QueuedRow", Message, AlertMessage)
 
 
 @dataclass(frozen=True, slots=True)
-class MessageQueue(Generic[Row]):
+class MessageQueue(Generic[QueuedRow]):
     """One kind of message: its rows, how one is judged, and what is recorded of what became of it.
 
     `judge` judges a queued one under its participant's chain: the letter, or the code of why it is dropped.
     """
 
-    kind: type[Row]
-    judge: Callable[[ClockContext, MessageSender, UnitOfWork, Row], ReadyMessage | str]
+    kind: type[QueuedRow]
+    judge: Callable[[ClockContext, MessageSender, UnitOfWork, QueuedRow], ReadyMessage | str]
     events: Mapping[MessageState, AuditEvent]
 
     @property
@@ -104,7 +104,7 @@ class MessageQueue(Generic[Row]):
         """The table of its rows, whose index of waiting ones is that of `MESSAGE_WAITING`."""
         return table_of(self.kind)
 
-    def get_row(self, session: Session, key: int) -> Row:
+    def get_row(self, session: Session, key: int) -> QueuedRow:
         """The message of this key."""
         return session.get_one(self.kind, key)
 

@@ -17,16 +17,16 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from app.storage.database.plain_reads import PlainRead, Values
+from app.storage.database.plain_reads import BoundValues, PlainRead
 
-Row = TypeVar("Row")
-Other = TypeVar("Other")
-_Processor = Callable[[Any], Any]
+ReadRow = TypeVar("ReadRow")
+OtherRow = TypeVar("OtherRow")
+_ResultProcessor = Callable[[Any], Any]
 _EMPTY = "[]"
 """The document of a record that has no rows."""
 
 
-class DocumentRows(tuple[Row, ...]):
+class DocumentRows(tuple[ReadRow, ...]):
     """The rows of one record, compared by identity, so that they can be the key of a cache."""
 
     __slots__ = ()
@@ -44,7 +44,7 @@ def cache_document_rows(most: int) -> DocumentRowsCache:
     return lru_cache(most)(GroupedRead.make_rows)
 
 
-class GroupedRead(Generic[Row]):
+class GroupedRead(Generic[ReadRow]):
     """A statement that reads rows of records, whose keys are its first column.
 
     `make` makes a row of its columns. By the last columns, as many as `sorted_by` says, the rows of a record
@@ -54,7 +54,7 @@ class GroupedRead(Generic[Row]):
     def __init__(
         self,
         statement: sa.SelectBase,
-        make: Callable[[list[Any]], Row],
+        make: Callable[[list[Any]], ReadRow],
         *,
         sorted_by: int = 0,
         memory: DocumentRowsCache,
@@ -66,9 +66,9 @@ class GroupedRead(Generic[Row]):
         self.grouped = sa.select(key.label("key"), _Document(*listed.c).label("document")).group_by(key)
         self._read = PlainRead(self.grouped)
         self._memory = memory
-        self._processors: dict[str, list[tuple[int, _Processor]]] = {}
+        self._processors: dict[str, list[tuple[int, _ResultProcessor]]] = {}
 
-    def fetch(self, connection: Connection, values: Values) -> Mapping[int, DocumentRows[Row]]:
+    def fetch(self, connection: Connection, values: BoundValues) -> Mapping[int, DocumentRows[ReadRow]]:
         """The rows of each record that has any, by its key; raises what `PlainRead.fetch` raises."""
         memory, name = self.prepare_for(connection.dialect), connection.dialect.name
         return {key: memory(self, document, name) for key, document in self._read.fetch(connection, values)}
@@ -79,7 +79,7 @@ class GroupedRead(Generic[Row]):
             self._processors[dialect.name] = list(_list_processors(self._types, dialect))
         return self._memory
 
-    def make_rows(self, document: str, dialect: str) -> DocumentRows[Row]:
+    def make_rows(self, document: str, dialect: str) -> DocumentRows[ReadRow]:
         """Make the rows of a document that this kind of database wrote."""
         rows: list[list[Any]] = orjson.loads(document)
         for index, process in self._processors[dialect]:
@@ -93,18 +93,18 @@ class GroupedRead(Generic[Row]):
         return DocumentRows(map(self._make, rows))
 
 
-class PairedRead(Generic[Row, Other]):
+class PairedRead(Generic[ReadRow, OtherRow]):
     """Two reads about the same records in one statement: the rows of both, of each that the first finds."""
 
-    def __init__(self, first: GroupedRead[Row], second: GroupedRead[Other]) -> None:
+    def __init__(self, first: GroupedRead[ReadRow], second: GroupedRead[OtherRow]) -> None:
         self._first, self._second = first, second
         one, two = first.grouped.subquery("one"), second.grouped.subquery("two")
         documents = sa.select(one.c.key, one.c.document, two.c.document)
         self._read = PlainRead(documents.outerjoin_from(one, two, two.c.key == one.c.key))
 
     def fetch(
-        self, connection: Connection, values: Values
-    ) -> Mapping[int, tuple[DocumentRows[Row], DocumentRows[Other]]]:
+        self, connection: Connection, values: BoundValues
+    ) -> Mapping[int, tuple[DocumentRows[ReadRow], DocumentRows[OtherRow]]]:
         """The rows of each record, by its key; raises what `PlainRead.fetch` raises."""
         first, second, dialect = self._first, self._second, connection.dialect
         make, make_other = first.prepare_for(dialect), second.prepare_for(dialect)
@@ -130,7 +130,7 @@ class BundledRead:
             )
         )
 
-    def fetch(self, connection: Connection, values: Values) -> list[DocumentRows[Any]]:
+    def fetch(self, connection: Connection, values: BoundValues) -> list[DocumentRows[Any]]:
         """The rows that each read finds, in their order; raises what `PlainRead.fetch` raises."""
         documents = dict(self._read.fetch(connection, values))
         decoded = []
@@ -140,15 +140,17 @@ class BundledRead:
         return decoded
 
 
-_OF_TEXT: Mapping[type, _Processor] = {sa.Date: date.fromisoformat, sa.DateTime: datetime.fromisoformat}
+_OF_TEXT: Mapping[type, _ResultProcessor] = {sa.Date: date.fromisoformat, sa.DateTime: datetime.fromisoformat}
 
 
-def _list_processors(types: list[sa.types.TypeEngine[Any]], dialect: Dialect) -> list[tuple[int, _Processor]]:
+def _list_processors(
+    types: list[sa.types.TypeEngine[Any]], dialect: Dialect
+) -> list[tuple[int, _ResultProcessor]]:
     """What makes of a value in a document what a column of this type is read as, by its place."""
-    processors: list[tuple[int, _Processor]] = []
+    processors: list[tuple[int, _ResultProcessor]] = []
     for index, kind in enumerate(types):
         known = kind.dialect_impl(dialect)
-        process: _Processor | None = known.result_processor(dialect, None)
+        process: _ResultProcessor | None = known.result_processor(dialect, None)
         if process is None:  # a driver that makes days and moments by itself makes none of a document
             plain = getattr(known, "impl_instance", known)
             process = next((read for of, read in _OF_TEXT.items() if isinstance(plain, of)), None)

@@ -14,8 +14,8 @@ from sqlalchemy.sql import visitors
 
 from app.storage.database.faults import raise_if_unavailable
 
-Values = Mapping[str, Any]
-_Processor = Callable[[Any], Any]
+BoundValues = Mapping[str, Any]
+_ColumnProcessor = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class _Text:
     """
 
     text: str
-    constants: Values
-    single: tuple[tuple[str, str, _Processor | None], ...]
-    listed: tuple[tuple[str, str, int, _Processor | None], ...]
+    constants: BoundValues
+    single: tuple[tuple[str, str, _ColumnProcessor | None], ...]
+    listed: tuple[tuple[str, str, int, _ColumnProcessor | None], ...]
     order: tuple[str, ...] | None
-    results: tuple[tuple[int, _Processor], ...]
+    results: tuple[tuple[int, _ColumnProcessor], ...]
 
-    def bind(self, values: Values) -> Values | tuple[Any, ...]:
+    def bind(self, values: BoundValues) -> BoundValues | tuple[Any, ...]:
         """The parameters of one execution."""
         bound = dict(self.constants)
         for name, source, process in self.single:
@@ -67,7 +67,7 @@ class PlainRead:
         self._lists = tuple(sorted({part.key for part in bound if part.expanding}))
         self._texts: dict[tuple[object, ...], _Text] = {}
 
-    def fetch(self, connection: Connection, values: Values) -> Sequence[tuple[Any, ...]]:
+    def fetch(self, connection: Connection, values: BoundValues) -> Sequence[tuple[Any, ...]]:
         """All rows, in the transaction of this connection if one has begun.
 
         Whoever listens to statements hears this one too.
@@ -89,7 +89,7 @@ class PlainRead:
             raise
         return text.read(rows)
 
-    def _text(self, dialect: Dialect, values: Values) -> _Text:
+    def _text(self, dialect: Dialect, values: BoundValues) -> _Text:
         """The text for this database and lists as long as these."""
         key: tuple[object, ...] = (
             dialect.name,
@@ -101,7 +101,7 @@ class PlainRead:
         return text
 
 
-def _compile(statement: sa.SelectBase, dialect: Dialect, values: Values) -> _Text:
+def _compile(statement: sa.SelectBase, dialect: Dialect, values: BoundValues) -> _Text:
     compiled = statement.compile(dialect=dialect)
     state = compiled.construct_expanded_state(values, escape_names=False)
     processors = {

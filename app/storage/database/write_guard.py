@@ -1,4 +1,7 @@
-"""What one connection may write now, and whether all that it wrote has its entry in the audit trail.
+"""What one connection may write now, and which entries of the audit trail it owes for what it wrote.
+
+A row is covered by an entry of the chain to which it belongs, whose event covers its table: each chain and
+table that was written is owed until such an entry is stored, and while one is owed nothing is committed.
 
 A statement that writes reaches a database only here: the engine compares the tables of its structure with
 those that were allowed, and the driver's own cursor takes no other statement than the one just compared. On
@@ -6,7 +9,7 @@ a connection that reads neither takes one, whatever the database itself would sa
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
@@ -29,6 +32,15 @@ _NOTHING = ";"
 """The empty statement by which a pool asks whether the server is there."""
 ENTRIES = "audit_entry"
 """The table of what is owed."""
+HEAD_CHAIN = "head_chain"
+"""The parameter by which a statement that moves the head of a chain names it."""
+ANY_CHAIN = ""
+"""Stands for the chain of the act: its row names none, and an entry of any chain covers it."""
+
+Debt = tuple[str, str]
+"""A chain, and a table whose rows an entry of it has yet to cover."""
+_NO_DEBTS = frozenset[Debt]()
+_NONE_AUDITED: Mapping[str, str] = {}
 
 
 class WriteRefused(RuntimeError):
@@ -58,8 +70,8 @@ def classify_statement(statement: str) -> _Verdict:
 class Allowance:
     """The tables that may be written now, of some only these columns, beside those of an `outer` allowance.
 
-    `audited`: those whose rows need an entry; `flushing`: by statements of a session's flush alone. `tables`
-    None: any, by any statement.
+    `audited`: those whose rows need an entry, each with its chain; `flushing`: by statements of a session's
+    flush alone. `tables` None: any, by any statement. `paid`: what entries cover that were stored inside.
     """
 
     def __init__(
@@ -67,32 +79,28 @@ class Allowance:
         tables: WrittenTables | None,
         outer: "Allowance | None",
         *,
-        audited: Collection[str],
+        audited: Mapping[str, str],
         flushing: bool,
     ) -> None:
-        before = ({}, frozenset(), set()) if outer is None else outer.state
+        before = ({}, {}, set[Debt]()) if outer is None else outer.state
         self._tables = None if tables is None else {**(before[0] or {}), **tables}
-        self._audited = before[1] | frozenset(audited)
-        self._written = before[2]
+        self._audited = {**before[1], **audited}
+        self.paid = before[2]
         self._flushing = flushing
 
     @property
-    def state(self) -> tuple[WrittenTables | None, frozenset[str], set[str]]:
-        """What an allowance inside goes on from: tables, those that owe, and those that were written."""
-        return self._tables, self._audited, self._written
+    def state(self) -> tuple[WrittenTables | None, Mapping[str, str], set[Debt]]:
+        """What an allowance inside goes on from: tables, those that owe, and what is paid."""
+        return self._tables, self._audited, self.paid
 
-    @property
-    def lacks_entry(self) -> bool:
-        """Whether rows were written inside that need an entry, and no entry was."""
-        return not self._audited.isdisjoint(self._written) and ENTRIES not in self._written
-
-    def check(self, context: object) -> None:
-        """Raise WriteRefused for a statement that writes anything else."""
+    def check(self, context: object) -> Collection[Debt]:
+        """What a statement owes once it is executed. Raises WriteRefused where it writes anything else."""
         if self._tables is None:
-            return
-        tables = find_written_tables(getattr(context, "compiled", None))
-        if tables is None:
+            return _NO_DEBTS
+        writes = find_written_tables(getattr(context, "compiled", None))
+        if writes is None:
             raise WriteRefused("a change that is no statement of tables")
+        tables = writes.tables
         options = getattr(context, "execution_options", ())
         if self._flushing and "compiled_cache" not in options:  # the mark of the session's own statements
             raise WriteRefused("a statement beside those of a flush")
@@ -100,29 +108,49 @@ class Allowance:
             allowed = self._tables.get(table, frozenset())
             if allowed is not None and (columns is None or columns - allowed or not allowed):
                 raise WriteRefused(f"{table} is not what may be written here")
-        self._written.update(tables)
+        audited = self._audited
+        if not audited:
+            return _NO_DEBTS
+        if not writes.unbounded.isdisjoint(audited):
+            raise WriteRefused("a change of records that are not named by their keys")
+        debts = {(audited[table], table) for table in tables if table in audited} - self.paid
+        if debts and ENTRIES in tables:
+            entered = _entered_chains(context)
+            return {debt for debt in debts if debt[0] not in entered}
+        return debts
+
+
+def _entered_chains(context: object) -> set[object]:
+    """The chains of which a statement stores an entry along with its rows, by the values that it is given."""
+    return {values.get(HEAD_CHAIN) for values in getattr(context, "compiled_parameters", ())}
 
 
 class WriteGuard:
     """What a connection of a driver may do now.
 
-    `writes`: its transaction may write at all; `lacks_entry`: it wrote records whose entry is not stored yet;
-    `switching`: the engine itself changes how the connection works.
+    `writes`: its transaction may write at all; `switching`: the engine itself changes how the connection
+    works.
     """
 
     def __init__(self, *, autocommit: bool = False) -> None:
         self.writes = self._autocommit = autocommit
-        self.lacks_entry = self.switching = False
+        self.switching = False
+        self._owed = set[Debt]()
         self._allowance: Allowance | None = None
         self._compared: str | None = None
 
     def forget(self) -> None:
         """Forget what was allowed and owed: the connection comes from the pool."""
-        self.lacks_entry, self._allowance, self._compared = False, None, None
+        self._allowance, self._compared = None, None
+        self._owed.clear()
 
     @contextmanager
     def allow(
-        self, tables: WrittenTables | None, *, audited: Collection[str] = (), flushing: bool = False
+        self,
+        tables: WrittenTables | None,
+        *,
+        audited: Mapping[str, str] = _NONE_AUDITED,
+        flushing: bool = False,
     ) -> Iterator[None]:
         """Allow these tables inside, beside those that are allowed already."""
         outer = self._allowance
@@ -146,11 +174,10 @@ class WriteGuard:
             raise WriteRefused("the connection is read-only")
         if self._allowance is None:
             raise WriteRefused(f"{verdict.word} outside a unit of work")
-        self._allowance.check(context)
-        if self._allowance.lacks_entry:
-            if self._autocommit:
-                raise WriteRefused("a change that is committed without its entry")
-            self.lacks_entry = True
+        debts = self._allowance.check(context)
+        if debts and self._autocommit:
+            raise WriteRefused("a change that is committed without its entry")
+        self._owed.update(debts)
         self._compared = statement
 
     def check(self, statement: object) -> None:
@@ -161,8 +188,19 @@ class WriteGuard:
         if not isinstance(statement, str) or not classify_statement(statement).reads:
             raise WriteRefused("a statement that the engine has not seen")
 
+    def owe(self, debts: Iterable[Debt]) -> None:
+        """Refuse to commit until these are covered."""
+        self._owed.update(debts)
+
+    def pay(self, chain: str, covered: Collection[str]) -> None:
+        """Take in that an entry of this chain was stored, whose event covers these tables."""
+        paid = {(chain, table) for table in covered}
+        if self._allowance is not None:
+            self._allowance.paid |= paid
+        self._owed -= paid | {(ANY_CHAIN, table) for table in covered}
+
     def check_entry_written(self, roll_back: Callable[[], object]) -> None:
         """Let the driver commit; while an entry is owed, roll all back instead and raise WriteRefused."""
-        if self.lacks_entry:
+        if self._owed:
             roll_back()
             raise WriteRefused("what was written has no entry in the audit trail")

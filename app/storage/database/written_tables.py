@@ -2,24 +2,34 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
-from sqlalchemy.sql import visitors
+from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
 WrittenTables = Mapping[str, frozenset[str] | None]
 """The tables that a statement writes, and which columns it sets there; None: whole rows."""
 
+
+class StatementWrites(NamedTuple):
+    """What a statement writes. `unbounded`: tables of which it changes rows that it does not name by key."""
+
+    tables: WrittenTables
+    unbounded: frozenset[str]
+
+
 _CHANGES = re.compile(
     r"(?<!\bFOR )(?<!\bDO )\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO)\b", re.IGNORECASE
 )
-_KNOWN: WeakKeyDictionary[SQLCompiler, WrittenTables | None] = WeakKeyDictionary()
+_GIVEN = (sa.BindParameter, sa.TableValuedAlias)
+"""Where values come from that a statement was given."""
+_KNOWN: WeakKeyDictionary[SQLCompiler, StatementWrites | None] = WeakKeyDictionary()
 
 
-def find_written_tables(compiled: object) -> WrittenTables | None:
+def find_written_tables(compiled: object) -> StatementWrites | None:
     """What this statement writes; None where its structure does not tell.
 
     That is so with text, with what defines tables, and where a change is hidden in a piece of text.
@@ -31,17 +41,32 @@ def find_written_tables(compiled: object) -> WrittenTables | None:
     return _KNOWN[compiled]
 
 
-def _read_tables(compiled: SQLCompiler) -> WrittenTables | None:
+def _read_tables(compiled: SQLCompiler) -> StatementWrites | None:
     parts = {id(part): part for part in visitors.iterate(compiled.statement) if isinstance(part, UpdateBase)}
     if len(_CHANGES.findall(compiled.string)) > len(parts):
         return None
     written: dict[str, frozenset[str] | None] = {}
+    unbounded = set[str]()
     for part in parts.values():
         columns = _columns_set(part, compiled if part is compiled.statement else None)
         name = getattr(part.table, "name", "")  # a join has none, and is allowed nowhere
         before = written.get(name, frozenset())
         written[name] = None if columns is None or before is None else before | columns
-    return written
+        if not isinstance(part, sa.Insert) and not _is_bounded(part):
+            unbounded.add(name)
+    return StatementWrites(written, frozenset(unbounded))
+
+
+def _is_bounded(part: Any) -> bool:  # noqa: ANN401 - an UPDATE or DELETE, whose parts are of no public type
+    """Whether a change names its rows: each column of the key is one of those given, alone or listed."""
+    given = {
+        condition.left
+        for condition in part._where_criteria  # noqa: SLF001 - `whereclause` is one condition of them all
+        if isinstance(condition, sa.BinaryExpression)
+        and condition.operator is operators.eq
+        and isinstance(getattr(condition.right, "table", condition.right), _GIVEN)
+    }
+    return given.issuperset(part.table.primary_key)
 
 
 def _columns_set(part: UpdateBase, compiled: SQLCompiler | None) -> frozenset[str] | None:

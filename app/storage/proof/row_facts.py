@@ -67,10 +67,10 @@ class RowFact(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """A row that a transaction changed: what its entry tells of it, and what it states."""
+    """A row that a transaction changed: its chain, what the entry tells of it, and what it states."""
 
     table: str
-    chain: str | None
+    chain: str
     changes: Sequence[FieldChange]
     fact: RowFact | None
 

@@ -24,7 +24,7 @@ from app.storage.plain_rows import (
     SlotRecord,
     StudyRecord,
 )
-from app.storage.statements.save_answers import CHAIN, DraftAnswer
+from app.storage.statements.saving_context import CHAIN, DraftAnswer
 from app.storage.tables.audit import AuditChain
 from app.storage.tables.capture import AnswerEvent
 from app.storage.tables.participants import Device, Participant

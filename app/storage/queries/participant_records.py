@@ -25,7 +25,7 @@ from app.storage.tables.staff import Staff, Throttle
 _AT = table_of(Anchor).c.recorded_at.type
 _WORDS = dict.fromkeys(("kind", "note", "source", "detail", "by", "who"), "")
 """Columns of text, where nothing is as good as an empty text."""
-_Value = TypeVar("_Value")
+_Column = TypeVar("_Column")
 _WHO = sa.bindparam("participant", type_=sa.Integer)
 _COUNTERS = ("counter_1", "counter_2", "counter_3")
 _TYPES: dict[str, Any] = {
@@ -69,7 +69,7 @@ class RecordLine:
     who: str
 
 
-def require_value(value: _Value | None) -> _Value:
+def require_value(value: _Column | None) -> _Column:
     """What stands in a column that the line's table has. Raises ValueError where nothing does."""
     if value is None:
         raise ValueError("a column that the table has is empty")

@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.storage.audit import LinkedEntry, append_if_unmoved, audited_writes
+from app.storage.audit import LinkedEntry, append_if_unmoved, audited_writes, require_chain
+from app.storage.row_changes import participant_chain
 from app.storage.tables.capture import Alert
 
 
@@ -21,6 +22,8 @@ class RaisedAlerts:
 
 def write_alerts(connection: Connection, raised: RaisedAlerts) -> None:
     """Store alerts and their entry; the transaction has just moved the head, so nobody else can."""
+    for row in raised.rows:
+        require_chain(raised.entry, participant_chain(row["participant_id"]))
     with audited_writes(connection, raised.entry, "alert"):
         append_if_unmoved(connection, raised.entry)
         connection.execute(sa.insert(Alert), list(raised.rows))

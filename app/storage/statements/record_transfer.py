@@ -55,7 +55,7 @@ def record_transfer(
     with write_engine(engine).begin() as connection:
         head = _lock_chain(connection, int(str(transfer["study_id"])), int(str(transfer["through"])))
         values = {**transfer, "sha256": head.feed_hash, "pulled_at": at}
-        with covered_writes(connection, AuditEvent.FEED_PULLED, "transfer"):
+        with covered_writes(connection, AuditEvent.FEED_PULLED, head.chain, "transfer"):
             key = connection.execute(_INSERT, values).scalar_one()
         changes = [FieldChange(f"transfer:{key}", name, None, value) for name, value in values.items()]
         facts = [new_row_fact(fact_key, "transfer", {**values, "id": key})]

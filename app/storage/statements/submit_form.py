@@ -23,6 +23,7 @@ from app.storage.audit import (
     append_if_unmoved,
     audited_writes,
     move_head_values,
+    require_rows_of_slot,
 )
 from app.storage.engine import allow_tables
 from app.storage.feed_numbering import PendingEvent, append_feed_events
@@ -83,6 +84,8 @@ def submit_if_unmoved(engine: Engine, submission: Submission) -> bool:
 
 def write_submission(connection: Connection, submission: Submission) -> bool:
     """Store it all and append it to the feed; False if the chain has moved since it was read."""
+    answered = (row["slot_id"] for row in submission.answers)
+    require_rows_of_slot(submission.slot.id, (submission.response.slot_id, *answered))
     written = _write_form(connection, submission)
     if written and submission.alerts is not None:
         write_alerts(connection, submission.alerts)

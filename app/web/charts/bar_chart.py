@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.web.charts.scales import Box, round_ratio
+from app.web.charts.scales import PlotBox, round_ratio
 
 _BAR, _GAP = 20, 8
-_BOX = Box(4, 16, 0, 60)
+_BOX = PlotBox(4, 16, 0, 60)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 
-from app.web.charts.scales import Box, choose_ticks, format_position, scale_step, scale_value
+from app.web.charts.scales import PlotBox, choose_ticks, format_position, scale_step, scale_value
 
 LINE_WIDTH, LINE_HEIGHT = 200, 96
-_BOX = Box(24, 8, 168, 68)
+_BOX = PlotBox(24, 8, 168, 68)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class LineChart:
 
     width: int
     height: int
-    box: Box
+    box: PlotBox
     ticks: tuple[AxisTick, ...]
     runs: tuple[tuple[tuple[float, float], ...], ...]
     beyond: tuple[tuple[float, float], ...]

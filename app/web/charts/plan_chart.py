@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-from app.web.charts.scales import Box, format_position, round_position
+from app.web.charts.scales import PlotBox, format_position, round_position
 
 PLAN_WIDTH = 960
 _LABEL, _LANE, _BAR, _HEAD, _TOP = 210, 24, 10, 20, 20
@@ -90,7 +90,7 @@ def draw_plan(groups: Sequence[DrawnGroup]) -> PlanChart | None:
         return None
     first = min(0, *(each.opens // _WEEK for each in spans))
     last = max(each.closes // _WEEK + 1 for each in spans)
-    axis = _Axis(first * _WEEK, last * _WEEK, Box(_LABEL, _TOP, PLAN_WIDTH - _LABEL - 16, 0))
+    axis = _Axis(first * _WEEK, last * _WEEK, PlotBox(_LABEL, _TOP, PLAN_WIDTH - _LABEL - 16, 0))
     placed = tuple(_position_groups(groups, axis))
     step = next((each for each in _STEPS if (last - first) / each <= _MOST_TICKS), _STEPS[-1])
     weeks = [week for week in range(first, last + 1) if week % step == 0]
@@ -110,7 +110,7 @@ class _Axis:
 
     first: int
     last: int
-    box: Box
+    box: PlotBox
 
     def find_x(self, day: int | Fraction) -> float:
         share = Fraction(day - self.first) / (self.last - self.first)

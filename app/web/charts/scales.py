@@ -6,12 +6,12 @@ from datetime import date
 from fractions import Fraction
 from itertools import pairwise
 
-Number = Fraction | int
+ExactNumber = Fraction | int
 """What is drawn; a place is rounded once, to a tenth of a unit of the drawing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class PlotBox:
     """The part of a drawing in which marks stand; `left` and `top` are its nearest corner."""
 
     left: int
@@ -30,7 +30,7 @@ class Box:
         return self.top + self.height
 
 
-def round_position(position: Number) -> float:
+def round_position(position: ExactNumber) -> float:
     """A place as it is written, in tenths."""
     return round(Fraction(position) * 10) / 10
 
@@ -46,19 +46,19 @@ def format_position(position: float) -> str:
     return f"{position:g}"
 
 
-def scale_value(value: Number, low: Number, high: Number, box: Box) -> float:
+def scale_value(value: ExactNumber, low: ExactNumber, high: ExactNumber, box: PlotBox) -> float:
     """How far down a value stands: `high` at the top, `low` at the bottom; what is beyond is at the edge."""
     share = Fraction(value - low) / Fraction(high - low)
     return round_position(box.bottom - min(max(share, Fraction(0)), Fraction(1)) * box.height)
 
 
-def scale_step(step: Number, steps: int, box: Box) -> float:
+def scale_step(step: ExactNumber, steps: int, box: PlotBox) -> float:
     """How far along a step stands, of so many that are spread evenly; a single one is in the middle."""
     share = Fraction(step) / (steps - 1) if steps > 1 else Fraction(1, 2)
     return round_position(box.left + min(max(share, Fraction(0)), Fraction(1)) * box.width)
 
 
-def scale_day(day: date, first: date, last: date, box: Box) -> float:
+def scale_day(day: date, first: date, last: date, box: PlotBox) -> float:
     """How far along a day stands between two days; days beyond them are at the edges."""
     days = max((last - first).days, 1)
     along = min(max((day - first).days, 0), days)

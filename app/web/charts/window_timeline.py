@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from app.web.charts.scales import Box, scale_day
+from app.web.charts.scales import PlotBox, scale_day
 
 TIMELINE_WIDTH = 960
 _LANE, _BAR, _TOP = 34, 12, 22
@@ -69,7 +69,7 @@ def draw_windows(
         return None
     first = min([each.opens_on for each in windows] + [day for day, _name in events])
     last = max([each.closes_on for each in windows] + [day for day, _name in events]) + timedelta(days=1)
-    box = Box(8, _TOP, TIMELINE_WIDTH - 16 - _LABEL, 0)
+    box = PlotBox(8, _TOP, TIMELINE_WIDTH - 16 - _LABEL, 0)
     bars, lanes = _position_bars(windows, first, last, box)
     return WindowTimeline(
         width=TIMELINE_WIDTH,
@@ -83,7 +83,7 @@ def draw_windows(
 
 
 def _position_bars(
-    windows: Sequence[DrawnWindow], first: date, last: date, box: Box
+    windows: Sequence[DrawnWindow], first: date, last: date, box: PlotBox
 ) -> tuple[tuple[WindowBar, ...], int]:
     """Each bar in the first lane in which it, and its name, cover no other."""
     ends: list[float] = []
@@ -102,7 +102,7 @@ def _position_bars(
     return tuple(bars), len(ends)
 
 
-def _months(first: date, last: date, box: Box) -> tuple[MonthMark, ...]:
+def _months(first: date, last: date, box: PlotBox) -> tuple[MonthMark, ...]:
     """Firsts of months at equal distances, few enough to be read."""
     span = (last.year - first.year) * 12 + last.month - first.month + 1
     step = next((count for count in _MONTHS if span / count <= _MOST_LABELS), _MONTHS[-1])

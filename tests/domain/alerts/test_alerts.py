@@ -24,8 +24,8 @@ from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.scoring.score import serialise_score
 from app.domain.refusal import BadDefinition, Refused
 from tests.domain.questionnaires import QLQ_C30
-from tests.domain.trial import HEAD, refused, small, visit
-from tests.scenarios.alerted import PAIN, RULES, SCORE
+from tests.domain.trial import HEAD, plan_fault, small_plan, visit
+from tests.scenarios.alerts import PAIN, RULES, SCORE
 from tests.scenarios.people import START, library, qlq
 
 NOBODY = 'monitoring = { kind = "none", reason = { en = "Nobody watches." } }\n'
@@ -107,7 +107,7 @@ def test_hours_are_counted_by_the_clock() -> None:
 
 @pytest.mark.req("ALR-01")
 def test_a_plan_watches_by_rules_or_says_why_nobody_does() -> None:
-    plan = small(head=WATCHED)
+    plan = small_plan(head=WATCHED)
     (rule,) = plan.alert_rules
     assert (plan.monitoring, plan.alert_hours, plan.monitoring_reason) == ("alerts", 24, {})
     assert (rule.escalate_after_hours, plan.out_of_hours["en"]) == (24, "At night nobody.")
@@ -132,7 +132,7 @@ def test_a_plan_watches_by_rules_or_says_why_nobody_does() -> None:
 )
 def test_bad_rules_are_refused_by_key(old: str, new: str, key: str) -> None:
     assert old in WATCHED
-    assert refused(visit(), head=WATCHED.replace(old, new)).key == key
+    assert plan_fault(visit(), head=WATCHED.replace(old, new)).key == key
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from app.domain.instruments.responses import (
     without_unasked,
 )
 from app.domain.refusal import Refused
-from tests.domain.questionnaires import DIARY, ODDITY, QLQ_C30, shipped
+from tests.domain.questionnaires import DIARY, ODDITY, QLQ_C30, shipped_instrument
 
 WHOLE_NUMBERS = [(item.code, item) for each in (QLQ_C30, DIARY) for item in each.items if not item.free_text]
 
@@ -268,7 +268,7 @@ def test_an_answer_rests_on_all_that_its_phone_knew_and_conflicts_stay_the_same(
         assert stored == list(range(len(stored)))  # alone, a phone knows everything
 
 
-LISTED = shipped("symptom-diary/1.1")
+LISTED = shipped_instrument("symptom-diary/1.1")
 TICKED = [item.code for item in LISTED.items if item.listed]
 
 

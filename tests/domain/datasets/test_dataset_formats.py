@@ -24,7 +24,7 @@ from app.domain.datasets.formats.json_texts import DatasetJsonFormat, NdjsonForm
 from app.domain.datasets.formats.spelling import DatasetFormat, FileContext, format_decimal
 from app.domain.datasets.formats.transport import CARD, MISSING, TransportFormat, ibm_double
 from app.domain.datasets.subjects import TERMS_OF_EXITS
-from app.domain.datasets.tables import ColumnKind, DatasetTable, Row, describe_columns
+from app.domain.datasets.tables import ColumnKind, DatasetRow, DatasetTable, describe_columns
 from app.domain.datasets.terms import MOST_NAME, parse_terms, plain_terms
 from app.domain.instruments.definition import Direction
 from app.domain.instruments.parsing import LONGEST_TEXT as LONGEST_ANSWER
@@ -52,13 +52,15 @@ TABLE = DatasetTable(
         DT   | date    | C | Day
     """),
 )  # fmt: skip
-ROWS: Sequence[Row] = (
+ROWS: Sequence[DatasetRow] = (
     {"NAME": "=1+1", "N": -2, "X": Decimal("33.3333333333"), "DT": date(2026, 3, 4)},
     {"NAME": "分"},
 )
 
 
-def written(format_: DatasetFormat, rows: Sequence[Row] = ROWS, context: FileContext = CONTEXT) -> bytes:
+def written(
+    format_: DatasetFormat, rows: Sequence[DatasetRow] = ROWS, context: FileContext = CONTEXT
+) -> bytes:
     columns = TABLE.columns
     body = (format_.record(columns, row, number) for number, row in enumerate(rows, 1))
     return b"".join((format_.head(context, TABLE, columns), *body, format_.tail(columns, len(rows))))
@@ -82,7 +84,7 @@ def test_csv_keeps_numbers_and_disarms_formulas() -> None:
     ]
 
 
-def csv_rows(rows: Sequence[Row]) -> list[list[str]]:
+def csv_rows(rows: Sequence[DatasetRow]) -> list[list[str]]:
     return list(csv.reader(io.StringIO(written(CsvFormat(), rows).decode(), newline="")))[1:]
 
 

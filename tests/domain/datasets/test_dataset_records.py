@@ -16,7 +16,7 @@ from app.domain.datasets.history import SubjectHistory, fold_history
 from app.domain.datasets.questionnaires import build_qs
 from app.domain.datasets.study import DatasetStudy, study_day
 from app.domain.datasets.subjects import build_dm, build_ds, build_sv, missing_reason
-from app.domain.datasets.tables import Row
+from app.domain.datasets.tables import DatasetRow
 from app.domain.datasets.terms import parse_terms, plain_terms
 from app.domain.instruments.scoring.thresholds import ThresholdSet
 from app.domain.plans.plan import Anchoring
@@ -44,13 +44,13 @@ def history(*events: Event) -> SubjectHistory:
     return folded
 
 
-def adqs(study: DatasetStudy, *events: Event) -> Mapping[str, Row]:
+def adqs(study: DatasetStudy, *events: Event) -> Mapping[str, DatasetRow]:
     """The records of physical functioning by visit."""
     rows = build_adqs(study, history(*events), {})
     return {str(row["AVISIT"]): row for row in rows if row["PARAMCD"] == "C30PF2"}
 
 
-def flags(rows: Mapping[str, Row], column: str) -> list[str]:
+def flags(rows: Mapping[str, DatasetRow], column: str) -> list[str]:
     return [visit for visit, row in rows.items() if row.get(column) == "Y"]
 
 

@@ -8,7 +8,7 @@ from app.domain.instruments.responses import NOT_TICKED, OPEN, parse_typed_answe
 from app.domain.instruments.scoring.registry import score_answers
 from app.domain.instruments.text import parse_text, print_answer
 from app.domain.refusal import BadDefinition, Refused
-from tests.domain.questionnaires import shipped
+from tests.domain.questionnaires import shipped_instrument
 
 LIST = """id = "nausea-list"
 version = "1"
@@ -87,9 +87,9 @@ fever = "Fever"
 
 
 def test_what_ships_asks_its_twenty_symptoms_in_one_list() -> None:
-    listed = shipped("symptom-diary/1.1")
+    listed = shipped_instrument("symptom-diary/1.1")
     assert [item.code for item in listed.items if item.lists] == ["any_symptom"]
-    plain = shipped("symptom-diary/1.0")
+    plain = shipped_instrument("symptom-diary/1.0")
     assert {code: item.number for code, item in listed.by_code.items()} == {
         code: item.number for code, item in plain.by_code.items()
     }, "an item is the same variable in both versions"
@@ -174,7 +174,7 @@ def test_what_is_not_ticked_counts_in_no_scale_and_raises_none() -> None:
 
 def test_no_number_that_is_typed_is_a_code() -> None:
     """-0.2 of a temperature that is asked by its tick would be "not answered yet"."""
-    temperature = shipped("symptom-diary/1.1").item("temperature")
+    temperature = shipped_instrument("symptom-diary/1.1").item("temperature")
     for typed in ("-0.1", "-0.2", "-2", "-38.5"):
         with pytest.raises(Refused, match=r"^out_of_range"):
             parse_typed_answer(temperature, typed)

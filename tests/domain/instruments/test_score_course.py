@@ -12,10 +12,10 @@ from app.domain.instruments.scoring.course import CoursePoint, ScaleCourse, mean
 from app.domain.instruments.scoring.score import Score, ScoreStatus
 from app.domain.instruments.scoring.thresholds import parse_thresholds
 from app.domain.refusal import BadDefinition
-from tests.domain.questionnaires import QUESTIONNAIRES, shipped
+from tests.domain.questionnaires import QUESTIONNAIRES, shipped_instrument
 
 DAY = date(2026, 3, 2)
-QLQ = shipped("qlq-c30/3.0")
+QLQ = shipped_instrument("qlq-c30/3.0")
 GIESINGER_TEXT = (QUESTIONNAIRES / "thresholds/qlq-c30/giesinger-2020.toml").read_text("utf-8")
 GIESINGER = parse_thresholds(GIESINGER_TEXT, "giesinger-2020.toml", [QLQ])
 PF = next(scale for scale in QLQ.scales if scale.code == "PF")

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from app.domain.instruments.responses import NOT_TICKED, without_unasked
 from app.domain.instruments.severity import Severity, find_worst, has_severity, list_severities
-from tests.domain.questionnaires import shipped
+from tests.domain.questionnaires import shipped_instrument
 
-DIARY, LISTED = shipped("symptom-diary/1.0"), shipped("symptom-diary/1.1")
+DIARY, LISTED = shipped_instrument("symptom-diary/1.0"), shipped_instrument("symptom-diary/1.1")
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from app.domain.instruments.scoring.rows import compile_row_scorer
 from app.domain.instruments.scoring.score import ScoreStatus
 from app.domain.refusal import BadDefinition
 from app.i18n.languages import LANGUAGE_CODES
-from tests.domain.questionnaires import QUESTIONNAIRES, REFERENCE, shipped
+from tests.domain.questionnaires import QUESTIONNAIRES, REFERENCE, shipped_instrument
 from tests.reference import health_five, pro_ctcae, qlq_lc13
 
-LC13, CTCAE, FIVE = (shipped(f"{name}/1.0") for name in ("qlq-lc13", "pro-ctcae", "health-five"))
+LC13, CTCAE, FIVE = (shipped_instrument(f"{name}/1.0") for name in ("qlq-lc13", "pro-ctcae", "health-five"))
 
 
 def applicable(instrument: Instrument, answers: dict[str, AnswerValue]) -> list[str]:

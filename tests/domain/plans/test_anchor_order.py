@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.domain.plans.anchor_order import check_date_range, find_contradictions, kinds_before
 from app.domain.plans.parsing import parse_plan
 from app.domain.refusal import BadDefinition, Refused
-from tests.domain.trial import HEAD, SHIPPED, anchored, small
+from tests.domain.trial import HEAD, SHIPPED, anchor_dates, small_plan
 
 DRAFT = Path(__file__).parents[3] / "questionnaires/plans/sbrt-nsclc/1.1.toml"
 PLAN = parse_plan(DRAFT.read_text(encoding="utf-8"), DRAFT.name)
@@ -34,7 +34,7 @@ def test_dates_contradict_exactly_where_one_is_earlier_than_what_comes_before_it
     dates: dict[str, date],
 ) -> None:
     contradictions = {
-        (each.later.kind, each.earlier.kind) for each in find_contradictions(PLAN, anchored(**dates))
+        (each.later.kind, each.earlier.kind) for each in find_contradictions(PLAN, anchor_dates(**dates))
     }
     expected = {
         (kind, before)
@@ -54,7 +54,7 @@ def test_order_holds_through_dates_that_are_not_known() -> None:
     )  # fmt: skip
     assert kinds_before(SHIPPED, "progression") == ("enrolment",)  # 1.0 orders no dates
     (contradictions,) = find_contradictions(
-        PLAN, anchored(randomisation=TODAY, sbrt_end=TODAY - timedelta(days=1))
+        PLAN, anchor_dates(randomisation=TODAY, sbrt_end=TODAY - timedelta(days=1))
     )
     assert (contradictions.later.kind, contradictions.earlier.kind) == ("sbrt_end", "randomisation")
 
@@ -98,14 +98,14 @@ def test_a_plan_may_let_a_date_be_planned_and_end_the_study() -> None:
         ),
         ("participants = 10", "participants = 10\nfirst_date = 2025-01-01\nlast_date = 2027-12-31"),
     )
-    plan = small(head=head)
+    plan = small_plan(head=head)
     check_date_range(plan, "surgery", date(2027, 12, 31), TODAY)
     for kind, on in (("surgery", date(2028, 1, 1)), ("surgery", date(2024, 12, 31))):
         with pytest.raises(Refused, match="date_out_of_range"):
             check_date_range(plan, kind, on, TODAY)
     with pytest.raises(Refused, match="date_in_future"):
         check_date_range(plan, "randomisation", TODAY + timedelta(days=1), TODAY)
-    endless = small(head=head.replace("\nlast_date = 2027-12-31", ""))
+    endless = small_plan(head=head.replace("\nlast_date = 2027-12-31", ""))
     check_date_range(endless, "surgery", date(2040, 1, 1), TODAY)
 
 
@@ -129,5 +129,5 @@ def test_a_plan_may_let_a_date_be_planned_and_end_the_study() -> None:
 )
 def test_a_plan_that_can_never_run_is_refused_with_the_reason(change: tuple[str, str], key: str) -> None:
     with pytest.raises(BadDefinition) as bad:
-        small(head=ordered(change))
+        small_plan(head=ordered(change))
     assert bad.value.key == key

@@ -11,7 +11,7 @@ from app.domain.plans.parsing import parse_plan
 from app.domain.plans.plan import Plan
 from app.domain.plans.windows import Unit
 from app.domain.refusal import BadDefinition
-from tests.domain.trial import SHIPPED, repeated, small, visit
+from tests.domain.trial import SHIPPED, repeated_visit, small_plan, visit
 
 PLANS = Path(__file__).parents[3] / "questionnaires" / "plans"
 DAY = date(2026, 10, 12)
@@ -52,20 +52,20 @@ def test_the_dated_visits_of_a_plan_differ_in_every_language(file: Path) -> None
 
 
 def test_visits_with_equal_names_are_named_by_day() -> None:
-    words = small(
+    words = small_plan(
         visit("A1", arms='["A"]', occasion='{ en = "After treatment" }'),
         visit("B1", arms='["B"]', occasion='{ en = "After treatment" }'),
-        repeated("M{n}", 1, 2, 1, "months", series='"long"', occasion='{ en = "Month {n} at home" }'),
+        repeated_visit("M{n}", 1, 2, 1, "months", series='"long"', occasion='{ en = "Month {n} at home" }'),
     )
     assert occasion(words, "A1") == occasion(words, "B1") == FormOccasion(words="After treatment")
     assert occasion(words, "M2").words == "Month 2 at home"
-    alike = small(
+    alike = small_plan(
         visit("V1"),
         visit("X1", series='"other"', anchor='"enrolment"'),
         visit("S1", series='"late"', anchor='"surgery"', anchoring='"event"'),
     )
     assert {occasion(alike, code) for code in ("V1", "X1", "S1")} == {FormOccasion(day=DAY)}
-    apart = small(visit("A1", arms='["A"]'), visit("B1", arms='["B"]'))
+    apart = small_plan(visit("A1", arms='["A"]'), visit("B1", arms='["B"]'))
     assert occasion(apart, "A1") == occasion(apart, "B1") == FormOccasion(unit=Unit.weeks, number=1)
 
 
@@ -73,7 +73,7 @@ def test_visits_with_equal_names_are_named_by_day() -> None:
     ("parts", "key"),
     [
         ([visit(occasion='{ en = "Week {n}" }')], "visits[0].occasion"),
-        ([repeated("M{n}", 1, 2, 1, "months", occasion='{ en = "Later" }')], "visits[0].occasion"),
+        ([repeated_visit("M{n}", 1, 2, 1, "months", occasion='{ en = "Later" }')], "visits[0].occasion"),
         (
             [
                 visit("V1", occasion='{ en = "Later" }'),
@@ -86,5 +86,5 @@ def test_visits_with_equal_names_are_named_by_day() -> None:
 )
 def test_words_that_tell_no_visits_apart_are_refused(parts: list[str], key: str) -> None:
     with pytest.raises(BadDefinition) as bad:
-        small(*parts)
+        small_plan(*parts)
     assert bad.value.key.startswith(key)

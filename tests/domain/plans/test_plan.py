@@ -10,7 +10,16 @@ from app.domain.plans.parsing import parse_plan
 from app.domain.plans.plan import Anchoring, AnchorKind, MissedReason, Owner, ReminderKind, WorklistRule
 from app.domain.plans.windows import Unit
 from app.domain.refusal import BadDefinition
-from tests.domain.trial import DIARY, HEAD, SHIPPED, SHIPPED_TEXT, refused, repeated, small, visit
+from tests.domain.trial import (
+    DIARY,
+    HEAD,
+    SHIPPED,
+    SHIPPED_TEXT,
+    plan_fault,
+    repeated_visit,
+    small_plan,
+    visit,
+)
 
 
 def test_the_shipped_plan_is_the_trial_of_the_registry() -> None:
@@ -74,7 +83,7 @@ def test_the_free_item_of_the_diary_is_excluded() -> None:
 
 
 def test_defaults_of_a_small_plan() -> None:
-    plan = small(visit(), DIARY)
+    plan = small_plan(visit(), DIARY)
     rule = plan.visits[0]
     assert (rule.anchoring, rule.unit, rule.offsets, rule.overdue_after) == (
         Anchoring.fixed,
@@ -113,10 +122,10 @@ def test_defaults_of_a_small_plan() -> None:
         ([visit("W6", offset="6"), visit("W5", offset="8")], "visits[1].code", "W5"),
         ([visit("W6", offset="6"), visit("X", offset="6")], "visits[1].code", "X"),
         ([visit("W6", offset="6", after="3"), visit("W7", offset="7", before="4")], "visits[1].before", 4),
-        ([repeated("W{n}", 1, 5, 1, "weeks", before="3", after="4")], "visits[0].before", 3),
-        ([repeated("M{n}", 1, 5, 1, "months", before="14", after="14")], "visits[0].before", 14),
+        ([repeated_visit("W{n}", 1, 5, 1, "weeks", before="3", after="4")], "visits[0].before", 3),
+        ([repeated_visit("M{n}", 1, 5, 1, "months", before="14", after="14")], "visits[0].before", 14),
         (
-            [repeated("P{n}", 1, 5, 1, "weeks", before="2", after="3", anchoring='"previous"')],
+            [repeated_visit("P{n}", 1, 5, 1, "weeks", before="2", after="3", anchoring='"previous"')],
             "visits[0].before",
             2,
         ),
@@ -127,7 +136,11 @@ def test_defaults_of_a_small_plan() -> None:
         ),
         ([visit("V1"), visit("V2", offset="2", anchor='"enrolment"')], "visits[1].anchor", "enrolment"),
         ([visit(offset="201")], "visits[0]", "V1"),
-        ([repeated("W{n}", 1, 5, 1, "weeks", repeatable="true", after="0")], "visits[0].repeatable", True),
+        (
+            [repeated_visit("W{n}", 1, 5, 1, "weeks", repeatable="true", after="0")],
+            "visits[0].repeatable",
+            True,
+        ),
         ([DIARY.replace('"D{n}"', '"DW{n}"')], "visits", "DW1"),
         ([DIARY.replace("randomisation", "first_dose")], "diary.anchor", "first_dose"),
         ([DIARY.replace('instrument = "short"', 'instrument = "qlq"')], "diary.instrument", "qlq"),
@@ -140,7 +153,7 @@ def test_defaults_of_a_small_plan() -> None:
     ],
 )
 def test_contradictions_are_refused_by_key(parts: list[str], key: str, value: object) -> None:
-    bad = refused(*parts)
+    bad = plan_fault(*parts)
     assert (bad.key, bad.value) == (key, value)
 
 
@@ -186,7 +199,7 @@ def test_contradictions_are_refused_by_key(parts: list[str], key: str, value: ob
 )
 def test_bad_values_of_the_head_are_refused_by_key(old: str, new: str, key: str) -> None:
     assert old in HEAD
-    bad = refused(visit(), head=HEAD.replace(old, new, 1))
+    bad = plan_fault(visit(), head=HEAD.replace(old, new, 1))
     assert bad.key == key
     assert bad.allowed
 
@@ -195,11 +208,11 @@ def test_a_diary_may_open_at_an_hour_of_its_day() -> None:
     def headed(clock: str) -> str:
         return HEAD.replace("blinded = true", f'blinded = true\ndiary_opens_at = "{clock}"', 1)
 
-    opened = [small(visit(), DIARY, head=headed(clock)).diary for clock in ("00:00", "21:00")]
+    opened = [small_plan(visit(), DIARY, head=headed(clock)).diary for clock in ("00:00", "21:00")]
     assert [diary and diary.opens_at for diary in opened] == [time(0), time(21)]
-    assert (usual := small(visit(), DIARY).diary) is not None
+    assert (usual := small_plan(visit(), DIARY).diary) is not None
     assert usual.opens_at is None
-    assert refused(visit(), DIARY, head=headed("21:01")).key == "diary_opens_at"
+    assert plan_fault(visit(), DIARY, head=headed("21:01")).key == "diary_opens_at"
 
 
 @pytest.mark.parametrize(
@@ -207,9 +220,9 @@ def test_a_diary_may_open_at_an_hour_of_its_day() -> None:
     [
         (visit("V-1"), "visits[0].code"),
         (visit("W{n}"), "visits[0].code"),
-        (repeated("W", 1, 3, 1, "weeks"), "visits[0].code"),
-        (repeated("W{n}", 1, 4, 2, "weeks"), "visits[0].repeat.to"),
-        (repeated("W{n}", 3, 3, 1, "weeks"), "visits[0].repeat.to"),
+        (repeated_visit("W", 1, 3, 1, "weeks"), "visits[0].code"),
+        (repeated_visit("W{n}", 1, 4, 2, "weeks"), "visits[0].repeat.to"),
+        (repeated_visit("W{n}", 3, 3, 1, "weeks"), "visits[0].repeat.to"),
         (visit(unit='"fortnights"'), "visits[0].unit"),
         (visit(anchoring='"floating"'), "visits[0].anchoring"),
         (visit(colour='"red"'), "visits[0].colour"),
@@ -217,7 +230,7 @@ def test_a_diary_may_open_at_an_hour_of_its_day() -> None:
     ],
 )
 def test_bad_visits_are_refused_by_key(part: str, key: str) -> None:
-    assert refused(part).key == key
+    assert plan_fault(part).key == key
 
 
 def test_without_labels_dates_and_exemptions_are_called_as_their_codes_read() -> None:
@@ -240,7 +253,7 @@ def test_a_plan_says_what_its_dates_exemptions_and_forms_are_called() -> None:
         '{ id = "short", version = "1.0" }',
         '{ id = "short", version = "1.0", form_name = { en = "Ten questions" } }',
     )
-    plan = small(head=head)
+    plan = small_plan(head=head)
     assert (plan.anchor_label("enrolment", "en"), plan.anchor_label("surgery", "en")) == ("Joined", "Surgery")
     assert plan.anchor_label("unheard_of", "en") == "Unheard of"
     assert (plan.exemption_label("too_far", "en"), plan.exemption_label("other", "en")) == (
@@ -250,7 +263,7 @@ def test_a_plan_says_what_its_dates_exemptions_and_forms_are_called() -> None:
     assert (plan.form_name("short", "en"), plan.form_name("short", "de")) == ("Ten questions", None)
     assert (plan.form_name("long", "en"), plan.form_name("none", "en")) == (None, None)
     assert plan.baseline_rule is None
-    assert hash(plan) == hash(small(head=head))
+    assert hash(plan) == hash(small_plan(head=head))
 
 
 def test_a_plan_may_name_a_set_of_thresholds() -> None:
@@ -276,35 +289,40 @@ def test_a_plan_may_name_a_set_of_thresholds() -> None:
     ],
 )
 def test_labels_stand_whole_in_every_language_and_for_what_there_is(head: str, key: str) -> None:
-    assert refused(visit(), head=head).key == key
+    assert plan_fault(visit(), head=head).key == key
 
 
 def test_a_plan_says_when_staff_are_called_for() -> None:
-    assert small(DIARY).worklist == WorklistRule()
-    assert small(DIARY, "[worklist]\nclosing_days = 5").worklist == replace(WorklistRule(), closing_days=5)
-    assert refused(DIARY, "[worklist]\nidle_days = 0").key == "worklist.idle_days"
+    assert small_plan(DIARY).worklist == WorklistRule()
+    assert small_plan(DIARY, "[worklist]\nclosing_days = 5").worklist == replace(
+        WorklistRule(), closing_days=5
+    )
+    assert plan_fault(DIARY, "[worklist]\nidle_days = 0").key == "worklist.idle_days"
 
 
 def test_a_plan_may_consist_of_its_diary() -> None:
-    assert small(DIARY).visits == ()
+    assert small_plan(DIARY).visits == ()
 
 
 def test_a_year_in_months_fits_windows_that_weeks_would_not() -> None:
-    assert small(repeated("M{n}", 1, 36, 1, "months", before="13", after="14")).longest_window_days == 28
+    assert (
+        small_plan(repeated_visit("M{n}", 1, 36, 1, "months", before="13", after="14")).longest_window_days
+        == 28
+    )
 
 
 def test_visits_of_different_arms_may_share_days() -> None:
-    plan = small(
+    plan = small_plan(
         visit("A1", arms='["A"]', after="10"), visit("B1", arms='["B"]'), visit("C9", offset="9", before="3")
     )
     assert [rule.code for rule in plan.visits] == ["A1", "B1", "C9"]
 
 
 def test_text_that_is_not_toml_is_refused() -> None:
-    assert refused("[[visits").key == "(file)"
+    assert plan_fault("[[visits").key == "(file)"
 
 
 def test_the_digest_is_that_of_the_files_bytes() -> None:
-    changed = small(visit(), head=HEAD.replace("participants = 10", "participants = 11"))
-    assert changed.sha256 != small().sha256
+    changed = small_plan(visit(), head=HEAD.replace("participants = 10", "participants = 11"))
+    assert changed.sha256 != small_plan().sha256
     assert "立体定向" in SHIPPED_TEXT

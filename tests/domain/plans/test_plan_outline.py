@@ -14,13 +14,22 @@ from app.domain.plans.plan import Plan, ReminderKind
 from app.domain.plans.reminders import plan_reminders
 from app.domain.plans.schedule import plan_slots
 from app.domain.plans.status import SlotFacts, Status, derive_status
-from tests.domain.trial import DIARY, SHANGHAI, SHIPPED, SHIPPED_FILE, anchored, repeated, small, visit
+from tests.domain.trial import (
+    DIARY,
+    SHANGHAI,
+    SHIPPED,
+    SHIPPED_FILE,
+    anchor_dates,
+    repeated_visit,
+    small_plan,
+    visit,
+)
 
 NEXT = parse_plan(
     (Path(__file__).parents[3] / SHIPPED_FILE.replace("1.0", "1.1")).read_text("utf-8"), "1.1.toml"
 )
 ENROLLED, RANDOMISED = date(2026, 3, 2), date(2026, 3, 10)
-PERSON = DatedPerson(anchored(enrolment=ENROLLED, randomisation=RANDOMISED), "SBRT", SHANGHAI)
+PERSON = DatedPerson(anchor_dates(enrolment=ENROLLED, randomisation=RANDOMISED), "SBRT", SHANGHAI)
 NOW = datetime(2026, 4, 20, 4, tzinfo=UTC)
 
 
@@ -46,7 +55,7 @@ def test_rows_tell_every_window_that_the_schedule_makes() -> None:
     assert [(span.opens, span.closes) for span in rows["D{n}"].spans[:2]] == [(0, 2), (1, 3)]
     assert rows["EOT"].rule is not None
     assert shown_arms(rows["EOT"].rule, SHIPPED) == ("Stereotactic body radiotherapy",)
-    windows = plan_slots(SHIPPED, anchored(randomisation=RANDOMISED), "SBRT", "UTC")
+    windows = plan_slots(SHIPPED, anchor_dates(randomisation=RANDOMISED), "SBRT", "UTC")
     planned = {
         slot.visit: (
             (slot.window.opens_on - RANDOMISED).days,
@@ -63,7 +72,7 @@ def test_rows_tell_every_window_that_the_schedule_makes() -> None:
         if row.anchor == "randomisation"
     }
     assert rows_of_outline == planned
-    assert [row.code for row in list_plan_rows(small())] == ["V1"]
+    assert [row.code for row in list_plan_rows(small_plan())] == ["V1"]
 
 
 def test_versions_differ_by_what_each_fact_says() -> None:
@@ -80,19 +89,22 @@ def test_versions_differ_by_what_each_fact_says() -> None:
     back = {(each.part, each.name, each.aspect): each.kind for each in compare_plans(NEXT, SHIPPED)}
     assert back["alert_rules", "chest_pain", ""] is ChangeKind.removed
     assert back.keys() == changes.keys()
-    one, other = small(visit("A"), visit("B", offset="4")), small(visit("B", offset="4", after="5"), DIARY)
+    one, other = (
+        small_plan(visit("A"), visit("B", offset="4")),
+        small_plan(visit("B", offset="4", after="5"), DIARY),
+    )
     seen = [(each.part, each.name, each.aspect, each.kind.value) for each in compare_plans(one, other)]
     assert seen == [
         ("visits", "A", "", "removed"),
         ("visits", "B", "after", "changed"),
         ("diary", "", "", "added"),
     ]
-    early = repeated("W{n}", 1, 3, 1, "weeks")
-    one = small(early, repeated("W{n}", 8, 16, 8, "weeks"))
-    other = small(repeated("W{n}", 1, 3, 2, "weeks"), repeated("W{n}", 8, 24, 8, "weeks"))
+    early = repeated_visit("W{n}", 1, 3, 1, "weeks")
+    one = small_plan(early, repeated_visit("W{n}", 8, 16, 8, "weeks"))
+    other = small_plan(repeated_visit("W{n}", 1, 3, 2, "weeks"), repeated_visit("W{n}", 8, 24, 8, "weeks"))
     spaced = [(each.name, each.aspect, each.newer) for each in compare_plans(one, other)]
     assert spaced == [("W{n}", "offsets", (1, 3)), ("W{n} (2)", "offsets", (8, 16, 24))]
-    assert [(each.name, each.aspect) for each in compare_plans(one, small(early))] == [("W{n} (2)", "")]
+    assert [(each.name, each.aspect) for each in compare_plans(one, small_plan(early))] == [("W{n} (2)", "")]
 
 
 def test_every_field_of_a_plan_is_compared() -> None:
@@ -108,13 +120,13 @@ def test_a_plan_without_its_arms_tells_nothing_of_them() -> None:
     assert not {"sbrt_start", "sbrt_end"} & set(hidden.anchor_kinds)
     assert [rule.code for rule in hidden.visits] == ["BL", "W6", "W{n}", "ET", "UNS"]
     assert hidden.diary == NEXT.diary
-    surgical = small(
+    surgical = small_plan(
         visit("V1", closes_with='"surgery"'),
         visit("V2", anchor='"surgery"', anchoring='"event"', series='"end"'),
     )
     (visit_of_all,) = hide_arms(surgical).visits
     assert (visit_of_all.code, visit_of_all.closes_with) == ("V1", None)
-    revealing = small(visit(), DIARY.replace('anchor = "randomisation"', 'anchor = "surgery"'))
+    revealing = small_plan(visit(), DIARY.replace('anchor = "randomisation"', 'anchor = "surgery"'))
     assert revealing.diary is not None
     assert hide_arms(revealing).diary is None
     assert hide_arms(revealing).instruments == revealing.instruments, "every arm has it in a visit"
@@ -140,12 +152,12 @@ def test_the_simulator_says_what_schedule_status_and_reminders_say() -> None:
     assert (states["EOT"], states["D39"]) == (Status.waiting, Status.overdue)
     assert simulation.moves == ()
     assert {form.is_diary for form in simulation.forms if form.planned.visit in ("D0", "DW12")} == {True}
-    assert len(simulate_person(small(), PERSON, NOW).forms) == 1
+    assert len(simulate_person(small_plan(), PERSON, NOW).forms) == 1
 
 
 def test_changed_dates_move_windows_but_no_past_reminders() -> None:
     later = DatedPerson(
-        anchored(enrolment=ENROLLED, randomisation=RANDOMISED + timedelta(days=3), sbrt_end=NOW.date()),
+        anchor_dates(enrolment=ENROLLED, randomisation=RANDOMISED + timedelta(days=3), sbrt_end=NOW.date()),
         "SBRT",
         SHANGHAI,
     )
@@ -171,7 +183,7 @@ def test_changed_dates_move_windows_but_no_past_reminders() -> None:
     assert len(days) == len(set(days))
     gone = simulate_person(NEXT, replace(later, arm="SOC"), NOW, later)
     assert [(move.key[0], move.new) for move in gone.moves] == [("EOT", None)]
-    far = replace(PERSON, dates=anchored(enrolment=ENROLLED, randomisation=date(2026, 5, 20)))
+    far = replace(PERSON, dates=anchor_dates(enrolment=ENROLLED, randomisation=date(2026, 5, 20)))
     again = list_messages(simulate_person(NEXT, far, NOW, PERSON), "W6")
     assert again[0] == ("opening", "04-14 09:00")
     assert ("opening", "06-24 09:00") in again

@@ -21,14 +21,14 @@ from app.domain.plans.reminders import (
 from app.domain.plans.schedule import AnchorDate, PlannedSlot, plan_slots
 from app.domain.plans.status import ANSWERABLE, Exit, ExitKind, SlotFacts, Status, derive_status
 from app.domain.plans.windows import Window, local_day
-from tests.domain.trial import APIA, BERLIN, HEAD, SHANGHAI, SHIPPED, ZONES, anchored, small, visit
+from tests.domain.trial import APIA, BERLIN, HEAD, SHANGHAI, SHIPPED, ZONES, anchor_dates, small_plan, visit
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 RANDOMISED = date(2026, 1, 10)
 
 
 def slot(code: str, plan: Plan = SHIPPED, on: date = RANDOMISED, zone: str = SHANGHAI) -> PlannedSlot:
-    slots = plan_slots(plan, anchored(enrolment=on, randomisation=on), None, zone)
+    slots = plan_slots(plan, anchor_dates(enrolment=on, randomisation=on), None, zone)
     return next(each for each in slots if each.visit == code)
 
 
@@ -48,9 +48,9 @@ def days_after_opening(
     after: int, moments: str = '["opening", "middle", "last_day"]'
 ) -> list[tuple[str, int]]:
     head = HEAD.replace('["opening", "middle", "last_day"]', moments)
-    small_slot = slot("V1", small(visit(after=str(after)), head=head), zone=BERLIN)
+    small_slot = slot("V1", small_plan(visit(after=str(after)), head=head), zone=BERLIN)
     assert small_slot.window is not None
-    reminders = plan_reminders(small(visit(after=str(after)), head=head), small_slot)
+    reminders = plan_reminders(small_plan(visit(after=str(after)), head=head), small_slot)
     return [(each.kind, (local_day(each.at, BERLIN) - small_slot.window.opens_on).days) for each in reminders]
 
 
@@ -112,7 +112,7 @@ def test_no_reminder_without_a_window_after_closing_or_on_a_day_that_is_not() ->
     waiting = next(each for each in plan_slots(SHIPPED, {}, None, SHANGHAI) if each.visit == "W6")
     assert plan_reminders(SHIPPED, waiting) == ()
     closed = AnchorDate("randomisation", RANDOMISED, datetime(2026, 1, 10, 0, 30, tzinfo=UTC))
-    known = {**anchored(enrolment=RANDOMISED), "randomisation": closed}
+    known = {**anchor_dates(enrolment=RANDOMISED), "randomisation": closed}
     baseline = plan_slots(SHIPPED, known, None, SHANGHAI)[0]
     assert plan_reminders(SHIPPED, baseline) == ()  # randomised at 08:30, before the reminder of 09:00
     assert plan_reminders(SHIPPED, slot("D0", on=date(2011, 12, 30), zone=APIA)) == ()

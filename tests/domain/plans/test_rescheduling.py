@@ -20,17 +20,17 @@ from app.domain.plans.rescheduling import (
 )
 from app.domain.plans.schedule import PlannedSlot, plan_slots
 from app.domain.plans.status import Exit, ExitKind, SlotFacts
-from tests.domain.trial import BERLIN, DIARY, HEAD, SHANGHAI, SHIPPED, anchored, small, visit
+from tests.domain.trial import BERLIN, DIARY, HEAD, SHANGHAI, SHIPPED, anchor_dates, small_plan, visit
 
 DAY = timedelta(days=1)
 ENROLLED, RANDOMISED = date(2026, 1, 1), date(2026, 1, 10)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-SHORT = small(visit(), DIARY, head=HEAD)
+SHORT = small_plan(visit(), DIARY, head=HEAD)
 """A diary of seven days and then four weeks."""
 
 
 def planned_forms(on: date | None, plan_zone: str = BERLIN) -> tuple[PlannedSlot, ...]:
-    anchors = anchored(enrolment=ENROLLED) | (anchored(randomisation=on) if on else {})
+    anchors = anchor_dates(enrolment=ENROLLED) | (anchor_dates(randomisation=on) if on else {})
     return plan_slots(SHORT, anchors, "A", plan_zone)
 
 
@@ -136,7 +136,7 @@ SHORTER = """  { code = "D{n}", repeat = { from = 0, to = 3, step = 1, unit = "d
 def following(version: str, phases: str, *visits: str) -> Plan:
     """The small plan in a later version, with another diary and other visits."""
     head = HEAD.replace('version = "1.0"', f'version = "{version}"', 1).replace('"2.1"', f'"{version}"')
-    return small(*visits, DIARY.replace(DAILY, phases), head=head)
+    return small_plan(*visits, DIARY.replace(DAILY, phases), head=head)
 
 
 LATER = (
@@ -153,7 +153,7 @@ class Followed:
         self.forms = Forms(self.plan_slots_of(SHORT), datetime(2026, 2, 27, tzinfo=UTC))
 
     def plan_slots_of(self, plan: Plan) -> tuple[PlannedSlot, ...]:
-        anchors = anchored(enrolment=ENROLLED, randomisation=self.on)
+        anchors = anchor_dates(enrolment=ENROLLED, randomisation=self.on)
         return plan_slots(plan, anchors, "A", BERLIN)
 
     def planned(self, unchanged: Sequence[StandingSlot]) -> tuple[PlannedSlot, ...]:
@@ -305,7 +305,7 @@ def test_what_would_be_missed_is_said_of_forms_that_were_not_missed_before() -> 
 
 
 def test_visits_of_another_arm_leave_and_come_back() -> None:
-    anchors = anchored(enrolment=ENROLLED, randomisation=RANDOMISED, sbrt_end=RANDOMISED + 30 * DAY)
+    anchors = anchor_dates(enrolment=ENROLLED, randomisation=RANDOMISED, sbrt_end=RANDOMISED + 30 * DAY)
     sbrt, soc = (plan_slots(SHIPPED, anchors, arm, SHANGHAI) for arm in ("SBRT", "SOC"))
     standing = [
         StandingSlot(key, each, SlotFacts(), each.series == "diary", on_request=False, out_of_plan=False)

@@ -27,18 +27,18 @@ from tests.domain.trial import (
     SHANGHAI,
     SHIPPED,
     ZONES,
-    anchored,
-    repeated,
-    small,
+    anchor_dates,
+    known_windows,
+    repeated_visit,
+    small_plan,
     visit,
-    windows,
 )
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 ENROLLED, RANDOMISED = date(2026, 1, 1), date(2026, 1, 10)
-ANCHORS = anchored(enrolment=ENROLLED, randomisation=RANDOMISED)
+ANCHORS = anchor_dates(enrolment=ENROLLED, randomisation=RANDOMISED)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-MONTHLY = small(repeated("M{n}", 1, 36, 1, "months", before="0", after="7"))
+MONTHLY = small_plan(repeated_visit("M{n}", 1, 36, 1, "months", before="0", after="7"))
 days = st.dates(date(2005, 1, 1), date(2035, 12, 31))
 zones = st.sampled_from(ZONES)
 
@@ -46,7 +46,7 @@ zones = st.sampled_from(ZONES)
 def of(
     plan: Plan, anchors: dict[str, AnchorDate], arm: str | None = "SBRT", zone: str = SHANGHAI
 ) -> dict[str, Window]:
-    return windows(plan_slots(plan, anchors, arm, zone))
+    return known_windows(plan_slots(plan, anchors, arm, zone))
 
 
 def span(window: Window) -> tuple[date, date, date]:
@@ -76,7 +76,7 @@ def test_every_form_to_month_36_is_expected_in_advance() -> None:
 
 @pytest.mark.req("TIM-06")
 def test_the_windows_of_the_shipped_plan() -> None:
-    known = {**ANCHORS, **anchored(sbrt_end=date(2026, 2, 1), treatment_withdrawal=date(2026, 2, 3))}
+    known = {**ANCHORS, **anchor_dates(sbrt_end=date(2026, 2, 1), treatment_withdrawal=date(2026, 2, 3))}
     windows = of(SHIPPED, known)
     assert span(windows["W6"]) == (date(2026, 2, 14), date(2026, 2, 21), date(2026, 2, 28))
     assert span(windows["W156"]) == (date(2028, 12, 30), date(2029, 1, 6), date(2029, 1, 13))
@@ -94,7 +94,7 @@ def test_arms_and_events_decide_which_visits_are_there() -> None:
     def codes(arm: str | None, anchors: dict[str, AnchorDate]) -> set[str]:
         return {slot.visit for slot in plan_slots(SHIPPED, anchors, arm, SHANGHAI)}
 
-    withdrawn = {**ANCHORS, **anchored(treatment_withdrawal=RANDOMISED)}
+    withdrawn = {**ANCHORS, **anchor_dates(treatment_withdrawal=RANDOMISED)}
     assert codes("SBRT", ANCHORS) - codes("SOC", ANCHORS) == {"EOT"}
     assert codes("SOC", ANCHORS) == codes(None, ANCHORS)
     assert codes("SOC", withdrawn) - codes("SOC", ANCHORS) == {"ET"}
@@ -102,7 +102,7 @@ def test_arms_and_events_decide_which_visits_are_there() -> None:
 
 
 def test_progression_and_second_line_end_nothing() -> None:
-    further = {**ANCHORS, **anchored(progression=RANDOMISED, second_line_start=RANDOMISED)}
+    further = {**ANCHORS, **anchor_dates(progression=RANDOMISED, second_line_start=RANDOMISED)}
     assert plan_slots(SHIPPED, further, "SOC", SHANGHAI) == plan_slots(SHIPPED, ANCHORS, "SOC", SHANGHAI)
 
 
@@ -114,16 +114,18 @@ def test_slots_wait_for_their_anchor() -> None:
 
 
 def test_what_tells_the_arm_is_marked() -> None:
-    slots = plan_slots(SHIPPED, {**ANCHORS, **anchored(treatment_withdrawal=RANDOMISED)}, "SBRT", SHANGHAI)
+    slots = plan_slots(
+        SHIPPED, {**ANCHORS, **anchor_dates(treatment_withdrawal=RANDOMISED)}, "SBRT", SHANGHAI
+    )
     assert [slot.visit for slot in slots if slot.arm_revealing] == ["EOT"]
-    event = small(visit("S1", anchor='"surgery"', anchoring='"event"'))
+    event = small_plan(visit("S1", anchor='"surgery"', anchoring='"event"'))
     assert [slot.arm_revealing for slot in plan_slots(event, {}, None, BERLIN)] == [True]
 
 
 @pytest.mark.req("TIM-06", "TIM-07")
 def test_the_baseline_closes_with_randomisation() -> None:
     def baseline(**more: AnchorDate) -> Window:
-        return of(SHIPPED, {**anchored(enrolment=ENROLLED), **more})["BL"]
+        return of(SHIPPED, {**anchor_dates(enrolment=ENROLLED), **more})["BL"]
 
     assert span(baseline()) == (ENROLLED, ENROLLED, date(2026, 1, 29))
     assert baseline().days == 29
@@ -141,7 +143,7 @@ def test_the_baseline_closes_with_randomisation() -> None:
 @pytest.mark.req("TIM-06")
 @given(days, days, zones)
 def test_windows_of_one_series_never_overlap(one: date, other: date, zone: str) -> None:
-    known = anchored(enrolment=one, randomisation=other, sbrt_end=one, treatment_withdrawal=other)
+    known = anchor_dates(enrolment=one, randomisation=other, sbrt_end=one, treatment_withdrawal=other)
     assert disjoint(plan_slots(SHIPPED, known, "SBRT", zone))
 
 
@@ -158,23 +160,23 @@ def test_windows_of_one_series_never_overlap(one: date, other: date, zone: str) 
 def test_a_plan_is_refused_or_its_windows_are_disjoint(
     unit: Unit, step: int, before: int, after: int, anchoring: str, day: date, zone: str, moved: int
 ) -> None:
-    text = repeated(
+    text = repeated_visit(
         "V{n}", step, step * 4, step, unit, before=str(before), after=str(after), anchoring=f'"{anchoring}"'
     )
     try:
-        plan = small(text)
+        plan = small_plan(text)
     except BadDefinition:
         return
-    first = of(plan, anchored(randomisation=day), zone=zone)[f"V{step}"]
+    first = of(plan, anchor_dates(randomisation=day), zone=zone)[f"V{step}"]
     seen_on = max(first.opens_on, min(first.closes_on, add_units(first.target_on, moved, Unit.days)))
     visited = AnchorDate(f"visit:V{step}", seen_on)
-    assert disjoint(plan_slots(plan, {**anchored(randomisation=day), visited.kind: visited}, None, zone))
+    assert disjoint(plan_slots(plan, {**anchor_dates(randomisation=day), visited.kind: visited}, None, zone))
 
 
 @pytest.mark.req("REP-01")
 @given(days, zones)
 def test_the_order_of_codes_is_the_order_of_dates(day: date, zone: str) -> None:
-    slots = plan_slots(SHIPPED, anchored(randomisation=day), None, zone)
+    slots = plan_slots(SHIPPED, anchor_dates(randomisation=day), None, zone)
     for prefix in ("W", "D", "DW"):
         numbered = [slot for slot in slots if slot.visit.rstrip("0123456789") == prefix]
         by_code = sorted(numbered, key=lambda slot: int(slot.visit.removeprefix(prefix)))
@@ -184,7 +186,7 @@ def test_the_order_of_codes_is_the_order_of_dates(day: date, zone: str) -> None:
 @pytest.mark.req("TIM-06")
 @given(days, zones)
 def test_weeks_never_drift(day: date, zone: str) -> None:
-    windows = of(SHIPPED, anchored(randomisation=day), zone=zone)
+    windows = of(SHIPPED, anchor_dates(randomisation=day), zone=zone)
     for week in (6, *range(12, 157, 12)):
         window = windows[f"W{week}"]
         assert (window.target_on - day).days == 7 * week
@@ -196,7 +198,7 @@ def test_weeks_never_drift(day: date, zone: str) -> None:
 @pytest.mark.req("TIM-06")
 @given(days)
 def test_months_are_counted_once_from_the_anchor(day: date) -> None:
-    windows = of(MONTHLY, anchored(randomisation=day), zone=BERLIN)
+    windows = of(MONTHLY, anchor_dates(randomisation=day), zone=BERLIN)
     assert [windows[f"M{n}"].target_on for n in range(1, 37)] == [
         add_units(day, n, Unit.months) for n in range(1, 37)
     ]
@@ -205,20 +207,22 @@ def test_months_are_counted_once_from_the_anchor(day: date) -> None:
 @pytest.mark.req("TIM-06")
 @given(days, st.sampled_from(ZONES), st.sampled_from(["UTC", "Asia/Tokyo", "America/Los_Angeles"]))
 def test_nothing_depends_on_the_servers_zone(day: date, zone: str, server: str) -> None:
-    expected = plan_slots(SHIPPED, anchored(enrolment=day, randomisation=day), "SOC", zone)
+    expected = plan_slots(SHIPPED, anchor_dates(enrolment=day, randomisation=day), "SOC", zone)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", server)
         time.tzset()
         start_of_day.cache_clear()
         load_zone.cache_clear()
-        again = plan_slots(SHIPPED, anchored(enrolment=day, randomisation=day), "SOC", zone)
+        again = plan_slots(SHIPPED, anchor_dates(enrolment=day, randomisation=day), "SOC", zone)
     time.tzset()
     assert again == expected
 
 
 def test_previous_visits_count_from_the_last_actual_one() -> None:
-    plan = small(repeated("C{n}", 3, 12, 3, "weeks", before="2", after="2", anchoring='"previous"'))
-    start = anchored(randomisation=RANDOMISED)
+    plan = small_plan(
+        repeated_visit("C{n}", 3, 12, 3, "weeks", before="2", after="2", anchoring='"previous"')
+    )
+    start = anchor_dates(randomisation=RANDOMISED)
     assert of(plan, start)["C9"].target_on == RANDOMISED + timedelta(weeks=9)
     visited = {**start, "visit:C3": AnchorDate("visit:C3", RANDOMISED + timedelta(days=23))}
     windows = of(plan, visited)
@@ -227,7 +231,7 @@ def test_previous_visits_count_from_the_last_actual_one() -> None:
         timedelta(days=44),
         timedelta(days=86),
     ]
-    fixed = small(repeated("C{n}", 3, 12, 3, "weeks", before="2", after="2"))
+    fixed = small_plan(repeated_visit("C{n}", 3, 12, 3, "weeks", before="2", after="2"))
     assert of(fixed, visited) == of(fixed, start)
 
 
@@ -236,16 +240,16 @@ def test_an_unscheduled_visit_opens_on_the_day_of_request() -> None:
     assert [(slot.key, slot.series, slot.anchor) for slot in slots] == [
         (("UNS-1", "qlq-c30"), "unscheduled", "UNS-1")
     ]
-    window = windows(slots)["UNS-1"]
+    window = known_windows(slots)["UNS-1"]
     assert span(window) == (RANDOMISED, RANDOMISED, RANDOMISED + 7 * DAY)
     assert not slots[0].arm_revealing
 
 
 def test_a_repeated_baseline_ends_with_the_baseline() -> None:
     def again(on_day: date, anchors: dict[str, AnchorDate]) -> Window:
-        return windows(plan_requested_visit(SHIPPED, "BL", 2, on_day, SHANGHAI, anchors))["BL-2"]
+        return known_windows(plan_requested_visit(SHIPPED, "BL", 2, on_day, SHANGHAI, anchors))["BL-2"]
 
-    enrolled = anchored(enrolment=ENROLLED)
+    enrolled = anchor_dates(enrolment=ENROLLED)
     assert span(again(ENROLLED + 9 * DAY, enrolled))[2] == ENROLLED + 28 * DAY
     at = datetime(2026, 1, 10, 2, 30, tzinfo=UTC)
     closed = again(RANDOMISED, {**enrolled, "randomisation": AnchorDate("randomisation", RANDOMISED, at)})
@@ -281,7 +285,9 @@ def test_a_participants_zone_must_exist() -> None:
 @given(days, zones)
 def test_a_diary_entry_more_than_a_day_late_needs_a_reason(day: date, zone: str) -> None:
     slot = next(
-        slot for slot in plan_slots(SHIPPED, anchored(randomisation=day), None, zone) if slot.visit == "D0"
+        slot
+        for slot in plan_slots(SHIPPED, anchor_dates(randomisation=day), None, zone)
+        if slot.visit == "D0"
     )
     late_from = start_of_day(day + 2 * DAY, zone)
     assert slot.for_day == day
@@ -294,9 +300,9 @@ def test_only_dated_diary_entries_need_a_late_reason() -> None:
     late = datetime(2030, 1, 1, tzinfo=UTC)
     assert not needs_late_reason(SHIPPED, form, late)
     assert not needs_late_reason(SHIPPED, replace(entry, window=None), late)
-    assert not needs_late_reason(small(visit()), entry, late)
+    assert not needs_late_reason(small_plan(visit()), entry, late)
 
 
 def test_a_plan_without_a_diary_has_no_entries() -> None:
-    assert [slot.visit for slot in plan_slots(small(visit()), {}, None, BERLIN)] == ["V1"]
-    assert len(plan_slots(small(visit(), DIARY), {}, None, BERLIN)) == 12
+    assert [slot.visit for slot in plan_slots(small_plan(visit()), {}, None, BERLIN)] == ["V1"]
+    assert len(plan_slots(small_plan(visit(), DIARY), {}, None, BERLIN)) == 12

@@ -7,11 +7,11 @@ from app.domain.plans.rescheduling import StandingSlot, plan_moves
 from app.domain.plans.schedule import plan_slots
 from app.domain.plans.schedule_faults import ScheduleFault, ScheduleFaultKind, find_schedule_faults
 from app.domain.plans.status import SlotFacts
-from tests.domain.trial import SHANGHAI, SHIPPED, anchored
+from tests.domain.trial import SHANGHAI, SHIPPED, anchor_dates
 
 DAY0 = date(2026, 3, 2)
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
-ANCHORS = anchored(enrolment=DAY0, randomisation=DAY0)
+ANCHORS = anchor_dates(enrolment=DAY0, randomisation=DAY0)
 PLANNED = plan_slots(SHIPPED, ANCHORS, "SOC", SHANGHAI)
 STANDING = [
     StandingSlot(key, each, SlotFacts(), each.series == "diary", on_request=False, out_of_plan=False)
@@ -73,6 +73,6 @@ def test_two_windows_of_one_series_that_overlap_are_named() -> None:
 
 
 def test_dates_against_their_order_are_named() -> None:
-    dates = anchored(enrolment=DAY0, randomisation=DAY0 - timedelta(days=1))
+    dates = anchor_dates(enrolment=DAY0, randomisation=DAY0 - timedelta(days=1))
     faults = list(find_schedule_faults(SHIPPED, dates, [], (), NOW))
     assert faults == [ScheduleFault(ScheduleFaultKind.contradiction, "randomisation", "enrolment")]

@@ -17,7 +17,7 @@ from app.domain.desk.trail import (
 from app.domain.plans.plan import Arm
 from app.domain.plans.schedule import plan_slots
 from app.domain.records.audit import AuditEvent
-from tests.domain.trial import SHIPPED, anchored
+from tests.domain.trial import SHIPPED, anchor_dates
 
 PLAN = replace(SHIPPED, blinded=True)
 MASK = build_arm_mask(PLAN)
@@ -36,7 +36,7 @@ def visible(event: str, *changes: TrailChange, reason: str = "", mask: ArmMask |
 @pytest.mark.req("AUD-10")
 def test_a_visit_reveals_the_arm_exactly_where_its_slots_do() -> None:
     for arm in (None, "SBRT", "SOC"):
-        known = anchored(**dict.fromkeys(PLAN.anchor_kinds, date(2026, 3, 2)))
+        known = anchor_dates(**dict.fromkeys(PLAN.anchor_kinds, date(2026, 3, 2)))
         slots = plan_slots(PLAN, known, arm, PLAN.zone)
         assert {
             slot.visit for slot in slots if PLAN.reveals_visit(slot.visit) is not slot.arm_revealing

@@ -7,13 +7,13 @@ from app.domain.plans.plan import SecondCheck
 from app.domain.records.access import Role
 from app.services.core.installation import Installation
 from app.storage.tables.studies import Site
-from tests.applications import Clock, visitor
+from tests.applications import Clock, open_browser
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import enrolment, page
-from tests.faces.visitors import Phone, invited
-from tests.faces.visitors import newcomer as enrolled_only
+from tests.faces.participant_browsers import Phone, invite
+from tests.faces.participant_browsers import enrol_only as enrolled_only
 from tests.scenarios.beginnings import PERSON, SITE, site_of
-from tests.scenarios.confirming import confirming
+from tests.scenarios.confirmation_rules import with_second_check
 from tests.scenarios.people import PIN, START, Person, days
 from tests.stages import Stage
 
@@ -34,7 +34,7 @@ def founded(app: FastAPI, clock: Clock) -> Site:
 @pytest.fixture
 def dated(app: FastAPI, clock: Clock) -> ClinicFixture:
     """The same in a study that confirms people by their birth date; nobody is enrolled yet."""
-    installation: Installation = confirming(app.state.installation, SecondCheck.birth_date)
+    installation: Installation = with_second_check(app.state.installation, SecondCheck.birth_date)
     app.state.installation = installation
     site = founded(app, clock)
     return ClinicFixture(app, clock, site, Person(installation, site, "0571-002"))
@@ -88,7 +88,7 @@ def test_a_mistyped_birth_date_is_recorded_again(dated: ClinicFixture) -> None:
 def test_somebody_without_a_birth_date_cannot_be_invited(app: FastAPI, clock: Clock) -> None:
     site = founded(app, clock)
     person = enrolled_only(Person(app.state.installation, site, "0571-002"))
-    app.state.installation = confirming(app.state.installation, SecondCheck.birth_date)
+    app.state.installation = with_second_check(app.state.installation, SecondCheck.birth_date)
     clinic = ClinicFixture(app, clock, site, person)
     refused = clinic.browser(Role.NURSE).post(f"{clinic.url}/invitation")
     assert (refused.status_code, "Please record it first." in refused.text) == (409, True)
@@ -100,7 +100,7 @@ def test_who_cannot_get_in_stands_on_the_desk(clinic: ClinicFixture, app: FastAP
     assert not page(nurse, "/desk").all("tbody")
     assert "Nobody is locked out at the moment." in nurse.get("/desk/access").text
     waiting = enrolled_only(Person(clinic.person.installation, clinic.site, "0571-002"))
-    lost: Phone = invited(app, clinic.person)
+    lost: Phone = invite(app, clinic.person)
     lost.activate()
     clock.at = START + days(4)
     for _ in range(5):
@@ -113,15 +113,15 @@ def test_who_cannot_get_in_stands_on_the_desk(clinic: ClinicFixture, app: FastAP
         f"/desk/participants/{each.row().public_id}" for each in (clinic.person, waiting)
     ]
     assert "4 days ago" in rows[1].text
-    assert visitor(app).get("/desk/access").status_code == 303
+    assert open_browser(app).get("/desk/access").status_code == 303
 
 
 def test_the_list_of_people_tells_who_has_a_phone_without_a_pin(app: FastAPI, clock: Clock) -> None:
     site = founded(app, clock)
-    app.state.installation = confirming(app.state.installation, SecondCheck.none)
+    app.state.installation = with_second_check(app.state.installation, SecondCheck.none)
     clinic = ClinicFixture(app, clock, site, enrolled_only(Person(app.state.installation, site, "0571-002")))
     nurse = clinic.browser(Role.NURSE)
     assert "○ not activated" in page(nurse, "/desk/participants").text
-    phone = invited(app, clinic.person)
+    phone = invite(app, clinic.person)
     phone.client.post(f"/a/{phone.link}", data={"pin": PIN})
     assert "✓ activated" in page(nurse, "/desk/participants").text

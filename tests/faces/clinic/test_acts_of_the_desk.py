@@ -14,9 +14,9 @@ from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.schedule import Disposition
 from tests.faces.clinics import ClinicFixture
-from tests.faces.desk_pages import confirm, day_in, enrolment, hidden_of, page
-from tests.faces.visitors import invited
-from tests.markup import parsed
+from tests.faces.desk_pages import day_in, enrolment, hidden_of, page, preview_and_confirm
+from tests.faces.participant_browsers import invite
+from tests.markup import parse_page
 from tests.scenarios.people import START
 
 WITHDRAWAL = {"kind": "withdrew_treatment", "stated": "2026-03-02", "reason": "moved"}
@@ -63,7 +63,7 @@ def test_a_death_from_two_pages_is_one_entry_and_nothing_refuses_it(
 ) -> None:
     url = f"{clinic.url}/disposition"
     pages = [previewed(nurse, url, DEATH) for _page in range(2)]
-    assert confirm(clinic.browser(Role.INVESTIGATOR), url, WITHDRAWAL).status_code == 303
+    assert preview_and_confirm(clinic.browser(Role.INVESTIGATOR), url, WITHDRAWAL).status_code == 303
     assert [nurse.post(url, data=each).status_code for each in pages] == [303, 303]
     assert [kind for kind, _undoes in dispositions(clinic)] == ["withdrew_treatment", "death"]
 
@@ -71,7 +71,7 @@ def test_a_death_from_two_pages_is_one_entry_and_nothing_refuses_it(
 def test_an_undo_takes_back_the_entry_that_it_names_and_never_another(clinic: ClinicFixture) -> None:
     investigator = clinic.browser(Role.INVESTIGATOR)
     for typed in (WITHDRAWAL, DEATH | {"stated": "2026-03-02"}):
-        assert confirm(investigator, f"{clinic.url}/disposition", typed).status_code == 303
+        assert preview_and_confirm(investigator, f"{clinic.url}/disposition", typed).status_code == 303
     url, form = undo(investigator, clinic, "withdrawal from treatment")
     assert investigator.post(url, data=form).status_code == 303
     _, fresh = undo(investigator, clinic, "death")
@@ -88,7 +88,7 @@ def test_withdrawal_and_death_ask_a_reason_and_keep_what_was_typed(
     url = f"{clinic.url}/disposition"
     response = nurse.post(url, data={"kind": kind, "stated": "2026-03-02", "reason": " "})
     assert (response.status_code, 'href="#reason"' in response.text) == (422, True)
-    assert day_in(parsed(response.text), "stated") == "2026-03-02"
+    assert day_in(parse_page(response.text), "stated") == "2026-03-02"
     hidden = previewed(nurse, url, {"kind": kind, "stated": "2026-03-02", "reason": "moved"})
     assert nurse.post(url, data=hidden | {"reason": ""}).status_code == 422
     assert dispositions(clinic) == []
@@ -144,7 +144,7 @@ def test_an_address_beside_no_reminders_is_not_dropped(nurse: TestClient) -> Non
 def test_what_came_of_a_request_stands_on_the_participants_page(
     clinic: ClinicFixture, nurse: TestClient
 ) -> None:
-    phone = invited(clinic.app, clinic.person)
+    phone = invite(clinic.app, clinic.person)
     phone.activate()
     phone.send(phone.begin())
     phone.client.post(f"/sent/{phone.slot()}/correction")
@@ -167,7 +167,7 @@ def test_what_came_of_a_request_stands_on_the_participants_page(
 def test_a_death_outranks_what_ended_participation_before(
     clinic: ClinicFixture, nurse: TestClient, before: DispositionKind
 ) -> None:
-    phone = invited(clinic.app, clinic.person)
+    phone = invite(clinic.app, clinic.person)
     phone.activate()
     phone.client.post("/help/call")
     context = StaffContext(clinic.app.state.installation, clinic.person.nurse, START)
@@ -178,7 +178,7 @@ def test_a_death_outranks_what_ended_participation_before(
     owed = "1 participant who has left asks to be called"
     assert owed in page(nurse, "/desk").text, "no row is about who left"
     investigator = clinic.browser(Role.INVESTIGATOR)
-    assert confirm(investigator, f"{clinic.url}/disposition", DEATH).status_code == 303
+    assert preview_and_confirm(investigator, f"{clinic.url}/disposition", DEATH).status_code == 303
     for url in (clinic.url, "/desk/requests"):
         assert "Died. " in page(nurse, url).text
         assert "Please do not call or write." in page(nurse, url).text
@@ -195,4 +195,4 @@ def test_a_page_of_somebody_else_is_not_used(clinic: ClinicFixture, nurse: TestC
         f"{clinic.url}/visits", data={"visit": "UNS", "on": "2026-03-02"} | key
     )
     assert (other.status_code, "can no longer be used" in other.text) == (409, True)
-    assert day_in(parsed(other.text), "on") == "2026-03-02"
+    assert day_in(parse_page(other.text), "on") == "2026-03-02"

@@ -8,7 +8,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.audit import AuditEvent
 from app.services.accounts.edc_clients import issue_token
-from app.services.clinic.participants.score_list import list_scored_participants
+from app.services.clinic.participants.score_list import ScoredList, list_scored_participants
 from app.services.core.context import StaffContext
 from app.services.people.client_desk import create_managed_client, end_client, list_clients
 from app.storage.row_changes import study_chain
@@ -16,9 +16,9 @@ from app.storage.tables.edc import Transfer
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
 from tests.refusals import refused
-from tests.scenarios.arms import blinded
+from tests.scenarios.arms import with_hidden_arms
 from tests.scenarios.beginnings import PERSON
-from tests.scenarios.people import START, colleague, days, qlq
+from tests.scenarios.people import START, days, qlq, staff_member
 from tests.stages import Stage
 
 STUDY = "sbrt-nsclc"
@@ -77,7 +77,7 @@ def test_an_administrator_creates_a_client_whose_secret_is_shown_once_and_revoke
 
 def test_who_administers_one_site_neither_sees_nor_makes_clients(clinic: ClinicFixture) -> None:
     installation = clinic.app.state.installation
-    context = StaffContext(installation, colleague(Role.ADMIN, clinic.site), START)
+    context = StaffContext(installation, staff_member(Role.ADMIN, clinic.site), START)
     assert list_clients(context, STUDY) == ()
     new = lambda: create_managed_client(context, STUDY, "EDC", ["visits:write"], "")  # noqa: E731 - one act
     assert refused(new) == "beyond_your_sites"
@@ -120,11 +120,11 @@ def test_scores_are_listed_by_participant_for_roles_that_see_them(clinic: Clinic
     assert str(local_day(START, "Asia/Shanghai").day) in row.text
     assert clinic.browser(Role.NURSE).get("/desk/scores").status_code == 403
     installation, study = clinic.app.state.installation, clinic.site.study_id
-    seeing = StaffContext(installation, colleague(Role.INVESTIGATOR, clinic.site), START)
-    assert list_scored_participants(seeing, study, most=1)[1] == ""
-    assert list_scored_participants(seeing, study, most=0)[0] == ()
-    assert list_scored_participants(seeing, study, clinic.person.subject)[0] == ()
-    nobody = StaffContext(installation, colleague(Role.NURSE, clinic.site), START)
-    assert list_scored_participants(nobody, study) == ((), "")
-    veiled = StaffContext(blinded(installation), colleague(Role.INVESTIGATOR, clinic.site), START)
-    assert len(list_scored_participants(veiled, study)[0]) == 1
+    seeing = StaffContext(installation, staff_member(Role.INVESTIGATOR, clinic.site), START)
+    assert list_scored_participants(seeing, study, most=1).after == ""
+    assert list_scored_participants(seeing, study, most=0).rows == ()
+    assert list_scored_participants(seeing, study, clinic.person.subject).rows == ()
+    nobody = StaffContext(installation, staff_member(Role.NURSE, clinic.site), START)
+    assert list_scored_participants(nobody, study) == ScoredList()
+    veiled = StaffContext(with_hidden_arms(installation), staff_member(Role.INVESTIGATOR, clinic.site), START)
+    assert len(list_scored_participants(veiled, study).rows) == 1

@@ -18,10 +18,10 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.storage.tables.capture import Alert
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
-from tests.faces.visitors import invited
-from tests.scenarios.alerted import run_clock
+from tests.faces.participant_browsers import invite
+from tests.scenarios.alerts import escalate_alerts
 from tests.scenarios.people import START
-from tests.scenarios.reminded import MailServer, outbox
+from tests.scenarios.reminders import MailServer, message_sender
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def alert(clinic: ClinicFixture) -> str:
     person.begin("D0", at)
     answers: dict[str, int | str | None] = dict.fromkeys(SYMPTOMS, NOT_TICKED)
     person.submit("D0", at, answers | {"any_symptom": 1, "chest_pain": 9})
-    run_clock(person.installation, outbox(MailServer()), at)  # nobody of the site is there yet
+    escalate_alerts(person.installation, message_sender(MailServer()), at)  # nobody of the site is there yet
     with person.installation.read() as session:
         return f"{clinic.url}/alerts/{session.exec(select(Alert.public_id)).one()}"
 
@@ -130,7 +130,7 @@ def test_alerts_after_an_exit_are_counted_on_the_front_page(
     record_disposition(context, person.site.study_id, person.subject, entry)
     front = page(nurse, "/desk")
     assert "1 alert is open about a participant who has left" in front.text
-    assert front.one("main").all("a", href="/desk/alerts")
+    assert front.one("main").all("a", href="/desk/alerts?site=")
     assert front.all("a", href=clinic.url) == []  # nobody is to call them
     assert page(nurse, "/desk/alerts").all("a", href=alert)
 
@@ -146,7 +146,7 @@ def test_a_study_that_nobody_watches_says_so(clinic: ClinicFixture, alert: str, 
 
 @pytest.mark.req("ALR-05")
 def test_participants_read_how_soon_somebody_looks(clinic: ClinicFixture) -> None:
-    phone = invited(clinic.app, clinic.person)
+    phone = invite(clinic.app, clinic.person)
     phone.activate()
     within = "Your study team looks at worrying answers within 48 hours, not straight away."
     assert within in phone.client.get("/home").text

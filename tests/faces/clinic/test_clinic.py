@@ -16,10 +16,10 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff
 from app.storage.tables.schedule import Disposition
-from tests.applications import visitor
+from tests.applications import open_browser
 from tests.faces.clinics import PASSWORD, ClinicFixture
-from tests.faces.desk_pages import confirm, day_in, enrolment, page, wide
-from tests.markup import parsed
+from tests.faces.desk_pages import day_in, enrolment, full_width, page, preview_and_confirm
+from tests.markup import parse_page
 from tests.scenarios.people import START, days
 
 
@@ -27,7 +27,7 @@ from tests.scenarios.people import START, days
 def test_a_password_alone_opens_nothing(clinic: ClinicFixture) -> None:
     installation: Installation = clinic.app.state.installation
     create_staff(StaffContext(installation, SYSTEM, START), "half@example.org", "Li Na", PASSWORD, "en")
-    client = visitor(clinic.app)
+    client = open_browser(clinic.app)
     assert client.get("/desk").headers["location"] == "/desk/sign-in"
     assert client.get("/desk/sign-in/code").headers["location"] == "/desk/sign-in"
     wrong = client.post("/desk/sign-in", data={"email": "half@example.org", "password": "x"})
@@ -60,11 +60,11 @@ def test_every_participant_is_listed_and_searchable(clinic: ClinicFixture, nurse
 
 @pytest.mark.req("IAM-16", "PRI-03")
 def test_the_participants_code_is_explained_without_its_pattern(nurse: TestClient) -> None:
-    shown = parsed(nurse.get("/desk/enrol").text)
+    shown = parse_page(nurse.get("/desk/enrol").text)
     assert "As 0000-000, never a name" in shown.text
     assert "[0-9]" not in shown.text
     wrong = enrolment() | {"subject": "W-1", "language": "fr", "channel": "pigeon"}
-    refused = parsed(nurse.post("/desk/enrol", data=wrong).text)
+    refused = parse_page(nurse.post("/desk/enrol", data=wrong).text)
     assert "doesn't match the study's pattern: 0000-000." in refused.text
     assert "in this language. Please choose one from the list." in refused.text
     assert "Please choose how reminders are sent." in refused.text
@@ -73,7 +73,7 @@ def test_the_participants_code_is_explained_without_its_pattern(nurse: TestClien
 
 @pytest.mark.req("TIM-06")
 def test_a_day_of_enrolment_shows_the_windows_that_it_opens(nurse: TestClient) -> None:
-    shown = parsed(nurse.get("/desk/enrol").text)
+    shown = parse_page(nurse.get("/desk/enrol").text)
     assert "Enrolled on Monday, 2 March 2026, these forms are open:" in shown.text
     assert "Quality of life · BL: 2 Mar 2026 – 30 Mar 2026" in shown.text
     assert "it would be missed" not in shown.text
@@ -91,18 +91,20 @@ def test_a_day_of_enrolment_shows_the_windows_that_it_opens(nurse: TestClient) -
         "/desk/enrol", params=typed | {"enrolled_on_day": "32"}, headers={"hx-request": "true"}
     ).text
     assert "Enter the day of enrolment" in none
-    refused = parsed(nurse.post("/desk/enrol", data=enrolment(subject="W-1", enrolled_on="2026-01-05")).text)
+    refused = parse_page(
+        nurse.post("/desk/enrol", data=enrolment(subject="W-1", enrolled_on="2026-01-05")).text
+    )
     assert "over by now" in refused.text
 
 
 def test_enrolment_gives_a_sheet_in_the_participants_language(nurse: TestClient) -> None:
     answer = nurse.post("/desk/enrol", data=enrolment())
-    sheet = parsed(answer.text).all("article", class_="sheet")[0]
+    sheet = parse_page(answer.text).all("article", class_="sheet")[0]
     assert answer.status_code == 200
-    assert parsed(answer.text).all("html")[0]["lang"] == "zh-Hans"
+    assert parse_page(answer.text).all("html")[0]["lang"] == "zh-Hans"
     assert len(sheet.one("div", class_="qr").all("svg")) == 1
     assert [len(step.all("svg", role="img")) for step in sheet.all("li")] == [1, 1, 1]
-    together = parsed(answer.text).one("section", class_="unprinted", lang="en")
+    together = parse_page(answer.text).one("section", class_="unprinted", lang="en")
     assert "Sign in on the participant's phone ○ Not yet" in together.text
     code = sheet.all("p", class_="code")[0].text
     assert re.fullmatch(r"[A-Z2-9]{4} [A-Z2-9]{4}", code)
@@ -132,7 +134,7 @@ def test_a_refused_enrolment_keeps_what_was_typed(
     nurse: TestClient, field: str, value: str, message: str
 ) -> None:
     answer = nurse.post("/desk/enrol", data=enrolment(**{field: value}))
-    shown = parsed(answer.text)
+    shown = parse_page(answer.text)
     assert answer.status_code == 422
     assert shown.all("a", href=f"#{message}")
     assert shown.all("title")[0].text.startswith("Error")
@@ -143,7 +145,7 @@ def test_a_refused_enrolment_keeps_what_was_typed(
 def test_a_refused_enrolment_names_every_field_that_is_wrong(nurse: TestClient) -> None:
     wrong = {"subject": "571-3", "enrolled_on": "2026-02-30", "consent_version": " ", "address": "li"}
     answer = nurse.post("/desk/enrol", data=enrolment(**wrong, identity_check="looked", consented_on="soon"))
-    shown = parsed(answer.text)
+    shown = parse_page(answer.text)
     links = [str(each["href"]) for each in shown.one("div", role="alert").all("a")]
     assert sorted(links) == [
         "#address",
@@ -156,7 +158,7 @@ def test_a_refused_enrolment_names_every_field_that_is_wrong(nurse: TestClient) 
     for each in links:
         assert shown.one("p", id=f"{each[1:]}-error").text
     late = nurse.post("/desk/enrol", data=enrolment(consented_on="2026-03-09"))
-    (words,) = parsed(late.text).one("div", role="alert").all("a", href="#consented_on")
+    (words,) = parse_page(late.text).one("div", role="alert").all("a", href="#consented_on")
     assert words.text == "This date is in the future. Latest: 2 Mar 2026."
 
 
@@ -217,7 +219,7 @@ def test_a_form_is_excused_after_a_second_question(clinic: ClinicFixture, nurse:
     (offered,) = page(nurse, url).all("form", action=action)
     assert [each["value"] for each in offered.all("input", name="exemption")] == ["no_translation"]
     assert nurse.post(action, data={}).status_code == 422
-    question = parsed(nurse.post(action, data=chosen).text).all("form", action=action)[0]
+    question = parse_page(nurse.post(action, data=chosen).text).all("form", action=action)[0]
     assert "You can't undo this." in question.text
     assert clinic.person.slot("BL").excused is None
     hidden = {each["name"]: each["value"] for each in question.all("input", type="hidden")}
@@ -298,7 +300,7 @@ def test_the_first_day_shows_how_far_it_is_by_facts_alone(clinic: ClinicFixture,
 
 def test_a_visit_is_added_on_request(clinic: ClinicFixture, nurse: TestClient) -> None:
     url = f"{clinic.url}/visits"
-    offered = parsed(nurse.get(clinic.url).text).one("select", id="visit-visit")
+    offered = parse_page(nurse.get(clinic.url).text).one("select", id="visit-visit")
     assert [each.text for each in offered.all("option")][-2:] == ["Baseline again", "Unscheduled"]
     assert nurse.post(url, data={"visit": "UNS", "on": "soon"}).status_code == 422
     assert nurse.post(url, data={"visit": "W6", "on": "2026-03-02"}).status_code == 422
@@ -326,20 +328,20 @@ def test_a_list_is_read_in_one_transaction_after_the_sign_in(
 def test_what_a_nurse_types_at_full_width_is_read_as_its_narrow_twin(
     clinic: ClinicFixture, nurse: TestClient
 ) -> None:
-    typed = enrolment(subject=wide("0571-002"), enrolled_on=wide("2026-03-02"))
+    typed = enrolment(subject=full_width("0571-002"), enrolled_on=full_width("2026-03-02"))
     assert nurse.post("/desk/enrol", data=typed).status_code == 200
-    assert "0571-002" in page(nurse, f"/desk/participants?q={wide('571-002')}").all("tbody")[0].text
+    assert "0571-002" in page(nurse, f"/desk/participants?q={full_width('571-002')}").all("tbody")[0].text
     again = nurse.post("/desk/enrol", data=typed)
     assert (again.status_code, "0571-002" in again.text) == (409, True)
     clinic.person.randomise(date(2026, 3, 2), START)
     clinic.clock.at = START + days(6)
     nurse = clinic.browser(Role.NURSE, language="zh_CN")
-    assert "0571-001" in page(nurse, f"/desk?q={wide('0571-001')}").text
-    moved = {"kind": "sbrt_start", "on": wide("2026-03-02"), "reason": ""}
+    assert "0571-001" in page(nurse, f"/desk?q={full_width('0571-001')}").text
+    moved = {"kind": "sbrt_start", "on": full_width("2026-03-02"), "reason": ""}
     assert nurse.post(f"{clinic.url}/dates", data=moved).status_code == 200
     investigator = clinic.browser(Role.INVESTIGATOR)
-    withdrawal = {"kind": "withdrew_questionnaires", "stated": wide("2026-03-02"), "reason": "x"}
-    assert confirm(investigator, f"{clinic.url}/disposition", withdrawal).status_code == 303
+    withdrawal = {"kind": "withdrew_questionnaires", "stated": full_width("2026-03-02"), "reason": "x"}
+    assert preview_and_confirm(investigator, f"{clinic.url}/disposition", withdrawal).status_code == 303
     with clinic.app.state.installation.read() as session:
         assert session.exec(select(Disposition.stated_date)).all() == ["2026-03-02"]
 
@@ -357,9 +359,9 @@ def test_a_past_enrolment_says_what_it_makes_missed_and_waits_for_a_yes(clinic: 
     typed = enrolment(subject="0571-088", enrolled_on="2026-01-05", consented_on="2026-01-05")
     shown = nurse.post("/desk/enrol", data=typed)
     assert shown.status_code == 409
-    named = re.findall("missed at once: ([^.]*)[.]", parsed(shown.text).text)
+    named = re.findall("missed at once: ([^.]*)[.]", parse_page(shown.text).text)
     assert set(named) == {"Quality of life · BL"}
-    (choice,) = parsed(shown.text).all("select", name="accepts_missed")
+    (choice,) = parse_page(shown.text).all("select", name="accepts_missed")
     seen = {"accepts_missed": choice.all("option")[-1].attributes["value"]}
     other = {"enrolled_on": "2026-01-04", "consented_on": "2026-01-04"}
     for unseen in (typed | {"accepts_missed": "yes"}, typed | other | seen):

@@ -15,7 +15,7 @@ from tests.applications import Clock
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
 from tests.markup import Element
-from tests.scenarios.people import START, Person, days, enrolled, site_entry
+from tests.scenarios.people import START, Person, days, enrol_person, site_entry
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
     load_study(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", "1.0", StudyMode.DEMO)
     site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
     open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
-    return ClinicFixture(app, clock, site, enrolled(installation, site, "0571-001"))
+    return ClinicFixture(app, clock, site, enrol_person(installation, site, "0571-001"))
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def asking(app: FastAPI, clinic: ClinicFixture) -> Person:
     request_call(ParticipantContext(installation, person.participant(START), START - days(1)))
     with installation.read() as session:
         there = get_site_by_code(session, clinic.site.study_id, "0021")
-    other = enrolled(installation, there, "0021-001")
+    other = enrol_person(installation, there, "0021-001")
     request_call(ParticipantContext(installation, other.participant(START), START))
     return person
 

@@ -12,11 +12,11 @@ from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Correction, Response
-from tests.applications import visitor
+from tests.applications import open_browser
 from tests.faces.clinics import PASSWORD, ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
-from tests.faces.visitors import Phone, invited
-from tests.markup import parsed
+from tests.faces.participant_browsers import Phone, invite
+from tests.markup import parse_page
 from tests.scenarios.people import START, days
 from tests.scenarios.trail_entries import verify_trail
 
@@ -41,7 +41,7 @@ class Signer:
         system = StaffContext(installation, SYSTEM, START)
         new = create_staff(system, f"{name}@example.org", name, PASSWORD, language)
         grant_role(system, new.staff_id, Role.INVESTIGATOR, "sbrt-nsclc", "0571")
-        self.clinic, self.secret, self.client = clinic, new.totp_secret, visitor(clinic.app)
+        self.clinic, self.secret, self.client = clinic, new.totp_secret, open_browser(clinic.app)
         self.client.post("/desk/sign-in", data={"email": f"{name}@example.org", "password": PASSWORD})
         self.client.post("/desk/sign-in/code", data={"code": self.code})
         clinic.clock.forward(minutes=1)  # a code signs one thing
@@ -59,7 +59,7 @@ class Signer:
 @pytest.fixture
 def phone(clinic: ClinicFixture) -> Phone:
     """The phone of somebody who sent the baseline and then reported a mistake."""
-    phone = invited(clinic.app, clinic.person)
+    phone = invite(clinic.app, clinic.person)
     phone.activate()
     phone.send(phone.begin())
     phone.client.post(f"/sent/{phone.slot()}/correction")
@@ -118,11 +118,12 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
 ) -> None:
     url, form = clinic.url, f"{clinic.url}/forms/{phone.slot()}"
     assert page(nurse, "/desk/requests").all("a", href=f"{form}/correction")
-    proposal_page = page(nurse, f"{form}/correction")
-    assert len(proposal_page.all("input", type="checkbox", name="item")) == 30
+    assert len(page(nurse, f"{form}/correction").all("input", type="checkbox", name="item")) == 30
     step = page(nurse, f"{form}/correction?item=q5&item=q6")
     assert "Answer now:" not in step.text
+    assert "already waiting" not in step.text
     correction = propose(nurse, phone, url)
+    assert page(nurse, f"{form}/correction?item=q5").one("a", href=correction).text == "Open that correction"
     assert "It changes nothing until an investigator signs it." in page(nurse, f"{form}?done=proposed").text
     assert "A doctor checks it first." in phone.client.get("/sent").text
     assert "not shown to you" in page(nurse, correction).text
@@ -137,10 +138,7 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
     assert "What your signature means" in shown.text
     assert "I, zhang, have checked this correction" in shown.text
     sending = signer.form(correction)
-    wrong = signer.client.post(correction, data=sending | {"password": "guess", "note": "agreed"})
-    assert (wrong.status_code, "This password is wrong." in wrong.text) == (403, True)
-    assert 'value="agreed"' in wrong.text
-    assert "guess" not in wrong.text
+    _refuse_wrong_password(signer, correction, sending)
     done = [signer.client.post(correction, data=sending) for _press in range(2)]
     assert [answer.headers["location"] for answer in done] == [f"{correction}?done=signed"] * 2
     assert versions(clinic) == 2
@@ -156,6 +154,13 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
     assert "Your study team will call" not in submitted_page
     assert "No requests are open." in page(nurse, "/desk/requests").text
     assert verify_trail(clinic.app.state.installation) == []
+
+
+def _refuse_wrong_password(signer: Signer, correction: str, fields: dict[str, str]) -> None:
+    wrong = signer.client.post(correction, data=fields | {"password": "guess", "note": "agreed"})
+    assert (wrong.status_code, "This password is wrong." in wrong.text) == (403, True)
+    assert 'value="agreed"' in wrong.text
+    assert "guess" not in wrong.text
 
 
 def test_an_old_page_of_a_decided_correction_is_refused_with_the_new_state(
@@ -227,7 +232,7 @@ def test_who_proposed_does_not_sign_and_the_list_says_where_nobody_can(
     refused = monitor.get(f"{clinic.url}/forms/{phone.slot()}/correction")
     missing = "You do not have permission to propose corrections of answers in this study"
     assert (refused.status_code, missing in refused.text) == (403, True), "of somebody whom they may see"
-    assert parsed(refused.text).all("a", href="/desk/trail"), "in the frame of the desk"
+    assert parse_page(refused.text).all("a", href="/desk/trail"), "in the frame of the desk"
 
 
 REFUSED: list[tuple[dict[str, str], str, str]] = [

@@ -6,12 +6,12 @@ import pytest
 
 from app.web import urls
 from app.web.acts import ACTS, FIELD, SIGNING
-from tests.applications import visitor
+from tests.applications import open_browser
 from tests.faces.acting import PRESSES
 from tests.faces.acting_people import PEOPLE_PRESSES
 from tests.faces.callers import SiteFixture
-from tests.faces.pressing import Press, all_rows
-from tests.markup import Element, parsed
+from tests.faces.valid_acts import Press, all_rows
+from tests.markup import Element, parse_page
 
 Row = tuple[str, str]
 FORMS: Mapping[Row, object] = {**PRESSES, **PEOPLE_PRESSES}
@@ -122,7 +122,7 @@ def fields_of(form: Element) -> dict[str, str]:
 
 def shown(answer_text: str, press: Press) -> dict[str, str]:
     """What stands in the boxes of the act's form on this page."""
-    forms = [each for each in parsed(answer_text).all("form") if each["action"] == press.address]
+    forms = [each for each in parse_page(answer_text).all("form") if each["action"] == press.address]
     return fields_of(forms[-1]) if forms else {}
 
 
@@ -188,7 +188,7 @@ def check_every_fault(press: Press, path: str) -> None:
     before = all_rows(press.sites.installation)
     anew = {"step": ""} if "step" in press.body else {}
     refused = press.post(press.key(), {**press.body, **anew, **wrong})
-    page = parsed(refused.text)
+    page = parse_page(refused.text)
     assert refused.status_code in (403, 404, 409, 422), refused.text[:2000]
     form = [each for each in page.all("form") if each["action"] == press.address][-1]
     faults, ids = marked(form, page), {each.get("id") for each in page.walk()}
@@ -222,10 +222,10 @@ def marked(form: Element, page: Element) -> dict[str, str]:
 def check_signed_out(here: SiteFixture, press: Press, typed: Mapping[str, str]) -> None:
     """The session has ended: the page carries all of it, and sends it again once somebody is signed in."""
     body = {**typed, FIELD: press.key()}
-    stranger = visitor(here.app, **{"Accept-Language": "en"})
+    stranger = open_browser(here.app, **{"Accept-Language": "en"})
     response = stranger.post(press.address, data=body)
     assert (response.status_code, "You were signed out" in response.text) == (401, True)
-    form = parsed(response.text).one("form", action=press.address)
+    form = parse_page(response.text).one("form", action=press.address)
     carried = {str(each["name"]): str(each["value"]) for each in form.all("input", type="hidden")}
     assert carried == {name: value for name, value in body.items() if name not in SIGNING}
     again = press.client.post(press.address, data=carried)

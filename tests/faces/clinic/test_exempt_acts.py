@@ -19,17 +19,17 @@ from app.services.people.staff_links import InvitationEntry, invite_person, read
 from app.services.reminders.reminder_delivery import MessageSender
 from app.web import urls
 from app.web.acts import EXEMPT
-from tests.applications import visitor
-from tests.faces.callers import HALF, PASSWORD, SiteFixture, caller, valid_body
+from tests.applications import open_browser
+from tests.faces.callers import HALF, PASSWORD, SiteFixture, caller_as, valid_body
 from tests.faces.edc_caller import AS_OF, BASE, BODIES, REGISTER
-from tests.faces.outbox_answers import box, bring
-from tests.faces.pressing import Rows, all_rows, browser_of
+from tests.faces.outbox_answers import outbox_records, send_outbox
+from tests.faces.participant_browsers import event
 from tests.faces.rights import Who
-from tests.faces.visitors import event
-from tests.markup import parsed
+from tests.faces.valid_acts import Rows, all_rows, browser_of
+from tests.markup import parse_page
 from tests.scenarios.people import PIN
-from tests.scenarios.reminded import WORDS, MailServer
-from tests.scenarios.soft_key import SoftKey
+from tests.scenarios.reminders import WORDS, MailServer
+from tests.scenarios.software_passkey import SoftwarePasskey
 
 SECOND = "a second correct horse"
 _TRAIL = {"audit_chain", "audit_entry"}
@@ -77,19 +77,19 @@ def _submitted(sites: SiteFixture) -> Repeated:
 def _late(sites: SiteFixture) -> Repeated:
     """Answers that a phone kept until a connection was back."""
     slot = sites.phone.begin()
-    records = box(sites.phone, slot, "q1", "q2")
-    return Repeated(lambda: bring(sites.phone, slot, records), 200, 200)
+    records = outbox_records(sites.phone, slot, "q1", "q2")
+    return Repeated(lambda: send_outbox(sites.phone, slot, records), 200, 200)
 
 
 def _activated(sites: SiteFixture) -> Repeated:
     """A link binds one browser once; the second try is told that it was used."""
     body = {"pin": PIN, "pin_again": PIN}
-    return Repeated(posted(visitor(sites.app), sites, "/a/{link}", body), 303, 404, TRIED)
+    return Repeated(posted(open_browser(sites.app), sites, "/a/{link}", body), 303, 404, TRIED)
 
 
 def _typed_code(sites: SiteFixture) -> Repeated:
     body = {"code": sites.waiting.code, "pin": PIN, "pin_again": PIN}
-    return Repeated(posted(visitor(sites.app), sites, urls.CODE, body), 303, 404, TRIED)
+    return Repeated(posted(open_browser(sites.app), sites, urls.CODE, body), 303, 404, TRIED)
 
 
 def _own_address_code(sites: SiteFixture) -> Repeated:
@@ -110,12 +110,12 @@ def _new_pin(sites: SiteFixture) -> Repeated:
 
 
 def _password(sites: SiteFixture) -> Repeated:
-    return Repeated(posted(visitor(sites.app), sites, urls.SIGN_IN), 303, 303, SIGNED_IN)
+    return Repeated(posted(open_browser(sites.app), sites, urls.SIGN_IN), 303, 303, SIGNED_IN)
 
 
 def _one_time_code(sites: SiteFixture) -> Repeated:
     """The code works once: sent again it is refused."""
-    client = visitor(sites.app)
+    client = open_browser(sites.app)
     client.post(urls.SIGN_IN, data={"email": HALF, "password": PASSWORD})
     return Repeated(posted(client, sites, urls.SIGN_IN_CODE), 303, 303, SIGNED_IN)
 
@@ -130,7 +130,7 @@ def _handed_over(sites: SiteFixture) -> Repeated:
 
 
 def _ending_session(sites: SiteFixture, address: str) -> Repeated:
-    carried = caller(sites, Who.nurse).carried["Cookie"]
+    carried = caller_as(sites, Who.nurse).carried["Cookie"]
     client, _cookies = browser_of(sites, carried)
 
     def send() -> Response:
@@ -145,7 +145,7 @@ def _one_time_code_of(sites: SiteFixture, secret: str) -> str:
 
 def _signed_in(sites: SiteFixture) -> TestClient:
     """A browser of a member of staff; a minute later, so that a further one-time code counts."""
-    client = visitor(sites.app)
+    client = open_browser(sites.app)
     client.post(urls.SIGN_IN, data={"email": HALF, "password": PASSWORD})
     client.post(urls.SIGN_IN_CODE, data={"code": _one_time_code_of(sites, sites.member.totp_secret)})
     sites.clock.forward(minutes=1)
@@ -161,7 +161,7 @@ def _joined(sites: SiteFixture) -> Repeated:
     link = invite_person(operator, entry).url.rsplit("/", 1)[1]
     secret = read_link(sites.installation, link, sites.clock.at).totp_secret
     typed = {"password": SECOND, "password_again": SECOND, "one_time_code": _one_time_code_of(sites, secret)}
-    client, address = visitor(sites.app), urls.JOIN.format(link=link)
+    client, address = open_browser(sites.app), urls.JOIN.format(link=link)
     return Repeated(lambda: client.post(address, data=typed), 200, 410)
 
 
@@ -197,10 +197,10 @@ def _added_passkey(sites: SiteFixture) -> tuple[TestClient, Repeated]:
     client, begun = _begun_passkey(sites)
     options = next(
         each["data-passkey-new"]
-        for each in parsed(begun.send().text).all("div")
+        for each in parse_page(begun.send().text).all("div")
         if each.get("data-passkey-new")
     )
-    credential = SoftKey("https://testserver", "testserver").make(options)
+    credential = SoftwarePasskey("https://testserver", "testserver").make(options)
     typed = {"name": "My phone", "passkey": credential}
     return client, Repeated(lambda: client.post(urls.ACCOUNT_NEW_PASSKEY, data=typed), 303, 409)
 
@@ -215,14 +215,14 @@ def _other_session(sites: SiteFixture) -> Repeated:
     """A browser at home is signed out from the one at work."""
     _signed_in(sites)
     client = _signed_in(sites)
-    shown = parsed(client.get(urls.ACCOUNT).text).all("form", method="post")
+    shown = parse_page(client.get(urls.ACCOUNT).text).all("form", method="post")
     address = next(str(form["action"]) for form in shown if "/sessions/" in str(form["action"]))
     return Repeated(lambda: client.post(address), 303, 409)
 
 
 def _token(sites: SiteFixture) -> Repeated:
     path = f"{BASE}/oauth/token"
-    return Repeated(posted(visitor(sites.app), sites, path), 200, 200, TRIED | {"edc_token"})
+    return Repeated(posted(open_browser(sites.app), sites, path), 200, 200, TRIED | {"edc_token"})
 
 
 def _put(path: str, body: Mapping[str, object], first: int = 201) -> Callable[[SiteFixture], Repeated]:

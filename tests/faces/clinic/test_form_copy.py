@@ -13,7 +13,7 @@ from app.domain.records.access import Role
 from app.domain.refusal import Refused
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
-from tests.faces.visitors import invited
+from tests.faces.participant_browsers import invite
 
 HIDDEN = ("Print a copy", "Save a copy as PDF", "Propose a correction", "Sign out", "every change")
 
@@ -29,7 +29,7 @@ def words_of(pdf: bytes) -> str:
 def test_a_copy_says_what_the_page_prints_and_is_in_the_trail(
     clinic: ClinicFixture, nurse: TestClient, language: str
 ) -> None:
-    phone = invited(clinic.app, clinic.person)
+    phone = invite(clinic.app, clinic.person)
     phone.activate()
     url = f"{clinic.url}/forms/{phone.slot()}"
     doctor = clinic.browser(Role.INVESTIGATOR, language=language)

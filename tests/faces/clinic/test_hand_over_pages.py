@@ -11,11 +11,11 @@ from app.services.setup.studies import create_staff, grant_role
 from app.web.cookies import PREFIX
 from app.web.dependencies import LANGUAGE_COOKIE
 from app.web.urls import DEVICE_COOKIE
-from tests.applications import visitor
+from tests.applications import open_browser
 from tests.faces.clinics import PASSWORD, ClinicFixture
 from tests.faces.desk_pages import page
-from tests.faces.visitors import ANSWERS, heading
-from tests.markup import parsed
+from tests.faces.participant_browsers import ANSWERS, heading
+from tests.markup import parse_page
 from tests.scenarios.people import PIN, START
 
 DEVICE, LANGUAGE = f"{PREFIX}{DEVICE_COOKIE}", f"{PREFIX}{LANGUAGE_COOKIE}"
@@ -31,7 +31,7 @@ class Tablet:
             StaffContext(installation, SYSTEM, START), "ann@example.org", "Ann", PASSWORD, "en"
         )
         grant_role(StaffContext(installation, SYSTEM, START), new.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
-        self.clinic, self.secret, self.client = clinic, new.totp_secret, client or visitor(clinic.app)
+        self.clinic, self.secret, self.client = clinic, new.totp_secret, client or open_browser(clinic.app)
         self.sign_in()
 
     def sign_in(self) -> None:
@@ -105,7 +105,7 @@ def test_answers_that_arrive_on_an_idle_tablet_wait_for_the_second_check(clinic:
     clinic.clock.forward(minutes=16)
     sending = {**ANSWERS, "submission_id": "s1", "reviewed": "1", "action": "send"}
     late = tablet.client.post(f"/f/{slot}/submit", data=sending)
-    assert (late.status_code, parsed(late.text).one("input", name="q1")["value"]) == (401, ANSWERS["q1"])
+    assert (late.status_code, parse_page(late.text).one("input", name="q1")["value"]) == (401, ANSWERS["q1"])
     assert tablet.client.post(f"/f/{slot}/submit", data={**sending, "pin": PIN}).headers["location"] == BACK
     assert clinic.person.slot("BL").submitted_at == clinic.clock.at
 
@@ -121,7 +121,7 @@ def test_the_runner_gets_the_instruction_to_return_the_tablet(clinic: ClinicFixt
 
 
 def test_participants_who_are_bound_on_the_tablet_wait_aside(clinic: ClinicFixture) -> None:
-    client = visitor(clinic.app)
+    client = open_browser(clinic.app)
     client.cookies.set(DEVICE, clinic.person.cookie, domain="testserver.local", path="/")
     tablet = Tablet(clinic, client)
     tablet.hand_over()
@@ -133,7 +133,7 @@ def test_participants_who_are_bound_on_the_tablet_wait_aside(clinic: ClinicFixtu
 
 def test_nobody_who_is_bound_is_open_before_the_participant_has_confirmed(clinic: ClinicFixture) -> None:
     """Also when nobody confirms: then the browser is theirs again when staff sign in."""
-    client = visitor(clinic.app)
+    client = open_browser(clinic.app)
     client.cookies.set(DEVICE, clinic.person.cookie, domain="testserver.local", path="/")
     tablet = Tablet(clinic, client)
     for _ in range(2):
@@ -160,5 +160,5 @@ def test_a_form_that_is_not_open_is_not_handed_over(clinic: ClinicFixture) -> No
     waits = clinic.person.slot("W6").public_id
     refused = tablet.client.post(f"{clinic.url}/hand-over", data={"slot": waits})
     assert (refused.status_code, heading(refused)) == (409, "Hand over the tablet")
-    assert parsed(refused.text).one("fieldset", id="slot")["aria-invalid"] == "true"
+    assert parse_page(refused.text).one("fieldset", id="slot")["aria-invalid"] == "true"
     assert tablet.reaches_staff()

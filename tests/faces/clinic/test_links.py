@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from app.domain.records.access import Role
 from tests.applications import Clock
 from tests.faces.clinics import ClinicFixture, clinic_of
-from tests.markup import parsed
+from tests.markup import parse_page
 from tests.scenarios.report_stage import CLOSED, GOLDEN, NORMAL
 from tests.stages import Stage
 
@@ -47,7 +47,7 @@ def test_every_link_that_a_role_is_shown_opens(clinic: ClinicFixture, role: Role
         if answer.status_code == 303:
             waiting.append((answer.headers["location"], url))
         elif answer.headers["content-type"].startswith("text/html"):
-            hrefs = (str(each["href"]) for each in parsed(answer.text).all("a") if each.get("href"))
+            hrefs = (str(each["href"]) for each in parse_page(answer.text).all("a") if each.get("href"))
             links = (urldefrag(urljoin(url, href)).url for href in hrefs)
             waiting += [(link, url) for link in links if link.startswith("/desk")]
     assert len(seen) > 5

@@ -10,9 +10,9 @@ from app.domain.records.access import Role
 from app.domain.records.anchors import AnchorStanding
 from app.storage.tables.schedule import Anchor
 from tests.faces.clinics import ClinicFixture
-from tests.faces.desk_pages import confirm, hidden_of, page
-from tests.markup import parsed
-from tests.scenarios.confirming import ordering
+from tests.faces.desk_pages import hidden_of, page, preview_and_confirm
+from tests.markup import parse_page
+from tests.scenarios.confirmation_rules import with_date_order
 from tests.scenarios.people import START
 
 
@@ -24,7 +24,7 @@ def test_a_date_is_previewed_and_then_recorded(clinic: ClinicFixture, nurse: Tes
     assert nurse.post(url, data=typed | {"on": "x"}).status_code == 422
     assert nurse.post(url, data=typed | {"kind": "x", "on": "2026-03-02"}).status_code == 422
     enrolled_again = {"kind": "enrolment", "on": "2026-01-02", "reason": "typing error"}
-    preview = parsed(nurse.post(url, data=enrolled_again).text)
+    preview = parse_page(nurse.post(url, data=enrolled_again).text)
     assert "BL Quality of life 2 Mar 2026 – 2 Mar 2026" in preview.text
     assert "would be missed" in preview.text
     hidden = {each["name"]: each["value"] for each in preview.all("input", type="hidden")}
@@ -41,7 +41,7 @@ def test_a_date_that_differs_from_the_edcs_is_listed(clinic: ClinicFixture, nurs
     clinic.clock.forward(days=1)
     nurse = clinic.browser(Role.INVESTIGATOR)
     typed = {"kind": "randomisation", "on": "2026-03-03", "reason": "our file"}
-    assert confirm(nurse, f"{clinic.url}/dates", typed).headers["location"].endswith("differing")
+    assert preview_and_confirm(nurse, f"{clinic.url}/dates", typed).headers["location"].endswith("differing")
     assert "≠ site says 3 Mar 2026" in page(nurse, clinic.url).text
 
 
@@ -54,9 +54,11 @@ def test_leaving_lists_what_stops_and_is_undone_by_the_investigator(
     assert page(nurse, url).all("select", id="kind")
     assert nurse.post(url, data=typed | {"kind": ""}).status_code == 422
     assert nurse.post(url, data=typed | {"stated": "2026"}).status_code == 422
-    assert "forms will no longer be asked for: BL, W6, W12" in parsed(nurse.post(url, data=typed).text).text
+    assert (
+        "forms will no longer be asked for: BL, W6, W12" in parse_page(nurse.post(url, data=typed).text).text
+    )
     assert "Withdrew" not in page(nurse, clinic.url).all("main")[0].all("h1")[0].text
-    assert confirm(nurse, url, typed).status_code == 303
+    assert preview_and_confirm(nurse, url, typed).status_code == 303
     assert "Withdrew from the study" in page(nurse, clinic.url).text
     investigator = clinic.browser(Role.INVESTIGATOR)
     (form,) = page(investigator, clinic.url).all("form", action=f"{url}/undo")
@@ -84,21 +86,21 @@ def test_dates_and_forms_are_called_as_the_plan_says(
     (chosen,) = [each for each in dates.all("option") if each["value"] == "sbrt_start"]
     assert chosen.text.startswith(label)
     typed = {"kind": "sbrt_start", "on": "2026-03-02", "reason": ""}
-    assert f"{label} ·" in parsed(nurse.post(f"{clinic.url}/dates", data=typed).text).text
+    assert f"{label} ·" in parse_page(nurse.post(f"{clinic.url}/dates", data=typed).text).text
 
 
 def test_a_date_against_its_order_is_confirmed_with_a_reason(clinic: ClinicFixture) -> None:
-    clinic.app.state.installation = ordering(clinic.app.state.installation, "sbrt_end", "sbrt_start")
+    clinic.app.state.installation = with_date_order(clinic.app.state.installation, "sbrt_end", "sbrt_start")
     clinic.clock.forward(days=1)
     nurse = clinic.browser(Role.INVESTIGATOR)
     url = f"{clinic.url}/dates"
-    confirm(nurse, url, {"kind": "sbrt_start", "on": "2026-03-03", "reason": ""})
+    preview_and_confirm(nurse, url, {"kind": "sbrt_start", "on": "2026-03-03", "reason": ""})
     typed = {"kind": "sbrt_end", "on": "2026-03-02", "reason": "as the chart says"}
     refused = nurse.post(url, data=typed)
     assert refused.status_code == 409
-    assert parsed(refused.text).all("select", name="against")
-    assert "contradicts another one" in parsed(refused.text).text
-    recorded = confirm(nurse, url, typed | {"against": "yes"})
+    assert parse_page(refused.text).all("select", name="against")
+    assert "contradicts another one" in parse_page(refused.text).text
+    recorded = preview_and_confirm(nurse, url, typed | {"against": "yes"})
     assert recorded.headers["location"].startswith(clinic.url)
     with clinic.app.state.installation.read() as session:
         kinds = session.exec(select(Anchor.kind).where(Anchor.standing == AnchorStanding.CURRENT)).all()

@@ -14,10 +14,10 @@ from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff
 from app.web import urls
 from app.web.permissions import ROUTES
-from tests.applications import visitor
+from tests.applications import open_browser
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
-from tests.markup import parsed
+from tests.markup import parse_page
 from tests.scenarios.beginnings import PERSON
 from tests.scenarios.people import START
 from tests.stages import Stage
@@ -56,7 +56,7 @@ def test_a_person_is_invited_and_sets_up_their_sign_in(clinic: ClinicFixture, ad
     path = invited(admin)
     assert "Link sent, not used yet" in page(admin, "/desk/people").text
     assert admin.post("/desk/people/invite", data=NEW | {"name": "Other"}).status_code == 409
-    newcomer = visitor(clinic.app)
+    newcomer = open_browser(clinic.app)
     form = newcomer.get(path)
     assert 'lang="zh-Hans"' in form.text
     assert "<svg" in form.text
@@ -218,7 +218,7 @@ WRONG_HOURS = [
 def check_hours(admin: TestClient, monitor: TestClient, url: str, change: dict[str, str]) -> None:
     """Hours of a day in parts are stored in their order; what is wrong names the day."""
     wrong = admin.post(url, data=change | {"hours_mon": "8:00-13:00, 12:30-17:00", "hours_tue": "9:00-8:00"})
-    messages = [each.text for each in parsed(wrong.text).one("div", role="alert").all("a")]
+    messages = [each.text for each in parse_page(wrong.text).one("div", role="alert").all("a")]
     assert messages == WRONG_HOURS
     rests = {"hours_mon": "13:30-17:00 8:00-11:30", "hours_sat": "8:00-11:30"}
     assert admin.post(url, data=change | rests).status_code == 303
@@ -274,7 +274,7 @@ def test_everybody_keeps_their_own_account(clinic: ClinicFixture, admin: TestCli
     browsers = []
     for _browser in range(2):
         clinic.clock.forward(minutes=1)
-        client = visitor(clinic.app)
+        client = open_browser(clinic.app)
         client.post("/desk/sign-in", data={"email": "own@example.org", "password": PASSWORD})
         client.post("/desk/sign-in/code", data={"code": now(new.totp_secret, clinic)})
         browsers.append(client)
@@ -308,7 +308,7 @@ def test_everybody_keeps_their_own_account(clinic: ClinicFixture, admin: TestCli
 
 def wrong(answer: Response) -> set[str]:
     """The fields that a refused form marks as wrong; each is described, and listed with a link."""
-    form = parsed(answer.text)
+    form = parse_page(answer.text)
     assert answer.status_code == 422
     marked = form.all("input", **{"aria-invalid": "true"})
     ids = {str(each["id"]) for each in marked}

@@ -11,7 +11,7 @@ from app.domain.records.access import Role
 from tests.catalogues import ROOT
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
-from tests.scenarios.people import START, bound, days, library, qlq
+from tests.scenarios.people import START, bind_browser, days, library, qlq
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def investigator(clinic: ClinicFixture) -> TestClient:
     )
     person.submit("D0", START + timedelta(hours=1), symptoms | {"any_symptom": 1, "pain": 10, "fatigue": 4})
     clinic.clock.at = START + days(84)
-    person.cookie = bound(person, clinic.clock.at)
+    person.cookie = bind_browser(person, clinic.clock.at)
     person.begin("W12", clinic.clock.at)
     person.submit("W12", clinic.clock.at, qlq(3) | {"q1": None})
     return clinic.browser(Role.INVESTIGATOR)

@@ -22,7 +22,7 @@ from app.domain.plans.plan import (
 from app.domain.records.access import Permission, Role
 from app.services.core.installation import Installation
 from tests.faces.clinics import ClinicFixture
-from tests.faces.desk_pages import day_in, page, wide
+from tests.faces.desk_pages import day_in, full_width, page
 from tests.markup import Element
 
 SIMULATION = "/desk/plan/simulation"
@@ -153,7 +153,7 @@ def test_the_simulator_shows_dates_states_and_messages(admin: TestClient) -> Non
     assert "20 April 2026, 19:00 · D41 · Symptom diary · its own day" in shown.all("ul")[-1].text
     boxes = "on_randomisation_year=2026&on_randomisation_month=3&on_randomisation_day=10"
     assert rows(page(admin, f"{SIMULATION}?{DATES.replace('on_randomisation=2026-03-10', boxes)}")) == visits
-    typed = wide("2026-03-10")
+    typed = full_width("2026-03-10")
     assert rows(page(admin, f"{SIMULATION}?{DATES.replace('2026-03-10', typed)}")) == visits
     carried = {str(each["name"]): str(each["value"]) for each in shown.all("input", type="hidden")}
     assert carried["was_randomisation"] == "2026-03-10"

@@ -17,14 +17,14 @@ from app.services.core.installation import Installation
 from app.services.patient.team_requests import request_call, request_correction, withdraw_call
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables import metadata
-from tests.applications import visitor
+from tests.applications import open_browser
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import day_in, page
-from tests.heard import heard
-from tests.markup import parsed
+from tests.markup import parse_page
 from tests.scenarios.beginnings import PERSON
 from tests.scenarios.people import START, Person, days
 from tests.stages import Stage
+from tests.statement_log import record_statements
 
 FRAGMENT = {"HX-Request": "true"}
 
@@ -87,7 +87,7 @@ def test_a_call_is_logged_under_the_row_and_corrected_on_the_participants_page(
     under = nurse.get(f"{clinic.url}/contacts", headers=FRAGMENT).text
     assert under.lstrip().startswith("<tr")
     assert "This settles their request for a call" in under
-    assert parsed(under).one("input", name="answers_call").get("checked") is None
+    assert parse_page(under).one("input", name="answers_call").get("checked") is None
     typed = {"outcome": "no_answer", "note": "", "next_try": "2026-03-04", "answers_call": "yes"}
     refused = nurse.post(f"{clinic.url}/contacts", data=typed)
     assert refused.status_code == 422
@@ -96,7 +96,7 @@ def test_a_call_is_logged_under_the_row_and_corrected_on_the_participants_page(
     refused = nurse.post(f"{clinic.url}/contacts", data=typed)
     assert refused.status_code == 422
     assert "Please write a few words about the outcome." in refused.text
-    assert day_in(parsed(refused.text), "next_try") == "2026-03-04"
+    assert day_in(parse_page(refused.text), "next_try") == "2026-03-04"
     done = nurse.post(f"{clinic.url}/contacts", data=typed | {"note": "neighbour"})
     assert done.headers["location"] == "/desk?done=contact"
     assert "Contact logged." in page(nurse, "/desk?done=contact").text
@@ -126,9 +126,9 @@ def test_nobody_tries_again_whoever_left_while_the_form_stood_open(
     typed = {"outcome": "other", "note": "said goodbye", "next_try": "2026-03-04"}
     refused = nurse.post(f"{clinic.url}/contacts", data=typed)
     assert (refused.status_code, "nobody will try again" in refused.text) == (409, True)
-    assert "Withdrew from the study" in parsed(refused.text).one("p", class_="note warn").text
-    assert day_in(parsed(refused.text), "next_try") == "2026-03-04"
-    assert parsed(nurse.get(f"{clinic.url}/contacts").text).all("input", name="next_try_day") == []
+    assert "Withdrew from the study" in parse_page(refused.text).one("p", class_="note warn").text
+    assert day_in(parse_page(refused.text), "next_try") == "2026-03-04"
+    assert parse_page(nurse.get(f"{clinic.url}/contacts").text).all("input", name="next_try_day") == []
     assert nurse.post(f"{clinic.url}/contacts", data=typed | {"next_try": ""}).status_code == 303
 
 
@@ -147,12 +147,12 @@ def check_acts_lead_back(clinic: ClinicFixture, nurse: TestClient) -> None:
     for list_url in ("/desk?reason=&q=0571&view=snoozed&after=1_2_3", "/desk?reason="):
         from_there = {"referer": f"https://testserver{list_url}&done=resumed&study=x&site={'x' * 41}"}
         for url in ("contacts", "snooze"):
-            form = parsed(nurse.get(f"{clinic.url}/{url}", headers=from_there).text)
+            form = parse_page(nurse.get(f"{clinic.url}/{url}", headers=from_there).text)
             assert list_url in {each["value"] for each in form.all("input", name="list")}
             assert list_url in {each["href"] for each in form.all("a") if each.text == "Cancel"}
         bulk = page(nurse, list_url).all("input", name="list")
         assert [(each["form"], each["value"]) for each in bulk] == [("bulk", list_url)]
-        reshown = parsed(nurse.post("/desk/reminders", data={"list": list_url}).text)
+        reshown = parse_page(nurse.post("/desk/reminders", data={"list": list_url}).text)
         assert reshown.one("input", id="q")["value"] == ("0571" if "q=" in list_url else "")
         (current,) = (each.text for each in reshown.all("a", **{"aria-current": "true"}))
         assert current.split()[0] == ("Snoozed" if "view=" in list_url else "All")
@@ -200,7 +200,7 @@ def test_who_cannot_be_reminded_is_named_with_the_reason(clinic: ClinicFixture, 
     row = clinic.person.row().public_id
     answer = nurse.post("/desk/reminders", data={f"remind-{row}": clinic.person.slot("BL").public_id})
     assert answer.status_code == 409
-    (summary,) = [each for each in parsed(answer.text).all("div", role="alert") if each.text]
+    (summary,) = [each for each in parse_page(answer.text).all("div", role="alert") if each.text]
     assert "0571-001" in summary.text
     assert "doesn't want reminders" in summary.text
     assert "Please choose at least one participant." in nurse.post("/desk/reminders").text
@@ -249,7 +249,7 @@ def test_no_field_of_these_forms_loses_what_was_typed_or_is_named_by_its_code(
                 answer = nurse.post(f"{clinic.url}/{form}", data=fields_typed)
                 assert answer.status_code == 422, (form, name)
                 assert 'value="kept"' in answer.text, (form, name)
-                (summary,) = parsed(answer.text).all("div", class_="note err sum")
+                (summary,) = parse_page(answer.text).all("div", class_="note err sum")
                 label = LABELS.get(name, "This page")
                 assert language != "en" or f"{label}: this contains" in summary.text
                 assert language == "en" or name not in summary.text
@@ -264,22 +264,22 @@ def test_links_and_keys_are_for_who_may_use_them(clinic: ClinicFixture, nurse: T
     installation, person = clinic.person.installation, clinic.person
     person.begin("BL", START)
     person.submit("BL", START)
-    visitor = ParticipantContext(installation, person.participant(START), START)
-    request_correction(visitor, person.slot("BL").public_id)
+    context = ParticipantContext(installation, person.participant(START), START)
+    request_correction(context, person.slot("BL").public_id)
     reader = clinic.browser(Role.DATA_MANAGER)
     assert reader.get("/desk").headers["location"] == "/desk/settle"
     for client, may in ((nurse, True), (reader, False)):
         shown = page(client, "/desk?q=")
         assert "reported a mistake" in shown.text
         linked = [each["href"] for each in shown.all("a") if "reported a mistake" in each.text]
-        assert linked == (["/desk/requests"] if may else [])
+        assert linked == (["/desk/requests?site="] if may else [])
         assert ("c" in [each.text for each in shown.all("kbd")]) is may
         assert ("r" in [each.text for each in shown.all("kbd")]) is may
     assert clinic.browser(Role.MONITOR).get("/desk").headers["location"] == "/desk/matrix"
 
 
 def test_signing_in_again_leads_back_to_the_page_and_nowhere_else(clinic: ClinicFixture) -> None:
-    client = visitor(clinic.app)
+    client = open_browser(clinic.app)
     form = f"{clinic.url}/contacts"
     for answer in (client.get(form), client.post(form, data={"note": "typed"})):
         assert answer.headers["location"] == with_return_address("/desk/sign-in", form)
@@ -303,10 +303,10 @@ def test_signing_in_again_leads_back_to_the_page_and_nowhere_else(clinic: Clinic
     ],
 )
 def test_no_foreign_address_is_carried_through_sign_in(clinic: ClinicFixture, address: str) -> None:
-    client = visitor(clinic.app)
+    client = open_browser(clinic.app)
     assert page(client, with_return_address("/desk/sign-in", address)).all("input", name="next") == []
     fields_typed = {"email": "none@example.org", "password": "x", "next": address}
-    assert parsed(client.post("/desk/sign-in", data=fields_typed).text).all("input", name="next") == []
+    assert parse_page(client.post("/desk/sign-in", data=fields_typed).text).all("input", name="next") == []
 
 
 def multiply(installation: Installation, count: int) -> None:
@@ -335,7 +335,7 @@ def test_a_page_of_a_hundred_rows_is_light_and_costs_eight_statements(
     monkeypatch.setattr("app.services.clinic.today.work_list.PAGE", 100)
     nurse = clinic.browser(Role.INVESTIGATOR)
     nurse.get("/desk")  # what a process reads once an hour is read
-    with heard(installation.engine) as statements:
+    with record_statements(installation.engine) as statements:
         answer = nurse.get("/desk")
     assert answer.text.count("data-log") == 100
     assert len(gzip.compress(answer.content, 6)) <= 30_000

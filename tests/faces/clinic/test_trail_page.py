@@ -22,8 +22,8 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import metadata
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
-from tests.markup import parsed
-from tests.scenarios.arms import assign, blinded
+from tests.markup import parse_page
+from tests.scenarios.arms import assign_arm, with_hidden_arms
 from tests.scenarios.people import START, qlq
 
 ARM_WORDS = re.compile(r"SBRT|\bSOC\b|EOT|standard care", re.IGNORECASE)
@@ -36,7 +36,7 @@ def lived(clinic: ClinicFixture) -> None:
     clinic.person.begin("BL", START)
     clinic.person.submit("BL", START, qlq(2))
     clinic.person.randomise(START.date(), START + timedelta(hours=1))
-    assign(clinic.person, "SBRT", 0)
+    assign_arm(clinic.person, "SBRT", 0)
     clinic.person.anchor("sbrt_end", START.date(), START + timedelta(hours=2))
 
 
@@ -189,7 +189,7 @@ def test_a_file_that_is_saved_is_an_entry_that_says_which(clinic: ClinicFixture)
 @pytest.mark.req("AUD-10")
 def test_no_word_of_an_arm_on_a_page_or_in_a_file_of_a_blinded_reader(clinic: ClinicFixture) -> None:
     lived(clinic)
-    hidden = blinded(clinic.person.installation)
+    hidden = with_hidden_arms(clinic.person.installation)
     clinic.app.state.installation = hidden
     monitor, investigator = clinic.browser(Role.MONITOR, None), clinic.browser(Role.INVESTIGATOR, None)
     shown = page(monitor, "/desk/trail").one("main").text
@@ -211,7 +211,7 @@ def test_a_plan_decides_who_sees_the_arm_and_who_sees_scores(clinic: ClinicFixtu
     scores = f"{clinic.url}/scores"
     assert "SBRT" in investigator.get(scores).text
     assert [nurse.get(url).status_code for url in (scores, "/desk/scores")] == [403, 403]
-    clinic.app.state.installation = blinded(
+    clinic.app.state.installation = with_hidden_arms(
         clinic.person.installation,
         RoleView(Role.INVESTIGATOR, (Permission.ANSWERS_SEE, Permission.SCORES_SEE)),
         RoleView(Role.NURSE, (Permission.SCORES_SEE,)),
@@ -234,6 +234,6 @@ def test_a_grant_that_ended_is_as_if_it_were_not_there(clinic: ClinicFixture) ->
     assert ended == [403, 403]
     start = monitor.get("/desk")  # no list of nobody, which would say that nothing is to be done
     assert (start.status_code, "You have no role at the moment" in start.text) == (403, True)
-    begins = parsed(start.text).one("main").one("a", class_="btn")["href"]
+    begins = parse_page(start.text).one("main").one("a", class_="btn")["href"]
     assert (begins, monitor.get(str(begins)).status_code) == ("/desk/account", 200)
     assert looks(clinic) == [AuditEvent.TRAIL_VIEWED]

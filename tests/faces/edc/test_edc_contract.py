@@ -29,7 +29,7 @@ from app.web.permissions import ROUTES, CallerKind
 from app.web.urls import EDC as BASE
 from tests import servers
 from tests.applications import Clock
-from tests.faces.edc_caller import AS_OF, REGISTER, STUDY, Edc, answered
+from tests.faces.edc_caller import AS_OF, REGISTER, STUDY, Edc, enrol_with_baseline
 
 FROZEN = Path(__file__).parents[3] / "docs" / "manual" / "edc-openapi.json"
 REWRITE = "REWRITE_CONTRACT"
@@ -68,7 +68,7 @@ def test_no_operation_deletes() -> None:
 @pytest.fixture
 def lived_in(app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock) -> Edc:
     """A study with an answered form and a participant of the EDC."""
-    answered(app, sites[0], "0571-001", clock.at)
+    enrol_with_baseline(app, sites[0], "0571-001", clock.at)
     edc.put("/participants/0571-014", REGISTER)
     edc.put("/participants/0571-014/anchors/randomisation", {"date": "2026-03-02", "as_of": AS_OF})
     edc.post("/cuts", {"name": "IA1", "purpose": "interim"})
@@ -156,7 +156,7 @@ def base_url(app: FastAPI, lived_in: Edc, monkeypatch: pytest.MonkeyPatch) -> It
     assert lived_in.token
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
     monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
-    with servers.serving(app) as url:
+    with servers.serve_application(app) as url:
         yield f"{url}{BASE}"
 
 

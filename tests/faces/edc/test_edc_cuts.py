@@ -16,7 +16,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.edc import Transfer
 from app.storage.tables.studies import Site
 from tests.applications import Clock
-from tests.faces.edc_caller import BASE, Edc, answered, signed_in
+from tests.faces.edc_caller import BASE, Edc, enrol_with_baseline, sign_in_edc
 
 WHY = "cleaning"
 CUT = {"name": "IA1", "purpose": "first interim analysis"}
@@ -26,7 +26,7 @@ CUT = {"name": "IA1", "purpose": "first interim analysis"}
 def test_a_client_makes_a_cut_once_and_reads_what_changed_since(
     app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock
 ) -> None:
-    person = answered(app, sites[0], "0571-001", clock.at)
+    person = enrol_with_baseline(app, sites[0], "0571-001", clock.at)
     response = edc.post("/cuts", CUT)
     again = edc.post("/cuts", CUT)
     assert (response.status_code, again.status_code, response.json()) == (201, 200, again.json())
@@ -68,11 +68,11 @@ def test_a_client_makes_a_cut_once_and_reads_what_changed_since(
 def test_a_cut_takes_its_scope_and_shows_what_the_scopes_open(
     app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock
 ) -> None:
-    reading = signed_in(app, clock.at, [Scope.SCORES_READ])
+    reading = sign_in_edc(app, clock.at, [Scope.SCORES_READ])
     refused = reading.post("/cuts", CUT)
     assert (refused.status_code, refused.json()["scope"]) == (403, "cuts:write")
     edc.post("/cuts", CUT)
-    answered(app, sites[0], "0571-001", clock.at)
+    enrol_with_baseline(app, sites[0], "0571-001", clock.at)
     edc.post("/cuts", CUT | {"name": "IA2"})
     lines = [
         json.loads(line)
@@ -88,7 +88,7 @@ def test_a_transfer_that_breaks_off_is_noted_with_what_was_handed_over(
     app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     edc.post("/cuts", CUT)
-    answered(app, sites[0], "0571-001", clock.at)
+    enrol_with_baseline(app, sites[0], "0571-001", clock.at)
     edc.post("/cuts", CUT | {"name": "IA2"})
 
     def broken(context: EdcContext, study: str, older: str, newer: str) -> Iterator[DataChange]:

@@ -18,7 +18,7 @@ from app.services.datasets.export_requests import RETENTION
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.edc import Transfer
 from tests.applications import Clock
-from tests.faces.edc_caller import BASE, Edc, signed_in
+from tests.faces.edc_caller import BASE, Edc, sign_in_edc
 from tests.scenarios.dataset_stage import FINAL, STUDY, TRIAL, client_of
 from tests.scenarios.people import days
 from tests.stages import Stage
@@ -36,7 +36,7 @@ def stage() -> Stage:
 def reader(app: FastAPI, clock: Clock) -> Edc:
     """A client of the whole study with every scope, after the trial of `dataset_stage`."""
     clock.at = FINAL + days(1)
-    return signed_in(app, clock.at)
+    return sign_in_edc(app, clock.at)
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -83,10 +83,10 @@ def test_a_dataset_is_streamed_in_each_format_as_it_is_exported(
 
 @pytest.mark.req("IAM-02", "REP-08")
 def test_a_dataset_holds_what_the_scopes_open(app: FastAPI, reader: Edc, clock: Clock) -> None:
-    without = signed_in(app, clock.at, [Scope.SCORES_READ])
+    without = sign_in_edc(app, clock.at, [Scope.SCORES_READ])
     refused = without.get("/datasets/dm", cut="FINAL", purpose=WHY)
     assert (refused.status_code, refused.json()["scope"]) == (403, "exports:run")
-    scores = signed_in(app, clock.at, [Scope.SCORES_READ, Scope.EXPORTS_RUN])
+    scores = sign_in_edc(app, clock.at, [Scope.SCORES_READ, Scope.EXPORTS_RUN])
     tests = {row["QSTESTCD"][:5] for row in rows(scores.get("/datasets/qs", cut="FINAL", purpose=WHY).text)}
     assert tests == {"EOR01", "QSALL"}
     assert "ARMCD" not in rows(scores.get("/datasets/dm", cut="FINAL", purpose=WHY).text)[0]
@@ -124,7 +124,7 @@ def test_an_export_is_requested_produced_and_downloaded(app: FastAPI, reader: Ed
     assert (part.status_code, part.content) == (206, whole.content[80:160])
     assert reader.get(href, {"If-None-Match": whole.headers["etag"]}).status_code == 304
     assert reader.get(href, {"Range": "bytes=99999999-"}).status_code == 416
-    stranger = signed_in(app, clock.at)
+    stranger = sign_in_edc(app, clock.at)
     assert stranger.get(href).json()["type"] == "/problems/unknown-export"
     assert stranger.get("/exports").json()["items"] == []
     clock.at += RETENTION

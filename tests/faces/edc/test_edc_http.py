@@ -25,16 +25,25 @@ from app.web.permissions import ROUTES
 from app.web.problems import RESERVED, problem_response
 from app.web.refusal_messages import MESSAGES
 from app.web.urls import EDC as BASE
-from tests.applications import Clock, untouched_application, visitor
+from tests.applications import Clock, open_browser, untouched_application
 from tests.coroutines import run_apart
-from tests.faces.edc_caller import AS_OF, BODIES, CODINGS, REGISTER, STUDY, Edc, answered, trail
+from tests.faces.edc_caller import (
+    AS_OF,
+    BODIES,
+    CODINGS,
+    REGISTER,
+    STUDY,
+    Edc,
+    count_trail,
+    enrol_with_baseline,
+)
 
 
 @pytest.fixture
 def filled(app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock) -> Edc:
     """Every resource of the face with something to serve."""
     app.state.edc_limits = RateLimits(quota=1_000_000)
-    answered(app, sites[0], "0571-001", clock.at)
+    enrol_with_baseline(app, sites[0], "0571-001", clock.at)
     edc.put("/participants/0571-101", REGISTER)
     edc.post("/cuts", {"name": "IA1", "purpose": "interim"})
     edc.post("/exports", EXPORT)
@@ -92,12 +101,12 @@ def test_head_is_get_without_its_body(app: FastAPI, filled: Edc) -> None:
     for declared, path in resources(filled).items():
         for coding in CODINGS:
             got = filled.get(path, {"Accept-Encoding": coding})
-            before = trail(app)
+            before = count_trail(app)
             headers = {"Authorization": f"Bearer {filled.token}", "Accept-Encoding": coding}
             head = filled.http.head(f"{BASE}{path}", headers=headers)
             assert (head.status_code, head.content) == (200, b""), path
             assert _lasting(head) == _lasting(got), declared
-            assert trail(app) == before
+            assert count_trail(app) == before
 
 
 def _lasting(answer: Response) -> dict[str, str]:
@@ -109,7 +118,7 @@ def _lasting(answer: Response) -> dict[str, str]:
 
 
 def test_head_answers_wherever_get_does(app: FastAPI) -> None:
-    guest = visitor(app)
+    guest = open_browser(app)
     for method, path in ROUTES:
         address = re.sub(r"\{[^}]+\}", "x", path)
         if method == "GET":
@@ -138,7 +147,7 @@ def test_no_byte_of_a_body_reaches_the_server_after_head() -> None:
 
 
 def test_a_method_that_is_not_taken_names_those_that_are(app: FastAPI) -> None:
-    guest = visitor(app)
+    guest = open_browser(app)
     methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
     for address in {re.sub(r"\{[^}]+\}", "x", path) for _method, path in ROUTES}:
         answers = {method: guest.request(method, address) for method in methods}

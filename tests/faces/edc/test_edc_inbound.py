@@ -10,8 +10,8 @@ from httpx2 import Response
 from app.domain.records.access import Scope
 from app.storage.tables.studies import Site
 from tests.applications import Clock
-from tests.faces.edc_caller import AS_OF, REGISTER, Edc, answered, later, signed_in
-from tests.scenarios.people import enrolled
+from tests.faces.edc_caller import AS_OF, REGISTER, Edc, enrol_with_baseline, later_as_of, sign_in_edc
+from tests.scenarios.people import enrol_person
 
 
 def kind(answer: Response) -> str:
@@ -32,7 +32,7 @@ def test_the_first_body_creates_and_the_same_again_changes_nothing(edc: Edc) -> 
 def test_a_newer_as_of_moves_the_watermark_without_an_event(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
     head = edc.head()
-    newer = edc.put("/participants/0571-101", REGISTER | {"as_of": later(hours=1)})
+    newer = edc.put("/participants/0571-101", REGISTER | {"as_of": later_as_of(hours=1)})
     stale = edc.put("/participants/0571-101", REGISTER)
     assert (newer.status_code, newer.json()["version"], newer.json()["changed"]) == (200, 1, False)
     assert edc.head() == head
@@ -40,7 +40,7 @@ def test_a_newer_as_of_moves_the_watermark_without_an_event(edc: Edc) -> None:
 
 
 def test_an_as_of_far_ahead_of_our_clock_is_refused(edc: Edc) -> None:
-    answer = edc.put("/participants/0571-101", REGISTER | {"as_of": later(hours=48)})
+    answer = edc.put("/participants/0571-101", REGISTER | {"as_of": later_as_of(hours=48)})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/as_of")
     assert edc.put("/participants/0571-101", REGISTER).status_code == 201
 
@@ -48,7 +48,7 @@ def test_an_as_of_far_ahead_of_our_clock_is_refused(edc: Edc) -> None:
 @pytest.mark.req("EDC-09")
 def test_a_changed_body_is_a_new_version_under_the_edcs_name(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
-    changed = edc.put("/participants/0571-101", REGISTER | {"language": "en", "as_of": later(hours=1)})
+    changed = edc.put("/participants/0571-101", REGISTER | {"language": "en", "as_of": later_as_of(hours=1)})
     newest = edc.changes()[-1]
     assert (changed.status_code, changed.json()["version"]) == (200, 2)
     assert (newest["type"], newest["changed"]) == ("participant.updated", ["language"])
@@ -57,7 +57,7 @@ def test_a_changed_body_is_a_new_version_under_the_edcs_name(edc: Edc) -> None:
 
 def test_a_record_is_written_only_if_it_is_as_the_conditions_say(edc: Edc) -> None:
     first = edc.put("/participants/0571-101", REGISTER)
-    new = REGISTER | {"language": "en", "as_of": later(hours=1)}
+    new = REGISTER | {"language": "en", "as_of": later_as_of(hours=1)}
     wrong = edc.put("/participants/0571-101", new, headers={"If-Match": '"7"'})
     taken = edc.put("/participants/0571-101", new, headers={"If-None-Match": "*"})
     right = edc.put("/participants/0571-101", new, headers={"If-Match": first.headers["etag"]})
@@ -69,7 +69,7 @@ def test_a_record_is_written_only_if_it_is_as_the_conditions_say(edc: Edc) -> No
 
 
 def test_somebody_whom_the_site_enrolled_is_known(edc: Edc, app: FastAPI, sites: tuple[Site, Site]) -> None:
-    enrolled(app.state.installation, sites[0], "0571-001")
+    enrol_person(app.state.installation, sites[0], "0571-001")
     refused = edc.put("/participants/0571-001", REGISTER, headers={"If-None-Match": "*"})
     taken = edc.put("/participants/0571-001", REGISTER)
     assert (refused.status_code, taken.status_code, taken.json()["version"]) == (412, 200, 1)
@@ -119,7 +119,7 @@ def test_a_code_of_another_site_is_refused(edc: Edc) -> None:
 
 def test_a_participant_stays_at_their_site(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
-    answer = edc.put("/participants/0571-101", REGISTER | {"site": "0512", "as_of": later(hours=1)})
+    answer = edc.put("/participants/0571-101", REGISTER | {"site": "0512", "as_of": later_as_of(hours=1)})
     assert (answer.status_code, answer.json()["code"]) == (409, "site_fixed")
 
 
@@ -157,7 +157,7 @@ def test_a_visit_is_stored_and_shown_with_its_forms(edc: Edc) -> None:
     path = "/participants/0571-101/visits/W12"
     empty = edc.get(path)
     first = edc.put(path, {"state": "planned", "date": "2026-05-25", "as_of": AS_OF})
-    second = edc.put(path, {"state": "cancelled", "as_of": later(hours=1)})
+    second = edc.put(path, {"state": "cancelled", "as_of": later_as_of(hours=1)})
     seen = edc.get(path)
     assert (empty.status_code, empty.json()["version"], empty.json()["state"]) == (200, 0, None)
     assert [first.status_code, second.status_code] == [201, 200]
@@ -238,7 +238,7 @@ def test_an_enrolment_of_the_past_needs_a_word_before_forms_are_missed(edc: Edc,
     again = edc.put("/participants/0571-102", REGISTER)
     clock.forward(days=3)
     edc.renew()
-    earlier = past | {"as_of": later(hours=1)}
+    earlier = past | {"as_of": later_as_of(hours=1)}
     unsaid = edc.put("/participants/0571-102", earlier)
     assert (again.status_code, unsaid.status_code, unsaid.json()["code"]) == (201, 409, "would_be_missed")
     assert edc.put("/participants/0571-102", earlier, confirm=True).status_code == 200
@@ -247,14 +247,14 @@ def test_an_enrolment_of_the_past_needs_a_word_before_forms_are_missed(edc: Edc,
 def test_the_sites_date_is_never_written_over(
     edc: Edc, app: FastAPI, sites: tuple[Site, Site], clock: Clock
 ) -> None:
-    person = enrolled(app.state.installation, sites[0], "0571-001")
+    person = enrol_person(app.state.installation, sites[0], "0571-001")
     clock.forward(days=20)
     edc.renew()
     person.anchor("progression", clock.at.date() - timedelta(days=5), clock.at)
     path = "/participants/0571-001/anchors/progression"
     same = edc.put(path, {"date": "2026-03-17", "as_of": AS_OF})
     dry = edc.put(path, {"date": "2026-03-19", "as_of": AS_OF}, dry_run=True)
-    other = edc.put(path, {"date": "2026-03-19", "as_of": later(hours=1)})
+    other = edc.put(path, {"date": "2026-03-19", "as_of": later_as_of(hours=1)})
     assert [answer.json()["standing"] for answer in (same, dry, other)] == [
         "current",
         "differing",
@@ -288,7 +288,7 @@ def test_a_date_against_its_order_is_listed_and_not_in_force_unless_confirmed(ed
     reply = edc.put("/participants/0571-101/anchors/randomisation", early)
     assert (reply.status_code, reply.json()["standing"], reply.json()["windows"]) == (201, "differing", [])
     assert "randomisation" not in edc.get("/participants/0571-101").json()["anchors"]
-    again = {"date": "2026-02-28", "as_of": later(hours=1)}
+    again = {"date": "2026-02-28", "as_of": later_as_of(hours=1)}
     meant = edc.put("/participants/0571-101/anchors/randomisation", again, confirm="true")
     assert (meant.status_code, meant.json()["standing"]) == (200, "current")
     assert edc.get("/participants/0571-101").json()["anchors"]["randomisation"]["date"] == "2026-02-28"
@@ -299,7 +299,7 @@ def test_an_arm_brings_its_visits(edc: Edc) -> None:
     wrong = edc.put("/participants/0571-101/arm", {"arm": "PLACEBO", "as_of": AS_OF})
     first = edc.put("/participants/0571-101/arm", {"arm": "SBRT", "as_of": AS_OF})
     eot = edc.get("/participants/0571-101/visits/EOT/forms").json()["forms"]
-    second = edc.put("/participants/0571-101/arm", {"arm": "SOC", "as_of": later(hours=1)})
+    second = edc.put("/participants/0571-101/arm", {"arm": "SOC", "as_of": later_as_of(hours=1)})
     after = edc.get("/participants/0571-101/visits/EOT/forms").json()["forms"]
     assert (wrong.status_code, wrong.json()["allowed"]) == (422, ["SBRT", "SOC"])
     assert [first.status_code, second.status_code] == [201, 200]
@@ -314,7 +314,7 @@ def test_an_arm_brings_its_visits(edc: Edc) -> None:
 def test_a_death_stops_everything_at_once(
     edc: Edc, app: FastAPI, sites: tuple[Site, Site], clock: Clock
 ) -> None:
-    person = enrolled(app.state.installation, sites[0], "0571-001")
+    person = enrol_person(app.state.installation, sites[0], "0571-001")
     clock.forward(days=3)
     edc.renew()
     answer = edc.put("/participants/0571-001/status", {"status": "died", "date": "2026-03", "as_of": AS_OF})
@@ -329,9 +329,9 @@ def test_a_late_delivery_cannot_undo_a_withdrawal(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
     path = "/participants/0571-101/status"
     withdrawn = {"status": "withdrawn", "scope": "questionnaires", "date": "2026-03-02", "reason": "BURDEN"}
-    assert edc.put(path, withdrawn | {"as_of": later(hours=2)}).status_code == 201
+    assert edc.put(path, withdrawn | {"as_of": later_as_of(hours=2)}).status_code == 201
     late = edc.put(path, {"status": "enrolled", "as_of": AS_OF})
-    undo = edc.put(path, {"status": "enrolled", "as_of": later(hours=3)})
+    undo = edc.put(path, {"status": "enrolled", "as_of": later_as_of(hours=3)})
     assert (late.status_code, kind(late)) == (409, "stale-update")
     assert (undo.status_code, undo.json()["code"]) == (409, "undone_by_site")
 
@@ -363,7 +363,7 @@ def test_enrolled_says_nothing_new(edc: Edc) -> None:
 def test_no_answer_is_written_and_nothing_is_deleted(
     edc: Edc, app: FastAPI, sites: tuple[Site, Site], clock: Clock
 ) -> None:
-    answered(app, sites[0], "0571-001", clock.at)
+    enrol_with_baseline(app, sites[0], "0571-001", clock.at)
     ref = edc.changes(type="assessment.completed")[0]["ref"]
     headers = {"Authorization": f"Bearer {edc.token}"}
     for path in (f"/assessments/{ref}", "/participants/0571-001", "/changes", "/scores", "/snapshot"):
@@ -375,7 +375,7 @@ def test_no_answer_is_written_and_nothing_is_deleted(
 
 @pytest.mark.usefixtures("sites")
 def test_a_scope_that_is_missing_is_named(app: FastAPI, clock: Clock) -> None:
-    reader = signed_in(app, clock.at, [Scope.SCORES_READ])
+    reader = sign_in_edc(app, clock.at, [Scope.SCORES_READ])
     for path, scope in {
         "": "participants:write",
         "/status": "status:write",
@@ -389,8 +389,8 @@ def test_a_scope_that_is_missing_is_named(app: FastAPI, clock: Clock) -> None:
 
 
 def test_a_client_of_one_site_knows_no_other(app: FastAPI, sites: tuple[Site, Site], clock: Clock) -> None:
-    enrolled(app.state.installation, sites[1], "0512-001")
-    limited = signed_in(app, clock.at, sites=["0571"])
+    enrol_person(app.state.installation, sites[1], "0512-001")
+    limited = sign_in_edc(app, clock.at, sites=["0571"])
     assert limited.get("/participants/0512-001").status_code == 404
     assert limited.put("/participants/0512-001/arm", {"arm": "SOC", "as_of": AS_OF}).status_code == 404
     assert limited.put("/participants/0512-001", REGISTER).status_code == 404

@@ -20,7 +20,7 @@ from app.services.core.installation import Installation
 from app.storage.tables.studies import Site
 from tests import servers
 from tests.applications import Clock
-from tests.faces.edc_caller import Edc, answered
+from tests.faces.edc_caller import Edc, enrol_with_baseline
 
 MANUAL = Path(__file__).parents[3] / "docs" / "manual" / "edc.md"
 EXAMPLE = re.compile(r"^```http\nPUT (\S+)\n\n(.*?)\n```", re.MULTILINE | re.DOTALL)
@@ -44,9 +44,9 @@ def test_every_problem_of_the_specification_has_its_status() -> None:
 
 @pytest.fixture
 def served(app: FastAPI, edc: Edc, sites: tuple[Site, Site], clock: Clock) -> Iterator[str]:
-    answered(app, sites[0], "0571-001", clock.at)
+    enrol_with_baseline(app, sites[0], "0571-001", clock.at)
     assert edc.head() > 0
-    with servers.serving(app) as url:
+    with servers.serve_application(app) as url:
         yield url
 
 
@@ -57,7 +57,7 @@ def test_the_program_pulls_and_verifies(
     assert COMMAND in MANUAL.read_text(encoding="utf-8")
     file = tmp_path / "feed.ndjson"
     first = run(served, edc, file)
-    answered(app, sites[0], "0571-002", clock.at)
+    enrol_with_baseline(app, sites[0], "0571-002", clock.at)
     second = run(served, edc, file)
     lines = file.read_text(encoding="utf-8").splitlines()
     assert first == f"OK 3 events, hash {json.loads(lines[2])['hash']}, no audit head yet"

@@ -17,7 +17,7 @@ from app.storage.tables.audit import DaySeal
 from app.storage.tables.edc import Transfer
 from app.storage.tables.studies import Site
 from tests.applications import Clock
-from tests.faces.edc_caller import AS_OF, REGISTER, STUDY, Edc, answered, later, signed_in
+from tests.faces.edc_caller import AS_OF, REGISTER, STUDY, Edc, enrol_with_baseline, later_as_of, sign_in_edc
 from tests.faces.edc_stages import both_sites, edc_stage
 from tests.stages import Stage
 
@@ -26,12 +26,12 @@ READS = (Scope.ANSWERS_READ, Scope.SCORES_READ, Scope.DIARY_READ, Scope.ARM_READ
 
 def _fill(app: FastAPI, edc: Edc) -> None:
     for site, subject in zip(both_sites(app), ("0571-001", "0512-001"), strict=True):
-        answered(app, site, subject, app.state.clock())
+        enrol_with_baseline(app, site, subject, app.state.clock())
     edc.put("/participants/0571-101", REGISTER)
     for subject in ("0571-101", "0571-001"):
         edc.put(f"/participants/{subject}/arm", {"arm": "SBRT", "as_of": AS_OF})
         edc.put(f"/participants/{subject}/anchors/randomisation", {"date": "2026-03-02", "as_of": AS_OF})
-    edc.put("/participants/0571-101", REGISTER | {"language": "en", "as_of": later(hours=1)})
+    edc.put("/participants/0571-101", REGISTER | {"language": "en", "as_of": later_as_of(hours=1)})
 
 
 FILLED = edc_stage(_fill)
@@ -125,7 +125,7 @@ def test_another_feed_begins_anew(filled: Edc) -> None:
 
 @pytest.mark.req("EDC-07")
 def test_scopes_hide_sections_and_the_chain_still_verifies(app: FastAPI, filled: Edc, clock: Clock) -> None:
-    reader = signed_in(app, clock.at, [Scope.SCORES_READ])
+    reader = sign_in_edc(app, clock.at, [Scope.SCORES_READ])
     items = reader.changes()
     check(items)
     completed = next(item for item in items if item["type"] == "assessment.completed")
@@ -136,7 +136,7 @@ def test_scopes_hide_sections_and_the_chain_still_verifies(app: FastAPI, filled:
 
 
 def test_another_sites_events_are_stubs(app: FastAPI, filled: Edc, clock: Clock) -> None:
-    limited = signed_in(app, clock.at, READS, ["0571"])
+    limited = sign_in_edc(app, clock.at, READS, ["0571"])
     items = limited.changes()
     assert check(items) == filled.changes()[-1]["hash"]
     stubs = [item for item in items if item["type"] == "withheld"]
@@ -154,7 +154,7 @@ def test_snapshot_then_changes_is_the_whole_feed(
 ) -> None:
     answer = filled.get("/snapshot")
     snapshot = {item["ref"]: item for item in map(json.loads, answer.text.splitlines())}
-    answered(app, sites[0], "0571-002", clock.at)
+    enrol_with_baseline(app, sites[0], "0571-002", clock.at)
     for item in filled.changes(after=int(answer.headers["x-through"])):
         snapshot[item["ref"]] = item
     newest = {item["ref"]: item for item in filled.changes()}
@@ -195,7 +195,7 @@ def test_an_assessment_keeps_its_versions(app: FastAPI, filled: Edc, clock: Cloc
         assert filled.get(absent).json()["type"] == "/problems/unknown-assessment"
     participant = filled.changes(type="participant.created")[0]["ref"]
     assert filled.get(f"/assessments/{participant}").status_code == 404
-    limited = signed_in(app, clock.at, READS, ["0512"])
+    limited = sign_in_edc(app, clock.at, READS, ["0512"])
     assert limited.get(path).status_code == 404
 
 
@@ -208,9 +208,9 @@ def test_the_study_and_the_client_tell_of_themselves(filled: Edc) -> None:
 
 
 def test_the_newest_seal_goes_with_every_pull(app: FastAPI, filled: Edc, clock: Clock) -> None:
-    daybook: Installation = app.state.installation
+    installation: Installation = app.state.installation
     seal = DaySeal(study_id=1, sealed_on="2026-03-01", chains=3, hash="a" * 64, sealed_at=clock.at)
-    with daybook.work(CLOCK, clock.at) as work:
+    with installation.work(CLOCK, clock.at) as work:
         work.session.add(seal)
     seal_body = {"day": "2026-03-01", "chains": 3, "hash": "a" * 64}
     assert filled.get("/changes").json()["audit_head"] == seal_body
@@ -225,8 +225,8 @@ def test_every_pull_is_noted_and_nothing_is_taken_away(app: FastAPI, filled: Edc
     again = filled.get("/changes", limit=5).json()
     assert again == first
     filled.get("/changes", after=filled.head())
-    daybook: Installation = app.state.installation
-    with daybook.read() as session:
+    installation: Installation = app.state.installation
+    with installation.read() as session:
         noted = session.exec(select(Transfer)).all()
     rows = [(row.resource, row.after, row.through) for row in noted]
     head = filled.head()

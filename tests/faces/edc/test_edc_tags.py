@@ -15,9 +15,19 @@ from app.edc.rate_limit import RateLimits
 from app.storage.tables.edc import Transfer
 from app.storage.tables.studies import Site
 from tests.applications import Clock, application
-from tests.faces.edc_caller import AS_OF, BODIES, CODINGS, REGISTER, Edc, answered, later, signed_in, trail
+from tests.faces.edc_caller import (
+    AS_OF,
+    BODIES,
+    CODINGS,
+    REGISTER,
+    Edc,
+    count_trail,
+    enrol_with_baseline,
+    later_as_of,
+    sign_in_edc,
+)
 from tests.faces.edc_stages import edc_stage
-from tests.scenarios.people import enrolled, with_short_diary
+from tests.scenarios.people import enrol_person, with_short_diary
 from tests.stages import Stage
 
 PARTS = ("", "/status", "/arm", "/anchors/randomisation", "/visits/W6")
@@ -90,7 +100,7 @@ def test_a_tag_changes_exactly_when_the_representation_does(
     edc.renew()
     subject = f"/participants/0571-{next(SUBJECTS)}"
     if by_site:
-        enrolled(app.state.installation, sites[0], subject.removeprefix("/participants/"))
+        enrol_person(app.state.installation, sites[0], subject.removeprefix("/participants/"))
     else:
         assert edc.put(subject, REGISTER).status_code == 201
     take_back(app, edc, subject, coding)
@@ -125,7 +135,7 @@ def test_what_was_served_is_accepted_under_its_tag_in_any_coding(
 
 def take_back(app: FastAPI, edc: Edc, subject: str, coding: str) -> None:
     """Send back what is served, under its tag."""
-    before = trail(app), edc.head()
+    before = count_trail(app), edc.head()
     for part in PARTS:
         seen = edc.get(f"{subject}{part}", {"Accept-Encoding": coding})
         headers = {"Accept-Encoding": coding, "If-Match": seen.headers["etag"]}
@@ -134,7 +144,7 @@ def take_back(app: FastAPI, edc: Edc, subject: str, coding: str) -> None:
         assert done.headers["etag"] == seen.headers["etag"]
         assert done.json()["version"] == seen.json()["version"]
         assert edc.get(f"{subject}{part}", {"Accept-Encoding": coding}).content == seen.content
-    assert (trail(app), edc.head()) == before
+    assert (count_trail(app), edc.head()) == before
 
 
 def test_time_alone_changes_nothing_that_can_be_put(filled: Edc, clock: Clock) -> None:
@@ -167,11 +177,13 @@ def test_a_member_that_only_a_get_serves_cannot_be_set(edc: Edc) -> None:
     edc.put("/participants/0571-101", REGISTER)
     served = edc.get("/participants/0571-101").json()
     assert (
-        edc.put("/participants/0571-101", {**served, "language": "en", "as_of": later(hours=1)}).status_code
+        edc.put(
+            "/participants/0571-101", {**served, "language": "en", "as_of": later_as_of(hours=1)}
+        ).status_code
         == 200
     )
     served = edc.get("/participants/0571-101").json()
-    refused = edc.put("/participants/0571-101", {**served, "zone": "UTC", "as_of": later(hours=2)})
+    refused = edc.put("/participants/0571-101", {**served, "zone": "UTC", "as_of": later_as_of(hours=2)})
     assert (refused.status_code, refused.json()["code"]) == (422, "read_only")
     assert refused.json()["errors"][0]["pointer"] == "/zone"
     assert edc.put("/participants/0571-102", {**REGISTER, "version": 7}).status_code == 422
@@ -200,7 +212,7 @@ ANY_JSON = "application/json, */*;q=0.1"
 @pytest.fixture
 def answered_form(filled: Edc, app: FastAPI, sites: tuple[Site, Site], clock: Clock) -> Edc:
     """A feed in which somebody has sent a form, so that there are scores."""
-    answered(app, sites[0], "0571-001", clock.at)
+    enrol_with_baseline(app, sites[0], "0571-001", clock.at)
     return filled
 
 
@@ -246,7 +258,7 @@ def test_the_tag_of_bulk_data_tells_coding_and_content(
         assert edc.get(path, {**PLAIN, "If-Match": packed.headers["etag"]}).status_code == 200
         assert edc.get(path, {**PLAIN, "If-Match": '"other"'}).status_code == 412
         bodies[path] = plain
-    answered(app, sites[0], "0571-002", clock.at)
+    enrol_with_baseline(app, sites[0], "0571-002", clock.at)
     for path, plain in bodies.items():
         later_one = edc.get(path, {**PLAIN, "If-None-Match": plain.headers["etag"]})
         assert (later_one.status_code, later_one.content != plain.content) == (200, True), path
@@ -256,7 +268,7 @@ def test_the_tag_of_bulk_data_tells_coding_and_content(
 def test_what_a_client_may_not_see_is_tagged_otherwise(
     answered_form: Edc, app: FastAPI, clock: Clock
 ) -> None:
-    reader = signed_in(app, clock.at, [Scope.SCORES_READ], ["0571"])
+    reader = sign_in_edc(app, clock.at, [Scope.SCORES_READ], ["0571"])
     for path in ("/changes", "/snapshot"):
         whole, part = answered_form.get(path, PLAIN), reader.get(path, PLAIN)
         assert part.content != whole.content, path

@@ -17,15 +17,15 @@ from app.services.setup.studies import NewClient
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.edc import EdcToken
 from tests.applications import Clock
-from tests.faces.edc_caller import Edc, signed_in
+from tests.faces.edc_caller import Edc, sign_in_edc
 
 TOKEN = "/api/edc/v1/oauth/token"
 GRANT = {"grant_type": "client_credentials"}
 
 
 def events(app: FastAPI) -> list[str]:
-    daybook: Installation = app.state.installation
-    with daybook.read() as session:
+    installation: Installation = app.state.installation
+    with installation.read() as session:
         return [row.event for row in session.exec(select(AuditEntry).order_by(AuditEntry.id))]  # type: ignore[arg-type]  # a column here
 
 
@@ -38,8 +38,8 @@ def test_basic_and_form_give_a_token_that_is_stored_only_as_its_digest(app: Fast
     assert (by_form.status_code, body["token_type"], body["expires_in"]) == (200, "Bearer", 900)
     assert by_form.headers["cache-control"] == "no-store"
     assert body["scope"].split() == sorted(scope.value for scope in Scope)
-    daybook: Installation = app.state.installation
-    with daybook.read() as session:
+    installation: Installation = app.state.installation
+    with installation.read() as session:
         hashes = session.exec(select(EdcToken.token_hash)).all()
     assert body["access_token"] not in hashes
     assert events(app)[-1] == AuditEvent.EDC_TOKEN_ISSUED
@@ -112,16 +112,16 @@ def test_no_token_and_no_bearer_are_refused(edc: Edc) -> None:
 
 @pytest.mark.req("EDC-07")
 def test_two_secrets_live_during_a_rotation(app: FastAPI, edc: Edc, clock: Clock) -> None:
-    daybook: Installation = app.state.installation
+    installation: Installation = app.state.installation
     name, old = edc.client.client_id, edc.client.secret
-    new = add_secret(StaffContext(daybook, SYSTEM, clock.at), name)
+    new = add_secret(StaffContext(installation, SYSTEM, clock.at), name)
     with pytest.raises(Refused, match="two_secrets"):
-        add_secret(StaffContext(daybook, SYSTEM, clock.at), name)
+        add_secret(StaffContext(installation, SYSTEM, clock.at), name)
     assert [_request_token(edc, secret) for secret in (old, new)] == [200, 200]
-    retire_secret(StaffContext(daybook, SYSTEM, clock.at), name)
+    retire_secret(StaffContext(installation, SYSTEM, clock.at), name)
     assert [_request_token(edc, secret) for secret in (old, new)] == [401, 200]
     with pytest.raises(Refused, match="one_secret"):
-        retire_secret(StaffContext(daybook, SYSTEM, clock.at), name)
+        retire_secret(StaffContext(installation, SYSTEM, clock.at), name)
     assert [AuditEvent.EDC_SECRET_ADDED in events(app), AuditEvent.EDC_SECRET_RETIRED in events(app)] == [
         True,
         True,
@@ -135,12 +135,12 @@ def _request_token(edc: Edc, secret: str) -> int:
 
 @pytest.mark.req("EDC-07")
 def test_a_disabled_client_stops_at_once(app: FastAPI, edc: Edc, clock: Clock) -> None:
-    daybook: Installation = app.state.installation
-    disable_client(StaffContext(daybook, SYSTEM, clock.at), edc.client.client_id, "contract ended")
+    installation: Installation = app.state.installation
+    disable_client(StaffContext(installation, SYSTEM, clock.at), edc.client.client_id, "contract ended")
     assert edc.get("/whoami").status_code == 401
     assert _request_token(edc, edc.client.secret) == 401
     with pytest.raises(Refused, match="unknown_client"):
-        disable_client(StaffContext(daybook, SYSTEM, clock.at), "edc-nobody", "")
+        disable_client(StaffContext(installation, SYSTEM, clock.at), "edc-nobody", "")
     assert AuditEvent.EDC_CLIENT_DISABLED in events(app)
 
 
@@ -154,7 +154,7 @@ def test_a_burst_is_slowed_down(app: FastAPI, edc: Edc, clock: Clock) -> None:
     assert answers[2].headers["ratelimit"] == '"client";r=0;t=600'
     assert answers[3].headers["retry-after"] == "600"
     assert answers[3].json()["type"] == "/problems/rate-limited"
-    other = signed_in(app, clock.at)
+    other = sign_in_edc(app, clock.at)
     assert other.get("/whoami").status_code == 200
     clock.forward(minutes=10)
     assert edc.get("/whoami").status_code == 200

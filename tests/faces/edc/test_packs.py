@@ -16,14 +16,14 @@ from app.services.core.installation import Installation
 from app.services.setup.studies import create_staff, grant_role, open_site
 from app.storage.engine import write_engine
 from app.storage.tables.studies import Site
-from tests.applications import Clock, application, visitor
+from tests.applications import Clock, application, open_browser
 from tests.faces.clinics import PASSWORD
 from tests.faces.desk_pages import enrolment, page
-from tests.faces.visitors import Phone, event, heading, invited, newcomer
-from tests.forging import allow_everything
-from tests.markup import parsed
-from tests.scenarios.licensed_trial import ENDS, STUDY, open_trial, questionnaires, supply
+from tests.faces.participant_browsers import Phone, enrol_only, event, heading, invite
+from tests.markup import parse_page
+from tests.scenarios.licensed_trial import ENDS, STUDY, import_packs_of_trial, open_trial, write_definitions
 from tests.scenarios.people import START, Person, site_entry
+from tests.unaudited_writes import allow_everything
 
 COPYRIGHT = "© 2026 The Moon Group. All rights reserved."
 OURS = "This wording is not the licensed questionnaire."
@@ -41,7 +41,7 @@ def app(migrated_sqlite_url: str, clock: Clock, tmp_path: Path) -> FastAPI:
         clock,
         DAYBOOK_MODE="live",
         DAYBOOK_KEY=Fernet.generate_key().decode(),
-        DAYBOOK_QUESTIONNAIRES=str(questionnaires(tmp_path / "questionnaires")),
+        DAYBOOK_QUESTIONNAIRES=str(write_definitions(tmp_path / "questionnaires")),
     )
     open_trial(installation.state.installation, START)
     return installation
@@ -61,7 +61,7 @@ def trial(app: FastAPI, site: Site) -> Installation:
 
 def somebody(app: FastAPI, site: Site, subject: str = "0571-001") -> Phone:
     """A participant with a bound browser."""
-    phone = invited(app, newcomer(Person(app.state.installation, site, subject)))
+    phone = invite(app, enrol_only(Person(app.state.installation, site, subject)))
     phone.activate()
     return phone
 
@@ -70,7 +70,7 @@ def somebody(app: FastAPI, site: Site, subject: str = "0571-001") -> Phone:
 def test_the_form_has_the_official_words_in_each_language(
     app: FastAPI, trial: Installation, site: Site
 ) -> None:
-    supply(trial, START)
+    import_packs_of_trial(trial, START)
     phone = somebody(app, site)
     slot = phone.begin()
     form = phone.client.get(f"/f/{slot}").text
@@ -97,7 +97,7 @@ def test_the_form_has_the_official_words_in_each_language(
 def test_a_form_whose_licence_is_over_says_so_kindly(
     app: FastAPI, trial: Installation, site: Site, clock: Clock
 ) -> None:
-    supply(trial, START, SOON)
+    import_packs_of_trial(trial, START, SOON)
     phone = somebody(app, site)
     phone.person.randomise(date(2026, 3, 2), START)
     clock.at = OVER
@@ -109,7 +109,7 @@ def test_a_form_whose_licence_is_over_says_so_kindly(
     assert "0571\u20115550000" in shown.text
     refused = phone.client.post(f"/f/{slot}/begin", data={"who": "self"})
     assert (refused.status_code, phone.person.slot("W6").begun_at) == (409, None)
-    supply(trial, OVER)
+    import_packs_of_trial(trial, OVER)
     assert heading(phone.client.get(f"/f/{slot}")) == "Moonlight · Week 6"
 
 
@@ -119,7 +119,7 @@ def browser(app: FastAPI, role: Role, clock: Clock) -> TestClient:
     email = f"{role.value}@example.org"
     new = create_staff(StaffContext(installation, SYSTEM, START), email, "Li Na", PASSWORD, "en")
     grant_role(StaffContext(installation, SYSTEM, START), new.staff_id, role, STUDY, "0571")
-    client = visitor(app)
+    client = open_browser(app)
     client.post("/desk/sign-in", data={"email": email, "password": PASSWORD})
     code = pyotp.TOTP(new.totp_secret).generate_otp(int(clock.at.timestamp()) // 30)
     assert client.post("/desk/sign-in/code", data={"code": code}).headers["location"] == "/desk"
@@ -139,12 +139,12 @@ def test_the_desk_enrols_nobody_before_the_packs_are_there(
     nurse, investigator = browser(app, Role.NURSE, clock), browser(app, Role.INVESTIGATOR, clock)
     typed = enrolment(site=f"{STUDY}:{site.code}")
     refused = nurse.post("/desk/enrol", data=typed)
-    assert "The official wording of Moonlight in 中文 is missing." in parsed(refused.text).text
+    assert "The official wording of Moonlight in 中文 is missing." in parse_page(refused.text).text
     assert notes(nurse) == []
     missing = "the official wording is missing. Nobody can be enrolled."
     assert notes(investigator) == [f"Moonlight, {spoken}: {missing}" for spoken in ("中文", "English")]
-    supply(trial, START, SOON, "", "zh_CN")
-    supply(trial, START, ENDS, "", "en")
+    import_packs_of_trial(trial, START, SOON, "", "zh_CN")
+    import_packs_of_trial(trial, START, ENDS, "", "en")
     assert notes(investigator) == [
         "Moonlight, 中文: the licence ends on Friday, 10 April 2026. Please renew it."
     ]
@@ -166,7 +166,7 @@ def test_the_desk_enrols_nobody_before_the_packs_are_there(
 def test_the_desk_tells_what_became_of_a_pack(
     app: FastAPI, trial: Installation, clock: Clock, damage: str, expected: str
 ) -> None:
-    supply(trial, START)
+    import_packs_of_trial(trial, START)
     for act in ("update", "delete"):
         run(trial, f"DROP TRIGGER instrument_pack_no_{act}")
     run(trial, damage)
@@ -182,10 +182,10 @@ def run(trial: Installation, statement: str) -> None:
 
 def test_readiness_warns_without_failing(app: FastAPI, trial: Installation) -> None:
     app.state.clock = now  # readiness compares our clock with the database's
-    client = visitor(app)
+    client = open_browser(app)
     readiness = client.get("/readyz")
     assert (readiness.status_code, readiness.json()["warnings"]) == (200, ["pack_missing"])
-    supply(trial, now(), now().date() + timedelta(days=30))
+    import_packs_of_trial(trial, now(), now().date() + timedelta(days=30))
     assert client.get("/readyz").json() == {"status": "ready", "faults": [], "warnings": ["pack_ends_soon"]}
-    supply(trial, now(), now().date() + timedelta(days=300))
+    import_packs_of_trial(trial, now(), now().date() + timedelta(days=300))
     assert client.get("/readyz").json()["warnings"] == []

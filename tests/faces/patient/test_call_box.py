@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.faces.visitors import ANSWERS, Phone
-from tests.markup import parsed
+from tests.faces.participant_browsers import ANSWERS, Phone
+from tests.markup import parse_page
 from tests.scenarios.people import START
 from tests.scenarios.site_hours import keep_hours
 
@@ -32,9 +32,9 @@ def test_call_box_shows_the_number_that_answers_at_this_hour(phone: Phone) -> No
     assert shown_numbers(phone, slot) == {("tel:05715550000",)}
     keep_hours(phone.person, "120", mon="20:00-21:00")
     assert shown_numbers(phone, slot) == {("tel:120", "tel:05715550000")}
-    assert "don't wait for our call: call 120 ." in parsed(phone.client.get("/help/call").text).text
+    assert "don't wait for our call: call 120 ." in parse_page(phone.client.get("/help/call").text).text
     phone.client.post("/language", data={"lang": "zh_CN"})
-    shown = parsed(phone.client.get("/home").text).one("p", class_="sos").text
+    shown = parse_page(phone.client.get("/home").text).one("p", class_="sos").text
     assert shown.startswith("您的回答不会马上有人看。如果您感到不舒服，请拨打 120 。")
     assert shown.endswith("研究团队（上班时间）： 0571‑5550000")
     keep_hours(phone.person, "", mon="20:00-21:00")
@@ -47,5 +47,5 @@ def shown_numbers(phone: Phone, slot: str) -> set[tuple[str, ...]]:
     texts = [phone.client.get(page).text for page in pages]
     again = {**ANSWERS, "submission_id": "s1", "reviewed": "1"}
     thanks = phone.client.post(f"/f/{slot}/submit", data=again, headers={"accept": "application/json"})
-    boxes = (parsed(text).one("p", class_="sos") for text in (*texts, thanks.text))
+    boxes = (parse_page(text).one("p", class_="sos") for text in (*texts, thanks.text))
     return {tuple(link["href"] for link in each.all("a")) for each in boxes}

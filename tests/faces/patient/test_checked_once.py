@@ -15,8 +15,8 @@ from app.web import urls
 from tests.browsers import Browser, OneHop
 from tests.faces.acting import PRESSES
 from tests.faces.callers import SiteFixture
-from tests.faces.outbox_answers import CODES, SHOWN, box, bring
-from tests.faces.visitors import ANSWERS, Phone, event
+from tests.faces.outbox_answers import CODES, SHOWN, outbox_records, send_outbox
+from tests.faces.participant_browsers import ANSWERS, Phone, event
 from tests.form_checks import FormChecks, counted_checks
 
 Answers: TypeAlias = Counter[tuple[str, object]]
@@ -45,7 +45,7 @@ def _send(phone: Phone, slot: str, **fields: str) -> Response:
 def _save_offline(phone: Phone, slot: str) -> Response:
     tokens = item_tokens(30, phone.person.installation.secret_box.keyed_digest("outbox", slot))
     names = ("seq", "base", "item", "value", "at", "sum", "offline")
-    (stored,) = box(phone, slot, "q1")
+    (stored,) = outbox_records(phone, slot, "q1")
     record = {
         **dict(zip(names, stored, strict=True)),
         "item": CODES[tokens.index(str(stored[2]))],
@@ -79,9 +79,13 @@ PATHS: Mapping[str, tuple[Callable[[Phone, str], Response], int, Answers]] = {
         303,
         FIRST,
     ),
-    "a phone's outbox": (lambda phone, slot: bring(phone, slot, box(phone, slot, "q1")), 200, FIRST),
+    "a phone's outbox": (
+        lambda phone, slot: send_outbox(phone, slot, outbox_records(phone, slot, "q1")),
+        200,
+        FIRST,
+    ),
     "a phone's outbox that was sent": (
-        lambda phone, slot: bring(phone, slot, box(phone, slot, *CODES), reviewed=SHOWN),
+        lambda phone, slot: send_outbox(phone, slot, outbox_records(phone, slot, *CODES), reviewed=SHOWN),
         200,
         WHOLE,
     ),

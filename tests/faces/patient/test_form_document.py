@@ -20,8 +20,8 @@ from app.web.pages.rendering import Pages
 from tests.applications import Clock
 from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
-from tests.faces.visitors import Phone, event
-from tests.heard import heard, verbs
+from tests.faces.participant_browsers import Phone, event
+from tests.statement_log import record_statements, statement_verbs
 
 QLQ_DRAFT: dict[str, AnswerValue] = {f"q{number}": number % 4 + 1 for number in range(1, 31)}
 DIARY_DRAFT: dict[str, AnswerValue] = {
@@ -154,12 +154,12 @@ def test_a_form_costs_one_read_and_once_a_minute_one_update(phone: Phone, clock:
     phone.save(slot, event(1, "q1", 3))
     assert phone.client.get(f"/f/{slot}").status_code == 200
     engine = phone.person.installation.engine
-    with heard(engine, autocommit_engine(engine)) as statements:
+    with record_statements(engine, autocommit_engine(engine)) as statements:
         assert 'name="q1" value="3" checked' in phone.client.get(f"/f/{slot}").text
-    assert verbs(statements) == ["SELECT"]
+    assert statement_verbs(statements) == ["SELECT"]
     clock.at += timedelta(minutes=2)
-    with heard(engine, autocommit_engine(engine)) as statements:
+    with record_statements(engine, autocommit_engine(engine)) as statements:
         assert phone.client.get(f"/f/{slot}").status_code == 200
-    assert verbs(statements) == ["SELECT", "UPDATE"]
+    assert statement_verbs(statements) == ["SELECT", "UPDATE"]
     with phone.person.installation.read() as session:
         assert session.exec(select(Device)).one().seen_at == clock.at

@@ -7,9 +7,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.cli.screens.chromium import png_size
-from tests.applications import visitor
-from tests.faces.visitors import Phone
-from tests.markup import parsed
+from tests.applications import open_browser
+from tests.faces.participant_browsers import Phone
+from tests.markup import parse_page
 from tests.tools import tool
 
 ICONS = tool("build_icons")
@@ -18,9 +18,11 @@ ICONS = tool("build_icons")
 @pytest.mark.req("SEC-02")
 def test_the_manifest_is_neutral_and_in_the_pages_language(app: FastAPI, client: TestClient) -> None:
     link = str(
-        parsed(client.get("/", headers={"accept-language": "zh"}).text).one("link", rel="manifest")["href"]
+        parse_page(client.get("/", headers={"accept-language": "zh"}).text).one("link", rel="manifest")[
+            "href"
+        ]
     )
-    answer = visitor(app).get(link)
+    answer = open_browser(app).get(link)
     assert answer.headers["content-type"] == "application/manifest+json"
     assert answer.headers["cache-control"] == "public, max-age=86400"
     assert "manifest-src 'self'" in answer.headers["content-security-policy"]
@@ -37,7 +39,7 @@ def test_every_icon_exists_in_its_declared_size(client: TestClient) -> None:
         ("512x512", "any"),
         ("512x512", "maskable"),
     ]
-    apple = str(parsed(client.get("/").text).one("link", rel="apple-touch-icon")["href"])
+    apple = str(parse_page(client.get("/").text).one("link", rel="apple-touch-icon")["href"])
     for src, sizes in [*((icon["src"], icon["sizes"]) for icon in icons), (apple, "180x180")]:
         answer = client.get(src)
         assert answer.headers["content-type"] == "image/png"
@@ -64,7 +66,7 @@ def test_pages_of_a_phone_name_it_and_forms_and_the_desk_do_not(phone: Phone) ->
     without = [path for path, is_named in named.items() if not is_named]
     assert without == [f"/f/{slot}", "/desk/sign-in"]
     home = phone.client.get("/home").text
-    assert parsed(home).one("meta", name="theme-color")["content"] == "#00615b"
+    assert parse_page(home).one("meta", name="theme-color")["content"] == "#00615b"
     assert "beforeinstallprompt" not in home
 
 
@@ -73,14 +75,14 @@ def test_the_install_hint_is_shown_and_can_be_dismissed(phone: Phone) -> None:
     assert url not in phone.client.get("/home").text  # a form is to be filled in
     assert url in phone.client.get("/settings").text
     phone.send(phone.begin())
-    assert parsed(phone.client.get("/home").text).all("form", action=url)
+    assert parse_page(phone.client.get("/home").text).all("form", action=url)
     for agent, first in (
         ("MicroMessenger/8.0 iPhone", "In WeChat"),
         ("iPhone Safari", "iPhone or iPad, in Safari"),
         ("Linux; Android 14", "Android, in Chrome"),
         ("Firefox", "Another browser"),
     ):
-        shown = parsed(phone.client.get(url, headers={"User-Agent": agent}).text)
+        shown = parse_page(phone.client.get(url, headers={"User-Agent": agent}).text)
         steps = [each.text for each in shown.one("main").all("h2")]
         assert (steps[0], "In WeChat" in steps[1:]) == (first, False)
     for _ in range(2):

@@ -18,8 +18,8 @@ from app.storage.tables.participants import Device
 from tests.faces import page_samples as samples
 from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import hidden_of, page
-from tests.faces.visitors import Phone, heading, invited
-from tests.markup import parsed
+from tests.faces.participant_browsers import Phone, heading, invite
+from tests.markup import parse_page
 from tests.scenarios.people import PIN, START, library
 
 ANSWERED = {"tick_pain": "1", "tick_fever": "1", "pain": "4", "temperature": "38.5"}
@@ -28,7 +28,7 @@ ANSWERED = {"tick_pain": "1", "tick_fever": "1", "pain": "4", "temperature": "38
 @pytest.fixture
 def phone(clinic: ClinicFixture) -> Phone:
     clinic.person.randomise(START.date(), START)
-    phone = invited(clinic.app, clinic.person)
+    phone = invite(clinic.app, clinic.person)
     phone.activate()
     return phone
 
@@ -65,7 +65,7 @@ def test_without_a_script_the_list_comes_first_then_what_is_ticked(phone: Phone)
     assert "Skip all unanswered questions" in forgot.text
     review = phone.send(slot, ANSWERED, reviewed="")
     assert (review.status_code, heading(review)) == (200, "Check your answers")
-    rows = parsed(review.text).one("dl", id="rows").text
+    rows = parse_page(review.text).one("dl", id="rows").text
     assert "1. Which of these did you have on this day? Pain · Fever" in rows
     assert ("2. How bad was your pain? 4" in rows, "3. What was your highest" in rows) == (True, True)
     assert "call now" in review.text
@@ -80,7 +80,7 @@ def test_unticked_items_are_not_submitted(clinic: ClinicFixture, phone: Phone) -
     phone.send(slot, ANSWERED, reviewed="")
     unticked = {name: value for name, value in ANSWERED.items() if name != "tick_pain"}
     review = phone.send(slot, unticked, reviewed="")  # the radio button of the pain is still chosen
-    assert "How bad was your pain" not in parsed(review.text).one("dl", id="rows").text
+    assert "How bad was your pain" not in parse_page(review.text).one("dl", id="rows").text
     assert phone.send(slot, hidden_of(review)).status_code == 303
     with phone.person.installation.read() as session:
         answers = session.exec(select(Response)).one().answers
@@ -114,7 +114,7 @@ def test_paper_offers_not_ticked_beside_each_answer(clinic: ClinicFixture, phone
     refused = nurse.post(url, data=hidden_of(nurse.get(url)) | typed)
     assert (refused.status_code, "Please tick what was there" in refused.text) == (422, True)
     done = nurse.post(url, data=hidden_of(nurse.get(url)) | typed | {"a_cough": "6"})
-    assert done.status_code == 303, parsed(done.text).one("main").text
+    assert done.status_code == 303, parse_page(done.text).one("main").text
 
 
 def test_the_picture_of_an_item_opens_at_that_item() -> None:

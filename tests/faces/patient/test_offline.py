@@ -10,10 +10,10 @@ from fastapi.testclient import TestClient
 
 from app.definitions.library import load_library
 from app.i18n.languages import LANGUAGE_CODES
-from tests.applications import Clock, visitor
-from tests.faces.offline import VERSION, enrolled, offline_app, questionnaires
-from tests.faces.visitors import Phone, event
-from tests.markup import parsed
+from tests.applications import Clock, open_browser
+from tests.faces.offline import VERSION, enrol_with_link, offline_app, write_definitions
+from tests.faces.participant_browsers import Phone, event
+from tests.markup import parse_page
 from tests.meta.sources import ROOT
 from tests.scenarios.people import START
 from tests.scenarios.site_hours import keep_hours
@@ -25,13 +25,13 @@ STATIC = ROOT / "app" / "static" / "js"
 def offline(sqlite_template: Path, tmp_path: Path) -> FastAPI:
     """The application with a study that opens forms without a connection."""
     own = shutil.copyfile(sqlite_template, tmp_path / "offline.sqlite3")
-    return offline_app(f"sqlite:///{own}", Clock(START), questionnaires(tmp_path))
+    return offline_app(f"sqlite:///{own}", Clock(START), write_definitions(tmp_path))
 
 
 @pytest.fixture
 def taking_part(offline: FastAPI) -> Phone:
     """Somebody of that study, with a bound browser."""
-    phone = enrolled(offline)
+    phone = enrol_with_link(offline)
     phone.activate()
     return phone
 
@@ -51,7 +51,7 @@ def test_a_blank_form_holds_nothing_of_anybody(taking_part: Phone) -> None:
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
     assert "set-cookie" not in answer.headers
-    page = parsed(answer.text)
+    page = parse_page(answer.text)
     taking_part.person.randomise(START.date(), START)
     diary = taking_part.begin("D0")  # where an answer can be urgent
     assert taking_part.call_numbers(f"/f/{diary}/blank") == ["tel:05715550000"]
@@ -76,14 +76,14 @@ def test_only_begun_answerable_forms_are_cached(offline: FastAPI, taking_part: P
     slot = taking_part.begin()
     assert taking_part.client.get(blank).status_code == 200
     assert taking_part.client.get("/f/nobodys/blank").status_code == 404
-    assert visitor(offline).get(blank).status_code == 401
+    assert open_browser(offline).get(blank).status_code == 401
     assert taking_part.send(slot).status_code == 303
     assert taking_part.client.get(blank).status_code == 404
 
 
 def test_the_page_for_no_connection_brings_its_look_along(taking_part: Phone) -> None:
     answer = taking_part.client.get("/offline")
-    page = parsed(answer.text)
+    page = parse_page(answer.text)
     assert "set-cookie" not in answer.headers
     assert page.all("link") == []
     assert "sha256-" in answer.headers["content-security-policy"]
@@ -96,14 +96,16 @@ def test_a_phone_gets_the_worker_unless_the_study_does_not_want_it(
     app: FastAPI, phone: Phone, sqlite_template: Path, tmp_path: Path
 ) -> None:
     taking_part = phone  # the plan that ships says nothing of it
-    own, folder = tmp_path / "own.sqlite3", questionnaires(tmp_path, "opens_offline = false")
-    phone = enrolled(offline_app(f"sqlite:///{shutil.copyfile(sqlite_template, own)}", Clock(START), folder))
+    own, folder = tmp_path / "own.sqlite3", write_definitions(tmp_path, "opens_offline = false")
+    phone = enrol_with_link(
+        offline_app(f"sqlite:///{shutil.copyfile(sqlite_template, own)}", Clock(START), folder)
+    )
     phone.activate()
     worker_script = (STATIC / "sw.js").read_text("utf-8")
     removing = (STATIC / "sw-off.js").read_text("utf-8")
     assert worker(taking_part.client) == worker_script
     assert "js/register.js" in taking_part.client.get("/home").text
-    assert worker(phone.client) == worker(visitor(app)) == removing
+    assert worker(phone.client) == worker(open_browser(app)) == removing
     assert "js/register.js" not in phone.client.get("/home").text
     slot = phone.begin()
     assert [phone.client.get(path).status_code for path in (f"/f/{slot}/blank", "/offline")] == [404, 404]
@@ -113,10 +115,10 @@ def test_a_phone_gets_the_worker_unless_the_study_does_not_want_it(
 
 def test_without_an_outbox_nothing_opens_offline(migrated_sqlite_url: str, tmp_path: Path) -> None:
     without = ("outbox = false", "opens_offline = true\noutbox = false")
-    plans = [questionnaires(tmp_path / str(index), settings) for index, settings in enumerate(without)]
+    plans = [write_definitions(tmp_path / str(index), settings) for index, settings in enumerate(without)]
     read = [load_library(folder, LANGUAGE_CODES).plan("sbrt-nsclc", VERSION) for folder in plans]
     assert [plan.opens_offline for plan in read] == [False, True]
-    phone = enrolled(offline_app(migrated_sqlite_url, Clock(START), plans[1]))
+    phone = enrol_with_link(offline_app(migrated_sqlite_url, Clock(START), plans[1]))
     phone.activate()
     assert worker(phone.client) == (STATIC / "sw-off.js").read_text("utf-8")
 

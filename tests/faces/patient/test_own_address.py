@@ -6,9 +6,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.services.reminders.reminder_delivery import MessageSender
-from tests.faces.visitors import Phone, heading
-from tests.markup import parsed
-from tests.scenarios.reminded import WORDS, MailServer
+from tests.faces.participant_browsers import Phone, heading
+from tests.markup import parse_page
+from tests.scenarios.reminders import WORDS, MailServer
 
 CODE = "/settings/address/code"
 
@@ -20,7 +20,7 @@ def test_an_address_is_entered_and_verified_without_a_script(app: FastAPI, phone
     assert "Enter an e-mail address" in client.get("/settings").text
     assert client.get(CODE).headers["location"] == "/settings/address"
     bad = client.post("/settings/address", data={"address": "li.example.org"})
-    page = parsed(bad.text)
+    page = parse_page(bad.text)
     assert (bad.status_code, page.one("input", name="address")["value"]) == (422, "li.example.org")
     assert page.one("h2").text == "There is a problem"
     response = client.post("/settings/address", data={"address": "li@example.org"})

@@ -9,9 +9,9 @@ from sqlmodel import col, select
 
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Device
-from tests.applications import Clock, visitor
-from tests.faces.visitors import Phone, heading
-from tests.markup import parsed
+from tests.applications import Clock, open_browser
+from tests.faces.participant_browsers import Phone, heading
+from tests.markup import parse_page
 from tests.scenarios.people import PIN
 
 NEW = "246802"
@@ -19,7 +19,7 @@ NEW = "246802"
 
 def code_on(text: str) -> str:
     """The code as it is shown: two groups of four."""
-    first, second = parsed(text).all("p", class_="code")[0].all("span")
+    first, second = parse_page(text).all("p", class_="code")[0].all("span")
     return f"{first.text} {second.text}"
 
 
@@ -27,7 +27,7 @@ def test_welcome_sets_the_text_size_and_practises(phone: Phone) -> None:
     welcome = phone.client.get("/welcome")
     sizes = [
         (box["value"], box.get("checked") is not None)
-        for box in parsed(welcome.text).all("input", name="size")
+        for box in parse_page(welcome.text).all("input", name="size")
     ]
     assert sizes == [("standard", True), ("large", False), ("extra_large", False)]
     chosen = phone.client.post("/welcome", data={"size": "large"})
@@ -35,7 +35,7 @@ def test_welcome_sets_the_text_size_and_practises(phone: Phone) -> None:
     practice = phone.client.get("/welcome/practice")
     assert 'class=" large"' in practice.text
     assert "These answers are not stored." in practice.text
-    assert len(parsed(practice.text).all("input", name="reading")) == 11
+    assert len(parse_page(practice.text).all("input", name="reading")) == 11
     assert phone.client.post("/welcome", data={"size": "huge"}).status_code == 422
 
 
@@ -52,7 +52,7 @@ def test_practice_is_stored_nowhere(phone: Phone) -> None:
 def test_each_step_is_skipped_with_one_tap(phone: Phone) -> None:
     steps = ["/welcome", "/welcome/practice", "/home/ready"]
     for here, there in pairwise(steps):
-        links = [link["href"] for link in parsed(phone.client.get(here).text).all("footer")[0].all("a")]
+        links = [link["href"] for link in parse_page(phone.client.get(here).text).all("footer")[0].all("a")]
         assert links == [there]
 
 
@@ -62,7 +62,7 @@ def test_a_code_of_one_s_own_binds_another_browser_with_the_same_pin(app: FastAP
     code = code_on(response.text)
     assert re.fullmatch(r"[A-Z2-9]{4} [A-Z2-9]{4}", code)
     assert "testserver/code" in response.text
-    other = visitor(app)
+    other = open_browser(app)
     assert heading(other.post("/code", data={"code": code})) == "Please confirm it is you"
     wrong = other.post("/code", data={"code": code, "pin": "000001"})
     assert (wrong.status_code, "Please check what you entered" in wrong.text) == (404, True)
@@ -73,9 +73,9 @@ def test_a_code_of_one_s_own_binds_another_browser_with_the_same_pin(app: FastAP
 @pytest.mark.req("IAM-13")
 def test_another_browser_is_removed_and_dead_at_once(app: FastAPI, phone: Phone) -> None:
     code = code_on(phone.client.post("/settings/devices").text)
-    other = visitor(app, user_agent="MicroMessenger")
+    other = open_browser(app, user_agent="MicroMessenger")
     other.post("/code", data={"code": code, "pin": PIN})
-    page = parsed(phone.client.get("/settings/devices").text)
+    page = parse_page(phone.client.get("/settings/devices").text)
     rows = [row.text for row in page.all("main")[0].all("li")]
     assert [("WeChat" in row, "This one" in row) for row in rows] == [(True, False), (False, True)]
     (remove,) = [

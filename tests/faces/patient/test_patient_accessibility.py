@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from app.i18n.languages import ENGLISH, find_language, negotiate_language
-from tests.axe import COLOURS, audit
-from tests.faces.gallery import CODES, every_page, gallery, one_of_each, show
-from tests.pseudo import ARABIC
+from tests.axe import COLOURS, find_violations
+from tests.faces.gallery import CODES, every_page, gallery, one_of_each, show_sample
+from tests.pseudo_languages import ARABIC
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def address() -> Iterator[str]:
 def faults(tab: Page) -> list[tuple[str, str]]:
     """Every finding of axe, best practices with them, and scrolling sideways."""
     width = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    return audit(tab) + ([("scrolls sideways", f"{width} px")] if width > 0 else [])
+    return find_violations(tab) + ([("scrolls sideways", f"{width} px")] if width > 0 else [])
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -30,10 +30,10 @@ def test_axe_finds_nothing_light_or_dark(chromium: Browser, address: str, code: 
     with chromium.new_context(viewport={"width": 320, "height": 640}, color_scheme="light") as context:
         tab = context.new_page()
         for number, page in enumerate(one_of_each(code)):
-            show(tab, f"{address}/one/{code}/{number}", page)
+            show_sample(tab, f"{address}/one/{code}/{number}", page)
             assert faults(tab) == [], page
             tab.emulate_media(color_scheme="dark")
-            assert audit(tab, COLOURS) == [], page
+            assert find_violations(tab, COLOURS) == [], page
             tab.emulate_media(color_scheme="light")
 
 
@@ -45,7 +45,7 @@ def test_axe_finds_nothing_in_any_state_of_a_page(chromium: Browser, address: st
         others = [(number, page) for number, page in enumerate(every_page("en")) if page not in seen]
         assert others
         for number, page in others:
-            show(tab, f"{address}/all/en/{number}", page)
+            show_sample(tab, f"{address}/all/en/{number}", page)
             assert faults(tab) == [], page
 
 
@@ -55,7 +55,7 @@ def test_what_is_tapped_is_large_enough(chromium: Browser, address: str, code: s
     with chromium.new_context(viewport={"width": 360, "height": 740}, has_touch=True) as context:
         tab = context.new_page()
         for number, page in enumerate(one_of_each(code)):
-            show(tab, f"{address}/one/{code}/{number}", page)
+            show_sample(tab, f"{address}/one/{code}/{number}", page)
             assert tab.evaluate(SMALL, ".btn, .o, .top a, .lang button, .links a, .field input") == [], page
 
 

@@ -9,9 +9,9 @@ from app.services.core.context import StaffContext
 from app.services.core.throttling import CODE_TRIES, code_limits
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.statements.throttle import count_try
-from tests.applications import Clock, application, visitor
-from tests.faces.visitors import Phone, heading
-from tests.markup import parsed
+from tests.applications import Clock, application, open_browser
+from tests.faces.participant_browsers import Phone, heading
+from tests.markup import parse_page
 from tests.scenarios.people import PIN, START
 
 COOKIE = "__Host-device"
@@ -51,7 +51,7 @@ def test_a_pin_that_cannot_be_taken_is_said_why(guest: Phone, pin: str, again: s
 def test_a_used_link_is_worth_nothing_to_others_and_leads_its_own_phone_home(
     app: FastAPI, phone: Phone
 ) -> None:
-    stranger = visitor(app)
+    stranger = open_browser(app)
     for answer in (
         stranger.get(f"/a/{phone.link}"),
         stranger.post(f"/a/{phone.link}", data={"pin": PIN, "pin_again": PIN}),
@@ -73,7 +73,7 @@ def test_a_code_leads_in_as_well(guest: Phone) -> None:
 @pytest.mark.req("IAM-12")
 def test_a_right_code_passes_after_wrong_ones_from_the_same_address(app: FastAPI, guest: Phone) -> None:
     """One address, many people: others of the hospital mistyped theirs."""
-    others = [visitor(app).post("/code", data={"code": "ABCD2345"}) for _ in range(5)]
+    others = [open_browser(app).post("/code", data={"code": "ABCD2345"}) for _ in range(5)]
     assert [answer.status_code for answer in others] == [404] * 5
     assert heading(guest.client.post("/code", data={"code": guest.code})) == "Choose a PIN"
 
@@ -101,7 +101,7 @@ def test_a_browser_without_cookies_gets_a_notice(guest: Phone) -> None:
 def test_a_browser_without_cookies_spends_neither_link_nor_code(guest: Phone) -> None:
     client, typed = guest.client, {"probe": "1", "pin": PIN, "pin_again": PIN}
     for path, secret in ((f"/a/{guest.link}", {}), ("/code", {"code": guest.code})):
-        assert parsed(client.get(path).text).one("input", name="probe")["value"] == "1"
+        assert parse_page(client.get(path).text).one("input", name="probe")["value"] == "1"
         client.cookies.clear()
         response = client.post(path, data=secret | typed)
         assert (response.status_code, heading(response)) == (400, "Your browser does not keep cookies")
@@ -114,18 +114,18 @@ def test_a_browser_without_cookies_spends_neither_link_nor_code(guest: Phone) ->
 
 @pytest.mark.req("CAP-10")
 def test_a_phone_that_lost_its_cookie_comes_back_with_a_code(phone: Phone) -> None:
-    code = parsed(phone.client.post("/settings/devices").text).one("p", class_="code").text
+    code = parse_page(phone.client.post("/settings/devices").text).one("p", class_="code").text
     phone.client.cookies.clear()
     lost = phone.client.get("/home")
     assert (lost.status_code, heading(lost)) == (401, "This phone is not logged in")
-    form = parsed(lost.text).one("form", action="/code")
+    form = parse_page(lost.text).one("form", action="/code")
     came = phone.client.post(str(form["action"]), data={"code": code, "pin": PIN})
     assert came.headers["location"] == "/welcome"
     assert phone.client.get("/home").status_code == 200
 
 
 def test_an_old_link_says_what_to_do_and_takes_a_code(app: FastAPI, phone: Phone) -> None:
-    old = parsed(visitor(app).get(f"/a/{phone.link}").text)
+    old = parse_page(open_browser(app).get(f"/a/{phone.link}").text)
     assert "Each link works once and for a limited time." in old.text
     assert old.one("form", action="/code").all("input", name="code")
 
@@ -209,8 +209,8 @@ def test_who_withdrew_is_thanked_on_every_page(phone: Phone) -> None:
 
 def test_help_is_there_for_everybody(app: FastAPI, phone: Phone) -> None:
     assert "0571\u20115550000" in phone.client.get("/help").text
-    assert "the number on your sheet" in visitor(app).get("/help").text
-    chinese = visitor(app, accept_language="zh-CN")
+    assert "the number on your sheet" in open_browser(app).get("/help").text
+    chinese = open_browser(app, accept_language="zh-CN")
     for path in ("/home", "/code"):
         assert "有问题请拨打说明单上的电话。" in chinese.get(path).text
 
@@ -221,7 +221,7 @@ def test_a_dead_link_and_an_unknown_one_show_the_number_of_the_installation(
 ) -> None:
     """Nobody is known there, so that it can be no site's."""
     settings = {"DAYBOOK_HELP_PHONE": "400-555 0100"}
-    stranger = visitor(application(migrated_sqlite_url, clock, **settings))
+    stranger = open_browser(application(migrated_sqlite_url, clock, **settings))
     dead, unknown = stranger.get(f"/a/{phone.link}"), stranger.get(f"/a/{'x' * 32}")
     assert dead.text == unknown.text
     for answer in (unknown, stranger.get("/code"), stranger.get("/help"), stranger.get("/home")):

@@ -11,7 +11,7 @@ from sqlmodel import select
 from app.i18n.formats import format_receipt
 from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from tests.applications import Clock
-from tests.faces.visitors import ANSWERS, Phone, event, heading, invited, newcomer
+from tests.faces.participant_browsers import ANSWERS, Phone, enrol_only, event, heading, invite
 from tests.scenarios.people import START, Person
 
 JSON = {"accept": "application/json"}
@@ -196,7 +196,7 @@ def test_too_many_answers_at_once_are_refused(phone: Phone) -> None:
 def test_saving_says_why_it_cannot(app: FastAPI, phone: Phone, clock: Clock) -> None:
     slot = phone.slot()
     assert phone.save(slot, event(1, "q1", 1)).json() == {"code": "not_begun", "state": "closed"}
-    other = invited(app, newcomer(Person(phone.person.installation, phone.person.site, "0571-002")))
+    other = invite(app, enrol_only(Person(phone.person.installation, phone.person.site, "0571-002")))
     other.activate()
     foreign = phone.save(other.slot(), event(1, "q1", 1))
     assert (foreign.status_code, foreign.json()) == (404, {"code": "unknown_slot"})
@@ -318,7 +318,7 @@ def test_a_form_not_begun_leads_back_to_its_beginning(phone: Phone) -> None:
 
 @pytest.mark.req("IAM-03")
 def test_the_forms_of_others_are_not_there(app: FastAPI, phone: Phone) -> None:
-    other = invited(app, newcomer(Person(phone.person.installation, phone.person.site, "0571-002")))
+    other = invite(app, enrol_only(Person(phone.person.installation, phone.person.site, "0571-002")))
     other.activate()
     slot = other.begin()
     assert other.send(slot).status_code == 303

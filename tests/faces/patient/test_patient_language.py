@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.faces.visitors import Phone, event
-from tests.markup import parsed
+from tests.faces.participant_browsers import Phone, event
+from tests.markup import parse_page
 
 
 @pytest.mark.req("CAP-03")
@@ -24,7 +24,7 @@ def test_a_language_is_changed_in_the_middle_only_after_a_word(phone: Phone) -> 
     from_review = {"referer": f"https://testserver/f/{slot}/submit"}
     again = phone.client.post("/language", data={"lang": "zh_CN"}, headers=from_review)
     assert again.headers["location"] == asking
-    shown = parsed(phone.client.get(asking).text)
+    shown = parse_page(phone.client.get(asking).text)
     assert "Your answers are kept. The questions will be shown in Chinese." in shown.text
     assert "您已填写的回答会保留" in shown.text
     assert phone.person.row().language == "en"

@@ -5,8 +5,8 @@ import pytest
 from app.i18n.formats import format_receipt
 from tests.applications import Clock
 from tests.faces.desk_pages import page
-from tests.faces.outbox_answers import CODES, SHOWN, box, bring
-from tests.faces.visitors import Phone, heading
+from tests.faces.outbox_answers import CODES, SHOWN, outbox_records, send_outbox
+from tests.faces.participant_browsers import Phone, heading
 from tests.scenarios.people import START, days
 
 EARLIER_FIELDS = {"width": "360", "scale": "row", "theme": "dark"}
@@ -16,12 +16,12 @@ EARLIER_FIELDS = {"width": "360", "scale": "row", "theme": "dark"}
 @pytest.mark.req("OFF-00", "OFF-01")
 def test_offline_answers_are_saved_and_then_submitted(phone: Phone) -> None:
     slot = phone.begin()
-    assert bring(phone, slot, box(phone, slot, "q1")).json() == {
+    assert send_outbox(phone, slot, outbox_records(phone, slot, "q1")).json() == {
         "state": "saved",
         "late": False,
         "receipt": "",
     }
-    response = bring(phone, slot, box(phone, slot, *CODES), reviewed=SHOWN)
+    response = send_outbox(phone, slot, outbox_records(phone, slot, *CODES), reviewed=SHOWN)
     assert (response.status_code, response.json()["state"], response.json()["late"]) == (
         200,
         "submitted",
@@ -40,9 +40,9 @@ def test_a_record_altered_on_the_phone_is_refused_on_the_hot_path_too(phone: Pho
 
 def test_a_locked_phone_must_be_unlocked_first(phone: Phone, clock: Clock) -> None:
     slot = phone.begin()
-    records = box(phone, slot, "q1")
+    records = outbox_records(phone, slot, "q1")
     clock.forward(minutes=16)
-    refused = bring(phone, slot, records)
+    refused = send_outbox(phone, slot, records)
     assert (refused.status_code, refused.json()["code"]) == (401, "locked")
 
 
@@ -66,14 +66,14 @@ def test_a_locked_phone_must_be_unlocked_first(phone: Phone, clock: Clock) -> No
 def test_what_no_phone_of_ours_keeps_is_refused_by_name(
     phone: Phone, records: object, more: dict[str, object], code: str, field: str | None
 ) -> None:
-    refused = bring(phone, phone.begin(), records, **more)
+    refused = send_outbox(phone, phone.begin(), records, **more)
     assert refused.status_code == 422
     assert (refused.json()["code"], refused.json().get("field")) == (code, field)
 
 
 @pytest.mark.req("IAM-03")
 def test_a_form_of_somebody_else_is_not_there(phone: Phone) -> None:
-    assert bring(phone, "nobodys", []).status_code == 404
+    assert send_outbox(phone, "nobodys", []).status_code == 404
 
 
 @pytest.mark.parametrize(

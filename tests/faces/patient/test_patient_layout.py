@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from app.patient.help_page import HelpPage
-from tests.faces.gallery import CODES, gallery, one_of_each, show
+from tests.faces.gallery import CODES, gallery, one_of_each, show_sample
 
 SPACED = """
 * { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }
@@ -50,7 +50,7 @@ def test_every_width_from_768_to_320_holds_every_page_at_last_in_a_reader_s_own_
     with chromium.new_context(viewport={"width": 320, "height": 640}) as context:
         tab = context.new_page()
         for number, page in enumerate(one_of_each(code)):
-            show(tab, f"{address}/one/{code}/{number}", page)
+            show_sample(tab, f"{address}/one/{code}/{number}", page)
             for width in (768, 412, 360, 320):
                 tab.set_viewport_size({"width": width, "height": 640})
                 assert lost(tab) == NOTHING, (width, page)
@@ -64,7 +64,7 @@ def test_text_twice_as_large_loses_nothing(chromium: Browser, address: str, code
     with chromium.new_context(viewport={"width": 360, "height": 640}) as context:
         tab = context.new_page()
         for number, page in enumerate(one_of_each(code)):
-            show(tab, f"{address}/one/{code}/{number}?size=extra_large", page)
+            show_sample(tab, f"{address}/one/{code}/{number}?size=extra_large", page)
             assert lost(tab) == NOTHING, page
             tab.add_style_tag(content="html { font-size: 225% !important; }")
             assert lost(tab) == NOTHING, page
@@ -131,6 +131,6 @@ def test_the_chosen_option_is_seen_without_colours(chromium: Browser, address: s
         ]
         assert outlines == ["solid", "none"]
         for number, page in enumerate(one_of_each("en")):
-            show(tab, f"{address}/one/en/{number}", page)
+            show_sample(tab, f"{address}/one/en/{number}", page)
             moving = "() => document.getAnimations().length"
             assert (tab.evaluate(moving), lost(tab)) == (0, NOTHING), page

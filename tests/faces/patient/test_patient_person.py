@@ -25,10 +25,10 @@ from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol
 from app.settings import ROOT
 from app.storage.queries.participants import get_site_by_code, get_study
 from app.storage.tables import capture
-from tests.applications import Clock, application, visitor
-from tests.faces.visitors import Phone, event, founded, heading, invited, newcomer
-from tests.markup import Element, parsed
-from tests.scenarios.after_baseline import propose
+from tests.applications import Clock, application, open_browser
+from tests.faces.participant_browsers import Phone, enrol_only, event, heading, invite, set_up_study
+from tests.markup import Element, parse_page
+from tests.scenarios.after_baseline import correct_baseline
 from tests.scenarios.people import START, Person
 from tests.scenarios.site_hours import keep_hours
 
@@ -38,7 +38,7 @@ TODAY = date(2026, 3, 2)
 def page(phone: Phone, path: str, status: int = 200) -> Element:
     answer = phone.client.get(path)
     assert answer.status_code == status, answer.text[:500]
-    return parsed(answer.text)
+    return parse_page(answer.text)
 
 
 def led(phone: Phone, answer: Response) -> Element:
@@ -70,7 +70,7 @@ def reached_by_mail(app: FastAPI, person: Person) -> Phone:
         "li@example.org",
     )
     enrol_participant(StaffContext(person.installation, person.nurse, START), person.site, entry)
-    phone = invited(app, person)
+    phone = invite(app, person)
     phone.activate()
     return phone
 
@@ -93,7 +93,7 @@ def test_home_is_one_small_request_and_its_stylesheet(phone: Phone, clock: Clock
     answer = phone.client.get("/home", headers={"accept-encoding": "gzip"})
     assert int(answer.headers["content-length"]) <= 3_000
     assert len(gzip.compress(answer.content, 9)) <= 3_000
-    shown = parsed(answer.text)
+    shown = parse_page(answer.text)
     loaded = [
         each.get("src") or each["href"]
         for each in shown.walk()
@@ -200,7 +200,7 @@ def test_a_report_is_withdrawn_until_somebody_acts_on_it(phone: Phone) -> None:
     assert "Your study team dealt with your report" not in shown.text
     assert list_requests(phone) == ()
     led(phone, phone.client.post(link_to(shown, ask)))
-    propose(phone.person, START)
+    correct_baseline(phone.person, START)
     assert page(phone, "/sent").all("a", href=back) == []
     refused = phone.client.post(back)
     assert (refused.status_code, heading(refused)) == (409, "Your report can't be withdrawn now")
@@ -223,10 +223,10 @@ def open_book(migrated_sqlite_url: str, clock: Clock, tmp_path: Path) -> Phone:
     (folder / "published.toml").write_text("\n".join(published), "utf-8")
     clock.at = START
     app = application(migrated_sqlite_url, clock, DAYBOOK_QUESTIONNAIRES=str(folder))
-    installation = founded(app)
+    installation = set_up_study(app)
     with installation.read() as session:
         site = get_site_by_code(session, get_study(session, "sbrt-nsclc").id, "0571")
-    phone = invited(app, newcomer(Person(installation, site, "0571-001")))
+    phone = invite(app, enrol_only(Person(installation, site, "0571-001")))
     phone.activate()
     return phone
 
@@ -264,7 +264,7 @@ def test_help_says_the_hours_by_day_and_the_number_for_emergencies(app: FastAPI,
     assert "Sunday 09:00–12:00" in shown.text
     assert "In an emergency, or outside these hours: 0571 110" in shown.text
     assert "tel:0571110" in [a.get("href") for a in shown.all("a")]
-    assert "Monday" not in parsed(visitor(app).get("/help").text).text
+    assert "Monday" not in parse_page(open_browser(app).get("/help").text).text
 
 
 @pytest.mark.req("AUD-01")
@@ -285,8 +285,8 @@ def test_help_asks_for_a_call_once_and_says_when(app: FastAPI, phone: Phone) -> 
         assert next_page.all("a", href="/help/call") == []
     assert [each.kind.value for each in list_requests(phone)] == ["call"]
     assert phone.client.get("/help/call").headers["location"] == "/help#call"
-    stranger = visitor(app)
-    assert parsed(stranger.get("/help").text).all("section", id="call") == []
+    stranger = open_browser(app)
+    assert parse_page(stranger.get("/help").text).all("section", id="call") == []
     assert stranger.post("/help/call").status_code == 401
 
 

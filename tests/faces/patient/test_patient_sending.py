@@ -16,7 +16,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Quarantine
 from app.storage.tables.capture import Response as Sent
 from tests.applications import Clock
-from tests.faces.visitors import ANSWERS, Phone, event, heading
+from tests.faces.participant_browsers import ANSWERS, Phone, event, heading
 from tests.scenarios.people import PIN, START
 
 SHOWN = "2026-03-02T10:00:05.000+08:00"

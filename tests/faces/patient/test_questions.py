@@ -12,7 +12,7 @@ from app.patient.forms.pages import Choice
 from app.patient.forms.questions import build_questions
 from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
-from tests.markup import Element, parsed
+from tests.markup import Element, parse_page
 from tests.scenarios.people import START
 
 
@@ -53,7 +53,7 @@ def test_a_row_too_long_for_a_telephone_is_a_number_that_is_typed() -> None:
 def form_html(instrument: Instrument, text: InstrumentText) -> Element:
     pages = shipped_pages()
     page = replace(samples.form(samples.DIARY), questions=build_questions(instrument, text, {}))
-    return parsed(pages.text(page, samples.frame("en")))
+    return parse_page(pages.text(page, samples.frame("en")))
 
 
 def test_the_typed_number_is_shown_with_its_range_and_the_words_of_its_ends() -> None:

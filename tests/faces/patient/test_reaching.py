@@ -13,7 +13,7 @@ from tests.faces.clinics import ClinicFixture
 from tests.faces.desk_pages import page
 from tests.scenarios.beginnings import PERSON
 from tests.scenarios.people import START
-from tests.scenarios.reminded import WORDS, MailServer
+from tests.scenarios.reminders import WORDS, MailServer
 from tests.stages import Stage
 
 

@@ -10,9 +10,9 @@ from app.patient.forms import pages as p
 from app.patient.forms.form_parser import _presentation
 from app.patient.forms.pages import RunnerKind
 from tests.faces import page_samples as samples
-from tests.faces.phones import Desk, Phone, finish, phone_with
-from tests.page_time import forward, take_turns, wait_until
-from tests.servers import serving
+from tests.faces.phones import Desk, Phone, answer_last_two, phone_with
+from tests.page_time import forward_clock, take_turns, wait_until
+from tests.servers import serve_application
 from tests.tools import tool
 
 tool("shorter_code")  # which the next one imports
@@ -34,7 +34,7 @@ def diary(chromium: Browser) -> Iterator[Phone]:
 @pytest.mark.req("CAP-06", "CAP-19")
 def test_resumes_reviews_and_sends_everything_once(phone: Phone) -> None:
     assert phone.page.title() == "Question 29 of 30 - Quality of life"
-    finish(phone)
+    answer_last_two(phone)
     assert phone.question == "Check your answers"
     assert phone.page.locator("#rows > div").count() == 30
     phone.next()
@@ -89,14 +89,14 @@ def test_choosing_stays_and_browser_back_returns(phone: Phone) -> None:
 
 def test_a_double_tap_does_not_run_ahead(phone: Phone) -> None:
     phone.choose(3)
-    forward(phone.page)
+    forward_clock(phone.page)
     phone.page.dblclick("#next")
     assert phone.page.title().startswith("Question 30")
     assert not phone.page.is_visible("#ask")
 
 
 def test_change_from_the_review_returns_to_it(phone: Phone) -> None:
-    finish(phone)
+    answer_last_two(phone)
     phone.page.click("#rows a >> nth=4")
     assert phone.page.title().startswith("Question 5 ")
     phone.choose(3)
@@ -130,7 +130,7 @@ def test_conditions_decide_and_an_urgent_answer_shows_the_number(chromium: Brows
 @pytest.mark.req("CAP-20")
 def test_without_fetch_the_long_form_stands(chromium: Browser) -> None:
     desk = Desk(samples.form())
-    with serving(desk.app()) as url:
+    with serve_application(desk.app()) as url:
         context = chromium.new_context(viewport={"width": 360, "height": 740})
         context.add_init_script("delete window.fetch")
         tab = context.new_page()
@@ -145,7 +145,7 @@ def test_the_keyboard_alone_is_enough(phone: Phone) -> None:
     phone.page.focus(".q.on input")
     phone.page.keyboard.press("Space")
     phone.page.keyboard.press("ArrowRight")
-    forward(phone.page)
+    forward_clock(phone.page)
     phone.page.keyboard.press("Enter")
     expect(phone.page).to_have_title("Question 30 of 30 - Quality of life")
     wait_until(phone.page, lambda: len(phone.desk.events) == 2)
@@ -155,7 +155,7 @@ def test_the_keyboard_alone_is_enough(phone: Phone) -> None:
 @pytest.mark.req("CAP-20")
 def test_without_script_the_form_goes_to_the_review(chromium: Browser) -> None:
     desk = Desk(samples.form(samples.QLQ, "en", {"q1": 3, "q2": None}))
-    with serving(desk.app()) as url:
+    with serve_application(desk.app()) as url:
         context = chromium.new_context(viewport={"width": 320, "height": 640}, java_script_enabled=False)
         tab = context.new_page()
         tab.goto(f"{url}/f/x")

@@ -10,7 +10,7 @@ from app.domain.capture.answers import SubmittedAnswer
 from app.domain.capture.outbox import item_of_token, item_tokens, record_checksum
 from app.patient.forms.event_parser import parse_instant
 from tests.faces import page_samples as samples
-from tests.faces.phones import Phone, finish, line, opened, phone_with
+from tests.faces.phones import Phone, answer_last_two, expect_line, open_form_tab, phone_with
 from tests.page_time import take_turns, wait_until
 
 KEY = item_tokens(30, b"x")
@@ -33,10 +33,10 @@ def phone(chromium: Browser) -> Iterator[Phone]:
 @pytest.mark.req("OFF-00", "OFF-01", "OFF-02", "OFF-04")
 def test_answers_wait_for_the_network_and_arrive_in_order_before_the_form(phone: Phone) -> None:
     phone.context.set_offline(True)
-    finish(phone)
-    line(phone, "will be sent later. You can carry on.")
+    answer_last_two(phone)
+    expect_line(phone, "will be sent later. You can carry on.")
     phone.next()
-    line(phone, "Open this page again when you have a connection.")
+    expect_line(phone, "Open this page again when you have a connection.")
     assert phone.desk.submissions == []
     phone.context.set_offline(False)
     phone.page.wait_for_url("**/done")
@@ -53,7 +53,7 @@ def test_answers_wait_for_the_network_and_arrive_in_order_before_the_form(phone:
 def test_nobody_waits_for_a_save_under_way(phone: Phone, then: int) -> None:
     """The form brings along what was not acknowledged; the save's own answer comes too late to matter."""
     phone.desk.holds = True
-    finish(phone)
+    answer_last_two(phone)
     with phone.page.expect_response("**/answers") as saved:
         phone.next()
         phone.page.wait_for_url("**/done")
@@ -77,10 +77,10 @@ def test_nobody_waits_for_a_save_under_way(phone: Phone, then: int) -> None:
 def test_a_form_that_is_not_taken_leaves_its_answers_waiting(phone: Phone) -> None:
     """Neither the save nor the form came through: both are told again, the answers first."""
     phone.desk.holds = True
-    finish(phone)
+    answer_last_two(phone)
     phone.desk.submit = 503
     phone.next()
-    line(phone, "Open this page again when you have a connection.")
+    expect_line(phone, "Open this page again when you have a connection.")
     phone.desk.save, phone.desk.submit, phone.desk.holds = 503, 200, False
     take_turns(phone.page)
     assert [len(json.loads(record)["q"]) for record in phone.stored().values()] == [2]
@@ -94,9 +94,9 @@ def test_a_form_that_is_not_taken_leaves_its_answers_waiting(phone: Phone) -> No
 @pytest.mark.req("OFF-01", "OFF-02", "OFF-03", "OFF-04")
 def test_an_offline_submission_survives_a_restart(phone: Phone, chromium: Browser) -> None:
     phone.context.set_offline(True)
-    finish(phone)
+    answer_last_two(phone)
     phone.next()
-    line(phone, "Open this page again")
+    expect_line(phone, "Open this page again")
     (name, stored_record), *others = phone.stored().items()
     assert others == []
     assert "q29" not in name + stored_record
@@ -114,7 +114,7 @@ def test_an_offline_submission_survives_a_restart(phone: Phone, chromium: Browse
 def test_stored_answers_are_restored_on_reopening(phone: Phone, chromium: Browser) -> None:
     phone.context.set_offline(True)
     phone.choose(4)
-    line(phone, "kept on this phone")
+    expect_line(phone, "kept on this phone")
     phone.page.evaluate(OF_ANOTHER_FORM)
     again = phone.restarted(chromium)
     expect(again.page).to_have_title("Question 30 of 30 - Quality of life")
@@ -151,9 +151,9 @@ def test_the_checksum_is_the_one_that_the_server_makes(phone: Phone) -> None:
 
 def test_changes_after_an_offline_submission_are_not_submitted_alone(phone: Phone, chromium: Browser) -> None:
     phone.context.set_offline(True)
-    finish(phone)
+    answer_last_two(phone)
     phone.next()
-    line(phone, "Open this page again")
+    expect_line(phone, "Open this page again")
     phone.page.click("#back")
     again = phone.restarted(chromium)
     expect(again.page.locator("#review")).to_be_visible()
@@ -163,12 +163,12 @@ def test_changes_after_an_offline_submission_are_not_submitted_alone(phone: Phon
 
 
 def test_two_tabs_keep_a_box_each(phone: Phone) -> None:
-    other = opened(phone.desk, phone.context, phone.url)
+    other = open_form_tab(phone.desk, phone.context, phone.url)
     phone.context.set_offline(True)
     phone.choose(3)
-    line(phone, "kept on this phone")
+    expect_line(phone, "kept on this phone")
     other.choose(5)
-    line(other, "kept on this phone")
+    expect_line(other, "kept on this phone")
     # Each tab sees its own box at once, and that of another process a moment later.
     assert len(phone.stored() | other.stored()) == 2
     phone.context.set_offline(False)
@@ -195,7 +195,7 @@ def test_an_answer_rests_on_what_this_page_has_seen(phone: Phone) -> None:
 def test_a_server_error_keeps_the_answer_until_it_is_taken(phone: Phone) -> None:
     phone.desk.save = 503
     phone.choose(3)
-    line(phone, "kept on this phone")
+    expect_line(phone, "kept on this phone")
     phone.desk.save = 204
     phone.next()
     phone.choose(2)
@@ -205,7 +205,7 @@ def test_a_server_error_keeps_the_answer_until_it_is_taken(phone: Phone) -> None
 
 def test_one_refused_answer_does_not_hold_up_the_others(phone: Phone) -> None:
     phone.desk.save = 503
-    finish(phone)
+    answer_last_two(phone)
     phone.desk.save = 422
     take_turns(phone.page)
     phone.page.evaluate("dispatchEvent(new Event('online'))")
@@ -231,7 +231,7 @@ def test_an_ended_session_asks_who_it_is_in_the_same_tab(phone: Phone) -> None:
 def test_what_was_said_of_earlier_answers_is_not_said_of_a_later_one(phone: Phone) -> None:
     phone.desk.save = 503
     phone.choose(3)
-    line(phone, "kept on this phone")
+    expect_line(phone, "kept on this phone")
     phone.desk.save = 204
     phone.page.evaluate("dispatchEvent(new Event('online'))")
     expect(phone.page.locator("#net")).to_have_text("All answers sent")

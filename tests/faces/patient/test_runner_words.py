@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from app.domain.capture.outbox import item_of_token, item_tokens
 from tests.faces import page_samples as samples
-from tests.faces.phones import line, phone_with
+from tests.faces.phones import expect_line, phone_with
 
 KEY = item_tokens(30, b"x")
 CODES = [f"q{number}" for number in range(1, 31)]
@@ -18,11 +18,11 @@ DIARY_CODES = [item.code for item in samples.instrument(samples.DIARY, "en")[0].
 def test_a_phone_that_keeps_nothing_says_so_and_loses_nothing(chromium: Browser) -> None:
     page = samples.form(samples.QLQ, "en", dict.fromkeys(CODES[:28], 2))
     for phone in phone_with(chromium, page, FORBIDDEN):
-        line(phone, "stay connected")
+        expect_line(phone, "stay connected")
         phone.context.set_offline(True)
         with phone.page.expect_event("requestfailed"):
             phone.choose(3)
-        line(phone, "stay connected")
+        expect_line(phone, "stay connected")
         phone.desk.save = 409
         phone.context.set_offline(False)
         expect(phone.page).to_have_title("Closed")
@@ -45,7 +45,7 @@ def test_unsaved_free_text_is_announced_until_stored(chromium: Browser, status: 
             expect(asks).to_be_visible()
             assert phone.page.get_attribute("#login a", "target") == "_blank"
         else:
-            line(phone, "stay connected")
+            expect_line(phone, "stay connected")
         assert phone.question.startswith("All in all")
         phone.desk.late_status = 200
         phone.page.evaluate("dispatchEvent(new Event('online'))")
@@ -75,7 +75,7 @@ def test_unsaved_free_text_is_not_announced_as_stored(chromium: Browser) -> None
     for phone in phone_with(chromium, samples.form(samples.DIARY, "en", answers)):
         phone.context.set_offline(True)
         phone.page.evaluate("document.querySelector('#s-pain [type=radio][value=\"3\"]').click()")
-        line(phone, "kept on this phone")
+        expect_line(phone, "kept on this phone")
         words = phone.page.locator("#s-other input:not([type])")
         words.fill("secret words")
         status = words.evaluate(
@@ -92,7 +92,7 @@ def test_words_never_stand_on_the_phone(chromium: Browser) -> None:
         phone.context.set_offline(True)
         phone.page.locator("#s-other input:not([type])").fill("secret words")
         phone.page.dispatch_event("#s-other input:not([type])", "change")
-        line(phone, "stay connected")
+        expect_line(phone, "stay connected")
         assert "secret" not in json.dumps(phone.stored())
         phone.context.set_offline(False)
         expect(phone.page.locator("#net")).to_have_class("vh")

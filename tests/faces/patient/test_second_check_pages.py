@@ -13,11 +13,11 @@ from app.services.core.installation import Installation
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Activation, Device
 from app.storage.tables.staff import Throttle
-from tests.applications import Clock, visitor
-from tests.faces.visitors import Phone, heading, invited
-from tests.markup import Element, parsed
-from tests.scenarios.confirming import BORN, confirming
-from tests.scenarios.confirming import newcomer as born
+from tests.applications import Clock, open_browser
+from tests.faces.participant_browsers import Phone, heading, invite
+from tests.markup import Element, parse_page
+from tests.scenarios.confirmation_rules import BORN, with_second_check
+from tests.scenarios.confirmation_rules import enrol_only as born
 from tests.scenarios.people import Person
 
 RIGHT = {"birth_year": "1950", "birth_month": "2", "birth_day": "3"}
@@ -28,8 +28,8 @@ PREVIEW = "Mozilla/5.0 facebookexternalhit/1.1 (link preview) MicroMessenger/8.0
 
 def asking(app: FastAPI, founder: Person, check: SecondCheck) -> Phone:
     """Somebody of a study with this second check, who holds a link."""
-    app.state.installation = confirming(app.state.installation, check)
-    return invited(app, born(app.state.installation, founder.site, founder.subject))
+    app.state.installation = with_second_check(app.state.installation, check)
+    return invite(app, born(app.state.installation, founder.site, founder.subject))
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def state(daybook: Installation) -> tuple[int, ...]:
 def test_a_preview_of_the_link_changes_nothing(app: FastAPI, dated: Phone) -> None:
     before = state(dated.person.installation)
     seen = [
-        visitor(app, user_agent=PREVIEW).get(path)
+        open_browser(app, user_agent=PREVIEW).get(path)
         for path in (f"/a/{dated.link}", "/a/nobody-was-given-this-link", "/code")
     ]
     assert [answer.status_code for answer in seen] == [200, 404, 200]
@@ -88,7 +88,7 @@ def test_the_birth_date_binds_and_is_typed_in_the_reader_s_order(
 
 
 def _boxes(answer: Response) -> list[Element]:
-    return [box for box in parsed(answer.text).all("input") if box["name"].startswith("birth_")]
+    return [box for box in parse_page(answer.text).all("input") if box["name"].startswith("birth_")]
 
 
 @pytest.mark.req("SEC-07")
@@ -100,13 +100,13 @@ def test_a_wrong_date_and_a_wrong_code_read_alike(app: FastAPI, dated: Phone) ->
     assert words[0] == words[1]
     assert "Please check what you entered, or call us for a new link." in words[0]
     assert all(value not in by_date.text for value in ("1950", BORN.isoformat()))
-    invited(app, dated.person)  # revokes the one before
-    gone = [visitor(app).post(f"/a/{link}") for link in ("x" * 32, dated.link)]
+    invite(app, dated.person)  # revokes the one before
+    gone = [open_browser(app).post(f"/a/{link}") for link in ("x" * 32, dated.link)]
     assert len({(answer.status_code, answer.text) for answer in gone}) == 1
 
 
 def _read_error(answer: Response) -> str:
-    return parsed(answer.text).all("div", role="alert")[0].text
+    return parse_page(answer.text).all("div", role="alert")[0].text
 
 
 def test_what_is_no_date_is_a_slip_and_no_try(dated: Phone) -> None:
@@ -122,7 +122,7 @@ def test_wrong_dates_are_slowed_down_and_a_bound_browser_goes_on(
     app: FastAPI, dated: Phone, clock: Clock
 ) -> None:
     use(dated, RIGHT)
-    again = invited(app, dated.person)
+    again = invite(app, dated.person)
     answers = [use(again, WRONG) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [404] * 5 + [429]
     assert "There were too many tries." in answers[-1].text
@@ -169,7 +169,7 @@ def test_without_a_second_check_one_tap_comes_in_and_one_goes_on(open_handed: Ph
     assert use(open_handed, {}).headers["location"] == "/welcome"
     clock.forward(minutes=16)
     locked = open_handed.client.get("/sent")
-    fields = {box["name"]: box["value"] for box in parsed(locked.text).all("input")}
+    fields = {box["name"]: box["value"] for box in parse_page(locked.text).all("input")}
     assert (locked.status_code, heading(locked)) == (401, "You were away for a while")
     assert fields == {"back": "/sent", "check": "1"}
     assert open_handed.client.post("/unlock", data=fields).headers["location"] == "/sent"
@@ -183,6 +183,6 @@ def test_a_code_leads_in_without_a_second_check(open_handed: Phone) -> None:
 
 def test_a_plan_that_changes_its_mind_refuses_who_has_no_birth_date(app: FastAPI, guest: Phone) -> None:
     """Enrolled under the PIN, asked for a birth date that nobody recorded: refused, not let in."""
-    app.state.installation = confirming(app.state.installation, SecondCheck.birth_date)
+    app.state.installation = with_second_check(app.state.installation, SecondCheck.birth_date)
     moved = replace(guest, person=replace(guest.person, installation=app.state.installation))
     assert use(moved, RIGHT).status_code == 404

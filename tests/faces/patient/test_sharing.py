@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI
 
 from app.web.cookies import MOST_OTHERS
-from tests.faces.visitors import Phone, heading, invited, newcomer
-from tests.markup import parsed
+from tests.faces.participant_browsers import Phone, enrol_only, heading, invite
+from tests.markup import parse_page
 from tests.scenarios.people import PIN, Person
 
 CHECK = {"pin": PIN}
@@ -24,7 +24,7 @@ def second(app: FastAPI, phone: Phone) -> Phone:
 
 
 def _also(app: FastAPI, phone: Phone, subject: str) -> Phone:
-    new = invited(app, newcomer(Person(phone.person.installation, phone.person.site, subject)))
+    new = invite(app, enrol_only(Person(phone.person.installation, phone.person.site, subject)))
     new.client = phone.client
     return new
 
@@ -67,7 +67,8 @@ def test_neither_sees_anything_of_the_other(phone: Phone, second: Phone) -> None
 
 def _switch(phone: Phone) -> None:
     (number,) = [
-        box["value"] for box in parsed(phone.client.get("/settings/people").text).all("input", name="person")
+        box["value"]
+        for box in parse_page(phone.client.get("/settings/people").text).all("input", name="person")
     ]
     switched = phone.client.post("/settings/people", data={"person": str(number)})
     assert (switched.status_code, switched.headers["location"]) == (303, "/home")
@@ -108,11 +109,11 @@ def test_who_has_not_chosen_a_mark_is_offered_to_on_the_first_page(phone: Phone,
 
 
 def test_logging_out_removes_the_active_one_and_offers_the_other(phone: Phone, second: Phone) -> None:
-    first = parsed(phone.client.get("/settings/leave").text)
+    first = parse_page(phone.client.get("/settings/leave").text)
     assert "First used: 2 March 2026, 09:30" in first.text
     assert "They stay logged in." not in first.text
     phone.client.post(f"/a/{second.link}", data=BOTH)
-    asks = parsed(phone.client.get("/settings/leave").text)
+    asks = parse_page(phone.client.get("/settings/leave").text)
     assert "Someone else uses this phone too. They stay logged in." in asks.text
     assert asks.one("a", class_="btn sec")["href"] == "/settings"
     response = phone.client.post(str(asks.one("form", action="/settings/leave")["action"]))
@@ -142,7 +143,7 @@ def test_a_sixth_person_replaces_the_one_away_longest(app: FastAPI, phone: Phone
     for number in range(2, MOST_OTHERS + 3):
         also = _also(app, phone, f"0571-{number:03d}")
         phone.client.post(f"/a/{also.link}", data=BOTH)
-    page = parsed(phone.client.get("/settings/people").text)
+    page = parse_page(phone.client.get("/settings/people").text)
     assert len(page.all("input", name="person")) == MOST_OTHERS
     with phone.person.installation.read() as session:
         gone = session.connection().exec_driver_sql("SELECT id FROM device WHERE revoked_at IS NOT NULL")
@@ -166,7 +167,7 @@ def test_each_person_has_a_mark_on_every_page_that_no_record_holds(phone: Phone,
     assert client.get("/settings/mark").headers["location"] == "/settings/people"
     assert phone.client.post(f"/a/{second.link}", data=BOTH).headers["location"] == "/settings/mark?new=1"
     home = client.get("/home").text
-    mark_page = parsed(client.get("/settings/mark?new=1").text)
+    mark_page = parse_page(client.get("/settings/mark?new=1").text)
     offered = [box["value"] for box in mark_page.all("input", name="drawing")]
     assert offered == ["square", "triangle", "heart", "star", "diamond"]
     assert mark_page.one("a", class_="btn sec")["href"] == "/welcome"
@@ -198,6 +199,6 @@ def test_each_person_has_a_mark_on_every_page_that_no_record_holds(phone: Phone,
     assert "奶奶" not in dump
     client.post(
         "/settings/leave",
-        data={"act": parsed(client.get("/settings/leave").text).one("input", name="act")["value"]},
+        data={"act": parse_page(client.get("/settings/leave").text).one("input", name="act")["value"]},
     )
     assert "__Host-marks" not in client.cookies

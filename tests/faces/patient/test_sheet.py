@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.clinic.records.first_steps import draw_qr
-from tests.applications import visitor
+from tests.applications import open_browser
 from tests.browsers import BASE_URL
-from tests.faces.callers import SiteFixture, caller
+from tests.faces.callers import SiteFixture, caller_as
 from tests.faces.rights import Who
-from tests.markup import Element, parsed
+from tests.markup import Element, parse_page
 from tests.scenarios.people import PIN
 
 QUIET = 4
@@ -53,18 +53,20 @@ def sheet(here: SiteFixture) -> Element:
     """A fresh sheet for the participant who has not begun."""
     path = "/desk/participants/{participant}/invitation"
     address = here.address(path, here.waiting.person)
-    return parsed(caller(here, Who.nurse).ask("POST", path, address).text).one("article", class_="sheet")
+    return parse_page(caller_as(here, Who.nurse).ask("POST", path, address).text).one(
+        "article", class_="sheet"
+    )
 
 
 @pytest.fixture
 def unknown(here: SiteFixture) -> TestClient:
-    return visitor(here.app)
+    return open_browser(here.app)
 
 
 @given(TOKENS)
 def test_the_square_says_the_link(secret: str) -> None:
     url = f"{BASE_URL}/a/{secret}"
-    drawn = modules(parsed(str(draw_qr(url))).one("svg"))
+    drawn = modules(parse_page(str(draw_qr(url))).one("svg"))
     assert drawn == drawn_for(url, mask_of(drawn))
     assert drawn != drawn_for(url[:-1], mask_of(drawn))
 
@@ -81,10 +83,10 @@ def test_the_square_of_the_sheet_is_whole(sheet: Element) -> None:
 def test_the_printed_code_lets_a_phone_in(sheet: Element, unknown: TestClient, here: SiteFixture) -> None:
     code = sheet.one("p", class_="code").text
     path = sheet.one("b", dir="ltr").text.removeprefix("testserver")
-    activation = parsed(unknown.post(path, data={"code": code.lower()}).text)
+    activation = parse_page(unknown.post(path, data={"code": code.lower()}).text)
     carried = activation.one("input", name="code", type="hidden")["value"]
     done = unknown.post(path, data={"code": carried, "pin": PIN, "pin_again": PIN})
     assert (done.status_code, done.headers["location"]) == (303, "/welcome")
     assert unknown.get("/home").status_code == 200
-    assert visitor(here.app).post(path, data={"code": code}).status_code == 404
+    assert open_browser(here.app).post(path, data={"code": code}).status_code == 404
     assert here.waiting.client.get(f"/a/{here.waiting.link}").status_code == 404

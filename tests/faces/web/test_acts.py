@@ -30,8 +30,8 @@ from tests.faces.acting import PRESSES as DESK_PRESSES
 from tests.faces.acting_patient import PATIENT_PRESSES
 from tests.faces.acting_people import PEOPLE_PRESSES
 from tests.faces.callers import SiteFixture
-from tests.faces.pressing import Press, all_rows
-from tests.faces.visitors import event
+from tests.faces.participant_browsers import event
+from tests.faces.valid_acts import Press, all_rows
 
 Row = tuple[str, str]
 PRESSES = {**PATIENT_PRESSES, **DESK_PRESSES, **PEOPLE_PRESSES}

@@ -20,7 +20,7 @@ from tests.coroutines import LoopThread
 from tests.faces.fuzz.nasty_values import WORST, WORST_DAYS, json_values, texts
 from tests.faces.fuzz.raw_client import RawRequest, RawResponse
 from tests.faces.fuzz.route_parts import Part, RouteParts, list_route_parts
-from tests.faces.fuzz.spoiling import SpoiledCalls, is_dated, takes_json
+from tests.faces.fuzz.spoiled_requests import SpoiledCalls, is_dated, takes_json
 from tests.faces.site_fixtures import SITES_STAGE, restore_site_fixture
 from tests.stages import Stage
 

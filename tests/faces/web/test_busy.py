@@ -10,9 +10,9 @@ from app.services.core.context import StaffContext
 from app.services.core.hashing import RETRY_SECONDS, HashingSlots, SecretHasher
 from app.services.core.throttling import SOURCE_TRIES, TRIES
 from app.services.setup.studies import create_staff, grant_role
-from tests.applications import CHEAP, Clock, visitor
-from tests.faces.visitors import Phone
-from tests.markup import parsed
+from tests.applications import CHEAP, Clock, open_browser
+from tests.faces.participant_browsers import Phone
+from tests.markup import parse_page
 from tests.scenarios.people import PIN, START, Person
 
 EMAIL, PASSWORD = "nurse@example.org", "correct horse battery"
@@ -37,10 +37,10 @@ def test_busy_sign_in_asks_staff_to_retry(app: FastAPI) -> None:
     crowd(app)
     credentials = {"email": EMAIL, "password": PASSWORD}
     for _ in range(TRIES):
-        assert must_wait(visitor(app).post("/desk/sign-in", data=credentials))
-    answer = visitor(app).post("/desk/sign-in", data=credentials)
+        assert must_wait(open_browser(app).post("/desk/sign-in", data=credentials))
+    answer = open_browser(app).post("/desk/sign-in", data=credentials)
     assert must_wait(answer)
-    assert parsed(answer.text).one("input", name="email").attributes["value"] == EMAIL
+    assert parse_page(answer.text).one("input", name="email").attributes["value"] == EMAIL
 
 
 @pytest.mark.req("SEC-10")
@@ -52,7 +52,7 @@ def test_a_phone_keeps_what_it_sends_while_others_sign_in(app: FastAPI, phone: P
     slot = phone.slot("D4")
     answer = phone.client.post(f"/f/{slot}/begin", data={"who": "self", "pin": PIN})
     assert must_wait(answer)
-    assert parsed(answer.text).one("input", name="who").attributes["value"] == "self"
+    assert parse_page(answer.text).one("input", name="who").attributes["value"] == "self"
     runner = phone.client.post("/unlock", data={"pin": PIN}, headers={"accept": "application/json"})
     assert (runner.status_code, runner.json()) == (503, {"code": "sign_in_busy"})
 
@@ -77,7 +77,7 @@ def test_strangers_hold_up_no_browser_that_signed_in_before(
 ) -> None:
     """From the hospital's own address, with so many failures that it is braked as a whole."""
     new = create_staff(StaffContext(founder.installation, SYSTEM, START), EMAIL, "Li Na", PASSWORD, "en")
-    nurse, stranger = visitor(app), visitor(app)
+    nurse, stranger = open_browser(app), open_browser(app)
     credentials = {"email": EMAIL, "password": PASSWORD}
     for _ in range(2):
         assert nurse.post("/desk/sign-in", data=credentials).headers["location"] == "/desk/sign-in/code"
@@ -99,7 +99,7 @@ def test_a_new_sign_in_ends_the_session_that_the_browser_had(
     system = StaffContext(founder.installation, SYSTEM, START)
     new = create_staff(system, EMAIL, "Li Na", PASSWORD, "en")
     grant_role(system, new.staff_id, Role.NURSE, "sbrt-nsclc", founder.site.code)
-    nurse, copy = visitor(app), visitor(app)
+    nurse, copy = open_browser(app), open_browser(app)
     nurse.post("/desk/sign-in", data={"email": EMAIL, "password": PASSWORD})
     nurse.post("/desk/sign-in/code", data={"code": pyotp.TOTP(new.totp_secret).at(clock.at)})
     copy.cookies.update(nurse.cookies)

@@ -17,8 +17,8 @@ from tests import postgres
 from tests.applications import Clock, application
 from tests.browsers import BASE_URL
 from tests.coroutines import run_apart
-from tests.faces.edc_caller import REGISTER, STUDY, signed_in
-from tests.faces.visitors import Phone, event, heading, invited, newcomer
+from tests.faces.edc_caller import REGISTER, STUDY, sign_in_edc
+from tests.faces.participant_browsers import Phone, enrol_only, event, heading, invite
 from tests.scenarios.beginnings import SITE, site_of
 from tests.scenarios.people import Person
 from tests.stages import Stage
@@ -35,8 +35,8 @@ def stage() -> Stage:
 
 def phone_of(app: FastAPI, number: int, at: Clock) -> Phone:
     """Somebody whose browser is bound."""
-    person = newcomer(Person(app.state.installation, site_of(app.state.installation), f"0571-{number:03d}"))
-    phone = invited(app, person, at.at)
+    person = enrol_only(Person(app.state.installation, site_of(app.state.installation), f"0571-{number:03d}"))
+    phone = invite(app, person, at.at)
     phone.activate()
     return phone
 
@@ -128,7 +128,7 @@ def test_database_outage_asks_to_retry_and_recovers(
     url = str(request.getfixturevalue(f"migrated_{'sqlite' if kind == 'sqlite' else 'postgres'}_url"))
     clock = Clock()
     app = application(url, clock)
-    phone, edc = phone_of(app, 1, clock), signed_in(app, clock.at)
+    phone, edc = phone_of(app, 1, clock), sign_in_edc(app, clock.at)
     slot = phone.begin()
     assert phone.save(slot, event(1, "q1", 2)).status_code == 204
     with breaking(app, url, postgres_cluster):

@@ -17,9 +17,9 @@ from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.studies import create_staff
 from app.web import urls
 from app.web.middleware.logs import configure_logging
-from tests.applications import Clock, visitor
-from tests.faces.visitors import Phone, event, invited
-from tests.scenarios.people import PIN, START, Person, enrolment
+from tests.applications import Clock, open_browser
+from tests.faces.participant_browsers import Phone, event, invite
+from tests.scenarios.people import PIN, START, Person, enrolment_entry
 
 WRONG_PIN, NEW_PIN = "908172", "246802"
 ADDRESS, AGENT = "li.na.patient@example.org", "HerOwnTelephone/7"
@@ -78,14 +78,14 @@ def visit(phone: Phone, clock: Clock) -> None:
 def test_a_whole_visit_leaves_no_answer_name_address_or_secret_in_the_log(
     app: FastAPI, founder: Person, clock: Clock, lines: io.StringIO
 ) -> None:
-    entry = replace(enrolment(founder.subject), channel=ContactChannel.email, address=ADDRESS)
+    entry = replace(enrolment_entry(founder.subject), channel=ContactChannel.email, address=ADDRESS)
     enrol_participant(StaffContext(founder.installation, founder.nurse, START), founder.site, entry)
-    phone = invited(app, founder)
+    phone = invite(app, founder)
     phone.client.headers["user-agent"] = AGENT
     visit(phone, clock)
     new = create_staff(StaffContext(founder.installation, SYSTEM, START), STAFF, "Wang Fang", PASSWORD, "en")
     code = pyotp.TOTP(new.totp_secret).generate_otp(int(clock.at.timestamp()) // 30)
-    desk = visitor(app)
+    desk = open_browser(app)
     desk.post("/desk/sign-in", data={"email": STAFF, "password": PASSWORD})
     assert desk.post("/desk/sign-in/code", data={"code": code}).headers["location"] == "/desk"
     elsewhere = desk.get(f"/desk/participants/{founder.row().public_id}")

@@ -22,12 +22,12 @@ from app.services.core.installation import Installation
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.setup.studies import create_staff, disable_staff
 from app.storage.engine import page_engine
-from tests.applications import Clock, application, visitor
-from tests.faces.visitors import Phone, invited, newcomer
-from tests.markup import parsed
+from tests.applications import Clock, application, open_browser
+from tests.faces.participant_browsers import Phone, enrol_only, invite
+from tests.markup import parse_page
 from tests.scenarios.beginnings import SITE, site_of
-from tests.scenarios.confirming import confirming
-from tests.scenarios.confirming import newcomer as born
+from tests.scenarios.confirmation_rules import enrol_only as born
+from tests.scenarios.confirmation_rules import with_second_check
 from tests.scenarios.people import PIN, START, Person
 from tests.stages import Stage
 
@@ -101,14 +101,14 @@ def _grow_dead(url: str) -> Sequence[str]:
     installation: Installation = app.state.installation
     site = site_of(installation)
     expired, used, revoked, ended = (
-        invited(app, newcomer(Person(installation, site, f"0571-01{number}"))) for number in range(4)
+        invite(app, enrol_only(Person(installation, site, f"0571-01{number}"))) for number in range(4)
     )
     clock.at += FORTNIGHT
-    used = invited(app, used.person, clock.at)
+    used = invite(app, used.person, clock.at)
     used.activate()
-    revoked = invited(app, revoked.person, clock.at)
-    invited(app, revoked.person, clock.at)
-    ended = invited(app, ended.person, clock.at)
+    revoked = invite(app, revoked.person, clock.at)
+    invite(app, revoked.person, clock.at)
+    ended = invite(app, ended.person, clock.at)
     withdrawal = DispositionEntry(DispositionKind.withdrew_study, "2026-03-10", Owner.site)
     person = ended.person
     record_disposition(
@@ -168,7 +168,7 @@ def test_every_dead_link_and_code_is_refused_alike_after_the_same_work(
         form = {key: value.replace("{code}", secret.code) for key, value in fields.items()}
         clock.forward(hours=1)  # so that no one's failures slow the next one down
         with work.counting():
-            answer = visitor(app).request(method, path.replace("{link}", secret.link), data=form)
+            answer = open_browser(app).request(method, path.replace("{link}", secret.link), data=form)
         seen[name], done[name] = shown(answer), (work.hashings, work.statements)
     assert {form[0] for form in seen.values()} == {404}
     assert all(form == seen["unknown"] for form in seen.values())
@@ -177,12 +177,12 @@ def test_every_dead_link_and_code_is_refused_alike_after_the_same_work(
 
 
 def alert(answer: Response) -> str:
-    return parsed(answer.text).all("div", role="alert")[0].text
+    return parse_page(answer.text).all("div", role="alert")[0].text
 
 
 def own_code(phone: Phone) -> str:
     """A code of one's own: it asks the PIN that there is."""
-    code_page = parsed(phone.client.post("/settings/devices").text)
+    code_page = parse_page(phone.client.post("/settings/devices").text)
     return "".join(part.text for part in code_page.one("p", class_="code").all("span"))
 
 
@@ -191,7 +191,7 @@ def test_a_wrong_pin_costs_and_says_what_an_unknown_code_does(app: FastAPI, phon
     answers, hashings = [], []
     for code in ("ABCD2345", own_code(phone)):
         with work.counting():
-            answers.append(visitor(app).post("/code", data={"code": code, "pin": WRONG}))
+            answers.append(open_browser(app).post("/code", data={"code": code, "pin": WRONG}))
         hashings.append(work.hashings)
     assert [answer.status_code for answer in answers] == [404, 404]
     assert alert(answers[0]) == alert(answers[1])
@@ -202,13 +202,13 @@ def test_a_wrong_pin_costs_and_says_what_an_unknown_code_does(app: FastAPI, phon
 def test_a_wrong_birth_date_costs_and_says_what_an_unknown_code_does(
     app: FastAPI, founder: Person, work: Work
 ) -> None:
-    app.state.installation = confirming(app.state.installation, SecondCheck.birth_date)
-    dated = invited(app, born(app.state.installation, founder.site, founder.subject))
+    app.state.installation = with_second_check(app.state.installation, SecondCheck.birth_date)
+    dated = invite(app, born(app.state.installation, founder.site, founder.subject))
     answers, hashings = [], []
     for code in ("ABCD2345", dated.code):
         with work.counting():
             form = {"code": code, "birth_year": "1950", "birth_month": "2", "birth_day": "4"}
-            answers.append(visitor(app).post("/code", data=form))
+            answers.append(open_browser(app).post("/code", data=form))
         hashings.append(work.hashings)
     assert [answer.status_code for answer in answers] == [404, 404]
     assert alert(answers[0]) == alert(answers[1])
@@ -238,9 +238,9 @@ def test_staff_who_are_unknown_disabled_or_mistaken_are_refused_alike(
     for email, password in tries[1:]:
         form = {"email": email, "password": password}
         clock.forward(hours=1)
-        visitor(app).post("/desk/sign-in", data=form)  # from now on there is a row that counts failures
+        open_browser(app).post("/desk/sign-in", data=form)  # from now on there is a row that counts failures
         with work.counting():
-            answer = visitor(app).post("/desk/sign-in", data=form)
+            answer = open_browser(app).post("/desk/sign-in", data=form)
         seen.append(shown(answer, email))
         done.append((work.hashings, work.statements))
     assert seen == [seen[0]] * len(seen)
@@ -259,9 +259,9 @@ def test_guesses_at_an_unknown_account_are_slowed_down_like_those_at_a_known_one
     for email in ("known@example.org", "nobody@example.org"):
         form = {"email": email, "password": "guess"}
         for _ in range(5):
-            assert visitor(app).post("/desk/sign-in", data=form).status_code == 403
+            assert open_browser(app).post("/desk/sign-in", data=form).status_code == 403
         with work.counting():
-            answer = visitor(app).post("/desk/sign-in", data=form)
+            answer = open_browser(app).post("/desk/sign-in", data=form)
         ends.append((shown(answer, email), work.hashings, work.statements))
     assert ends[0] == ends[1]
     assert (ends[0][0][0], ends[0][1]) == (429, 0)

@@ -14,8 +14,8 @@ from app.services.core.context import StaffContext
 from app.services.setup.studies import grant_role
 from app.web import urls
 from app.web.permissions import ROUTES, Access, CallerKind, edc_access, staff_access
-from tests.faces.callers import ENDING, Caller, SiteFixture, caller
-from tests.faces.rights import READERS, STAFF, Who, expected, leaves_view
+from tests.faces.callers import ENDING, Caller, SiteFixture, caller_as
+from tests.faces.rights import READERS, STAFF, Who, is_admitted, leaves_view
 from tests.scenarios.people import START
 
 NAMES = ("{participant}", "{subject}", "{assessment}")
@@ -39,7 +39,7 @@ Seen = Mapping[Who, Caller]
 
 @pytest.fixture
 def let(here: SiteFixture) -> Let:
-    return lambda who: caller(here, who)
+    return lambda who: caller_as(here, who)
 
 
 def turned_away(answer: Response) -> bool:
@@ -64,7 +64,7 @@ def test_everybody_is_let_in_where_the_table_says(here: SiteFixture, let: Let, w
         here.phone.begin()
     asking, wrong, before = let(who), [], here.answers()
     for (method, path), access in CHECKED_ROUTES:
-        let_in, views = expected(who, method, path, access), here.views()
+        let_in, views = is_admitted(who, method, path, access), here.views()
         coming = replace(asking, keyless=not let_in)
         answer = coming.ask(method, path, here.address(path, here.phone.person))
         assert answer.status_code != 500, described(method, path, answer)

@@ -32,8 +32,8 @@ from tests.faces.two_studies import (
     TwoStudies,
     restore_two_studies,
 )
-from tests.markup import parsed
-from tests.scenarios.after_baseline import alert, propose
+from tests.markup import parse_page
+from tests.scenarios.after_baseline import correct_baseline, raise_alert
 from tests.scenarios.people import START
 from tests.stages import Stage
 
@@ -43,7 +43,7 @@ OF_NONE = (urls.ACCOUNT_SESSION, urls.ACCOUNT_PASSKEY)
 """One's own browsers and passkeys are of no study."""
 FORMS = {
     *(urls.FIND, urls.PARTICIPANTS, urls.DESK, urls.ENROL, urls.REPORT, urls.MATRIX, urls.TRAIL, urls.SETTLE),
-    *(urls.STUDY_PLAN, urls.PLAN_VERSIONS, urls.SIMULATION, urls.ACCESS_REPORT),
+    *(urls.STUDY_PLAN, urls.PLAN_VERSIONS, urls.SIMULATION, urls.ACCESS_REPORT, urls.DIARY_GAP_LIST),
 }
 """Addresses of forms, which carry the study in a field of their own."""
 LISTS = [path for method, path in OF_STAFF if method == "GET" and "{" not in path]
@@ -123,7 +123,7 @@ def test_every_page_shows_its_own_study_alone(two: TwoStudies) -> None:
                 assert f'filename="{study}-' in answer.headers["content-disposition"], url
                 strangers += [(url, mark) for mark in marks_of(two, other_of(study)) if mark in answer.text]
                 continue
-            assert f"Study: {TITLES[study]}" in parsed(answer.text).text, url
+            assert f"Study: {TITLES[study]}" in parse_page(answer.text).text, url
             strangers += [(url, mark) for mark in marks_of(two, other_of(study)) if mark in main_of(answer)]
             local = re.findall(r'(?:href|action|hx-get)="(/desk[^"#]*)', answer.text)
             bare = [each for each in local if each.partition("?")[0] in LISTS and "study=" not in each]
@@ -141,7 +141,7 @@ def test_an_administrator_s_pages_hold_their_own_study_alone(two: TwoStudies) ->
         site = urls.SITE.format(site=own)
         for path in (urls.STAFF, urls.STAFF_INVITATION, urls.ACCESS_REVIEW, urls.SITES, site):
             answer = desk.get(path, params={"study": study})
-            assert f"Study: {TITLES[study]}" in parsed(answer.text).text, path
+            assert f"Study: {TITLES[study]}" in parse_page(answer.text).text, path
             assert not [mark for mark in marks_of(two, other_of(study)) if mark in main_of(answer)], path
             local = re.findall(r'(?:href|action)="(/desk/(?:people|sites|access|roles)[^"#]*)', answer.text)
             assert all(f"study={study}" in each for each in local if each not in FORMS), path
@@ -172,7 +172,7 @@ def test_corrections_are_of_their_own_study(two: TwoStudies) -> None:
     for study in (HERE, OTHER):
         two.people[study].begin("BL", START)
         two.people[study].submit("BL", START)
-        proposals[study] = propose(two.people[study], START)
+        proposals[study] = correct_baseline(two.people[study], START)
     desk = two.browser(BOTH)
     for study in (HERE, OTHER):
         own, other = proposals[study], proposals[other_of(study)]
@@ -189,7 +189,7 @@ def test_alerts_are_of_their_own_study(two: TwoStudies) -> None:
     for study in (HERE, OTHER):
         two.people[study].begin("BL", START)
         two.people[study].submit("BL", START)
-        alert(two.people[study], START, f"alert-{study}")
+        raise_alert(two.people[study], START, f"alert-{study}")
     desk = two.browser(BOTH)
     for study in (HERE, OTHER):
         own, other = f"alert-{study}", f"alert-{other_of(study)}"
@@ -226,7 +226,7 @@ def test_a_study_that_is_unknown_or_not_granted_is_not_there(two: TwoStudies) ->
     assert desk.get(two.address_of(HERE), params={"study": OTHER}).status_code == 404
     alone = desk.get(urls.PARTICIPANTS).text
     assert "study=" not in alone
-    assert f"Study: {TITLES[HERE]}" in parsed(alone).text
+    assert f"Study: {TITLES[HERE]}" in parse_page(alone).text
 
 
 def enrolment(study: str, **changes: str) -> dict[str, str]:
@@ -248,7 +248,7 @@ def test_enrolment_takes_everything_from_the_chosen_study(two: TwoStudies) -> No
         (HERE, "0000-000", {"zh_CN", "en"}, "2026-03-11"),
         (OTHER, "[0-9]{4}-[0-9]{3,5}", {"en"}, "2026-03-10"),
     ):
-        form = parsed(desk.get(urls.ENROL, params={"study": study}).text)
+        form = parse_page(desk.get(urls.ENROL, params={"study": study}).text)
         assert f"As {pattern}" in form.text
         options = form.one("select", name="language").all("option")
         assert {each["value"] for each in options} == languages
@@ -274,7 +274,7 @@ def walk_pages(desk: Browser, study: str) -> list[str]:
     url: str | None = f"{urls.PARTICIPANTS}?study={study}"
     codes: list[str] = []
     while url is not None:
-        page = parsed(desk.get(url).text)
+        page = parse_page(desk.get(url).text)
         codes += [row.one("b").text for row in page.one("tbody").all("tr")]
         following = [each["href"] for each in page.one("main").all("a") if each.text == "Next page"]
         url = following[0] if following else None
@@ -283,7 +283,7 @@ def walk_pages(desk: Browser, study: str) -> list[str]:
 
 @ON_BOTH
 def test_pages_of_a_list_lose_nobody(two: TwoStudies, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("app.services.clinic.participant_list", "app.clinic.participants"):
+    for module in ("app.services.clinic.participant_list", "app.clinic.lists.participants"):
         monkeypatch.setattr(f"{module}.PAGE_SIZE", 4)
     own = {study: [SUBJECT, UNUSED[study]] for study in (HERE, OTHER)}
     for number in range(4, 11):
@@ -293,6 +293,19 @@ def test_pages_of_a_list_lose_nobody(two: TwoStudies, monkeypatch: pytest.Monkey
     desk = two.browser(BOTH)
     assert walk_pages(desk, HERE) == own[HERE]
     assert walk_pages(desk, OTHER) == own[OTHER]
+
+
+def test_filters_are_remembered_for_their_study_alone(two: TwoStudies) -> None:
+    desk = two.browser(BOTH)
+    here, other = (f"{urls.PARTICIPANTS}?study={study}" for study in (HERE, OTHER))
+    assert desk.get(f"{here}&site={CODE}").status_code == 200
+    assert desk.get(other).status_code == 200, "whose site has the same code"
+    again = desk.get(here)
+    assert (again.status_code, again.headers["location"]) == (
+        303,
+        f"{urls.PARTICIPANTS}?site={CODE}&study={HERE}",
+    )
+    assert f"Study: {TITLES[HERE]}" in parse_page(desk.get(again.headers["location"]).text).text
 
 
 def test_the_browser_remembers_the_study_that_was_chosen(two: TwoStudies) -> None:
@@ -305,7 +318,7 @@ def test_the_browser_remembers_the_study_that_was_chosen(two: TwoStudies) -> Non
 
 
 def main_study(answer: Response) -> str:
-    return parsed(answer.text).one("section", class_="study").one("p").text
+    return parse_page(answer.text).one("section", class_="study").one("p").text
 
 
 @ON_BOTH
@@ -336,7 +349,7 @@ def test_a_refusal_says_which_permission_is_missing_and_who_gives_it(two: TwoStu
     desk = two.browser({HERE: Role.NURSE, OTHER: Role.MONITOR})
     assert desk.get(urls.ENROL).status_code == 200
     refused = desk.get(urls.ENROL, params={"study": OTHER})
-    page = parsed(refused.text)
+    page = parse_page(refused.text)
     assert refused.status_code == 403
     missing = f"You do not have permission to enrol participants in this study ({TITLES[OTHER]})."
     assert missing in page.one("main").text
@@ -353,7 +366,7 @@ def test_what_is_not_there_is_said_in_the_frame_of_the_desk(two: TwoStudies) -> 
     for url in ("/desk/participants/nobody", f"{urls.PARTICIPANTS}?study=moon-trial"):
         answer = desk.get(url)
         assert answer.status_code == 404
-        assert "Li Na" in parsed(answer.text).one("header").text
+        assert "Li Na" in parse_page(answer.text).one("header").text
 
 
 def test_pages_of_a_study_without_diary_and_arms_speak_of_neither(two: TwoStudies) -> None:

@@ -24,9 +24,9 @@ from app.storage.tables.participants import TeamRequest
 from app.storage.tables.staff import Staff
 from app.web import urls
 from app.web.form_fields import Narrowed, NarrowedAct, VerbatimAct
-from tests.applications import Clock, visitor
-from tests.faces.callers import PASSWORD, SiteFixture, caller
-from tests.faces.desk_pages import wide
+from tests.applications import Clock, open_browser
+from tests.faces.callers import PASSWORD, SiteFixture, caller_as
+from tests.faces.desk_pages import full_width
 from tests.faces.edc_caller import AS_OF, REGISTER, Edc
 from tests.faces.rights import Who
 from tests.scenarios.people import START
@@ -88,8 +88,8 @@ def test_every_text_of_a_form_is_read_by_the_one_reader(app: FastAPI) -> None:
 
 @pytest.fixture
 def desk(here: SiteFixture) -> TestClient:
-    client = visitor(here.app)
-    client.headers.update({**caller(here, Who.investigator).carried, **WORDS})
+    client = open_browser(here.app)
+    client.headers.update({**caller_as(here, Who.investigator).carried, **WORDS})
     return client
 
 
@@ -133,7 +133,7 @@ def test_a_number_in_an_address_is_digits_that_can_be_there(
 
 
 def test_no_address_holds_control_characters(here: SiteFixture) -> None:
-    client = visitor(here.app, **WORDS)
+    client = open_browser(here.app, **WORDS)
     for path in ("/f/a%00b", "/a/%1f", "/static/%7f/x.css", "/nowhere%00"):
         assert client.get(path).status_code == 404
     problem = client.get("/api/edc/v1/participants/a%00b")
@@ -147,28 +147,32 @@ def test_no_address_holds_control_characters(here: SiteFixture) -> None:
 def test_a_form_in_another_charset_cannot_be_read(app: FastAPI, charset: str) -> None:
     kind = f"multipart/form-data; boundary=b; charset={charset}"
     body = b'--b\r\nContent-Disposition: form-data; name="code"\r\n\r\n+2AA-\r\n--b--\r\n'
-    response = visitor(app).post("/code", content=body, headers={"content-type": kind})
+    response = open_browser(app).post("/code", content=body, headers={"content-type": kind})
     assert response.status_code == 400
-    usual = visitor(app).post("/code", content=body, headers={"content-type": kind.replace(charset, "UTF-8")})
+    usual = open_browser(app).post(
+        "/code", content=body, headers={"content-type": kind.replace(charset, "UTF-8")}
+    )
     assert usual.status_code == 404
 
 
 def test_a_referer_that_is_no_address_leads_to_the_start(app: FastAPI) -> None:
-    changed = visitor(app).post("/language", data={"lang": wide("en")}, headers={"referer": "http://["})
+    changed = open_browser(app).post(
+        "/language", data={"lang": full_width("en")}, headers={"referer": "http://["}
+    )
     assert (changed.status_code, changed.headers["location"]) == (303, "/")
 
 
 @pytest.mark.req("SEC-10")
 @pytest.mark.parametrize("length", ["9" * 5000, "９", "-1", "1e3"])
 def test_a_length_that_is_no_number_is_too_large(app: FastAPI, length: str) -> None:
-    client, headers = visitor(app, **WORDS), [(b"content-length", length.encode())]
+    client, headers = open_browser(app, **WORDS), [(b"content-length", length.encode())]
     refused = client.post("/language", content=b"lang=en", headers=headers)
     assert refused.status_code == 413
 
 
 def test_a_cookie_that_is_none_of_ours_is_no_cookie(app: FastAPI) -> None:
     for value in ('"\\000"', '"a b"', "x" * 600, "%00"):
-        shown = visitor(app).get("/", headers={"cookie": f"__Host-device={value}"})
+        shown = open_browser(app).get("/", headers={"cookie": f"__Host-device={value}"})
         assert shown.status_code == 200
 
 
@@ -177,11 +181,11 @@ def test_signing_in_reads_address_and_code_at_full_width(app: FastAPI, clock: Cl
     installation: Installation = app.state.installation
     system = StaffContext(installation, SYSTEM, START)
     new = create_staff(system, " Ｎurse@example.org", "Li Na", PASSWORD, "en")
-    client = visitor(app)
-    typed = {"email": wide("nurse@EXAMPLE.org"), "password": PASSWORD}
+    client = open_browser(app)
+    typed = {"email": full_width("nurse@EXAMPLE.org"), "password": PASSWORD}
     assert client.post("/desk/sign-in", data=typed).headers["location"] == "/desk/sign-in/code"
     code = pyotp.TOTP(new.totp_secret).generate_otp(int(START.timestamp()) // 30)
-    assert client.post("/desk/sign-in/code", data={"code": wide(code)}).headers["location"] == "/desk"
+    assert client.post("/desk/sign-in/code", data={"code": full_width(code)}).headers["location"] == "/desk"
 
 
 @pytest.mark.req("SEC-06")
@@ -194,7 +198,9 @@ def test_a_password_fits_however_the_keyboard_composes_it(app: FastAPI, clock: C
     new = create_staff(StaffContext(installation, SYSTEM, START), "a@example.org", "A", apart, "en")
 
     def goes_on(password: str) -> bool:
-        response = visitor(app).post("/desk/sign-in", data={"email": "a@example.org", "password": password})
+        response = open_browser(app).post(
+            "/desk/sign-in", data={"email": "a@example.org", "password": password}
+        )
         return response.status_code == 303
 
     assert [goes_on(composed), goes_on(apart), goes_on(composed[:-1])] == [True, True, False]
@@ -210,17 +216,17 @@ def test_a_password_fits_however_the_keyboard_composes_it(app: FastAPI, clock: C
 def test_a_code_of_another_site_is_refused_at_the_desk(here: SiteFixture, desk: TestClient) -> None:
     typed = {
         "site": "sbrt-nsclc:0571",
-        "subject": wide("0512-903"),
+        "subject": full_width("0512-903"),
         "language": "en",
         "enrolled_on": "2026-03-02",
-        "consent_version": wide("2.1"),
-        "consented_on": wide("2026-03-02"),
+        "consent_version": full_width("2.1"),
+        "consented_on": full_width("2026-03-02"),
         "identity_check": "id_card",
     }
     refused = desk.post("/desk/enrol", data=typed)
     assert refused.status_code == 422
     assert "0512-903 is a code of site 0512, and cannot be used at site 0571." in refused.text
-    assert desk.post("/desk/enrol", data={**typed, "subject": wide("0571-903")}).status_code == 200
+    assert desk.post("/desk/enrol", data={**typed, "subject": full_width("0571-903")}).status_code == 200
     assert here.places(here.phone.person)["subject"] == "0571-001"
 
 

@@ -19,7 +19,7 @@ from tests.faces.typed_numbers import (
     read_on_phone,
     read_on_server,
 )
-from tests.page_time import forward, take_turns
+from tests.page_time import forward_clock, take_turns
 
 INSTRUMENT = build_instrument()
 STORED = [(code, typed, value) for code, row in TABLE.items() for typed, value in row["stored"]]
@@ -84,7 +84,7 @@ def test_the_phone_reads_every_text_as_the_table_says(phone: Phone) -> None:
 
 
 def test_the_phone_says_whether_there_is_no_answer_or_no_number(phone: Phone) -> None:
-    forward(phone.page)
+    forward_clock(phone.page)
     for code, typed, outcome in UNREAD:
         if code == next(iter(TABLE)):
             field = phone.page.locator(".q.on input:not([type])")

@@ -6,13 +6,13 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.web.urls import DEVICE_COOKIE, PATIENT_HOME
-from tests.applications import Clock, application, visitor
-from tests.markup import parsed
+from tests.applications import Clock, application, open_browser
+from tests.markup import parse_page
 
 
 def test_the_start_page_asks_for_a_code_and_shows_the_door_for_staff(client: TestClient) -> None:
     answer = client.get("/")
-    page = parsed(answer.text)
+    page = parse_page(answer.text)
     assert answer.status_code == 200
     assert page.one("input", name="code")["id"] == page.one("label")["for"]
     assert page.one("html")["lang"] == "en"
@@ -29,7 +29,7 @@ def test_about_names_the_version_and_whose_words_the_questionnaires_are(
     app: FastAPI, client: TestClient
 ) -> None:
     app.state.commit = "abc123"
-    words = parsed(client.get("/about").text).one("main").text
+    words = parse_page(client.get("/about").text).one("main").text
     assert app.version in words
     assert "abc123" in words
     assert "qlq-c30 3.0" in words
@@ -48,7 +48,7 @@ def test_about_names_the_version_and_whose_words_the_questionnaires_are(
 )
 def test_the_language_is_what_the_browser_prefers(client: TestClient, accept: str, lang: str) -> None:
     answer = client.get("/", headers={"accept-language": accept})
-    assert parsed(answer.text).one("html")["lang"] == lang
+    assert parse_page(answer.text).one("html")["lang"] == lang
 
 
 @pytest.mark.req("SEC-03")
@@ -58,7 +58,9 @@ def test_a_chosen_language_stays_in_a_host_cookie_and_returns_to_the_page(client
     assert (answer.status_code, answer.headers["location"]) == (303, "/about")
     flags = set(answer.headers["set-cookie"].split("; "))
     assert flags >= {"__Host-language=zh_CN", "Secure", "HttpOnly", "SameSite=lax", "Path=/"}
-    assert parsed(client.get("/", headers={"accept-language": "en"}).text).one("html")["lang"] == "zh-Hans"
+    assert (
+        parse_page(client.get("/", headers={"accept-language": "en"}).text).one("html")["lang"] == "zh-Hans"
+    )
 
 
 @pytest.mark.parametrize("referer", ["", "https://elsewhere/about", "https://testserver//evil.example/"])
@@ -100,20 +102,20 @@ def test_nothing_else_is_served_as_a_static_file(app: FastAPI, client: TestClien
 
 
 def test_pages_are_compressed_as_the_browser_can_read(app: FastAPI) -> None:
-    plain = visitor(app, accept_encoding="identity").get("/about")
-    packed = visitor(app, accept_encoding="gzip, br;q=0.5").get("/about")
-    zipped = visitor(app, accept_encoding="gzip, br;q=0").get("/about")
+    plain = open_browser(app, accept_encoding="identity").get("/about")
+    packed = open_browser(app, accept_encoding="gzip, br;q=0.5").get("/about")
+    zipped = open_browser(app, accept_encoding="gzip, br;q=0").get("/about")
     assert "content-encoding" not in plain.headers
     assert [each.headers["content-encoding"] for each in (packed, zipped)] == ["br", "gzip"]
     assert plain.text == packed.text == zipped.text
     assert len(brotli.compress(plain.content, quality=5)) < len(plain.content)
-    assert "content-encoding" not in visitor(app, accept_encoding="br").get("/healthz").headers
+    assert "content-encoding" not in open_browser(app, accept_encoding="br").get("/healthz").headers
 
 
 def test_a_live_installation_shows_no_demonstration_banner(migrated_sqlite_url: str) -> None:
     settings = {"DAYBOOK_MODE": "live", "DAYBOOK_KEY": "A" * 43 + "=", "DAYBOOK_TRUSTED_HOSTS": "testserver"}
-    live = visitor(application(migrated_sqlite_url, Clock(), **settings))
-    assert parsed(live.get("/").text).all("aside", class_="demo") == []
+    live = open_browser(application(migrated_sqlite_url, Clock(), **settings))
+    assert parse_page(live.get("/").text).all("aside", class_="demo") == []
     assert live.get("/", headers={"host": "elsewhere.example"}).status_code == 400
 
 

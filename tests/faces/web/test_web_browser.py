@@ -4,7 +4,7 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser
 
-from tests.servers import serving
+from tests.servers import serve_application
 
 
 @pytest.mark.req("SEC-03")
@@ -12,7 +12,7 @@ from tests.servers import serving
 def test_the_demonstration_s_cookies_work_without_a_certificate(
     app: FastAPI, chromium: Browser, host: str
 ) -> None:
-    with serving(app) as url, chromium.new_context(locale="en-GB") as context:
+    with serve_application(app) as url, chromium.new_context(locale="en-GB") as context:
         page = context.new_page()
         faults: list[str] = []
         page.on("console", lambda message: faults.append(message.text))

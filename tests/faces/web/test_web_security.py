@@ -14,8 +14,8 @@ from starlette.responses import StreamingResponse
 from app.domain.refusal import Refused
 from app.main import BODY_LIMIT
 from app.web.middleware.logs import configure_logging
-from tests.applications import Clock, visitor
-from tests.markup import parsed
+from tests.applications import Clock, open_browser
+from tests.markup import parse_page
 
 EXPECTED = {
     "strict-transport-security": "max-age=63072000; includeSubDomains",
@@ -132,7 +132,7 @@ def test_a_failure_tells_an_id_and_nothing_else(client: TestClient, lines: io.St
     logged = [json.loads(line) for line in lines.getvalue().splitlines()]
     requests_by_id = {line["id"]: line for line in logged if line["event"] == "request"}
     assert machine.json()["instance"] in requests_by_id
-    assert any(reference in parsed(page.text).one("main").text for reference in requests_by_id)
+    assert any(reference in parse_page(page.text).one("main").text for reference in requests_by_id)
 
 
 def test_the_log_names_routes_and_no_addresses(client: TestClient, lines: io.StringIO) -> None:
@@ -147,7 +147,7 @@ def test_the_log_names_routes_and_no_addresses(client: TestClient, lines: io.Str
 
 def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_machines(client: TestClient) -> None:
     page, machine = client.get("/nope"), client.get("/api/edc/v1/nope")
-    assert parsed(page.text).one("h1").text == "Page not found"
+    assert parse_page(page.text).one("h1").text == "Page not found"
     assert machine.headers["content-type"] == "application/problem+json"
     assert machine.json() == {"type": "/problems/not-found", "title": "Not Found", "status": 404}
 
@@ -162,7 +162,7 @@ def test_wrong_fields_are_named_and_never_repeated(client: TestClient) -> None:
     machine = client.post("/api/try/typed?page=s3cret", json={"number": "s3cret"})
     assert (page.status_code, machine.status_code) == (422, 422)
     assert "s3cret" not in page.text + machine.text
-    assert "page, number" in parsed(page.text).one("main").text
+    assert "page, number" in parse_page(page.text).one("main").text
     places = [(each.get("pointer"), each.get("parameter")) for each in machine.json()["errors"]]
     assert places == [(None, "page"), ("/number", None)]
 
@@ -175,7 +175,7 @@ def test_a_body_that_is_no_json_is_a_problem_too(client: TestClient, body: bytes
 
 
 def test_a_stream_passes_as_it_comes(app: FastAPI) -> None:
-    answer = visitor(app, accept_encoding="br").get("/api/try/streamed")
+    answer = open_browser(app, accept_encoding="br").get("/api/try/streamed")
     assert "content-encoding" not in answer.headers
     assert answer.text == "line\n" * 200
 
@@ -189,6 +189,6 @@ def test_a_throttled_caller_learns_when_to_come_again(client: TestClient, path: 
 
 def test_a_refusal_reads_as_people_write_and_as_machines_parse(client: TestClient) -> None:
     page = client.get("/try/closed", headers={"accept-language": "zh-CN"})
-    assert "2026年3月5日星期四" in parsed(page.text).one("main").text
+    assert "2026年3月5日星期四" in parse_page(page.text).one("main").text
     machine = client.get("/api/try/closed").json()
     assert (machine["status"], machine["code"], machine["day"]) == (409, "window_closed", "2026-03-05")

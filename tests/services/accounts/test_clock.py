@@ -42,16 +42,16 @@ from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.messages import Message
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.heard import heard
 from tests.refusals import refusal_of, refused
-from tests.scenarios.alerted import run_clock, send_in_pain, watched
-from tests.scenarios.beginnings import installed_at
-from tests.scenarios.machines import BOOT_ID, Machine, machine_at, watching
-from tests.scenarios.people import PIN, START, Person, days, enrolled, qlq
-from tests.scenarios.reminded import MailServer, outbox, recorded, reminded
-from tests.scenarios.signer import Signer
-from tests.scenarios.staff_desk import EMAIL, HERE, PASSWORD, code
+from tests.scenarios.alerts import escalate_alerts, person_with_alert_rules, submit_severe_pain
+from tests.scenarios.beginnings import open_installation_at
+from tests.scenarios.correction_signer import Signer
+from tests.scenarios.machines import BOOT_ID, Machine, machine_at, with_clock_watch
+from tests.scenarios.people import PIN, START, Person, days, enrol_person, qlq
+from tests.scenarios.reminders import MailServer, count_entries, enrol_with_reminders, message_sender
+from tests.scenarios.staff_desk import EMAIL, HERE, PASSWORD, totp_code
 from tests.scenarios.trail_entries import verify_trail
+from tests.statement_log import record_statements
 
 REASON = "NTP was off after the power cut"
 YEARS = days(2000)
@@ -73,27 +73,29 @@ def machine() -> Machine:
 def test_a_jump_stops_the_clocks_work_until_the_clock_is_back(
     installation: Installation, machine: Machine, jump: timedelta
 ) -> None:
-    watched = watching(installation, machine)
+    watched = with_clock_watch(installation, machine)
     machine.ahead, machine.true = jump, START + days(1)
     mail = MailServer()
     with capture_logs() as logs:
-        tick(watched, outbox(mail), watched.clock_watch)
+        tick(watched, message_sender(mail), watched.clock_watch)
     assert [log["event"] for log in logs] == ["clock_untrusted"]
     assert watched.clock_watch() == START + days(1)
     with pytest.raises(ClockUntrusted):
         ClockContext(watched, START)
-    assert recorded(installation, AuditEvent.SLOT_OPENED) == 0
+    assert count_entries(installation, AuditEvent.SLOT_OPENED) == 0
     machine.ahead = timedelta()
-    tick(watched, outbox(mail), watched.clock_watch)
+    tick(watched, message_sender(mail), watched.clock_watch)
     assert (
-        recorded(installation, AuditEvent.SLOT_OPENED) == recorded(installation, AuditEvent.TRAIL_SEALED) == 1
+        count_entries(installation, AuditEvent.SLOT_OPENED)
+        == count_entries(installation, AuditEvent.TRAIL_SEALED)
+        == 1
     )
 
 
 def test_a_trusted_clock_costs_no_query(installation: Installation, machine: Machine) -> None:
-    watched = watching(installation, machine)
+    watched = with_clock_watch(installation, machine)
     watched.clock_watch()
-    with heard(installation.engine) as statements:
+    with record_statements(installation.engine) as statements:
         update_clock_trust(watched)
     assert statements == []
 
@@ -125,7 +127,7 @@ def test_a_start_behind_or_long_after_the_trail_awaits_a_confirmation(
     assert [checked(timedelta()), checked(days(7)), checked(-timedelta(minutes=5))] == ["", "", ""]
     assert checked(-timedelta(minutes=6)) == "clock_behind 2026-03-02T01:24:00.000Z 2026-03-02T01:30:00.000Z"
     assert checked(days(8)) == "clock_ahead 2026-03-10T01:30:00.000Z 2026-03-02T01:30:00.000Z"
-    watched = watching(installation, machine)
+    watched = with_clock_watch(installation, machine)
     assert (watched.clock_watch(), watched.clock_watch.untrusted) == (START, True)
     confirm(installation, machine)
     assert checked(days(8)) == ""
@@ -134,7 +136,7 @@ def test_a_start_behind_or_long_after_the_trail_awaits_a_confirmation(
 
 
 def test_an_empty_trail_contradicts_nobody(migrated_url: str, machine: Machine) -> None:
-    with installed_at(migrated_url) as empty, empty.read() as session:
+    with open_installation_at(migrated_url) as empty, empty.read() as session:
         nothing = session.exec(select(AuditEntry)).first() is None
         check_clock(empty, machine.read(), BOOT_ID, DEFAULT_GAP)
     assert nothing
@@ -162,14 +164,14 @@ def test_a_confirmation_is_an_audited_act_with_its_reason(
 def test_a_clock_confirmation_counts_for_its_machine(installation: Installation, machine: Machine) -> None:
     confirm(installation, machine)
     other = Machine(START, START - days(1), ahead=YEARS)
-    watched = watching(installation, other, "boot of another")
+    watched = with_clock_watch(installation, other, "boot of another")
     assert watched.clock_watch.untrusted
     other.ahead = timedelta()
-    assert not watching(installation, other, "boot of another").clock_watch.untrusted
+    assert not with_clock_watch(installation, other, "boot of another").clock_watch.untrusted
 
 
 def test_the_very_first_entry_can_be_a_confirmation(migrated_url: str, machine: Machine) -> None:
-    with installed_at(migrated_url) as empty:
+    with open_installation_at(migrated_url) as empty:
         confirm(empty, machine)
         with empty.read() as session:
             row = session.exec(select(ClockConfirmation)).one()
@@ -178,7 +180,7 @@ def test_the_very_first_entry_can_be_a_confirmation(migrated_url: str, machine: 
 
 @pytest.mark.req("TIM-04", "TIM-02")
 def test_answers_of_an_untrusted_clock_are_taken_and_flagged(person: Person, machine: Machine) -> None:
-    installation = person.installation = watching(person.installation, machine)
+    installation = person.installation = with_clock_watch(person.installation, machine)
     slot = person.begin("BL", START)
     machine.ahead, machine.true = YEARS, START + timedelta(minutes=1)
     at = installation.clock_watch()
@@ -202,7 +204,7 @@ def test_answers_of_an_untrusted_clock_are_taken_and_flagged(person: Person, mac
 
 
 def test_late_answers_of_an_untrusted_clock_are_flagged(person: Person, machine: Machine) -> None:
-    installation = person.installation = watching(person.installation, machine)
+    installation = person.installation = with_clock_watch(person.installation, machine)
     person.begin("BL", START)
     machine.true, machine.ahead = START + days(40), YEARS
     at = installation.clock_watch()
@@ -219,7 +221,7 @@ def test_readiness_says_that_the_clock_is_in_doubt(installation: Installation) -
     with installation.read() as session:
         reading: datetime = session.execute(sa.select(sa.func.now())).scalar_one()
     machine = machine_at(reading.replace(tzinfo=START.tzinfo) if reading.tzinfo is None else reading)
-    watched = watching(installation, machine)
+    watched = with_clock_watch(installation, machine)
     assert find_readiness_warnings(watched, watched.clock_watch()) == ["clock_untrusted"]
     assert find_readiness_faults(watched, watched.clock_watch()) == []
     confirm(installation, machine)
@@ -264,11 +266,11 @@ def test_a_confirmation_excuses_no_seal_of_a_day_that_was_over(
 
 @pytest.mark.req("TIM-04")
 def test_what_was_put_off_into_a_wrong_future_falls_due_now(installation: Installation, site: Site) -> None:
-    somebody = reminded(installation, site)
+    somebody = enrol_with_reminders(installation, site)
     somebody.randomise(START.date(), START)
     evening, mail = START + timedelta(hours=10), MailServer()
     wrong = START + days(6)
-    tick(installation, outbox(mail), lambda: wrong)
+    tick(installation, message_sender(mail), lambda: wrong)
     with installation.work(SYSTEM, wrong) as work:
         columns = Message.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
         work.update_bookkeeping(
@@ -280,7 +282,7 @@ def test_what_was_put_off_into_a_wrong_future_falls_due_now(installation: Instal
         awake = select(Slot.visit).where(col(Slot.wake_at) == evening)
         assert {"D0", "D1", "W6"} <= set(session.exec(awake))
     assert set(waiting) == {evening}
-    tick(installation, outbox(mail), lambda: evening)
+    tick(installation, message_sender(mail), lambda: evening)
     assert not find_due_work(ClockContext(installation, evening)).slots
 
 
@@ -288,12 +290,14 @@ def test_what_was_put_off_into_a_wrong_future_falls_due_now(installation: Instal
 def test_an_alert_dated_in_the_future_is_delivered_now(installation: Installation, site: Site) -> None:
     Signer(installation, site, "li", Role.NURSE)
     evening, mail, wrong = START + timedelta(hours=10), MailServer(), START + days(6)
-    person, another = (watched(enrolled(installation, site, f"0571-00{number}")) for number in (1, 2))
-    send_in_pain(another, START)
-    run_clock(person.installation, outbox(mail), START)
-    send_in_pain(person, wrong)
+    person, another = (
+        person_with_alert_rules(enrol_person(installation, site, f"0571-00{number}")) for number in (1, 2)
+    )
+    submit_severe_pain(another, START)
+    escalate_alerts(person.installation, message_sender(mail), START)
+    submit_severe_pain(person, wrong)
     confirm(installation, machine_at(evening))
-    assert run_clock(person.installation, outbox(mail), evening) == 1
+    assert escalate_alerts(person.installation, message_sender(mail), evening) == 1
     assert [letter.to for letter in mail.letters] == ["li@example.org"] * 2
     assert not find_due_work(ClockContext(installation, evening)).alerts  # until it is escalated
 
@@ -325,7 +329,7 @@ def test_a_desk_session_of_the_future_is_over(installation: Installation) -> Non
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, ahead)
     with installation.read() as session:
         assert refused(lambda: pending_second_factor(session, half, START)) == "not_signed_in"
-    whole = confirm_second_factor(installation, half, code(new.totp_secret, ahead), HERE, ahead)
+    whole = confirm_second_factor(installation, half, totp_code(new.totp_secret, ahead), HERE, ahead)
     with installation.read() as session:
         assert authenticate_staff(installation, session.connection(), whole, ahead).staff_id == new.staff_id
         assert (

@@ -12,7 +12,7 @@ from app.services.accounts.shared_device import list_bound_participants
 from app.services.core.context import ParticipantContext
 from app.services.patient.text_size import choose_text_size
 from tests.refusals import refused
-from tests.scenarios.people import PIN, START, Person, bound, days, enrolled
+from tests.scenarios.people import PIN, START, Person, bind_browser, days, enrol_person
 from tests.scenarios.trail_entries import entries_of
 
 
@@ -24,7 +24,7 @@ def person(lone: Person) -> Person:
 @pytest.mark.req("IAM-13")
 def test_one_s_own_browsers_are_listed_and_another_one_removed(person: Person) -> None:
     later = START + days(1)
-    other = replace(person, cookie=bound(person, later))
+    other = replace(person, cookie=bind_browser(person, later))
     here, there = person.participant(START), other.participant(later)
     mine = ParticipantContext(person.installation, here, later)
     assert [each.device_id for each in list_own_devices(mine)] == [there.device_id, here.device_id]
@@ -46,7 +46,7 @@ def test_one_s_own_browsers_are_listed_and_another_one_removed(person: Person) -
 
 
 def test_another_one_s_browser_is_not_there(person: Person) -> None:
-    stranger = enrolled(person.installation, person.site, "0571-002").participant(START)
+    stranger = enrol_person(person.installation, person.site, "0571-002").participant(START)
     gone = refused(
         lambda: remove_own_device(
             ParticipantContext(person.installation, person.participant(START), START), stranger.device_id
@@ -71,14 +71,14 @@ def test_the_text_size_is_stored_and_audited_once(person: Person) -> None:
 def test_a_browser_that_is_put_down_asks_the_check_at_once(person: Person) -> None:
     for _ in range(2):
         lock_device(ParticipantContext(person.installation, person.participant(START), START))
-    visitor = person.participant(START)
-    assert (visitor.locked, visitor.put_down) == (True, True)
+    participant = person.participant(START)
+    assert (participant.locked, participant.put_down) == (True, True)
     assert len(entries_of(person.installation, AuditEvent.DEVICE_LOCKED)) == 1
-    unlock_device(ParticipantContext(person.installation, visitor, START), PIN)
+    unlock_device(ParticipantContext(person.installation, participant, START), PIN)
     assert not person.participant(START).locked
 
 
 def test_only_those_still_bound_use_a_phone(person: Person) -> None:
-    other = enrolled(person.installation, person.site, "0571-002")
+    other = enrol_person(person.installation, person.site, "0571-002")
     participants = list_bound_participants(person.installation, ("guess", other.cookie, person.cookie), START)
     assert [each.participant.subject for each in participants] == ["0571-002", "0571-001"]

@@ -30,25 +30,27 @@ from app.storage.statements.throttle import count_try
 from app.storage.tables.participants import Device
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.beginnings import SITE, begun, grown, site_of
-from tests.scenarios.joining import HERE, enter, invite, link_of
-from tests.scenarios.people import PIN, START, Person, bound, days, enrolment
+from tests.scenarios.activation import HERE, activate_phone, invite_person, link_of
+from tests.scenarios.beginnings import SITE, make_stage, site_of, stage_of_fixtures
+from tests.scenarios.people import PIN, START, Person, bind_browser, days, enrolment_entry
 from tests.scenarios.trail_entries import entries_of
 from tests.stages import Stage
 
 
 def _nine(installation: Installation) -> Sequence[str]:
     person = Person(installation, site_of(installation), "0571-009")
-    enrol_participant(StaffContext(installation, person.nurse, START), person.site, enrolment(person.subject))
+    enrol_participant(
+        StaffContext(installation, person.nurse, START), person.site, enrolment_entry(person.subject)
+    )
     return ()
 
 
-NINE = grown(_nine, SITE)
+NINE = make_stage(_nine, SITE)
 
 
 @pytest.fixture
 def stage(request: pytest.FixtureRequest) -> Stage | None:
-    return NINE if "guest" in request.fixturenames else begun(request.fixturenames)
+    return NINE if "guest" in request.fixturenames else stage_of_fixtures(request.fixturenames)
 
 
 @pytest.fixture
@@ -59,15 +61,21 @@ def guest(installation: Installation, site: Site) -> Person:
 
 @pytest.mark.req("IAM-10", "AUD-07")
 def test_a_link_shows_whom_it_is_for_and_binds_one_browser(guest: Person) -> None:
-    invitation = invite(guest)
+    invitation = invite_person(guest)
     context = find_invitation(guest.installation, link_of(invitation), START)
     assert (context.participant_id, context.language, context.site.code) == (guest.row().id, "en", "0571")
-    guest.cookie = enter(guest, link_of(invitation))
-    visitor = guest.participant(START)
-    assert (visitor.subject, visitor.study, visitor.plan_version) == ("0571-009", "sbrt-nsclc", "1.0")
-    assert (visitor.exit_kind, visitor.locked, visitor.enrolled_at) == (None, False, START)
+    guest.cookie = activate_phone(guest, link_of(invitation))
+    participant = guest.participant(START)
+    assert (participant.subject, participant.study, participant.plan_version) == (
+        "0571-009",
+        "sbrt-nsclc",
+        "1.0",
+    )
+    assert (participant.exit_kind, participant.locked, participant.enrolled_at) == (None, False, START)
     (entry,) = [
-        e for e in entries_of(guest.installation, AuditEvent.DEVICE_BOUND) if e.actor_id == visitor.public_id
+        e
+        for e in entries_of(guest.installation, AuditEvent.DEVICE_BOUND)
+        if e.actor_id == participant.public_id
     ]
     assert entry.actor_kind == ActorKind.PARTICIPANT
     assert PIN not in entry.changes
@@ -76,12 +84,12 @@ def test_a_link_shows_whom_it_is_for_and_binds_one_browser(guest: Person) -> Non
 
 @pytest.mark.req("IAM-10")
 def test_a_used_link_an_old_one_and_a_reissued_one_read_alike(guest: Person) -> None:
-    first = invite(guest)
-    second = invite(guest)
-    assert refused(lambda: enter(guest, link_of(first))) == "wrong_link"
-    enter(guest, link_of(second))
-    assert refused(lambda: enter(guest, link_of(second))) == "wrong_link"
-    third = invite(guest)
+    first = invite_person(guest)
+    second = invite_person(guest)
+    assert refused(lambda: activate_phone(guest, link_of(first))) == "wrong_link"
+    activate_phone(guest, link_of(second))
+    assert refused(lambda: activate_phone(guest, link_of(second))) == "wrong_link"
+    third = invite_person(guest)
     looks = partial(find_invitation, guest.installation)
     assert refused(lambda: looks(link_of(third), START + days(14))) == "wrong_link"
     assert refused(lambda: looks("nobody-was-given-this-link", START)) == "wrong_link"
@@ -91,33 +99,33 @@ def test_a_used_link_an_old_one_and_a_reissued_one_read_alike(guest: Person) -> 
 
 
 def test_a_code_is_read_as_it_is_typed_and_lives_a_day(guest: Person) -> None:
-    invitation = invite(guest)
+    invitation = invite_person(guest)
     typed = f" {invitation.code[:4].lower()} {invitation.code[4:]}"
     assert redeem_invitation(guest.installation, typed, HERE, START).participant_id == guest.row().id
-    assert refused(lambda: enter(guest, typed, START + days(1))) == "wrong_link"
-    assert enter(guest, typed, START + days(0.99))
+    assert refused(lambda: activate_phone(guest, typed, START + days(1))) == "wrong_link"
+    assert activate_phone(guest, typed, START + days(0.99))
 
 
 @pytest.mark.req("IAM-12")
 def test_guesses_are_throttled_by_source_and_a_good_link_passes_all_the_same(guest: Person) -> None:
-    invitation = invite(guest)
+    invitation = invite_person(guest)
     for _ in range(CODE_TRIES - 1):
         count_try(guest.installation.engine, code_limits(HERE), START)
     assert refused(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
     assert refused(lambda: redeem_invitation(guest.installation, invitation.code, HERE, START)) == "throttled"
-    assert refused(lambda: enter(guest, "another-link-nobody-was-given")) == "throttled"
+    assert refused(lambda: activate_phone(guest, "another-link-nobody-was-given")) == "throttled"
     elsewhere = redeem_invitation(guest.installation, invitation.code, "192.0.2.2", START)
     assert elsewhere == redeem_invitation(guest.installation, invitation.code, HERE, START + SPAN)
-    assert enter(guest, link_of(invitation))
+    assert activate_phone(guest, link_of(invitation))
 
 
 @pytest.mark.req("IAM-12")
 def test_wrong_codes_from_a_hospital_lock_nobody_else_there_out(guest: Person) -> None:
     """Five mistyped codes from one address, then somebody else's right one from the same address."""
-    invitation = invite(guest)
+    invitation = invite_person(guest)
     for _ in range(TRIES):
         assert refused(lambda: redeem_invitation(guest.installation, "ABCD2345", HERE, START)) == "wrong_link"
-    assert enter(guest, invitation.code)
+    assert activate_phone(guest, invitation.code)
 
 
 def test_failures_of_another_hour_are_forgotten(person: Person) -> None:
@@ -131,20 +139,24 @@ def test_failures_of_another_hour_are_forgotten(person: Person) -> None:
 
 @pytest.mark.parametrize("pin", ["12345", "1234567", "12345a", "١٢٣٤٥٦", "111111", "123456", "987654", ""])
 def test_a_pin_is_six_digits_that_differ(guest: Person, pin: str) -> None:
-    assert refused(lambda: enter(guest, link_of(invite(guest)), pin=pin, again=pin)) == "bad_pin"
+    assert (
+        refused(lambda: activate_phone(guest, link_of(invite_person(guest)), pin=pin, again=pin)) == "bad_pin"
+    )
 
 
 def test_a_pin_is_typed_twice_alike(guest: Person) -> None:
-    assert refused(lambda: enter(guest, link_of(invite(guest)), again="135791")) == "pins_differ"
+    assert (
+        refused(lambda: activate_phone(guest, link_of(invite_person(guest)), again="135791")) == "pins_differ"
+    )
 
 
 @pytest.mark.req("IAM-10")
 def test_two_browsers_with_one_link_bind_once(guest: Person) -> None:
-    link = link_of(invite(guest))
+    link = link_of(invite_person(guest))
 
     def attempt(_number: int) -> str:
         try:
-            enter(guest, link)
+            activate_phone(guest, link)
         except Refused as refusal:
             return refusal.code
         return "bound"
@@ -158,27 +170,27 @@ def test_a_link_used_while_a_pin_is_being_hashed_binds_nobody_else(
     guest: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two threads the slower is mostly refused at the first look; this one comes to the second."""
-    link, hashes = link_of(invite(guest)), SecretHasher.hash
+    link, hashes = link_of(invite_person(guest)), SecretHasher.hash
 
     def overtaken(hasher: SecretHasher, pin: str) -> str:
         monkeypatch.setattr(SecretHasher, "hash", hashes)
-        assert enter(guest, link)
+        assert activate_phone(guest, link)
         return hashes(hasher, pin)
 
     monkeypatch.setattr(SecretHasher, "hash", overtaken)
-    assert refused(lambda: enter(guest, link)) == "wrong_link"
+    assert refused(lambda: activate_phone(guest, link)) == "wrong_link"
     with guest.installation.read() as session:
         mine = select(Device).where(Device.participant_id == guest.row().id)
         assert len(session.exec(mine).all()) == 1
 
 
 def test_an_invitation_ends_with_the_participation(guest: Person) -> None:
-    link = link_of(invite(guest))
+    link = link_of(invite_person(guest))
     with guest.installation.work(guest.nurse, START) as work:
         row = work.session.merge(guest.row())
         row.exit_kind, row.exit_at = ExitKind.withdrew_study, START
         work.record(AuditEvent.DISPOSITION_RECORDED, f"participant:{row.id}")
-    assert refused(lambda: enter(guest, link)) == "wrong_link"
+    assert refused(lambda: activate_phone(guest, link)) == "wrong_link"
 
 
 def test_unknown_cookies_are_not_signed_in(person: Person) -> None:
@@ -200,11 +212,11 @@ def test_leaving_unbinds_at_once_and_once(person: Person) -> None:
 def test_a_browser_locks_when_idle_and_the_pin_wakes_it(person: Person) -> None:
     later = START + days(1)
     assert not person.participant(START + days(15 / 1440)).locked
-    visitor = person.participant(later)
-    assert visitor.locked
-    keep_alive(ParticipantContext(person.installation, visitor, later))
+    participant = person.participant(later)
+    assert participant.locked
+    keep_alive(ParticipantContext(person.installation, participant, later))
     assert person.participant(later).locked
-    unlock_device(ParticipantContext(person.installation, visitor, later), PIN)
+    unlock_device(ParticipantContext(person.installation, participant, later), PIN)
     assert not person.participant(later).locked
     assert len(entries_of(person.installation, AuditEvent.DEVICE_UNLOCKED)) == 1
 
@@ -213,9 +225,9 @@ def test_a_browser_locks_when_idle_and_the_pin_wakes_it(person: Person) -> None:
 def test_a_browser_is_woken_in_the_transaction_that_its_context_carries(person: Person) -> None:
     """The try is counted there too: a wrong one stays counted once it commits."""
     later = START + days(1)
-    visitor = person.participant(later)
+    participant = person.participant(later)
     with person.installation.work(CLOCK, later) as opened:
-        context = ParticipantContext(person.installation, visitor, later, opened)
+        context = ParticipantContext(person.installation, participant, later, opened)
         for _ in range(TRIES - 1):
             assert refused(partial(unlock_device, context, "000001")) == "wrong_pin"
         unlock_device(context, PIN)
@@ -224,7 +236,7 @@ def test_a_browser_is_woken_in_the_transaction_that_its_context_carries(person: 
             assert refused(partial(unlock_device, context, "000001")) == "wrong_pin"
     assert not person.participant(later).locked
     assert len(entries_of(person.installation, AuditEvent.PIN_REFUSED)) == 2 * TRIES - 1
-    alone = ParticipantContext(person.installation, visitor, later)
+    alone = ParticipantContext(person.installation, participant, later)
     assert refused(partial(unlock_device, alone, PIN)) == "throttled"
 
 
@@ -240,16 +252,18 @@ def test_every_visit_keeps_a_browser_awake_but_writes_once_a_minute(person: Pers
 
 @pytest.mark.req("IAM-12", "AUD-07")
 def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: Person) -> None:
-    other = replace(person, cookie=bound(person, START))
+    other = replace(person, cookie=bind_browser(person, START))
     later = START + days(1)
-    visitor = person.participant(later)
+    participant = person.participant(later)
     for _ in range(TRIES):
         assert (
-            refused(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), "000001"))
+            refused(
+                lambda: unlock_device(ParticipantContext(person.installation, participant, later), "000001")
+            )
             == "wrong_pin"
         )
     assert (
-        refused(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), PIN))
+        refused(lambda: unlock_device(ParticipantContext(person.installation, participant, later), PIN))
         == "throttled"
     )
     unlock_device(ParticipantContext(person.installation, other.participant(later), later), PIN)
@@ -259,7 +273,9 @@ def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: P
     )
     assert (
         refused(
-            lambda: unlock_device(ParticipantContext(person.installation, visitor, later + SPAN), "000001")
+            lambda: unlock_device(
+                ParticipantContext(person.installation, participant, later + SPAN), "000001"
+            )
         )
         == "wrong_pin"
     )
@@ -269,13 +285,13 @@ def test_wrong_pins_are_recorded_and_slowed_down_on_that_browser_alone(person: P
 
 
 def test_the_language_is_of_the_study_and_audited_once(person: Person) -> None:
-    visitor = person.participant(START)
-    change_language(ParticipantContext(person.installation, visitor, START), "zh_CN")
-    change_language(ParticipantContext(person.installation, visitor, START), "zh_CN")
+    participant = person.participant(START)
+    change_language(ParticipantContext(person.installation, participant, START), "zh_CN")
+    change_language(ParticipantContext(person.installation, participant, START), "zh_CN")
     assert person.participant(START).language == "zh_CN"
     assert len(entries_of(person.installation, AuditEvent.LANGUAGE_CHANGED)) == 1
     assert (
-        refused(lambda: change_language(ParticipantContext(person.installation, visitor, START), "fr"))
+        refused(lambda: change_language(ParticipantContext(person.installation, participant, START), "fr"))
         == "no_language"
     )
 

@@ -22,7 +22,7 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.services.schedule.enrolment import add_participant
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Response
-from tests.scenarios.confirming import confirming, newcomer
+from tests.scenarios.confirmation_rules import enrol_only, with_second_check
 from tests.scenarios.people import PIN, START, Person, days
 from tests.scenarios.trail_entries import verify_trail
 
@@ -105,7 +105,7 @@ def test_only_the_newest_hand_over_works_and_not_for_long(lone: Person) -> None:
 
 
 def test_who_never_had_a_phone_chooses_a_pin_on_the_tablet(lone: Person) -> None:
-    other = newcomer(lone.installation, lone.site, "0571-009")
+    other = enrol_only(lone.installation, lone.site, "0571-009")
     cookie = tablet(other, pin="246813", again="246813")
     assert authenticate_device(device(lone, cookie)).subject == "0571-009"
     seen = get_participant_overview(StaffContext(lone.installation, lone.nurse, SOON), other.row().id)
@@ -115,8 +115,8 @@ def test_who_never_had_a_phone_chooses_a_pin_on_the_tablet(lone: Person) -> None
 
 @pytest.mark.usefixtures("randomised")
 def test_a_tablet_is_not_handed_over_for_what_cannot_be_filled_in(lone: Person) -> None:
-    newcomer(lone.installation, lone.site, "0571-008", born_on=None)
-    unknown = Person(confirming(lone.installation, SecondCheck.birth_date), lone.site, "0571-008")
+    enrol_only(lone.installation, lone.site, "0571-008", born_on=None)
+    unknown = Person(with_second_check(lone.installation, SecondCheck.birth_date), lone.site, "0571-008")
     entry = DispositionEntry(
         DispositionKind.death, START.date().isoformat(), Owner.site, "told by the family"
     )

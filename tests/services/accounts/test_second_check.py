@@ -22,9 +22,9 @@ from app.services.schedule.enrolment import enrol_participant, issue_invitation
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.confirming import BORN, confirming, newcomer
-from tests.scenarios.joining import HERE, invite, link_of
-from tests.scenarios.people import PIN, START, Person, days, enrolment
+from tests.scenarios.activation import HERE, invite_person, link_of
+from tests.scenarios.confirmation_rules import BORN, enrol_only, with_second_check
+from tests.scenarios.people import PIN, START, Person, days, enrolment_entry
 from tests.scenarios.trail_entries import entries_of
 
 LATER = START + days(1)
@@ -34,7 +34,7 @@ RIGHT, WRONG = BORN.isoformat(), "1951-02-03"
 @pytest.fixture
 def guest(lone_installation: Installation, lone_site: Site) -> Person:
     """Somebody of a study that asks the birth date, who has no phone yet."""
-    return newcomer(confirming(lone_installation, SecondCheck.birth_date), lone_site, "0571-009")
+    return enrol_only(with_second_check(lone_installation, SecondCheck.birth_date), lone_site, "0571-009")
 
 
 def enter(person: Person, secret: str, answer: str, source: str = HERE) -> str:
@@ -46,7 +46,7 @@ def test_a_birth_date_is_stored_as_a_keyed_digest_only(guest: Person, lone_site:
     row = guest.row()
     assert row.birth_hash is not None
     assert len(row.birth_hash) == 64
-    twin = newcomer(guest.installation, lone_site, "0571-010").row()
+    twin = enrol_only(guest.installation, lone_site, "0571-010").row()
     assert twin.birth_hash != row.birth_hash
     with guest.installation.read() as session:
         changes = "".join(entry.changes for entry in session.exec(select(AuditEntry)))
@@ -63,7 +63,7 @@ def test_a_birth_date_is_stored_as_a_keyed_digest_only(guest: Person, lone_site:
 def test_a_study_that_does_not_ask_keeps_no_birth_date(
     lone_installation: Installation, lone_site: Site, check: SecondCheck
 ) -> None:
-    person = newcomer(confirming(lone_installation, check), lone_site, "0571-009")
+    person = enrol_only(with_second_check(lone_installation, check), lone_site, "0571-009")
     assert person.row().birth_hash is None
     refusal = refused(lambda: _record(person, BORN))
     assert refusal == "birth_date_not_asked"
@@ -80,7 +80,7 @@ def test_a_study_that_does_not_ask_keeps_no_birth_date(
 def test_enrolment_needs_a_birth_date_that_somebody_can_have(
     guest: Person, lone_site: Site, born_on: date | None, code: str
 ) -> None:
-    assert refused(lambda: newcomer(guest.installation, lone_site, "0571-010", born_on)) == code
+    assert refused(lambda: enrol_only(guest.installation, lone_site, "0571-010", born_on)) == code
 
 
 def _record(person: Person, born_on: date | None, reason: str = "mistyped") -> None:
@@ -93,40 +93,40 @@ def test_nobody_is_invited_before_their_birth_date_is_known(
     lone_installation: Installation, lone_site: Site
 ) -> None:
     """As when somebody was enrolled before the plan asked for it."""
-    before = newcomer(lone_installation, lone_site, "0571-009")
-    person = replace(before, installation=confirming(lone_installation, SecondCheck.birth_date))
-    assert refused(lambda: invite(person)) == "birth_date_needed"
+    before = enrol_only(lone_installation, lone_site, "0571-009")
+    person = replace(before, installation=with_second_check(lone_installation, SecondCheck.birth_date))
+    assert refused(lambda: invite_person(person)) == "birth_date_needed"
     assert refused(lambda: _record(person, None)) == "birth_date_needed"
     assert refused(lambda: _record(person, BORN, " ")) == "reason_needed"
     _record(person, BORN)
-    assert enter(person, link_of(invite(person)), RIGHT)
+    assert enter(person, link_of(invite_person(person)), RIGHT)
     (entry,) = entries_of(lone_installation, AuditEvent.BIRTH_DATE_RECORDED)
     assert (entry.reason, "1950" in entry.changes) == ("mistyped", False)
 
 
 @pytest.mark.req("IAM-10", "SEC-07")
 def test_the_birth_date_lets_in_and_wakes(guest: Person) -> None:
-    invited = invite(guest)
+    invited = invite_person(guest)
     assert redeem_invitation(guest.installation, invited.code, HERE, START).asks is RequiredCheck.birth_date
     assert refused(lambda: enter(guest, invited.code, WRONG)) == "wrong_link"
     guest.cookie = enter(guest, invited.code, RIGHT)
     assert guest.row().pin_hash is None
-    visitor = guest.participant(LATER)
-    assert visitor.locked
+    participant = guest.participant(LATER)
+    assert participant.locked
     for wrong in (WRONG, "", PIN):
         refusal = refused(
-            partial(unlock_device, ParticipantContext(guest.installation, visitor, LATER), wrong)
+            partial(unlock_device, ParticipantContext(guest.installation, participant, LATER), wrong)
         )
         assert refusal == "wrong_birth_date"
-    unlock_device(ParticipantContext(guest.installation, visitor, LATER), RIGHT)
+    unlock_device(ParticipantContext(guest.installation, participant, LATER), RIGHT)
     assert not guest.participant(LATER).locked
     assert len(entries_of(guest.installation, AuditEvent.BIRTH_DATE_REFUSED)) == 3
 
 
 @pytest.mark.req("IAM-12")
 def test_wrong_dates_slow_down_invitation_and_person_until_a_new_sheet(guest: Person) -> None:
-    guest.cookie = enter(guest, link_of(invite(guest)), RIGHT)
-    link = link_of(invite(guest))
+    guest.cookie = enter(guest, link_of(invite_person(guest)), RIGHT)
+    link = link_of(invite_person(guest))
     for _ in range(TRIES):
         assert refused(lambda: enter(guest, link, WRONG)) == "wrong_link"
     assert refused(lambda: enter(guest, link, RIGHT)) == "throttled"
@@ -138,14 +138,14 @@ def test_wrong_dates_slow_down_invitation_and_person_until_a_new_sheet(guest: Pe
     unlock_device(
         ParticipantContext(guest.installation, guest.participant(LATER), START), RIGHT
     )  # a bound browser is not affected
-    assert enter(guest, link_of(invite(guest)), RIGHT)
+    assert enter(guest, link_of(invite_person(guest)), RIGHT)
     entries = entries_of(guest.installation, AuditEvent.ACTIVATION_REFUSED)
     assert {entry.chain for entry in entries} == {f"participant:{guest.row().id}"}
 
 
 @pytest.mark.req("IAM-12")
 def test_wrong_dates_are_forgotten_after_an_hour(guest: Person) -> None:
-    link = link_of(invite(guest))
+    link = link_of(invite_person(guest))
     for _ in range(TRIES):
         assert refused(lambda: enter(guest, link, WRONG)) == "wrong_link"
     again = activate_device(guest.installation, link, RIGHT, "", "Android", HERE, START + SPAN)
@@ -154,20 +154,20 @@ def test_wrong_dates_are_forgotten_after_an_hour(guest: Person) -> None:
 
 @pytest.mark.req("IAM-12")
 def test_one_source_may_not_try_everybody(guest: Person, lone_site: Site) -> None:
-    people = [newcomer(guest.installation, lone_site, f"0571-{number:03d}") for number in range(10, 15)]
+    people = [enrol_only(guest.installation, lone_site, f"0571-{number:03d}") for number in range(10, 15)]
     for number in range(SOURCE_TRIES):
         person = people[number % len(people)]
-        assert refused(partial(enter, person, link_of(invite(person)), WRONG)) == "wrong_link"
-    assert refused(lambda: enter(guest, link_of(invite(guest)), RIGHT)) == "throttled"
-    assert enter(guest, link_of(invite(guest)), RIGHT, "192.0.2.99")
+        assert refused(partial(enter, person, link_of(invite_person(person)), WRONG)) == "wrong_link"
+    assert refused(lambda: enter(guest, link_of(invite_person(guest)), RIGHT)) == "throttled"
+    assert enter(guest, link_of(invite_person(guest)), RIGHT, "192.0.2.99")
 
 
 def test_without_a_second_check_the_link_is_enough(lone_installation: Installation, lone_site: Site) -> None:
-    person = newcomer(confirming(lone_installation, SecondCheck.none), lone_site, "0571-009")
-    person.cookie = enter(person, link_of(invite(person)), "")
-    visitor = person.participant(LATER)
-    assert visitor.locked
-    unlock_device(ParticipantContext(person.installation, visitor, LATER), "")
+    person = enrol_only(with_second_check(lone_installation, SecondCheck.none), lone_site, "0571-009")
+    person.cookie = enter(person, link_of(invite_person(person)), "")
+    participant = person.participant(LATER)
+    assert participant.locked
+    unlock_device(ParticipantContext(person.installation, participant, LATER), "")
     assert not person.participant(LATER).locked
 
 
@@ -176,9 +176,9 @@ def settled(lone_installation: Installation, lone_site: Site) -> Person:
     """Somebody of the shipped study, with a PIN and a phone."""
     person = Person(lone_installation, lone_site, "0571-001")
     enrol_participant(
-        StaffContext(lone_installation, person.nurse, START), lone_site, enrolment(person.subject)
+        StaffContext(lone_installation, person.nurse, START), lone_site, enrolment_entry(person.subject)
     )
-    link = link_of(invite(person))
+    link = link_of(invite_person(person))
     person.cookie = activate_device(lone_installation, link, PIN, PIN, "iPhone", HERE, START)
     return person
 
@@ -197,10 +197,10 @@ def test_a_code_of_one_s_own_asks_for_the_pin_and_leaves_it(settled: Person) -> 
 
 
 def test_a_later_code_replaces_the_earlier_and_leaves_the_sheet(settled: Person) -> None:
-    sheet = link_of(invite(settled))
-    visitor = settled.participant(START)
+    sheet = link_of(invite_person(settled))
+    participant = settled.participant(START)
     first, second = (
-        issue_own_code(ParticipantContext(settled.installation, visitor, START)).code for _ in range(2)
+        issue_own_code(ParticipantContext(settled.installation, participant, START)).code for _ in range(2)
     )
     assert refused(lambda: enter(settled, first, PIN)) == "wrong_link"
     assert redeem_invitation(settled.installation, second, HERE, START).asks is RequiredCheck.pin
@@ -212,10 +212,10 @@ def test_a_later_code_replaces_the_earlier_and_leaves_the_sheet(settled: Person)
 
 
 def test_the_pin_is_changed_by_who_knows_it(settled: Person) -> None:
-    visitor, new = settled.participant(START), "246802"
+    participant, new = settled.participant(START), "246802"
 
     def change(now: str, to: str = new, again: str = new) -> None:
-        change_pin(ParticipantContext(settled.installation, visitor, START), now, to, again)
+        change_pin(ParticipantContext(settled.installation, participant, START), now, to, again)
 
     assert refused(lambda: change("000001")) == "wrong_pin"
     assert refused(lambda: change(PIN, "111111", "111111")) == "bad_pin"
@@ -223,10 +223,10 @@ def test_the_pin_is_changed_by_who_knows_it(settled: Person) -> None:
     change(PIN)
     assert len(entries_of(settled.installation, AuditEvent.PIN_CHANGED)) == 1
     assert (
-        refused(lambda: unlock_device(ParticipantContext(settled.installation, visitor, START), PIN))
+        refused(lambda: unlock_device(ParticipantContext(settled.installation, participant, START), PIN))
         == "wrong_pin"
     )
-    unlock_device(ParticipantContext(settled.installation, visitor, START), new)
+    unlock_device(ParticipantContext(settled.installation, participant, START), new)
     for _ in range(TRIES):
         assert refused(lambda: change("000001")) == "wrong_pin"
     assert refused(lambda: change(new)) == "throttled"

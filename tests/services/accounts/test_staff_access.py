@@ -36,8 +36,8 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.staff import StaffSession
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.people import START, enrolled, site_entry
-from tests.scenarios.staff_desk import code
+from tests.scenarios.people import START, enrol_person, site_entry
+from tests.scenarios.staff_desk import totp_code
 
 NUMBERS = count()
 EMAIL, PASSWORD, HERE = "li.na@example.org", "correct horse battery", "192.0.2.7"
@@ -53,7 +53,7 @@ def secret(installation: Installation, site: Site) -> str:
 
 def signed_in(installation: Installation, secret: str, at: datetime) -> str:
     half = sign_in_staff(installation, EMAIL.upper(), PASSWORD, HERE, at)
-    return confirm_second_factor(installation, half, code(secret, at), HERE, at)
+    return confirm_second_factor(installation, half, totp_code(secret, at), HERE, at)
 
 
 def seen(installation: Installation, cookie: str | None, at: datetime) -> SignedInStaff:
@@ -81,7 +81,7 @@ def test_half_a_session_opens_nothing(installation: Installation, secret: str) -
     assert refused(lambda: seen(installation, half, START)) == "not_signed_in"
     late = START + PENDING + timedelta(seconds=1)
     assert (
-        refused(lambda: confirm_second_factor(installation, half, code(secret, late), HERE, late))
+        refused(lambda: confirm_second_factor(installation, half, totp_code(secret, late), HERE, late))
         == "not_signed_in"
     )
     whole = signed_in(installation, secret, START)
@@ -92,7 +92,7 @@ def test_half_a_session_opens_nothing(installation: Installation, secret: str) -
 
 def test_a_half_session_is_spent_by_its_code(installation: Installation, secret: str) -> None:
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
-    whole = confirm_second_factor(installation, half, code(secret, START), HERE, START)
+    whole = confirm_second_factor(installation, half, totp_code(secret, START), HERE, START)
     assert whole != half
     assert refused(lambda: seen(installation, half, START)) == "not_signed_in"
 
@@ -131,7 +131,7 @@ def test_codes_are_throttled_and_recorded(installation: Installation, secret: st
         assert (
             refused(lambda: confirm_second_factor(installation, half, "000000x", HERE, START)) == "wrong_code"
         )
-    right = code(secret, START)
+    right = totp_code(secret, START)
     assert refused(lambda: confirm_second_factor(installation, half, right, HERE, START)) == "throttled"
     assert len(events(installation)) == TRIES
 
@@ -141,11 +141,11 @@ def test_a_code_is_accepted_once(installation: Installation, secret: str) -> Non
     signed_in(installation, secret, START)
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
     assert (
-        refused(lambda: confirm_second_factor(installation, half, code(secret, START), HERE, START))
+        refused(lambda: confirm_second_factor(installation, half, totp_code(secret, START), HERE, START))
         == "wrong_code"
     )
     later = START + timedelta(seconds=30)
-    assert confirm_second_factor(installation, half, code(secret, later), HERE, later)
+    assert confirm_second_factor(installation, half, totp_code(secret, later), HERE, later)
 
 
 @pytest.mark.req("IAM-11")
@@ -160,7 +160,7 @@ def test_codes_only_move_forward(installation: Installation, drifts: list[tuple[
         at += timedelta(seconds=30 * steps)
         step = int((at + timedelta(seconds=drift)).timestamp()) // 30
         half = sign_in_staff(installation, email, PASSWORD, f"10.0.0.{next(NUMBERS)}", at)
-        typed = code(new.totp_secret, at + timedelta(seconds=drift))
+        typed = totp_code(new.totp_secret, at + timedelta(seconds=drift))
         confirm = partial(confirm_second_factor, installation, half, typed, f"10.0.0.{next(NUMBERS)}", at)
         if step > newest:
             assert confirm()
@@ -170,9 +170,11 @@ def test_codes_only_move_forward(installation: Installation, drifts: list[tuple[
 
 
 def test_an_older_code_does_not_work_after_a_newer_one(installation: Installation, secret: str) -> None:
-    older = code(secret, START)
+    older = totp_code(secret, START)
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
-    assert confirm_second_factor(installation, half, code(secret, START + timedelta(seconds=30)), HERE, START)
+    assert confirm_second_factor(
+        installation, half, totp_code(secret, START + timedelta(seconds=30)), HERE, START
+    )
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
     assert refused(lambda: confirm_second_factor(installation, half, older, HERE, START)) == "wrong_code"
 
@@ -197,13 +199,13 @@ def test_a_new_sign_in_ends_the_browser_s_earlier_session(installation: Installa
 
 def test_a_code_in_full_width_digits_is_the_code(installation: Installation, secret: str) -> None:
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
-    typed = "".join(chr(ord(digit) + 0xFEE0) for digit in code(secret, START))
+    typed = "".join(chr(ord(digit) + 0xFEE0) for digit in totp_code(secret, START))
     assert confirm_second_factor(installation, half, f" {typed[:3]} {typed[3:]}", HERE, START)
 
 
 def test_one_code_used_twice_at_once_opens_one_session(installation: Installation, secret: str) -> None:
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
-    right = code(secret, START)
+    right = totp_code(secret, START)
 
     def attempt(_: int) -> str:
         try:
@@ -219,7 +221,7 @@ def test_one_code_used_twice_at_once_opens_one_session(installation: Installatio
 @pytest.mark.parametrize("drift", [-30, 30])
 def test_a_telephone_may_be_one_step_off(installation: Installation, secret: str, drift: int) -> None:
     half = sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)
-    other = code(secret, START + timedelta(seconds=drift))
+    other = totp_code(secret, START + timedelta(seconds=drift))
     assert confirm_second_factor(installation, half, f"{other[:3]} {other[3:]}", HERE, START)
 
 
@@ -250,7 +252,7 @@ def test_a_disabled_account_stops_at_once(installation: Installation, secret: st
     disable_staff(StaffContext(installation, SYSTEM, START), EMAIL, "left the hospital")
     assert refused(lambda: seen(installation, cookie, START)) == "not_signed_in"
     assert (
-        refused(lambda: confirm_second_factor(installation, half, code(secret, START), HERE, START))
+        refused(lambda: confirm_second_factor(installation, half, totp_code(secret, START), HERE, START))
         == "not_signed_in"
     )
     assert refused(lambda: sign_in_staff(installation, EMAIL, PASSWORD, HERE, START)) == "wrong_sign_in"
@@ -286,8 +288,8 @@ def test_a_permission_finds_only_the_participants_that_it_reaches(
     installation: Installation, secret: str, site: Site
 ) -> None:
     there = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
-    own = enrolled(installation, site, "0571-001").row()
-    others = enrolled(installation, there, "0021-001").row()
+    own = enrol_person(installation, site, "0571-001").row()
+    others = enrol_person(installation, there, "0021-001").row()
     cookie = signed_in(installation, secret, START)
     find = partial(admit_staff, installation, cookie, START)
     admission = find(Permission.PARTICIPANT_SEE, own.public_id)

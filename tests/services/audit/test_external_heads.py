@@ -15,7 +15,7 @@ from app.services.core.installation import Installation
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import table_of
 from app.storage.tables.feed import FeedEvent
-from tests.scenarios.owner import Owner
+from tests.scenarios.database_owner import DatabaseOwner
 
 CHAIN = "participant:1"
 ENTRIES = table_of(AuditEntry)
@@ -51,7 +51,7 @@ def test_who_has_said_nothing_has_no_head(lone_installation: Installation) -> No
 
 @pytest.mark.req("AUD-04")
 def test_a_trail_that_was_wholly_rewritten_is_seen_by_a_head_alone(
-    course: Installation, owner: Owner
+    course: Installation, owner: DatabaseOwner
 ) -> None:
     """The last entry is forged, its hash and the head too, in a chain without a seal since."""
     lines = list_heads(course)

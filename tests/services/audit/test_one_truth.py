@@ -26,11 +26,11 @@ from app.services.schedule.dispositions import (
 from app.services.schedule.requested_visits import cancel_visit, request_visit
 from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Site
-from tests.scenarios.amending import STUDY
 from tests.scenarios.dataset_fold import check_numbers_of_the_feed
-from tests.scenarios.everybody_acts import EverybodyActs, acting_on
 from tests.scenarios.feed_checks import check_snapshots_of_everybody
+from tests.scenarios.interleaved_acts import InterleavedActs, make_machine
 from tests.scenarios.people import START
+from tests.scenarios.plan_versions import STUDY
 from tests.scenarios.trail_entries import verify_trail
 
 
@@ -43,7 +43,7 @@ def test_the_feed_is_the_live_state_whatever_anybody_does(installation: Installa
         stateful_step_count=profile.stateful_step_count,
         suppress_health_check=list(HealthCheck),
     )
-    everybody = acting_on(installation, site)
+    everybody = make_machine(installation, site)
     run_state_machine_as_test(everybody, settings=own)
     check_snapshots_of_everybody(installation, site)
     late = StaffContext(everybody.installation, SYSTEM, START + timedelta(days=400))
@@ -60,7 +60,7 @@ def amend_as_participants_were(operator: StaffContext) -> None:
         begin_amendment(operator, open_amendment(operator, STUDY, version), "amendment")
 
 
-def tick_and_compare(acts: EverybodyActs) -> None:
+def tick_and_compare(acts: InterleavedActs) -> None:
     process_due_slots(ClockContext(acts.installation, acts.now), acts.person.row().id)
     acts.ticked = True
     acts.feed_and_live_state_are_the_same()
@@ -70,7 +70,7 @@ def test_an_unpublished_begun_form_is_published_when_its_act_is_undone(
     installation: Installation, site: Site
 ) -> None:
     """It stays out of the plan, and once its window has closed it is missed, in the feed as well."""
-    acts = acting_on(installation, site)()
+    acts = make_machine(installation, site)()
     acts.now += timedelta(days=15)
     entry = DispositionEntry(
         DispositionKind.withdrew_treatment, acts.today().isoformat(), Owner.site, "told by telephone"
@@ -89,7 +89,7 @@ def test_a_visit_cancelled_after_a_death_is_published_as_out_of_plan(
     installation: Installation, site: Site
 ) -> None:
     """Its state stays the same: nobody expects it either way."""
-    acts = acting_on(installation, site)()
+    acts = make_machine(installation, site)()
     request_visit(acts.staff(), *acts.about(), "UNS", acts.today())
     tick_and_compare(acts)
     acts.now += timedelta(days=1)

@@ -19,7 +19,7 @@ from app.storage.proof.row_facts import (
     proven_tables,
 )
 from app.storage.tables import APPEND_ONLY
-from tests.scenarios.owner import Owner, other_value
+from tests.scenarios.database_owner import DatabaseOwner, other_value
 from tests.scenarios.people import START, Person
 from tests.scenarios.trail_entries import verify_trail
 
@@ -68,7 +68,7 @@ def test_instants_are_proven_however_a_database_spells_them(
 
 
 @pytest.mark.req("AUD-04")
-def test_a_changed_field_is_named(course: Installation, owner: Owner) -> None:
+def test_a_changed_field_is_named(course: Installation, owner: DatabaseOwner) -> None:
     """One field in a row of each table at a time, until each field of each table had its turn."""
     firsts = {proven: owner.rows(proven.table)[0] for proven in map(proven_table, TABLES)}
     for turn in range(max(len(proven.columns) for proven in firsts)):
@@ -84,19 +84,19 @@ def test_a_changed_field_is_named(course: Installation, owner: Owner) -> None:
     assert list_faults(course) == set()
 
 
-def change(owner: Owner, proven: ProvenTable, row: Mapping[str, Any], column: str) -> None:
+def change(owner: DatabaseOwner, proven: ProvenTable, row: Mapping[str, Any], column: str) -> None:
     other = {column: other_value(proven.table.c[column], row[column])}
     owner.run(sa.update(proven.table).where(is_row(proven.table, row)).values(other))
 
 
-def restore(owner: Owner, proven: ProvenTable, row: Mapping[str, Any], column: str) -> None:
+def restore(owner: DatabaseOwner, proven: ProvenTable, row: Mapping[str, Any], column: str) -> None:
     other = {column: other_value(proven.table.c[column], row[column])}
     back = is_row(proven.table, {**row, **other})
     owner.run(sa.update(proven.table).where(back).values({column: row[column]}))
 
 
 @pytest.mark.req("AUD-04")
-def test_a_deleted_and_a_foreign_row_are_named(course: Installation, owner: Owner) -> None:
+def test_a_deleted_and_a_foreign_row_are_named(course: Installation, owner: DatabaseOwner) -> None:
     """In all tables at once: the first row goes, comes back, and is joined by one that nobody wrote."""
     firsts = {proven: owner.rows(proven.table)[0] for proven in map(proven_table, TABLES)}
     for proven, row in firsts.items():
@@ -129,7 +129,7 @@ def unique_columns(table: sa.Table) -> set[str]:
 
 
 @pytest.mark.req("AUD-04")
-def test_scores_are_computed_anew(course: Installation, owner: Owner) -> None:
+def test_scores_are_computed_anew(course: Installation, owner: DatabaseOwner) -> None:
     """Even one that came into the trail wrong, with its digest, would be named."""
     response = proven_table("response").table
     row = owner.rows(response)[0]
@@ -164,7 +164,7 @@ def test_a_stated_row_of_another_shape_is_no_row(more: tuple[str, ...]) -> None:
 
 
 @pytest.mark.req("AUD-03")
-def test_a_missing_guard_is_named(course: Installation, owner: Owner) -> None:
+def test_a_missing_guard_is_named(course: Installation, owner: DatabaseOwner) -> None:
     faults = {fault.what for fault in verify_trail(course) if fault.chain == "guards"}
     on_sqlite = owner.connection.dialect.name == "sqlite"
     acts = ("update", "delete", "replace") if on_sqlite else ("change", "truncate")

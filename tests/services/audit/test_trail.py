@@ -15,9 +15,9 @@ from app.services.core.installation import Installation
 from app.storage.tables.audit import AuditChain, DaySeal
 from app.storage.tables.studies import Study
 from tests import postgres
-from tests.scenarios.beginnings import SITE, grown, site_of
-from tests.scenarios.people import START, Person, days, enrolled
-from tests.scenarios.reminded import recorded
+from tests.scenarios.beginnings import SITE, make_stage, site_of
+from tests.scenarios.people import START, Person, days, enrol_person
+from tests.scenarios.reminders import count_entries
 from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Stage
 
@@ -65,14 +65,14 @@ def study_of(installation: Installation) -> Study:
 
 
 def _history(installation: Installation) -> Sequence[str]:
-    person = enrolled(installation, site_of(installation), "0571-001")
+    person = enrol_person(installation, site_of(installation), "0571-001")
     person.begin("BL", START)
     person.submit("BL", START)
     assert seal_days(ClockContext(installation, SEALING)) == 1
     return (person.cookie,)
 
 
-HISTORY = grown(_history, SITE)
+HISTORY = make_stage(_history, SITE)
 """Somebody with a form sent, and a sealed day."""
 
 
@@ -198,7 +198,7 @@ def test_a_day_is_sealed_once_and_covers_only_what_was_done_in_it(
     assert [seal.sealed_on for seal in seals] == ["2026-03-02", "2026-03-04", "2026-03-05"]
     assert seals[0].chains == 2  # the study's own and the participant's
     assert len({seal.hash for seal in seals}) == 3
-    assert recorded(installation, AuditEvent.TRAIL_SEALED) == 3
+    assert count_entries(installation, AuditEvent.TRAIL_SEALED) == 3
     assert verify_trail(installation) == []
 
 

@@ -17,7 +17,7 @@ from app.services.schedule.missed_reasons import record_missed_reason
 from app.services.setup.studies import create_staff, disable_staff, grant_role
 from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
 from app.storage.tables.audit import AuditEntry
-from tests.scenarios.people import START, Person, colleague, days
+from tests.scenarios.people import START, Person, days, staff_member
 from tests.scenarios.trail_entries import verify_trail
 
 DAY0 = date(2026, 3, 2)
@@ -37,7 +37,7 @@ def test_every_act_of_a_participant_has_an_entry(person: Person) -> None:
     person.randomise(DAY0, START)
     late = START + days(60)
     process_due_slots(ClockContext(installation, late), participant.id)
-    nurse, investigator = person.nurse, colleague(Role.INVESTIGATOR, person.site)
+    nurse, investigator = person.nurse, staff_member(Role.INVESTIGATOR, person.site)
     slot = person.slot("W6").public_id
     record_missed_reason(
         StaffContext(installation, nurse, late),

@@ -16,9 +16,9 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditChain, AuditEntry
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Device
-from tests.scenarios.beginnings import installed_at
+from tests.scenarios.beginnings import open_installation_at
+from tests.scenarios.database_owner import DatabaseOwner, open_without_guards
 from tests.scenarios.full_course import COURSE, LATER
-from tests.scenarios.owner import Owner, unguarded
 from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Stage
 
@@ -32,17 +32,17 @@ def stage() -> Stage:
 
 @pytest.fixture
 def course(migrated_sqlite_url: str) -> Iterator[Installation]:
-    with installed_at(migrated_sqlite_url) as installation:
+    with open_installation_at(migrated_sqlite_url) as installation:
         yield installation
 
 
 @pytest.fixture
-def owner(course: Installation) -> Iterator[Owner]:
-    with unguarded(course.engine.url) as owner:
+def owner(course: Installation) -> Iterator[DatabaseOwner]:
+    with open_without_guards(course.engine.url) as owner:
         yield owner
 
 
-def make_old(owner: Owner, chain: str) -> None:
+def make_old(owner: DatabaseOwner, chain: str) -> None:
     """A chain as a version wrote it that stated no facts yet."""
     rows = owner.connection.execute(
         sa.select(ENTRIES).where(ENTRIES.c.chain == chain).order_by(ENTRIES.c.seq)
@@ -58,7 +58,9 @@ def make_old(owner: Owner, chain: str) -> None:
 
 
 @pytest.mark.req("AUD-04")
-def test_old_entries_are_counted_and_later_acts_are_proven(course: Installation, owner: Owner) -> None:
+def test_old_entries_are_counted_and_later_acts_are_proven(
+    course: Installation, owner: DatabaseOwner
+) -> None:
     chain = participant_chain(1)
     make_old(owner, chain)
     report = inspect_trail(course)
@@ -73,7 +75,7 @@ def test_old_entries_are_counted_and_later_acts_are_proven(course: Installation,
     assert faults == {("device:1", "label")}
 
 
-def test_a_reason_that_was_taken_away_is_counted(course: Installation, owner: Owner) -> None:
+def test_a_reason_that_was_taken_away_is_counted(course: Installation, owner: DatabaseOwner) -> None:
     owner.run(
         "UPDATE audit_entry SET reason = NULL, reason_salt = NULL WHERE event = 'site:disposition:undone'"
     )
@@ -94,14 +96,16 @@ def test_a_reason_that_was_taken_away_is_counted(course: Installation, owner: Ow
     ],
 )
 def test_nonsense_in_a_record_is_named(
-    course: Installation, owner: Owner, table: str, column: str, value: str
+    course: Installation, owner: DatabaseOwner, table: str, column: str, value: str
 ) -> None:
     owner.run(f"UPDATE {table} SET {column} = {value}")
     fields = {(str(fault.record).partition(":")[0], fault.field) for fault in verify_trail(course)}
     assert (table, column) in fields
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_is_read(course: Installation, owner: Owner) -> None:
+def test_what_cannot_be_read_is_named_and_the_rest_is_read(
+    course: Installation, owner: DatabaseOwner
+) -> None:
     owner.run("UPDATE audit_entry SET at = 'never' WHERE chain = 'participant:1' AND seq = 3")
     owner.run("UPDATE feed_event SET recorded_at = 'never' WHERE seq = 2")
     owner.run("UPDATE day_seal SET sealed_on = 'never'")
@@ -109,19 +113,21 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(course: Installation,
     assert unread == {"participant:1", "feed:1", "seals"}
 
 
-def test_a_first_visit_is_proven_by_the_browsers(course: Installation, owner: Owner) -> None:
+def test_a_first_visit_is_proven_by_the_browsers(course: Installation, owner: DatabaseOwner) -> None:
     """No entry states it: it is the moment at which the first of them was bound."""
     owner.run("UPDATE participant SET activated_at = '2026-03-01 00:00:00.000000' WHERE id = 1")
     faults = {(fault.record, fault.field) for fault in verify_trail(course)}
     assert ("participant:1", "activated_at") in faults
 
 
-def test_a_feed_that_was_written_anew_is_not_the_one_of_its_cuts(course: Installation, owner: Owner) -> None:
+def test_a_feed_that_was_written_anew_is_not_the_one_of_its_cuts(
+    course: Installation, owner: DatabaseOwner
+) -> None:
     owner.run("UPDATE feed_event SET hash = 'x' WHERE seq = (SELECT seq FROM data_cut WHERE id = 1)")
     assert ("data_cut:1", "feed_hash") in {(fault.record, fault.field) for fault in verify_trail(course)}
 
 
-def test_rows_of_nobody_are_named(course: Installation, owner: Owner) -> None:
+def test_rows_of_nobody_are_named(course: Installation, owner: DatabaseOwner) -> None:
     columns = "id, participant_id, token_hash, label, bound_at, seen_at"
     row = "99, 77, 'x', label, bound_at, seen_at"
     owner.run(f"INSERT INTO device ({columns}) SELECT {row} FROM device LIMIT 1")
@@ -131,7 +137,7 @@ def test_rows_of_nobody_are_named(course: Installation, owner: Owner) -> None:
     assert ("participant:x1", "names no participant") in {(fault.chain, fault.what) for fault in faults}
 
 
-def test_responses_without_their_definition_are_counted(course: Installation, owner: Owner) -> None:
+def test_responses_without_their_definition_are_counted(course: Installation, owner: DatabaseOwner) -> None:
     """The baseline as it was sent and as it was corrected, and a form that was entered from paper."""
     owner.run("UPDATE slot SET instrument = 'unknown'")
     assert inspect_trail(course).unscored == 3
@@ -141,7 +147,7 @@ def test_responses_without_their_definition_are_counted(course: Installation, ow
 
 
 def test_every_five_thousand_entries_the_verification_says_how_far_it_is(
-    course: Installation, owner: Owner
+    course: Installation, owner: DatabaseOwner
 ) -> None:
     row = owner.connection.execute(sa.select(ENTRIES).limit(1)).mappings().one()
     copies = [{**row, "id": 10_000 + n, "seq": 10_000 + n} for n in range(5000)]

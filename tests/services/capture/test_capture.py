@@ -22,10 +22,10 @@ from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent
 from tests.form_checks import counted_checks
-from tests.heard import heard, verbs
 from tests.refusals import refusal_of, refused
-from tests.scenarios.overtaking import overtaken_once
-from tests.scenarios.people import PIN, START, Person, asking_everything, days
+from tests.scenarios.concurrent_writer import move_heads_once
+from tests.scenarios.people import PIN, START, Person, days, with_all_items
+from tests.statement_log import record_statements, statement_verbs
 
 DIARY_START = date(2026, 3, 2)
 DEVICE = datetime(2026, 3, 2, 9, 31, tzinfo=timezone(timedelta(hours=8)))
@@ -46,12 +46,14 @@ def trail(installation: Installation, event: AuditEvent) -> list[AuditEntry]:
 
 
 def test_a_form_is_read_by_its_id_with_its_text(person: Person) -> None:
-    visitor, slot = person.participant(START), person.slot("BL").public_id
-    form = open_form(ParticipantContext(person.installation, visitor, START), slot)
+    participant, slot = person.participant(START), person.slot("BL").public_id
+    form = open_form(ParticipantContext(person.installation, participant, START), slot)
     assert (form.instrument.id, form.text.lang, form.revision, dict(form.answers)) == ("qlq-c30", "en", 0, {})
     assert (form.slot.begun_at, form.asks_late_reason, form.leave_out) == (None, False, frozenset())
     assert (
-        get_form_definition(ParticipantContext(person.installation, visitor, visitor.seen_at), slot).text
+        get_form_definition(
+            ParticipantContext(person.installation, participant, participant.seen_at), slot
+        ).text
         == form.text
     )
 
@@ -59,13 +61,13 @@ def test_a_form_is_read_by_its_id_with_its_text(person: Person) -> None:
 @pytest.mark.req("IAM-03")
 def test_a_form_of_somebody_else_is_not_there(person: Person, people: Callable[[int], Person]) -> None:
     theirs = people(2).slot("BL").public_id
-    visitor = person.participant(START)
+    participant = person.participant(START)
     for act in (
-        lambda: open_form(ParticipantContext(person.installation, visitor, START), theirs),
+        lambda: open_form(ParticipantContext(person.installation, participant, START), theirs),
         lambda: get_form_definition(
-            ParticipantContext(person.installation, visitor, visitor.seen_at), theirs
+            ParticipantContext(person.installation, participant, participant.seen_at), theirs
         ),
-        lambda: begin_form(ParticipantContext(person.installation, visitor, START), theirs, None, None),
+        lambda: begin_form(ParticipantContext(person.installation, participant, START), theirs, None, None),
         lambda: save_answers(
             person.device(START), theirs, AnswerBatch("c", [SubmittedAnswer(1, 0, "q1", 1)])
         ),
@@ -74,27 +76,29 @@ def test_a_form_of_somebody_else_is_not_there(person: Person, people: Callable[[
 
 
 def test_a_form_waits_for_its_window_and_ends_with_it(person: Person) -> None:
-    visitor = person.participant(START)
+    participant = person.participant(START)
     waiting = person.slot("W6").public_id
     assert (
-        refused(lambda: open_form(ParticipantContext(person.installation, visitor, START), waiting))
+        refused(lambda: open_form(ParticipantContext(person.installation, participant, START), waiting))
         == "not_yet_open"
     )
     person.randomise(date(2026, 3, 2), START)
-    early = refusal_of(lambda: open_form(ParticipantContext(person.installation, visitor, START), waiting))
+    early = refusal_of(
+        lambda: open_form(ParticipantContext(person.installation, participant, START), waiting)
+    )
     assert (early.code, early.details["day"]) == ("not_yet_open", date(2026, 4, 6))
     late = refusal_of(
         lambda: begin_form(
-            ParticipantContext(person.installation, visitor, START + days(60)), waiting, None, None
+            ParticipantContext(person.installation, participant, START + days(60)), waiting, None, None
         )
     )
     assert (late.code, late.details["day"]) == ("window_closed", date(2026, 4, 20))
 
 
 def test_beginning_is_recorded_once_with_who_helped(person: Person) -> None:
-    visitor, slot = person.participant(START), person.slot("BL").public_id
-    begin_form(ParticipantContext(person.installation, visitor, START), slot, HelpedBy.nurse, None)
-    begin_form(ParticipantContext(person.installation, visitor, START + days(1)), slot, None, None)
+    participant, slot = person.participant(START), person.slot("BL").public_id
+    begin_form(ParticipantContext(person.installation, participant, START), slot, HelpedBy.nurse, None)
+    begin_form(ParticipantContext(person.installation, participant, START + days(1)), slot, None, None)
     row = person.slot("BL")
     assert (row.begun_at, row.helped_by) == (START, "nurse")
     assert len(trail(person.installation, AuditEvent.FORM_BEGUN)) == 1
@@ -167,7 +171,7 @@ def test_a_replay_stores_nothing_and_a_mixed_one_only_what_is_new(person: Person
 def test_words_reach_the_trail_as_a_digest_only(person: Person) -> None:
     person.begin("D0", START)
     assert refused(lambda: person.save("D0", START, SubmittedAnswer(1, 0, "other", "sore"))) == "unknown_item"
-    person.installation = asking_everything(person.installation)
+    person.installation = with_all_items(person.installation)
     person.save("D0", START, SubmittedAnswer(1, 0, "other", "a sore shoulder"))
     form = open_form(
         ParticipantContext(person.installation, person.participant(START), START), person.slot("D0").public_id
@@ -223,10 +227,10 @@ def test_answers_end_with_the_participation(person: Person) -> None:
 def test_a_page_keeps_only_what_differs_from_the_draft(person: Person) -> None:
     slot = person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 3))
-    visitor = person.participant(START)
+    participant = person.participant(START)
 
     def stored_after(answers: dict[str, int | str | None]) -> dict[str, object]:
-        context = ParticipantContext(person.installation, visitor, START)
+        context = ParticipantContext(person.installation, participant, START)
         form = save_draft(context, open_form(context, slot), answers, 1)
         return {**form.answers, "revision": form.revision}
 
@@ -261,11 +265,11 @@ def test_simultaneous_saves_of_two_browsers_are_stored(person: Person) -> None:
 def test_a_save_costs_at_most_two_reads_and_one_write(person: Person) -> None:
     slot = person.begin("BL", START)
     engine, answers = person.installation.engine, [SubmittedAnswer(2, 1, "q2", 1)]
-    with heard(engine, autocommit_engine(engine)) as statements:
+    with record_statements(engine, autocommit_engine(engine)) as statements:
         save_answers(person.device(START), slot, AnswerBatch("c1", answers))
     written = ["WITH"] if engine.dialect.name == "postgresql" else ["UPDATE", "INSERT", "INSERT"]
-    assert [verb for verb in verbs(statements) if verb != "SELECT"] == written
-    assert verbs(statements).count("SELECT") <= 2
+    assert [verb for verb in statement_verbs(statements) if verb != "SELECT"] == written
+    assert statement_verbs(statements).count("SELECT") <= 2
 
 
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
@@ -273,7 +277,7 @@ def test_a_save_costs_at_most_two_reads_and_one_write(person: Person) -> None:
 def test_an_overtaken_answer_retries_under_the_lock(person: Person, count: int) -> None:
     slot = person.begin("BL", START)
     answers = [SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, count + 1)]
-    with counted_checks() as checks, overtaken_once(person.installation.engine):
+    with counted_checks() as checks, move_heads_once(person.installation.engine):
         assert save_answers(person.device(START), slot, AnswerBatch("c1", answers)) == count
     assert len(stored(person)) == count
     assert (checks.definitions[slot], checks.answers.total()) == (1, count)

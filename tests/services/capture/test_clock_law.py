@@ -40,9 +40,9 @@ from app.storage.tables.capture import AnswerEvent, Response
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.schedule import Slot
 from tests import postgres
-from tests.scenarios.beginnings import SITE, grown, installed_at, site_of
+from tests.scenarios.beginnings import SITE, make_stage, open_installation_at, site_of
 from tests.scenarios.people import PIN, START, Person, with_short_diary
-from tests.scenarios.reminded import MailServer, outbox, reminded
+from tests.scenarios.reminders import MailServer, enrol_with_reminders, message_sender
 from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Grown, Shelf
 
@@ -62,12 +62,12 @@ NEXT = st.sampled_from(("tick", "start", "nothing"))
 
 
 def _wanting_reminders(installation: Installation) -> Sequence[str]:
-    person = reminded(with_short_diary(installation), site_of(installation))
+    person = enrol_with_reminders(with_short_diary(installation), site_of(installation))
     person.randomise(RANDOMISED, START)
     return (person.cookie,)
 
 
-DIARY = grown(_wanting_reminders, SITE)
+DIARY = make_stage(_wanting_reminders, SITE)
 
 
 class Outcomes(NamedTuple):
@@ -93,7 +93,7 @@ class ClockMachine(RuleBasedStateMachine):
         self.confirmed: timedelta | None = None
         self.mail, self.submissions = MailServer(), 0
         self.drop = drop
-        self._opened = installed_at(url)
+        self._opened = open_installation_at(url)
         self.installation = with_short_diary(self._opened.__enter__())
         self.person = Person(self.installation, site_of(self.installation), "0571-001", cookie)
         self.serving = False
@@ -201,7 +201,7 @@ class ClockMachine(RuleBasedStateMachine):
         self.check_reading()
         before, was_untrusted = self.list_outcomes(), self.untrusted
         self.ticks[was_untrusted] += 1
-        tick(self.installation, outbox(self.mail), self.installation.clock_watch)
+        tick(self.installation, message_sender(self.mail), self.installation.clock_watch)
         if was_untrusted and self.still_confirmed:
             self.believed = self.confirmed or NO_SPAN
         self.check_reading()

@@ -20,7 +20,7 @@ from app.services.core.installation import Installation
 from app.services.setup.site_words import set_urgent_words, urgent_words
 from app.storage.tables.studies import Site
 from tests.scenarios.people import START, Person, days
-from tests.scenarios.reminded import recorded
+from tests.scenarios.reminders import count_entries
 
 
 def english_only(installation: Installation) -> Installation:
@@ -57,18 +57,18 @@ def test_the_language_is_asked_once_answers_exist(installation: Installation, pe
 def test_a_form_is_never_offered_in_a_language_it_has_no_words_in(
     installation: Installation, person: Person
 ) -> None:
-    slot, visitor = person.begin("BL", START), person.participant(START)
+    slot, participant = person.begin("BL", START), person.participant(START)
     assert list_form_languages(
-        ParticipantContext(installation, visitor, visitor.seen_at), person.slot("BL")
+        ParticipantContext(installation, participant, participant.seen_at), person.slot("BL")
     ) == ("zh_CN", "en")
     poorer = english_only(installation)
-    assert list_form_languages(ParticipantContext(poorer, visitor, visitor.seen_at), person.slot("BL")) == (
-        "en",
-    )
+    assert list_form_languages(
+        ParticipantContext(poorer, participant, participant.seen_at), person.slot("BL")
+    ) == ("en",)
     with pytest.raises(Refused, match="no_translation"):
         needs_language_confirmation(DeviceContext.of_cookie(poorer, person.cookie, START), slot, "zh_CN")
     with pytest.raises(Refused, match="no_translation"):
-        switch_form_language(ParticipantContext(poorer, visitor, START), slot, "zh_CN")
+        switch_form_language(ParticipantContext(poorer, participant, START), slot, "zh_CN")
     assert person.row().language == "en"
 
 
@@ -89,7 +89,7 @@ def test_a_sites_urgent_words_replace_the_default(installation: Installation, si
         "Call the ward now",
         "",
     ]
-    assert recorded(installation, AuditEvent.SITE_UPDATED) == 2
+    assert count_entries(installation, AuditEvent.SITE_UPDATED) == 2
     for expected, code in (
         ({"words": "x" * 121}, "words_too_long"),
         ({"words": "x", "language": "de"}, "no_language"),

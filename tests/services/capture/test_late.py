@@ -213,10 +213,10 @@ def test_answers_after_an_exit_from_the_study_are_quarantined(begun: Person) -> 
     )
     before = offline_answers(begun, (1, "q1", 3), at=START)
     after = offline_answers(begun, (2, "q2", 3), at=START + days(2))
-    visitor = begun.participant(START + days(2))
+    participant = begun.participant(START + days(2))
     slot = begun.slot("BL").public_id
     box = OfflineBatch("box", [*before, *after], None, 0)
-    context = ParticipantContext(begun.installation, visitor, START + days(2))
+    context = ParticipantContext(begun.installation, participant, START + days(2))
     done = accept_offline_answers(context, slot, box)
     assert done == SyncResult(SyncOutcome.quarantined)
     assert read_stored(begun)[0] == [("q1", 3, True)]

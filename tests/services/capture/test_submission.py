@@ -36,9 +36,9 @@ from app.storage.tables.capture import AnswerEvent, Quarantine, Response
 from app.storage.tables.feed import FeedEvent
 from tests.form_checks import counted_checks
 from tests.refusals import refusal_of, refused
-from tests.scenarios.overtaking import overtaken_once
+from tests.scenarios.concurrent_writer import move_heads_once
 from tests.scenarios.people import START, Person, days, qlq
-from tests.scenarios.sending import response, rows, send
+from tests.scenarios.submissions import only_response, stored_rows, submit_visit
 from tests.scenarios.trail_entries import verify_trail
 
 SHANGHAI = timezone(timedelta(hours=8))
@@ -47,21 +47,21 @@ SHANGHAI = timezone(timedelta(hours=8))
 @pytest.mark.req("AUD-01", "CAP-14")
 def test_a_sending_joins_the_transaction_that_its_context_carries(person: Person) -> None:
     """Begun, sent and answered again in one transaction; the trail and what the session holds stay true."""
-    slot_id, visitor = person.slot("BL").public_id, person.participant(START)
+    slot_id, participant = person.slot("BL").public_id, person.participant(START)
     with person.installation.work(CLOCK, START) as opened:
-        context = ParticipantContext(person.installation, visitor, START, opened)
-        process_due_slots(ClockContext(person.installation, START, opened), visitor.participant_id)
+        context = ParticipantContext(person.installation, participant, START, opened)
+        process_due_slots(ClockContext(person.installation, START, opened), participant.participant_id)
         begin_form(context, slot_id, None, None)
         first = submit_form(context, slot_id, SubmittedForm(qlq(2), "s1", True))
-        assert get_own_slot(opened.session, visitor, slot_id).submitted_at == START
-        assert rows(person, Response) == [], "nothing is committed yet"
+        assert get_own_slot(opened.session, participant, slot_id).submitted_at == START
+        assert stored_rows(person, Response) == [], "nothing is committed yet"
         assert submit_form(context, slot_id, SubmittedForm(qlq(2), "s1", True)).repeated
         assert (
             refused(lambda: submit_form(context, slot_id, SubmittedForm(qlq(3), "s2", True)))
             == "already_submitted"
         )
-    assert response(person).public_id == first.number
-    assert len(rows(person, Quarantine)) == 1
+    assert only_response(person).public_id == first.number
+    assert len(stored_rows(person, Quarantine)) == 1
     assert list(verify_trail(person.installation)) == []
 
 
@@ -71,8 +71,8 @@ def test_a_form_becomes_one_response_with_scores_and_what_it_rests_on(person: Pe
     device = datetime(2026, 3, 2, 9, 29, tzinfo=SHANGHAI)
     shown: dict[str, str | int] = {"layout": "single", "width": 360}
     sending = SubmittedForm(qlq(2) | {"q3": None}, "s1", True, device, shown)
-    receipt = send(person, "BL", sending, START)
-    stored, slot = response(person), person.slot("BL")
+    receipt = submit_visit(person, "BL", sending, START)
+    stored, slot = only_response(person), person.slot("BL")
     assert receipt == SubmissionReceipt(
         stored.public_id, START, out_of_window=False, in_grace=False, repeated=False
     )
@@ -96,8 +96,8 @@ def test_a_form_becomes_one_response_with_scores_and_what_it_rests_on(person: Pe
 def test_only_answers_missing_in_the_draft_are_stored_again(person: Person) -> None:
     person.begin("BL", START)
     person.save("BL", START, *(SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, 31)))
-    send(person, "BL", SubmittedForm(qlq(2) | {"q7": 4}, "s1", True), START)
-    events = rows(person, AnswerEvent)
+    submit_visit(person, "BL", SubmittedForm(qlq(2) | {"q7": 4}, "s1", True), START)
+    events = stored_rows(person, AnswerEvent)
     assert len(events) == 31
     with person.installation.read() as session:
         entries = session.exec(
@@ -111,21 +111,21 @@ def test_submitting_a_complete_draft_adds_no_answer_event(person: Person) -> Non
     person.begin("BL", START)
     person.save("BL", START, *(SubmittedAnswer(number, 0, f"q{number}", 2) for number in range(1, 31)))
     person.submit("BL", START)
-    assert len(rows(person, AnswerEvent)) == 30
+    assert len(stored_rows(person, AnswerEvent)) == 30
 
 
 @pytest.mark.req("CAP-14")
 def test_equal_content_gets_the_same_receipt_and_other_is_quarantined(person: Person) -> None:
     person.begin("BL", START)
     first = person.submit("BL", START)
-    again = send(person, "BL", SubmittedForm(qlq(2), "s2", reviewed=False), START + days(1 / 1440))
+    again = submit_visit(person, "BL", SubmittedForm(qlq(2), "s2", reviewed=False), START + days(1 / 1440))
     assert again == replace(first, repeated=True)
     for _ in range(2):
-        refusal = refusal_of(lambda: send(person, "BL", SubmittedForm(qlq(3), "s3", True), START))
+        refusal = refusal_of(lambda: submit_visit(person, "BL", SubmittedForm(qlq(3), "s3", True), START))
         assert (refusal.code, refusal.details["receipt"]) == ("already_submitted", first.number)
-    (quarantine,) = rows(person, Quarantine)
+    (quarantine,) = stored_rows(person, Quarantine)
     assert (quarantine.reason, quarantine.answers["q1"]) == ("already_submitted", 3)
-    assert response(person).answers["q1"] == 2
+    assert only_response(person).answers["q1"] == 2
 
 
 @pytest.mark.req("CAP-14")
@@ -133,11 +133,11 @@ def test_two_senders_at_once_make_one_response(person: Person) -> None:
     person.begin("BL", START)
 
     def attempt(number: int) -> str:
-        return send(person, "BL", SubmittedForm(qlq(2), f"s{number}", True), START).number
+        return submit_visit(person, "BL", SubmittedForm(qlq(2), f"s{number}", True), START).number
 
     with ThreadPoolExecutor(3) as pool:
         numbers = list(pool.map(attempt, range(6)))
-    assert set(numbers) == {response(person).public_id}
+    assert set(numbers) == {only_response(person).public_id}
     with person.installation.read() as session:
         events = session.exec(select(FeedEvent).where(FeedEvent.type == "assessment.completed")).all()
     assert len(events) == 1
@@ -168,14 +168,14 @@ def is_numbered_alike(stored: FeedEvent) -> bool:
 
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 def test_an_overtaken_submission_retries_under_the_lock(person: Person) -> None:
-    slot, visitor = person.begin("BL", START), person.participant(START)
-    with counted_checks() as checks, overtaken_once(person.installation.engine):
+    slot, participant = person.begin("BL", START), person.participant(START)
+    with counted_checks() as checks, move_heads_once(person.installation.engine):
         receipt = submit_form(
-            ParticipantContext(person.installation, visitor, START),
+            ParticipantContext(person.installation, participant, START),
             slot,
             SubmittedForm(ValidAnswers(qlq(2)), "s1", True),
         )
-    assert receipt.number == response(person).public_id
+    assert receipt.number == only_response(person).public_id
     assert (checks.definitions[slot], checks.answers.total()) == (1, 0)
 
 
@@ -189,12 +189,12 @@ def test_what_was_read_before_somebody_came_between_is_read_again(person: Person
     change_language(context, "zh_CN")
     sending = SubmittedForm(qlq(2), "s1", True)
     receipt = submit_form(context, slot, sending, known_before)
-    stored, instrument = response(person), known_before.definition.instrument
+    stored, instrument = only_response(person), known_before.definition.instrument
     assert receipt.number == stored.public_id
     # Language and words are those of one moment, that of the sending.
     words = person.installation.text("sbrt-nsclc", instrument, "zh_CN").sha256
     assert (stored.language, stored.text_sha256) == ("zh_CN", words)
-    assert len(rows(person, AnswerEvent)) == 31
+    assert len(stored_rows(person, AnswerEvent)) == 31
 
 
 def test_a_sending_meets_the_newest_answer_of_each_item(person: Person) -> None:
@@ -228,12 +228,12 @@ def test_no_acknowledged_answer_is_lost_beside_a_submission(person: Person) -> N
 
     with ThreadPoolExecutor(4) as pool:
         saves = [pool.submit(save, number) for number in range(1, 6)]
-        submission = pool.submit(send, person, "BL", SubmittedForm(qlq(2), "s1", True), START)
+        submission = pool.submit(submit_visit, person, "BL", SubmittedForm(qlq(2), "s1", True), START)
         later = [pool.submit(save, number) for number in range(6, 11)]
         outcomes = {number: each.result() for number, each in enumerate(saves + later, start=1)}
         submission.result()
     assert set(outcomes.values()) <= {None, "already_submitted"}
-    stored = {event.item for event in rows(person, AnswerEvent) if event.value == 3}
+    stored = {event.item for event in stored_rows(person, AnswerEvent) if event.value == 3}
     assert stored == {f"q{number}" for number, code in outcomes.items() if code is None}
 
 
@@ -242,8 +242,8 @@ def test_a_diary_stores_only_applicable_answers(person: Person) -> None:
     person.begin("D0", START)
     receipt = person.submit("D0", START, {"any_symptom": 0, "fatigue": 7})
     assert receipt.repeated is False
-    assert response(person).answers == {"any_symptom": 0}
-    assert response(person).scores == []
+    assert only_response(person).answers == {"any_symptom": 0}
+    assert only_response(person).scores == []
     assert person.submit("D0", START, {"any_symptom": 0}).repeated is True
 
 

@@ -13,7 +13,7 @@ from app.services.patient.site_help import get_site_help
 from app.services.patient.submitted_forms import get_submitted_form
 from app.services.patient.urgent_call import UrgentCall, get_urgent_call
 from app.services.setup.site_words import set_urgent_words
-from tests.scenarios.people import START, Person, bound
+from tests.scenarios.people import START, Person, bind_browser
 from tests.scenarios.site_hours import keep_hours
 
 SITE_PHONE = "0571-5550000"
@@ -22,12 +22,12 @@ NIGHT = START + timedelta(hours=12)
 
 
 def called(person: Person, at: datetime, plan_phone: str = "") -> UrgentCall:
-    visitor, installation = person.participant(at), person.installation
+    participant, installation = person.participant(at), person.installation
     if plan_phone:
         plans = installation.library.plans
         keyed = {key: replace(plan, emergency_phone=plan_phone) for key, plan in plans.items()}
         installation = replace(installation, library=replace(installation.library, plans=keyed))
-    return get_urgent_call(ParticipantContext(installation, visitor, at))
+    return get_urgent_call(ParticipantContext(installation, participant, at))
 
 
 @pytest.mark.req("ALR-05")
@@ -64,7 +64,7 @@ def test_paper_of_an_earlier_day_calls_nobody_on_the_day_of_its_entry(lone: Pers
     """A fever of yesterday, typed today, is old; one of today is urgent."""
     today = START + timedelta(days=1)
     nurse, key = StaffContext(lone.installation, lone.nurse, today), lone.row().id
-    lone.cookie = bound(lone, today)
+    lone.cookie = bind_browser(lone, today)
     for visit, filled_in_on, calls in (("D0", START.date(), False), ("D1", today.date(), True)):
         slot = lone.slot(visit).public_id
         enter_paper(nurse, key, slot, feverish(lone, filled_in_on))

@@ -21,13 +21,13 @@ from app.services.core.throttling import SPAN, TRIES
 from app.services.setup.studies import open_site
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.confirming import newcomer
-from tests.scenarios.joining import enter
-from tests.scenarios.people import START, Person, colleague, days, site_entry
+from tests.scenarios.activation import activate_phone
+from tests.scenarios.confirmation_rules import enrol_only
+from tests.scenarios.people import START, Person, days, site_entry, staff_member
 
 
 def listed(person: Person, at: datetime, role: Role = Role.NURSE) -> SignInProblems:
-    return list_sign_in_problems(StaffContext(person.installation, colleague(role, person.site), at))
+    return list_sign_in_problems(StaffContext(person.installation, staff_member(role, person.site), at))
 
 
 def counted(person: Person, at: datetime, role: Role = Role.NURSE) -> int:
@@ -39,14 +39,16 @@ def counted(person: Person, at: datetime, role: Role = Role.NURSE) -> int:
 def test_who_is_locked_out_stands_there_for_an_hour(person: Person) -> None:
     assert counted(person, START) == 0
     later = START + days(1)
-    visitor = person.participant(later)
-    own = issue_own_code(ParticipantContext(person.installation, visitor, later))
+    participant = person.participant(later)
+    own = issue_own_code(ParticipantContext(person.installation, participant, later))
     for number in range(TRIES):
         assert (
-            refused(lambda: unlock_device(ParticipantContext(person.installation, visitor, later), "000001"))
+            refused(
+                lambda: unlock_device(ParticipantContext(person.installation, participant, later), "000001")
+            )
             == "wrong_pin"
         )
-        guess = partial(enter, person, own.code, later + days(number / 1440), "000001")
+        guess = partial(activate_phone, person, own.code, later + days(number / 1440), "000001")
         assert refused(guess) == "wrong_link"
     problems = listed(person, later)
     assert [(each.subject, each.site, each.until) for each in problems.locked_out] == [
@@ -57,7 +59,7 @@ def test_who_is_locked_out_stands_there_for_an_hour(person: Person) -> None:
 
 
 def test_who_has_no_phone_after_three_days_stands_there(person: Person, site: Site) -> None:
-    newcomer(person.installation, site, "0571-002")
+    enrol_only(person.installation, site, "0571-002")
     assert listed(person, START + days(2.9)).not_activated == ()
     problems = listed(person, START + days(3))
     assert [each.subject for each in problems.not_activated] == ["0571-002"]
@@ -71,13 +73,13 @@ def test_who_has_no_phone_after_three_days_stands_there(person: Person, site: Si
 
 
 def test_a_colleague_elsewhere_sees_nobody(installation: Installation, person: Person) -> None:
-    newcomer(installation, person.site, "0571-002")
+    enrol_only(installation, person.site, "0571-002")
     from_elsewhere = open_site(
-        StaffContext(installation, colleague(Role.ADMIN, person.site), START),
+        StaffContext(installation, staff_member(Role.ADMIN, person.site), START),
         "sbrt-nsclc",
         site_entry("0021"),
     )
-    nurse = colleague(Role.NURSE, from_elsewhere)
+    nurse = staff_member(Role.NURSE, from_elsewhere)
     problems = list_sign_in_problems(StaffContext(installation, nurse, START + days(9)))
     assert problems == SignInProblems(3, (), (), problems.sites)
 
@@ -87,7 +89,7 @@ def test_each_list_goes_on_where_its_page_ends(
 ) -> None:
     monkeypatch.setattr("app.services.clinic.sign_in_problems.MOST", 1)
     for number in (2, 3):
-        newcomer(person.installation, site, f"0571-00{number}")
+        enrol_only(person.installation, site, f"0571-00{number}")
     at, chosen, walked = START + days(3), ProblemFilter("0571"), []
     while True:
         problems = list_sign_in_problems(StaffContext(person.installation, person.nurse, at), chosen)

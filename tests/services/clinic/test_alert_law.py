@@ -28,10 +28,17 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Response
 from app.storage.tables.messages import AlertMessage
 from app.storage.unit_of_work import UnitOfWork
-from tests.scenarios.alerted import PAIN, SLEEP, raised, run_clock, send_in_pain, watched
-from tests.scenarios.people import START, Person, bound, enrolled, qlq, site_entry
-from tests.scenarios.reminded import MailServer, installed, outbox
-from tests.scenarios.signer import Signer
+from tests.scenarios.alerts import (
+    PAIN,
+    SLEEP,
+    escalate_alerts,
+    person_with_alert_rules,
+    raised_alerts,
+    submit_severe_pain,
+)
+from tests.scenarios.correction_signer import Signer
+from tests.scenarios.people import START, Person, bind_browser, enrol_person, qlq, site_entry
+from tests.scenarios.reminders import MailServer, message_sender, open_installation
 from tests.scenarios.trail_entries import verify_trail
 
 PAINFUL = qlq(2) | {"q9": 4}
@@ -85,7 +92,7 @@ class Course:
     def handle(self) -> None:
         context = StaffContext(self.person.installation, self.person.nurse, self.at)
         key = self.person.row().id
-        for alert in raised(self.person.installation):
+        for alert in raised_alerts(self.person.installation):
             how = self.draw.choice(["acknowledge", "act", "close", "nothing"])
             with suppress(Refused):
                 if how == "acknowledge":
@@ -99,11 +106,11 @@ class Course:
     def tick(self) -> None:
         self.at += timedelta(hours=self.draw.choice([0, 1, 24, 48]))
         for _worker in range(2):
-            run_clock(self.person.installation, outbox(self.mail), self.at)
+            escalate_alerts(self.person.installation, message_sender(self.mail), self.at)
 
     def check(self) -> None:
         """What must be true after every step."""
-        alerts = raised(self.person.installation)
+        alerts = raised_alerts(self.person.installation)
         assert [each.rule for each in alerts if each.closed_at] == [
             each.rule for each in alerts if each.public_id in self.closed
         ]
@@ -127,7 +134,7 @@ class Course:
             ).all()
         counts = Counter((each.alert_id, each.staff_id, each.escalation) for each in messages)
         assert set(counts.values()) <= {1}
-        alerts = raised(self.person.installation)
+        alerts = raised_alerts(self.person.installation)
         escalated = [each.escalated_at for each in alerts if each.escalated_at]
         assert sorted(escalated) == sorted(escalations)
         for each in alerts:
@@ -143,26 +150,26 @@ class Course:
 @pytest.mark.req("ALR-02", "ALR-03", "COR-07")
 @pytest.mark.parametrize("seed", [1, 2])
 def test_an_alert_is_raised_once_escalated_once_and_stays_closed(person: Person, seed: int) -> None:
-    person = watched(person, RULES)
+    person = person_with_alert_rules(person, RULES)
     Signer(person.installation, person.site, "li", Role.NURSE)
     doctor = Signer(person.installation, person.site, "zhang", Role.INVESTIGATOR)
-    course = Course(person, doctor, Random(seed), phones=[person.cookie, bound(person, START)])
+    course = Course(person, doctor, Random(seed), phones=[person.cookie, bind_browser(person, START)])
     for _step in range(16):
         course.step()
     course.tick()
     course.check_messages()
-    assert raised(person.installation)
+    assert raised_alerts(person.installation)
     assert verify_trail(person.installation) == []
 
 
 def test_a_turn_claimed_by_another_worker_is_skipped(migrated_postgres_url: str) -> None:
-    with installed(migrated_postgres_url) as installation:
+    with open_installation(migrated_postgres_url) as installation:
         site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-        person = watched(enrolled(installation, site, "0571-001"), RULES)
+        person = person_with_alert_rules(enrol_person(installation, site, "0571-001"), RULES)
         Signer(installation, site, "li", Role.NURSE)
-        send_in_pain(person, START)
+        submit_severe_pain(person, START)
         due, clock = (
-            DueAlert(raised(installation)[0].id, person.row().id),
+            DueAlert(raised_alerts(installation)[0].id, person.row().id),
             ClockContext(person.installation, START),
         )
         with UnitOfWork(installation.engine, CLOCK, START) as other:
@@ -175,10 +182,10 @@ def test_two_phones_send_at_the_same_moment_and_one_alert_is_raised(
     migrated_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both have built their sending on the same head; the second finds the first one's response."""
-    with installed(migrated_postgres_url) as installation:
+    with open_installation(migrated_postgres_url) as installation:
         site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-        person = watched(enrolled(installation, site, "0571-001"), RULES)
-        other = replace(person, cookie=bound(person, START))
+        person = person_with_alert_rules(enrol_person(installation, site, "0571-001"), RULES)
+        other = replace(person, cookie=bind_browser(person, START))
         person.begin("BL", START)
         build, messages = build_submission, list[str]()
 
@@ -194,11 +201,11 @@ def test_two_phones_send_at_the_same_moment_and_one_alert_is_raised(
         monkeypatch.setattr("app.services.capture.submission.build_submission", build_while_the_other_sends)
         receipt = person.submit("BL", START, PAINFUL)
         assert (receipt.number, receipt.repeated) == (messages[1], True)
-        assert [each.rule for each in raised(installation)] == ["pain"]
+        assert [each.rule for each in raised_alerts(installation)] == ["pain"]
         assert verify_trail(installation) == []
 
 
 def test_more_alerts_than_a_statement_has_values_are_read(migrated_postgres_url: str) -> None:
-    with installed(migrated_postgres_url) as installation, installation.read() as session:
+    with open_installation(migrated_postgres_url) as installation, installation.read() as session:
         assert list_alert_actions(session, range(70_000)) == {}
         assert list_alert_messages(session, range(70_000)) == {}

@@ -38,11 +38,18 @@ from app.storage.tables.columns import table_of
 from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import RoleGrant
 from app.web.urls import ALERT
-from tests.scenarios.alerted import SLEEP, raised, run_clock, send_in_pain, watched, watching
-from tests.scenarios.people import START, Person, colleague, days, qlq, site_entry
-from tests.scenarios.reminded import WORDS, MailServer, outbox
-from tests.scenarios.report_tables import cells, table
-from tests.scenarios.signer import Signer
+from tests.scenarios.alerts import (
+    SLEEP,
+    escalate_alerts,
+    person_with_alert_rules,
+    raised_alerts,
+    submit_severe_pain,
+    with_alert_rules,
+)
+from tests.scenarios.correction_signer import Signer
+from tests.scenarios.people import START, Person, days, qlq, site_entry, staff_member
+from tests.scenarios.reminders import WORDS, MailServer, message_sender
+from tests.scenarios.report_tables import linked_figures, report_table
 from tests.scenarios.trail_entries import verify_trail
 
 SUBMITTED = START + timedelta(hours=1)
@@ -52,7 +59,7 @@ APPROVED = DecisionEntry("approved")
 @pytest.fixture
 def person(person: Person) -> Person:
     """Somebody enrolled in a study that watches answers."""
-    return watched(person)
+    return person_with_alert_rules(person)
 
 
 @pytest.fixture
@@ -71,11 +78,11 @@ def acting(person: Person, at: timedelta = timedelta(), by: Actor | None = None)
 
 def first(person: Person, at: timedelta = timedelta()) -> AlertRecord:
     """The oldest alert as a nurse sees it."""
-    return get_alert(acting(person, at), person.row().id, raised(person.installation)[0].public_id)
+    return get_alert(acting(person, at), person.row().id, raised_alerts(person.installation)[0].public_id)
 
 
 def act(person: Person, how: Callable[..., None], *words: str, at: timedelta = timedelta()) -> None:
-    how(acting(person, at), person.row().id, raised(person.installation)[0].public_id, *words)
+    how(acting(person, at), person.row().id, raised_alerts(person.installation)[0].public_id, *words)
 
 
 def refusal(person: Person, how: Callable[..., None], *words: str) -> str:
@@ -85,7 +92,7 @@ def refusal(person: Person, how: Callable[..., None], *words: str) -> str:
 
 
 def due_alert(person: Person) -> DueAlert:
-    return DueAlert(raised(person.installation)[0].id, person.row().id)
+    return DueAlert(raised_alerts(person.installation)[0].id, person.row().id)
 
 
 def correct(person: Person, doctor: Signer, item: str, value: str, version: int) -> None:
@@ -107,8 +114,8 @@ def events(installation: Installation, event: AuditEvent) -> list[str | None]:
 
 @pytest.mark.req("ALR-02", "AUD-07")
 def test_a_form_raises_each_rule_once_in_the_transaction_that_stores_it(person: Person) -> None:
-    receipt = send_in_pain(person, SUBMITTED)
-    (alert,) = raised(person.installation)
+    receipt = submit_severe_pain(person, SUBMITTED)
+    (alert,) = raised_alerts(person.installation)
     assert (alert.rule, alert.response_version, alert.raised_at) == ("pain", 1, SUBMITTED)
     assert (alert.wake_at, alert.slot_id) == (SUBMITTED, person.slot("BL").id)
     # The same again is the first receipt; another content is kept apart; neither alerts.
@@ -116,7 +123,7 @@ def test_a_form_raises_each_rule_once_in_the_transaction_that_stores_it(person: 
     assert (again.repeated, again.number) == (True, receipt.number)
     with pytest.raises(Refused, match="already_submitted"):
         person.submit("BL", SUBMITTED + days(1), qlq(4))
-    assert [each.rule for each in raised(person.installation)] == ["pain"]
+    assert [each.rule for each in raised_alerts(person.installation)] == ["pain"]
     assert events(person.installation, AuditEvent.ALERT_RAISED) == [None]
     assert verify_trail(person.installation) == []
 
@@ -124,30 +131,32 @@ def test_a_form_raises_each_rule_once_in_the_transaction_that_stores_it(person: 
 def test_a_form_that_calls_for_nobody_and_a_plan_without_rules_raise_nothing(person: Person) -> None:
     person.begin("BL", SUBMITTED)
     person.submit("BL", SUBMITTED)
-    plain = watched(person, ())
+    plain = person_with_alert_rules(person, ())
     person.randomise(SUBMITTED.date() + days(2), SUBMITTED + days(3))
     plain.begin("D0", SUBMITTED + days(3))
     plain.submit("D0", SUBMITTED + days(3), {"any_symptom": 0})
-    assert raised(person.installation) == []
+    assert raised_alerts(person.installation) == []
 
 
 @pytest.mark.req("ALR-04", "COR-07")
 def test_a_correction_raises_what_is_new_and_takes_nothing_back(person: Person, doctor: Signer) -> None:
-    send_in_pain(person, SUBMITTED)
+    submit_severe_pain(person, SUBMITTED)
     correct(person, doctor, "q9", "1", 1)  # takes the cause away
-    assert [(each.rule, each.response_version) for each in raised(person.installation)] == [("pain", 1)]
+    assert [(each.rule, each.response_version) for each in raised_alerts(person.installation)] == [
+        ("pain", 1)
+    ]
     assert (first(person).corrected, first(person).state) == (True, AlertState.waiting)
     correct(person, doctor, "q11", "4", 2)  # another rule, met for the first time
     correct(person, doctor, "q9", "4", 3)  # the first rule once more
-    pairs = [(each.rule, each.response_version) for each in raised(person.installation)]
+    pairs = [(each.rule, each.response_version) for each in raised_alerts(person.installation)]
     assert pairs == [("pain", 1), ("sleep", 3)]
-    assert raised(person.installation)[1].raised_at == SUBMITTED + days(2)
+    assert raised_alerts(person.installation)[1].raised_at == SUBMITTED + days(2)
     assert verify_trail(person.installation) == []
 
 
 @pytest.mark.req("ALR-03")
 def test_an_alert_stands_first_until_it_is_closed_and_says_who_did_what(person: Person) -> None:
-    send_in_pain(person, SUBMITTED)
+    submit_severe_pain(person, SUBMITTED)
     key = person.row().id
 
     def why(at: timedelta = timedelta()) -> list[Reason]:
@@ -182,27 +191,27 @@ def test_an_alert_stands_first_until_it_is_closed_and_says_who_did_what(person: 
 
 
 def test_an_alert_of_another_person_site_or_study_is_not_there(person: Person) -> None:
-    send_in_pain(person, SUBMITTED)
-    alert, key = raised(person.installation)[0].public_id, person.row().id
+    submit_severe_pain(person, SUBMITTED)
+    alert, key = raised_alerts(person.installation)[0].public_id, person.row().id
     with pytest.raises(Refused, match="unknown_alert"):
         get_alert(acting(person), key + 1, alert)
     with pytest.raises(Refused, match="unknown_alert"):
         acknowledge_alert(acting(person), key, "none")
     there = open_site(StaffContext(person.installation, SYSTEM, START), "sbrt-nsclc", site_entry("0512"))
-    far = acting(person, by=colleague(Role.NURSE, there))
+    far = acting(person, by=staff_member(Role.NURSE, there))
     study = person.site.study_id
     assert list_alerts(far, study, closed=False).alerts == ()
     assert len(list_alerts(acting(person), study, closed=False).alerts) == 1
-    everywhere = acting(person, by=colleague(Role.MONITOR, there, everywhere=True))
+    everywhere = acting(person, by=staff_member(Role.MONITOR, there, everywhere=True))
     (seen,) = list_alerts(everywhere, study, closed=False).alerts
     assert (seen.may_handle, seen.subject, seen.untold) == (False, "0571-001", False)
-    statistician = acting(person, by=colleague(Role.STATISTICIAN, person.site))
+    statistician = acting(person, by=staff_member(Role.STATISTICIAN, person.site))
     assert get_participant_overview(statistician, key).alerts == ()
     assert [each.alert for each in get_participant_overview(acting(person), key).alerts] == [alert]
 
 
 def test_a_form_that_would_tell_the_arm_is_not_named(person: Person) -> None:
-    send_in_pain(person, SUBMITTED)
+    submit_severe_pain(person, SUBMITTED)
     library = person.installation.library
     plans = {key: replace(plan, blinded=True) for key, plan in library.plans.items()}
     blind = replace(person.installation, library=replace(library, plans=plans))
@@ -213,32 +222,32 @@ def test_a_form_that_would_tell_the_arm_is_not_named(person: Person) -> None:
         work.mark_published(participant_chain(slot.participant_id))
     alert = first(replace(person, installation=blind))
     assert (alert.slot, alert.visit, alert.label("zh_CN")) == ("", "", "很痛")
-    doctor = StaffContext(blind, colleague(Role.INVESTIGATOR, person.site), SUBMITTED)
+    doctor = StaffContext(blind, staff_member(Role.INVESTIGATOR, person.site), SUBMITTED)
     assert get_alert(doctor, person.row().id, alert.alert).visit == "BL"
 
 
 @pytest.mark.req("ALR-02", "ALR-03", "ALR-06")
 @pytest.mark.usefixtures("nurse", "doctor")
 def test_an_alert_is_delivered_once_and_escalated_unacknowledged(person: Person) -> None:
-    send_in_pain(person, SUBMITTED)
+    submit_severe_pain(person, SUBMITTED)
     mail, here = MailServer(), person.installation
     assert find_due_work(ClockContext(here, SUBMITTED)).alerts
-    assert [run_clock(here, outbox(mail), SUBMITTED) for _twice in range(2)] == [1, 0]
+    assert [escalate_alerts(here, message_sender(mail), SUBMITTED) for _twice in range(2)] == [1, 0]
     assert not find_due_work(ClockContext(here, SUBMITTED + timedelta(hours=47))).alerts
     (letter,) = mail.letters
     assert (letter.to, letter.subject) == (
         "li@example.org",
         "sbrt-nsclc, site 0571: there is an alert for you",
     )
-    alert = raised(here)[0]
+    alert = raised_alerts(here)[0]
     page = ALERT.format(participant=person.row().public_id, alert=alert.public_id)
     assert letter.text == (
         "A form raised an alert. Please acknowledge it by 3 March 2026, 10:30 (UTC+08:00).\n\n"
         f"https://d.test{page}\n\n"
         "You need to sign in to read it. Please do not reply to this message."
     )
-    assert run_clock(here, outbox(mail), SUBMITTED + timedelta(hours=48)) == 1
-    assert run_clock(here, outbox(mail), SUBMITTED + days(9)) == 0
+    assert escalate_alerts(here, message_sender(mail), SUBMITTED + timedelta(hours=48)) == 1
+    assert escalate_alerts(here, message_sender(mail), SUBMITTED + days(9)) == 0
     assert [each.to for each in mail.letters] == ["li@example.org", "zhang@example.org"]
     assert mail.letters[1].subject == "sbrt-nsclc, site 0571: an alert was not acknowledged"
     seen = first(person, days(9))
@@ -255,21 +264,21 @@ def test_an_alert_is_delivered_once_and_escalated_unacknowledged(person: Person)
 
 @pytest.mark.usefixtures("nurse", "doctor")
 def test_after_an_outage_an_alert_is_delivered_and_escalated(person: Person) -> None:
-    send_in_pain(person, SUBMITTED)
+    submit_severe_pain(person, SUBMITTED)
     mail = MailServer()
-    assert run_clock(person.installation, outbox(mail), SUBMITTED + days(5)) == 2
+    assert escalate_alerts(person.installation, message_sender(mail), SUBMITTED + days(5)) == 2
     assert [each.to for each in mail.letters] == ["li@example.org", "zhang@example.org"]
 
 
 @pytest.mark.usefixtures("nurse", "doctor")
 def test_an_acknowledged_alert_is_neither_delivered_nor_escalated(person: Person) -> None:
-    send_in_pain(person, SUBMITTED)
+    submit_severe_pain(person, SUBMITTED)
     mail, here = MailServer(fails=SendFailed("refused")), person.installation
-    run_clock(here, outbox(mail), SUBMITTED)  # it is tried again later
+    escalate_alerts(here, message_sender(mail), SUBMITTED)  # it is tried again later
     assert verify_trail(here) == []  # until then it moves between waiting and being sent
     act(person, acknowledge_alert)
     mail.fails = None
-    assert run_clock(here, outbox(mail), SUBMITTED + days(5)) == 0
+    assert escalate_alerts(here, message_sender(mail), SUBMITTED + days(5)) == 0
     assert mail.letters == []
     (notice,) = first(person).notices
     assert (notice.state, notice.failure, first(person).untold) == ("dropped", "acknowledged", True)
@@ -278,15 +287,15 @@ def test_an_acknowledged_alert_is_neither_delivered_nor_escalated(person: Person
 @pytest.mark.req("ALR-07")
 @pytest.mark.usefixtures("nurse")
 def test_whom_no_message_reaches_is_shown(person: Person) -> None:
-    send_in_pain(person, SUBMITTED)
+    submit_severe_pain(person, SUBMITTED)
     here, at = person.installation, SUBMITTED
     process_due_alert(ClockContext(here, at), due_alert(person))
     disable_staff(StaffContext(here, SYSTEM, at), "li@example.org", "left")
-    run_clock(here, outbox(MailServer()), at)
+    escalate_alerts(here, message_sender(MailServer()), at)
     assert [(each.state, each.failure) for each in first(person).notices] == [("dropped", "account_disabled")]
     assert first(person).untold
     # Nobody is left to be escalated to; the alert says so, and stands on the list of today.
-    assert run_clock(here, outbox(MailServer()), at + days(3)) == 0
+    assert escalate_alerts(here, message_sender(MailServer()), at + days(3)) == 0
     assert first(person, days(3)).escalated_at == at + days(3)
 
 
@@ -294,13 +303,13 @@ def test_whom_no_message_reaches_is_shown(person: Person) -> None:
 @pytest.mark.usefixtures("nurse", "doctor")
 def test_no_alert_goes_to_staff_without_the_role(person: Person) -> None:
     """The mail server was silent meanwhile; the doctor, to whom it is escalated, is still in charge."""
-    send_in_pain(person, SUBMITTED)
+    submit_severe_pain(person, SUBMITTED)
     mail, here = MailServer(), person.installation
     process_due_alert(ClockContext(here, SUBMITTED), due_alert(person))
     with here.work(SYSTEM, SUBMITTED) as work:
         work.session.exec(select(RoleGrant).where(RoleGrant.role == Role.NURSE)).one().revoked_at = SUBMITTED
         work.record(AuditEvent.ROLE_REVOKED, INSTALLATION_CHAIN, reason="left the ward")
-    run_clock(here, outbox(mail), SUBMITTED + timedelta(hours=48))
+    escalate_alerts(here, message_sender(mail), SUBMITTED + timedelta(hours=48))
     assert [each.to for each in mail.letters] == ["zhang@example.org"]
     assert [(each.state, each.failure) for each in first(person).notices] == [
         ("dropped", "not_in_charge"),
@@ -310,16 +319,16 @@ def test_no_alert_goes_to_staff_without_the_role(person: Person) -> None:
 
 @pytest.mark.usefixtures("nurse")
 def test_without_a_channel_no_alert_is_delivered(person: Person) -> None:
-    send_in_pain(person, SUBMITTED)
-    run_clock(person.installation, MessageSender({}, WORDS), SUBMITTED)
+    submit_severe_pain(person, SUBMITTED)
+    escalate_alerts(person.installation, MessageSender({}, WORDS), SUBMITTED)
     assert [each.failure for each in first(person).notices] == ["no_channel"]
 
 
 @pytest.mark.usefixtures("nurse")
 def test_a_rule_that_a_draft_lost_leaves_the_alert_to_staff(person: Person) -> None:
-    send_in_pain(person, SUBMITTED)
-    other, due = watching(person.installation, [SLEEP]), due_alert(person)
-    assert run_clock(other, outbox(MailServer()), SUBMITTED) == 0
+    submit_severe_pain(person, SUBMITTED)
+    other, due = with_alert_rules(person.installation, [SLEEP]), due_alert(person)
+    assert escalate_alerts(other, message_sender(MailServer()), SUBMITTED) == 0
     alert = get_alert(StaffContext(other, person.nurse, SUBMITTED), person.row().id, first(person).alert)
     assert (alert.label("en"), alert.due_at, alert.overdue, alert.notices) == ("Pain", None, False, ())
     assert (
@@ -329,10 +338,10 @@ def test_a_rule_that_a_draft_lost_leaves_the_alert_to_staff(person: Person) -> N
 
 @pytest.mark.usefixtures("nurse")
 def test_a_letter_that_was_queued_leaves_although_the_rule_is_lost(person: Person) -> None:
-    send_in_pain(person, SUBMITTED)
+    submit_severe_pain(person, SUBMITTED)
     mail = MailServer()
     assert process_due_alert(ClockContext(person.installation, SUBMITTED), due_alert(person)) == 1
-    run_clock(watching(person.installation, [SLEEP]), outbox(mail), SUBMITTED)
+    escalate_alerts(with_alert_rules(person.installation, [SLEEP]), message_sender(mail), SUBMITTED)
     assert len(mail.letters) == 1
 
 
@@ -341,7 +350,7 @@ def test_the_report_says_how_long_alerts_waited_and_the_list_goes_on(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One is acknowledged after 59 minutes, one after an hour, one after a day, and the others not at all."""
-    send_in_pain(person, SUBMITTED)
+    submit_severe_pain(person, SUBMITTED)
     beside = sa.create_engine(person.installation.engine.url)
     columns = [column for column in table_of(Alert).columns if column.name not in ("id", "public_id")]
     with beside.begin() as connection:
@@ -353,8 +362,8 @@ def test_the_report_says_how_long_alerts_waited_and_the_list_goes_on(
             connection.execute(sa.insert(table_of(Alert)).values({**like[0], **values}))
     beside.dispose()
     waiting = len(like)
-    context = StaffContext(person.installation, colleague(Role.MONITOR, person.site), SUBMITTED + days(3))
-    alert_table = table(context, ReportTable.alerts)
+    context = StaffContext(person.installation, staff_member(Role.MONITOR, person.site), SUBMITTED + days(3))
+    alert_table = report_table(context, ReportTable.alerts)
     (only,) = alert_table.lines
     assert (only.where["site_id"], only.median) == (person.site.id, 60)
     assert only.counts == {
@@ -364,7 +373,7 @@ def test_the_report_says_how_long_alerts_waited_and_the_list_goes_on(
         "after_day": 1,
         "waiting": waiting,
     }
-    for address, count in cells(alert_table):
+    for address, count in linked_figures(alert_table):
         rows = list_figure_rows(context, ReportFilter(), address, limit=None)
         assert (rows.total, len(rows.forms)) == (count, count), address
     monkeypatch.setattr("app.services.clinic.alerts.alert_list.LISTED", 1)

@@ -36,8 +36,8 @@ from app.storage.tables.messages import Message
 from app.storage.tables.participants import ContactEntry, Participant, Snooze
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.people import START, Person, days, enrolled
-from tests.scenarios.reminded import recorded, reminded
+from tests.scenarios.people import START, Person, days, enrol_person
+from tests.scenarios.reminders import count_entries, enrol_with_reminders
 from tests.scenarios.trail_entries import verify_trail
 
 LATER = START + timedelta(hours=2)
@@ -65,14 +65,14 @@ def test_a_logged_contact_closes_the_requested_call(person: Person) -> None:
     (entry,) = about.log
     assert (entry.outcome, entry.note, entry.next_try_on) == ("reached_will_do", "tomorrow", TODAY + days(1))
     assert entry.recorded_by == person.nurse.id
-    assert recorded(person.installation, AuditEvent.CONTACT_LOGGED) == 1
-    assert recorded(person.installation, AuditEvent.REQUEST_CLOSED) == 1
+    assert count_entries(person.installation, AuditEvent.CONTACT_LOGGED) == 1
+    assert count_entries(person.installation, AuditEvent.REQUEST_CLOSED) == 1
     assert verify_trail(person.installation) == []
 
 
 def test_a_contact_that_answers_nothing_closes_nothing(person: Person) -> None:
     log_contact(desk(person), key(person), "reached_will_do", "", None, answers_call=True)
-    assert recorded(person.installation, AuditEvent.REQUEST_CLOSED) == 0
+    assert count_entries(person.installation, AuditEvent.REQUEST_CLOSED) == 0
 
 
 @pytest.mark.parametrize("outcome", ContactOutcome)
@@ -88,7 +88,7 @@ def test_only_who_was_reached_has_their_request_settled(person: Person, outcome:
         assert refused(log) == "call_not_settled"
     settled = outcome in {"reached_will_do", "reached_needs_help"}
     assert (get_contact_context(desk(person), key(person)).called_at is None) is settled
-    assert recorded(person.installation, AuditEvent.CONTACT_LOGGED) == settled
+    assert count_entries(person.installation, AuditEvent.CONTACT_LOGGED) == settled
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_what_cannot_be_logged_is_refused(
 ) -> None:
     day = None if ahead is None else TODAY + days(ahead)
     assert refused(lambda: log_contact(desk(person), key(person), outcome, note, day)) == code
-    assert recorded(person.installation, AuditEvent.CONTACT_LOGGED) == 0
+    assert count_entries(person.installation, AuditEvent.CONTACT_LOGGED) == 0
 
 
 def test_a_correction_is_an_entry_and_what_it_corrects_stays(person: Person) -> None:
@@ -120,7 +120,7 @@ def test_a_correction_is_an_entry_and_what_it_corrects_stays(person: Person) -> 
     correct_contact(desk(person), key(person), line.entry_id, "too_ill", "", None, "again")
     (line,) = get_contact_context(desk(person), key(person)).log
     assert [each.outcome for each in line.corrected] == ["wrong_number", "no_answer"]
-    assert recorded(person.installation, AuditEvent.CONTACT_CORRECTED) == 2
+    assert count_entries(person.installation, AuditEvent.CONTACT_CORRECTED) == 2
 
     def again(entry_id: int = entry, reason: str = "x") -> None:
         correct_contact(desk(person), key(person), entry_id, "too_ill", "", None, reason)
@@ -152,8 +152,8 @@ def test_a_row_rests_until_its_day_or_until_it_is_brought_back(person: Person) -
     resume_participant(later, key(person))
     assert [row.subject for row in get_today(later, TodayFilter()).rows] == [person.subject]
     assert refused(lambda: resume_participant(later, key(person))) == "not_snoozed"
-    assert recorded(person.installation, AuditEvent.WORK_SNOOZED) == 2
-    assert recorded(person.installation, AuditEvent.WORK_RESUMED) == 1
+    assert count_entries(person.installation, AuditEvent.WORK_SNOOZED) == 2
+    assert count_entries(person.installation, AuditEvent.WORK_RESUMED) == 1
     with person.installation.read() as session:
         assert session.exec(select(Snooze.reasons)).one() == " call "
 
@@ -230,7 +230,7 @@ def test_after_an_exit_there_is_no_reason(person: Person) -> None:
 def test_several_are_reminded_and_one_that_cannot_be_holds_up_no_other(
     installation: Installation, site: Site
 ) -> None:
-    first, second = reminded(installation, site, 1), enrolled(installation, site, "0571-002")
+    first, second = enrol_with_reminders(installation, site, 1), enrol_person(installation, site, "0571-002")
     chosen = {each.row().public_id: each.slot("BL").public_id for each in (first, second)}
     act = KeyedAct("k", True, first.nurse.id, "b", "/desk")
     context = replace(desk(first), act=act)
@@ -247,7 +247,7 @@ def test_several_are_reminded_and_one_that_cannot_be_holds_up_no_other(
 
 
 def test_a_reminder_is_offered_where_it_can_be_delivered(installation: Installation, site: Site) -> None:
-    person = reminded(installation, site, 1)
+    person = enrol_with_reminders(installation, site, 1)
     request_call(ParticipantContext(installation, person.participant(START), START))
     (row,) = get_today(desk(person), TodayFilter(search="0571-0")).rows
     assert row.may_remind

@@ -31,8 +31,9 @@ from app.storage.tables.capture import Response
 from app.storage.tables.staff import Staff
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.arms import blinded
-from tests.scenarios.correcting import (
+from tests.scenarios.arms import with_hidden_arms
+from tests.scenarios.correction_signer import Signer
+from tests.scenarios.corrections import (
     APPROVED,
     SUBMITTED,
     TODAY,
@@ -42,8 +43,7 @@ from tests.scenarios.correcting import (
     send_baseline,
     versions,
 )
-from tests.scenarios.people import START, Person, colleague, days
-from tests.scenarios.signer import Signer
+from tests.scenarios.people import START, Person, days, staff_member
 from tests.scenarios.trail_entries import verify_trail
 
 
@@ -212,7 +212,7 @@ def test_a_nurse_learns_no_answer_by_proposing_it(
 
 def test_an_unsubmitted_form_has_nothing_to_correct(person: Person) -> None:
     assert refused(lambda: propose(person, entry())) == "unknown_slot"
-    stranger = colleague(Role.MONITOR, person.site)
+    stranger = staff_member(Role.MONITOR, person.site)
     assert refused(lambda: propose(person, entry(), by=stranger)) == "unknown_slot"
 
 
@@ -221,7 +221,7 @@ def test_a_form_tells_its_history_and_its_answers_to_whom_may_see_them(
     lone_installation: Installation, person: Person, investigator: Signer
 ) -> None:
     key, slot = person.row().id, person.begin("BL", START)
-    reading = StaffContext(lone_installation, colleague(Role.MONITOR, person.site), SUBMITTED)
+    reading = StaffContext(lone_installation, staff_member(Role.MONITOR, person.site), SUBMITTED)
     assert view_submitted_form(reading, key, slot) is None
     drafts = [SubmittedAnswer(seq, seq - 1, "q5", value) for seq, value in ((1, 4), (2, 2))]
     for number, draft in enumerate(drafts):
@@ -255,7 +255,7 @@ def test_a_correction_of_a_form_that_tells_the_arm_is_hidden_from_the_blinded(
     with lone_installation.work(author.nurse, SUBMITTED) as work:
         work.session.get_one(type(slot), slot.id).arm_revealing = True
         work.record(AuditEvent.VISIT_REQUESTED, participant_chain(key))
-    veiled = blinded(lone_installation)
+    veiled = with_hidden_arms(lone_installation)
     nurse = StaffContext(veiled, author.nurse, SUBMITTED)
     assert list_corrections(nurse, author.site.study_id, waiting=True).rows == ()
     assert refused(lambda: get_correction(nurse, key, correction)) == "unknown_correction"
@@ -276,7 +276,7 @@ def test_what_was_written_of_a_correction_names_no_arm_and_no_answer(
         at = SUBMITTED + timedelta(minutes=minute)
         investigator.decide(author, own, at, DecisionEntry("declined", note))
         notes[note] = own
-    veiled = replace(nurse, installation=blinded(author.installation))
+    veiled = replace(nurse, installation=with_hidden_arms(author.installation))
     expected = {note: get_correction(veiled, key, each).note for note, each in notes.items()}
     assert expected == {"two is right": "two is right", "as after SBRT": ""}
     assert get_correction(nurse, key, notes["as after SBRT"]).note == "as after SBRT"
@@ -303,7 +303,8 @@ def test_who_may_not_see_answers_sees_the_new_ones_and_the_words_of_their_own_pr
 
 def test_who_may_not_propose_finds_no_form_to_propose_about(author: Person) -> None:
     assert (
-        refused(lambda: propose(author, entry(), by=colleague(Role.MONITOR, author.site))) == "unknown_slot"
+        refused(lambda: propose(author, entry(), by=staff_member(Role.MONITOR, author.site)))
+        == "unknown_slot"
     )
 
 

@@ -21,9 +21,17 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import TeamRequest
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.correcting import APPROVED, SUBMITTED, entry, events_of, propose, send_baseline, versions
-from tests.scenarios.people import Person, colleague, days, qlq
-from tests.scenarios.signer import Signer
+from tests.scenarios.correction_signer import Signer
+from tests.scenarios.corrections import (
+    APPROVED,
+    SUBMITTED,
+    entry,
+    events_of,
+    propose,
+    send_baseline,
+    versions,
+)
+from tests.scenarios.people import Person, days, qlq, staff_member
 from tests.scenarios.trail_entries import verify_trail
 
 
@@ -131,7 +139,7 @@ def test_lists_and_news_tell_what_waits_and_what_was_decided(
         rows = list_corrections(context, site.study_id, waiting=waiting).rows
         return [each.correction for each in rows]
 
-    everywhere = colleague(Role.NURSE, site, everywhere=True)
+    everywhere = staff_member(Role.NURSE, site, everywhere=True)
     elsewhere = Actor(ActorKind.STAFF, "x", "nurse", (Grant(Role.NURSE, site.study_id, 10_000),))
     assert listed(author.nurse, waiting=True) == listed(everywhere, waiting=True) == [first, second]
     assert listed(elsewhere, waiting=True) == []

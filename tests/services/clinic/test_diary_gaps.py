@@ -36,9 +36,9 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.scenarios.arms import blinded
+from tests.scenarios.arms import with_hidden_arms
 from tests.scenarios.beginnings import PERSON_RANDOMISED
-from tests.scenarios.people import START, Person, colleague, days, enrolled
+from tests.scenarios.people import START, Person, days, enrol_person, staff_member
 from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Stage
 
@@ -130,7 +130,7 @@ def test_a_reason_said_better_keeps_the_earlier_ones_with_who_and_when(diarist: 
     person, key = diarist, diarist.row().id
     say(person, WHOLE, "not_reachable")
     slot = person.slot("D3").public_id
-    later = StaffContext(person.installation, colleague(Role.INVESTIGATOR, person.site), NOW + days(1))
+    later = StaffContext(person.installation, staff_member(Role.INVESTIGATOR, person.site), NOW + days(1))
     record_missed_reason(later, key, slot, "too_ill_patient", "fever")
     record_missed_reason(later, key, slot, "too_ill_patient", "pneumonia")
     said = [each for each in list_form_events(later, key, slot) if each.act is FormAct.reason]
@@ -159,7 +159,7 @@ def test_hidden_days_are_in_nobody_s_gap_and_history(
 ) -> None:
     person = lone_diarist
     assert person.installation is lone_installation
-    person.installation = blinded(lone_installation)
+    person.installation = with_hidden_arms(lone_installation)
     with lone_installation.work(person.nurse, START) as work:
         hidden = [slot for slot in diary_slots(person) if slot.for_day and slot.for_day > date(2026, 3, 6)]
         for slot in hidden:
@@ -170,7 +170,7 @@ def test_hidden_days_are_in_nobody_s_gap_and_history(
     (row,) = list_diary_gaps_of_sites(StaffContext(person.installation, person.nurse, NOW)).rows
     assert as_listed(row.gaps) == [(DAY0, date(2026, 3, 6), 5, 5)]
     assert refused(lambda: say(person, WHOLE, "unknown")) == ("gap_changed", None)
-    investigator = colleague(Role.INVESTIGATOR, person.site)
+    investigator = staff_member(Role.INVESTIGATOR, person.site)
     assert gaps(person, investigator) == [WHOLE]
     say(person, WHOLE, "unknown", actor=investigator)
     context = StaffContext(person.installation, person.nurse, NOW)
@@ -183,7 +183,7 @@ def test_the_list_of_many_says_what_each_page_says(
     lone_diarist: Person, lone_site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Drawn days: some explained, some excused, some out of the plan."""
-    everyone = [lone_diarist, enrolled(lone_diarist.installation, lone_site, "0571-002")]
+    everyone = [lone_diarist, enrol_person(lone_diarist.installation, lone_site, "0571-002")]
     everyone[1].randomise(DAY0, START)
     late = START + days(130)  # the weekly phase has begun
     nurse = StaffContext(lone_diarist.installation, lone_diarist.nurse, late)

@@ -26,12 +26,12 @@ from app.services.patient.home import get_home
 from app.storage.tables.capture import Quarantine
 from app.storage.tables.studies import Site
 from tests.refusals import refusal_of
-from tests.scenarios.beginnings import SITE, grown, site_of
-from tests.scenarios.correcting import APPROVED, SUBMITTED, TODAY, entry, events_of, propose, versions
-from tests.scenarios.paper_forms import enter, paper
-from tests.scenarios.people import START, Person, asking_by_list, colleague, days, enrolled
-from tests.scenarios.sending import response, rows
-from tests.scenarios.signer import Signer
+from tests.scenarios.beginnings import SITE, make_stage, site_of
+from tests.scenarios.correction_signer import Signer
+from tests.scenarios.corrections import APPROVED, SUBMITTED, TODAY, entry, events_of, propose, versions
+from tests.scenarios.paper_forms import enter_typed_paper, typed_paper
+from tests.scenarios.people import START, Person, days, enrol_person, staff_member, with_symptom_list
+from tests.scenarios.submissions import only_response, stored_rows
 from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Stage
 
@@ -39,12 +39,12 @@ NEXT = TODAY + days(1)
 
 
 def _listing(installation: Installation) -> Sequence[str]:
-    someone = enrolled(asking_by_list(installation), site_of(installation), "0571-002")
+    someone = enrol_person(with_symptom_list(installation), site_of(installation), "0571-002")
     someone.randomise(TODAY, START)
     return (someone.cookie,)
 
 
-LISTING = grown(_listing, SITE)
+LISTING = make_stage(_listing, SITE)
 """Somebody randomised whose diary begins with a list."""
 
 
@@ -55,7 +55,7 @@ def stage() -> Stage:
 
 @pytest.fixture
 def installation(lone_installation: Installation) -> Installation:
-    return asking_by_list(lone_installation)
+    return with_symptom_list(lone_installation)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_symptom_that_is_not_ticked_has_a_status_and_no_value(
     person.submit(
         "D0", SUBMITTED, day(person, pain=0, fever=1, temperature=None, cough=None, sleep=NOT_TICKED)
     )
-    assert response(person).answers == day(person, pain=0, fever=1, temperature=None, cough=None)
+    assert only_response(person).answers == day(person, pain=0, fever=1, temperature=None, cough=None)
     (event,) = events_of(installation, "diary.completed")
     answers = {"any_symptom": 1, "pain": 0, "cough": None, "fever": 1, "temperature": None}
     assert event["data"]["answers"] == answers
@@ -132,7 +132,7 @@ def test_none_of_these_leaves_nothing_ticked_whatever_was_said_before(person: Pe
     home = get_home(ParticipantContext(person.installation, person.participant(START), START))
     assert not home.urgent
     person.submit("D0", SUBMITTED, {"any_symptom": 0, "pain": 7})
-    assert response(person).answers == day(person, any_symptom=0)
+    assert only_response(person).answers == day(person, any_symptom=0)
 
 
 def test_ticks_of_two_phones_are_stored_and_listed_as_conflict(person: Person) -> None:
@@ -145,7 +145,7 @@ def test_ticks_of_two_phones_are_stored_and_listed_as_conflict(person: Person) -
     listed = overview.conflicts
     assert {each.item for each in listed} == {"pain", "cough"}
     person.submit("D0", SUBMITTED, day(person, pain=4))
-    assert response(person).answers == day(person, pain=4)
+    assert only_response(person).answers == day(person, pain=4)
 
 
 def bring(
@@ -177,7 +177,7 @@ def test_an_outbox_sends_ticks_and_keeps_apart_only_what_differs(person: Person)
     assert bring(person, "D0", SUBMITTED, *same) is SyncOutcome.submitted
     other = (("pain", OPEN), ("pain", NOT_TICKED), ("cough", OPEN))
     assert bring(person, "D0", SUBMITTED, *other) is SyncOutcome.quarantined
-    (apart,) = rows(person, Quarantine)
+    (apart,) = stored_rows(person, Quarantine)
     assert apart.answers == {"pain": NOT_TICKED}
 
 
@@ -185,32 +185,38 @@ def test_an_offline_submission_with_an_empty_list_stays_a_draft(person: Person) 
     """Something was ticked and taken back; the phone may forget it, since every answer is in the draft."""
     person.begin("D0", START)
     assert bring(person, "D0", START, *day(person).items(), phone_clock=START) is SyncOutcome.saved
-    assert (person.slot("D0").submitted_at, rows(person, Quarantine)) == (None, [])
+    assert (person.slot("D0").submitted_at, stored_rows(person, Quarantine)) == (None, [])
 
 
 def test_an_outbox_that_is_too_late_keeps_what_was_said_last(person: Person) -> None:
     person.begin("D0", START)
     late = (("pain", OPEN), ("pain", 4), ("cough", OPEN))
     assert bring(person, "D0", START + days(20), *late) is SyncOutcome.quarantined
-    (apart,) = rows(person, Quarantine)
+    (apart,) = stored_rows(person, Quarantine)
     assert apart.answers == {"pain": 4, "cough": OPEN}
 
 
 @pytest.mark.req("CAP-21")
 def test_paper_says_of_each_symptom_whether_it_is_ticked(person: Person) -> None:
-    none = paper(answers=[TypedAnswer("any_symptom", "0")])
-    enter(person, none, SUBMITTED, "D0")
-    assert response(person).answers == day(person, any_symptom=0)
+    none = typed_paper(answers=[TypedAnswer("any_symptom", "0")])
+    enter_typed_paper(person, none, SUBMITTED, "D0")
+    assert only_response(person).answers == day(person, any_symptom=0)
     ticked = [TypedAnswer(code, str(NOT_TICKED)) for code in codes(person)]
     some = [TypedAnswer("any_symptom", "1"), *ticked]
-    empty = refusal_of(lambda: enter(person, paper(NEXT, answers=some), SUBMITTED + days(1), "D1"))
+    empty = refusal_of(
+        lambda: enter_typed_paper(person, typed_paper(NEXT, answers=some), SUBMITTED + days(1), "D1")
+    )
     assert empty.code == "nothing_ticked"
     half = [TypedAnswer("any_symptom", "1"), TypedAnswer("fever", "1"), *ticked[:3]]
-    gaps = refusal_of(lambda: enter(person, paper(NEXT, answers=half), SUBMITTED + days(1), "D1"))
+    gaps = refusal_of(
+        lambda: enter_typed_paper(person, typed_paper(NEXT, answers=half), SUBMITTED + days(1), "D1")
+    )
     assert "temperature" in str(gaps.details["items"])
     wrong = [*some, TypedAnswer("fever", "0")]
     assert (
-        refusal_of(lambda: enter(person, paper(NEXT, answers=wrong), SUBMITTED + days(1), "D1")).code
+        refusal_of(
+            lambda: enter_typed_paper(person, typed_paper(NEXT, answers=wrong), SUBMITTED + days(1), "D1")
+        ).code
         == "out_of_range"
     )
 
@@ -223,12 +229,12 @@ def test_an_empty_line_on_paper_is_what_was_not_ticked(installation: Installatio
         for key, plan in installation.library.plans.items()
     }
     asking = replace(installation, library=replace(installation.library, plans=plans))
-    someone = enrolled(asking, person.site, "0571-003")
+    someone = enrol_person(asking, person.site, "0571-003")
     someone.randomise(TODAY, START)
     said = [TypedAnswer("any_symptom", "1"), TypedAnswer("pain", "4"), TypedAnswer("other", "")]
     silent = [TypedAnswer(code, str(NOT_TICKED)) for code in codes(someone) if code != "pain"]
-    enter(someone, paper(answers=[*said, *silent]), SUBMITTED, "D0")
-    assert response(someone).answers == day(someone, pain=4) | {"other": NOT_TICKED}
+    enter_typed_paper(someone, typed_paper(answers=[*said, *silent]), SUBMITTED, "D0")
+    assert only_response(someone).answers == day(someone, pain=4) | {"other": NOT_TICKED}
 
 
 def test_who_fills_in_is_said_of_a_form_that_is_begun(person: Person) -> None:
@@ -245,7 +251,7 @@ def test_a_correction_ticks_and_takes_back(
     installation: Installation, person: Person, lone_site: Site
 ) -> None:
     investigator = Signer(installation, lone_site, "zhang", Role.INVESTIGATOR)
-    other = colleague(Role.INVESTIGATOR, lone_site)
+    other = staff_member(Role.INVESTIGATOR, lone_site)
     person.begin("D0", START)
     person.save("D0", START, *build_answers(("pain", OPEN), ("pain", 4)))
     person.submit("D0", SUBMITTED, day(person, pain=4))

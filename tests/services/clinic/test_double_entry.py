@@ -36,8 +36,8 @@ from app.storage.queries.slots import list_slots, window_of_slot
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import PaperEntry, Quarantine, Response
 from tests.refusals import refused
-from tests.scenarios.paper_forms import LATER, TODAY, enter, paper
-from tests.scenarios.people import Person, colleague
+from tests.scenarios.paper_forms import LATER, TODAY, enter_typed_paper, typed_paper
+from tests.scenarios.people import Person, staff_member
 from tests.scenarios.trail_entries import verify_trail
 
 OTHER = TODAY + timedelta(days=1)
@@ -54,14 +54,16 @@ def twice(person: Person) -> Person:
 
 def first_and_second(person: Person) -> None:
     """A nurse and a doctor who read the fifth answer and the day differently."""
-    assert enter(person, paper()) is PaperOutcome.first
-    answers = [replace(each, typed="4") if each.item == "q5" else each for each in paper().answers]
-    second = paper(OTHER, answers=answers)
-    assert enter(person, second, role=Role.INVESTIGATOR) is PaperOutcome.differs
+    assert enter_typed_paper(person, typed_paper()) is PaperOutcome.first
+    answers = [replace(each, typed="4") if each.item == "q5" else each for each in typed_paper().answers]
+    second = typed_paper(OTHER, answers=answers)
+    assert enter_typed_paper(person, second, role=Role.INVESTIGATOR) is PaperOutcome.differs
 
 
 def manager(person: Person, role: Role = Role.DATA_MANAGER) -> StaffContext:
-    return StaffContext(person.installation, colleague(role, person.site, role is Role.DATA_MANAGER), LATER)
+    return StaffContext(
+        person.installation, staff_member(role, person.site, role is Role.DATA_MANAGER), LATER
+    )
 
 
 def settle(
@@ -94,7 +96,7 @@ def turns(person: Person) -> tuple[bool, dict[str, bool]]:
     context, key = manager(person), person.row().id
     form = get_typed_paper_form(context, key, person.slot("BL").public_id)
     second = {
-        role.value: form.awaits_second(colleague(role, person.site).id)
+        role.value: form.awaits_second(staff_member(role, person.site).id)
         for role in (Role.NURSE, Role.INVESTIGATOR)
     }
     return form.awaits_first, second
@@ -105,14 +107,14 @@ def test_two_people_who_enter_the_same_send_the_form(lone: Person) -> None:
     person = twice(lone)
     slot, key = person.slot("BL").public_id, person.row().id
     assert turns(person) == (True, {"nurse": False, "investigator": False})
-    assert enter(person, paper()) is PaperOutcome.first
+    assert enter_typed_paper(person, typed_paper()) is PaperOutcome.first
     assert person.slot("BL").submitted_at is None
-    assert refused(lambda: enter(person, paper())) == "second_by_another"
+    assert refused(lambda: enter_typed_paper(person, typed_paper())) == "second_by_another"
     nurse = StaffContext(person.installation, person.nurse, LATER)
     assert refused(lambda: get_paper_form(nurse, key, slot)) == "second_by_another"
     assert turns(person) == (False, {"nurse": False, "investigator": True})
     assert refused(lambda: view_paper_difference(manager(person), key, slot)) == "matter_closed"
-    assert enter(person, paper(), role=Role.INVESTIGATOR) is PaperOutcome.submitted
+    assert enter_typed_paper(person, typed_paper(), role=Role.INVESTIGATOR) is PaperOutcome.submitted
     assert person.slot("BL").submitted_at == LATER
     assert refused(lambda: view_paper_difference(manager(person), key, slot)) == "matter_closed"
 
@@ -122,7 +124,7 @@ def test_differing_entries_wait_for_the_data_managers_choice(person: Person) -> 
     double = twice(person)
     first_and_second(double)
     assert (open_paper(double), double.slot("BL").submitted_at) == (1, None)
-    assert refused(lambda: enter(double, paper(), role=Role.MONITOR)) == "paper_unsettled"
+    assert refused(lambda: enter_typed_paper(double, typed_paper(), role=Role.MONITOR)) == "paper_unsettled"
     assert turns(double) == (False, {"nurse": False, "investigator": False})
     with pytest.raises(Refused) as incomplete:
         settle(double, chosen={"q5": "second"})
@@ -148,7 +150,7 @@ def test_two_entries_that_are_both_wrong_are_set_aside_and_entered_anew(lone: Pe
     person = twice(lone)
     first_and_second(person)
     assert settle(person, discard=True) is PaperOutcome.discarded
-    assert enter(person, paper()) is PaperOutcome.first
+    assert enter_typed_paper(person, typed_paper()) is PaperOutcome.first
     assert outcomes(person) == ["first", "differs", "discarded", "first"]
     assert list_entries(person)[1:] == [
         ("differs", False, False),
@@ -165,8 +167,8 @@ def test_an_item_in_one_entry_only_is_chosen_as_a_whole(lone: Person) -> None:
     items = get_paper_form(StaffContext(person.installation, person.nurse, LATER), key, slot).definition.items
     ill = [TypedAnswer("any_symptom", "1")]
     ill += [TypedAnswer(item.code, "", blank=True) for item in items[1:]]
-    enter(person, paper(answers=WELL), visit="D0")
-    enter(person, paper(answers=ill), visit="D0", role=Role.INVESTIGATOR)
+    enter_typed_paper(person, typed_paper(answers=WELL), visit="D0")
+    enter_typed_paper(person, typed_paper(answers=ill), visit="D0", role=Role.INVESTIGATOR)
     difference = view_paper_difference(context, key, slot)
     chosen = dict.fromkeys(difference.differing, "first")
     settle_paper(context, key, slot, PaperChoices(difference.second.public_id, chosen, "felt well"))
@@ -183,13 +185,13 @@ def leave(person: Person, days: int) -> None:
 
 def test_what_lies_apart_ends_no_wait_of_the_two_entries(lone: Person) -> None:
     person = twice(lone)
-    assert enter(person, paper()) is PaperOutcome.first
+    assert enter_typed_paper(person, typed_paper()) is PaperOutcome.first
     leave(person, 3)
-    late = paper(TODAY + timedelta(days=4), note="found at home")
-    assert refused(lambda: enter(person, late)) == "second_by_another"
-    assert enter(person, late, role=Role.INVESTIGATOR) is PaperOutcome.kept_apart
-    assert enter(person, paper(OTHER), role=Role.INVESTIGATOR) is PaperOutcome.differs
-    assert refused(lambda: enter(person, late, role=Role.MONITOR)) == "paper_unsettled"
+    late = typed_paper(TODAY + timedelta(days=4), note="found at home")
+    assert refused(lambda: enter_typed_paper(person, late)) == "second_by_another"
+    assert enter_typed_paper(person, late, role=Role.INVESTIGATOR) is PaperOutcome.kept_apart
+    assert enter_typed_paper(person, typed_paper(OTHER), role=Role.INVESTIGATOR) is PaperOutcome.differs
+    assert refused(lambda: enter_typed_paper(person, late, role=Role.MONITOR)) == "paper_unsettled"
     assert open_paper(person) == 1
     assert settle(person) is PaperOutcome.settled
 
@@ -233,8 +235,8 @@ def test_a_form_with_a_waiting_entry_counts_as_begun(lone: Person) -> None:
     nurse = StaffContext(person.installation, person.nurse, LATER)
     request_visit(nurse, lone.site.study_id, lone.subject, "UNS", TODAY)
     person.randomise(TODAY, LATER)
-    for visit, sheet in (("BL", paper()), ("UNS-1", paper()), ("D0", paper(answers=WELL))):
-        assert enter(person, sheet, visit=visit) is PaperOutcome.first
+    for visit, sheet in (("BL", typed_paper()), ("UNS-1", typed_paper()), ("D0", typed_paper(answers=WELL))):
+        assert enter_typed_paper(person, sheet, visit=visit) is PaperOutcome.first
     windows = {visit: window_of_slot(person.slot(visit)) for visit in ("BL", "UNS-1", "D0")}
     page = get_participant_overview(nurse, key)
     assert page.waiting_paper == {person.slot(visit).id for visit in windows}
@@ -249,7 +251,10 @@ def test_a_form_with_a_waiting_entry_counts_as_begun(lone: Person) -> None:
         (out,) = (each for each in list_slots(session, key) if each.for_day == TODAY)
     assert (out.out_of_plan, out.excused, window_of_slot(out)) == (True, None, windows["D0"])
     assert [window_of_slot(person.slot(visit)) for visit in ("BL", "UNS-1")] == list(windows.values())[:2]
-    assert enter(person, paper(OTHER), visit="UNS-1", role=Role.INVESTIGATOR) is PaperOutcome.differs
+    assert (
+        enter_typed_paper(person, typed_paper(OTHER), visit="UNS-1", role=Role.INVESTIGATOR)
+        is PaperOutcome.differs
+    )
     assert refused(cancel) == "visit_begun"
     assert settle(person, visit="UNS-1", discard=True) is PaperOutcome.discarded
     cancel()
@@ -260,7 +265,7 @@ def test_a_form_with_a_waiting_entry_counts_as_begun(lone: Person) -> None:
 def test_a_first_entry_of_a_submitted_form_is_a_matter(person: Person) -> None:
     double = twice(person)
     context, key, slot = manager(double), double.row().id, double.slot("BL").public_id
-    assert enter(double, paper()) is PaperOutcome.first
+    assert enter_typed_paper(double, typed_paper()) is PaperOutcome.first
     assert open_paper(double) == 0
     double.begin("BL", LATER)
     double.submit("BL", LATER)

@@ -33,10 +33,17 @@ from app.services.patient.submitted_forms import is_of_its_day
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.feed import FeedEvent
 from tests.refusals import refused
-from tests.scenarios.alerted import PAIN, raised, watching
-from tests.scenarios.matter_stage import NOW, SOON, TwoSites, keep_apart, submit_twice, two_phones
-from tests.scenarios.people import PIN, START, Person, bound, days, qlq
-from tests.scenarios.sending import response
+from tests.scenarios.alerts import PAIN, raised_alerts, with_alert_rules
+from tests.scenarios.matter_stage import (
+    NOW,
+    SOON,
+    TwoSites,
+    answer_on_two_phones,
+    quarantine_answers_of,
+    submit_twice,
+)
+from tests.scenarios.people import PIN, START, Person, bind_browser, days, qlq
+from tests.scenarios.submissions import only_response
 from tests.scenarios.trail_entries import entries_of, verify_trail
 
 Binder = Callable[[Person, datetime], str]
@@ -44,12 +51,15 @@ Binder = Callable[[Person, datetime], str]
 
 
 def send_too_late(
-    trial: TwoSites, answers: dict[str, AnswerValue], bind: Binder = bound, helped_by: HelpedBy | None = None
+    trial: TwoSites,
+    answers: dict[str, AnswerValue],
+    bind: Binder = bind_browser,
+    helped_by: HelpedBy | None = None,
 ) -> tuple[Person, int, MatterName]:
     """Somebody who began in time and sends forty days later; their key, and what is then open about them."""
     person = trial.person(trial.sites[0], submits=False)
-    visitor, slot = person.participant(START), person.slot("BL").public_id
-    begin_form(ParticipantContext(person.installation, visitor, START), slot, helped_by, None)
+    participant, slot = person.participant(START), person.slot("BL").public_id
+    begin_form(ParticipantContext(person.installation, participant, START), slot, helped_by, None)
     person.save("BL", START, SubmittedAnswer(1, 0, "q1", 4))
     person.cookie = bind(person, NOW)
     with pytest.raises(Refused, match="arrived_too_late"):
@@ -94,7 +104,7 @@ def test_accepted_answers_become_the_published_response(two_sites: TwoSites) -> 
     settle_matter(doctor, key, name, SettlementEntry("accepted", "looked up in the file", shown))
     slot = person.slot("BL")
     assert (slot.submitted_at, slot.out_of_window, slot.missed_reason) == (NOW, True, None)
-    stored = response(person)
+    stored = only_response(person)
     assert (stored.answers, stored.submission) == (qlq(3), f"quarantine:{name.ref}")
     assert stored.scores
     assert (len(stored.public_id), stored.public_id.isdigit()) == (RECEIPT_DIGITS, True), "to be read out"
@@ -129,7 +139,7 @@ def test_accepted_answers_keep_their_collection_mode(two_sites: TwoSites) -> Non
     doctor = two_sites.investigator(person.site)
     shown = get_matter(doctor, key, name).shown
     settle_matter(doctor, key, name, SettlementEntry("accepted", "looked up in the file", shown))
-    stored = response(person)
+    stored = only_response(person)
     assert (stored.mode, stored.helped_by) == (CollectionMode.site_device, HelpedBy.nurse)
     with two_sites.installation.read() as session:
         line = session.exec(select(FeedEvent.line).order_by(sa.desc("seq"))).first()
@@ -140,10 +150,14 @@ def test_accepted_answers_keep_their_collection_mode(two_sites: TwoSites) -> Non
 @pytest.mark.req("ALR-01")
 def test_accepted_answers_alert_like_those_that_came_in_time(two_sites: TwoSites) -> None:
     person, key, name = send_too_late(two_sites, qlq(2) | {"q9": 4})
-    doctor = replace(two_sites.investigator(person.site), installation=watching(two_sites.installation))
+    doctor = replace(
+        two_sites.investigator(person.site), installation=with_alert_rules(two_sites.installation)
+    )
     entry = SettlementEntry("accepted", "looked up in the file", get_matter(doctor, key, name).shown)
     settle_matter(doctor, key, name, entry)
-    assert [(each.rule, each.raised_at) for each in raised(two_sites.installation)] == [(PAIN.code, NOW)]
+    assert [(each.rule, each.raised_at) for each in raised_alerts(two_sites.installation)] == [
+        (PAIN.code, NOW)
+    ]
     assert verify_trail(two_sites.installation) == []
 
 
@@ -157,7 +171,7 @@ def test_answers_that_cannot_be_the_response_can_only_be_rejected(lone_sites: Tw
         )
 
     def judge(person: Person, answers: Mapping[str, AnswerValue], at: datetime = NOW) -> Obstacle | None:
-        name, key = keep_apart(person, at, answers), person.row().id
+        name, key = quarantine_answers_of(person, at, answers), person.row().id
         context = replace(trial.investigator(site), at=at)
         details = get_matter(context, key, name)
         assert details.late is not None
@@ -187,7 +201,7 @@ def test_who_may_not_see_answers_settles_without_them(
 ) -> None:
     rights = cast("dict[Role, frozenset[Permission]]", ROLE_PERMISSIONS)
     monkeypatch.setitem(rights, Role.NURSE, rights[Role.NURSE] | {Permission.MATTER_SETTLE})
-    for make in (submit_twice, two_phones):
+    for make in (submit_twice, answer_on_two_phones):
         person = make(lone_sites, lone_sites.sites[0])
         nurse = StaffContext(lone_sites.installation, person.nurse, NOW)
         (matter,) = lone_sites.open(nurse).rows

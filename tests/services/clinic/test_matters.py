@@ -41,25 +41,25 @@ from app.storage.queries.contradictions import Contradiction
 from app.storage.row_changes import participant_chain
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.packs import LicenceDecision
-from tests.scenarios.after_baseline import propose
-from tests.scenarios.beginnings import installed_at
+from tests.scenarios.after_baseline import correct_baseline
+from tests.scenarios.beginnings import open_installation_at
 from tests.scenarios.licensed_trial import STUDY as TRIAL
-from tests.scenarios.licensed_trial import open_trial, questionnaires, supply
+from tests.scenarios.licensed_trial import import_packs_of_trial, open_trial, write_definitions
 from tests.scenarios.matter_stage import (
     MAKERS,
     NOW,
     RANDOMISED,
     STARTED,
     TwoSites,
-    early_date_of_the_edc,
-    keep_apart,
-    out_of_order,
+    answer_on_two_phones,
+    quarantine_answers_of,
+    queue_two_messages,
     send_contradiction,
-    two_dates,
-    two_messages,
-    two_phones,
+    send_dates_out_of_order,
+    send_early_date,
+    send_two_dates,
 )
-from tests.scenarios.people import START, Person, colleague, days, site_entry
+from tests.scenarios.people import START, Person, days, site_entry, staff_member
 from tests.scenarios.trail_entries import entries_of, verify_trail
 
 NEEDS_MORE = {MatterDecision.accepted, MatterDecision.corrected, MatterDecision.corrected_by_edc}
@@ -128,7 +128,7 @@ def test_whatever_is_open_stands_there_once_until_it_is_decided(two_sites: TwoSi
 
 def test_a_date_that_stands_is_said_to_the_edc_once_more(lone_sites: TwoSites) -> None:
     trial = lone_sites
-    person = two_dates(trial, trial.sites[0])
+    person = send_two_dates(trial, trial.sites[0])
     trial.settle(person, trial.only(MatterKind.dates_differ).name, "date_stands")
     with trial.installation.read() as session:
         event = session.exec(select(FeedEvent).order_by(sa.desc("seq"))).first()
@@ -136,7 +136,7 @@ def test_a_date_that_stands_is_said_to_the_edc_once_more(lone_sites: TwoSites) -
     assert event.type == "anchor.recorded"
     assert "looked up in the file" in event.line
     assert STARTED.isoformat() in event.line
-    alone = early_date_of_the_edc(trial, trial.sites[0])
+    alone = send_early_date(trial, trial.sites[0])
     trial.settle(alone, trial.only(MatterKind.dates_differ).name, "date_stands")
     trial.record(person, "sbrt_start", STARTED + days(2))
     assert trial.only(MatterKind.dates_differ).row is not None  # with another date it is another matter
@@ -145,7 +145,7 @@ def test_a_date_that_stands_is_said_to_the_edc_once_more(lone_sites: TwoSites) -
 def test_what_ends_by_itself_is_open_no_more(lone_sites: TwoSites) -> None:
     trial = lone_sites
     for says in (Owner.site, Owner.edc):
-        person = two_dates(trial, trial.sites[0])
+        person = send_two_dates(trial, trial.sites[0])
         assert trial.open(kind=MatterKind.dates_differ).every == 1
         if says is Owner.site:
             trial.record(person, "sbrt_start", STARTED + days(1))
@@ -154,7 +154,7 @@ def test_what_ends_by_itself_is_open_no_more(lone_sites: TwoSites) -> None:
                 trial.build_request(person), AnchorBody("sbrt_start", STARTED, None, confirm=False)
             )
         assert trial.open().every == 0
-    late = out_of_order(trial, trial.sites[0])
+    late = send_dates_out_of_order(trial, trial.sites[0])
     trial.record(late, "sbrt_end", STARTED + days(1))
     assert trial.open().every == 0
 
@@ -183,11 +183,11 @@ def test_what_was_missed_before_leaving_stays_open_and_what_came_after_is_not_ex
 
 def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_sites: TwoSites) -> None:
     trial, site = lone_sites, lone_sites.sites[0]
-    two_dates(trial, site)
-    out_of_order(trial, site)
-    early_date_of_the_edc(trial, site)
-    two_messages(trial, site, "sbrt_start")
-    two_messages(trial, site, "progression")
+    send_two_dates(trial, site)
+    send_dates_out_of_order(trial, site)
+    send_early_date(trial, site)
+    queue_two_messages(trial, site, "sbrt_start")
+    queue_two_messages(trial, site, "progression")
     record_contradiction_about(trial, trial.person(site), "visits/EOT")
     record_contradiction_about(trial, trial.person(site), "visits/EOT-2")
     library = trial.installation.library
@@ -227,17 +227,17 @@ def test_the_entry_that_settles_an_edc_contradiction_names_it(lone_sites: TwoSit
 def test_what_was_put_right_is_there_before_the_matter_is_closed(lone_sites: TwoSites) -> None:
     """Neither the promise of a correction nor that of a newer message ends what is open."""
     trial, site = lone_sites, lone_sites.sites[0]
-    person, other = two_phones(trial, site), send_contradiction(trial, site)
+    person, other = answer_on_two_phones(trial, site), send_contradiction(trial, site)
     conflict = trial.only(MatterKind.conflict).name
     message = trial.only(MatterKind.edc_message).name
     with pytest.raises(Refused, match="correction_not_proposed"):
         trial.settle(person, conflict, "corrected")
-    declined = propose(person, NOW)
+    declined = correct_baseline(person, NOW)
     signer = trial.signers[site.code]
     signer.decide(person, declined, NOW, DecisionEntry("declined", "the later one is right"))
     with pytest.raises(Refused, match="correction_not_proposed"):
         trial.settle(person, conflict, "corrected")
-    propose(person, NOW)
+    correct_baseline(person, NOW)
     trial.settle(person, conflict, "corrected")
     with pytest.raises(Refused, match="edc_not_corrected"):
         trial.settle(other, message, "corrected_by_edc")
@@ -260,10 +260,10 @@ def test_pages_hold_each_matter_once_and_searches_narrow_them(lone_sites: TwoSit
     trial = lone_sites
     here, there = (trial.person(site) for site in trial.sites)
     for number in range(PAGE + 1):
-        keep_apart(
+        quarantine_answers_of(
             here, START + timedelta(seconds=number // 2), {"q1": 1, "q2": number % 4 + 1, "q3": number}
         )
-    keep_apart(there, NOW, {"q1": 1})
+    quarantine_answers_of(there, NOW, {"q1": 1})
     first = trial.open()
     assert first.next is not None
     second = trial.open(after=first.next)
@@ -274,7 +274,7 @@ def test_pages_hold_each_matter_once_and_searches_narrow_them(lone_sites: TwoSit
     assert trial.open(search="0572-").every == 1
     assert trial.open(search="0572-", kind=MatterKind.missed).rows == ()
     assert trial.open(kind=MatterKind.licence).rows == ()
-    nobody = replace(trial.manager, actor=colleague(Role.NURSE, trial.sites[0]))
+    nobody = replace(trial.manager, actor=staff_member(Role.NURSE, trial.sites[0]))
     assert (trial.open(nobody).every, count_open_matters(nobody)) == (0, 0)
     with pytest.raises(Refused, match="matter_closed"):
         trial.settle(here, names[0], "rejected", nobody)
@@ -286,22 +286,22 @@ def test_pages_hold_each_matter_once_and_searches_narrow_them(lone_sites: TwoSit
 
 
 def test_a_licence_is_settled_once_in_each_of_its_states(migrated_sqlite_url: str, tmp_path: Path) -> None:
-    library = load_library(questionnaires(tmp_path), LANGUAGE_CODES)
-    with installed_at(migrated_sqlite_url) as opened:
+    library = load_library(write_definitions(tmp_path), LANGUAGE_CODES)
+    with open_installation_at(migrated_sqlite_url) as opened:
         installation = replace(opened, library=library)
         open_trial(installation, START)
         site = open_site(StaffContext(installation, SYSTEM, START), TRIAL, site_entry("0571"))
-        manager = StaffContext(installation, colleague(Role.DATA_MANAGER, site, everywhere=True), START)
+        manager = StaffContext(installation, staff_member(Role.DATA_MANAGER, site, everywhere=True), START)
 
         def refs(context: StaffContext) -> list[str]:
             return [each.name.ref for each in get_open_matters(context, MatterFilter()).rows]
 
         assert refs(manager) == ["moon-6~1.0~zh_CN~missing~", "moon-6~1.0~en~missing~"]
-        supply(installation, START, START.date() + days(30))
+        import_packs_of_trial(installation, START, START.date() + days(30))
         installation.refresh_packs(TRIAL, START)
         ends = START.date() + days(30)
         assert refs(manager) == [f"moon-6~1.0~{lang}~ends_soon~{ends}" for lang in ("zh_CN", "en")]
-        local = replace(manager, actor=colleague(Role.DATA_MANAGER, site))
+        local = replace(manager, actor=staff_member(Role.DATA_MANAGER, site))
         assert refs(local) == []
         chosen = refs(manager)[0]
         shown = get_licence(manager, chosen)

@@ -38,8 +38,8 @@ from app.services.schedule.exemptions import excuse_form
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import PaperEntry, Quarantine, Response
 from app.storage.tables.feed import FeedEvent
-from tests.scenarios.paper_forms import LATER, TODAY, enter, paper
-from tests.scenarios.people import START, Person, colleague, days
+from tests.scenarios.paper_forms import LATER, TODAY, enter_typed_paper, typed_paper
+from tests.scenarios.people import START, Person, days, staff_member
 from tests.scenarios.trail_entries import verify_trail
 
 
@@ -56,7 +56,7 @@ def responses(installation: Installation) -> list[Response]:
 
 def open_matters(person: Person) -> list[MatterKind]:
     manager = StaffContext(
-        person.installation, colleague(Role.DATA_MANAGER, person.site, everywhere=True), LATER + days(1)
+        person.installation, staff_member(Role.DATA_MANAGER, person.site, everywhere=True), LATER + days(1)
     )
     return [each.name.kind for each in get_open_matters(manager, MatterFilter()).rows]
 
@@ -64,7 +64,7 @@ def open_matters(person: Person) -> list[MatterKind]:
 @pytest.mark.req("IAM-09", "CAP-21", "AVL-04")
 def test_a_paper_form_is_the_response_with_its_mode_day_and_whoever_entered_it(person: Person) -> None:
     installation = person.installation
-    assert enter(person, paper()) is PaperOutcome.submitted
+    assert enter_typed_paper(person, typed_paper()) is PaperOutcome.submitted
     (response,) = responses(installation)
     assert (response.mode, response.originator, response.collected_on) == ("paper", "nurse@0571", TODAY)
     assert (response.out_of_window, response.submitted_at, response.answers["q30"]) == (False, LATER, None)
@@ -94,14 +94,17 @@ def test_paper_is_judged_by_the_day_on_which_it_was_filled_in(lone: Person) -> N
     """A baseline may be filled in for 28 days; one that is entered long after that is in its window."""
     after = START + days(60)
     closed = TODAY + timedelta(days=30)
-    assert refusal(lambda: enter(lone, paper(closed), after)) == ("outside_reason_needed", "note")
-    assert enter(lone, paper(TODAY), after) is PaperOutcome.submitted
+    assert refusal(lambda: enter_typed_paper(lone, typed_paper(closed), after)) == (
+        "outside_reason_needed",
+        "note",
+    )
+    assert enter_typed_paper(lone, typed_paper(TODAY), after) is PaperOutcome.submitted
     assert not responses(lone.installation)[0].out_of_window
 
 
 def test_paper_of_another_day_than_the_window_is_stored_as_such_with_the_reason(lone: Person) -> None:
     closed = TODAY + timedelta(days=30)
-    enter(lone, paper(closed, note=" was in another hospital "), START + days(60))
+    enter_typed_paper(lone, typed_paper(closed, note=" was in another hospital "), START + days(60))
     (response,) = responses(lone.installation)
     assert (response.out_of_window, lone.slot("BL").out_of_window) == (True, True)
     with lone.installation.read() as session:
@@ -111,7 +114,7 @@ def test_paper_of_another_day_than_the_window_is_stored_as_such_with_the_reason(
 def test_a_phone_that_answered_otherwise_is_in_conflict_with_the_paper(person: Person) -> None:
     person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "q5", 1), SubmittedAnswer(2, 1, "q6", 3))
-    enter(person, paper())
+    enter_typed_paper(person, typed_paper())
     assert responses(person.installation)[0].answers["q5"] == 3
     assert open_matters(person) == [MatterKind.conflict]
     assert verify_trail(person.installation) == []
@@ -123,7 +126,7 @@ def test_paper_of_a_submitted_form_goes_to_the_data_manager(person: Person) -> N
     person.submit("BL", START)
     number = person.row().id
     assert refusal(lambda: get_paper_form(nurse, number, slot))[0] == "already_submitted"
-    assert enter(person, paper()) is PaperOutcome.kept_apart
+    assert enter_typed_paper(person, typed_paper()) is PaperOutcome.kept_apart
     assert get_typed_paper_form(nurse, number, slot).slot.public_id == slot
     assert open_matters(person) == [MatterKind.quarantine]
     assert [each.act for each in list_form_events(nurse, number, slot)] == [
@@ -133,7 +136,7 @@ def test_paper_of_a_submitted_form_goes_to_the_data_manager(person: Person) -> N
     ], "no answers of the phone arrived beside it"
     assert responses(person.installation)[0].mode == "own_device"
     same = [TypedAnswer(f"q{number}", "2") for number in range(1, 31)]
-    assert refusal(lambda: enter(person, paper(answers=same)))[0] == "same_answers_sent"
+    assert refusal(lambda: enter_typed_paper(person, typed_paper(answers=same)))[0] == "same_answers_sent"
     assert verify_trail(person.installation) == []
 
 
@@ -142,9 +145,9 @@ def test_paper_from_before_a_withdrawal_counts_and_from_after_it_lies_apart(lone
     nurse = StaffContext(lone.installation, lone.nurse, LATER)
     entry = DispositionEntry(DispositionKind.withdrew_study, exit_on.isoformat(), Owner.site, "moved away")
     record_disposition(nurse, lone.site.study_id, lone.subject, entry)
-    assert enter(lone, paper(exit_on)) is PaperOutcome.kept_apart
+    assert enter_typed_paper(lone, typed_paper(exit_on)) is PaperOutcome.kept_apart
     assert lone.slot("BL").submitted_at is None
-    assert enter(lone, paper(TODAY)) is PaperOutcome.submitted
+    assert enter_typed_paper(lone, typed_paper(TODAY)) is PaperOutcome.submitted
     with lone.installation.read() as session:
         assert session.exec(select(Quarantine.reason)).all() == ["arrived_too_late"]
 
@@ -153,11 +156,11 @@ def test_paper_that_lay_apart_and_is_accepted_says_that_it_is_paper(lone: Person
     """The exit was a mistake, and by the time that it is taken back the window has closed."""
     nurse = StaffContext(lone.installation, lone.nurse, LATER)
     doctor = StaffContext(
-        lone.installation, colleague(Role.INVESTIGATOR, lone.site), lone.slot("BL").grace_until or LATER
+        lone.installation, staff_member(Role.INVESTIGATOR, lone.site), lone.slot("BL").grace_until or LATER
     )
     withdrawal = DispositionEntry(DispositionKind.withdrew_study, TODAY.isoformat(), Owner.site, "moved away")
     record_disposition(nurse, lone.site.study_id, lone.subject, withdrawal)
-    assert enter(lone, paper(helped_by="family")) is PaperOutcome.kept_apart
+    assert enter_typed_paper(lone, typed_paper(helped_by="family")) is PaperOutcome.kept_apart
     undo_disposition(doctor, lone.site.study_id, lone.subject, "mixed up with somebody else")
     number, name = lone.row().id, MatterName(MatterKind.quarantine, "1")
     shown = get_matter(doctor, number, name).shown
@@ -170,9 +173,11 @@ def test_paper_that_lay_apart_and_is_accepted_says_that_it_is_paper(lone: Person
 
 @pytest.mark.usefixtures("randomised")
 def test_a_paper_diary_that_was_late_takes_its_reason(lone: Person) -> None:
-    well = paper(TODAY + timedelta(days=2), answers=[TypedAnswer("any_symptom", "0")], helped_by="family")
-    assert refusal(lambda: enter(lone, well, visit="D0")) == ("late_reason_needed", "late_reason")
-    enter(lone, replace(well, late_reason="too_ill"), visit="D0")
+    well = typed_paper(
+        TODAY + timedelta(days=2), answers=[TypedAnswer("any_symptom", "0")], helped_by="family"
+    )
+    assert refusal(lambda: enter_typed_paper(lone, well, visit="D0")) == ("late_reason_needed", "late_reason")
+    enter_typed_paper(lone, replace(well, late_reason="too_ill"), visit="D0")
     (response,) = responses(lone.installation)
     assert (response.late_reason, response.helped_by, response.out_of_window) == ("too_ill", "family", False)
 
@@ -198,9 +203,9 @@ def test_a_typed_answer_marked_as_blank_is_refused(lone: Person) -> None:
     ill = [TypedAnswer("any_symptom", "1"), TypedAnswer("temperature", "", blank=True), *blank]
     for wrong in (TypedAnswer("other", "sore knee", blank=True), TypedAnswer("fever", "1", blank=True)):
         with pytest.raises(Refused) as refused:
-            enter(lone, paper(answers=[*ill, wrong]), visit="D0")
+            enter_typed_paper(lone, typed_paper(answers=[*ill, wrong]), visit="D0")
         assert (refused.value.code, refused.value.details["item"]) == ("blank_and_typed", wrong.item)
-    enter(lone, paper(answers=ill), visit="D0")
+    enter_typed_paper(lone, typed_paper(answers=ill), visit="D0")
     (response,) = responses(lone.installation)
     assert (response.answers["other"], response.answers["fever"]) == (BLANK, None)
 
@@ -208,31 +213,31 @@ def test_a_typed_answer_marked_as_blank_is_refused(lone: Person) -> None:
 def test_what_is_missing_or_impossible_on_a_paper_form_is_named(lone: Person) -> None:
     nurse = StaffContext(lone.installation, lone.nurse, LATER)
     number = lone.row().id
-    lacking = paper(answers=[TypedAnswer("q1", "3"), TypedAnswer("q2", "")])
+    lacking = typed_paper(answers=[TypedAnswer("q1", "3"), TypedAnswer("q2", "")])
     with pytest.raises(Refused) as refused:
-        enter(lone, lacking)
+        enter_typed_paper(lone, lacking)
     assert refused.value.code == "unanswered"
     assert isinstance(items := refused.value.details["items"], tuple)
     assert items[0] == "q2"
     wrong = {
-        ("date_in_future", "collected_on"): paper(LATER.date() + timedelta(days=1)),
-        ("before_enrolment", "collected_on"): paper(TODAY - timedelta(days=1)),
-        ("paper_needed", "paper"): paper(paper=" "),
-        ("words_too_long", "paper"): paper(paper="p" * 81),
-        ("paper_reason_needed", "reason"): paper(reason="never"),
-        ("unknown_choice", "helped_by"): paper(helped_by="cat"),
-        ("out_of_range", None): paper(answers=[TypedAnswer("q1", "5")]),
+        ("date_in_future", "collected_on"): typed_paper(LATER.date() + timedelta(days=1)),
+        ("before_enrolment", "collected_on"): typed_paper(TODAY - timedelta(days=1)),
+        ("paper_needed", "paper"): typed_paper(paper=" "),
+        ("words_too_long", "paper"): typed_paper(paper="p" * 81),
+        ("paper_reason_needed", "reason"): typed_paper(reason="never"),
+        ("unknown_choice", "helped_by"): typed_paper(helped_by="cat"),
+        ("out_of_range", None): typed_paper(answers=[TypedAnswer("q1", "5")]),
     }
-    assert {refusal(lambda: enter(lone, typed)): typed for typed in wrong.values()} == wrong  # noqa: B023 - called at once
-    late = paper(TODAY + timedelta(days=30), note="told 0571-5550000 at home")
-    assert refusal(lambda: enter(lone, late, START + days(60))) == ("identifying_words", "note")
+    assert {refusal(lambda: enter_typed_paper(lone, typed)): typed for typed in wrong.values()} == wrong  # noqa: B023 - called at once
+    late = typed_paper(TODAY + timedelta(days=30), note="told 0571-5550000 at home")
+    assert refusal(lambda: enter_typed_paper(lone, late, START + days(60))) == ("identifying_words", "note")
     waits = lone.slot("W6").public_id
     for _ in range(2):  # its date is not known yet; then it opens in five weeks
         assert refusal(lambda: get_paper_form(nurse, number, waits))[0] == "not_yet_open"
         lone.randomise(TODAY + timedelta(days=1), LATER)
     assert get_paper_form(nurse, number, lone.slot("BL").public_id).asks_late_reason is False
     excuse_form(nurse, number, lone.slot("BL").public_id, "no_translation")
-    assert refusal(lambda: enter(lone, paper()))[0] == "not_expected"
+    assert refusal(lambda: enter_typed_paper(lone, typed_paper()))[0] == "not_expected"
 
 
 def test_a_form_whose_participant_died_in_its_window_still_takes_paper(lone: Person) -> None:
@@ -240,13 +245,13 @@ def test_a_form_whose_participant_died_in_its_window_still_takes_paper(lone: Per
     died = TODAY + timedelta(days=5)
     entry = DispositionEntry(DispositionKind.death, died.isoformat(), Owner.site, "told by the family")
     record_disposition(nurse, lone.site.study_id, lone.subject, entry)
-    assert enter(lone, paper(TODAY)) is PaperOutcome.submitted
+    assert enter_typed_paper(lone, typed_paper(TODAY)) is PaperOutcome.submitted
 
 
 @pytest.mark.req("CAP-21")
 def test_the_report_counts_paper_by_its_day_and_knows_no_minutes_of_it(lone: Person) -> None:
-    enter(lone, paper(TODAY + timedelta(days=3)))
-    reader = StaffContext(lone.installation, colleague(Role.MONITOR, lone.site), LATER)
+    enter_typed_paper(lone, typed_paper(TODAY + timedelta(days=3)))
+    reader = StaffContext(lone.installation, staff_member(Role.MONITOR, lone.site), LATER)
     tables = {each.name: each.lines for each in get_report(reader, ReportFilter(), ReportPart.timing).tables}
     assert [each.median for each in tables[ReportTable.days] if each.where.get("visit") == "BL"] == [3]
     assert [each for each in tables[ReportTable.minutes] if each.where.get("visit") == "BL"] == []

@@ -12,17 +12,17 @@ from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.storage.tables.studies import Site
-from tests.scenarios.arms import assign, blinded
+from tests.scenarios.arms import assign_arm, with_hidden_arms
 from tests.scenarios.beginnings import site_of
 from tests.scenarios.full_course import LATER
-from tests.scenarios.people import START, Person, colleague, enrolled
+from tests.scenarios.people import START, Person, enrol_person, staff_member
 
 
 def seen(
     person: Person, role: Role = Role.NURSE, kind: HistoryKind | None = None, limit: int = 100
 ) -> Sequence[HistoryEntry]:
     """All pages one after the other."""
-    context = StaffContext(person.installation, colleague(role, person.site), LATER)
+    context = StaffContext(person.installation, staff_member(role, person.site), LATER)
     entries: list[HistoryEntry] = []
     before: int | None = None
     while True:
@@ -56,9 +56,9 @@ def test_every_event_is_listed_with_its_subject(course: Installation) -> None:
 def test_the_history_of_a_blinded_study_keeps_what_reveals_the_arm(
     lone_installation: Installation, lone_site: Site
 ) -> None:
-    person = enrolled(lone_installation, lone_site, "0571-001")
+    person = enrol_person(lone_installation, lone_site, "0571-001")
     person.randomise(START.date(), START)
-    assign(person, "SBRT", 0)
+    assign_arm(person, "SBRT", 0)
     person.anchor("sbrt_end", START.date(), START + timedelta(hours=1))
     labels = {each.subject.kind for each in seen(person, kind=HistoryKind.dates)}
     assert labels == {"enrolment", "randomisation", "sbrt_end"}
@@ -68,7 +68,7 @@ def test_the_history_of_a_blinded_study_keeps_what_reveals_the_arm(
     assert {"after SBRT he coughs", "he coughs"} == {
         each.reason for each in seen(person, kind=HistoryKind.contacts)
     }
-    person.installation = blinded(person.installation)
+    person.installation = with_hidden_arms(person.installation)
     assert {"", "he coughs"} == {each.reason for each in seen(person, kind=HistoryKind.contacts)}
     hidden = {each.subject.kind for each in seen(person, kind=HistoryKind.dates)}
     assert hidden == {"enrolment", "randomisation"}

@@ -19,6 +19,7 @@ from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.contacts import mask_address, reveal_contact
 from app.services.accounts.devices import revoke_device
 from app.services.clinic.participant_list import (
+    PeopleFilter,
     ReceiptHit,
     find_by_code,
     find_by_receipt,
@@ -50,10 +51,18 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.participants import Contact
 from app.storage.tables.studies import Site
-from tests.heard import heard, verbs
 from tests.refusals import refused
-from tests.scenarios.arms import assign, blinded
-from tests.scenarios.people import START, Person, bound, colleague, days, enrolment, site_entry
+from tests.scenarios.arms import assign_arm, with_hidden_arms
+from tests.scenarios.people import (
+    START,
+    Person,
+    bind_browser,
+    days,
+    enrolment_entry,
+    site_entry,
+    staff_member,
+)
+from tests.statement_log import record_statements, statement_verbs
 
 CLOSED = START + days(40)  # the baseline's window is over
 
@@ -72,7 +81,7 @@ def events_of(installation: Installation, person: Person) -> list[tuple[str, str
 def reached(installation: Installation, site: Site) -> Person:
     """Somebody who is reminded by e-mail."""
     person = Person(installation, site, "0571-009")
-    enrol_participant(StaffContext(installation, person.nurse, START), site, enrolment(person.subject))
+    enrol_participant(StaffContext(installation, person.nurse, START), site, enrolment_entry(person.subject))
     address = installation.secret_box.encrypt("li@example.org")
     with installation.work(person.nurse, START) as work:
         key = person.row().id
@@ -106,9 +115,9 @@ def test_the_page_has_everything_of_the_participant(installation: Installation, 
 def test_the_page_costs_a_bounded_number_of_queries(installation: Installation, person: Person) -> None:
     key = person.row().id
     person.begin("BL", START)
-    with heard(installation.engine) as statements:
+    with record_statements(installation.engine) as statements:
         get_participant_overview(StaffContext(installation, person.nurse, START), key)
-    assert 1 <= verbs(statements).count("SELECT") <= 6
+    assert 1 <= statement_verbs(statements).count("SELECT") <= 6
 
 
 def test_contacts_and_reasons_are_those_of_the_work_list(installation: Installation, person: Person) -> None:
@@ -126,11 +135,11 @@ def test_contacts_and_reasons_are_those_of_the_work_list(installation: Installat
 
 
 def test_before_randomisation_no_diary_has_a_worst_answer(installation: Installation, person: Person) -> None:
-    assert viewed(installation, colleague(Role.INVESTIGATOR, person.site), person, START).worst == {}
+    assert viewed(installation, staff_member(Role.INVESTIGATOR, person.site), person, START).worst == {}
 
 
 def test_without_a_diary_there_is_no_worst_answer(lone_installation: Installation, lone_site: Site) -> None:
-    context = StaffContext(lone_installation, colleague(Role.INVESTIGATOR, lone_site), START)
+    context = StaffContext(lone_installation, staff_member(Role.INVESTIGATOR, lone_site), START)
     plan = lone_installation.library.plan("sbrt-nsclc", "1.0")
     with lone_installation.read() as session:
         for studied in (plan, replace(plan, diary=None)):
@@ -152,20 +161,20 @@ def test_capitals_of_a_code_are_no_difference(installation: Installation) -> Non
     site = open_site(system, "symptoms-at-home", site_entry("0512"))
     somebody = Person(installation, site, "SH-001")
     own = StaffContext(installation, somebody.nurse, START)
-    enrol_participant(own, site, enrolment("SH-001"))
+    enrol_participant(own, site, enrolment_entry("SH-001"))
     public_id = somebody.row().public_id
     for typed in ("SH-001", "sh-001", "Sh 001"):
         assert [each.public_id for each in find_by_code(own, typed)] == [public_id]
-    assert [each.public_id for each in list_participants(own, "h-0", "")] == [public_id]
+    assert [each.public_id for each in list_participants(own, PeopleFilter("h-0")).rows] == [public_id]
 
 
 @pytest.mark.req("IAM-03")
 def test_a_stranger_finds_nobody(installation: Installation, person: Person) -> None:
-    stranger = colleague(Role.NURSE, Site(id=99, study_id=person.site.study_id, code="0021"))  # type: ignore[call-arg]  # the rest plays no part
-    assert list_participants(StaffContext(installation, stranger, START), "", "") == ()
+    stranger = staff_member(Role.NURSE, Site(id=99, study_id=person.site.study_id, code="0021"))  # type: ignore[call-arg]  # the rest plays no part
+    assert list_participants(StaffContext(installation, stranger, START), PeopleFilter()).rows == ()
     assert find_participant(StaffContext(installation, stranger, START), "0571-001") is None
     own = StaffContext(installation, person.nurse, START)
-    assert [each.subject for each in list_participants(own, "-001", "")] == ["0571-001"]
+    assert [each.subject for each in list_participants(own, PeopleFilter("-001")).rows] == ["0571-001"]
     assert find_participant(own, "0571-001") == person.row().public_id
     assert [each.public_id for each in find_by_code(own, "0571-001")] == [person.row().public_id]
     assert find_by_code(StaffContext(installation, stranger, START), "0571-001") == ()
@@ -175,8 +184,8 @@ def test_a_stranger_finds_nobody(installation: Installation, person: Person) -> 
     assert re.fullmatch(r"\d{12}", receipt)
     assert find_by_receipt(own, receipt) == ReceiptHit(person.row().public_id, form)
     assert find_by_receipt(StaffContext(installation, stranger, START), receipt) is None
-    assert list_participants(own, "%", "") == ()
-    assert list_participants(own, "", "0571-001") == ()
+    assert list_participants(own, PeopleFilter("%")).rows == ()
+    assert list_participants(own, PeopleFilter(after="0571-001")).rows == ()
 
 
 def test_differing_and_earlier_dates_are_listed(installation: Installation, person: Person) -> None:
@@ -192,21 +201,21 @@ def test_differing_and_earlier_dates_are_listed(installation: Installation, pers
 
 @pytest.mark.usefixtures("randomised")
 def test_a_blinded_plan_hides_what_reveals_the_arm(installation: Installation, person: Person) -> None:
-    assign(person, "SBRT", 0)
+    assign_arm(person, "SBRT", 0)
     ended = START + days(18)
     person.anchor("sbrt_end", ended.date(), ended)
     form = person.slot("EOT")
     assert form.opens_at is not None
     assert form.grace_until is not None
     late = form.grace_until + days(1)
-    person.cookie = bound(person, form.opens_at)
+    person.cookie = bind_browser(person, form.opens_at)
     person.begin("EOT", form.opens_at)
-    person.cookie = bound(person, late)
+    person.cookie = bind_browser(person, late)
     with pytest.raises(Refused, match="arrived_too_late"):
         person.submit("EOT", late)
-    veiled = blinded(installation)
+    veiled = with_hidden_arms(installation)
     plain = viewed(veiled, person.nurse, person, late)
-    trusted = viewed(veiled, colleague(Role.INVESTIGATOR, person.site), person, late)
+    trusted = viewed(veiled, staff_member(Role.INVESTIGATOR, person.site), person, late)
     assert "sbrt_end" not in [dated.kind.kind for dated in plain.dates]
     assert "sbrt_end" in [dated.kind.kind for dated in trusted.dates]
     assert plain.quarantined == ()
@@ -222,7 +231,7 @@ def test_a_contact_is_masked_and_each_look_is_recorded(installation: Installatio
     whole = reveal_contact(StaffContext(installation, person.nurse, START), person.row().id)
     assert (whole.channel, whole.address) == ("email", "li@example.org")
     assert events_of(installation, person)[-1] == (AuditEvent.CONTACT_REVEALED, person.nurse.id, None)
-    manager = colleague(Role.DATA_MANAGER, site)
+    manager = staff_member(Role.DATA_MANAGER, site)
     assert viewed(installation, manager, person, START).contact is None
 
 
@@ -258,7 +267,7 @@ def test_an_unbound_phone_is_dead_at_once(installation: Installation, person: Pe
     assert refused(lambda: person.participant(START)) == "not_signed_in"
     revoked = [each for each in events_of(installation, person) if each[0] == AuditEvent.DEVICE_REVOKED]
     assert revoked == [(AuditEvent.DEVICE_REVOKED, nurse.id, "lost")]
-    person.cookie = bound(person, START)
+    person.cookie = bind_browser(person, START)
     assert person.participant(START).subject == person.subject
 
 
@@ -289,7 +298,7 @@ def test_a_missed_form_gets_its_reason_and_the_edc_hears(installation: Installat
 
 
 def test_a_hidden_form_takes_no_missed_reason(installation: Installation, person: Person) -> None:
-    veiled = blinded(installation)
+    veiled = with_hidden_arms(installation)
     slot = person.slot("BL")
     with installation.work(person.nurse, START) as work:
         work.session.get_one(type(slot), slot.id).arm_revealing = True
@@ -300,7 +309,7 @@ def test_a_hidden_form_takes_no_missed_reason(installation: Installation, person
         record_missed_reason(StaffContext(veiled, actor, CLOSED), who, slot.public_id, "unknown", "")
 
     assert refused(lambda: say(person.nurse)) == "unknown_slot"
-    say(colleague(Role.INVESTIGATOR, person.site))
+    say(staff_member(Role.INVESTIGATOR, person.site))
     assert person.slot("BL").missed_reason == "unknown"
 
 
@@ -341,7 +350,7 @@ def test_a_disposition_and_its_undoing_stand_side_by_side(installation: Installa
     entry = DispositionEntry(DispositionKind.withdrew_questionnaires, "2026-03-03", Owner.site)
     study, at = person.site.study_id, START + days(1)
     record_disposition(StaffContext(installation, person.nurse, at), study, person.subject, entry)
-    investigator = colleague(Role.INVESTIGATOR, person.site)
+    investigator = staff_member(Role.INVESTIGATOR, person.site)
     undo_disposition(StaffContext(installation, investigator, at), study, person.subject, "wrong person")
     view = viewed(installation, investigator, person, at)
     assert [(each.entry.kind, each.undone is not None) for each in view.dispositions] == [

@@ -30,9 +30,9 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import TeamRequest
 from tests.refusals import refused
-from tests.scenarios.arms import blinded
-from tests.scenarios.people import START, Person, colleague, days, enrolled, site_entry
-from tests.scenarios.reminded import recorded
+from tests.scenarios.arms import with_hidden_arms
+from tests.scenarios.people import START, Person, days, enrol_person, site_entry, staff_member
+from tests.scenarios.reminders import count_entries
 
 
 def listed(installation: Installation, actor: Actor) -> tuple[OpenRequest, ...]:
@@ -41,12 +41,12 @@ def listed(installation: Installation, actor: Actor) -> tuple[OpenRequest, ...]:
 
 @pytest.mark.req("COR-02", "AUD-01")
 def test_a_call_is_requested_once_until_it_is_closed(installation: Installation, person: Person) -> None:
-    visitor, nurse = person.participant(START), person.nurse
-    assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) is None
+    participant, nurse = person.participant(START), person.nurse
+    assert pending_call_request(ParticipantContext(installation, participant, participant.seen_at)) is None
     for minute in range(2):
-        request_call(ParticipantContext(installation, visitor, START + days(minute)))
-    assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) == START
-    assert recorded(installation, AuditEvent.CALL_REQUESTED) == 1
+        request_call(ParticipantContext(installation, participant, START + days(minute)))
+    assert pending_call_request(ParticipantContext(installation, participant, participant.seen_at)) == START
+    assert count_entries(installation, AuditEvent.CALL_REQUESTED) == 1
     (request,) = listed(installation, nurse)
     assert (request.kind, request.subject, request.asked_at, request.instrument) == (
         TeamRequestKind.call,
@@ -65,8 +65,8 @@ def test_a_call_is_requested_once_until_it_is_closed(installation: Installation,
     close_request(later, request.request_id, " ")
     assert listed(installation, nurse) == ()
     again = START + days(3)
-    request_call(ParticipantContext(installation, visitor, again))
-    assert pending_call_request(ParticipantContext(installation, visitor, visitor.seen_at)) == again
+    request_call(ParticipantContext(installation, participant, again))
+    assert pending_call_request(ParticipantContext(installation, participant, participant.seen_at)) == again
     closing = lambda: close_request(StaffContext(installation, nurse, again), request.request_id, "called")  # noqa: E731 - one use
     assert refused(closing) == "request_closed"
     (request,) = listed(installation, nurse)
@@ -79,17 +79,17 @@ def test_a_call_is_requested_once_until_it_is_closed(installation: Installation,
 
 @pytest.mark.req("COR-01", "COR-02", "COR-04")
 def test_a_correction_request_is_closed_with_its_outcome(installation: Installation, person: Person) -> None:
-    visitor, nurse, slot = person.participant(START), person.nurse, person.slot("BL").public_id
+    participant, nurse, slot = person.participant(START), person.nurse, person.slot("BL").public_id
     person.begin("BL", START)
     assert (
-        refused(lambda: request_correction(ParticipantContext(installation, visitor, START), slot))
+        refused(lambda: request_correction(ParticipantContext(installation, participant, START), slot))
         == "unknown_slot"
     )
     person.submit("BL", START)
     for _ in range(2):
-        request_correction(ParticipantContext(installation, visitor, START), slot)
-    assert recorded(installation, AuditEvent.CORRECTION_REQUESTED) == 1
-    assert pending_corrections(ParticipantContext(installation, visitor, visitor.seen_at)) == {
+        request_correction(ParticipantContext(installation, participant, START), slot)
+    assert count_entries(installation, AuditEvent.CORRECTION_REQUESTED) == 1
+    assert pending_corrections(ParticipantContext(installation, participant, participant.seen_at)) == {
         person.slot("BL").id: START
     }
     (request,) = listed(installation, nurse)
@@ -108,7 +108,7 @@ def test_a_correction_request_is_closed_with_its_outcome(installation: Installat
         "item 5 should be 2",
     )
     assert "item 5" not in entry.changes
-    assert pending_corrections(ParticipantContext(installation, visitor, visitor.seen_at)) == {}
+    assert pending_corrections(ParticipantContext(installation, participant, participant.seen_at)) == {}
     assert person.slot("BL").submitted_at == START
 
 
@@ -116,10 +116,10 @@ def test_a_correction_request_is_closed_with_its_outcome(installation: Installat
 def test_an_open_request_is_withdrawn_and_never_a_closed_one(
     installation: Installation, person: Person
 ) -> None:
-    visitor, nurse, slot = person.participant(START), person.nurse, person.slot("BL").public_id
+    participant, nurse, slot = person.participant(START), person.nurse, person.slot("BL").public_id
     person.begin("BL", START)
     person.submit("BL", START)
-    context = ParticipantContext(installation, visitor, START)
+    context = ParticipantContext(installation, participant, START)
     request_call(context)
     request_correction(context, slot)
     withdraw_call(context)
@@ -130,9 +130,9 @@ def test_an_open_request_is_withdrawn_and_never_a_closed_one(
     assert list_correction_news(context) == {}
     with installation.read() as session:
         rows = session.exec(select(TeamRequest)).all()
-    assert {(row.closed_by, row.outcome) for row in rows} == {(visitor.actor.id, None)}
+    assert {(row.closed_by, row.outcome) for row in rows} == {(participant.actor.id, None)}
     for event in (AuditEvent.CALL_WITHDRAWN, AuditEvent.CORRECTION_WITHDRAWN):
-        assert recorded(installation, event) == 1
+        assert count_entries(installation, event) == 1
     request_correction(context, slot)
     close_request(
         StaffContext(installation, nurse, START), listed(installation, nurse)[0].request_id, "as it was"
@@ -144,19 +144,23 @@ def test_an_open_request_is_withdrawn_and_never_a_closed_one(
 @pytest.mark.req("IAM-03", "COR-02")
 def test_another_sites_requests_are_not_there(installation: Installation, person: Person) -> None:
     there = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
-    other = enrolled(installation, there, "0021-001")
+    other = enrol_person(installation, there, "0021-001")
     request_call(ParticipantContext(installation, other.participant(START), START + days(1)))
     request_call(ParticipantContext(installation, person.participant(START), START))
     assert [request.subject for request in listed(installation, person.nurse)] == ["0571-001"]
     assert [request.subject for request in listed(installation, other.nurse)] == ["0021-001"]
-    everywhere = colleague(Role.NURSE, there, everywhere=True)
+    everywhere = staff_member(Role.NURSE, there, everywhere=True)
     assert [request.subject for request in listed(installation, everywhere)] == ["0571-001", "0021-001"]
     theirs = listed(installation, other.nurse)[0].request_id
-    for who, which in ((person.nurse, theirs), (person.nurse, 999), (colleague(Role.MONITOR, there), theirs)):
+    for who, which in (
+        (person.nurse, theirs),
+        (person.nurse, 999),
+        (staff_member(Role.MONITOR, there), theirs),
+    ):
         closing = partial(close_request, StaffContext(installation, who, START), which, "x")
         assert refused(closing) == "unknown_request"
-    assert listed(installation, colleague(Role.MONITOR, there)) == ()
-    assert listed(installation, colleague(Role.DATA_MANAGER, there, everywhere=True)) == ()
+    assert listed(installation, staff_member(Role.MONITOR, there)) == ()
+    assert listed(installation, staff_member(Role.DATA_MANAGER, there, everywhere=True)) == ()
 
 
 def test_a_blinded_plan_hides_a_form_that_tells_the_arm(installation: Installation, person: Person) -> None:
@@ -167,6 +171,8 @@ def test_a_blinded_plan_hides_a_form_that_tells_the_arm(installation: Installati
     person.begin("BL", START)
     person.submit("BL", START)
     request_correction(ParticipantContext(installation, person.participant(START), START), slot.public_id)
-    veiled = blinded(installation)
+    veiled = with_hidden_arms(installation)
     assert [request.visit for request in listed(veiled, person.nurse)] == [""]
-    assert [request.visit for request in listed(veiled, colleague(Role.INVESTIGATOR, person.site))] == ["BL"]
+    assert [request.visit for request in listed(veiled, staff_member(Role.INVESTIGATOR, person.site))] == [
+        "BL"
+    ]

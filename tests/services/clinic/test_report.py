@@ -29,8 +29,8 @@ from app.storage.tables.capture import Response
 from app.storage.tables.schedule import Anchor, Disposition, Slot
 from app.storage.tables.studies import Site
 from tests.scenarios.beginnings import site_of
-from tests.scenarios.confirming import newcomer
-from tests.scenarios.people import START, Person, colleague, days, enrolled, site_entry
+from tests.scenarios.confirmation_rules import enrol_only
+from tests.scenarios.people import START, Person, days, enrol_person, site_entry, staff_member
 from tests.scenarios.report_stage import (
     BLANK,
     CLOSED,
@@ -43,9 +43,9 @@ from tests.scenarios.report_stage import (
     TARGET,
     TOO_ILL,
     WITHDREW,
-    leave,
+    record_exit,
 )
-from tests.scenarios.report_tables import cells, line, reader, table
+from tests.scenarios.report_tables import linked_figures, report_reader, report_table, table_line
 from tests.stages import Stage
 
 
@@ -72,8 +72,8 @@ def site(installation: Installation) -> Site:
 def test_the_golden_case_is_counted_from_rows(
     installation: Installation, site: Site, rules: RateRules, expected: int, valid: int
 ) -> None:
-    context = reader(installation, site, Role.NURSE)
-    week6 = line(table(context, ReportTable.rates, ReportFilter(rules=rules)), visit="W6")
+    context = report_reader(installation, site, Role.NURSE)
+    week6 = table_line(report_table(context, ReportTable.rates, ReportFilter(rules=rules)), visit="W6")
     assert week6.counts == {
         "population": 10, "expected": expected, "valid": valid, "valid_expected": valid,
     }  # fmt: skip
@@ -84,29 +84,29 @@ def test_the_golden_case_is_counted_from_rows(
 def test_the_ledger_gives_each_form_one_outcome_and_each_missed_one_its_reason(
     installation: Installation, site: Site
 ) -> None:
-    context = reader(installation, site, Role.MONITOR)
-    week6 = line(table(context, ReportTable.ledger), visit="W6").counts
+    context = report_reader(installation, site, Role.MONITOR)
+    week6 = table_line(report_table(context, ReportTable.ledger), visit="W6").counts
     # Who is lost, or withdraws after the window opened, has missed the form; death is never missing data.
     assert week6 == {
         "forms": 10, "on_time": 5, "late": 1, "missed_with_reason": 2, "missed_without_reason": 1,
         "excused": 0, "not_expected": 1, "open": 0, "ahead": 0,
     }  # fmt: skip
-    reasons = line(table(context, ReportTable.reasons), visit="W6").counts
+    reasons = table_line(report_table(context, ReportTable.reasons), visit="W6").counts
     assert {name: count for name, count in reasons.items() if count} == {
         "missed": 3, "too_ill_patient": 1, "left": 1, "unstated": 1,
     }  # fmt: skip
 
 
 def test_timing_tables_say_days_minutes_blanks_and_weeks(installation: Installation, site: Site) -> None:
-    context = reader(installation, site, Role.NURSE)
-    on_day = line(table(context, ReportTable.days), visit="W6")
+    context = report_reader(installation, site, Role.NURSE)
+    on_day = table_line(report_table(context, ReportTable.days), visit="W6")
     assert (on_day.counts["sent"], on_day.counts["on_target"], on_day.counts["after_closing"]) == (6, 5, 1)
     assert on_day.median == 0
-    took = line(table(context, ReportTable.minutes), visit="W6")
+    took = table_line(report_table(context, ReportTable.minutes), visit="W6")
     assert (took.counts["usual"], took.counts["paused"], took.median) == (5, 1, 12)
-    blanks = table(context, ReportTable.blanks)
-    assert line(blanks, item="q3").counts == {"asked": 6, "blank": 1}
-    assert line(blanks, item="q1").counts == {"asked": 6, "blank": 0}
+    blanks = report_table(context, ReportTable.blanks)
+    assert table_line(blanks, item="q3").counts == {"asked": 6, "blank": 1}
+    assert table_line(blanks, item="q1").counts == {"asked": 6, "blank": 0}
 
 
 @pytest.mark.req("REP-10")
@@ -124,7 +124,9 @@ def test_weeks_tell_forms_with_a_call_from_those_without(installation: Installat
         for at in moments:
             desk = StaffContext(installation, person.nurse, at)
             log_contact(desk, person.slot("W6").participant_id, "no_answer", "", None)
-    weeks = table(reader(installation, site, Role.NURSE), ReportTable.weeks, ReportFilter(visit="W6"))
+    weeks = report_table(
+        report_reader(installation, site, Role.NURSE), ReportTable.weeks, ReportFilter(visit="W6")
+    )
     ((where, counts, shares),) = ((each.where["line"], each.counts, each.shares) for each in weeks.lines)
     assert where == "2026-04-13"
     assert counts == {
@@ -132,22 +134,22 @@ def test_weeks_tell_forms_with_a_call_from_those_without(installation: Installat
         "uncalled-settled": 6, "uncalled-on_time": 4,
     }  # fmt: skip
     assert (shares["called-on_time_share"], shares["uncalled-on_time_share"]) == ((1, 3), (4, 6))
-    for address, count in cells(weeks):
+    for address, count in linked_figures(weeks):
         rows = list_figure_rows(
-            reader(installation, site, Role.NURSE), ReportFilter(visit="W6"), address, limit=None
+            report_reader(installation, site, Role.NURSE), ReportFilter(visit="W6"), address, limit=None
         )
         assert (rows.total, len(rows.forms)) == (count, count), address
 
 
 def test_recruitment_counts_sign_in_within_three_days(installation: Installation, site: Site) -> None:
-    months = table(reader(installation, site, Role.NURSE), ReportTable.recruitment)
+    months = report_table(report_reader(installation, site, Role.NURSE), ReportTable.recruitment)
     (march,) = months.lines
     assert march.where == {"line": "2026-03"}
     assert march.counts == {"enrolled": 10, "due": 10, "in_time": 10, "later": 0, "never": 0}
 
 
 def test_diary_adherence_is_by_study_week(installation: Installation, site: Site) -> None:
-    diary = table(reader(installation, site, Role.NURSE), ReportTable.diary)
+    diary = report_table(report_reader(installation, site, Role.NURSE), ReportTable.diary)
     first = diary.lines[0]
     assert first.where == {"line": "000"}
     assert first.counts["settled"] > first.counts["on_time"] == 0
@@ -159,12 +161,12 @@ def test_every_number_is_the_number_of_its_rows(
     installation: Installation, site: Site, part: ReportPart
 ) -> None:
     nobody_bound = Person(installation, site, "0571-200")
-    enrolled(installation, site, nobody_bound.subject)
+    enrol_person(installation, site, nobody_bound.subject)
     chosen = ReportFilter(rules=RateRules(RuleSet.second))
-    context = reader(installation, site, Role.INVESTIGATOR)
+    context = report_reader(installation, site, Role.INVESTIGATOR)
     compared = 0
-    for report_table in get_report(context, chosen, part).tables:
-        for address, count in cells(report_table):
+    for each_table in get_report(context, chosen, part).tables:
+        for address, count in linked_figures(each_table):
             rows = list_figure_rows(context, chosen, address, limit=None)
             listed = len(rows.forms) or len(rows.people)
             assert (rows.total, listed) == (count, count), address
@@ -175,12 +177,12 @@ def test_every_number_is_the_number_of_its_rows(
 @pytest.mark.req("REP-10")
 def test_the_ledger_is_what_the_tables_hold(installation: Installation, site: Site) -> None:
     """Counted once more from whole rows, by the pure function of status, without any aggregate."""
-    context = reader(installation, site, Role.NURSE)
+    context = report_reader(installation, site, Role.NURSE)
     plan = installation.library.plan("sbrt-nsclc", "1.0")
     with installation.read() as session:
         slots = [slot for slot in session.exec(select(Slot)) if not is_diary_slot(plan, slot)]
     states = [slot_status(slot, CLOSED) for slot in slots]
-    whole = table(context, ReportTable.ledger).whole
+    whole = report_table(context, ReportTable.ledger).whole
     assert whole is not None
     assert whole.counts["forms"] == len(slots)
     assert whole.counts["not_expected"] == states.count(Status.not_expected)
@@ -195,7 +197,7 @@ def test_the_rates_are_what_the_tables_hold(
     installation: Installation, site: Site, rule_set: RuleSet
 ) -> None:
     """Counted once more from the rows of every form, person, exit and response."""
-    context = reader(installation, site, Role.NURSE)
+    context = report_reader(installation, site, Role.NURSE)
     exits = {
         participant: entry.effective_on
         for participant, entry in standing_exits(installation)
@@ -213,7 +215,7 @@ def test_the_rates_are_what_the_tables_hold(
             exited = exits.get(slot.participant_id, date.max) <= (slot.closes_on or date.max)
             valid += submitted and scored
             expected += (submitted and scored) or not exited
-    whole = table(context, ReportTable.rates, ReportFilter(rules=RateRules(rule_set))).whole
+    whole = report_table(context, ReportTable.rates, ReportFilter(rules=RateRules(rule_set))).whole
     assert whole is not None
     assert (whole.counts["expected"], whole.counts["valid_expected"]) == (expected, valid)
     assert expected > valid > 0
@@ -230,8 +232,10 @@ def test_an_exit_counts_to_the_last_day_of_the_window(
     installation: Installation, site: Site, later: int, expected: int
 ) -> None:
     person = Person(installation, site, TOO_ILL)
-    leave(person, DispositionKind.death, TARGET.date() + timedelta(days=later), CLOSED)
-    week6 = line(table(reader(installation, site, Role.NURSE), ReportTable.rates), visit="W6")
+    record_exit(person, DispositionKind.death, TARGET.date() + timedelta(days=later), CLOSED)
+    week6 = table_line(
+        report_table(report_reader(installation, site, Role.NURSE), ReportTable.rates), visit="W6"
+    )
     assert week6.counts["expected"] == expected
 
 
@@ -239,41 +243,41 @@ def test_an_exit_counts_to_the_last_day_of_the_window(
 def test_exemptions_undone_exits_and_people_not_randomised_are_counted_as_the_rules_say(
     installation: Installation, site: Site
 ) -> None:
-    context = reader(installation, site, Role.NURSE)
+    context = report_reader(installation, site, Role.NURSE)
     second = ReportFilter(rules=RateRules(RuleSet.second))
-    before = line(table(context, ReportTable.rates, second), visit="W6").counts
-    enrolled(installation, site, "0571-300")  # and not randomised, so nobody of the population
-    assert line(table(context, ReportTable.rates, second), visit="W6").counts == before
-    investigator = reader(installation, site, Role.INVESTIGATOR)
+    before = table_line(report_table(context, ReportTable.rates, second), visit="W6").counts
+    enrol_person(installation, site, "0571-300")  # and not randomised, so nobody of the population
+    assert table_line(report_table(context, ReportTable.rates, second), visit="W6").counts == before
+    investigator = report_reader(installation, site, Role.INVESTIGATOR)
     undo_disposition(investigator, site.study_id, LOST, "came back")
-    after = line(table(context, ReportTable.rates, second), visit="W6").counts
+    after = table_line(report_table(context, ReportTable.rates, second), visit="W6").counts
     assert after == {**before, "expected": before["expected"] + 1}
 
 
 def test_filters_bound_site_visit_and_days(installation: Installation, site: Site) -> None:
-    operator = reader(installation, site, Role.NURSE)
+    operator = report_reader(installation, site, Role.NURSE)
     open_site(
         StaffContext(installation, Actor(ActorKind.SYSTEM, "x", "system"), START),
         "sbrt-nsclc",
         site_entry("0021"),
     )
-    whole = table(operator, ReportTable.ledger, ReportFilter(visit="W6")).whole
+    whole = report_table(operator, ReportTable.ledger, ReportFilter(visit="W6")).whole
     assert whole is not None
     assert whole.counts["forms"] == 10
     ahead = ReportFilter(first=TARGET.date() + timedelta(days=1), visit="W6")
-    assert table(operator, ReportTable.ledger, ahead).lines == ()
+    assert report_table(operator, ReportTable.ledger, ahead).lines == ()
     past = ReportFilter(last=TARGET.date(), visit="W6", site="0571", study="sbrt-nsclc")
-    assert line(table(operator, ReportTable.ledger, past), visit="W6").counts["forms"] == 10
-    assert table(operator, ReportTable.ledger, ReportFilter(site="0021")).lines == ()
+    assert table_line(report_table(operator, ReportTable.ledger, past), visit="W6").counts["forms"] == 10
+    assert report_table(operator, ReportTable.ledger, ReportFilter(site="0021")).lines == ()
     july = ReportFilter(first=START.date() + days(100), last=START.date() + days(130))
-    assert table(operator, ReportTable.recruitment, july).lines == ()
+    assert report_table(operator, ReportTable.recruitment, july).lines == ()
 
 
 @pytest.mark.req("IAM-03", "REP-08")
 def test_a_report_is_of_ones_own_study_sites_and_without_arms_for_the_blinded(
     installation: Installation, site: Site
 ) -> None:
-    context = reader(installation, site, Role.NURSE)
+    context = report_reader(installation, site, Role.NURSE)
     for chosen, code in (
         (ReportFilter(study="another"), "unknown_study"),
         (ReportFilter(site="9999"), "not_own_site"),
@@ -282,16 +286,16 @@ def test_a_report_is_of_ones_own_study_sites_and_without_arms_for_the_blinded(
         with pytest.raises(Refused) as refused:
             get_report(context, chosen, ReportPart.completeness)
         assert refused.value.code == code
-    nobody = replace(context, actor=colleague(Role.ADMIN, site))
+    nobody = replace(context, actor=staff_member(Role.ADMIN, site))
     with pytest.raises(Refused, match="unknown_study"):
         get_report(nobody, ReportFilter(), ReportPart.completeness)
-    here = replace(context, actor=colleague(Role.NURSE, site))
-    assert line(table(here, ReportTable.rates), visit="W6").counts["population"] == 10
+    here = replace(context, actor=staff_member(Role.NURSE, site))
+    assert table_line(report_table(here, ReportTable.rates), visit="W6").counts["population"] == 10
 
     names = [each.name for each in get_report(context, ReportFilter(), ReportPart.completeness).tables]
     assert ReportTable.rates_by_arm not in names
-    statistician = reader(installation, site, Role.STATISTICIAN)
-    arms = table(statistician, ReportTable.rates_by_arm)
+    statistician = report_reader(installation, site, Role.STATISTICIAN)
+    arms = report_table(statistician, ReportTable.rates_by_arm)
     assert {each.where["arm"] for each in arms.lines} == {None}
     by_arm = FigureAddress(ReportTable.rates_by_arm, "population", arm="SBRT")
     assert list_figure_rows(statistician, ReportFilter(), by_arm).total == 0
@@ -316,7 +320,7 @@ def test_a_figure_of_very_many_combinations_is_listed(installation: Installation
 
 
 def test_rows_are_paged_by_key(installation: Installation, site: Site) -> None:
-    context = reader(installation, site, Role.NURSE)
+    context = report_reader(installation, site, Role.NURSE)
     address, seen = FigureAddress(ReportTable.ledger, "forms", visit="W6"), list[str]()
     after: tuple[str, int] | None = ("", 0)
     while after:
@@ -340,7 +344,7 @@ def test_rows_are_paged_by_key(installation: Installation, site: Site) -> None:
 def test_the_matrix_shows_each_participants_forms_page_by_page(
     installation: Installation, site: Site
 ) -> None:
-    context = reader(installation, site, Role.MONITOR)
+    context = report_reader(installation, site, Role.MONITOR)
     matrix = get_matrix(context, ReportFilter(), "")
     assert [row.subject for row in matrix.rows] == sorted(EVERYBODY)
     assert matrix.after == ""
@@ -352,7 +356,7 @@ def test_the_matrix_shows_each_participants_forms_page_by_page(
     assert get_matrix(context, ReportFilter(), "0571-109").rows[0].subject == "0571-110"
     assert MATRIX_PAGE == 50
     with pytest.raises(Refused, match="unknown_study"):
-        get_matrix(reader(installation, site, Role.SPONSOR_VIEWER), ReportFilter(), "")
+        get_matrix(report_reader(installation, site, Role.SPONSOR_VIEWER), ReportFilter(), "")
 
 
 @pytest.mark.parametrize(
@@ -375,7 +379,7 @@ def test_days_from_the_target_are_days_of_the_calendar(
 
 
 def test_a_page_that_ends_the_rows_has_no_next_one(installation: Installation, site: Site) -> None:
-    context = reader(installation, site, Role.NURSE)
+    context = report_reader(installation, site, Role.NURSE)
     forms = FigureAddress(ReportTable.ledger, "forms", visit="W6")
     people = FigureAddress(ReportTable.recruitment, "enrolled")
     for figure in (forms, people):
@@ -384,13 +388,13 @@ def test_a_page_that_ends_the_rows_has_no_next_one(installation: Installation, s
 
 
 def test_who_has_not_consented_is_not_due_to_sign_in(installation: Installation, site: Site) -> None:
-    newcomer(installation, site, "0571-200")
-    context = reader(installation, site, Role.NURSE)
-    (march,) = table(context, ReportTable.recruitment).lines
+    enrol_only(installation, site, "0571-200")
+    context = report_reader(installation, site, Role.NURSE)
+    (march,) = report_table(context, ReportTable.recruitment).lines
     assert march.counts["never"] == 1
     with installation.work(context.actor, START) as work:
         row = work.session.merge(Person(installation, site, "0571-200").row())
         row.consent_version = None
         work.record(AuditEvent.PARTICIPANT_UPDATED, f"participant:{row.id}")
-    (after,) = table(context, ReportTable.recruitment).lines
+    (after,) = report_table(context, ReportTable.recruitment).lines
     assert (after.counts["enrolled"], after.counts["due"], after.counts["never"]) == (11, 10, 0)

@@ -18,7 +18,7 @@ from app.storage.tables.studies import Site
 from tests.scenarios.beginnings import site_of
 from tests.scenarios.people import Person
 from tests.scenarios.report_stage import CLOSED, GOLDEN, NORMAL
-from tests.scenarios.report_tables import cells, line, reader, table
+from tests.scenarios.report_tables import linked_figures, report_reader, report_table, table_line
 from tests.stages import Stage
 
 
@@ -68,23 +68,23 @@ def test_corrections_and_collection_modes_are_counted(
     The plan has one of the forms no more; whoever signs still finds it in the list, and so in the report.
     """
     propose(installation, site)
-    context, counts = reader(installation, site, Role.DATA_MANAGER), (3, 1, 1, 1, 1)
+    context, counts = report_reader(installation, site, Role.DATA_MANAGER), (3, 1, 1, 1, 1)
     for name, where in (
         (ReportTable.corrections, {"instrument": "qlq-c30"}),
         (ReportTable.corrections_by_site, {"site_id": site.id}),
     ):
-        figures = table(context, name)
+        figures = report_table(context, name)
         (only,) = figures.lines
         assert where.items() <= only.where.items()
         assert tuple(only.counts.values()) == counts
-        for address, count in cells(figures):
+        for address, count in linked_figures(figures):
             rows = list_figure_rows(context, ReportFilter(), address, limit=None)
             assert (rows.total, len(rows.forms)) == (count, count), address
     proposed = FigureAddress(ReportTable.corrections, "proposed")
     twice = list_figure_rows(context, ReportFilter(), proposed, limit=2)
     rest = list_figure_rows(context, ReportFilter(), proposed, twice.after or ("", 0))
     assert [each.subject for each in (*twice.forms, *rest.forms)] == [NORMAL[0], NORMAL[1], NORMAL[1]]
-    assert line(table(context, ReportTable.modes), visit="W6").counts == {
+    assert table_line(report_table(context, ReportTable.modes), visit="W6").counts == {
         "sent": 5, "own_device": 5, "site_device": 0, "paper": 0, "helped": 0,
     }  # fmt: skip
     monkeypatch.setattr("app.services.clinic.corrections.correction_list.LISTED", 1)

@@ -16,9 +16,9 @@ from app.services.clinic.participants.score_courses import ParticipantScores, ge
 from app.services.core.context import ParticipantContext, StaffContext
 from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Anchor
-from tests.heard import heard, verbs
-from tests.scenarios.arms import assign, blinded
-from tests.scenarios.people import START, Person, bound, colleague, days, qlq
+from tests.scenarios.arms import assign_arm, with_hidden_arms
+from tests.scenarios.people import START, Person, bind_browser, days, qlq, staff_member
+from tests.statement_log import record_statements, statement_verbs
 
 WEEK_6 = START + days(42)
 HOUR = timedelta(hours=1)
@@ -32,12 +32,12 @@ def alone(lone: Person) -> Person:
 
 
 def seen(person: Person, at: datetime = WEEK_6, role: Role = Role.INVESTIGATOR) -> ParticipantScores:
-    context = StaffContext(person.installation, colleague(role, person.site), at)
+    context = StaffContext(person.installation, staff_member(role, person.site), at)
     return get_participant_scores(context, person.row().id)
 
 
 def submit(person: Person, visit: str, at: datetime, answers: dict[str, int | str | None]) -> None:
-    person.cookie = bound(person, at)
+    person.cookie = bind_browser(person, at)
     person.begin(visit, at)
     person.submit(visit, at, answers)
 
@@ -49,9 +49,9 @@ def test_scores_are_exact_and_compared_with_the_baseline(person: Person) -> None
     person.randomise(START.date(), START + HOUR)
     submit(person, "D0", START + 2 * HOUR, {"any_symptom": 0})
     submit(person, "W6", WEEK_6, qlq(3) | {"q1": None})
-    with heard(person.installation.engine) as statements:
+    with record_statements(person.installation.engine) as statements:
         view = seen(person, WEEK_6 + HOUR)
-    assert 2 <= verbs(statements).count("SELECT") <= 7  # one finds their key
+    assert 2 <= statement_verbs(statements).count("SELECT") <= 7  # one finds their key
     (course,) = view.instruments
     physical = next(each for each in course.courses if each.scale.code == "PF")
     assert [point.visit for point in physical.points] == ["BL", "W6"]
@@ -118,7 +118,7 @@ def test_a_form_is_dated_as_datasets_date_it(
     alone: Person, facts: dict[str, Any], completed_on: date, is_baseline: bool
 ) -> None:
     """By the day on the paper, or by the device's clock set right where it could not be sent at once."""
-    alone.cookie = bound(alone, START)
+    alone.cookie = bind_browser(alone, START)
     slot = alone.begin("BL", START)
     alone.randomise(START.date(), START + HOUR)
     sending = SubmittedForm(qlq(2), submission="s1", reviewed=True, **facts)
@@ -153,12 +153,12 @@ def test_thresholds_are_there_where_the_plan_names_a_set_and_say_their_source(al
 def test_what_reveals_the_arm_is_not_there_for_the_blinded(alone: Person) -> None:
     # Whoever may see scores today may see the arm too; the page does not rely on that.
     alone.randomise(START.date(), START)
-    assign(alone, "SBRT", 0)
+    assign_arm(alone, "SBRT", 0)
     alone.anchor("sbrt_end", START.date(), START + HOUR)
     submit(alone, "EOT", START + 2 * HOUR, qlq(1))
     open_label = seen(alone, WEEK_6, Role.MONITOR)
     assert "EOT" in {point.visit for point in open_label.instruments[0].courses[0].points}
-    alone.installation = blinded(alone.installation)
+    alone.installation = with_hidden_arms(alone.installation)
     hidden = seen(alone, WEEK_6, Role.MONITOR)
     assert "EOT" not in {point.visit for point in hidden.instruments[0].courses[0].points}
     assert [each.kind for each in hidden.events] == ["enrolment", "randomisation"]
@@ -171,6 +171,6 @@ def test_the_study_lets_investigators_see_scores_and_nurses_never(alone: Person)
     allowed = [
         role
         for role in Role
-        if colleague(role, alone.site).may(Permission.SCORES_SEE, row.study_id, row.site_id)
+        if staff_member(role, alone.site).may(Permission.SCORES_SEE, row.study_id, row.site_id)
     ]
     assert allowed == [Role.INVESTIGATOR, Role.STATISTICIAN]

@@ -33,24 +33,24 @@ from app.storage.tables.messages import Message
 from app.storage.tables.participants import TeamRequest
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.heard import heard
-from tests.scenarios.alerted import watched
-from tests.scenarios.beginnings import SITE, begun, grown, site_of
+from tests.scenarios.alerts import person_with_alert_rules
+from tests.scenarios.beginnings import SITE, make_stage, site_of, stage_of_fixtures
 from tests.scenarios.people import (
     PIN,
     START,
     Person,
-    colleague,
     days,
-    enrolled,
-    enrolment,
+    enrol_person,
+    enrolment_entry,
     library,
     qlq,
     site_entry,
+    staff_member,
     with_short_diary,
 )
 from tests.scenarios.today_reading import by_rule, by_statement, read_facts
 from tests.stages import Stage
+from tests.statement_log import record_statements
 
 EVERYTHING = TodayFilter()
 RANDOMISED = date(2026, 3, 4)
@@ -60,20 +60,22 @@ WEEK_6 = START + days(2 + 42)  # the target day of W6, 09:30 in Shanghai
 def _three(installation: Installation) -> Sequence[str]:
     """Three people randomised on consecutive days, and one who never signed in."""
     installation, site = with_short_diary(installation), site_of(installation)
-    people = [enrolled(installation, site, f"0571-{number:03d}") for number in (1, 2, 3)]
+    people = [enrol_person(installation, site, f"0571-{number:03d}") for number in (1, 2, 3)]
     for number, person in enumerate(people):
         person.randomise(RANDOMISED + days(number), START + days(6))
     waiting = Person(installation, site, "0571-004")
-    enrol_participant(StaffContext(installation, waiting.nurse, START), site, enrolment(waiting.subject))
+    enrol_participant(
+        StaffContext(installation, waiting.nurse, START), site, enrolment_entry(waiting.subject)
+    )
     return [person.cookie for person in people]
 
 
-THREE = grown(_three, SITE)
+THREE = make_stage(_three, SITE)
 
 
 @pytest.fixture
 def stage(request: pytest.FixtureRequest) -> Stage | None:
-    return THREE if "trial" in request.fixturenames else begun(request.fixturenames)
+    return THREE if "trial" in request.fixturenames else stage_of_fixtures(request.fixturenames)
 
 
 @pytest.fixture
@@ -117,7 +119,7 @@ def disturb(trial: list[Person]) -> None:
     )
     awaken(third, WEEK_6 + days(3))
     third.begin("W6", WEEK_6 + days(3))
-    watched(third).submit("W6", WEEK_6 + days(3), qlq(2) | {"q9": 4})
+    person_with_alert_rules(third).submit("W6", WEEK_6 + days(3), qlq(2) | {"q9": 4})
     slot = second.slot("W6")
     with first.installation.work(SYSTEM, WEEK_6) as work:
         work.session.add(_message(second, slot.id, WEEK_6 - days(1), "failed"))
@@ -266,12 +268,12 @@ def test_pages_follow_each_other_without_a_gap(
 @pytest.mark.req("IAM-03")
 def test_staff_see_their_own_sites_only(installation: Installation, trial: list[Person]) -> None:
     other = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0021"))
-    stranger = enrolled(installation, other, "0021-001")
+    stranger = enrol_person(installation, other, "0021-001")
     stranger.randomise(RANDOMISED, START + days(6))
     at = WEEK_6 + days(5)
     assert {name[:4] for name in shown(today(installation, at, trial[0]))} == {"0571"}
     assert list(shown(today(installation, at, stranger))) == ["0021-001"]
-    everywhere = StaffContext(installation, colleague(Role.DATA_MANAGER, other, everywhere=True), at)
+    everywhere = StaffContext(installation, staff_member(Role.DATA_MANAGER, other, everywhere=True), at)
     assert {name[:4] for name in shown(get_today(everywhere, EVERYTHING))} == {"0571", "0021"}
     assert list(shown(get_today(everywhere, TodayFilter(site="0021")))) == ["0021-001"]
     nowhere = get_today(everywhere, TodayFilter(site="9999"))
@@ -297,7 +299,7 @@ def test_an_empty_list_names_the_next_opening(person: Person) -> None:
 @pytest.mark.req("IAM-03")
 def test_a_page_costs_few_statements(installation: Installation, trial: list[Person]) -> None:
     for criteria in (EVERYTHING, TodayFilter(search="0571"), TodayFilter(reason=Reason.closing)):
-        with heard(installation.engine) as statements:
+        with record_statements(installation.engine) as statements:
             today(installation, WEEK_6 + days(5), trial[0], criteria)
         assert 1 <= len([each for each in statements if each.startswith(("SELECT", "WITH"))]) <= 6
 

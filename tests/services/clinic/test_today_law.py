@@ -23,7 +23,7 @@ from app.storage.queries.report.matrix_rows import read_cells
 from app.storage.queries.today.rows import TodaySearch, count_reasons
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.scenarios.drawn_rows import NUMBER, keep
+from tests.scenarios.drawn_rows import NUMBER, store_participant
 from tests.scenarios.drawn_work import (
     LONG_AGO,
     NOW,
@@ -157,7 +157,7 @@ def test_statements_and_rule_agree_for_any_facts_at_any_moment(
         StaffContext(installation, SYSTEM, LONG_AGO), "sbrt-nsclc", site_entry(f"{next(NUMBER):04d}")
     )
     with installation.work(SYSTEM, LONG_AGO) as work:
-        keys = [keep(work, hospital, each) for each in drawn]
+        keys = [store_participant(work, hospital, each) for each in drawn]
     names = _names(installation, keys)
     plan = replace(PLAN, worklist=rule)
     locked = tuple(key for key, each in zip(keys, drawn, strict=True) if each.locked)

@@ -27,13 +27,13 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.columns import metadata
 from app.storage.tables.participants import Participant
 from app.storage.tables.studies import Site
-from tests.scenarios.alerted import raised, run_clock, send_in_pain, watched
-from tests.scenarios.arms import assign, blinded
+from tests.scenarios.alerts import escalate_alerts, person_with_alert_rules, raised_alerts, submit_severe_pain
+from tests.scenarios.arms import assign_arm, with_hidden_arms
 from tests.scenarios.beginnings import site_of
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.full_course import LATER
-from tests.scenarios.people import START, Person, enrolled, site_entry
-from tests.scenarios.reminded import MailServer, outbox
-from tests.scenarios.signer import Signer
+from tests.scenarios.people import START, Person, enrol_person, site_entry
+from tests.scenarios.reminders import MailServer, message_sender
 
 STUDY = "sbrt-nsclc"
 ZONE = "Asia/Shanghai"
@@ -58,7 +58,7 @@ def in_parts(context: StaffContext, chosen: TrailFilter, limit: int, stretch: in
         part = read_trail(context, chosen, before, limit, stretch)
         assert len(part.entries) <= limit
         entries += part.entries
-        before = part.older
+        before = part.further
         if before is None:
             return entries
 
@@ -117,8 +117,11 @@ def test_parts_lose_and_repeat_nothing_and_filters_are_the_filtered_whole(course
             first=first,
             last=last if first is None or last is None or last >= first else None,
             item=draw.choice((("", ""), ("", ""), ("qlq-c30", "q1"), ("qlq-c30", "q5"))),
+            oldest_first=draw.choice((False, True)),
         )
         expected = [row.id for row in entries if matches(row, chosen, subjects)]
+        if chosen.oldest_first:
+            expected.reverse()
         limit, stretch = draw.choice((1, 2, 7, 50)), draw.choice((1, 3, 20, 10_000))
         numbers = in_parts(context, chosen, limit, stretch)
         assert [each.number for each in numbers] == expected, (chosen, limit, stretch)
@@ -148,10 +151,10 @@ def test_a_form_filter_finds_every_entry_about_it(course: Installation) -> None:
 def test_a_reader_sees_entries_of_their_own_sites_only(
     lone_installation: Installation, lone_site: Site
 ) -> None:
-    here = enrolled(lone_installation, lone_site, "0571-001")
+    here = enrol_person(lone_installation, lone_site, "0571-001")
     system = StaffContext(lone_installation, SYSTEM, START)
     elsewhere = open_site(system, STUDY, site_entry("0021"))
-    enrolled(lone_installation, elsewhere, "0021-001")
+    enrol_person(lone_installation, elsewhere, "0021-001")
     own = reader(lone_installation, Role.INVESTIGATOR, site=lone_site)
     assert {each.subject for each in whole(own, EVERYTHING)} == {here.subject}
     everywhere = {each.subject for each in whole(reader(lone_installation), EVERYTHING)}
@@ -166,7 +169,7 @@ def test_a_reader_sees_entries_of_their_own_sites_only(
             read_trail(own, chosen)
         assert refused.value.code == code
     with pytest.raises(Refused, match="bad_field"):
-        read_trail(own, EVERYTHING, before=10**8)
+        read_trail(own, EVERYTHING, 10**8)
     with pytest.raises(Refused, match="unknown_study"):
         read_trail(reader(lone_installation, Role.NURSE, site=lone_site), EVERYTHING)
     of_both = TrailFilter(STUDY, participant="0571-001", site="0021")
@@ -175,11 +178,11 @@ def test_a_reader_sees_entries_of_their_own_sites_only(
 
 @pytest.mark.req("AUD-10")
 def test_no_word_of_an_arm_reaches_a_blinded_reader(lone_installation: Installation, lone_site: Site) -> None:
-    person = enrolled(lone_installation, lone_site, "0571-001")
+    person = enrol_person(lone_installation, lone_site, "0571-001")
     person.randomise(START.date(), START)
-    assign(person, "SBRT", 0)
+    assign_arm(person, "SBRT", 0)
     person.anchor("sbrt_end", START.date(), START + timedelta(hours=1))
-    hidden = blinded(lone_installation)
+    hidden = with_hidden_arms(lone_installation)
     hidden_text = str([(each.event, each.shown) for each in whole(reader(hidden), EVERYTHING)])
     assert AuditEvent.PARTICIPANT_ENROLLED in hidden_text
     assert [word for word in ("SBRT", "sbrt", "SOC", "EOT") if word in hidden_text] == []
@@ -189,21 +192,21 @@ def test_no_word_of_an_arm_reaches_a_blinded_reader(lone_installation: Installat
 
 @pytest.mark.req("AUD-10", "ALR-04")
 def test_alert_entries_hide_an_arm_revealing_form(lone_installation: Installation, lone_site: Site) -> None:
-    person = watched(enrolled(lone_installation, lone_site, "0571-001"))
+    person = person_with_alert_rules(enrol_person(lone_installation, lone_site, "0571-001"))
     Signer(lone_installation, lone_site, "li", Role.NURSE)
-    assign(person, "SBRT", 0)
+    assign_arm(person, "SBRT", 0)
     person.anchor("sbrt_end", START.date(), START + timedelta(hours=1))
     for visit in ("BL", "EOT"):
-        send_in_pain(person, START + timedelta(hours=2), visit)
-    run_clock(person.installation, outbox(MailServer()), START + timedelta(hours=3))
+        submit_severe_pain(person, START + timedelta(hours=2), visit)
+    escalate_alerts(person.installation, message_sender(MailServer()), START + timedelta(hours=3))
     nurse = StaffContext(person.installation, person.nurse, START + timedelta(hours=4))
-    for alert in raised(person.installation):
+    for alert in raised_alerts(person.installation):
         acknowledge_alert(nurse, alert.participant_id, alert.public_id)
         record_alert_action(nurse, alert.participant_id, alert.public_id, "called", "")
         close_alert(nurse, alert.participant_id, alert.public_id, "")
     chosen = TrailFilter(STUDY, kind=TrailKind.alerts)
     entries = whole(reader(person.installation, Role.INVESTIGATOR), chosen)
-    shown = whole(reader(blinded(person.installation)), chosen)
+    shown = whole(reader(with_hidden_arms(person.installation)), chosen)
     assert len(entries) == 2 * len(shown) == 12
     assert {each.about.visit for entry in shown for each in entry.shown.changes if each.about} == {"BL"}
 
@@ -269,7 +272,9 @@ def test_a_view_is_an_entry_of_whom_it_was_about_once_in_ten_minutes(person: Per
         {"page": "rows", "contents": "rates_by_arm", "arm": "SBRT"},
         {"page": "scores"},
     ]
-    assert "SBRT" not in str(whole(reader(blinded(person.installation)), seen)), "which arm was looked at"
+    assert "SBRT" not in str(whole(reader(with_hidden_arms(person.installation)), seen)), (
+        "which arm was looked at"
+    )
     enter(of_one, 10)
     enter(rows, 5)
     assert len(whole(context, seen)) == 4, "one that is over, and one of an earlier clock"

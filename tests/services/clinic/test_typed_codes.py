@@ -5,7 +5,7 @@ import re
 from app.domain.records.access import Role
 from app.domain.records.audit import AuditEvent
 from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
-from app.services.clinic.participant_list import find_by_code, list_participants
+from app.services.clinic.participant_list import PeopleFilter, find_by_code, list_participants
 from app.services.clinic.today.work_list import TodayFilter, get_today
 from app.services.clinic.trail.scope import TrailFilter, get_trail_scope
 from app.services.core.context import StaffContext
@@ -13,8 +13,8 @@ from app.services.core.installation import Installation
 from app.settings import ROOT
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.confirming import newcomer
-from tests.scenarios.people import START, Person, colleague, days
+from tests.scenarios.confirmation_rules import enrol_only
+from tests.scenarios.people import START, Person, days, staff_member
 
 CODE, TWIN = "0571-Sh_1%/", "0571-SH_1%/"
 SPELLINGS = (CODE, CODE.lower(), TWIN, "0571\u2013SH_1%/", "\uff10571-\uff33h_1%/")
@@ -34,17 +34,17 @@ def test_every_place_that_takes_a_code_reads_it_alike(
     installation: Installation, person: Person, site: Site
 ) -> None:
     """The twin differs in its capitals alone: of the two the exact spelling is meant."""
-    newcomer(installation, site, "0571-002")
-    newcomer(installation, site, "0571-003")
+    enrol_only(installation, site, "0571-002")
+    enrol_only(installation, site, "0571-003")
     named = renamed(person, CODE)
     desk = StaffContext(installation, person.nurse, AT)
-    managing = StaffContext(installation, colleague(Role.DATA_MANAGER, site), AT)
-    reading = StaffContext(installation, colleague(Role.MONITOR, site), AT)
+    managing = StaffContext(installation, staff_member(Role.DATA_MANAGER, site), AT)
+    reading = StaffContext(installation, staff_member(Role.MONITOR, site), AT)
     assert get_open_matters(managing, MatterFilter()).every == 3
     for typed in SPELLINGS:
         assert [hit.study_id for hit in find_by_code(desk, typed)] == [site.study_id], typed
         for part in (typed, typed[5:]):
-            assert [each.subject for each in list_participants(desk, part, "")] == [CODE], part
+            assert [each.subject for each in list_participants(desk, PeopleFilter(part)).rows] == [CODE], part
             assert {row.subject for row in get_today(desk, TodayFilter(search=part)).rows} == {CODE}, part
             assert get_open_matters(managing, MatterFilter(search=part)).every == 1, part
         chosen = TrailFilter("sbrt-nsclc", participant=typed)

@@ -17,7 +17,7 @@ from app.services.datasets.recheck import recheck_cut
 from app.storage.tables.studies import Site
 from tests.scenarios.beginnings import PLAN
 from tests.scenarios.dataset_fold import lines_of, rows_of
-from tests.scenarios.people import START, Person, days, enrolled
+from tests.scenarios.people import START, Person, days, enrol_person
 
 LATER = START + days(60)
 SUBMITTED_AT = START + days(1)
@@ -55,7 +55,7 @@ def added(lone_installation: Installation, lone_site: Site) -> Person:
     ctcae = library.instrument("pro-ctcae", "1.0")
     plans = {**library.plans, PLAN: asking(library.plan(*PLAN), frozenset(ctcae.by_code))}
     installation = replace(lone_installation, library=replace(library, plans=plans))
-    return enrolled(installation, lone_site, "0571-001")
+    return enrol_person(installation, lone_site, "0571-001")
 
 
 def fill(person: Person, visit: str, answers: dict[str, int | str | None]) -> None:
@@ -69,7 +69,7 @@ def test_they_go_the_whole_way_from_the_phone_to_the_datasets(added: Person, tmp
     pain: dict[str, int | str | None] = {"pain_frequency": 3, "pain_severity": 2, "pain_interference": None}
     fill(added, "C0", {**pain, "nausea_frequency": 0, "rash_presence": 1})
     fill(added, "F0", {"strength": 1, "breathing": 2, "pain": 0, "sleep": 4, "spirits": 3, "rating": 65})
-    other = enrolled(added.installation, added.site, "0571-002")
+    other = enrol_person(added.installation, added.site, "0571-002")
     fill(other, "L0", {**lung, "q42": 1, "q42a": "left over", "q43": 1, "q43a": 2})
     events = [json.loads(line) for line in lines_of(added.installation)]
     scored = [event["data"] for event in events if "scores" in event["data"]]

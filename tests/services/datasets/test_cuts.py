@@ -20,9 +20,9 @@ from app.services.datasets.cuts import get_named_cut, list_cuts, make_cut
 from app.storage.queries.feed_pages import read_feed_head
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.feed import FeedEvent
-from tests.scenarios.beginnings import installed_at, site_of
+from tests.scenarios.beginnings import open_installation_at, site_of
 from tests.scenarios.dataset_stage import DEAD, FINAL, INTERIM, OFF, STUDY, TREATED, TRIAL, client_of
-from tests.scenarios.people import Person, colleague, days
+from tests.scenarios.people import Person, days, staff_member
 from tests.stages import Stage
 
 
@@ -34,7 +34,7 @@ def stage() -> Stage:
 @pytest.fixture
 def trial(migrated_url: str) -> Iterator[Installation]:
     """The trial of `dataset_stage`, once on each database."""
-    with installed_at(migrated_url) as installation:
+    with open_installation_at(migrated_url) as installation:
         yield installation
 
 
@@ -82,18 +82,18 @@ def test_a_name_stands_for_one_cut(trial: Installation) -> None:
 @pytest.mark.req("IAM-02", "REP-09")
 def test_only_who_may_makes_cuts_of_the_whole_study(trial: Installation) -> None:
     site, at = site_of(trial), FINAL + days(1)
-    manager = StaffContext(trial, colleague(Role.DATA_MANAGER, site, everywhere=True), at)
+    manager = StaffContext(trial, staff_member(Role.DATA_MANAGER, site, everywhere=True), at)
     assert make_cut(manager, STUDY, "DM", "cleaning").cut.made_by == "data_manager@0571"
-    viewer = StaffContext(trial, colleague(Role.SPONSOR_VIEWER, site, everywhere=True), at)
+    viewer = StaffContext(trial, staff_member(Role.SPONSOR_VIEWER, site, everywhere=True), at)
     assert [cut.name for cut in list_cuts(viewer, STUDY)] == ["DM", "FINAL", "IA1"]
     for actor, code in (
-        (colleague(Role.SPONSOR_VIEWER, site, everywhere=True), "unknown_study"),
-        (colleague(Role.DATA_MANAGER, site), "cut_of_whole_study"),
+        (staff_member(Role.SPONSOR_VIEWER, site, everywhere=True), "unknown_study"),
+        (staff_member(Role.DATA_MANAGER, site), "cut_of_whole_study"),
     ):
         with pytest.raises(Refused, match=f"^{code}"):
             make_cut(StaffContext(trial, actor, at), STUDY, "X", "anything")
     with pytest.raises(Refused, match=r"^unknown_study"):
-        list_cuts(StaffContext(trial, colleague(Role.NURSE, site, everywhere=True), at), STUDY)
+        list_cuts(StaffContext(trial, staff_member(Role.NURSE, site, everywhere=True), at), STUDY)
     edc = client_of(trial, at)
     with pytest.raises(Refused, match=r"^unknown_study"):
         list_cuts(replace(edc, client=replace(edc.client, study_id=0)), STUDY)
@@ -151,6 +151,6 @@ def test_changes_are_those_that_the_reader_may_see(trial: Installation) -> None:
     assert not [each for each in seen if each.type.startswith("diary.")]
     other = replace(scores, client=replace(scores.client, sites=("0512",), site_ids=frozenset()))
     assert list(compare_cuts(other, STUDY, "IA1", "FINAL")) == []
-    viewer = StaffContext(trial, colleague(Role.SPONSOR_VIEWER, site, everywhere=True), at)
+    viewer = StaffContext(trial, staff_member(Role.SPONSOR_VIEWER, site, everywhere=True), at)
     shown = {each.field.partition(".")[0] for each in compare_cuts(viewer, STUDY, "IA1", "FINAL")}
     assert shown == {"slot", "response", "anchor", "status"}

@@ -32,11 +32,11 @@ from app.services.datasets.export import ExportEntry, export_cut, list_formats
 from app.services.datasets.readers import read_scopes
 from app.services.datasets.recheck import count_from, recheck_cut
 from app.storage.tables.audit import AuditEntry
-from tests.scenarios.amending import with_versions
-from tests.scenarios.beginnings import installed_at, site_of
-from tests.scenarios.dataset_fold import folded, rows_of, streamed
+from tests.scenarios.beginnings import open_installation_at, site_of
+from tests.scenarios.dataset_fold import fold_feed, rows_of, stream_cut
 from tests.scenarios.dataset_stage import DEAD, FINAL, OFF, STUDY, TRIAL, client_of
-from tests.scenarios.people import Person, colleague, days
+from tests.scenarios.people import Person, days, staff_member
+from tests.scenarios.plan_versions import with_versions
 from tests.stages import Stage
 
 LATER = FINAL + days(1)
@@ -51,14 +51,14 @@ def stage() -> Stage:
 @pytest.fixture
 def trial(migrated_url: str) -> Iterator[Installation]:
     """The trial of `dataset_stage`, once on each database."""
-    with installed_at(migrated_url) as installation:
+    with open_installation_at(migrated_url) as installation:
         yield installation
 
 
 @pytest.fixture
 def lone_trial(migrated_sqlite_url: str) -> Iterator[Installation]:
     """The same on SQLite alone."""
-    with installed_at(migrated_sqlite_url) as installation:
+    with open_installation_at(migrated_sqlite_url) as installation:
         yield installation
 
 
@@ -101,7 +101,7 @@ def test_datasets_are_the_fold_of_the_feed_up_to_any_number(trial: Installation,
     """With corrections, a death and a moved date behind some of the numbers."""
     final = get_named_cut(operator(trial), STUDY, "FINAL")
     cut = replace(final, through=round(share * final.through))
-    assert streamed(trial, cut) == folded(trial, cut)
+    assert stream_cut(trial, cut) == fold_feed(trial, cut)
 
 
 @pytest.mark.req("REP-03", "REP-04", "REP-05")
@@ -223,7 +223,7 @@ def test_an_export_holds_what_its_reader_may_see_and_is_recorded(
 ) -> None:
     site = site_of(lone_trial)
     entry = ExportEntry("FINAL", "monitoring board", ("csv",))
-    viewer = StaffContext(lone_trial, colleague(Role.SPONSOR_VIEWER, site, everywhere=True), LATER)
+    viewer = StaffContext(lone_trial, staff_member(Role.SPONSOR_VIEWER, site, everywhere=True), LATER)
     seen = export_cut(viewer, STUDY, entry, tmp_path / "viewer")
     assert seen.contents == ()
     assert "ARMCD" not in rows_of(tmp_path / "viewer", "dm")[0]
@@ -231,7 +231,7 @@ def test_an_export_holds_what_its_reader_may_see_and_is_recorded(
     assert {row["DTYPE"] for row in rows_of(tmp_path / "viewer", "adqs")} == {"PHANTOM"}
     assert rows_of(tmp_path / "viewer", "diary") == []
     assert {row["ARMCD"] for row in rows_of(tmp_path / "viewer", "compl")} == {"ALL"}
-    statistician = StaffContext(lone_trial, colleague(Role.STATISTICIAN, site, everywhere=True), LATER)
+    statistician = StaffContext(lone_trial, staff_member(Role.STATISTICIAN, site, everywhere=True), LATER)
     less = replace(entry, without=frozenset({"arm", "diary"}))
     assert export_cut(statistician, STUDY, less, tmp_path / "less").contents == ("answers", "scores")
     pooled, whole = rows_of(tmp_path / "viewer", "compl"), rows_of(tmp_path / "less", "compl")
@@ -247,7 +247,7 @@ def test_an_export_holds_what_its_reader_may_see_and_is_recorded(
     changes = [{change["field"]: change["new"] for change in json.loads(row.changes)} for row in entries]
     assert [row.reason for row in entries] == ["monitoring board"] * 3
     assert [each["contents"] for each in changes] == ["", "answers, scores", "scores"]
-    nurse = StaffContext(lone_trial, colleague(Role.NURSE, site, everywhere=True), LATER)
+    nurse = StaffContext(lone_trial, staff_member(Role.NURSE, site, everywhere=True), LATER)
     assert read_scopes(nurse, site.study_id, site.id) is None
     other = replace(scores, client=replace(scores.client, sites=("0512",), site_ids=frozenset()))
     export_cut(other, STUDY, entry, tmp_path / "none")
@@ -258,7 +258,10 @@ def test_an_export_holds_what_its_reader_may_see_and_is_recorded(
 def test_data_not_readable_at_every_site_are_omitted(lone_trial: Installation, tmp_path: Path) -> None:
     """A data manager of the study who is statistician of one site: no row holds more than the trail says."""
     site = site_of(lone_trial)
-    actor, more = colleague(Role.DATA_MANAGER, site, everywhere=True), colleague(Role.STATISTICIAN, site)
+    actor, more = (
+        staff_member(Role.DATA_MANAGER, site, everywhere=True),
+        staff_member(Role.STATISTICIAN, site),
+    )
     both = StaffContext(lone_trial, replace(actor, grants=(*actor.grants, *more.grants)), LATER)
     contents = export_cut(both, STUDY, ExportEntry("FINAL", PURPOSE, ("csv",)), tmp_path / "out").contents
     assert "scores" not in contents
@@ -276,7 +279,7 @@ def test_every_figure_is_computed_a_second_time(
             fewest = 5 if each.kind == "expected" else 20
             assert (each.total > fewest, each.equal, each.differences) == (True, each.total, []), each.kind
     site = site_of(lone_trial)
-    viewer = StaffContext(lone_trial, colleague(Role.SPONSOR_VIEWER, site, everywhere=True), LATER)
+    viewer = StaffContext(lone_trial, staff_member(Role.SPONSOR_VIEWER, site, everywhere=True), LATER)
     with pytest.raises(Refused, match=r"^recheck_needs_all"):
         recheck_cut(viewer, STUDY, "IA1")
     library = lone_trial.library
@@ -322,7 +325,7 @@ def test_a_format_that_cannot_hold_a_text_is_omitted_and_named(
 @pytest.mark.req("REP-09")
 def test_an_export_is_refused_before_anything_is_written(lone_trial: Installation, tmp_path: Path) -> None:
     site, entry = site_of(lone_trial), ExportEntry("FINAL", PURPOSE)
-    nurse = StaffContext(lone_trial, colleague(Role.NURSE, site, everywhere=True), LATER)
+    nurse = StaffContext(lone_trial, staff_member(Role.NURSE, site, everywhere=True), LATER)
     for context, export_entry, code in (
         (nurse, entry, "unknown_study"),
         (operator(lone_trial), replace(entry, cut="IA9"), "unknown_cut"),

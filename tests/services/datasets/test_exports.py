@@ -48,7 +48,7 @@ from app.services.setup.studies import create_staff, disable_staff, grant_role
 from app.storage.queries.staff import list_grants
 from app.storage.row_changes import INSTALLATION_CHAIN
 from app.storage.tables.audit import AuditEntry
-from tests.scenarios.beginnings import installed_at
+from tests.scenarios.beginnings import open_installation_at
 from tests.scenarios.dataset_stage import FINAL, STUDY, TRIAL, client_of
 from tests.scenarios.machines import BOOT_ID, machine_at
 from tests.scenarios.people import days
@@ -67,13 +67,13 @@ def stage() -> Stage:
 @pytest.fixture
 def trial(migrated_url: str, tmp_path: Path) -> Iterator[Installation]:
     """The trial of `dataset_stage` with a folder for exports, once on each database."""
-    with installed_at(migrated_url) as running:
+    with open_installation_at(migrated_url) as running:
         yield replace(running, export_folder=tmp_path / "exports", export_room=100_000_000)
 
 
 @pytest.fixture
 def lone_trial(migrated_sqlite_url: str, tmp_path: Path) -> Iterator[Installation]:
-    with installed_at(migrated_sqlite_url) as running:
+    with open_installation_at(migrated_sqlite_url) as running:
         yield replace(running, export_folder=tmp_path / "exports", export_room=100_000_000)
 
 

@@ -47,11 +47,11 @@ from app.storage.tables.studies import Study
 from tests import postgres
 from tests.scenarios.demonstration_facts import (
     DemonstrationRun,
-    installed,
     list_alert_states,
     list_correction_states,
     list_matters,
     list_today,
+    open_installation,
     open_program_run,
     run_demonstration,
 )
@@ -353,7 +353,7 @@ def test_a_client_with_a_lost_secret_is_replaced(demonstration_run: Demonstratio
 
 
 def test_an_interrupted_demonstration_is_recognised(migrated_url: str) -> None:
-    installation = installed(migrated_url)
+    installation = open_installation(migrated_url)
     load_study(StaffContext(installation, SYSTEM, NOON), STUDY, PLAN, StudyMode.DEMO)
     assert demonstration.demonstration_exists(installation)
     with pytest.raises(Refused, match="demonstration_incomplete"):
@@ -363,7 +363,7 @@ def test_an_interrupted_demonstration_is_recognised(migrated_url: str) -> None:
 
 @pytest.mark.req("VAL-08")
 def test_a_trials_database_is_never_taken_for_a_demonstration(migrated_url: str) -> None:
-    installation = installed(migrated_url)
+    installation = open_installation(migrated_url)
     with installation.work(SYSTEM, NOON) as work:
         work.session.add(
             Study(

@@ -67,11 +67,11 @@ from tests.scenarios.edc_session import caller_of, request_about
 from tests.scenarios.people import (
     START,
     Person,
-    colleague,
-    enrolment,
+    enrolment_entry,
     library,
     qlq,
     site_entry,
+    staff_member,
     with_short_diary,
 )
 from tests.scenarios.stale_next_due import find_stale_next_due
@@ -92,11 +92,11 @@ def test_the_site_completes_whom_the_edc_registered(
     installation: Installation, caller: EdcClientSession, site: Site
 ) -> None:
     receive_participant(request_about(installation, caller, "0571-100"), body("en"))
-    nurse = colleague(Role.NURSE, site)
+    nurse = staff_member(Role.NURSE, site)
     with pytest.raises(Refused, match="consent_needed"):
         issue_invitation(StaffContext(installation, nurse, START), site.study_id, "0571-100")
     entry = replace(
-        enrolment("0571-100"), language="zh_CN", channel=ContactChannel.email, address="p@example.org"
+        enrolment_entry("0571-100"), language="zh_CN", channel=ContactChannel.email, address="p@example.org"
     )
     participant = enrol_participant(StaffContext(installation, nurse, START), site, entry)
     assert (participant.language, participant.consent_version) == ("zh_CN", "2.1")
@@ -251,8 +251,8 @@ def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
             refused.append(refusal.code)
 
     def enrol() -> object:
-        nurse = StaffContext(running, colleague(Role.NURSE, home), START)
-        return enrol_with_invitation(nurse, "sbrt-nsclc:0571", enrolment("0571-100"))
+        nurse = StaffContext(running, staff_member(Role.NURSE, home), START)
+        return enrol_with_invitation(nurse, "sbrt-nsclc:0571", enrolment_entry("0571-100"))
 
     def register() -> object:
         return receive_participant(request_about(running, caller, "0571-100"), body())

@@ -29,7 +29,7 @@ from app.services.edc.schedule import AnchorBody, receive_anchor, receive_arm
 from app.storage.tables.schedule import Anchor
 from app.storage.tables.studies import Site
 from tests.scenarios.edc_session import request_about
-from tests.scenarios.people import START, Person, colleague, days, enrolled, with_short_diary
+from tests.scenarios.people import START, Person, days, enrol_person, staff_member, with_short_diary
 from tests.scenarios.trail_entries import entries_of, verify_trail
 
 LOST = StatusBody(StatusWord.lost, "2026-03-02")
@@ -60,7 +60,7 @@ def newcomer(
     short = with_short_diary(installation)
 
     def enrol() -> tuple[Person, EdcRequest]:
-        person = enrolled(short, site, f"0571-{next(NUMBERS)}")
+        person = enrol_person(short, site, f"0571-{next(NUMBERS)}")
         return person, request_about(short, caller, person.subject)
 
     return enrol
@@ -142,7 +142,7 @@ def test_another_body_for_the_same_moment_is_listed_once_and_changes_nothing(
             receive_status(request, other)
     assert person.row().arm == "SBRT"
     assert len(entries_of(installation, AuditEvent.BODY_CONTRADICTED)) == 2
-    nurse = StaffContext(installation, colleague(Role.NURSE, site), START)
+    nurse = StaffContext(installation, staff_member(Role.NURSE, site), START)
     view = get_participant_overview(nurse, person.row().id)
     assert [(each.part, each.as_of) for each in view.contradictions] == [("arm", START), ("status", START)]
     assert verify_trail(installation) == []

@@ -27,9 +27,9 @@ from app.services.patient.submitted_forms import (
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.engine import autocommit_engine
 from app.storage.tables.studies import Site
-from tests.heard import heard, verbs
 from tests.refusals import expect_refusal
-from tests.scenarios.people import START, Person, bound, days, enrolled
+from tests.scenarios.people import START, Person, bind_browser, days, enrol_person
+from tests.statement_log import record_statements, statement_verbs
 
 TODAY = date(2026, 3, 2)
 
@@ -101,20 +101,20 @@ def test_submitted_forms_are_listed_without_answers(person: Person, people: Call
     at = START + days(1 / 1440)
     person.begin("BL", at)
     baseline = person.submit("BL", at)
-    visitor = person.participant(at)
-    listed = list_submitted_forms(ParticipantContext(person.installation, visitor, visitor.seen_at))
+    participant = person.participant(at)
+    listed = list_submitted_forms(ParticipantContext(person.installation, participant, participant.seen_at))
     assert [(form.name, form.occasion, form.receipt, form.submitted_at) for form in listed] == [
         ("Quality of life", FormOccasion(unit=Unit.days), baseline.number, at),
         ("Symptom diary", FormOccasion(day=TODAY), diary.number, START),
     ]
     assert not any(form.late for form in listed)
     one = get_submitted_form(
-        ParticipantContext(person.installation, visitor, visitor.seen_at), person.slot("BL").public_id
+        ParticipantContext(person.installation, participant, participant.seen_at), person.slot("BL").public_id
     )
     assert one == listed[0]
-    here = ParticipantContext(person.installation, visitor, at)
+    here = ParticipantContext(person.installation, participant, at)
     there = ParticipantContext(
-        person.installation, replace(person, cookie=bound(person, at)).participant(at), at
+        person.installation, replace(person, cookie=bind_browser(person, at)).participant(at), at
     )
     assert [find_sending_device(each, one) for each in (here, there)] == [("here", ""), ("other", "phone")]
     assert find_sending_device(here, replace(one, device_id=None)) == ("", "")
@@ -160,7 +160,7 @@ def test_forms_of_a_visit_come_in_the_order_of_the_plan_for_everybody(
     installation = replace(lone_installation, library=replace(lone_installation.library, plans=plans))
     names = {"qlq-c30": "Quality of life", "symptom-diary": "Symptom diary"}
     for number in range(6):
-        person = enrolled(installation, lone_site, f"0571-{number:03d}")
+        person = enrol_person(installation, lone_site, f"0571-{number:03d}")
         shown = get_home(ParticipantContext(installation, person.participant(START), START))
         assert [form.name for form in shown.due] == [names[each] for each in order]
 
@@ -169,9 +169,9 @@ def test_forms_of_a_visit_come_in_the_order_of_the_plan_for_everybody(
 def test_home_takes_three_queries_however_many_slots(person: Person) -> None:
     context = ParticipantContext(person.installation, person.participant(START), START)
     get_home(context)  # whether the study has packs is asked once per process
-    with heard(person.installation.engine) as statements:
+    with record_statements(person.installation.engine) as statements:
         get_home(context)
-    assert verbs(statements).count("SELECT") == 3
+    assert statement_verbs(statements).count("SELECT") == 3
 
 
 @pytest.mark.usefixtures("randomised")
@@ -179,13 +179,13 @@ def test_the_outlook_is_what_home_shows_in_one_query(person: Person) -> None:
     engine = person.installation.engine
     for day in (0, 1, 9, 40, 400):
         at = START + timedelta(days=day)
-        visitor = person.participant(at)
-        shown = get_home(ParticipantContext(person.installation, visitor, at))
-        with heard(engine, autocommit_engine(engine)) as statements:
-            seen = get_next_forms(ParticipantContext(person.installation, visitor, at))
+        participant = person.participant(at)
+        shown = get_home(ParticipantContext(person.installation, participant, at))
+        with record_statements(engine, autocommit_engine(engine)) as statements:
+            seen = get_next_forms(ParticipantContext(person.installation, participant, at))
         assert (seen.more, seen.next_on) == (len(shown.due), shown.next_on)
-        assert verbs(statements) == ["SELECT"]
-        due = [form.slot for form in shown.due if not form.is_catch_up(local_day(at, visitor.zone))]
+        assert statement_verbs(statements) == ["SELECT"]
+        due = [form.slot for form in shown.due if not form.is_catch_up(local_day(at, participant.zone))]
         assert [seen.first.slot.public_id] == due[:1] if seen.first else due == []
     assert get_next_forms(ParticipantContext(person.installation, person.participant(START), START)).more > 0
 

@@ -38,8 +38,8 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.staff import Passkey, Staff
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.soft_key import SoftKey
-from tests.scenarios.staff_desk import EMAIL, HERE, PASSWORD, SECOND, Desk, code, open_desk
+from tests.scenarios.software_passkey import SoftwarePasskey
+from tests.scenarios.staff_desk import EMAIL, HERE, PASSWORD, SECOND, Desk, open_desk, totp_code
 from tests.scenarios.trail_entries import verify_trail
 
 COOKIE = "the token of a whole session"
@@ -53,15 +53,15 @@ class Owner:
     staff_id: int
     secret: str
     codes: list[str]
-    key: SoftKey
+    key: SoftwarePasskey
 
     def begin(self, name: str = "My phone", password: str = PASSWORD, cookie: str = COOKIE) -> str:
         """What the browser is asked for, after password and the code of a new minute."""
         self.desk.later(minutes=1)
-        proof = OwnProof(password, code(self.secret, self.desk.at), HERE)
+        proof = OwnProof(password, totp_code(self.secret, self.desk.at), HERE)
         return begin_passkey(self.desk.context(self.staff_id), self.staff_id, name, proof, cookie)
 
-    def add(self, key: SoftKey, name: str = "My phone") -> None:
+    def add(self, key: SoftwarePasskey, name: str = "My phone") -> None:
         credential = key.make(self.begin(name))
         add_passkey(self.desk.context(self.staff_id), self.staff_id, name, credential, COOKIE)
 
@@ -78,7 +78,7 @@ class Owner:
         shown = SignedChallenge(answer, half)
         return confirm_second_factor(self.desk.installation, half, shown, HERE, self.desk.at)
 
-    def sign_in(self, key: SoftKey | None = None) -> str:
+    def sign_in(self, key: SoftwarePasskey | None = None) -> str:
         half = self.half()
         return self.show((key or self.key).sign(self.ask(half)), half)
 
@@ -92,7 +92,7 @@ def owner(lone_installation: Installation, lone_site: Site) -> Owner:
     desk = open_desk(lone_installation, lone_site)
     issued = desk.invite()
     secret, codes = desk.join(issued)
-    passkey_owner = Owner(desk, issued.staff_id, secret, codes, SoftKey())
+    passkey_owner = Owner(desk, issued.staff_id, secret, codes, SoftwarePasskey())
     passkey_owner.add(passkey_owner.key)
     return passkey_owner
 
@@ -109,7 +109,7 @@ def test_a_passkey_stands_in_for_a_code_and_both_keep_working(owner: Owner) -> N
         "internal",
     )
     desk.later(minutes=1)
-    assert desk.seen(desk.sign_in(code(owner.secret, desk.at))).id
+    assert desk.seen(desk.sign_in(totp_code(owner.secret, desk.at))).id
     assert desk.seen(desk.sign_in(owner.codes[0])).id
     request = owner.ask(COOKIE)
     desk.later(seconds=5)
@@ -130,7 +130,7 @@ def test_a_passkey_stands_in_for_a_code_and_both_keep_working(owner: Owner) -> N
 @pytest.mark.req("IAM-11", "IAM-12")
 def test_an_answer_counts_once_in_its_own_session_and_not_for_long(owner: Owner) -> None:
     """Also from a passkey that does not count its signatures."""
-    desk, still = owner.desk, SoftKey(counts=False)
+    desk, still = owner.desk, SoftwarePasskey(counts=False)
     owner.add(still)
     half = owner.half()
     answer = still.sign(owner.ask(half))
@@ -169,8 +169,8 @@ def test_an_answer_counts_once_in_its_own_session_and_not_for_long(owner: Owner)
 @pytest.mark.req("IAM-11", "IAM-12")
 def test_what_no_passkey_of_this_account_and_site_signed_is_wrong(owner: Owner) -> None:
     desk, key = owner.desk, owner.key
-    other = SoftKey(name=key.name)  # it knows the passkey's name and not its key
-    colleague = SoftKey()
+    other = SoftwarePasskey(name=key.name)  # it knows the passkey's name and not its key
+    colleague = SoftwarePasskey()
     issued = desk.invite("other@example.org")
     secret, codes = desk.join(issued)
     theirs = Owner(desk, issued.staff_id, secret, codes, colleague)
@@ -182,7 +182,7 @@ def test_what_no_passkey_of_this_account_and_site_signed_is_wrong(owner: Owner) 
         replace(key, user_handle=colleague.user_handle),
         other,
         colleague,
-        SoftKey(),
+        SoftwarePasskey(),
     ):
         half = owner.half()
         signed = wrong.sign(owner.ask(half))
@@ -252,7 +252,7 @@ def test_a_removed_passkey_and_those_of_a_reset_account_are_worth_nothing(owner:
     assert refused(lambda: owner.show(signed, half)) == "wrong_passkey"
     assert refused(lambda: remove_passkey(own, owner.staff_id, number)) == "unknown_passkey"
     assert refused(lambda: owner.add(owner.key)) == "passkey_not_added"  # its name is never used again
-    again = SoftKey()
+    again = SoftwarePasskey()
     options = owner.begin()
     owner.add(again)
     reset_person(desk.context(), owner.staff_id, LinkPurpose.SECOND_FACTOR, "phone lost")
@@ -262,7 +262,7 @@ def test_a_removed_passkey_and_those_of_a_reset_account_are_worth_nothing(owner:
         staff = session.get_one(Staff, owner.staff_id)
     shown = SignedChallenge(again.sign(options), COOKIE)
     assert recognise_passkey(desk.installation, staff, shown, desk.at) is None
-    own, late = desk.context(owner.staff_id), SoftKey().make(options)
+    own, late = desk.context(owner.staff_id), SoftwarePasskey().make(options)
     assert refused(lambda: add_passkey(own, owner.staff_id, "Late", late, COOKIE)) == "not_signed_in"
     disable_person(desk.context(), owner.staff_id, "left")
     assert refused(lambda: add_passkey(own, owner.staff_id, "Late", late, COOKIE)) == "not_signed_in"
@@ -292,16 +292,16 @@ def test_a_passkey_needs_password_code_and_its_own_session(owner: Owner) -> None
     assert refused(lambda: owner.begin(password="wrong")) == "wrong_password_now"
     options = owner.begin()
     own = desk.context(owner.staff_id)
-    right = SoftKey().make(options)
+    right = SoftwarePasskey().make(options)
     to_show = json.loads(owner.ask(COOKIE))["challenge"]
     for credential, cookie in (
         ("{}", COOKIE),
-        (SoftKey().make(json.dumps(json.loads(options) | {"challenge": to_show})), COOKIE),
+        (SoftwarePasskey().make(json.dumps(json.loads(options) | {"challenge": to_show})), COOKIE),
         (right, "another session"),
-        (SoftKey(origin="https://evil.test").make(options), COOKIE),
-        (SoftKey(rp_id="evil.test").make(options), COOKIE),
-        (SoftKey(verified=False).make(options), COOKIE),
-        (SoftKey(name=bytes(LONGEST_ID + 1)).make(options), COOKIE),
+        (SoftwarePasskey(origin="https://evil.test").make(options), COOKIE),
+        (SoftwarePasskey(rp_id="evil.test").make(options), COOKIE),
+        (SoftwarePasskey(verified=False).make(options), COOKIE),
+        (SoftwarePasskey(name=bytes(LONGEST_ID + 1)).make(options), COOKIE),
     ):
         assert refused(partial(add_passkey, own, owner.staff_id, "Key", credential, cookie)) == (
             "passkey_not_added"
@@ -310,8 +310,8 @@ def test_a_passkey_needs_password_code_and_its_own_session(owner: Owner) -> None
     add_passkey(own, owner.staff_id, "Key", right, COOKIE)
     assert refused(lambda: add_passkey(own, owner.staff_id, "Key", right, COOKIE)) == "passkey_not_added"
     for number in range(MOST_PASSKEYS - 2):
-        add_passkey(own, owner.staff_id, f"Key {number}", SoftKey().make(options), COOKIE)
-    more = SoftKey().make(options)
+        add_passkey(own, owner.staff_id, f"Key {number}", SoftwarePasskey().make(options), COOKIE)
+    more = SoftwarePasskey().make(options)
     assert refused(lambda: add_passkey(own, owner.staff_id, "More", more, COOKIE)) == "too_many_passkeys"
     assert refused(owner.begin) == "too_many_passkeys"
 

@@ -18,7 +18,7 @@ from app.services.people.site_desk import (
 )
 from app.services.setup.studies import open_site
 from tests.refusals import refused
-from tests.scenarios.people import enrolled, site_entry
+from tests.scenarios.people import enrol_person, site_entry
 from tests.scenarios.staff_desk import STUDY, Desk
 from tests.scenarios.trail_entries import verify_trail
 
@@ -68,15 +68,15 @@ def test_details_of_a_site_that_nobody_could_use_are_refused(desk: Desk) -> None
 def test_a_closed_site_takes_nobody_in_until_it_is_opened_again(desk: Desk) -> None:
     number, me = desk.site.id, desk.context()
     details = get_site_details(me, number).details
-    enrolled(desk.installation, desk.site, "0571-001")
+    enrol_person(desk.installation, desk.site, "0571-001")
     close_site(me, number, "full")
     assert refused(lambda: close_site(me, number, "full")) == "site_closed"
     called = replace(details, phone="0571-999")
     update_site(me, number, called, digest_details(details), "who takes part goes on calling")
-    assert refused(lambda: enrolled(desk.installation, desk.site, "0571-002")) == "site_closed"
+    assert refused(lambda: enrol_person(desk.installation, desk.site, "0571-002")) == "site_closed"
     assert list_sites(me, STUDY)[0].participants == 1
     reopen_site(me, number, "a place is free")
     assert refused(lambda: reopen_site(me, number, "x")) == "site_open"
-    enrolled(desk.installation, desk.site, "0571-002")
+    enrol_person(desk.installation, desk.site, "0571-002")
     assert {AuditEvent.SITE_CLOSED, AuditEvent.SITE_REOPENED, AuditEvent.SITE_UPDATED} <= desk.events()
     assert verify_trail(desk.installation) == []

@@ -35,9 +35,9 @@ from app.storage.queries.staff import list_grant_rows
 from app.storage.row_changes import INSTALLATION_CHAIN, study_chain
 from app.storage.tables.studies import Site
 from tests.refusals import refused
-from tests.scenarios.beginnings import SITE, grown, site_of
+from tests.scenarios.beginnings import SITE, make_stage, site_of
 from tests.scenarios.people import site_entry
-from tests.scenarios.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code, open_desk
+from tests.scenarios.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, open_desk, totp_code
 from tests.stages import Stage
 
 LOCAL = "local@example.org"
@@ -77,7 +77,7 @@ def _ward(installation: Installation) -> Sequence[str]:
     return secret, *map(str, (desk.admin_id, desk.other_id, issued.staff_id)), there.actor.id
 
 
-WARD = grown(_ward, SITE)
+WARD = make_stage(_ward, SITE)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def in_line(
 @pytest.mark.parametrize("act", ["reset", "disable", "enable", "sign out"])
 def test_a_role_granted_elsewhere_makes_the_account_unreachable(ward: Ward, act: str) -> None:
     desk, number = ward.desk, ward.nurse_id
-    desk.sign_in(code(ward.secret, desk.at))
+    desk.sign_in(totp_code(ward.secret, desk.at))
     browser = list_sessions(desk.context(), number)[0].name
     acts: dict[str, Callable[[], object]] = {
         "reset": lambda: reset_person(ward.here, number, LinkPurpose.BOTH, "x"),
@@ -200,9 +200,9 @@ def test_two_invitations_of_one_address_make_one_account(desk: Desk) -> None:
 @pytest.mark.parametrize("act", ["sign in", "password", "codes"])
 def test_a_reset_is_not_undone_by_what_was_checked_before(ward: Ward, act: str) -> None:
     desk, number = ward.desk, ward.nurse_id
-    desk.sign_in(code(ward.secret, desk.at))
+    desk.sign_in(totp_code(ward.secret, desk.at))
     desk.later(minutes=1)
-    typed = code(ward.secret, desk.at)
+    typed = totp_code(ward.secret, desk.at)
     proof = OwnProof(PASSWORD, typed, HERE)
     acts: dict[str, Callable[[], object]] = {
         "sign in": lambda: desk.sign_in(typed),
@@ -228,7 +228,7 @@ def test_a_second_factor_removed_before_the_code_is_not_required(ward: Ward) -> 
     def reset(context: StaffContext) -> None:
         reset_person(context, ward.nurse_id, LinkPurpose.SECOND_FACTOR, "phone lost")
 
-    typed, later = code(ward.secret, desk.at), desk.at + timedelta(seconds=1)
+    typed, later = totp_code(ward.secret, desk.at), desk.at + timedelta(seconds=1)
     half = sign_in_staff(desk.installation, EMAIL, PASSWORD, HERE, desk.at)
     confirm = lambda: confirm_second_factor(desk.installation, half, typed, HERE, later)  # noqa: E731 - short
     assert in_line(desk, reset, confirm) in ("wrong_code", "not_signed_in")
@@ -285,10 +285,10 @@ def test_the_operator_reaches_an_account_without_a_role(desk: Desk) -> None:
 def test_expired_sessions_do_not_count_as_browsers(ward: Ward) -> None:
     desk = ward.desk
     for _browser in range(MOST_BROWSERS):
-        desk.sign_in(code(ward.secret, desk.at))
+        desk.sign_in(totp_code(ward.secret, desk.at))
         desk.later(minutes=1)
     desk.at += ABSOLUTE
-    desk.sign_in(code(ward.secret, desk.at))
+    desk.sign_in(totp_code(ward.secret, desk.at))
     assert AuditEvent.STAFF_SESSION_ENDED not in desk.events()
     assert len(list_sessions(desk.context(), ward.nurse_id)) == 1
 

@@ -45,7 +45,7 @@ from app.storage.queries.staff import list_site_staff
 from app.storage.tables.staff import RecoveryCode, Staff, StaffLink
 from tests.refusals import refused
 from tests.scenarios.people import START, site_entry
-from tests.scenarios.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, code
+from tests.scenarios.staff_desk import EMAIL, HERE, PASSWORD, SECOND, STUDY, Desk, totp_code
 from tests.scenarios.trail_entries import verify_trail
 
 
@@ -70,9 +70,11 @@ def test_an_invited_person_chooses_their_own_password_and_second_factor(desk: De
     assert (len(codes), len(set(codes)), len(codes[0])) == (10, 10, 14)
     assert refused(lambda: desk.join(issued)) == "link_used"
     assert refused(lambda: read_link(desk.installation, "x", START)) == "unknown_join_link"
-    assert refused(lambda: desk.sign_in(code(secret, START))) == "wrong_code"  # it was used with the link
+    assert (
+        refused(lambda: desk.sign_in(totp_code(secret, START))) == "wrong_code"
+    )  # it was used with the link
     desk.later(seconds=60)
-    actor = desk.seen(desk.sign_in(code(secret, desk.at)))
+    actor = desk.seen(desk.sign_in(totp_code(secret, desk.at)))
     assert actor.may(Permission.PARTICIPANT_ENROL, desk.site.study_id, desk.site.id)
     with desk.installation.read() as session:
         hashes = session.exec(select(RecoveryCode.code_hash)).all()
@@ -99,8 +101,8 @@ def test_a_recovery_code_stands_in_once_and_new_ones_replace_all(desk: Desk) -> 
     wrong = OwnProof("wrong", codes[1], HERE)
     assert refused(lambda: renew_recovery_codes(own, staff_id, wrong)) == "wrong_password_now"
     assert refused(lambda: renew("000000")) == "wrong_code"
-    fresh = renew(code(secret, desk.at))
-    assert refused(lambda: renew(code(secret, desk.at))) == "wrong_code"
+    fresh = renew(totp_code(secret, desk.at))
+    assert refused(lambda: renew(totp_code(secret, desk.at))) == "wrong_code"
     assert refused(lambda: desk.sign_in(codes[2])) == "wrong_code"
     assert desk.seen(desk.sign_in(fresh[0])).id
     with desk.installation.read() as session:
@@ -152,7 +154,7 @@ def test_a_reset_works_at_once_and_requires_the_rest(desk: Desk) -> None:
     issued = desk.invite()
     secret, _codes = desk.join(issued)
     desk.later(minutes=1)
-    cookie = desk.sign_in(code(secret, desk.at))
+    cookie = desk.sign_in(totp_code(secret, desk.at))
     reset = reset_person(desk.context(), issued.staff_id, LinkPurpose.PASSWORD, "forgotten")
     assert refused(lambda: desk.seen(cookie)) == "not_signed_in"
     assert refused(lambda: desk.sign_in("123456")) == "wrong_sign_in"
@@ -163,14 +165,14 @@ def test_a_reset_works_at_once_and_requires_the_rest(desk: Desk) -> None:
         return use_link(desk.installation, token, SECOND, typed, HERE, at)
 
     assert refused(lambda: use("000000", desk.at)) == "wrong_code"
-    spent = code(secret, desk.at - timedelta(seconds=60))
+    spent = totp_code(secret, desk.at - timedelta(seconds=60))
     assert refused(lambda: use(spent, desk.at - timedelta(seconds=60))) == "wrong_code"
-    assert use(code(secret, desk.at), desk.at) == ()
+    assert use(totp_code(secret, desk.at), desk.at) == ()
     desk.later(minutes=1)
-    assert desk.seen(desk.sign_in(code(secret, desk.at), password=SECOND)).id
+    assert desk.seen(desk.sign_in(totp_code(secret, desk.at), password=SECOND)).id
     lost = reset_person(desk.context(), issued.staff_id, LinkPurpose.SECOND_FACTOR, "phone lost")
     desk.later(minutes=1)
-    assert refused(lambda: desk.sign_in(code(secret, desk.at), password=SECOND)) == "wrong_code"
+    assert refused(lambda: desk.sign_in(totp_code(secret, desk.at), password=SECOND)) == "wrong_code"
     assert refused(lambda: desk.join(lost, "not the password")) == "wrong_password_now"
     both = reset_person(desk.context(), issued.staff_id, LinkPurpose.PASSWORD, "and the password")
     assert both.purpose is LinkPurpose.BOTH  # nothing is left by which the person could be known
@@ -246,9 +248,9 @@ def test_a_monitor_s_role_ends_by_itself(desk: Desk) -> None:
     issued = desk.invite(roles=(Role.MONITOR,), ends_on=date(2026, 3, 9))
     secret, _codes = desk.join(issued)
     desk.at = datetime.combine(date(2026, 3, 9), START.timetz())
-    assert desk.seen(desk.sign_in(code(secret, desk.at))).grants
+    assert desk.seen(desk.sign_in(totp_code(secret, desk.at))).grants
     desk.later(days=1)
-    assert desk.seen(desk.sign_in(code(secret, desk.at))).grants == ()
+    assert desk.seen(desk.sign_in(totp_code(secret, desk.at))).grants == ()
     unlimited = desk.invite("w@example.org", roles=(Role.MONITOR,))
     (grant,) = get_managed_person(desk.context(), unlimited.staff_id).grants
     assert grant.ends_on == desk.at.date() + LONGEST_VISIT
@@ -276,7 +278,7 @@ def test_a_role_ends_at_midnight_of_its_site_or_of_the_study(desk: Desk) -> None
     def check(at: datetime, *sites: int | None) -> None:
         """Whoever asks finds the roles at these sites in force, and no others."""
         desk.at = at
-        cookie, rules = desk.sign_in(code(secret, at)), desk.context().grant_rules
+        cookie, rules = desk.sign_in(totp_code(secret, at)), desk.context().grant_rules
         assert {grant.site_id for grant in desk.seen(cookie).grants} == set(sites)
         shown = get_managed_person(desk.context(), issued.staff_id).grants
         codes = {here: "0571", there: "0808", None: ""}
@@ -309,7 +311,7 @@ def test_sessions_are_listed_ended_and_at_most_five(desk: Desk) -> None:
     cookies = []
     for _browser in range(MOST_BROWSERS + 1):
         desk.later(minutes=1)
-        cookies.append(desk.sign_in(code(secret, desk.at)))
+        cookies.append(desk.sign_in(totp_code(secret, desk.at)))
     assert refused(lambda: desk.seen(cookies[0])) == "not_signed_in"
     own = desk.context(3)
     listed = list_sessions(own, 3, cookies[-1])
@@ -324,14 +326,14 @@ def test_sessions_are_listed_ended_and_at_most_five(desk: Desk) -> None:
     def change(now: str, new: str, typed: str) -> None:
         change_own_password(desk.context(3), 3, OwnProof(now, typed, HERE), new, cookies[-1])
 
-    right = code(secret, desk.at)
+    right = totp_code(secret, desk.at)
     assert refused(lambda: change("wrong", SECOND, right)) == "wrong_password_now"
     assert refused(lambda: change(PASSWORD, PASSWORD, right)) == "same_password"
     change(PASSWORD, SECOND, right)
     assert refused(lambda: change(SECOND, PASSWORD, right)) == "wrong_code"
     assert [each.current for each in list_sessions(desk.context(3), 3, cookies[-1])] == [True]
     desk.later(minutes=1)
-    assert desk.seen(desk.sign_in(code(secret, desk.at), password=SECOND)).id
+    assert desk.seen(desk.sign_in(totp_code(secret, desk.at), password=SECOND)).id
     assert AuditEvent.STAFF_PASSWORD_CHANGED in desk.events()
     assert get_own_account(desk.context(3), 3).grants[0].site == "0571"
 

@@ -21,7 +21,7 @@ from app.storage.tables.participants import AddressClaim, Contact
 from app.storage.tables.studies import Site
 from tests.refusals import refused
 from tests.scenarios.people import START, Person
-from tests.scenarios.reminded import WORDS, MailServer, outbox, recorded, reminded
+from tests.scenarios.reminders import WORDS, MailServer, count_entries, enrol_with_reminders, message_sender
 from tests.scenarios.stale_next_due import find_stale_next_due
 from tests.scenarios.trail_entries import verify_trail
 
@@ -45,11 +45,11 @@ class Phone:
 
     @property
     def context(self) -> ParticipantContext:
-        visitor = self.person.participant(self.at)
-        return ParticipantContext(self.person.installation, visitor, self.at)
+        participant = self.person.participant(self.at)
+        return ParticipantContext(self.person.installation, participant, self.at)
 
     def enter(self, address: str) -> str:
-        return outcome(lambda: mail_address_code(self.context, outbox(self.server), address))
+        return outcome(lambda: mail_address_code(self.context, message_sender(self.server), address))
 
     def answer(self, code: str) -> str:
         return outcome(lambda: verify_address(self.context, code))
@@ -63,7 +63,7 @@ class Phone:
 
     @property
     def waiting(self) -> str:
-        return get_own_address(self.context, outbox(self.server)).waiting
+        return get_own_address(self.context, message_sender(self.server)).waiting
 
     def contact(self) -> tuple[str, str] | None:
         with self.person.installation.read() as session:
@@ -77,7 +77,7 @@ def wrong(code: str) -> str:
 
 @pytest.mark.req("PRI-01", "AUD-01", "PRI-03")
 def test_an_address_holds_once_its_code_is_entered(installation: Installation, site: Site) -> None:
-    phone = Phone(reminded(installation, site))
+    phone = Phone(enrol_with_reminders(installation, site))
     assert (phone.contact(), phone.waiting) == (("person1@example.org", "staff"), "")
     assert [phone.enter(" "), phone.enter("li@here"), phone.enter(f"{'x' * 200}@example.org")] == [
         "address_needed",
@@ -100,14 +100,14 @@ def test_an_address_holds_once_its_code_is_entered(installation: Installation, s
     for _ in range(2):  # pressed twice
         assert phone.answer(f" {full_width}") == ""
         assert (phone.contact(), phone.waiting) == ((NEW, "participant"), "")
-    assert recorded(installation, AuditEvent.ADDRESS_VERIFIED) == 1
-    assert recorded(installation, AuditEvent.ADDRESS_CODE_ISSUED) == 2
+    assert count_entries(installation, AuditEvent.ADDRESS_VERIFIED) == 1
+    assert count_entries(installation, AuditEvent.ADDRESS_CODE_ISSUED) == 2
     nurse = StaffContext(installation, phone.person.nurse, START + timedelta(minutes=1))
     who = phone.person.row().id
     reach = get_participant_reach(nurse, who)
     assert reach.contact is not None
     assert (reach.contact.entered_by, reach.entered_on) == ("participant", date(2026, 3, 2))
-    change_contact(nurse, outbox(phone.server), who, "email", OTHER, "asked for it")
+    change_contact(nurse, message_sender(phone.server), who, "email", OTHER, "asked for it")
     assert (phone.answer(used), phone.contact()) == ("code_expired", (OTHER, "staff"))
     with installation.read() as session:
         entries = session.exec(select(AuditEntry).where(col(AuditEntry.event).contains("contact"))).all()
@@ -123,7 +123,7 @@ def test_somebody_without_an_address_is_reminded_from_then_on(lone: Person) -> N
     assert (phone.contact(), person.row().reminders_wanted) == (None, False)
     phone.server.fails = SendFailed("refused")
     assert (phone.enter(NEW), phone.waiting) == ("address_not_reached", "")
-    assert recorded(person.installation, AuditEvent.ADDRESS_CODE_UNSENT) == 1
+    assert count_entries(person.installation, AuditEvent.ADDRESS_CODE_UNSENT) == 1
     phone.server.fails = Unconfirmed()
     assert (phone.enter(NEW), phone.waiting) == ("", "l***@example.org")
     phone.server.fails = None
@@ -147,7 +147,7 @@ def test_letters_and_codes_are_few_and_only_for_whoever_agreed(
     tries = [phone.answer(wrong(phone.code)) for _ in range(6)]
     assert tries == ["wrong_code"] * 5 + ["throttled"]
     assert phone.answer(phone.code) == "throttled"
-    assert recorded(lone_installation, AuditEvent.ADDRESS_CODE_REFUSED) == 5
+    assert count_entries(lone_installation, AuditEvent.ADDRESS_CODE_REFUSED) == 5
 
 
 class OvertakenServer(MailServer):
@@ -169,6 +169,6 @@ def test_a_letter_that_fails_late_leaves_the_code_that_was_mailed_since(lone: Pe
     phone = Phone(lone)
     phone.server = OvertakenServer(phone)
     assert phone.enter(NEW) == "address_not_reached"
-    assert recorded(lone.installation, AuditEvent.ADDRESS_CODE_UNSENT) == 1
+    assert count_entries(lone.installation, AuditEvent.ADDRESS_CODE_UNSENT) == 1
     assert (phone.answer(phone.code), phone.contact()) == ("", (OTHER, "participant"))
     assert list(verify_trail(lone.installation)) == []

@@ -23,16 +23,16 @@ from app.services.reminders.reminder_settings import (
 from app.services.setup.studies import open_site
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
-from tests.scenarios.beginnings import SITE, grown, site_of
-from tests.scenarios.people import START, Person, days, enrolled, site_entry
-from tests.scenarios.reminded import (
+from tests.scenarios.beginnings import SITE, make_stage, site_of
+from tests.scenarios.people import START, Person, days, enrol_person, site_entry
+from tests.scenarios.reminders import (
     MailServer,
-    installed,
+    count_entries,
+    enrol_with_reminders,
+    message_sender,
     messages,
-    outbox,
-    push_all,
-    recorded,
-    reminded,
+    open_installation,
+    process_all_due,
     shanghai,
 )
 from tests.scenarios.stale_next_due import find_stale_next_due
@@ -43,13 +43,13 @@ W6_OPENS = date(2026, 4, 8)
 
 
 def _come_to_the_week(installation: Installation) -> Sequence[str]:
-    person = reminded(installation, site_of(installation))
+    person = enrol_with_reminders(installation, site_of(installation))
     person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
-    push_all(installation, shanghai(W6_OPENS - days(1), 23))
+    process_all_due(installation, shanghai(W6_OPENS - days(1), 23))
     return (person.cookie,)
 
 
-WEEK_COME = grown(_come_to_the_week, SITE)
+WEEK_COME = make_stage(_come_to_the_week, SITE)
 """Somebody who wants reminders, randomised, in the week before their second questionnaire opens."""
 
 
@@ -69,7 +69,7 @@ def reader(
 def kinds_at(installation: Installation, at: datetime) -> list[str]:
     """The kinds of reminder that are queued at this moment."""
     before = len(messages(installation))
-    push_all(installation, at)
+    process_all_due(installation, at)
     return sorted(each.kind for each in messages(installation)[before:])
 
 
@@ -86,14 +86,14 @@ def refused(choose: object, *arguments: object) -> str:
 
 @pytest.mark.req("AUD-01")
 def test_a_chosen_text_size_is_stored_and_audited_once(installation: Installation, person: Person) -> None:
-    visitor = person.participant(START)
+    participant = person.participant(START)
     for _ in range(2):
-        choose_text_size(ParticipantContext(installation, visitor, START), "large")
+        choose_text_size(ParticipantContext(installation, participant, START), "large")
     assert person.row().text_size is TextSize.large
     assert person.participant(START).text_size is TextSize.large
-    assert recorded(installation, AuditEvent.TEXT_SIZE_CHANGED) == 1
+    assert count_entries(installation, AuditEvent.TEXT_SIZE_CHANGED) == 1
     assert (
-        refused(choose_text_size, ParticipantContext(installation, visitor, START), "huge")
+        refused(choose_text_size, ParticipantContext(installation, participant, START), "huge")
         == "unknown_choice"
     )
     with installation.read() as session:
@@ -104,17 +104,21 @@ def test_a_chosen_text_size_is_stored_and_audited_once(installation: Installatio
 @pytest.mark.req("PRI-03")
 def test_a_chosen_hour_holds_for_questionnaire_and_diary(installation: Installation, reader: Person) -> None:
     at = shanghai(W6_OPENS, 1)
-    visitor = reader.participant(at)
+    participant = reader.participant(at)
     for _ in range(2):
-        choose_hour(ParticipantContext(installation, visitor, at), "20:00")
-    assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 1
+        choose_hour(ParticipantContext(installation, participant, at), "20:00")
+    assert count_entries(installation, AuditEvent.REMINDERS_CHANGED) == 1
     assert right(installation, at)
     assert kinds_at(installation, shanghai(W6_OPENS, 19, 59)) == []
     assert kinds_at(installation, shanghai(W6_OPENS, 20)) == ["entry", "opening"]
-    assert refused(choose_hour, ParticipantContext(installation, visitor, at), "07:00") == "unknown_choice"
-    assert refused(choose_hour, ParticipantContext(installation, visitor, at), "22:00") == "unknown_choice"
+    assert (
+        refused(choose_hour, ParticipantContext(installation, participant, at), "07:00") == "unknown_choice"
+    )
+    assert (
+        refused(choose_hour, ParticipantContext(installation, participant, at), "22:00") == "unknown_choice"
+    )
     back = shanghai(W6_OPENS + days(1), 1)
-    choose_hour(ParticipantContext(installation, visitor, back), "")
+    choose_hour(ParticipantContext(installation, participant, back), "")
     assert right(installation, back)
     assert kinds_at(installation, shanghai(W6_OPENS + days(1), 18, 59)) == []
     assert kinds_at(installation, shanghai(W6_OPENS + days(1), 19)) == ["entry"]
@@ -137,17 +141,19 @@ def test_a_pause_drops_what_falls_into_it_and_floods_nobody_after(
     installation: Installation, reader: Person
 ) -> None:
     at, last = shanghai(W6_OPENS, 1), W6_OPENS + days(2)
-    visitor = reader.participant(at)
-    pause_reminders(ParticipantContext(installation, visitor, at), last)
+    participant = reader.participant(at)
+    pause_reminders(ParticipantContext(installation, participant, at), last)
     assert right(installation, at)
     for hour in range(0, 3 * 24, 3):
         assert kinds_at(installation, at + timedelta(hours=hour)) == []
     assert (
-        get_reminder_settings(ParticipantContext(installation, visitor, shanghai(last, 23, 59))).paused_until
+        get_reminder_settings(
+            ParticipantContext(installation, participant, shanghai(last, 23, 59))
+        ).paused_until
         == last
     )
     over = shanghai(last + days(1))
-    assert get_reminder_settings(ParticipantContext(installation, visitor, over)).paused_until is None
+    assert get_reminder_settings(ParticipantContext(installation, participant, over)).paused_until is None
     assert kinds_at(installation, over) == []
     assert right(installation, over)
     assert kinds_at(installation, shanghai(last + days(1), 19)) == ["entry"]
@@ -159,25 +165,26 @@ def test_a_pause_that_is_ended_early_gives_the_reminder_of_today(
     installation: Installation, reader: Person
 ) -> None:
     at = shanghai(W6_OPENS, 1)
-    visitor = reader.participant(at)
-    pause_reminders(ParticipantContext(installation, visitor, at), W6_OPENS + days(6))
+    participant = reader.participant(at)
+    pause_reminders(ParticipantContext(installation, participant, at), W6_OPENS + days(6))
     for day in (W6_OPENS - days(1), W6_OPENS + days(7)):
         assert (
-            refused(pause_reminders, ParticipantContext(installation, visitor, at), day) == "unknown_choice"
+            refused(pause_reminders, ParticipantContext(installation, participant, at), day)
+            == "unknown_choice"
         )
     noon = shanghai(W6_OPENS, 12)
     assert kinds_at(installation, noon) == []
     for _ in range(2):
-        pause_reminders(ParticipantContext(installation, visitor, noon), None)
-    assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 2
+        pause_reminders(ParticipantContext(installation, participant, noon), None)
+    assert count_entries(installation, AuditEvent.REMINDERS_CHANGED) == 2
     assert kinds_at(installation, noon) == ["opening"]
 
 
 @pytest.mark.req("PRI-03")
 def test_reminders_are_switched_off_and_on(installation: Installation, reader: Person) -> None:
     at = shanghai(W6_OPENS, 1)
-    visitor = reader.participant(at)
-    settings = get_reminder_settings(ParticipantContext(installation, visitor, at))
+    participant = reader.participant(at)
+    settings = get_reminder_settings(ParticipantContext(installation, participant, at))
     assert (settings.channel, settings.address, settings.reminds) == ("email", "p***@example.org", True)
     assert (settings.hour, settings.usual, settings.usual_diary) == ("", time(9), time(19))
     assert (settings.pauses[0], settings.pauses[-1], len(settings.pauses)) == (
@@ -186,38 +193,43 @@ def test_reminders_are_switched_off_and_on(installation: Installation, reader: P
         7,
     )
     for _ in range(2):
-        choose_reminders(ParticipantContext(installation, visitor, at), False)
-    assert not get_reminder_settings(ParticipantContext(installation, visitor, at)).reminds
+        choose_reminders(ParticipantContext(installation, participant, at), False)
+    assert not get_reminder_settings(ParticipantContext(installation, participant, at)).reminds
     assert right(installation, at)
     assert kinds_at(installation, shanghai(W6_OPENS, 9)) == []
-    choose_reminders(ParticipantContext(installation, visitor, shanghai(W6_OPENS, 9)), True)
-    assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 2
+    choose_reminders(ParticipantContext(installation, participant, shanghai(W6_OPENS, 9)), True)
+    assert count_entries(installation, AuditEvent.REMINDERS_CHANGED) == 2
     assert kinds_at(installation, shanghai(W6_OPENS, 9)) == ["opening"]
 
 
 def test_without_an_address_nothing_can_be_switched_on(installation: Installation, person: Person) -> None:
-    visitor = person.participant(START)
-    settings = get_reminder_settings(ParticipantContext(installation, visitor, START))
+    participant = person.participant(START)
+    settings = get_reminder_settings(ParticipantContext(installation, participant, START))
     assert (settings.channel, settings.address, settings.reminds) == ("", "", False)
-    assert refused(choose_reminders, ParticipantContext(installation, visitor, START), True) == "no_contact"
-    choose_reminders(ParticipantContext(installation, visitor, START), False)
-    assert recorded(installation, AuditEvent.REMINDERS_CHANGED) == 0
+    assert (
+        refused(choose_reminders, ParticipantContext(installation, participant, START), True) == "no_contact"
+    )
+    choose_reminders(ParticipantContext(installation, participant, START), False)
+    assert count_entries(installation, AuditEvent.REMINDERS_CHANGED) == 0
 
 
 @pytest.mark.req("PRI-03")
 def test_a_message_that_waits_is_dropped_when_a_pause_begins(migrated_sqlite_url: str) -> None:
-    with installed(migrated_sqlite_url) as installation:
+    with open_installation(migrated_sqlite_url) as installation:
         site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-        person = reminded(installation, site)
-        enrolled(installation, site, "0571-002")
+        person = enrol_with_reminders(installation, site)
+        enrol_person(installation, site, "0571-002")
         opening = shanghai(START.date(), 10)
-        push_all(installation, opening)
+        process_all_due(installation, opening)
         evening = shanghai(START.date() + days(14), 10)
-        push_all(installation, evening)
+        process_all_due(installation, evening)
         (waiting,) = claim_messages(ClockContext(installation, evening))
         pause_reminders(
             ParticipantContext(installation, person.participant(evening), evening), evening.date()
         )
         mail_server = MailServer()
-        assert deliver_message(ClockContext(installation, evening), outbox(mail_server), waiting) == "dropped"
+        assert (
+            deliver_message(ClockContext(installation, evening), message_sender(mail_server), waiting)
+            == "dropped"
+        )
         assert (mail_server.letters, messages(installation)[-1].failure) == ([], "paused")

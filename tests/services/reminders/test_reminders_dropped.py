@@ -28,19 +28,19 @@ from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.scenarios.people import START, Person, days, site_entry, with_short_diary
-from tests.scenarios.reminded import (
+from tests.scenarios.reminders import (
     EVENING,
     RANDOMISED,
     WORDS,
     MailServer,
-    address,
-    come_to_evening,
-    installed,
+    count_entries,
+    email_of,
+    enrol_with_reminders,
+    message_sender,
     messages,
-    outbox,
-    push_all,
-    recorded,
-    reminded,
+    open_installation,
+    process_all_due,
+    reach_first_evening,
     shanghai,
 )
 
@@ -112,22 +112,22 @@ def test_what_is_owed_no_more_is_dropped(
     act(due_reader, EVENING)
     mail_server = MailServer()
     assert (
-        deliver_message(ClockContext(installation, EVENING), outbox(mail_server), claimed)
+        deliver_message(ClockContext(installation, EVENING), message_sender(mail_server), claimed)
         is MessageState.dropped
     )
     (message,) = messages(installation)
     assert (mail_server.letters, message.state, message.failure) == ([], "dropped", reason)
-    assert recorded(installation, AuditEvent.REMINDER_DROPPED) == 1
+    assert count_entries(installation, AuditEvent.REMINDER_DROPPED) == 1
 
 
 def test_without_an_address_it_is_dropped(migrated_sqlite_url: str) -> None:
     # On PostgreSQL the program's role may delete nothing: a contact goes there by the owner's hand alone.
-    with installed(migrated_sqlite_url) as installation:
+    with open_installation(migrated_sqlite_url) as installation:
         site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-        forget(come_to_evening(installation, site), EVENING)
+        forget(reach_first_evening(installation, site), EVENING)
         (mine,) = claim_messages(ClockContext(installation, EVENING))
         assert (
-            deliver_message(ClockContext(installation, EVENING), outbox(MailServer()), mine)
+            deliver_message(ClockContext(installation, EVENING), message_sender(MailServer()), mine)
             is MessageState.dropped
         )
         assert messages(installation)[0].failure == "no_contact"
@@ -148,7 +148,7 @@ def test_a_reminder_undeliverable_for_long_is_dropped(
     installation: Installation, claimed: ClaimedMessage, late: timedelta, reason: str
 ) -> None:
     assert (
-        deliver_message(ClockContext(installation, EVENING + late), outbox(MailServer()), claimed)
+        deliver_message(ClockContext(installation, EVENING + late), message_sender(MailServer()), claimed)
         is MessageState.dropped
     )
     assert messages(installation)[0].failure == reason
@@ -177,21 +177,21 @@ def test_no_reminder_is_delivered_after_the_stop(
     """Whenever the clock comes, and whatever was queued or claimed by then."""
     number, mail_server = next(NUMBER), MailServer()
     installation = with_short_diary(installation)
-    reader = reminded(installation, site, number)
+    reader = enrol_with_reminders(installation, site, number)
     reader.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
     stopped_at = shanghai(RANDOMISED, 10) + timedelta(hours=stops_after)
     claimed: list[ClaimedMessage] = []
     for hours in range(0, stops_after, 6):
-        push_all(installation, shanghai(RANDOMISED, 10) + timedelta(hours=hours))
+        process_all_due(installation, shanghai(RANDOMISED, 10) + timedelta(hours=hours))
     if claims_before:
         claimed = claim_messages(ClockContext(installation, stopped_at))
     STOPS[stop](reader, stopped_at)
     for hours in ticks:
         at = stopped_at + timedelta(hours=hours)
-        push_all(installation, at)
+        process_all_due(installation, at)
         for each in [*claimed, *claim_messages(ClockContext(installation, at))]:
-            deliver_message(ClockContext(installation, at), outbox(mail_server), each)
-    mine = [letter for letter in mail_server.letters if letter.to == address(number)]
+            deliver_message(ClockContext(installation, at), message_sender(mail_server), each)
+    mine = [letter for letter in mail_server.letters if letter.to == email_of(number)]
     if stop == "submission":  # of the first diary day; the days after it are still asked for
         mine = [letter for letter in mine if letter.key in keys_of(installation, reader.slot("D0"))]
     assert mine == []

@@ -26,21 +26,21 @@ from app.services.reminders.reminder_delivery import (
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.messages import Message
 from app.storage.tables.studies import Site
-from tests.heard import heard
 from tests.scenarios.people import START, days, with_short_diary
-from tests.scenarios.reminded import (
+from tests.scenarios.reminders import (
     EVENING,
     KEY,
     MailServer,
-    address,
+    count_entries,
+    email_of,
+    enrol_with_reminders,
+    message_sender,
     messages,
-    outbox,
-    push_all,
-    recorded,
-    reminded,
+    process_all_due,
     shanghai,
 )
 from tests.scenarios.trail_entries import verify_trail
+from tests.statement_log import record_statements
 
 
 def state(installation: Installation) -> str:
@@ -52,20 +52,20 @@ def state(installation: Installation) -> str:
 def test_a_reminder_is_delivered_and_audited(installation: Installation, claimed: ClaimedMessage) -> None:
     mail_server = MailServer()
     assert (
-        deliver_message(ClockContext(installation, EVENING), outbox(mail_server), claimed)
+        deliver_message(ClockContext(installation, EVENING), message_sender(mail_server), claimed)
         is MessageState.sent
     )
     (letter,), (message,) = mail_server.letters, messages(installation)
-    assert (letter.to, letter.key, letter.language) == (address(1), message.key, "en")
+    assert (letter.to, letter.key, letter.language) == (email_of(1), message.key, "en")
     assert (message.state, message.settled_at, message.failure) == ("sent", EVENING, None)
     assert (
-        recorded(installation, AuditEvent.REMINDER_QUEUED)
-        == recorded(installation, AuditEvent.REMINDER_SENT)
+        count_entries(installation, AuditEvent.REMINDER_QUEUED)
+        == count_entries(installation, AuditEvent.REMINDER_SENT)
         == 1
     )
     with installation.read() as session:
         changes = " ".join(session.exec(select(AuditEntry.changes)))
-    assert address(1) not in changes
+    assert email_of(1) not in changes
     assert verify_trail(installation) == []
 
 
@@ -74,7 +74,7 @@ def test_the_letter_says_what_until_when_how_long_where_and_who_helps(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
     mail_server = MailServer()
-    deliver_message(ClockContext(installation, EVENING), outbox(mail_server), claimed)
+    deliver_message(ClockContext(installation, EVENING), message_sender(mail_server), claimed)
     (letter,) = mail_server.letters
     assert letter.subject == "Daybook study: a form is ready"
     assert letter.text == (
@@ -87,19 +87,22 @@ def test_the_letter_says_what_until_when_how_long_where_and_who_helps(
 
 
 def test_a_questionnaire_is_announced_as_a_form(installation: Installation, site: Site) -> None:
-    reminded(installation, site)
+    enrol_with_reminders(installation, site)
     at = shanghai(START.date() + days(14), 9)  # the middle of the baseline's window
-    push_all(installation, at)
+    process_all_due(installation, at)
     mail_server = MailServer()
     (mine,) = claim_messages(ClockContext(installation, at))
-    assert deliver_message(ClockContext(installation, at), outbox(mail_server), mine) is MessageState.sent
+    assert (
+        deliver_message(ClockContext(installation, at), message_sender(mail_server), mine)
+        is MessageState.sent
+    )
     assert "Your study form is ready.\nIt takes about 10 minutes." in mail_server.letters[0].text
 
 
 def test_two_workers_get_different_messages(installation: Installation, site: Site) -> None:
     for number in range(2, 6):
-        reminded(with_short_diary(installation), site, number)
-    push_all(installation, shanghai(START.date() + days(14), 9))
+        enrol_with_reminders(with_short_diary(installation), site, number)
+    process_all_due(installation, shanghai(START.date() + days(14), 9))
     at = shanghai(START.date() + days(14), 10)
     first, second = (
         claim_messages(ClockContext(installation, at), limit=3),
@@ -113,7 +116,7 @@ def test_two_workers_get_different_messages(installation: Installation, site: Si
 @pytest.mark.req("AVL-05")
 @pytest.mark.usefixtures("due_reader")
 def test_many_messages_are_claimed_in_one_statement(installation: Installation) -> None:
-    with heard(installation.engine) as statements:
+    with record_statements(installation.engine) as statements:
         assert len(claim_messages(ClockContext(installation, EVENING))) == 1
     assert len(statements) == 1
     assert statements[0].startswith("UPDATE message")
@@ -128,10 +131,11 @@ def test_a_worker_killed_before_sending_leaves_the_message_to_another(
     mail_server = MailServer()
     later = EVENING + LEASE
     assert (
-        deliver_message(ClockContext(installation, later), outbox(mail_server), claimed) is MessageState.sent
+        deliver_message(ClockContext(installation, later), message_sender(mail_server), claimed)
+        is MessageState.sent
     )
     # The first worker was only slow and comes back: the message is no longer to be sent.
-    assert deliver_message(ClockContext(installation, later), outbox(mail_server), claimed) is None
+    assert deliver_message(ClockContext(installation, later), message_sender(mail_server), claimed) is None
     assert len(mail_server.letters) == 1
 
 
@@ -152,14 +156,14 @@ def test_a_worker_killed_while_sending_leaves_it_unconfirmed_for_ever(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
     with pytest.raises(Killed):
-        deliver_message(ClockContext(installation, EVENING), outbox(Deadly()), claimed)
+        deliver_message(ClockContext(installation, EVENING), message_sender(Deadly()), claimed)
     assert state(installation) == "sending"
     assert expire_messages(ClockContext(installation, EVENING + PATIENCE - timedelta(seconds=1))) == 0
     assert expire_messages(ClockContext(installation, EVENING + PATIENCE)) == 1
     assert (state(installation), messages(installation)[0].failure) == ("unconfirmed", "worker_lost")
     assert claim_messages(ClockContext(installation, EVENING + days(9))) == []
     assert expire_messages(ClockContext(installation, EVENING + days(9))) == 0
-    assert recorded(installation, AuditEvent.REMINDER_UNCONFIRMED) == 1
+    assert count_entries(installation, AuditEvent.REMINDER_UNCONFIRMED) == 1
 
 
 def test_a_slow_worker_can_still_settle_its_reminder(
@@ -169,7 +173,10 @@ def test_a_slow_worker_can_still_settle_its_reminder(
         def send(self, letter: MessageText) -> None:
             assert expire_messages(ClockContext(installation, letter.at + PATIENCE)) == 1
 
-    assert deliver_message(ClockContext(installation, EVENING), outbox(Slow()), claimed) is MessageState.sent
+    assert (
+        deliver_message(ClockContext(installation, EVENING), message_sender(Slow()), claimed)
+        is MessageState.sent
+    )
     assert state(installation) == "sent"
 
 
@@ -181,7 +188,7 @@ def test_a_slow_worker_that_knows_no_more_changes_nothing(
             assert expire_messages(ClockContext(installation, letter.at + PATIENCE)) == 1
             raise Unconfirmed
 
-    assert deliver_message(ClockContext(installation, EVENING), outbox(Silent()), claimed) is None
+    assert deliver_message(ClockContext(installation, EVENING), message_sender(Silent()), claimed) is None
     assert messages(installation)[0].failure == "worker_lost"
 
 
@@ -189,14 +196,16 @@ def test_silence_after_the_text_is_never_answered_by_sending_again(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
     assert (
-        deliver_message(ClockContext(installation, EVENING), outbox(MailServer(fails=Unconfirmed())), claimed)
+        deliver_message(
+            ClockContext(installation, EVENING), message_sender(MailServer(fails=Unconfirmed())), claimed
+        )
         is MessageState.unconfirmed
     )
     assert claim_messages(ClockContext(installation, EVENING + days(1))) == []
 
 
 def test_what_failed_is_tried_three_times(installation: Installation, claimed: ClaimedMessage) -> None:
-    broken, at = outbox(MailServer(fails=SendFailed("unreachable"))), EVENING
+    broken, at = message_sender(MailServer(fails=SendFailed("unreachable"))), EVENING
     for wait in BACK_OFF:
         assert deliver_message(ClockContext(installation, at), broken, claimed) is MessageState.queued
         assert claim_messages(ClockContext(installation, at + wait - timedelta(seconds=1))) == []
@@ -205,12 +214,12 @@ def test_what_failed_is_tried_three_times(installation: Installation, claimed: C
     assert deliver_message(ClockContext(installation, at), broken, claimed) is MessageState.failed
     (message,) = messages(installation)
     assert (message.state, message.failure, message.attempts) == ("failed", "unreachable", 3)
-    assert recorded(installation, AuditEvent.REMINDER_FAILED) == 1
+    assert count_entries(installation, AuditEvent.REMINDER_FAILED) == 1
     assert claim_messages(ClockContext(installation, at + days(1))) == []
 
 
 def test_a_lasting_failure_is_not_tried_again(installation: Installation, claimed: ClaimedMessage) -> None:
-    refused = outbox(MailServer(fails=SendFailed("recipient_refused", lasting=True)))
+    refused = message_sender(MailServer(fails=SendFailed("recipient_refused", lasting=True)))
     assert deliver_message(ClockContext(installation, EVENING), refused, claimed) is MessageState.failed
 
 
@@ -219,14 +228,14 @@ def test_another_key_sends_nothing_and_loses_nothing(
 ) -> None:
     stranger = replace(installation, secret_box=SecretBox(KEY))
     with pytest.raises(Refused, match="wrong_key"):
-        deliver_message(ClockContext(stranger, EVENING), outbox(MailServer()), claimed)
+        deliver_message(ClockContext(stranger, EVENING), message_sender(MailServer()), claimed)
     assert state(installation) == "queued"
 
 
 def test_no_reminder_waits_after_all_were_delivered(
     installation: Installation, claimed: ClaimedMessage
 ) -> None:
-    deliver_message(ClockContext(installation, EVENING), outbox(MailServer()), claimed)
+    deliver_message(ClockContext(installation, EVENING), message_sender(MailServer()), claimed)
     waiting = sa.select(sa.func.count()).select_from(Message).where(sa.text("state IN ('queued', 'sending')"))
     with installation.read() as session:
         assert session.execute(waiting).scalar_one() == 0

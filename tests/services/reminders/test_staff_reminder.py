@@ -33,8 +33,16 @@ from app.storage.tables.messages import Message
 from app.storage.tables.participants import Contact, Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.scenarios.people import START, Person, enrolled, with_short_diary
-from tests.scenarios.reminded import MailServer, messages, outbox, push_all, recorded, reminded, shanghai
+from tests.scenarios.people import START, Person, enrol_person, with_short_diary
+from tests.scenarios.reminders import (
+    MailServer,
+    count_entries,
+    enrol_with_reminders,
+    message_sender,
+    messages,
+    process_all_due,
+    shanghai,
+)
 from tests.scenarios.trail_entries import verify_trail
 
 TODAY = date(2026, 3, 2)
@@ -71,7 +79,9 @@ def refused(person: Person, at: datetime) -> str:
 
 def deliver(installation: Installation, at: datetime) -> tuple[list[MessageState | None], MailServer]:
     server, context = MailServer(), ClockContext(installation, at)
-    return [deliver_message(context, outbox(server), each) for each in claim_messages(context)], server
+    return [
+        deliver_message(context, message_sender(server), each) for each in claim_messages(context)
+    ], server
 
 
 def change(person: Person, event: AuditEvent, alter: Change) -> None:
@@ -98,7 +108,7 @@ def test_once_a_day_for_a_person_whatever_the_form(installation: Installation, r
     ask(reader, shanghai(TODAY, 9, 30))
     assert refused(reader, shanghai(TODAY, 20, 59)) == "reminded_today"
     ask(reader, shanghai(TODAY + timedelta(days=1), 8))
-    assert recorded(installation, AuditEvent.STAFF_REMINDER_QUEUED) == 2
+    assert count_entries(installation, AuditEvent.STAFF_REMINDER_QUEUED) == 2
 
 
 def test_a_form_gets_at_most_twice_the_reminders_of_its_plan(
@@ -107,7 +117,7 @@ def test_a_form_gets_at_most_twice_the_reminders_of_its_plan(
     for day in range(6):
         ask(reader, shanghai(TODAY + timedelta(days=day), 9, 30))
     assert refused(reader, shanghai(TODAY + timedelta(days=6), 9, 30)) == "reminder_limit"
-    assert recorded(installation, AuditEvent.STAFF_REMINDER_QUEUED) == 6
+    assert count_entries(installation, AuditEvent.STAFF_REMINDER_QUEUED) == 6
 
 
 @pytest.mark.parametrize(
@@ -147,7 +157,7 @@ def test_neither_in_a_pause_nor_against_a_wish(reader: Person) -> None:
 
 
 def test_without_an_address_none_is_offered(installation: Installation, site: Site) -> None:
-    person = enrolled(installation, site, "0571-009")
+    person = enrol_person(installation, site, "0571-009")
     with installation.read() as session:
         assert session.get(Contact, person.row().id) is None
     assert refused(person, START) == "reminders_not_wanted"
@@ -167,7 +177,7 @@ def test_what_the_rules_send_later_that_day_is_dropped(installation: Installatio
     ask(reader, shanghai(TODAY, 9, 40))
     assert deliver(installation, shanghai(TODAY, 9, 40))[0] == [MessageState.sent]
     reader.randomise(TODAY, shanghai(TODAY, 10))
-    push_all(installation, shanghai(TODAY, 19))
+    process_all_due(installation, shanghai(TODAY, 19))
     outcomes, server = deliver(installation, shanghai(TODAY, 19))
     assert (set(outcomes), server.letters) == ({MessageState.dropped}, [])
     assert messages(installation)[-1].failure == "one_a_day"
@@ -175,7 +185,7 @@ def test_what_the_rules_send_later_that_day_is_dropped(installation: Installatio
 
 def test_staff_can_remind_on_a_day_with_a_rule_reminder(installation: Installation, reader: Person) -> None:
     middle = TODAY + timedelta(days=14)
-    push_all(installation, shanghai(middle, 9))
+    process_all_due(installation, shanghai(middle, 9))
     assert deliver(installation, shanghai(middle, 9))[0] == [MessageState.sent]
     ask(reader, shanghai(middle, 11))
     assert deliver(installation, shanghai(middle, 11))[0] == [MessageState.sent]
@@ -202,7 +212,7 @@ def test_the_rules_send_none_beyond_the_limit_that_staff_have_used(
         ask(reader, at)
         assert deliver(installation, at)[0] == [MessageState.sent]
     middle = shanghai(TODAY + timedelta(days=14), 9)
-    push_all(installation, middle)
+    process_all_due(installation, middle)
     assert deliver(installation, middle)[0] == [MessageState.dropped]
     assert (messages(installation)[-1].kind, messages(installation)[-1].failure) == (
         "middle",
@@ -213,11 +223,11 @@ def test_the_rules_send_none_beyond_the_limit_that_staff_have_used(
 def test_a_rule_reminder_counts_on_its_delivery_day(installation: Installation, reader: Person) -> None:
     """The mail server was away in the evening; the letter of yesterday leaves beside none of today's."""
     reader.randomise(TODAY, shanghai(TODAY, 10))
-    push_all(installation, shanghai(TODAY, 19))
+    process_all_due(installation, shanghai(TODAY, 19))
     (waiting,) = messages(installation)
     tomorrow = TODAY + timedelta(days=1)
     assert deliver(installation, shanghai(tomorrow, 8))[0] == [MessageState.sent]
-    push_all(installation, shanghai(tomorrow, 19))
+    process_all_due(installation, shanghai(tomorrow, 19))
     assert deliver(installation, shanghai(tomorrow, 19))[0] == [MessageState.dropped]
     assert [each.failure for each in messages(installation)] == [None, "one_a_day"]
     assert waiting.kind == "entry"
@@ -243,7 +253,7 @@ def test_whatever_is_pressed_and_however_late_it_leaves_nobody_gets_too_many(
 ) -> None:
     """By staff one a day, by rule one a day; a form at most twice the number of its plan."""
     installation = with_short_diary(installation)
-    person, at = reminded(installation, site, next(NUMBERS)), START
+    person, at = enrol_with_reminders(installation, site, next(NUMBERS)), START
     key, form = person.row().id, baseline(person).public_id
     for act, hours in acts:
         at += timedelta(hours=hours)
@@ -251,7 +261,7 @@ def test_whatever_is_pressed_and_however_late_it_leaves_nobody_gets_too_many(
             with suppress(Refused):
                 queue_staff_reminder(StaffContext(installation, person.nurse, at), key, form)
         elif act == "tick":
-            push_all(installation, at)
+            process_all_due(installation, at)
         else:
             deliver(installation, at)
     with installation.read() as session:

@@ -38,16 +38,16 @@ from app.storage.tables.studies import Site
 from app.web.acts import ACTS
 from app.web.urls import NEW_CONTACT
 from tests.refusals import refused
-from tests.scenarios.people import START, Person, days, enrolled
-from tests.scenarios.reminded import (
+from tests.scenarios.people import START, Person, days, enrol_person
+from tests.scenarios.reminders import (
     EVENING,
     WORDS,
     MailServer,
-    come_to_evening,
+    count_entries,
+    message_sender,
     messages,
-    outbox,
-    push_all,
-    recorded,
+    process_all_due,
+    reach_first_evening,
     shanghai,
 )
 from tests.scenarios.stale_next_due import find_stale_next_due
@@ -84,7 +84,7 @@ def _press_outdated(context: StaffContext, server: MailServer, who: int) -> None
 
     def press(act: KeyedAct) -> str:
         pressed = replace(context, act=act)
-        return refused(lambda: change_contact(pressed, outbox(server), who, "email", NEW, "moved"))
+        return refused(lambda: change_contact(pressed, message_sender(server), who, "email", NEW, "moved"))
 
     assert [press(replace(old, own=False)), press(old)] == ["page_outdated", "state_changed"]
     assert server.letters == []
@@ -95,19 +95,19 @@ def _press_twice_at_once(context: StaffContext, who: int) -> None:
     presses: list[str] = []
 
     def press() -> None:
-        again = partial(change_contact, context, outbox(slow), who, "email", NEW, "moved")
+        again = partial(change_contact, context, message_sender(slow), who, "email", NEW, "moved")
         presses.append(refused(again))
 
     slow = SlowServer(press=press)
     other = replace(context, actor=replace(context.actor, id="staff:999"))
-    change_contact(other, outbox(slow), who, "email", "slow@example.org", "moved")
+    change_contact(other, message_sender(slow), who, "email", "slow@example.org", "moved")
     assert (presses, len(slow.letters)) == (["test_under_way"], 1)
 
 
 def _deliver_waiting(installation: Installation, server: MailServer) -> None:
     clock = ClockContext(installation, EVENING)
     for each in claim_messages(clock):
-        deliver_message(clock, outbox(server), each)
+        deliver_message(clock, message_sender(server), each)
 
 
 def _check_trail_hides(installation: Installation, words: str) -> None:
@@ -121,11 +121,11 @@ def _check_trail_hides(installation: Installation, words: str) -> None:
 def test_a_new_address_is_tried_first_and_the_old_one_gets_nothing_more(
     installation: Installation, site: Site
 ) -> None:
-    person, server = come_to_evening(installation, site), MailServer()
+    person, server = reach_first_evening(installation, site), MailServer()
     context, who = desk(person)
 
     def change(address: str = NEW, reason: str = "wrote it down wrongly", channel: str = "email") -> str:
-        return refused(lambda: change_contact(context, outbox(server), who, channel, address, reason))
+        return refused(lambda: change_contact(context, message_sender(server), who, channel, address, reason))
 
     assert [change(" "), change("new"), change(reason=" "), change(channel="letter")] == [
         "address_needed",
@@ -141,11 +141,11 @@ def test_a_new_address_is_tried_first_and_the_old_one_gets_nothing_more(
     assert refused(lambda: change_contact(context, nowhere, who, "email", NEW, "moved")) == (
         "address_not_reached"
     )
-    assert recorded(installation, AuditEvent.CONTACT_CHANGED) == 0
+    assert count_entries(installation, AuditEvent.CONTACT_CHANGED) == 0
     server.fails = None
     _press_outdated(context, server, who)
     _press_twice_at_once(context, who)
-    change_contact(context, outbox(server), who, "email", " ｎｅｗ＠example．org ", " moved ")
+    change_contact(context, message_sender(server), who, "email", " ｎｅｗ＠example．org ", " moved ")
     reach = get_participant_reach(context, who)
     assert reach.contact is not None
     assert (reach.contact.address, reach.reminds) == ("n***@example.org", True)
@@ -162,10 +162,10 @@ def test_a_new_address_is_tried_first_and_the_old_one_gets_nothing_more(
 
 
 def test_a_new_address_switches_reminders_on_unless_exited(installation: Installation, site: Site) -> None:
-    person, server = enrolled(installation, site, "0571-001"), MailServer()
+    person, server = enrol_person(installation, site, "0571-001"), MailServer()
     context, who = desk(person, START)
     assert get_participant_reach(context, who).contact is None
-    change_contact(context, outbox(server), who, "email", NEW, "asked for it")
+    change_contact(context, message_sender(server), who, "email", NEW, "asked for it")
     assert person.row().reminders_wanted
     assert list(find_stale_next_due(ClockContext(installation, START))) == []
     withdrawal = DispositionEntry(
@@ -174,7 +174,7 @@ def test_a_new_address_switches_reminders_on_unless_exited(installation: Install
     record_disposition(context, site.study_id, person.subject, withdrawal)
     assert person.row().exit_kind is ExitKind.withdrew_study
     for act in (
-        lambda: change_contact(context, outbox(server), who, "email", "b@example.org", "moved"),
+        lambda: change_contact(context, message_sender(server), who, "email", "b@example.org", "moved"),
         lambda: pause_for_participant(context, who, START.date(), "moved"),
     ):
         assert refused(act) == "participation_ended"
@@ -183,18 +183,18 @@ def test_a_new_address_switches_reminders_on_unless_exited(installation: Install
         plan = get_plan(installation, work.session, site.study_id)
         known = add_participant(work, plan, site, "0571-004", "en", AuditEvent.PARTICIPANT_REGISTERED)
         unasked = known.id
-    assert refused(lambda: change_contact(context, outbox(server), unasked, "email", NEW, "moved")) == (
-        "consent_needed"
-    )
+    assert refused(
+        lambda: change_contact(context, message_sender(server), unasked, "email", NEW, "moved")
+    ) == ("consent_needed")
 
 
 @pytest.mark.req("PRI-01", "AUD-01")
 def test_a_removed_address_gets_nothing_more_and_is_stored_nowhere(
     lone_installation: Installation, lone_site: Site
 ) -> None:
-    person, server = come_to_evening(lone_installation, lone_site), MailServer()
+    person, server = reach_first_evening(lone_installation, lone_site), MailServer()
     context, who = desk(person)
-    other = desk(enrolled(lone_installation, lone_site, "0571-002"))
+    other = desk(enrol_person(lone_installation, lone_site, "0571-002"))
     assert refused(lambda: remove_contact(*other, "moved")) == "no_contact"
     assert refused(lambda: remove_contact(context, who, " ")) == "reason_needed"
     remove_contact(context, who, " wants no letters ")
@@ -205,12 +205,14 @@ def test_a_removed_address_gets_nothing_more_and_is_stored_nowhere(
     assert get_participant_overview(context, who).contact is None
     assert reasons(lone_installation, AuditEvent.CONTACT_REMOVED) == [(person.nurse.id, "wants no letters")]
     clock = ClockContext(lone_installation, EVENING)
-    assert [deliver_message(clock, outbox(server), each) for each in claim_messages(clock)] == ["dropped"]
+    assert [deliver_message(clock, message_sender(server), each) for each in claim_messages(clock)] == [
+        "dropped"
+    ]
     assert server.letters == []
     assert messages(lone_installation)[0].failure == "not_wanted"
     assert not any(row.may_remind for row in get_today(context, TodayFilter()).rows)
     assert list(find_stale_next_due(clock)) == []
-    change_contact(context, outbox(server), who, "email", NEW, "has an address again")
+    change_contact(context, message_sender(server), who, "email", NEW, "has an address again")
     assert get_participant_reach(context, who).reminds
     with lone_installation.read() as session:
         assert session.get_one(Contact, who).address_sealed
@@ -221,7 +223,7 @@ def test_a_removed_address_gets_nothing_more_and_is_stored_nowhere(
 def test_a_telephone_is_kept_beside_the_address_masked_and_apart_from_reminders(
     installation: Installation, site: Site
 ) -> None:
-    person = come_to_evening(installation, site)
+    person = reach_first_evening(installation, site)
     context, who = desk(person)
     remove_contact(context, who, "wants no letters")
     assert refused(lambda: change_telephone(context, who, "", "none")) == "no_telephone"
@@ -238,7 +240,7 @@ def test_a_telephone_is_kept_beside_the_address_masked_and_apart_from_reminders(
     assert get_participant_reach(context, who).entered_on is None
     assert get_contact_context(context, who).address == get_participant_reach(context, who).contact
     assert not any(row.may_remind for row in get_today(context, TodayFilter()).rows)
-    change_contact(context, outbox(MailServer()), who, "email", NEW, "has an address")
+    change_contact(context, message_sender(MailServer()), who, "email", NEW, "has an address")
     remove_contact(context, who, "wants no letters")
     assert reveal_contact(context, who).telephone == "138 0013 8000"
     change_telephone(context, who, " ", "wants no calls")
@@ -257,7 +259,7 @@ def test_a_telephone_is_kept_beside_the_address_masked_and_apart_from_reminders(
 def test_staff_let_reminders_rest_for_a_time_that_ends_by_itself_or_at_once(
     installation: Installation, site: Site
 ) -> None:
-    person = come_to_evening(installation, site)
+    person = reach_first_evening(installation, site)
     context, who = desk(person)
     today = date(2026, 3, 4)
 
@@ -271,8 +273,10 @@ def test_staff_let_reminders_rest_for_a_time_that_ends_by_itself_or_at_once(
     pause_for_participant(context, who, today + days(2), "in hospital")
     assert reasons(installation, AuditEvent.REMINDERS_PAUSED) == [(person.nurse.id, "in hospital")]
     server, clock = MailServer(), ClockContext(installation, EVENING)
-    assert [deliver_message(clock, outbox(server), each) for each in claim_messages(clock)] == ["dropped"]
-    push_all(installation, shanghai(today + days(1), 19))
+    assert [deliver_message(clock, message_sender(server), each) for each in claim_messages(clock)] == [
+        "dropped"
+    ]
+    process_all_due(installation, shanghai(today + days(1), 19))
     assert len(messages(installation)) == 1  # nothing is queued in a pause
     row = get_today(context, TodayFilter()).rows[0]
     assert row.paused_until == get_participant_reach(context, who).paused_until == today + days(2)

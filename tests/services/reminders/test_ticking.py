@@ -33,12 +33,20 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from app.storage.unit_of_work import UnitOfWork
-from tests.forging import allow_everything
-from tests.heard import heard
-from tests.scenarios.people import START, Person, days, enrolled, site_entry, with_short_diary
-from tests.scenarios.reminded import feed_types, installed, messages, push_all, recorded, reminded, shanghai
+from tests.scenarios.people import START, Person, days, enrol_person, site_entry, with_short_diary
+from tests.scenarios.reminders import (
+    count_entries,
+    enrol_with_reminders,
+    feed_types,
+    messages,
+    open_installation,
+    process_all_due,
+    shanghai,
+)
 from tests.scenarios.stale_next_due import find_stale_next_due
 from tests.scenarios.trail_entries import verify_trail
+from tests.statement_log import record_statements
+from tests.unaudited_writes import allow_everything
 
 RANDOMISED = date(2026, 3, 4)
 W6_OPENS = date(2026, 4, 8)  # 4 March + 6 weeks - 7 days
@@ -47,40 +55,40 @@ W6_CLOSES = date(2026, 4, 22)
 
 @pytest.mark.req("AVL-05")
 def test_an_opened_slot_is_published_once(installation: Installation, person: Person) -> None:
-    assert push_all(installation, START) == SlotsProcessed(opened=1)
-    assert push_all(installation, START + days(1)) == SlotsProcessed()
+    assert process_all_due(installation, START) == SlotsProcessed(opened=1)
+    assert process_all_due(installation, START + days(1)) == SlotsProcessed()
     assert feed_types(installation, "BL") == ["assessment.opened"]
     assert person.slot("BL").published_state == "open"
-    assert recorded(installation, AuditEvent.SLOT_OPENED) == 1
+    assert count_entries(installation, AuditEvent.SLOT_OPENED) == 1
     assert verify_trail(installation) == []
 
 
 def test_a_missed_slot_is_published_when_its_window_closes(
     installation: Installation, person: Person
 ) -> None:
-    push_all(installation, START)
+    process_all_due(installation, START)
     closed = person.slot("BL").closes_at
     assert closed is not None
-    assert push_all(installation, closed - timedelta(seconds=1)) == SlotsProcessed()
-    assert push_all(installation, closed) == SlotsProcessed(missed=1)
+    assert process_all_due(installation, closed - timedelta(seconds=1)) == SlotsProcessed()
+    assert process_all_due(installation, closed) == SlotsProcessed(missed=1)
     assert feed_types(installation, "BL") == ["assessment.opened", "assessment.missed"]
     assert person.slot("BL").wake_at is None
 
 
 def test_a_begun_slot_is_missed_only_after_its_grace(installation: Installation, person: Person) -> None:
-    push_all(installation, START)
+    process_all_due(installation, START)
     person.begin("BL", START)
     slot = person.slot("BL")
     assert slot.closes_at is not None
-    assert push_all(installation, slot.closes_at) == SlotsProcessed()
-    assert push_all(installation, slot.closes_at + timedelta(hours=48)) == SlotsProcessed(missed=1)
+    assert process_all_due(installation, slot.closes_at) == SlotsProcessed()
+    assert process_all_due(installation, slot.closes_at + timedelta(hours=48)) == SlotsProcessed(missed=1)
 
 
 def test_a_submitted_slot_owes_nothing(installation: Installation, person: Person) -> None:
-    push_all(installation, START)
+    process_all_due(installation, START)
     person.begin("BL", START)
     person.submit("BL", START)
-    assert push_all(installation, START + days(60)) == SlotsProcessed()
+    assert process_all_due(installation, START + days(60)) == SlotsProcessed()
     assert feed_types(installation, "BL") == ["assessment.opened", "assessment.completed"]
 
 
@@ -88,7 +96,7 @@ def test_a_submitted_slot_owes_nothing(installation: Installation, person: Perso
 @pytest.mark.usefixtures("reader", "randomised")
 def test_after_an_outage_events_are_in_order_and_reminders_few(installation: Installation) -> None:
     back = shanghai(W6_CLOSES + days(2), 12)
-    done = push_all(installation, back)
+    done = process_all_due(installation, back)
     assert feed_types(installation, "W6") == ["assessment.opened", "assessment.missed"]
     assert feed_types(installation, "D0") == ["diary.opened", "diary.missed"]
     assert done.missed >= 45
@@ -100,7 +108,7 @@ def test_after_an_outage_events_are_in_order_and_reminders_few(installation: Ins
         )
         opened = [line.split('"opens_at":"')[1][:24] for (line,) in lines]
     assert opened == sorted(opened)
-    assert push_all(installation, back) == SlotsProcessed()
+    assert process_all_due(installation, back) == SlotsProcessed()
 
 
 def test_a_window_past_before_its_date_was_recorded_is_only_missed(
@@ -108,17 +116,17 @@ def test_a_window_past_before_its_date_was_recorded_is_only_missed(
 ) -> None:
     late = shanghai(W6_CLOSES + days(10))
     person.randomise(RANDOMISED, late)
-    push_all(installation, late)
+    process_all_due(installation, late)
     assert person.slot("W6").missed_reason == "administrative"
     assert feed_types(installation, "W6") == ["assessment.missed"]
 
 
 def test_a_moved_window_is_published_again(installation: Installation, person: Person) -> None:
     person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
-    push_all(installation, shanghai(W6_OPENS, 1))
+    process_all_due(installation, shanghai(W6_OPENS, 1))
     person.randomise(RANDOMISED + days(2), shanghai(W6_OPENS, 2))
     assert person.slot("W6").published_state == "not_opened"
-    push_all(installation, shanghai(W6_OPENS + days(2), 1))
+    process_all_due(installation, shanghai(W6_OPENS + days(2), 1))
     assert feed_types(installation, "W6") == [
         "assessment.opened",
         "assessment.rescheduled",
@@ -130,24 +138,24 @@ def test_a_moved_window_is_published_again(installation: Installation, person: P
 def test_after_an_upgrade_the_first_tick_tells_every_difference_once(
     installation: Installation, person: Person
 ) -> None:
-    push_all(installation, START)
+    process_all_due(installation, START)
     stale = {"published_state": "missed", "wake_at": START - days(1)}
     with write_engine(installation.engine).begin() as connection, allow_everything(connection):
         connection.execute(sa.update(Slot).where(col(Slot.visit) == "BL").values(**stale))
-    push_all(installation, START + days(1))
-    push_all(installation, START + days(1))
+    process_all_due(installation, START + days(1))
+    process_all_due(installation, START + days(1))
     assert feed_types(installation, "BL") == ["assessment.opened", "assessment.reopened"]
-    assert recorded(installation, AuditEvent.SLOT_PUBLISHED) == 1
+    assert count_entries(installation, AuditEvent.SLOT_PUBLISHED) == 1
     assert person.slot("BL").published_state == "open"
 
 
 @pytest.mark.req("PRI-03")
 @pytest.mark.usefixtures("reader", "randomised")
 def test_reminders_are_queued_at_their_moments_once(installation: Installation) -> None:
-    push_all(installation, shanghai(W6_OPENS - days(1), 23))
+    process_all_due(installation, shanghai(W6_OPENS - days(1), 23))
     before, queued = messages(installation), 0
     for hour in range(24 * 16):
-        queued += push_all(installation, shanghai(W6_OPENS, 0) + timedelta(hours=hour)).queued
+        queued += process_all_due(installation, shanghai(W6_OPENS, 0) + timedelta(hours=hour)).queued
     kinds = [each.kind for each in messages(installation)[len(before) :]]
     assert queued == len(kinds)
     assert [kind for kind in kinds if kind != "entry"] == ["opening", "middle", "last_day"]
@@ -159,7 +167,7 @@ def test_who_wants_no_reminders_gets_none_and_wakes_nobody(
     installation: Installation, person: Person
 ) -> None:
     assert person.slot("BL").wake_at == person.slot("BL").opens_at
-    push_all(installation, START)
+    process_all_due(installation, START)
     assert person.slot("BL").wake_at == person.slot("BL").closes_at
     person.begin("BL", START)
     assert person.slot("BL").wake_at == person.slot("BL").grace_until
@@ -177,7 +185,7 @@ def test_no_reminder_after_an_exit(installation: Installation, reader: Person, k
     record_disposition(
         StaffContext(installation, reader.nurse, at), reader.site.study_id, reader.subject, entry
     )
-    done = [push_all(installation, shanghai(RANDOMISED, 20) + days(day)) for day in range(60)]
+    done = [process_all_due(installation, shanghai(RANDOMISED, 20) + days(day)) for day in range(60)]
     assert sum(each.queued for each in done) == 0
     assert messages(installation) == []
 
@@ -187,14 +195,14 @@ def test_withdrawal_from_treatment_stops_no_reminder(installation: Installation,
     record_disposition(
         StaffContext(installation, reader.nurse, START), reader.site.study_id, reader.subject, entry
     )
-    assert push_all(installation, shanghai(START.date() + days(1), 10)).opened == 2  # BL and ET
-    assert push_all(installation, shanghai(START.date() + days(7), 10)).queued == 1
+    assert process_all_due(installation, shanghai(START.date() + days(1), 10)).opened == 2  # BL and ET
+    assert process_all_due(installation, shanghai(START.date() + days(7), 10)).queued == 1
 
 
 def test_a_turn_claimed_by_another_worker_is_skipped(migrated_postgres_url: str) -> None:
-    with installed(migrated_postgres_url) as installation:
+    with open_installation(migrated_postgres_url) as installation:
         site = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("0571"))
-        participant_id = enrolled(installation, site, "0571-001").row().id
+        participant_id = enrol_person(installation, site, "0571-001").row().id
         with UnitOfWork(installation.engine, CLOCK, START) as other:
             other.lock(participant_chain(participant_id))
             assert process_due_slots(ClockContext(installation, START), participant_id) == SlotsProcessed()
@@ -219,10 +227,10 @@ def test_an_idle_tick_is_one_query(installation: Installation, person: Person) -
     assert find_due_work(ClockContext(installation, START)) == DueWork(
         slots=True, messages=False, seals=True, acts=True, alerts=False
     )
-    push_all(installation, START)
+    process_all_due(installation, START)
     seal_days(ClockContext(installation, START))
     assert purge_acts(ClockContext(installation, START)) == 0
-    with heard(installation.engine) as statements:
+    with record_statements(installation.engine) as statements:
         assert find_due_work(ClockContext(installation, START)) == DueWork(
             slots=False, messages=False, seals=False, acts=False, alerts=False
         )
@@ -231,8 +239,8 @@ def test_an_idle_tick_is_one_query(installation: Installation, person: Person) -
 
 
 def test_the_index_answers_what_is_owed(migrated_sqlite_url: str) -> None:
-    with installed(migrated_sqlite_url) as installation:
-        with heard(installation.engine) as statements:
+    with open_installation(migrated_sqlite_url) as installation:
+        with record_statements(installation.engine) as statements:
             find_due_work(ClockContext(installation, START))
         moments = ["2026-03-02 01:30:00.000000"] * statements[0].count("?")
     with closing(sqlite3.connect(migrated_sqlite_url.removeprefix("sqlite:///"))) as driver:
@@ -244,7 +252,7 @@ def test_the_index_answers_what_is_owed(migrated_sqlite_url: str) -> None:
 
 def test_wake_moments_are_right_after_every_change_of_a_fact(installation: Installation, site: Site) -> None:
     installation = with_short_diary(installation)
-    reader = reminded(installation, site)
+    reader = enrol_with_reminders(installation, site)
 
     def right(at: datetime) -> bool:
         return list(find_stale_next_due(ClockContext(installation, at))) == []
@@ -257,7 +265,7 @@ def test_wake_moments_are_right_after_every_change_of_a_fact(installation: Insta
 
     study, subject = reader.site.study_id, reader.subject
     assert right(START)
-    push_all(installation, START)
+    process_all_due(installation, START)
     assert right(START)
     reader.begin("BL", START)
     assert right(START)
@@ -272,7 +280,7 @@ def test_wake_moments_are_right_after_every_change_of_a_fact(installation: Insta
     assert right(at)
     for day in range(4):
         at = shanghai(RANDOMISED + days(day), 19, 30)
-        push_all(installation, at)
+        process_all_due(installation, at)
         assert right(at)
     reader.randomise(RANDOMISED + days(1), at)
     assert right(at)
@@ -297,9 +305,9 @@ def test_a_wake_moment_that_is_not_what_the_facts_say_is_named(
 def test_a_push_leaves_nothing_owed(installation: Installation, site: Site) -> None:
     installation = with_short_diary(installation)
     for number in range(1, 3):
-        reminded(installation, site, number).randomise(RANDOMISED, shanghai(RANDOMISED, 10))
-    enrolled(installation, site, "0571-009")
+        enrol_with_reminders(installation, site, number).randomise(RANDOMISED, shanghai(RANDOMISED, 10))
+    enrol_person(installation, site, "0571-009")
     for hour in (0, 9, 10, 19, 23, 24 * 40, 24 * 1200):
         at = shanghai(RANDOMISED, 0) + timedelta(hours=hour)
-        push_all(installation, at)
+        process_all_due(installation, at)
         assert not find_due_work(ClockContext(installation, at)).slots

@@ -50,14 +50,14 @@ from app.settings import DEMO_KEY
 from app.storage.engine import open_engine
 from app.storage.queries.slots import list_slots, slot_status
 from tests.refusals import expect_refusal
-from tests.scenarios.amending import STUDY, longer_diary, weekly_diary, with_versions
-from tests.scenarios.beginnings import SITE, grown, installed_at, site_of
+from tests.scenarios.beginnings import SITE, make_stage, open_installation_at, site_of
 from tests.scenarios.dataset_stage import FINAL, TREATED, TRIAL, client_of
 from tests.scenarios.licensed_trial import STUDY as MOON
-from tests.scenarios.licensed_trial import open_trial, pack_of, questionnaires, supply
-from tests.scenarios.paper_forms import enter, paper
-from tests.scenarios.people import START, Person, colleague, days, enrolled
-from tests.scenarios.reminded import recorded
+from tests.scenarios.licensed_trial import import_packs_of_trial, open_trial, pack_of, write_definitions
+from tests.scenarios.paper_forms import enter_typed_paper, typed_paper
+from tests.scenarios.people import START, Person, days, enrol_person, staff_member
+from tests.scenarios.plan_versions import STUDY, longer_diary, weekly_diary, with_versions
+from tests.scenarios.reminders import count_entries
 from tests.scenarios.stale_next_due import find_stale_slots
 from tests.scenarios.trail_entries import verify_trail
 from tests.stages import Stage
@@ -93,7 +93,7 @@ def versions(person: Person, *visits: str) -> list[tuple[str, str]]:
 
 
 def _treat(installation: Installation) -> Sequence[str]:
-    person = enrolled(installation, site_of(installation), "0571-001")
+    person = enrol_person(installation, site_of(installation), "0571-001")
     person.begin("BL", START)
     person.submit("BL", START)
     person.randomise(DAY0, START)
@@ -102,7 +102,7 @@ def _treat(installation: Installation) -> Sequence[str]:
     return (person.cookie,)
 
 
-UNDER_TREATMENT = grown(_treat, SITE)
+UNDER_TREATMENT = make_stage(_treat, SITE)
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_what_is_begun_or_over_keeps_its_version_and_all_else_follows(treated: P
     assert all(said == live for said, live in states)
     assert list(check_schedules(operator(treated.installation))) == []
     kinds = (AuditEvent.PLAN_AMENDED, AuditEvent.PLAN_FOLLOWED)
-    assert [recorded(treated.installation, kind) for kind in kinds] == [1, 1]
+    assert [count_entries(treated.installation, kind) for kind in kinds] == [1, 1]
     assert verify_trail(treated.installation) == []
 
 
@@ -168,7 +168,7 @@ def test_a_form_uses_the_plan_version_it_began_with(treated: Person) -> None:
     treated.submit("D9", NOW, {"any_symptom": 0})
     gone = treated.slot("W6")
     assert (gone.out_of_plan, gone.excused, gone.plan_version) == (True, "not_in_plan", "2.0")
-    investigator = StaffContext(treated.installation, colleague(Role.INVESTIGATOR, treated.site), NOW)
+    investigator = StaffContext(treated.installation, staff_member(Role.INVESTIGATOR, treated.site), NOW)
     view = get_participant_overview(investigator, treated.row().id)
     assert view.plan.version == "3.0"
     assert [plan.version for plan in view.plans] == ["3.0", "2.0", "1.0"]
@@ -219,7 +219,7 @@ def test_whoever_does_not_follow_yet_keeps_to_the_earlier_version(lone_treated: 
     begin_amendment(context, amendment, "protocol amendment 1")
     with expect_refusal("state_changed"):
         begin_amendment(context, amendment, "protocol amendment 1")
-    newcomer = enrolled(installation, lone_treated.site, "0571-002")
+    newcomer = enrol_person(installation, lone_treated.site, "0571-002")
     newcomer.randomise(DAY0, START)
     assert versions(newcomer, "W3", "D0") == [("2.0", "3.0"), ("2.0", "1.1")]
     lone_treated.anchor("randomisation", DAY0 + timedelta(days=1), NOW, source=Owner.edc)
@@ -268,13 +268,13 @@ def test_a_form_that_was_entered_from_paper_once_waits_for_its_own_version(lone:
         return replace(longer_diary(plan), double_paper_entry=False)
 
     lone = replace(lone, installation=with_versions(amended, asking_once))
-    assert enter(lone, paper(), NOW) is PaperOutcome.first
+    assert enter_typed_paper(lone, typed_paper(), NOW) is PaperOutcome.first
     amend(lone.installation, "2.0")
     assert versions(lone, "BL") == [("1.0", "3.0")]
     slot, nurse = lone.slot("BL"), StaffContext(lone.installation, lone.nurse, NOW)
     with expect_refusal("not_excusable"):  # one entry waits, though the newer version asks for no second one
         excuse_form(nurse, slot.participant_id, slot.public_id, "no_translation")
-    assert enter(lone, paper(), NOW, role=Role.INVESTIGATOR) is PaperOutcome.submitted
+    assert enter_typed_paper(lone, typed_paper(), NOW, role=Role.INVESTIGATOR) is PaperOutcome.submitted
 
 
 def _with_diary(plan: Plan, **changed: Any) -> Plan:  # noqa: ANN401 - fields of a diary
@@ -337,7 +337,7 @@ def test_a_plan_that_cannot_follow_is_refused_with_the_key(lone_treated: Person)
 def test_a_trial_follows_no_draft_and_takes_the_words_of_the_next_version_before_it(
     migrated_sqlite_url: str, tmp_path: Path
 ) -> None:
-    folder = questionnaires(tmp_path / "questionnaires")
+    folder = write_definitions(tmp_path / "questionnaires")
     later = folder / "moon-6" / "1.1"
     shutil.copytree(folder / "moon-6" / "1.0", later)
     for file in later.iterdir():
@@ -351,7 +351,7 @@ def test_a_trial_follows_no_draft_and_takes_the_words_of_the_next_version_before
     box = SecretBox(DEMO_KEY, HashCost(1, 8, 1))
     next_program = Installation(engine, replace(library, plans=plans), box, "https://d.test", "0")
     open_trial(next_program, START)
-    supply(next_program, START)
+    import_packs_of_trial(next_program, START)
     with expect_refusal("draft_plan"):
         open_amendment(operator(next_program), MOON, "1.2")
     with expect_refusal("pack_missing"):
@@ -366,7 +366,7 @@ def test_a_trial_follows_no_draft_and_takes_the_words_of_the_next_version_before
 @pytest.fixture
 def trial(migrated_sqlite_url: str) -> Iterator[Installation]:
     """The trial of `dataset_stage` on SQLite, with later versions of its plan."""
-    with installed_at(migrated_sqlite_url) as installation:
+    with open_installation_at(migrated_sqlite_url) as installation:
         yield with_versions(installation, longer_diary, weekly_diary)
 
 

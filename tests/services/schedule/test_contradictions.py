@@ -17,8 +17,8 @@ from app.services.schedule.anchors import AnchorEntry, preview_anchor, record_an
 from app.services.schedule.schedule_check import check_schedules
 from app.services.setup.studies import load_study, open_site
 from app.storage.tables.schedule import Anchor
-from tests.scenarios.beginnings import grown, installed_at, site_of
-from tests.scenarios.people import START, Person, days, enrolled, site_entry
+from tests.scenarios.beginnings import make_stage, open_installation_at, site_of
+from tests.scenarios.people import START, Person, days, enrol_person, site_entry
 from tests.stages import Stage
 
 LATER = START + days(20)
@@ -27,12 +27,12 @@ LATER = START + days(20)
 def _ordered(installation: Installation) -> Sequence[str]:
     system = StaffContext(installation, SYSTEM, START)
     load_study(system, "sbrt-nsclc", "1.1", StudyMode.DEMO)
-    person = enrolled(installation, open_site(system, "sbrt-nsclc", site_entry("0571")), "0571-001")
+    person = enrol_person(installation, open_site(system, "sbrt-nsclc", site_entry("0571")), "0571-001")
     person.anchor("randomisation", date(2026, 3, 5), LATER, source=Owner.edc)
     return (person.cookie,)
 
 
-ORDERED = grown(_ordered)
+ORDERED = make_stage(_ordered)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def stage() -> Stage:
 @pytest.fixture
 def ordered(migrated_url: str, secrets: dict[str, tuple[str, ...]]) -> Iterator[Person]:
     """Somebody of a study whose plan states the order of its dates and lets staff confirm."""
-    with installed_at(migrated_url) as installation:
+    with open_installation_at(migrated_url) as installation:
         yield Person(installation, site_of(installation), "0571-001", secrets[migrated_url][0])
 
 

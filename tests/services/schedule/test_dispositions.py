@@ -27,8 +27,8 @@ from app.storage.tables.feed import FeedEvent
 from app.storage.tables.participants import Activation
 from app.storage.tables.schedule import Disposition
 from app.storage.tables.studies import Site
-from tests.scenarios.people import START, Person, colleague, days, enrolment
-from tests.scenarios.reminded import feed_types, push_all
+from tests.scenarios.people import START, Person, days, enrolment_entry, staff_member
+from tests.scenarios.reminders import feed_types, process_all_due
 
 DAY0 = date(2026, 3, 2)
 
@@ -145,8 +145,10 @@ def test_a_mistake_is_taken_back_by_a_new_entry(person: Person) -> None:
 def test_an_exit_is_counted_from_the_enrolment_day_not_from_when_it_was_recorded(
     installation: Installation, site: Site
 ) -> None:
-    nurse = colleague(Role.NURSE, site)
-    earlier = replace(enrolment("0571-009"), enrolled_on=date(2026, 2, 20), consented_on=date(2026, 2, 20))
+    nurse = staff_member(Role.NURSE, site)
+    earlier = replace(
+        enrolment_entry("0571-009"), enrolled_on=date(2026, 2, 20), consented_on=date(2026, 2, 20)
+    )
     enrol_participant(StaffContext(installation, nurse, START), site, earlier)
     entry = DispositionEntry(DispositionKind.withdrew_study, "2026-02-25", Owner.site)
     row = record_disposition(StaffContext(installation, nurse, START), site.study_id, "0571-009", entry)
@@ -196,7 +198,7 @@ def test_undoing_needs_a_reason_and_something_to_undo(person: Person) -> None:
 @pytest.mark.usefixtures("randomised")
 def test_an_undone_withdrawal_from_treatment_takes_its_date_and_its_visit_back(person: Person) -> None:
     leaves(person, DispositionKind.withdrew_treatment, "2026-03-05", 5)
-    push_all(person.installation, START + days(5))
+    process_all_due(person.installation, START + days(5))
     assert feed_types(person.installation, "ET") == ["assessment.opened"]
     _undo(person, 6)
     assert (person.slot("ET").excused, person.slot("ET").out_of_plan) == ("not_in_plan", True)
@@ -229,7 +231,7 @@ def test_the_earlier_of_two_withdrawals_counts_again_once_the_later_is_undone(pe
 @pytest.mark.usefixtures("randomised")
 def test_a_death_to_the_month_and_then_to_the_day_leaves_nothing_missed(person: Person) -> None:
     """The days between the stated day and the report were told as missed; the dead are not missing data."""
-    push_all(person.installation, START + days(25))
+    process_all_due(person.installation, START + days(25))
     assert "diary.missed" in _types(person)
     leaves(person, DispositionKind.death, "2026-03", 26)
     leaves(person, DispositionKind.death, "2026-03-10", 26)
@@ -257,7 +259,7 @@ def test_a_plan_without_the_date_of_a_withdrawal_records_the_withdrawal_alone(pe
 
 
 def _undo(person: Person, at_day: float) -> None:
-    actor = colleague(Role.INVESTIGATOR, person.site)
+    actor = staff_member(Role.INVESTIGATOR, person.site)
     context = StaffContext(person.installation, actor, START + days(at_day))
     undo_disposition(context, person.site.study_id, person.subject, "a mistake")
 

@@ -25,7 +25,7 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import Activation, Contact
 from app.storage.tables.studies import Site
 from tests.refusals import refusal_of, refused
-from tests.scenarios.people import START, Person, enrolment
+from tests.scenarios.people import START, Person, enrolment_entry
 
 TOMORROW = date(2026, 3, 3)
 
@@ -41,7 +41,7 @@ def admit(person: Person, entry: EnrolmentEntry) -> None:
 
 @pytest.mark.req("IAM-16")
 def test_an_enrolment_records_consent_and_identity_and_makes_every_form(newcomer: Person) -> None:
-    admit(newcomer, enrolment("0571-003"))
+    admit(newcomer, enrolment_entry("0571-003"))
     row = newcomer.row()
     assert (row.consent_version, row.consented_on, row.identity_check) == ("2.1", date(2026, 3, 2), "id_card")
     assert (row.zone, row.language, row.reminders_wanted) == ("Asia/Shanghai", "en", False)
@@ -58,7 +58,7 @@ def test_an_enrolment_records_consent_and_identity_and_makes_every_form(newcomer
 @pytest.mark.req("PRI-01")
 def test_an_address_is_stored_separately_and_encrypted(newcomer: Person) -> None:
     entry = replace(
-        enrolment("0571-003"),
+        enrolment_entry("0571-003"),
         channel=ContactChannel.email,
         address=" li@example.org ",
         telephone="１３８00138000",
@@ -92,26 +92,28 @@ def test_an_address_is_stored_separately_and_encrypted(newcomer: Person) -> None
     ],
 )
 def test_an_invalid_enrolment_stores_nothing(newcomer: Person, change: dict[str, object], code: str) -> None:
-    entry = replace(enrolment("0571-003"), **change)  # type: ignore[arg-type]  # fields by name
+    entry = replace(enrolment_entry("0571-003"), **change)  # type: ignore[arg-type]  # fields by name
     assert refused(lambda: admit(newcomer, entry)) == code
     assert refused(newcomer.row) == "unknown_participant"
 
 
 def test_a_site_that_is_not_ones_own_is_refused_with_those_that_are(newcomer: Person) -> None:
     context = StaffContext(newcomer.installation, newcomer.nurse, START)
-    unknown = refusal_of(lambda: enrol_with_invitation(context, "sbrt-nsclc:9999", enrolment("0571-001")))
+    unknown = refusal_of(
+        lambda: enrol_with_invitation(context, "sbrt-nsclc:9999", enrolment_entry("0571-001"))
+    )
     assert (unknown.code, unknown.details["allowed"]) == ("unknown_site", ("0571",))
 
 
 def test_a_subject_code_is_unique(newcomer: Person) -> None:
-    admit(newcomer, enrolment("0571-003"))
-    refusal = refusal_of(lambda: admit(newcomer, enrolment("0571-003")))
+    admit(newcomer, enrolment_entry("0571-003"))
+    refusal = refusal_of(lambda: admit(newcomer, enrolment_entry("0571-003")))
     assert (refusal.code, refusal.details["subject"]) == ("subject_exists", "0571-003")
 
 
 @pytest.mark.req("IAM-10", "IAM-13")
 def test_an_invitation_is_shown_once_and_ends_the_ones_before(newcomer: Person) -> None:
-    admit(newcomer, enrolment("0571-003"))
+    admit(newcomer, enrolment_entry("0571-003"))
     invitations = [
         issue_invitation(
             StaffContext(newcomer.installation, newcomer.nurse, START), newcomer.site.study_id, "0571-003"
@@ -143,7 +145,7 @@ def test_nobody_is_invited_without_consent_or_after_leaving(newcomer: Person) ->
         plan = get_plan(newcomer.installation, work.session, newcomer.site.study_id)
         add_participant(work, plan, newcomer.site, "0571-004", "en", AuditEvent.PARTICIPANT_REGISTERED)
     assert refused(lambda: invite("0571-004")) == "consent_needed"
-    admit(newcomer, enrolment("0571-003"))
+    admit(newcomer, enrolment_entry("0571-003"))
     with newcomer.installation.work(newcomer.nurse, START) as work:
         row = work.session.merge(newcomer.row())
         row.exit_kind, row.exit_at = ExitKind.death, START - timedelta(days=1)

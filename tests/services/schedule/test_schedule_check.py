@@ -10,9 +10,9 @@ from app.domain.records.audit import AuditEvent
 from app.services.core.context import StaffContext
 from app.services.schedule.schedule_check import check_schedules, mend_schedule
 from app.storage.engine import write_engine
-from tests.forging import allow_everything
 from tests.scenarios.people import START, Person
-from tests.scenarios.reminded import recorded
+from tests.scenarios.reminders import count_entries
+from tests.unaudited_writes import allow_everything
 
 DAY0 = date(2026, 3, 2)
 
@@ -35,7 +35,7 @@ def test_missing_diary_days_are_named_and_created(person: Person) -> None:
     assert mend_schedule(context, faults)
     assert person.slot("D5").for_day == date(2026, 3, 7)
     assert list(check_schedules(context)) == []
-    assert recorded(person.installation, AuditEvent.SCHEDULE_MENDED) == 1
+    assert count_entries(person.installation, AuditEvent.SCHEDULE_MENDED) == 1
 
 
 @pytest.mark.req("TIM-06")

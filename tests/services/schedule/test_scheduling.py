@@ -21,22 +21,22 @@ from app.storage.plain_rows import SlotRecord
 from app.storage.queries.slots import list_slot_records, slot_status
 from app.storage.row_changes import participant_chain
 from app.storage.tables.schedule import Slot, VisitRecord
-from tests.scenarios.arms import assign
+from tests.scenarios.arms import assign_arm
 from tests.scenarios.people import START, Person, days
-from tests.scenarios.reminded import feed_types, push_all, recorded
+from tests.scenarios.reminders import count_entries, feed_types, process_all_due
 
 DAY0 = date(2026, 3, 2)
 
 
 @pytest.mark.usefixtures("randomised")
 def test_a_visit_of_one_arm_is_expected_of_that_arm_alone(person: Person) -> None:
-    assign(person, "SBRT", 0)
+    assign_arm(person, "SBRT", 0)
     assert slot_status(person.slot("EOT"), START) is Status.waiting
-    assign(person, "SOC", 1)
+    assign_arm(person, "SOC", 1)
     assert person.slot("EOT").excused == NOT_IN_PLAN
-    assign(person, "SOC", 2)
+    assign_arm(person, "SOC", 2)
     assert person.slot("EOT").excused == NOT_IN_PLAN
-    assign(person, "SBRT", 3)
+    assign_arm(person, "SBRT", 3)
     assert person.slot("EOT").excused is None
 
 
@@ -155,7 +155,7 @@ def test_a_visit_is_requested_once_a_day_and_within_reach(person: Person) -> Non
 def test_a_mistaken_visit_can_be_cancelled_until_it_is_begun(person: Person) -> None:
     nurse, study = StaffContext(person.installation, person.nurse, START), person.site.study_id
     request_visit(nurse, study, person.subject, "UNS", DAY0)
-    push_all(person.installation, START)
+    process_all_due(person.installation, START)
 
     def code(visit: str, reason: str = "wrong person") -> str:
         with pytest.raises(Refused) as refused:
@@ -171,7 +171,7 @@ def test_a_mistaken_visit_can_be_cancelled_until_it_is_begun(person: Person) -> 
     assert person.slot("UNS-1").excused == NOT_IN_PLAN
     assert code("UNS-1") == "unknown_visit"
     assert feed_types(person.installation, "UNS-1") == ["assessment.opened", "assessment.excused"]
-    assert recorded(person.installation, AuditEvent.VISIT_CANCELLED) == 1
+    assert count_entries(person.installation, AuditEvent.VISIT_CANCELLED) == 1
     assert request_visit(nurse, study, person.subject, "UNS", DAY0) == ("UNS-2",)
     person.begin("UNS-2", START)
     assert code("UNS-2") == "visit_begun"

@@ -16,8 +16,8 @@ from app.services.setup.key_canary import check_key, lay_canary
 from app.services.setup.studies import create_staff
 from app.storage.engine import write_engine
 from app.storage.tables.studies import KeyCanary
-from tests.forging import allow_everything
 from tests.scenarios.people import START
+from tests.unaudited_writes import allow_everything
 
 
 @pytest.fixture

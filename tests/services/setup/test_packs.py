@@ -52,12 +52,29 @@ from app.storage.tables.messages import Message
 from app.storage.tables.packs import InstrumentPack
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.forging import allow_everything
-from tests.heard import heard
 from tests.refusals import expect_refusal
-from tests.scenarios.licensed_trial import ENDS, OTHER, STUDY, open_trial, pack_of, questionnaires, supply
-from tests.scenarios.people import START, Person, bound, colleague, days, enrolled, enrolment, site_entry
-from tests.scenarios.reminded import MailServer, outbox, reminded, shanghai
+from tests.scenarios.licensed_trial import (
+    ENDS,
+    OTHER,
+    STUDY,
+    import_packs_of_trial,
+    open_trial,
+    pack_of,
+    write_definitions,
+)
+from tests.scenarios.people import (
+    START,
+    Person,
+    bind_browser,
+    days,
+    enrol_person,
+    enrolment_entry,
+    site_entry,
+    staff_member,
+)
+from tests.scenarios.reminders import MailServer, enrol_with_reminders, message_sender, shanghai
+from tests.statement_log import record_statements
+from tests.unaudited_writes import allow_everything
 
 SOON = date(2026, 3, 10)
 OVER = datetime(2026, 3, 10, 16, 0, tzinfo=UTC)  # midnight after that day in Shanghai
@@ -66,7 +83,7 @@ LAST = OVER - timedelta(minutes=1)
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    return load_library(questionnaires(tmp_path_factory.mktemp("moon") / "questionnaires"), LANGUAGE_CODES)
+    return load_library(write_definitions(tmp_path_factory.mktemp("moon") / "questionnaires"), LANGUAGE_CODES)
 
 
 @pytest.fixture
@@ -176,7 +193,7 @@ def test_a_demonstration_takes_no_licensed_words_and_pays_nothing_for_its_own(
         (status,) = list_pack_statuses(empty, STUDY, "1.0", at)
         assert (status.language, status.standing) == ("en", standing)
         check_pack(empty, empty.library.plan(STUDY, "1.0"), licensed, "en", at)  # it stops nobody
-    with heard(empty.engine) as statements:
+    with record_statements(empty.engine) as statements:
         assert empty.text(STUDY, licensed, "zh_CN", START + days(1)).wording == "demonstration"
         refresh_packs(empty, START)
     assert list(statements) == []
@@ -194,11 +211,11 @@ def test_nobody_is_enrolled_before_every_language_is_there(trial: Installation, 
     nurse = Person(trial, site, "0571-001").nurse
     for lang in ("zh_CN", "en"):
         with expect_refusal("pack_missing") as refused:
-            enrol_participant(StaffContext(trial, nurse, START), site, enrolment("0571-001"))
+            enrol_participant(StaffContext(trial, nurse, START), site, enrolment_entry("0571-001"))
         assert refused.value.details == {"instrument": "moon-6", "language": lang}
         brought(another_process(trial), pack_of(lang))
     assert (
-        enrol_participant(StaffContext(trial, nurse, START), site, enrolment("0571-001")).subject
+        enrol_participant(StaffContext(trial, nurse, START), site, enrolment_entry("0571-001")).subject
         == "0571-001"
     )
 
@@ -217,8 +234,8 @@ def test_no_language_stands_in_for_another(trial: Installation, licensed: Instru
 
 @pytest.mark.req("CAP-01", "CAP-03")
 def test_answers_and_responses_name_their_text_version(trial: Installation, site: Site) -> None:
-    supply(trial, START)
-    person = enrolled(trial, site, "0571-001")
+    import_packs_of_trial(trial, START)
+    person = enrol_person(trial, site, "0571-001")
     slot = person.begin("BL", START)
     person.save("BL", START, SubmittedAnswer(1, 0, "m1", 3))
     person.submit("BL", START, answers_of_six())
@@ -239,13 +256,13 @@ def test_answers_and_responses_name_their_text_version(trial: Installation, site
 def test_a_begun_form_keeps_its_words_and_a_new_one_has_the_newest(
     trial: Installation, site: Site, licensed: Instrument
 ) -> None:
-    supply(trial, START)
-    person = enrolled(trial, site, "0571-001")
+    import_packs_of_trial(trial, START)
+    person = enrol_person(trial, site, "0571-001")
     begun, later = START + timedelta(minutes=1), START + timedelta(minutes=5)
     person.begin("BL", begun)
     worker = another_process(trial)
     assert worker.text(STUDY, licensed, "en", begun).items["m1"] == "How bright 1?"
-    supply(trial, later, date(2029, 12, 31), " *")
+    import_packs_of_trial(trial, later, date(2029, 12, 31), " *")
     for process in (trial, worker):
         assert process.text(STUDY, licensed, "en", begun).items["m1"] == "How bright 1?"
         assert process.text(STUDY, licensed, "en", later).items["m1"] == "How bright 1? *"
@@ -255,20 +272,20 @@ def test_a_begun_form_keeps_its_words_and_a_new_one_has_the_newest(
 def test_a_language_that_came_after_the_beginning_keeps_its_first_words(
     trial: Installation, licensed: Instrument
 ) -> None:
-    supply(trial, START + days(1), ENDS, "", "en")
-    supply(trial, START + days(2), ENDS, " *", "en")
+    import_packs_of_trial(trial, START + days(1), ENDS, "", "en")
+    import_packs_of_trial(trial, START + days(2), ENDS, " *", "en")
     assert trial.text(STUDY, licensed, "en", START).items["m1"] == "How bright 1?"
 
 
 def test_a_running_process_sees_a_new_pack_at_its_next_tick(
     trial: Installation, licensed: Instrument
 ) -> None:
-    supply(trial, START)
+    import_packs_of_trial(trial, START)
     worker = another_process(trial)
     assert worker.text(STUDY, licensed, "en").items["m1"] == "How bright 1?"
-    supply(trial, START + days(1), ENDS, " *")
+    import_packs_of_trial(trial, START + days(1), ENDS, " *")
     refresh_packs(worker, START + days(1))
-    with heard(trial.engine) as statements:
+    with record_statements(trial.engine) as statements:
         assert worker.text(STUDY, licensed, "en").items["m1"] == "How bright 1? *"
         assert worker.text(STUDY, licensed, "en", START + days(1)).items["m1"] == "How bright 1? *"
     assert list(statements) == []
@@ -278,9 +295,9 @@ def test_a_running_process_sees_a_new_pack_at_its_next_tick(
 def test_when_the_licence_is_over_begun_forms_are_finished_and_none_begins(
     trial: Installation, site: Site, licensed: Instrument
 ) -> None:
-    supply(trial, START, SOON)
-    first, second = enrolled(trial, site, "0571-001"), enrolled(trial, site, "0571-002")
-    first.cookie, second.cookie = bound(first, LAST), bound(second, LAST)
+    import_packs_of_trial(trial, START, SOON)
+    first, second = enrol_person(trial, site, "0571-001"), enrol_person(trial, site, "0571-002")
+    first.cookie, second.cookie = bind_browser(first, LAST), bind_browser(second, LAST)
     first.begin("BL", LAST)
     assert get_home(ParticipantContext(trial, second.participant(OVER), OVER)).due == ()
     with expect_refusal("pack_expired") as refused:
@@ -292,18 +309,18 @@ def test_when_the_licence_is_over_begun_forms_are_finished_and_none_begins(
     first.save("BL", OVER, SubmittedAnswer(1, 0, "m1", 3))
     first.submit("BL", OVER, answers_of_six())
     with expect_refusal("pack_expired"):
-        enrol_participant(StaffContext(trial, first.nurse, OVER), site, enrolment("0571-003"))
-    supply(another_process(trial), OVER, ENDS, " *")
+        enrol_participant(StaffContext(trial, first.nurse, OVER), site, enrolment_entry("0571-003"))
+    import_packs_of_trial(another_process(trial), OVER, ENDS, " *")
     second.begin("BL", OVER)
     assert trial.text(STUDY, licensed, "en", second.slot("BL").begun_at).items["m1"] == "How bright 1? *"
 
 
 def test_nobody_is_reminded_of_a_form_that_cannot_begin(trial: Installation, site: Site) -> None:
-    supply(trial, START, SOON)
-    person = reminded(trial, site)
+    import_packs_of_trial(trial, START, SOON)
+    person = enrol_with_reminders(trial, site)
     person.randomise(date(2026, 3, 2), START)
     mail_server, opened = MailServer(), shanghai(date(2026, 4, 6), 9, 1)
-    tick(trial, outbox(mail_server), lambda: opened)
+    tick(trial, message_sender(mail_server), lambda: opened)
     with trial.read() as session:
         settled = select(Slot.instrument, Message.state, Message.failure).join(
             Message, col(Message.slot_id) == col(Slot.id)
@@ -333,7 +350,7 @@ def test_a_stored_pack_that_was_altered_is_not_shown(
     trial: Installation, licensed: Instrument, change: str, study: str, lang: str
 ) -> None:
     load_study(StaffContext(trial, SYSTEM, START), OTHER, "1.0", StudyMode.LIVE)
-    supply(trial, START)
+    import_packs_of_trial(trial, START)
     with write_engine(trial.engine).begin() as connection, allow_everything(connection):
         connection.exec_driver_sql("DROP TRIGGER instrument_pack_no_update")
         connection.exec_driver_sql(f"UPDATE instrument_pack SET {change} WHERE lang = 'zh_CN'")
@@ -349,7 +366,7 @@ def test_a_stored_pack_that_was_altered_is_not_shown(
 
 
 def test_packs_needing_attention_are_listed_in_time(trial: Installation) -> None:
-    supply(trial, START, date(2026, 5, 31), "", "en")
+    import_packs_of_trial(trial, START, date(2026, 5, 31), "", "en")
     for at, standing, remaining in (
         (datetime(2026, 3, 31, 15, 59, tzinfo=UTC), ["pack_missing"], 61),
         (datetime(2026, 3, 31, 16, 1, tzinfo=UTC), ["pack_ends_soon", "pack_missing"], 60),
@@ -360,7 +377,7 @@ def test_packs_needing_attention_are_listed_in_time(trial: Installation) -> None
         by_language = {each.language: each for each in list_all_pack_statuses(trial, at)}
         assert by_language["en"].remaining_days == remaining
         assert by_language["zh_CN"].valid_until is None
-    supply(trial, at := datetime(2026, 6, 1, tzinfo=UTC), ENDS, " *")
+    import_packs_of_trial(trial, at := datetime(2026, 6, 1, tzinfo=UTC), ENDS, " *")
     assert (
         find_readiness_warnings(trial, at),
         packs_needing_attention(list_pack_statuses(trial, STUDY, "1.0", at)),
@@ -368,8 +385,8 @@ def test_packs_needing_attention_are_listed_in_time(trial: Installation) -> None
 
 
 def test_an_administrator_reads_how_each_study_stands_with_a_licence(trial: Installation, site: Site) -> None:
-    supply(trial, START, ENDS, "", "en")
-    reader = StaffContext(trial, colleague(Role.ADMIN, site, everywhere=True), START)
+    import_packs_of_trial(trial, START, ENDS, "", "en")
+    reader = StaffContext(trial, staff_member(Role.ADMIN, site, everywhere=True), START)
     moon, diary, later = list_instruments(reader)
     assert [each.licensed for each in (moon, diary, later)] == [True, False, False]
     assert [each.studies for each in (moon, diary, later)] == [(STUDY,), (STUDY,), ()]
@@ -379,8 +396,8 @@ def test_an_administrator_reads_how_each_study_stands_with_a_licence(trial: Inst
 
 @pytest.mark.req("VAL-07")
 def test_a_cut_of_forms_without_scales_has_no_rates_to_compute_again(trial: Installation, site: Site) -> None:
-    supply(trial, START)
-    enrolled(trial, site, "0571-001").randomise(START.date(), START)
+    import_packs_of_trial(trial, START)
+    enrol_person(trial, site, "0571-001").randomise(START.date(), START)
     context = StaffContext(trial, SYSTEM, START + days(90))
     make_cut(context, STUDY, "FINAL", "final analysis")
     rates = recheck_cut(context, STUDY, "FINAL")[-1]
@@ -395,5 +412,5 @@ def test_the_edc_registers_nobody_before_the_words_are_there(trial: Installation
     body = ParticipantBody("0571", "en", START.date())
     with expect_refusal("pack_missing"):
         receive_participant(request, body)
-    supply(trial, START)
+    import_packs_of_trial(trial, START)
     assert receive_participant(request, body).acts

@@ -25,7 +25,7 @@ from app.storage.head_file import KnownHead, KnownHeads, read_head_file, write_h
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.studies import Site
 from tests.scenarios.machines import database_now
-from tests.scenarios.people import START, enrolled
+from tests.scenarios.people import START, enrol_person
 from tests.scenarios.trail_entries import verify_trail
 
 STUDY, OTHER = "sbrt-nsclc", "symptoms-at-home"
@@ -59,7 +59,7 @@ def test_a_database_that_goes_on_is_served_and_one_that_was_rewound_is_not(
 ) -> None:
     assert watched.head_file is not None
     assert save_heads(watched)
-    enrolled(watched, site, "0571-002")
+    enrol_person(watched, site, "0571-002")
     now = database_now(watched)
     assert find_readiness_faults(watched, now) == []
     assert save_heads(watched)
@@ -171,7 +171,7 @@ def test_a_number_beyond_the_feed_is_an_alarm_until_it_is_reached_marked_or_old(
         pull_changes(context, FeedQuery(head + 1))
     assert find_readiness_warnings(watched, START) == ["feed_ahead"]
     assert find_readiness_warnings(watched, START + ALARM_STANDS) == []
-    enrolled(watched, site, "0571-002")
+    enrol_person(watched, site, "0571-002")
     assert find_readiness_warnings(watched, START) == []
     with pytest.raises(Refused, match="feed_ahead"):
         pull_scores(context, FeedQuery(head + 100, feed=context.client.feed))

@@ -25,7 +25,7 @@ from app.storage.tables.feed import FeedHead
 from app.storage.tables.staff import RoleGrant, Staff, StaffSession
 from app.storage.tables.studies import Site
 from tests.refusals import expect_refusal
-from tests.scenarios.people import START, Person, colleague, site_entry
+from tests.scenarios.people import START, Person, site_entry, staff_member
 
 PASSWORD = "a long enough password"
 
@@ -161,14 +161,14 @@ def test_a_client_s_secret_is_shown_once_and_stored_as_its_digest(installation: 
 def test_staff_see_the_people_of_their_own_sites(installation: Installation, person: Person) -> None:
     elsewhere = open_site(StaffContext(installation, SYSTEM, START), "sbrt-nsclc", site_entry("010"))
     for actor, sees in (
-        (colleague(Role.NURSE, person.site), True),
-        (colleague(Role.DATA_MANAGER, elsewhere, everywhere=True), True),
-        (colleague(Role.NURSE, elsewhere), False),
-        (colleague(Role.ADMIN, person.site), False),
+        (staff_member(Role.NURSE, person.site), True),
+        (staff_member(Role.DATA_MANAGER, elsewhere, everywhere=True), True),
+        (staff_member(Role.NURSE, elsewhere), False),
+        (staff_member(Role.ADMIN, person.site), False),
     ):
         with installation.read() as session:
             subjects = [each.subject for each in session.exec(select_readable(actor))]
         assert subjects == ([person.subject] if sees else [])
-    nurse = colleague(Role.NURSE, person.site)
+    nurse = staff_member(Role.NURSE, person.site)
     assert nurse.may(Permission.PARTICIPANT_ENROL, person.site.study_id, person.site.id)
     assert not nurse.may(Permission.DISPOSITION_UNDO, person.site.study_id, person.site.id)

@@ -9,7 +9,7 @@ from app.domain.datasets.formats.spelling import FileContext
 from app.domain.datasets.tables import Column, ColumnKind, DatasetTable
 from app.domain.records.audit import format_instant
 
-Described = Sequence[tuple[DatasetTable, Sequence[Column]]]
+DescribedTables = Sequence[tuple[DatasetTable, Sequence[Column]]]
 """Datasets with the columns that the reader got."""
 _HEADS = ("dataset", "structure", "variable", "label", "type", "length", "key", "origin", "comment", "csv")
 _TYPES = {
@@ -25,7 +25,7 @@ _DIGITS = 10
 _ANALYSIS = frozenset({"BASIC DATA STRUCTURE", "ADAM OTHER"})
 
 
-def write_codebook(described: Described) -> str:
+def write_codebook(described: DescribedTables) -> str:
     """One line for each column: what it is called, holds and comes from."""
     lines = [csv_line(_HEADS)]
     for table, columns in described:
@@ -51,7 +51,7 @@ def write_codebook(described: Described) -> str:
     return "".join(lines)
 
 
-def write_define(context: FileContext, described: Described) -> str:
+def write_define(context: FileContext, described: DescribedTables) -> str:
     """The datasets as define.xml 2.1 describes them: groups, items, origins and how they are derived."""
     parts = [
         '<?xml version="1.0" encoding="UTF-8"?>\n',
@@ -119,7 +119,7 @@ def _is_mandatory(table: DatasetTable, column: Column) -> bool:
     return column.name in table.keys and not column.comment.startswith("empty")
 
 
-def _methods(described: Described) -> Iterator[str]:
+def _methods(described: DescribedTables) -> Iterator[str]:
     for table, columns in described:
         for column in columns:
             if _is_method(column):

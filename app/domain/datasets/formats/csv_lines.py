@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from app.domain.datasets.formats.spelling import REPEATED, FileContext, format_cell
-from app.domain.datasets.tables import Column, DatasetTable, Row, Value
+from app.domain.datasets.tables import Column, DatasetRow, DatasetTable, DatasetValue
 from app.domain.spreadsheets import MARK, safe_cell
 
 _DURATION = re.compile(r"-P[0-9]+[DWMY]")
@@ -23,7 +23,7 @@ class CsvFormat:
         """The names of the columns, behind a mark where spreadsheets are to know UTF-8."""
         return ((MARK if context.with_mark else "") + csv_line(column.name for column in columns)).encode()
 
-    def record(self, columns: Sequence[Column], row: Row, _number: int) -> bytes:
+    def record(self, columns: Sequence[Column], row: DatasetRow, _number: int) -> bytes:
         """One line."""
         return csv_line(_cell(row.get(column.name)) for column in columns).encode()
 
@@ -39,7 +39,7 @@ def csv_line(cells: Iterable[str]) -> str:
     return line.getvalue()
 
 
-def _cell(value: Value) -> str:
+def _cell(value: DatasetValue) -> str:
     """Numbers and dates as they are; a text that a spreadsheet would calculate as text."""
     return _disarmed(value) if isinstance(value, str) else format_cell(value)
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from app.domain.datasets.formats.spelling import REPEATED, FileContext, format_cell, format_decimal
-from app.domain.datasets.tables import Column, ColumnKind, DatasetTable, Row, Value
+from app.domain.datasets.tables import Column, ColumnKind, DatasetRow, DatasetTable, DatasetValue
 from app.domain.records.audit import format_instant
 
 _TYPES: Mapping[ColumnKind, Mapping[str, str]] = {
@@ -27,7 +27,7 @@ class NdjsonFormat:
         """Nothing."""
         return b""
 
-    def record(self, columns: Sequence[Column], row: Row, _number: int) -> bytes:
+    def record(self, columns: Sequence[Column], row: DatasetRow, _number: int) -> bytes:
         """One object and the end of its line."""
         cells = ((column.name, row.get(column.name)) for column in columns)
         members = (f'"{name}":{_number_or_text(value)}' for name, value in cells if value not in (None, ""))
@@ -62,7 +62,7 @@ class DatasetJsonFormat:
         }
         return (_serialise(described)[:-1] + ',"rows":[').encode()
 
-    def record(self, columns: Sequence[Column], row: Row, number: int) -> bytes:
+    def record(self, columns: Sequence[Column], row: DatasetRow, number: int) -> bytes:
         """One list, behind a comma but for the first."""
         cells = ",".join(_cell(column, row.get(column.name)) for column in columns)
         return f"{',' if number > 1 else ''}\n[{cells}]".encode()
@@ -101,7 +101,7 @@ def _describe(table: DatasetTable, column: Column) -> dict[str, object]:
     return described
 
 
-def _cell(column: Column, value: Value) -> str:
+def _cell(column: Column, value: DatasetValue) -> str:
     if value is None:
         return '""' if column.kind is ColumnKind.text else "null"
     if isinstance(value, int):
@@ -109,7 +109,7 @@ def _cell(column: Column, value: Value) -> str:
     return _quoted(value if isinstance(value, str) else format_cell(value))
 
 
-def _number_or_text(value: Value) -> str:
+def _number_or_text(value: DatasetValue) -> str:
     if isinstance(value, str):
         return _quoted(value)
     if isinstance(value, Decimal):

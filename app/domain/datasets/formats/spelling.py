@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from app.domain.datasets.tables import Column, DatasetTable, Row, Value
+from app.domain.datasets.tables import Column, DatasetRow, DatasetTable, DatasetValue
 
 REPEATED = 1 << 14
 """Texts whose spelling a format remembers: codes, labels and days come again and again."""
@@ -39,7 +39,7 @@ class DatasetFormat(Protocol):
         """What stands before the first record."""
         ...
 
-    def record(self, columns: Sequence[Column], row: Row, number: int) -> bytes:
+    def record(self, columns: Sequence[Column], row: DatasetRow, number: int) -> bytes:
         """One record; `number` counts from 1. Raises CellTooWide where a column has a width."""
         ...
 
@@ -48,7 +48,7 @@ class DatasetFormat(Protocol):
         ...
 
 
-def format_cell(value: Value) -> str:
+def format_cell(value: DatasetValue) -> str:
     """A cell as text: ISO dates, decimals with a point, nothing for what is missing."""
     if value is None:
         return ""

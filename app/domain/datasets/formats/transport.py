@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from app.domain.datasets.formats.spelling import REPEATED, CellTooWide, FileContext, format_cell
-from app.domain.datasets.tables import Column, ColumnKind, DatasetTable, Row, Value
+from app.domain.datasets.tables import Column, ColumnKind, DatasetRow, DatasetTable, DatasetValue
 
 CARD = 80
 MISSING = b"\x2e" + bytes(7)
@@ -49,7 +49,7 @@ class TransportFormat:
             )
         )
 
-    def record(self, columns: Sequence[Column], row: Row, _number: int) -> bytes:
+    def record(self, columns: Sequence[Column], row: DatasetRow, _number: int) -> bytes:
         """One observation."""
         return b"".join(_cell(column, row.get(column.name)) for column in columns)
 
@@ -103,7 +103,7 @@ def _describe_all(columns: Sequence[Column]) -> list[bytes]:
     return described
 
 
-def _cell(column: Column, value: Value) -> bytes:
+def _cell(column: Column, value: DatasetValue) -> bytes:
     if column.kind is ColumnKind.text:
         return _text(column, value)
     if value is None:
@@ -112,7 +112,7 @@ def _cell(column: Column, value: Value) -> bytes:
     return ibm_double(number)
 
 
-def _text(column: Column, value: Value) -> bytes:
+def _text(column: Column, value: DatasetValue) -> bytes:
     text = value if isinstance(value, str) else format_cell(value)
     if len(text) > column.length and text.isascii():
         raise CellTooWide(f"{column.name} holds at most {column.length} characters")

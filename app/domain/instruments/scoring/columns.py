@@ -38,7 +38,7 @@ class _Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class _ScaleGroup:
     """Scales side by side whose scores together fit into a byte: `scores` and their `texts` by that byte.
 
     `weights` say for each scale what its states add to the byte.
@@ -89,7 +89,7 @@ class ColumnScorer:
         self,
         algorithm: ScoringAlgorithm,
         signs: Sequence[bytes],
-        groups: Sequence[_Group],
+        groups: Sequence[_ScaleGroup],
         summaries: Sequence[_Summary],
         delimiter: str,
     ) -> None:
@@ -226,7 +226,7 @@ def answers_of_state(scale: Scale, answered: int, total: int) -> dict[str, int |
     return answers
 
 
-def _side_by_side(scales: Sequence[_Counted], delimiter: str) -> list[_Group]:
+def _side_by_side(scales: Sequence[_Counted], delimiter: str) -> list[_ScaleGroup]:
     """Neighbours put together for as long as a byte tells their scores apart."""
     gathered: list[list[_Counted]] = []
     states = 0
@@ -239,7 +239,7 @@ def _side_by_side(scales: Sequence[_Counted], delimiter: str) -> list[_Group]:
     return [_grouped(group, delimiter) for group in gathered]
 
 
-def _grouped(scales: Sequence[_Counted], delimiter: str) -> _Group:
+def _grouped(scales: Sequence[_Counted], delimiter: str) -> _ScaleGroup:
     weights = []
     scores: list[tuple[ScaleScore, ...]] = [()]
     for scale in scales:
@@ -247,10 +247,10 @@ def _grouped(scales: Sequence[_Counted], delimiter: str) -> _Group:
         weights.append(bytes(rank * radix for rank in scale.ranks))
         scores = [(*before, score) for score in scale.scores for before in scores]
     texts = ("".join(delimiter + score.text for score in state) for state in scores)
-    return _Group(tuple(scales), tuple(weights), tuple(scores), tuple(texts))
+    return _ScaleGroup(tuple(scales), tuple(weights), tuple(scores), tuple(texts))
 
 
-def _summarise(scale: Scale, parts: Sequence[int], groups: Sequence[_Group]) -> _Summary | None:
+def _summarise(scale: Scale, parts: Sequence[int], groups: Sequence[_ScaleGroup]) -> _Summary | None:
     """Its weights; None where three bytes do not hold the sum."""
     every = [score for group in groups for each in group.scales for score in each.scores]
     common = lcm(*(score.denominator for score in every))

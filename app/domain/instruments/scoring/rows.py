@@ -15,7 +15,7 @@ from app.domain.typed_text import trim_text
 REMEMBERED = 50_000
 REMEMBERED_LENGTH = 64
 
-Cell = str | None
+RawAnswer = str | None
 """A cell as it stands in the file; None for an item that a condition does not ask."""
 
 
@@ -75,7 +75,7 @@ class RowScorer:
         pairs = zip(self._instrument.items, cells, strict=True)
         return tuple(item.code for item, cell in pairs if _unreadable(item, cell))
 
-    def _without_unasked(self, cells: Sequence[str]) -> list[Cell]:
+    def _without_unasked(self, cells: Sequence[str]) -> list[RawAnswer]:
         """The cells; None in place of those of items that the conditions do not ask."""
         answers = {
             item.code: _value(item, cell) for item, cell in zip(self._instrument.items, cells, strict=True)
@@ -94,7 +94,7 @@ def compile_row_scorer(instrument: Instrument) -> RowScorer:
     return RowScorer(instrument)
 
 
-class _Patterns(dict[Cell | tuple[Cell, ...], ScaleResult]):
+class _Patterns(dict[RawAnswer | tuple[RawAnswer, ...], ScaleResult]):
     """One scale's score by its cells: each pattern is computed when it first comes."""
 
     def __init__(self, scale: Scale, instrument: Instrument, algorithm: ScoringAlgorithm) -> None:
@@ -103,7 +103,7 @@ class _Patterns(dict[Cell | tuple[Cell, ...], ScaleResult]):
         self._algorithm = algorithm
         self._items = tuple(instrument.item(code) for code in scale.items)
 
-    def __missing__(self, key: Cell | tuple[Cell, ...]) -> ScaleResult:
+    def __missing__(self, key: RawAnswer | tuple[RawAnswer, ...]) -> ScaleResult:
         cells = key if isinstance(key, tuple) else (key,)
         result = self._computed(cells)
         short = sum(len(cell) for cell in cells if cell) <= REMEMBERED_LENGTH
@@ -111,7 +111,7 @@ class _Patterns(dict[Cell | tuple[Cell, ...], ScaleResult]):
             self[key] = result
         return result
 
-    def _computed(self, cells: tuple[Cell, ...]) -> ScaleResult:
+    def _computed(self, cells: tuple[RawAnswer, ...]) -> ScaleResult:
         applicable = [(item, cell) for item, cell in zip(self._items, cells, strict=True) if cell is not None]
         values = {item.code: _value(item, cell) for item, cell in applicable}
         numbers = {code: value if isinstance(value, int) else None for code, value in values.items()}

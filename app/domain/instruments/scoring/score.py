@@ -11,7 +11,7 @@ from app.domain.instruments.definition import Scale
 from app.domain.refusal import Refused
 
 DECIMALS = 10
-_Value = TypeVar("_Value", int, Fraction)
+_Numeric = TypeVar("_Numeric", int, Fraction)
 
 
 class ScoreStatus(StrEnum):
@@ -60,7 +60,7 @@ class Score:
     algorithm: str
 
 
-def reverse_value(scale: Scale, code: str, value: _Value, over: int = 1) -> _Value:
+def reverse_value(scale: Scale, code: str, value: _Numeric, over: int = 1) -> _Numeric:
     """The value of an item or part, counted from the scale's other end where the scale reverses it.
 
     A value that is a numerator stands `over` its denominator.

@@ -36,7 +36,7 @@ from app.services.clinic.corrections.submitted_form import record_look
 from app.services.core.context import StaffContext
 from app.services.core.identifiers import new_public_id
 from app.services.core.plans import get_plan_of
-from app.storage.queries.corrections import list_response_versions
+from app.storage.queries.corrections import list_response_versions, list_waiting_corrections
 from app.storage.queries.participants import find_death_day, get_readable_slot
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import Correction, Response
@@ -71,7 +71,7 @@ class CorrectableForm:
     """A submitted form with its newest response, in the words that the participant read.
 
     The participant can have said what they meant from `first_day` to `last_day`: since they filled it in, and
-    while they lived.
+    while they lived. `waiting` are the ids of the proposals for this form that nobody has decided.
     """
 
     participant: Participant
@@ -80,6 +80,7 @@ class CorrectableForm:
     definition: FormDefinition
     first_day: date
     last_day: date
+    waiting: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ def read_correctable_form(
     )
     first_day = response.collected_on or local_day(response.submitted_at, participant.zone)
     last_day = min(find_death_day(session, participant_id) or today, today)
-    return CorrectableForm(participant, slot, response, definition, first_day, last_day)
+    waiting = list_waiting_corrections(session, slot.id)
+    return CorrectableForm(participant, slot, response, definition, first_day, last_day, waiting)
 
 
 def propose_correction(

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from app.domain.desk.arm_blinding import sees_arm
 from app.domain.records.access import Permission
-from app.services.clinic.staff_sites import StaffSite, list_staff_sites
+from app.services.clinic.staff_sites import StaffSite, list_study_sites
 from app.services.core.context import StaffContext
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
@@ -32,22 +32,27 @@ class ScoredParticipant:
     zone: str
 
 
+@dataclass(frozen=True, slots=True)
+class ScoredList:
+    """One page by code, the code after which the next begins ("" for none), and the sites to narrow it by."""
+
+    rows: tuple[ScoredParticipant, ...] = ()
+    after: str = ""
+    sites: tuple[StaffSite, ...] = ()
+
+
 def list_scored_participants(
-    context: StaffContext, study_id: int, after: str = "", most: int = PAGE
-) -> tuple[tuple[ScoredParticipant, ...], str]:
-    """One page by code, and the code after which the next begins, "" for none.
+    context: StaffContext, study_id: int, after: str = "", most: int = PAGE, site: str = ""
+) -> ScoredList:
+    """One page of the participants of a study, or of the site of this code, who have scores.
 
     Where the plan is blinded, forms that would reveal the arm are left out for whoever may not see it.
     """
     with context.read() as session:
-        sites = [
-            site
-            for site in list_staff_sites(session.connection(), context.actor, Permission.SCORES_SEE)
-            if site.study_id == study_id
-        ]
-        if not sites:
-            return (), ""
-        return _read_page(context, session, sites, after, most)
+        reached = list_study_sites(session.connection(), context.actor, study_id, Permission.SCORES_SEE)
+        sites = [each for each in reached if site in ("", each.code)]
+        rows, further = _read_page(context, session, sites, after, most) if sites else ((), "")
+        return ScoredList(rows, further, reached)
 
 
 def _read_page(

@@ -26,7 +26,7 @@ from app.domain.report.spreads import (
 )
 from app.storage.queries.report.form_figures import FormFigures
 
-Group = Mapping[str, Any]
+FigureGroup = Mapping[str, Any]
 """Forms or participants of which all facts are alike, and how many there are (`count`)."""
 
 
@@ -72,14 +72,14 @@ class TableRule:
     source: FormFigures | None
     by: tuple[str, ...]
     figures: tuple[str, ...]
-    counts: Callable[[str, Group, RateRules], bool]
+    counts: Callable[[str, FigureGroup, RateRules], bool]
     shares: Mapping[str, tuple[str, str]]
-    line: Callable[[Group, Mapping[str, int]], str] = lambda _group, _weeks: ""
+    line: Callable[[FigureGroup, Mapping[str, int]], str] = lambda _group, _weeks: ""
     totals: bool = True
     median: str = ""
 
 
-def ledger_form(group: Group) -> LedgerForm:
+def ledger_form(group: FigureGroup) -> LedgerForm:
     """The facts of a group of the completeness source, as the rules take them."""
     exits = {RuleSet.first: group["left_first"], RuleSet.second: group["left_second"]}
     status = Status(group["status"])
@@ -94,61 +94,61 @@ def ledger_form(group: Group) -> LedgerForm:
     return LedgerForm(status, facts, _missed_reason(group))
 
 
-def _missed_reason(group: Group) -> str | None:
+def _missed_reason(group: FigureGroup) -> str | None:
     """The reason that was given, or `EXITED`, as datasets have it of each form."""
     return why_missed(group["reason"], EXITED if group["left_inside"] else None)
 
 
-def _rate(figure: str, group: Group, rules: RateRules) -> bool:
+def _rate(figure: str, group: FigureGroup, rules: RateRules) -> bool:
     return counts_for(ledger_form(group), RateFigure(figure), rules)
 
 
-def _outcome(figure: str, group: Group, _rules: RateRules) -> bool:
+def _outcome(figure: str, group: FigureGroup, _rules: RateRules) -> bool:
     return figure == "forms" or ledger_form(group).outcome is FormOutcome(figure)
 
 
-def _reason(figure: str, group: Group, _rules: RateRules) -> bool:
+def _reason(figure: str, group: FigureGroup, _rules: RateRules) -> bool:
     if Status(group["status"]) is not Status.missed:
         return False
     return figure in ("missed", _missed_reason(group) or "unstated")
 
 
-def _settled(figure: str, group: Group, _rules: RateRules) -> bool:
+def _settled(figure: str, group: FigureGroup, _rules: RateRules) -> bool:
     """Whether a form whose window has closed was to be answered, or came in time."""
     if group["status"] == Status.missed.value:
         return figure == "settled"
     return group["status"] == Status.submitted.value and (figure == "settled" or not bool(group["late"]))
 
 
-def _in_week(figure: str, group: Group, rules: RateRules) -> bool:
+def _in_week(figure: str, group: FigureGroup, rules: RateRules) -> bool:
     """As `_settled`, of all forms or only of those with or without a call while they were open."""
     calls, _mark, counted = figure.rpartition("-")
     return calls in ("", "called" if group["called"] else "uncalled") and _settled(counted, group, rules)
 
 
-def _days(figure: str, group: Group, _rules: RateRules) -> bool:
+def _days(figure: str, group: FigureGroup, _rules: RateRules) -> bool:
     return figure == "sent" or bin_days(group["days"], bool(group["late"])) is DaysFromTarget(figure)
 
 
-def _minutes(figure: str, group: Group, _rules: RateRules) -> bool:
+def _minutes(figure: str, group: FigureGroup, _rules: RateRules) -> bool:
     return figure == "sent" or bin_minutes(group["minutes"]) is CompletionTime(figure)
 
 
-def _blank(figure: str, group: Group, _rules: RateRules) -> bool:
+def _blank(figure: str, group: FigureGroup, _rules: RateRules) -> bool:
     return figure == "asked" or bool(group["blank"])
 
 
-def _mode(figure: str, group: Group, _rules: RateRules) -> bool:
+def _mode(figure: str, group: FigureGroup, _rules: RateRules) -> bool:
     return figure in ("sent", group["mode"]) or (figure == "helped" and bool(group["helped"]))
 
 
-def _correction(figure: str, group: Group, _rules: RateRules) -> bool:
+def _correction(figure: str, group: FigureGroup, _rules: RateRules) -> bool:
     if figure == "justified":
         return bool(group["justified"])
     return figure in ("proposed", group["outcome"] or "undecided")
 
 
-def _alert(figure: str, group: Group, _rules: RateRules) -> bool:
+def _alert(figure: str, group: FigureGroup, _rules: RateRules) -> bool:
     """Whether an alert was raised, or acknowledged within the time that the figure names."""
     if figure == "raised":
         return True
@@ -159,22 +159,22 @@ def _alert(figure: str, group: Group, _rules: RateRules) -> bool:
     return bool(least <= taken < most)
 
 
-def _person(figure: str, group: Group, _rules: RateRules) -> bool:
+def _person(figure: str, group: FigureGroup, _rules: RateRules) -> bool:
     if figure == "due":
         return SignInDelay(group["delay"]) is not SignInDelay.pending
     return figure in ("enrolled", group["delay"])
 
 
-def _month(group: Group, _weeks: Mapping[str, int]) -> str:
+def _month(group: FigureGroup, _weeks: Mapping[str, int]) -> str:
     return f"{int(group['year']):04d}-{int(group['month']):02d}"
 
 
-def _calendar_week(group: Group, _weeks: Mapping[str, int]) -> str:
+def _calendar_week(group: FigureGroup, _weeks: Mapping[str, int]) -> str:
     day: date = group["target_on"]
     return week_of(day).isoformat()
 
 
-def _study_week(group: Group, weeks: Mapping[str, int]) -> str:
+def _study_week(group: FigureGroup, weeks: Mapping[str, int]) -> str:
     return f"{weeks[group['visit']]:03d}" if group["visit"] in weeks else NO_LINE
 
 
@@ -267,7 +267,7 @@ OF_REACHED_VISITS = frozenset({ReportTable.rates, ReportTable.rates_by_arm, Repo
 """Tables of visits that somebody has reached: the others would only add to a fixed denominator."""
 
 
-def drop_unreached(groups: Iterable[Group], rules: RateRules) -> tuple[Group, ...]:
+def drop_unreached(groups: Iterable[FigureGroup], rules: RateRules) -> tuple[FigureGroup, ...]:
     """The groups of visits at which a participant was expected, or sent a valid form."""
     counted, reached = tuple(groups), set[tuple[str, str]]()
     for group in counted:
@@ -298,7 +298,7 @@ class FigureTable:
 
 def build_table(
     name: ReportTable,
-    groups: Iterable[Group],
+    groups: Iterable[FigureGroup],
     rules: RateRules,
     weeks: Mapping[str, int],
     order: Mapping[str, int],
@@ -307,7 +307,7 @@ def build_table(
 
     `weeks` are those of diary entries and `order` the places of visits, both by code.
     """
-    rule, lines, every = TABLES[name], dict[tuple[Any, ...], list[Group]](), list[Group]()
+    rule, lines, every = TABLES[name], dict[tuple[Any, ...], list[FigureGroup]](), list[FigureGroup]()
     for group in drop_unreached(groups, rules) if name in OF_REACHED_VISITS else groups:
         key = (*(group[fact] for fact in rule.by), rule.line(group, weeks))
         lines.setdefault(key, []).append(group)
@@ -331,7 +331,9 @@ def _visit_order(part: object, order: Mapping[str, int]) -> tuple[int, int, str]
     return order.get(text, len(order)), int(digits or 0), text
 
 
-def _count(rule: TableRule, where: Mapping[str, Any], groups: list[Group], rules: RateRules) -> FigureLine:
+def _count(
+    rule: TableRule, where: Mapping[str, Any], groups: list[FigureGroup], rules: RateRules
+) -> FigureLine:
     counts = {
         figure: sum(group["count"] for group in groups if rule.counts(figure, group, rules))
         for figure in rule.figures
@@ -340,7 +342,7 @@ def _count(rule: TableRule, where: Mapping[str, Any], groups: list[Group], rules
     return FigureLine(where, counts, shares, _median(rule, groups))
 
 
-def _median(rule: TableRule, groups: list[Group]) -> int | None:
+def _median(rule: TableRule, groups: list[FigureGroup]) -> int | None:
     if not rule.median:
         return None
     counted: dict[int, int] = {}

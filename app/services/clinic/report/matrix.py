@@ -14,7 +14,7 @@ from app.storage.queries.report.matrix_rows import read_cells, read_participants
 MATRIX_PAGE = 50
 """Participants on one page."""
 
-Column = tuple[str, str]
+MatrixColumn = tuple[str, str]
 """A visit and an instrument."""
 MatrixForms = DocumentRows[MatrixCell]
 _NO_FORMS = MatrixForms()
@@ -30,7 +30,7 @@ class MatrixRow:
     forms: MatrixForms
 
     @property
-    def cells(self) -> Mapping[Column, MatrixCell]:
+    def cells(self) -> Mapping[MatrixColumn, MatrixCell]:
         """Their forms by visit and instrument."""
         return {(cell.visit, cell.instrument): cell for cell in self.forms}
 
@@ -40,7 +40,7 @@ class Matrix:
     """A page of the matrix; `after` is the code from which the next page goes on, "" on the last."""
 
     scope: ReportScope
-    columns: tuple[Column, ...]
+    columns: tuple[MatrixColumn, ...]
     rows: tuple[MatrixRow, ...]
     after: str
 
@@ -55,7 +55,7 @@ def get_matrix(context: StaffContext, chosen: ReportFilter, after: str) -> Matri
         people = read_participants(connection, scope.people(context), after, MATRIX_PAGE + 1)
         shown = people[:MATRIX_PAGE]
         cells = read_cells(connection, scope.forms(context), [person.id for person in shown])
-    columns: dict[Column, int] = {}
+    columns: dict[MatrixColumn, int] = {}
     for person in reversed(shown):  # of two places of a column the first person's counts
         columns.update(_index_columns(cells.get(person.id, _NO_FORMS)))
     return Matrix(
@@ -69,6 +69,6 @@ def get_matrix(context: StaffContext, chosen: ReportFilter, after: str) -> Matri
 
 
 @lru_cache(maxsize=500)
-def _index_columns(forms: MatrixForms) -> Mapping[Column, int]:
+def _index_columns(forms: MatrixForms) -> Mapping[MatrixColumn, int]:
     """The columns of these forms, and where each stands among them."""
     return {(cell.visit, cell.instrument): cell.position for cell in reversed(forms)}

@@ -14,8 +14,8 @@ from app.domain.report.spreads import SignInDelay, visit_order
 from app.services.clinic.report.figures import (
     OF_REACHED_VISITS,
     TABLES,
+    FigureGroup,
     FigureTable,
-    Group,
     ReportPart,
     ReportTable,
     build_table,
@@ -26,7 +26,7 @@ from app.services.core.context import StaffContext
 from app.storage.queries.report.form_figures import FormFigures, ListedForm, count_forms, list_forms
 from app.storage.queries.report.people_figures import ListedPerson, count_people, list_people
 
-_Row = TypeVar("_Row")
+_ReportLine = TypeVar("_ReportLine")
 ROWS = 100
 """Rows behind a figure shown at a time."""
 
@@ -72,7 +72,7 @@ def get_report(context: StaffContext, chosen: ReportFilter, part: ReportPart) ->
     with context.read() as session:
         scope = open_scope(session.connection(), context, chosen)
         weeks, order = scope.diary_weeks, visit_order(*scope.plans)
-        groups: dict[FormFigures | None, Sequence[Group]] = {}
+        groups: dict[FormFigures | None, Sequence[FigureGroup]] = {}
         tables = []
         for name, rule in TABLES.items():
             if rule.part is not part or (name is ReportTable.rates_by_arm and not scope.by_arm):
@@ -83,7 +83,7 @@ def get_report(context: StaffContext, chosen: ReportFilter, part: ReportPart) ->
         return Report(scope, tuple(tables), _digest(groups))
 
 
-def _digest(groups: Mapping[FormFigures | None, Sequence[Group]]) -> str:
+def _digest(groups: Mapping[FormFigures | None, Sequence[FigureGroup]]) -> str:
     """A SHA-256 of all facts that were counted, whatever the order in which the database gave them."""
     of_source = {
         source.value if source else "people": sorted(
@@ -96,7 +96,7 @@ def _digest(groups: Mapping[FormFigures | None, Sequence[Group]]) -> str:
 
 def _read_groups(
     connection: Connection, context: StaffContext, scope: ReportScope, source: FormFigures | None
-) -> Sequence[Group]:
+) -> Sequence[FigureGroup]:
     if source is None:
         return count_people(connection, scope.people(context))
     return count_forms(connection, source, scope.forms(context))
@@ -169,7 +169,7 @@ def _forms(
     return FigureRows(scope, total, forms=tuple(rows), after=more, readable=readable)
 
 
-def _facts_of(group: Group, by_visit: bool) -> tuple[tuple[str, object], ...]:
+def _facts_of(group: FigureGroup, by_visit: bool) -> tuple[tuple[str, object], ...]:
     """The facts by which rows are found; what the selection says already, or no line asks for, is none."""
     needless = {"count", "site_id", "arm", "instrument"} | (set() if by_visit else {"visit", "target_on"})
     return tuple((name, value) for name, value in group.items() if name not in needless)
@@ -200,7 +200,7 @@ def _people(
     return FigureRows(scope, total, people=tuple(rows), after=more, readable=readable)
 
 
-def _cut(rows: Sequence[_Row], limit: int | None) -> tuple[Sequence[_Row], _Row | None]:
+def _cut(rows: Sequence[_ReportLine], limit: int | None) -> tuple[Sequence[_ReportLine], _ReportLine | None]:
     """The rows of a page, and its last one where others follow, for which one more was read."""
     if limit is None or len(rows) <= limit:
         return rows, None

@@ -1,4 +1,4 @@
-"""The entries of a trail as one reader may see them, the newest first, by keyset and in bounded steps."""
+"""The entries of a trail as one reader may see them, by time either way, by keyset and in bounded steps."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,21 +65,21 @@ class TrailEntry:
 
 @dataclass(frozen=True, slots=True)
 class TrailPart:
-    """Some entries of a trail. `older`: all numbered from there on were looked through; None at the end."""
+    """Some entries of a trail. `further`: all as far as this number were looked through; None at the end."""
 
     scope: TrailScope
     entries: Sequence[TrailEntry]
-    older: int | None
+    further: int | None
 
 
 def read_trail(
     context: StaffContext,
     chosen: TrailFilter,
-    before: int | None = None,
+    start: int | None = None,
     limit: int = PAGE,
     stretch: int = STRETCH,
 ) -> TrailPart:
-    """The newest entries older than the one numbered `before`.
+    """The next entries after the one numbered `start`, in the order of the filter.
 
     Nothing is lost or repeated between parts: the next one begins where this one ended, whatever was
     written since. An entry of which the reader may see nothing is left out before the part is filled.
@@ -87,7 +87,7 @@ def read_trail(
     """
     with context.read() as session:
         scope = open_trail_scope(session, context, chosen)
-        walk = _Walk(session, scope, _start(session, before), stretch)
+        walk = _Walk(session, scope, _start(session, chosen, start), stretch)
         entries: list[TrailEntry] = []
         while len(entries) <= limit and walk.steps < STEPS and not walk.ended:
             entries += walk.read_more(limit + 1)
@@ -96,16 +96,16 @@ def read_trail(
     return TrailPart(scope, entries, None if walk.ended or walk.position is None else walk.position.number)
 
 
-def _start(session: Session, before: int | None) -> TrailPosition | None:
-    position = find_position(session, before) if before is not None else None
-    if before is not None and position is None:
-        raise Refused("bad_field", field="before", allowed="0-9")
+def _start(session: Session, chosen: TrailFilter, start: int | None) -> TrailPosition | None:
+    position = find_position(session, start) if start is not None else None
+    if start is not None and position is None:
+        raise Refused("bad_field", field="after" if chosen.oldest_first else "before", allowed="0-9")
     return position
 
 
 @dataclass(slots=True)
 class _Walk:
-    """From the newest entry to the oldest; each step goes through one stretch at most."""
+    """From one end of the trail to the other; each step goes through one stretch at most."""
 
     session: Session
     scope: TrailScope
@@ -119,15 +119,15 @@ class _Walk:
         self.steps += 1
         chosen = self.scope.selection
         limit = max(limit, CHUNK if self.scope.filter.fields.narrows else 0)
-        lowest = None
+        end = None
         if chosen.participant is None:
-            lowest = find_stretch_end(self.session, self.position, chosen.until, self.stretch)
-        rows = read_trail_rows(self.session, chosen, self.position, lowest, limit)
+            end = find_stretch_end(self.session, chosen, self.position, self.stretch)
+        rows = read_trail_rows(self.session, chosen, self.position, end, limit)
         if len(rows) == limit:
             self.position = TrailPosition(rows[-1].at, rows[-1].id)
         else:
-            self.ended = lowest is None or (chosen.since is not None and lowest.at < chosen.since)
-            self.position = lowest
+            self.ended = end is None or chosen.has_passed(end.at)
+            self.position = end
         return _describe(self.session, self.scope, rows)
 
 
@@ -135,12 +135,12 @@ def iterate_trail(
     context: StaffContext, chosen: TrailFilter, at_once: int = CHUNK
 ) -> Iterator[Sequence[TrailEntry]]:
     """All entries, so many at a time, each part read for itself. Raises as `open_trail_scope` when begun."""
-    before: int | None = None
+    start: int | None = None
     while True:
-        part = read_trail(context, chosen, before, at_once)
+        part = read_trail(context, chosen, start, at_once)
         yield part.entries
-        before = part.older
-        if before is None:
+        start = part.further
+        if start is None:
             return
 
 

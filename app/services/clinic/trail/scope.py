@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 from app.domain.desk.trail import ArmMask, FieldFilter, TrailKind, build_arm_mask, list_trail_events
 from app.domain.plans.plan import Plan
 from app.domain.plans.windows import start_of_day
-from app.domain.records.access import Actor, ActorKind, Permission, staff_actor
+from app.domain.records.access import Actor, ActorKind, Permission, read_staff_number, staff_actor
 from app.domain.refusal import Refused
 from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
@@ -21,11 +21,17 @@ KINDS_OF_ACTORS = (ActorKind.PARTICIPANT, ActorKind.EDC, ActorKind.SYSTEM)
 """Who is chosen by what they are; a member of staff is chosen as a person."""
 
 
+def is_trail_actor(by: str) -> bool:
+    """Whether this can stand for who acted: a kind of actor, or a member of staff as the trail names them."""
+    return by in KINDS_OF_ACTORS or read_staff_number(by) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class TrailFilter:
     """What the reader chose, "" for everything: codes of study, participant, site and visit, and who acted.
 
     `by` is a kind of actor or a person as the trail names them; `item` is an instrument and an item of it.
+    `oldest_first` is the order in which it is read.
     """
 
     study: str
@@ -37,6 +43,7 @@ class TrailFilter:
     last: date | None = None
     visit: str = ""
     item: tuple[str, str] = ("", "")
+    oldest_first: bool = False
 
     @property
     def fields(self) -> FieldFilter:
@@ -134,6 +141,7 @@ def _select(
         until=_day_start(chosen.last + timedelta(days=1) if chosen.last else None, zone),
         visit=chosen.visit,
         item=chosen.item[1],
+        oldest_first=chosen.oldest_first,
     )
 
 

@@ -23,7 +23,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
-class Row(NamedTuple):
+class AnswerTableRow(NamedTuple):
     """The cells of a row, the physical lines that it takes, and its length in characters."""
 
     cells: list[str]
@@ -55,7 +55,7 @@ class AnswerTable:
         """The cells of the first row, to be read first; raises as `read_batch`."""
         return self._row(self._first).cells if self._first else []
 
-    def read_batch(self) -> list[str | Row]:
+    def read_batch(self) -> list[str | AnswerTableRow]:
         """The next rows, none at the end: a short one without quotation marks is still its whole line.
 
         Raises Refused naming the line: "line_break_in_cell" or "unclosed_quote" with the line in which the
@@ -69,23 +69,23 @@ class AnswerTable:
             self._ahead.clear()
             self.lines += len(lines)
             return list(lines)
-        batch: list[str | Row] = []
+        batch: list[str | AnswerTableRow] = []
         while self._ahead:
             line = self._read_line()
             batch.append(line if '"' not in line and len(line) <= LONG_CELL else self._row(line))
         return batch
 
-    def row_of(self, line: str) -> Row:
+    def row_of(self, line: str) -> AnswerTableRow:
         """The row of a whole line without quotation marks."""
         text = line.rstrip("\r\n")
-        return Row(text.split(self.delimiter) if text else [], 1, len(line))
+        return AnswerTableRow(text.split(self.delimiter) if text else [], 1, len(line))
 
-    def _row(self, line: str) -> Row:
+    def _row(self, line: str) -> AnswerTableRow:
         if '"' not in line:
             return self.row_of(line)
         self._row_lines, self._row_length = 1, len(line)
         cells = self._parse_quoted(line)
-        return Row(cells, self._row_lines, self._row_length)
+        return AnswerTableRow(cells, self._row_lines, self._row_length)
 
     def _parse_quoted(self, line: str) -> list[str]:
         try:

@@ -14,7 +14,7 @@ from app.domain.instruments.scoring.columns import ColumnScorer, compile_column_
 from app.domain.instruments.scoring.rows import RowScorer, compile_row_scorer
 from app.domain.refusal import Refused
 from app.domain.typed_text import trim_text
-from app.services.datasets.scoring.answer_table import DELIMITERS, LONG_CELL, AnswerTable, Row
+from app.services.datasets.scoring.answer_table import DELIMITERS, LONG_CELL, AnswerTable, AnswerTableRow
 from app.services.datasets.scoring.item_columns import ItemColumns
 from app.services.datasets.scoring.score_report import LONG, RAGGED, ScoreReport
 
@@ -95,7 +95,7 @@ class _SingleRows:
             sink, delimiter=table.delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
         )
 
-    def score(self, read: str | Row) -> str:
+    def score(self, read: str | AnswerTableRow) -> str:
         """The row with its scores, and with the delimiter that it was read with."""
         row, lines, length = self._table.row_of(read) if isinstance(read, str) else read
         cells = None
@@ -140,7 +140,9 @@ def _put_together(
     return _Together(scorer, ItemColumns(places, width, delimiter, codes), f"{delimiter}\n")
 
 
-def _score_batch(batch: Sequence[str | Row], rows: _SingleRows, together: _Together | None) -> list[str]:
+def _score_batch(
+    batch: Sequence[str | AnswerTableRow], rows: _SingleRows, together: _Together | None
+) -> list[str]:
     """The scored rows in their order: those together that can be, the others by themselves."""
     lines = [row.rstrip("\r\n") for row in batch if isinstance(row, str)]
     if together is None or not lines:

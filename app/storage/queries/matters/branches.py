@@ -46,7 +46,7 @@ _SEEING: sa.BindParameter[Any] = sa.bindparam("seeing", expanding=True)
 LATER = table_of(AnswerEvent).alias("later")
 EARLIER = table_of(AnswerEvent).alias("earlier")
 
-Branch = sa.Select[Any]
+MatterBranch = sa.Select[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,12 @@ class MatterShape:
     single: bool = False
 
 
-def list_branches(shape: MatterShape) -> list[Branch]:
+def list_branches(shape: MatterShape) -> list[MatterBranch]:
     """The SELECTs of these kinds."""
     return [part for kind in shape.kinds for part in _SOURCES[kind](shape)]
 
 
-def _part(kind: MatterKind, shape: MatterShape, **columns: sa.SQLColumnExpression[Any]) -> Branch:
+def _part(kind: MatterKind, shape: MatterShape, **columns: sa.SQLColumnExpression[Any]) -> MatterBranch:
     """The shared columns, of participants whom the search reaches; the caller joins what they stand in."""
     shared = [sa.cast(columns.get(name, sa.null()), type_).label(name) for name, type_ in _TYPES.items()]
     narrowed: list[sa.ColumnElement[bool]] = []
@@ -98,7 +98,7 @@ def _key(column: sa.SQLColumnExpression[Any]) -> sa.ColumnElement[str]:
     return sa.cast(column, sa.String)
 
 
-def _differing(shape: MatterShape) -> list[Branch]:
+def _differing(shape: MatterShape) -> list[MatterBranch]:
     """A date that its source said last and that is not the one in force."""
     other, current, newer = (sa.orm.aliased(Anchor) for _ in range(3))
     in_force = sa.and_(
@@ -136,7 +136,7 @@ def _differing(shape: MatterShape) -> list[Branch]:
     ]
 
 
-def _out_of_order(shape: MatterShape) -> list[Branch]:
+def _out_of_order(shape: MatterShape) -> list[MatterBranch]:
     """Two dates in force of which the one that the plan has come later is earlier."""
     before, after = sa.orm.aliased(Anchor), sa.orm.aliased(Anchor)
     pairs = [sa.and_(col(before.kind) == one, col(after.kind) == two) for one, two in shape.order]
@@ -174,12 +174,12 @@ def _out_of_order(shape: MatterShape) -> list[Branch]:
 _FORMS = sa.join(Participant, Slot, col(Slot.participant_id) == col(Participant.id))
 
 
-def _of_forms(branch: Branch, source: type[Any]) -> Branch:
+def _of_forms(branch: MatterBranch, source: type[Any]) -> MatterBranch:
     """The branch, of rows that each belong to a form that the reader may see."""
     return branch.select_from(_FORMS.join(source, col(source.slot_id) == col(Slot.id))).where(_seen_slot())
 
 
-def _quarantined(shape: MatterShape) -> list[Branch]:
+def _quarantined(shape: MatterShape) -> list[MatterBranch]:
     branch = _part(
         MatterKind.quarantine,
         shape,
@@ -219,7 +219,7 @@ _RARE = tuple(
 would read the whole tables; of an equality it guesses one in 200, and looks each form and answer up."""
 
 
-def _conflicting(shape: MatterShape) -> list[Branch]:
+def _conflicting(shape: MatterShape) -> list[MatterBranch]:
     """One matter for each form, however many of its questions; named by the newest answer concerned."""
     branch = _part(
         MatterKind.conflict,
@@ -235,7 +235,7 @@ def _conflicting(shape: MatterShape) -> list[Branch]:
     return [seen.group_by(col(Slot.id), col(Slot.participant_id))]
 
 
-def _on_paper(shape: MatterShape) -> list[Branch]:
+def _on_paper(shape: MatterShape) -> list[MatterBranch]:
     """Two entries of a sheet of paper that differ, or one that waits for its second, of a form that was sent
     meanwhile; until a newer one settles them.
     """
@@ -255,7 +255,7 @@ def _on_paper(shape: MatterShape) -> list[Branch]:
     return [waiting.where(decides)]
 
 
-def _unexplained(shape: MatterShape) -> list[Branch]:
+def _unexplained(shape: MatterShape) -> list[MatterBranch]:
     """A missed visit without a reason; of those who left, too: what they missed before stays missed."""
     branch = _part(
         MatterKind.missed,
@@ -280,7 +280,7 @@ def _unexplained(shape: MatterShape) -> list[Branch]:
     return [here, shared.where(*exited)]
 
 
-def _unsigned(shape: MatterShape) -> list[Branch]:
+def _unsigned(shape: MatterShape) -> list[MatterBranch]:
     decided = sa.exists().where(col(CorrectionDecision.correction_id) == col(Correction.id))
     branch = _part(
         MatterKind.correction,
@@ -296,7 +296,7 @@ def _unsigned(shape: MatterShape) -> list[Branch]:
     return [waiting.where(col(Correction.study_id) == _STUDY, ~decided)]
 
 
-def _contradicted(shape: MatterShape) -> list[Branch]:
+def _contradicted(shape: MatterShape) -> list[MatterBranch]:
     """Two messages of the EDC for one moment, as the trail of the participant tells them."""
     branch = _part(
         MatterKind.edc_message,
@@ -324,12 +324,12 @@ def _contradicted(shape: MatterShape) -> list[Branch]:
     )
 
 
-def _nothing(shape: MatterShape) -> list[Branch]:
+def _nothing(shape: MatterShape) -> list[MatterBranch]:
     """Licences stand in the packs, and not in the records."""
     return [_part(MatterKind.licence, shape).select_from(Participant).where(sa.false())]
 
 
-_SOURCES: Mapping[MatterKind, Callable[[MatterShape], list[Branch]]] = {
+_SOURCES: Mapping[MatterKind, Callable[[MatterShape], list[MatterBranch]]] = {
     MatterKind.dates_differ: _differing,
     MatterKind.dates_order: _out_of_order,
     MatterKind.quarantine: _quarantined,

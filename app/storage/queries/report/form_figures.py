@@ -33,7 +33,7 @@ MOST_MINUTES = LONG_TIME
 """Minutes beyond this are not told apart."""
 
 
-Fact = sa.SQLColumnExpression[Any]
+FactColumn = sa.SQLColumnExpression[Any]
 """What forms are counted by: a column, or what is made of columns."""
 
 
@@ -166,7 +166,7 @@ def list_forms(
     limit: int | None,
 ) -> list[ListedForm]:
     """The forms with any of these combinations of facts, by participant's code and key, after these."""
-    facts: dict[str, Fact] = {
+    facts: dict[str, FactColumn] = {
         name: each.label(f"fact_{name}") for name, each in _facts(figures, chosen).items()
     }
     status = status_expression(sa.literal(chosen.at)).label("status")
@@ -217,16 +217,16 @@ def _any_of(alike: Sequence[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
     return sa.or_(sa.false(), *(sa.func.coalesce(each, sa.false()) for each in brackets))
 
 
-def _same(column: Fact, value: object) -> sa.ColumnElement[bool]:
+def _same(column: FactColumn, value: object) -> sa.ColumnElement[bool]:
     if isinstance(value, bool):
         return sa.and_(column) if value else sa.not_(column)
     return column.is_(None) if value is None else column == value
 
 
-def _facts(figures: FormFigures, chosen: FormSelection) -> dict[str, Fact]:
+def _facts(figures: FormFigures, chosen: FormSelection) -> dict[str, FactColumn]:
     """The facts by which these figures are counted, each under its name."""
     status = status_expression(sa.literal(chosen.at))
-    where: dict[str, Fact] = {
+    where: dict[str, FactColumn] = {
         "visit": col(Slot.visit),
         "instrument": col(Slot.instrument),
         "site_id": col(Slot.site_id),
@@ -240,7 +240,7 @@ def _facts(figures: FormFigures, chosen: FormSelection) -> dict[str, Fact]:
         return _labelled({**_form(where), "late": col(Slot.out_of_window), "days": _days_from_target()})
     if figures in (FormFigures.minutes, FormFigures.modes):
         how = {"mode": col(_FIRST.mode), "helped": col(_FIRST.helped_by).is_not(None)}
-        own: dict[str, Fact] = {"minutes": _minutes()} if figures is FormFigures.minutes else how
+        own: dict[str, FactColumn] = {"minutes": _minutes()} if figures is FormFigures.minutes else how
         return _labelled({**_form(where), **own})
     if figures is FormFigures.corrections:
         justified = col(CorrectionDecision.late_reason).is_not(None)
@@ -259,15 +259,15 @@ def _facts(figures: FormFigures, chosen: FormSelection) -> dict[str, Fact]:
     return _labelled({**where, **arm, "status": status, **_completeness(status, chosen)})
 
 
-def _form(where: dict[str, Fact]) -> dict[str, Fact]:
+def _form(where: dict[str, FactColumn]) -> dict[str, FactColumn]:
     return {"visit": where["visit"], "instrument": where["instrument"]}
 
 
-def _labelled(facts: dict[str, Fact]) -> dict[str, Fact]:
+def _labelled(facts: dict[str, FactColumn]) -> dict[str, FactColumn]:
     return {name: each.label(name) for name, each in facts.items()}
 
 
-def _completeness(status: sa.ColumnElement[str], chosen: FormSelection) -> dict[str, Fact]:
+def _completeness(status: sa.ColumnElement[str], chosen: FormSelection) -> dict[str, FactColumn]:
     randomised = col(_RANDOMISED.id).is_not(None) if chosen.randomises else sa.true()
     missed = status == sa.literal_column(f"'{Status.missed.value}'")
     unexplained = sa.and_(missed, col(Slot.missed_reason).is_(None))

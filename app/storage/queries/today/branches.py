@@ -138,7 +138,7 @@ def _over(form: type[Slot]) -> sa.ColumnElement[bool]:
 
 _VISIT, _OVER = _visit(Slot), _over(Slot)
 
-Source = sa.Select[Any]
+TodaySource = sa.Select[Any]
 """Rows of a participant's key (`person`) and a moment (`at`)."""
 
 
@@ -154,20 +154,20 @@ def is_here(shape: TodayShape) -> sa.ColumnElement[bool]:
     return _IN_STUDY if shape.whole_study else _THERE
 
 
-def _slots(at: sa.orm.Mapped[Any], shape: TodayShape, *conditions: sa.ColumnElement[bool]) -> Source:
+def _slots(at: sa.orm.Mapped[Any], shape: TodayShape, *conditions: sa.ColumnElement[bool]) -> TodaySource:
     shown = (col(Slot.arm_revealing).is_(sa.false()),) if shape.hides_arm else ()
     columns: list[Any] = [col(Slot.participant_id).label("person"), at.label("at")]
     return sa.select(*columns).where(*conditions, *shown)
 
 
-def _people(at: sa.orm.Mapped[Any], *conditions: sa.ColumnElement[bool]) -> Source:
+def _people(at: sa.orm.Mapped[Any], *conditions: sa.ColumnElement[bool]) -> TodaySource:
     columns: list[Any] = [col(Participant.id).label("person"), at.label("at")]
     return sa.select(*columns).where(
         col(Participant.site_id).in_(SITES), col(Participant.exit_kind).is_(None), *conditions
     )
 
 
-def _closing(shape: TodayShape) -> Source:
+def _closing(shape: TodayShape) -> TodaySource:
     closes = col(Slot.closes_at)
     soon = (closes > _NOW, closes <= moment("closing"), col(Slot.opens_at) <= _NOW)
     known = (closes <= _later("closing_days"), col(Slot.opens_at) <= _SNOOZED_AT)
@@ -175,7 +175,7 @@ def _closing(shape: TodayShape) -> Source:
     return _slots(closes, shape, *_VISIT, is_here(shape), *soon, awake)
 
 
-def _half(shape: TodayShape) -> Source:
+def _half(shape: TodayShape) -> TodaySource:
     opens, closes = col(Slot.opens_at), col(Slot.closes_at)
     later = (closes > moment("closing"), closes > _NOW, closes <= moment("half_gone"), opens <= _NOW)
     gone: sa.ColumnElement[bool] = HalfGone(opens, closes, moment("second"))
@@ -185,7 +185,7 @@ def _half(shape: TodayShape) -> Source:
     return _slots(closes, shape, *_VISIT, is_here(shape), *half)
 
 
-def _idle(shape: TodayShape) -> Source:
+def _idle(shape: TodayShape) -> TodaySource:
     def answered_after(when: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
         answer = sa.orm.aliased(AnswerEvent)
         later = sa.exists().where(col(answer.slot_id) == col(Slot.id), col(answer.received_at) > when)
@@ -199,7 +199,7 @@ def _idle(shape: TodayShape) -> Source:
     return _slots(col(Slot.grace_until), shape, *LIVE, _THERE, *idle)
 
 
-def _missed(shape: TodayShape) -> Source:
+def _missed(shape: TodayShape) -> TodaySource:
     """The earliest such form of each participant alone: over the years there may be several."""
     earlier = sa.orm.aliased(Slot)
     before = sa.and_(
@@ -226,14 +226,14 @@ def _unexplained_awake(form: type[Slot]) -> sa.ColumnElement[bool]:
     return _awake(col(form.participant_id), Reason.missed, col(form.closes_at) <= _SNOOZED_AT, over)
 
 
-def _opens(shape: TodayShape) -> Source:
+def _opens(shape: TodayShape) -> TodaySource:
     opens = col(Slot.opens_at)
     awake = _awake(col(Slot.participant_id), Reason.opens, opens <= _later("opens_days"))
     soon = (opens > _NOW, opens <= moment("opening"), awake)
     return _slots(opens, shape, *_VISIT, is_here(shape), *soon)
 
 
-def _alert(_shape: TodayShape) -> Source:
+def _alert(_shape: TodayShape) -> TodaySource:
     """Participants with an open alert, by the oldest; no alert rests."""
     own = (col(Alert.closed_at).is_(None), col(Alert.study_id) == sa.bindparam("study", type_=sa.Integer))
     oldest: Any = sa.func.min(col(Alert.raised_at))
@@ -241,19 +241,19 @@ def _alert(_shape: TodayShape) -> Source:
     return open_ones.group_by(col(Participant.id))
 
 
-def _call(_shape: TodayShape) -> Source:
+def _call(_shape: TodayShape) -> TodaySource:
     kind = col(TeamRequest.kind) == code_literal(TeamRequestKind.call)
     awake = _awake(_PERSON, Reason.call, col(TeamRequest.asked_at) <= _SNOOZED_AT)
     source = _people(col(TeamRequest.asked_at), kind, col(TeamRequest.closed_at).is_(None), awake)
     return source.join(TeamRequest, col(TeamRequest.participant_id) == col(Participant.id))
 
 
-def _locked(_shape: TodayShape) -> Source:
+def _locked(_shape: TodayShape) -> TodaySource:
     locked = col(Participant.id).in_(LOCKED)
     return _people(col(Participant.enrolled_at), locked, _awake(_PERSON, Reason.locked))
 
 
-def _unused(_shape: TodayShape) -> Source:
+def _unused(_shape: TodayShape) -> TodaySource:
     return _people(
         col(Participant.enrolled_at),
         col(Participant.activated_at).is_(None),
@@ -282,7 +282,7 @@ def undelivered() -> tuple[sa.ColumnElement[bool], ...]:
     return reached_nobody, col(Message.settled_at) > moment("undelivered"), ~newer, ~changed
 
 
-def _undelivered(_shape: TodayShape) -> Source:
+def _undelivered(_shape: TodayShape) -> TodaySource:
     awake = _awake(_PERSON, Reason.undelivered, col(Message.settled_at) <= _SNOOZED_AT)
     failed = _people(col(Message.settled_at), *undelivered(), awake)
     return failed.join(Message, col(Message.participant_id) == col(Participant.id))
@@ -330,7 +330,7 @@ def closed_diary() -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
-def _diary(shape: TodayShape) -> Source:
+def _diary(shape: TodayShape) -> TodaySource:
     """Only who missed something is looked at twice: first their missed entries, by the index of live ones."""
     if not shape.phases:
         return _people(col(Participant.enrolled_at), sa.false())
@@ -361,7 +361,7 @@ def _diary(shape: TodayShape) -> Source:
     return _people(col(Participant.enrolled_at), neglects, _awake(_PERSON, Reason.diary))
 
 
-SOURCES: Mapping[Reason, Callable[[TodayShape], Source]] = {
+SOURCES: Mapping[Reason, Callable[[TodayShape], TodaySource]] = {
     Reason.alert: _alert,
     Reason.call: _call,
     Reason.closing: _closing,

@@ -1,4 +1,4 @@
-"""The audit entries of one study, the newest first, in stretches that bound what a statement goes through."""
+"""The audit entries of one study by time, either way, in stretches that bound what a statement walks."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +46,13 @@ class TrailSelection:
     until: datetime | None = None
     visit: str = ""
     item: str = ""
+    oldest_first: bool = False
+
+    def has_passed(self, at: datetime) -> bool:
+        """Whether all entries further on than this moment lie outside of what is chosen."""
+        if self.oldest_first:
+            return self.until is not None and at >= self.until
+        return self.since is not None and at < self.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +75,26 @@ def find_position(session: Session, number: int) -> TrailPosition | None:
 
 
 def find_stretch_end(
-    session: Session, below: TrailPosition | None, until: datetime | None, entries: int
+    session: Session, chosen: TrailSelection, start: TrailPosition | None, entries: int
 ) -> TrailPosition | None:
-    """The last of so many entries older than a place; None where there are not so many."""
-    statement = sa.select(_at, _number).where(*_older(below))
-    if until is not None:
-        statement = statement.where(_at < until)
-    row = session.execute(_newest_first(statement).offset(entries - 1).limit(1)).first()
+    """The last of so many entries of any kind further on than a place; None where there are not so many."""
+    statement = sa.select(_at, _number).where(*_further(chosen, start))
+    if chosen.oldest_first and chosen.since is not None:
+        statement = statement.where(_at >= chosen.since)
+    if not chosen.oldest_first and chosen.until is not None:
+        statement = statement.where(_at < chosen.until)
+    row = session.execute(_in_order(chosen, statement).offset(entries - 1).limit(1)).first()
     return TrailPosition(row[0], row[1]) if row is not None else None
 
 
 def read_trail_rows(
     session: Session,
     chosen: TrailSelection,
-    below: TrailPosition | None,
-    lowest: TrailPosition | None,
+    start: TrailPosition | None,
+    end: TrailPosition | None,
     limit: int,
 ) -> Sequence[sa.Row[Any]]:
-    """The newest entries from `lowest` on and older than `below`, no more than `limit`."""
+    """The first entries further on than `start` and through `end`, no more than `limit`."""
     statement = sa.select(
         _number,
         col(AuditEntry.chain),
@@ -96,18 +105,22 @@ def read_trail_rows(
         col(AuditEntry.actor_role),
         col(AuditEntry.reason),
         col(AuditEntry.changes),
-    ).where(*_older(below), *_conditions(chosen))
-    if lowest is not None:
-        statement = statement.where(_order >= _bound(lowest))
-    return session.execute(_newest_first(statement).limit(limit)).all()
+    ).where(*_further(chosen, start), *_conditions(chosen))
+    if end is not None:
+        last = _bound(end)
+        statement = statement.where(_order <= last if chosen.oldest_first else _order >= last)
+    return session.execute(_in_order(chosen, statement).limit(limit)).all()
 
 
-def _newest_first(statement: sa.Select[*tuple[Any, ...]]) -> sa.Select[*tuple[Any, ...]]:
+def _in_order(chosen: TrailSelection, statement: sa.Select[*tuple[Any, ...]]) -> sa.Select[*tuple[Any, ...]]:
+    if chosen.oldest_first:
+        return statement.order_by(_at, _number)
     return statement.order_by(_at.desc(), _number.desc())
 
 
-def _older(below: TrailPosition | None) -> Iterable[sa.ColumnElement[bool]]:
-    return () if below is None else (_order < _bound(below),)
+def _further(chosen: TrailSelection, start: TrailPosition | None) -> Iterable[sa.ColumnElement[bool]]:
+    if start is not None:
+        yield _order > _bound(start) if chosen.oldest_first else _order < _bound(start)
 
 
 def _bound(position: TrailPosition) -> sa.Tuple:

@@ -96,12 +96,12 @@ class Watch:
             self._not_taken(request)
             self._ended(request)  # nobody reads why, so that the browser does not call it finished
         elif request.url.endswith("/answers"):
-            self.acknowledged |= events(request)
+            self.acknowledged |= answers_of_request(request)
             self._ended(request)
         elif request.url.endswith("/late"):
-            self.judged |= events(request)
+            self.judged |= answers_of_request(request)
         elif request.url.endswith("/submit"):
-            self.judged |= along(request)
+            self.judged |= answers_beside_form(request)
             self.receipts += 1
             self.forget_page()
 
@@ -109,19 +109,19 @@ class Watch:
         if self.flying.get(request) != self.page:
             return
         if request.url.endswith(_CARRIERS):
-            self.failed |= events(request)
+            self.failed |= answers_of_request(request)
         elif request.url.endswith("/submit"):
             self.sending_failed = True
 
 
-def events(request: Request) -> dict[Key, Any]:
+def answers_of_request(request: Request) -> dict[Key, Any]:
     """The answers that a request carries, each by its sender and number."""
     body = request.post_data_json or {}
     carried = [*body.get("events", ()), *body.get("kept", ())]
     return {(body["client"], event[0]): event[3] for event in carried}
 
 
-def along(request: Request) -> dict[Key, Any]:
+def answers_beside_form(request: Request) -> dict[Key, Any]:
     """The answers that a form brought with it, because its page did not wait until they were saved."""
     fields = dict(parse_qsl(request.post_data or ""))
     carried = json.loads(fields.get("events", "[]"))

@@ -15,9 +15,9 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.enrolment import enrol_participant, issue_invitation
 from app.services.setup.studies import load_study, open_site
-from tests.applications import visitor
-from tests.markup import parsed
-from tests.scenarios.people import PIN, START, Person, enrolment, site_entry
+from tests.applications import open_browser
+from tests.markup import parse_page
+from tests.scenarios.people import PIN, START, Person, enrolment_entry, site_entry
 
 ANSWERS = {f"q{number}": "2" for number in range(1, 31)}
 
@@ -47,7 +47,7 @@ class Phone:
 
     def call_numbers(self, path: str) -> list[str]:
         """The numbers in the box of a form that says to call now."""
-        box = parsed(self.client.get(path).text).one("div", id="urgent")
+        box = parse_page(self.client.get(path).text).one("div", id="urgent")
         return [link["href"] for link in box.all("a")]
 
     def save(self, slot: str, *events: dict[str, object], client: str = "c1") -> Response:
@@ -60,7 +60,7 @@ class Phone:
         )
 
 
-def founded(app: FastAPI, at: datetime = START) -> Installation:
+def set_up_study(app: FastAPI, at: datetime = START) -> Installation:
     """The application's installation with the study and its site 0571."""
     installation: Installation = app.state.installation
     load_study(StaffContext(installation, SYSTEM, at), "sbrt-nsclc", "1.0", StudyMode.DEMO)
@@ -68,18 +68,18 @@ def founded(app: FastAPI, at: datetime = START) -> Installation:
     return installation
 
 
-def invited(app: FastAPI, person: Person, at: datetime = START) -> Phone:
+def invite(app: FastAPI, person: Person, at: datetime = START) -> Phone:
     """A browser of somebody's who holds a fresh link."""
     invitation = issue_invitation(
         StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject
     )
-    return Phone(person, visitor(app), invitation.url.rsplit("/", 1)[1], invitation.code)
+    return Phone(person, open_browser(app), invitation.url.rsplit("/", 1)[1], invitation.code)
 
 
-def newcomer(person: Person, at: datetime = START) -> Person:
+def enrol_only(person: Person, at: datetime = START) -> Person:
     """Enrol somebody who has no phone yet."""
     enrol_participant(
-        StaffContext(person.installation, person.nurse, at), person.site, enrolment(person.subject)
+        StaffContext(person.installation, person.nurse, at), person.site, enrolment_entry(person.subject)
     )
     return person
 

@@ -30,14 +30,14 @@ from app.storage.tables.audit import AuditEntry
 from app.storage.tables.feed import FeedEvent
 from app.storage.tables.messages import Message
 from app.storage.tables.studies import Site
-from tests.scenarios.people import START, Person, bound, enrolment, library
+from tests.scenarios.people import START, Person, bind_browser, enrolment_entry, library
 
 KEY = Fernet.generate_key()
 WORDS = ReminderTexts.load(Catalogues.load(ROOT / "locales"))
 
 
 @contextmanager
-def installed(url: str, key: bytes = KEY) -> Iterator[Installation]:
+def open_installation(url: str, key: bytes = KEY) -> Iterator[Installation]:
     """An installation with the study loaded, on a migrated database given by its address."""
     engine = open_engine(url)
     running = Installation(engine, library(), SecretBox(key, HashCost(1, 8, 1)), "https://d.test", "0")
@@ -56,22 +56,27 @@ EVENING = shanghai(RANDOMISED, 19)
 """When the first diary reminder is owed."""
 
 
-def reminded(installation: Installation, site: Site, number: int = 1, language: str = "en") -> Person:
+def enrol_with_reminders(
+    installation: Installation, site: Site, number: int = 1, language: str = "en"
+) -> Person:
     """Somebody enrolled on 2 March 2026 who wants reminders by e-mail."""
     person = Person(installation, site, f"0571-{number:03d}")
     entry = replace(
-        enrolment(person.subject), channel=ContactChannel.email, address=address(number), language=language
+        enrolment_entry(person.subject),
+        channel=ContactChannel.email,
+        address=email_of(number),
+        language=language,
     )
     enrol_participant(StaffContext(installation, person.nurse, START), site, entry)
-    person.cookie = bound(person, START)
+    person.cookie = bind_browser(person, START)
     return person
 
 
-def address(number: int) -> str:
+def email_of(number: int) -> str:
     return f"person{number}@example.org"
 
 
-def push_all(installation: Installation, at: datetime) -> SlotsProcessed:
+def process_all_due(installation: Installation, at: datetime) -> SlotsProcessed:
     """One tick's worth of pushing."""
     done = [
         process_due_slots(ClockContext(installation, at), participant_id)
@@ -94,7 +99,7 @@ def messages(installation: Installation) -> list[Message]:
         return list(session.exec(select(Message).order_by(col(Message.id))))
 
 
-def recorded(installation: Installation, event: AuditEvent) -> int:
+def count_entries(installation: Installation, event: AuditEvent) -> int:
     """How often the trail names this event."""
     with installation.read() as session:
         return session.exec(
@@ -102,11 +107,11 @@ def recorded(installation: Installation, event: AuditEvent) -> int:
         ).one()
 
 
-def come_to_evening(installation: Installation, site: Site) -> Person:
+def reach_first_evening(installation: Installation, site: Site) -> Person:
     """Somebody whose first diary day has come to its evening, with one reminder queued."""
-    person = reminded(installation, site)
+    person = enrol_with_reminders(installation, site)
     person.randomise(RANDOMISED, shanghai(RANDOMISED, 10))
-    push_all(installation, EVENING)
+    process_all_due(installation, EVENING)
     return person
 
 
@@ -123,5 +128,5 @@ class MailServer:
         self.letters.append(letter)
 
 
-def outbox(mail_server: MailServer) -> MessageSender:
+def message_sender(mail_server: MailServer) -> MessageSender:
     return MessageSender({"email": mail_server}, WORDS)

@@ -10,7 +10,7 @@ from app.storage.engine import page_engine
 
 
 @contextmanager
-def heard(*engines: Engine) -> Iterator[list[str]]:
+def record_statements(*engines: Engine) -> Iterator[list[str]]:
     """The statements that these engines and their pools of pages run inside, but for BEGIN."""
     statements = list[str]()
     every = {*engines, *map(page_engine, engines)}
@@ -26,6 +26,6 @@ def heard(*engines: Engine) -> Iterator[list[str]]:
         sa.event.remove(engine, "before_cursor_execute", note)
 
 
-def verbs(statements: list[str]) -> list[str]:
+def statement_verbs(statements: list[str]) -> list[str]:
     """The first word of each."""
     return [statement.split(maxsplit=1)[0].upper() for statement in statements]

@@ -10,7 +10,7 @@ from app.storage.engine import autocommit_engine
 
 
 @contextmanager
-def overtaken_once(engine: Engine) -> Iterator[None]:
+def move_heads_once(engine: Engine) -> Iterator[None]:
     """Move the head of every audit chain just before the next statement that would move one."""
     stranger, pools = sa.create_engine(engine.url), (engine, autocommit_engine(engine))
     overtakings = 0

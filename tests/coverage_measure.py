@@ -1,9 +1,9 @@
 """Which lines and branches of the program the tests reach, measured by SlipCover.
 
 `TESTS_REACHED=FOLDER pytest -n 2` writes one JSON file for each test process. SlipCover compiles a probe
-into each line; `tests/probing.py` has it taken out once it was passed, and compiled once for all processes.
-A tracer, which is called for each line again and again, took a quarter of the whole run, probes that stay a
-seventh. Programs that a test starts are not measured.
+into each line; `tests/coverage_probes.py` has it taken out once it was passed, and compiled once for all
+processes. A tracer, which is called for each line again and again, took a quarter of the whole run, probes
+that stay a seventh. Programs that a test starts are not measured.
 """
 
 import json
@@ -20,7 +20,7 @@ from typing import Any
 
 from slipcover import Slipcover
 
-from tests import probing
+from tests import coverage_probes
 
 NOT_COUNTED = ("@overload", "if TYPE_CHECKING:", r"^\s*\.\.\.$", r":\s*\.\.\.$")
 """Lines that nobody can reach, with what they begin; the last is the body of a method of a protocol."""
@@ -47,7 +47,7 @@ class ProbingFinder(MetaPathFinder):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None and spec.origin:
-            spec.loader = probing.loader(self._slipcover, spec)
+            spec.loader = coverage_probes.loader(self._slipcover, spec)
         return spec
 
 
@@ -62,7 +62,7 @@ def begin() -> None:
         return
     if early := sorted(name for name in sys.modules if name.startswith("app.")):
         raise RuntimeError(f"imported before it could be measured: {', '.join(early)}")
-    probing.prepare(_share_first(worker, sorted(APP.rglob("*.py"))))
+    coverage_probes.prepare(_share_first(worker, sorted(APP.rglob("*.py"))))
     slipcover = Slipcover(immediate=True, branch=True, source=["app"], exclude_also=list(NOT_COUNTED))
     sys.meta_path.insert(0, ProbingFinder(slipcover))
     _measuring[Path(folder) / f"{worker}.json"] = slipcover

@@ -8,18 +8,18 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.enrolment import enrol_participant
 from app.storage.tables.studies import Site
-from tests.scenarios.people import START, Person, enrolment
+from tests.scenarios.people import START, Person, enrolment_entry
 
 BORN = date(1950, 2, 3)
 
 
-def confirming(installation: Installation, check: SecondCheck) -> Installation:
+def with_second_check(installation: Installation, check: SecondCheck) -> Installation:
     """The same installation, whose plans ask for this second check."""
     plans = {key: replace(plan, second_check=check) for key, plan in installation.library.plans.items()}
     return replace(installation, library=replace(installation.library, plans=plans))
 
 
-def ordering(installation: Installation, kind: str, after: str) -> Installation:
+def with_date_order(installation: Installation, kind: str, after: str) -> Installation:
     """The same installation, whose plans have one kind of date after another and let staff confirm."""
     plans = {
         key: replace(
@@ -34,10 +34,12 @@ def ordering(installation: Installation, kind: str, after: str) -> Installation:
     return replace(installation, library=replace(installation.library, plans=plans))
 
 
-def newcomer(installation: Installation, site: Site, subject: str, born_on: date | None = BORN) -> Person:
+def enrol_only(installation: Installation, site: Site, subject: str, born_on: date | None = BORN) -> Person:
     """Somebody enrolled with a birth date, who has no phone yet."""
     person = Person(installation, site, subject)
     enrol_participant(
-        StaffContext(installation, person.nurse, START), site, replace(enrolment(subject), born_on=born_on)
+        StaffContext(installation, person.nurse, START),
+        site,
+        replace(enrolment_entry(subject), born_on=born_on),
     )
     return person

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from tests.faults.interleaving import RETRIED, Interleaving
 from tests.faults.phones import Phone
-from tests.faults.screen_checks import look
+from tests.faults.screen_checks import check_phone
 from tests.faults.screens import Screen
 
 
-def make_peace(interleaving: Interleaving) -> None:
+def restore_all(interleaving: Interleaving) -> None:
     """Everything works again, the participant looks at each phone once more and finishes the form."""
     interleaving.world.start()
     due = [phone for phone in interleaving.phones if _owes_a_response(interleaving, phone)]
@@ -26,7 +26,7 @@ def make_peace(interleaving: Interleaving) -> None:
         if not interleaving.soon(lambda seen: seen.kind == "done", owner, RETRIED):
             interleaving.fault(f"A: sent at the end, and no thanks: {owner.screen()}")
     for phone in interleaving.phones:
-        look(interleaving, phone)
+        check_phone(interleaving, phone)
 
 
 def _owes_a_response(interleaving: Interleaving, phone: Phone) -> bool:
@@ -54,7 +54,7 @@ def _come_back(interleaving: Interleaving, phone: Phone) -> None:
     if not interleaving.soon(lambda now: not _waits(phone, now), phone, RETRIED):
         outstanding = phone.watch.outstanding or list(phone.watch.flying)
         interleaving.fault(f"{phone.name}: could not send what it holds: {phone.screen()} {outstanding}")
-    look(interleaving, phone)
+    check_phone(interleaving, phone)
 
 
 def _waits(phone: Phone, seen: Screen) -> bool:

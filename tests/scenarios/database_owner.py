@@ -17,7 +17,7 @@ FAR = 100_000
 
 
 @dataclass(frozen=True)
-class Owner:
+class DatabaseOwner:
     """A connection on which no trigger, key or check stands in the way any more."""
 
     connection: Connection
@@ -36,7 +36,7 @@ class Owner:
 
 
 @contextmanager
-def unguarded(url: sa.URL) -> Iterator[Owner]:
+def open_without_guards(url: sa.URL) -> Iterator[DatabaseOwner]:
     """The owner at an address, once every guard of the database is down."""
     engine = sa.create_engine(url)
     with engine.connect() as connection:
@@ -45,7 +45,7 @@ def unguarded(url: sa.URL) -> Iterator[Owner]:
         else:
             _open_postgresql(connection)
         connection.commit()
-        yield Owner(connection)
+        yield DatabaseOwner(connection)
     engine.dispose()
 
 

@@ -14,11 +14,11 @@ from app.services.datasets.cut_changes import compare_cuts
 from app.services.datasets.cuts import get_named_cut
 from app.services.datasets.export import ExportEntry, export_cut
 from app.services.datasets.recheck import recheck_cut
-from tests.scenarios.beginnings import installed_at
-from tests.scenarios.dataset_fold import folded, lines_of, streamed
+from tests.scenarios.beginnings import open_installation_at
+from tests.scenarios.dataset_edge_cases import HARD, SECOND, STUDY
+from tests.scenarios.dataset_fold import fold_feed, lines_of, stream_cut
 from tests.scenarios.foreign_datasets import Foreigner
 from tests.scenarios.foreign_reader import recompute
-from tests.scenarios.hard_histories import HARD, SECOND, STUDY
 from tests.scenarios.people import QUESTIONNAIRES, days
 from tests.scenarios.sdtm_rules import RULES, break_rule
 from tests.stages import Stage
@@ -35,7 +35,7 @@ def stage() -> Stage:
 
 @pytest.fixture
 def trial(migrated_sqlite_url: str) -> Iterator[Installation]:
-    with installed_at(migrated_sqlite_url) as installation:
+    with open_installation_at(migrated_sqlite_url) as installation:
         yield installation
 
 
@@ -63,7 +63,7 @@ def test_hard_histories_follow_the_manual(trial: Installation, tmp_path: Path) -
                 computed, rows = in_one_order(computed), in_one_order(rows)
             assert computed == rows, dataset
         check_scores(folder, recompute(lines_of(trial), cut.through, cut.at))
-        assert streamed(trial, cut) == folded(trial, cut)
+        assert stream_cut(trial, cut) == fold_feed(trial, cut)
         for each in recheck_cut(operator, STUDY, name):
             assert (each.total > 0, each.equal, each.differences) == (True, each.total, []), each.kind
     check_first(tmp_path / "FIRST")

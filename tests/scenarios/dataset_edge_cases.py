@@ -23,12 +23,12 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.services.schedule.enrolment import enrol_participant
 from app.services.schedule.exemptions import excuse_visit
 from app.services.schedule.requested_visits import request_visit
-from tests.scenarios.beginnings import SITE, grown, site_of
+from tests.scenarios.beginnings import SITE, make_stage, site_of
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.dataset_stage import client_of, complete_diary
-from tests.scenarios.paper_forms import enter, paper
-from tests.scenarios.people import START, Person, bound, colleague, days, enrolment, qlq
-from tests.scenarios.report_stage import give_reason, leave
-from tests.scenarios.signer import Signer
+from tests.scenarios.paper_forms import enter_typed_paper, typed_paper
+from tests.scenarios.people import START, Person, bind_browser, days, enrolment_entry, qlq, staff_member
+from tests.scenarios.report_stage import give_reason, record_exit
 
 STUDY = "sbrt-nsclc"
 RANDOMISED = START.date() + days(2)
@@ -40,9 +40,9 @@ FIRST, SECOND = W6 + days(12), W6 + days(70)
 
 def _come(installation: Installation, number: int, language: str = "en") -> Person:
     person = Person(installation, site_of(installation), f"0571-{number:03d}")
-    entry = replace(enrolment(person.subject), language=language)
+    entry = replace(enrolment_entry(person.subject), language=language)
     enrol_participant(StaffContext(installation, person.nurse, START), person.site, entry)
-    person.cookie = bound(person, START)
+    person.cookie = bind_browser(person, START)
     return person
 
 
@@ -62,7 +62,7 @@ def _send_arm(person: Person, arm: str, at: datetime = _ASSIGNED) -> None:
 
 def _leave_by_month(person: Person, month: str, at: datetime) -> None:
     entry = DispositionEntry(DispositionKind.death, month, Owner.site, "told by the family")
-    actor = colleague(Role.INVESTIGATOR, person.site)
+    actor = staff_member(Role.INVESTIGATOR, person.site)
     record_disposition(
         StaffContext(person.installation, actor, at), person.site.study_id, person.subject, entry
     )
@@ -71,7 +71,7 @@ def _leave_by_month(person: Person, month: str, at: datetime) -> None:
 def died_before_randomisation(installation: Installation) -> None:
     person = _come(installation, 1)
     _answer(person, "BL", START + days(0.1))
-    leave(person, DispositionKind.death, START.date() + days(1), START + days(2))
+    record_exit(person, DispositionKind.death, START.date() + days(1), START + days(2))
 
 
 def died_in_a_month(installation: Installation) -> None:
@@ -116,10 +116,10 @@ def withdrew_step_by_step(installation: Installation) -> None:
     _answer(person, "BL", START + days(1))
     _randomise(person, "SBRT")
     person.anchor("sbrt_start", START.date() + days(7), START + days(8))
-    leave(person, DispositionKind.withdrew_treatment, START.date() + days(10), START + days(11))
+    record_exit(person, DispositionKind.withdrew_treatment, START.date() + days(10), START + days(11))
     _answer(person, "ET", START + days(12), 3)
-    leave(person, DispositionKind.withdrew_questionnaires, W6.date() - days(2), W6)
-    leave(person, DispositionKind.withdrew_study, W6.date() + days(20), W6 + days(20))
+    record_exit(person, DispositionKind.withdrew_questionnaires, W6.date() - days(2), W6)
+    record_exit(person, DispositionKind.withdrew_study, W6.date() + days(20), W6 + days(20))
 
 
 def second_line_before_progression(installation: Installation) -> None:
@@ -142,7 +142,7 @@ def never_randomised(installation: Installation) -> None:
     nurse = StaffContext(installation, person.nurse, START + days(4))
     request_visit(nurse, person.site.study_id, person.subject, "BL", START.date() + days(5))
     _answer(person, "BL-2", START + days(5), 3)
-    leave(person, DispositionKind.screen_failure, START.date() + days(20), START + days(20))
+    record_exit(person, DispositionKind.screen_failure, START.date() + days(20), START + days(20))
 
 
 def waits_for_ever(installation: Installation) -> None:
@@ -184,8 +184,8 @@ def wrote_on_paper(installation: Installation) -> None:
         StaffContext(installation, person.nurse, hour), person.site.study_id, person.subject, entry, True
     )
     _send_arm(person, "SBRT")
-    enter(person, paper(RANDOMISED), START + days(3), "BL-2")
-    enter(person, paper(W6.date() + days(1)), W6 + days(30), "W6")
+    enter_typed_paper(person, typed_paper(RANDOMISED), START + days(3), "BL-2")
+    enter_typed_paper(person, typed_paper(W6.date() + days(1)), W6 + days(30), "W6")
 
 
 def taken_for_dead(installation: Installation) -> None:
@@ -193,11 +193,11 @@ def taken_for_dead(installation: Installation) -> None:
     person = _come(installation, 11)
     _answer(person, "BL", START + days(1))
     _randomise(person, "SOC")
-    leave(person, DispositionKind.death, W6.date() - days(20), W6 - days(19))
-    actor = colleague(Role.INVESTIGATOR, person.site)
+    record_exit(person, DispositionKind.death, W6.date() - days(20), W6 - days(19))
+    actor = staff_member(Role.INVESTIGATOR, person.site)
     context = StaffContext(installation, actor, W6 - days(18))
     undo_disposition(context, person.site.study_id, person.subject, "another patient was meant")
-    leave(person, DispositionKind.lost, W6.date() + days(30), W6 + days(31))
+    record_exit(person, DispositionKind.lost, W6.date() + days(30), W6 + days(31))
 
 
 def explain(installation: Installation) -> None:
@@ -220,7 +220,7 @@ def amend(installation: Installation) -> None:
 def goes_on(installation: Installation) -> None:
     """After the amendment: one diary day by the list, one with none of these, and W12."""
     person = Person(installation, site_of(installation), "0571-009")
-    person.cookie = bound(person, FIRST + days(2))
+    person.cookie = bind_browser(person, FIRST + days(2))
     day = (FIRST + days(2.4)).date()
     visits = [f"D{(day - RANDOMISED).days + plus}" for plus in (0, 1)]
     items = installation.library.instrument("symptom-diary", "1.1").items
@@ -256,4 +256,4 @@ def _live(installation: Installation) -> Sequence[str]:
     return ()
 
 
-HARD = grown(_live, SITE)
+HARD = make_stage(_live, SITE)

@@ -59,12 +59,12 @@ from app.storage.tables.capture import PaperEntry
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
-from tests.scenarios.amending import longer_diary, weekly_diary, with_versions
+from tests.scenarios.correction_signer import Signer
 from tests.scenarios.edc_session import caller_of
 from tests.scenarios.feed_checks import Event, check_facts, check_versions
 from tests.scenarios.paper_forms import whole_sheet
-from tests.scenarios.people import START, Person, colleague, enrolled, with_short_diary
-from tests.scenarios.signer import Signer
+from tests.scenarios.people import START, Person, enrol_person, staff_member, with_short_diary
+from tests.scenarios.plan_versions import longer_diary, weekly_diary, with_versions
 from tests.scenarios.stale_next_due import find_stale_slots
 
 DAY0 = START.date()
@@ -73,7 +73,7 @@ visits = st.sampled_from(["BL", "W6", "W12", "EOT", "ET", "D0", "D1", "D5", "DW1
 _numbers = count(1)
 
 
-class EverybodyActs(RuleBasedStateMachine):
+class InterleavedActs(RuleBasedStateMachine):
     """One participant, with nurse, investigator, EDC, phone and clock acting on them."""
 
     installation: Installation
@@ -93,7 +93,7 @@ class EverybodyActs(RuleBasedStateMachine):
     # Who acts
 
     def staff(self, role: Role = Role.NURSE) -> StaffContext:
-        return StaffContext(self.installation, colleague(role, self.site), self.now)
+        return StaffContext(self.installation, staff_member(role, self.site), self.now)
 
     def edc(self) -> EdcRequest:
         context = EdcContext(self.installation, self.caller, self.now)
@@ -356,11 +356,11 @@ class EverybodyActs(RuleBasedStateMachine):
         assert MENDABLE.isdisjoint(fault.kind for fault in faults), faults
 
 
-def acting_on(installation: Installation, site: Site) -> type[EverybodyActs]:
+def make_machine(installation: Installation, site: Site) -> type[InterleavedActs]:
     """The machine in this installation; each of its runs has a participant of its own."""
     short = with_short_diary(installation)
 
-    class Here(EverybodyActs):
+    class Here(InterleavedActs):
         pass
 
     def entered_twice(plan: Plan) -> Plan:
@@ -369,7 +369,7 @@ def acting_on(installation: Installation, site: Site) -> type[EverybodyActs]:
     Here.installation = with_versions(short, entered_twice, weekly_diary)
 
     def enrol(number: int) -> Person:
-        return enrolled(Here.installation, site, f"0571-{number:03d}")
+        return enrol_person(Here.installation, site, f"0571-{number:03d}")
 
     Here.site, Here.enrol = site, staticmethod(enrol)
     Here.caller = caller_of(short)

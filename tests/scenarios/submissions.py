@@ -14,21 +14,21 @@ from tests.scenarios.people import Person
 Row = TypeVar("Row", AnswerEvent, Quarantine, Response)
 
 
-def rows(person: Person, kind: type[Row]) -> list[Row]:
+def stored_rows(person: Person, kind: type[Row]) -> list[Row]:
     """Every row of a table of answers."""
     with person.installation.read() as session:
         return list(session.exec(select(kind)))
 
 
-def response(person: Person) -> Response:
+def only_response(person: Person) -> Response:
     """The only response that there is."""
-    (response_row,) = rows(person, Response)
+    (response_row,) = stored_rows(person, Response)
     return response_row
 
 
-def send(person: Person, visit: str, sending: SubmittedForm, at: datetime) -> SubmissionReceipt:
+def submit_visit(person: Person, visit: str, sending: SubmittedForm, at: datetime) -> SubmissionReceipt:
     """Send the form of a visit, in the browser of this person."""
-    visitor = person.participant(at)
+    participant = person.participant(at)
     return submit_form(
-        ParticipantContext(person.installation, visitor, at), person.slot(visit).public_id, sending
+        ParticipantContext(person.installation, participant, at), person.slot(visit).public_id, sending
     )

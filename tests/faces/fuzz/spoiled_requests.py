@@ -12,7 +12,7 @@ from app.edc.rate_limit import RateLimits
 from app.storage.tables.staff import Throttle
 from app.web.permissions import CallerKind
 from tests.coroutines import LoopThread
-from tests.faces.callers import SiteFixture, caller, sign_in_colleague, valid_body
+from tests.faces.callers import SiteFixture, caller_as, sign_in_colleague, valid_body
 from tests.faces.edc_caller import AS_OF
 from tests.faces.fuzz.raw_client import (
     RawClient,
@@ -25,8 +25,8 @@ from tests.faces.fuzz.raw_client import (
     percent,
 )
 from tests.faces.fuzz.route_parts import Part, RouteParts
+from tests.faces.participant_browsers import enrol_only, event, invite
 from tests.faces.rights import Who
-from tests.faces.visitors import event, invited, newcomer
 from tests.scenarios.people import START, Person
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
@@ -136,7 +136,7 @@ class SpoiledCalls:
     def _headers(self, route: RouteParts, known: bool) -> dict[str, str]:
         who = WHO[route.caller] if known else Who.stranger
         if who not in self._carried:
-            self._carried[who] = caller(self.sites, who).carried
+            self._carried[who] = caller_as(self.sites, who).carried
         return {name.lower(): value for name, value in self._carried[who].items()}
 
     def _build(self, route: RouteParts, spoils: Spoils, headers: dict[str, str], way: str) -> RawRequest:
@@ -172,9 +172,9 @@ class SpoiledCalls:
         person, ended = self.sites.phone.person, route.method == "POST" and route.path in ENDS_PARTICIPANT
         if ended:
             self._renewals += 1
-            person = newcomer(Person(self.sites.installation, person.site, f"0571-{self._renewals}"))
+            person = enrol_only(Person(self.sites.installation, person.site, f"0571-{self._renewals}"))
         if ended or (route.method == "POST" and route.path in ENDS_BROWSER):
-            self.sites.phone = invited(self.app, person)
+            self.sites.phone = invite(self.app, person)
             self.sites.phone.activate()
             self._carried.pop(Who.participant, None)
         if ended:

@@ -16,7 +16,7 @@ _PRESENT, _VERIFIED, _NEW = 0x01, 0x04, 0x40
 
 
 @dataclass
-class SoftKey:
+class SoftwarePasskey:
     """One passkey. `count` is what it says next; one that does not count says 0 always."""
 
     origin: str = ORIGIN

@@ -11,7 +11,7 @@ HERE = "192.0.2.1"
 """Where everybody comes from."""
 
 
-def invite(person: Person, at: datetime = START) -> Invitation:
+def invite_person(person: Person, at: datetime = START) -> Invitation:
     """Invite somebody, as a nurse of their site."""
     return issue_invitation(
         StaffContext(person.installation, person.nurse, at), person.site.study_id, person.subject
@@ -23,6 +23,8 @@ def link_of(invitation: Invitation) -> str:
     return invitation.url.rsplit("/", 1)[1]
 
 
-def enter(person: Person, secret: str, at: datetime = START, pin: str = PIN, again: str = PIN) -> str:
+def activate_phone(
+    person: Person, secret: str, at: datetime = START, pin: str = PIN, again: str = PIN
+) -> str:
     """Use a link or a code; the cookie of the browser that is bound."""
     return activate_device(person.installation, secret, pin, again, "Android", HERE, at)

@@ -14,9 +14,9 @@ from app.services.core.installation import Installation
 from app.storage.tables import metadata
 from app.storage.tables.participants import Contact
 from app.web.acts import FIELD
-from tests.applications import visitor
+from tests.applications import open_browser
 from tests.browsers import fresh_page_key
-from tests.faces.callers import SiteFixture, caller
+from tests.faces.callers import SiteFixture, caller_as
 from tests.faces.rights import Who
 from tests.scenarios.people import START
 
@@ -84,7 +84,7 @@ class Press:
 def browser_of(sites: SiteFixture, carried: str) -> tuple[TestClient, Mapping[str, str]]:
     """A browser with what somebody carries who has signed in, and the same by its names."""
     cookies = dict(pair.split("=", 1) for pair in carried.split("; "))
-    client = visitor(sites.app)
+    client = open_browser(sites.app)
     for name, value in cookies.items():
         client.cookies.set(name, value, domain="testserver.local", path="/")
     return client, cookies
@@ -92,7 +92,7 @@ def browser_of(sites: SiteFixture, carried: str) -> tuple[TestClient, Mapping[st
 
 def press_as_staff(sites: SiteFixture, path: str, **typed: Any) -> Press:  # noqa: ANN401 - fields of `Press`
     """An act of the investigator of this site."""
-    client, cookies = browser_of(sites, caller(sites, Who.investigator).carried["Cookie"])
+    client, cookies = browser_of(sites, caller_as(sites, Who.investigator).carried["Cookie"])
     person = sites.phone.person
     about = person.row().public_id if "{participant}" in path else None
     return Press(sites, client, cookies, sites.address(path, person), participant=about, **typed)

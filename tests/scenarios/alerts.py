@@ -36,7 +36,7 @@ SCORE = replace(PAIN, code="pain_score", item="", scale="PA", value=80, labels={
 RULES = (PAIN, SLEEP, SCORE)
 
 
-def watching(installation: Installation, rules: Sequence[AlertRule] = RULES) -> Installation:
+def with_alert_rules(installation: Installation, rules: Sequence[AlertRule] = RULES) -> Installation:
     """The installation with plans that watch answers by these rules."""
     library = installation.library
     plans = {
@@ -46,24 +46,24 @@ def watching(installation: Installation, rules: Sequence[AlertRule] = RULES) -> 
     return replace(installation, library=replace(library, plans=plans))
 
 
-def watched(person: Person, rules: Sequence[AlertRule] = RULES) -> Person:
+def person_with_alert_rules(person: Person, rules: Sequence[AlertRule] = RULES) -> Person:
     """The same person in a study that watches answers."""
-    return replace(person, installation=watching(person.installation, rules))
+    return replace(person, installation=with_alert_rules(person.installation, rules))
 
 
-def send_in_pain(person: Person, at: datetime, visit: str = "BL") -> SubmissionReceipt:
+def submit_severe_pain(person: Person, at: datetime, visit: str = "BL") -> SubmissionReceipt:
     """Send a form that raises `PAIN` alone."""
     person.begin(visit, at)
     return person.submit(visit, at, qlq(2) | {"q9": 4})
 
 
-def raised(installation: Installation) -> list[Alert]:
+def raised_alerts(installation: Installation) -> list[Alert]:
     """Every alert there is, in the order in which they were raised."""
     with installation.read() as session:
         return list(session.exec(select(Alert).order_by(col(Alert.id))).all())
 
 
-def run_clock(installation: Installation, outbox: MessageSender, at: datetime) -> int:
+def escalate_alerts(installation: Installation, outbox: MessageSender, at: datetime) -> int:
     """What the clock does for alerts at this moment; returns how many messages it queued."""
     clock = ClockContext(installation, at)
     queued = sum(process_due_alert(clock, due) for due in alerts_due(clock))

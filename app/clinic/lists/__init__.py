@@ -1,0 +1,1 @@
+"""Lists of the desk, and how they open as somebody filtered them last."""
