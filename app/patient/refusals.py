@@ -24,6 +24,7 @@ from app.services.patient.home import get_next_forms
 from app.services.patient.submitted_forms import find_sending_device, get_submitted_form
 from app.web.cookies import other_tokens
 from app.web.errors import ask_to_retry, refusal_response
+from app.web.middleware.plain_route import PlainRoute
 from app.web.pages.rendering import Page, render_page
 from app.web.refusal_messages import message_of
 from app.web.urls import CALL, CODE, PEOPLE, READY, UNLOCK, WELCOME
@@ -122,6 +123,10 @@ class PatientRoute(APIRoute):
             return response
 
         return answering
+
+
+class PlainPatientRoute(PatientRoute, PlainRoute):
+    """A route of the busiest pages, with the same refusals, which declares nothing to read from a request."""
 
 
 def _ended(request: Request, refused: Refused) -> Response:

@@ -22,8 +22,8 @@ from app.domain.records.audit import (
     AuditEvent,
     ChainEntry,
     FieldChange,
-    canonical_json,
     link_entry,
+    serialise_changes,
 )
 from app.storage.database.plain_reads import PlainRead
 from app.storage.database.write_guard import HEAD_CHAIN, WriteRefused
@@ -85,12 +85,12 @@ def build_entry(
         actor_kind=actor.kind.value,
         actor_id=actor.id,
         actor_role=actor.role,
-        changes=canonical_json([change.as_dict() for change in changes]),
+        changes=serialise_changes(changes),
         reason=reason,
         reason_salt=secrets.token_hex(8) if reason is not None else None,
         facts=serialise_facts(facts),
     )
-    return LinkedEntry(link_entry(body, head.hash), frozenset(fact.table for fact in facts))
+    return LinkedEntry(link_entry(body, head.hash), frozenset({fact.table for fact in facts}))
 
 
 _TRAIL: Mapping[str, None] = {"audit_chain": None, "audit_entry": None}

@@ -31,7 +31,7 @@ def save_form_copy(request: PermittedRequest, slot: str, version: VersionNumber 
     if page.answers is None:
         raise Refused("not_sent")
     pages: Pages = request.http.app.state.pages
-    html = pages.render_block(page, request.frame, "main")
+    html = pages.render_blocks(page, request.frame, "main")
     title = f"{page.subject} {page.visit} {page.name}"
     footing = f"{request.study_code} · {page.subject} · {page.visit}"
     study = request.frame.study.name if request.frame.study else ""

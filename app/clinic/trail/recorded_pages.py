@@ -116,6 +116,7 @@ UNRECORDED: Mapping[str, str] = {
             "clinic/paper_forms.html",
             "clinic/reaching.html",
             "clinic/sheet.html",
+            "clinic/together.html",
             "clinic/snooze.html",
         ),
         _ACT,

@@ -15,6 +15,7 @@ from app.domain.instruments.responses import (
     ValidAnswers,
     applicable_items,
     parse_typed_answer,
+    read_digit,
 )
 from app.domain.refusal import Refused
 from app.domain.typed_text import trim_text
@@ -58,13 +59,14 @@ def parse_form(
     Raises Refused "unknown_field" or "bad_field"; answers that are not possible are named, not raised,
     so that all of them can be shown at once.
     """
-    items = [item for item in instrument.items if item.code not in leave_out]
-    allowed = {item.code for item in items} | {BLANK_PREFIX + item.code for item in items}
-    allowed |= {TICK_PREFIX + item.code for item in items if item.listed}
+    by_code = instrument.by_code
     for name in fields:
-        if name not in allowed and name not in FORM_CONTROLS:
+        if (name in by_code and name not in leave_out) or name in FORM_CONTROLS:
+            continue
+        if not _marks_item(instrument, leave_out, name):
             raise Refused("unknown_field", field=name[:40], allowed="the questions of this form")
-    answers, invalid = _answers(items, fields)
+    items = [item for item in instrument.items if item.code not in leave_out]
+    answers, invalid = _answers(items, fields, has_list=instrument.list_item is not None)
     if "blank_rest" in fields:
         for item in applicable_items(instrument, answers, leave_out):
             if answers.get(item.code, OPEN) == OPEN and item.skippable:
@@ -82,11 +84,29 @@ def parse_form(
     return ParsedForm(form, fields.get("action") == "save", fields.get("events", ""), tuple(invalid))
 
 
-def _answers(items: Sequence[Item], fields: Mapping[str, str]) -> tuple[ValidAnswers, list[str]]:
+def _marks_item(instrument: Instrument, leave_out: Collection[str], name: str) -> bool:
+    """Whether a field says that an item of the form is left blank, or is ticked in its list."""
+    for prefix in (BLANK_PREFIX, TICK_PREFIX):
+        item = instrument.by_code.get(name.removeprefix(prefix)) if name.startswith(prefix) else None
+        if item is not None and item.code not in leave_out:
+            return prefix == BLANK_PREFIX or item.listed
+    return False
+
+
+def _answers(
+    items: Sequence[Item], fields: Mapping[str, str], *, has_list: bool
+) -> tuple[ValidAnswers, list[str]]:
     answers = ValidAnswers()
     invalid = []
-    ticked = _read_ticks(items, fields)
+    ticked = _read_ticks(items, fields) if has_list else None
     for item in items:
+        code = item.code
+        if (
+            BLANK_PREFIX + code not in fields
+            and (digit := read_digit(item, fields.get(code, ""))) is not None
+        ):
+            answers[code] = digit
+            continue
         try:
             for value in _read_answer(item, fields, ticked):
                 answers[item.code] = value

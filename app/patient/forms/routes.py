@@ -25,10 +25,10 @@ from app.patient.forms.page_builders import (
     review_page,
     url_of_form,
 )
-from app.patient.forms.pages import DonePage, HelperPage
+from app.patient.forms.pages import HelperPage
 from app.patient.forms.questions import is_ticked
 from app.patient.hand_over import end_hand_over_session
-from app.patient.refusals import NoticePage, PatientRoute, refusal_as_json, wants_json
+from app.patient.refusals import NoticePage, PatientRoute, PlainPatientRoute, refusal_as_json, wants_json
 from app.patient.request import (
     FormPost,
     ParticipantPost,
@@ -60,7 +60,7 @@ from app.services.capture.forms import (
 from app.services.capture.offline_sync import accept_offline_answers
 from app.services.capture.submission import reread_submission, submission_context, submit_form
 from app.services.capture.submission_builder import SubmissionContext
-from app.services.patient.home import get_next_forms
+from app.services.patient.home import NextForms, choose_next_forms, get_next_forms
 from app.services.patient.submitted_forms import (
     SubmittedFormSummary,
     get_submitted_form,
@@ -72,7 +72,7 @@ from app.web.pages.rendering import render_blocks, render_page
 from app.web.permissions import CallerKind, mark_guard
 from app.web.urls import PATIENT_HOME
 
-router = APIRouter(route_class=PatientRoute, include_in_schema=False)
+_busiest = APIRouter(route_class=PlainPatientRoute, include_in_schema=False)
 
 
 async def read_body(request: Request) -> bytes:
@@ -82,25 +82,28 @@ async def read_body(request: Request) -> bytes:
 # Phones ask for these three all day long. They come first, because routes are compared one by one, and what
 # they need is taken from the request itself: to resolve the declared dependencies that all other routes
 # have would cost as much as reading the form.
-@router.post("/f/{slot}/answers")
+@_busiest.post("/f/{slot}/answers")
 @mark_guard(CallerKind.PARTICIPANT)
 async def save_answer(request: Request) -> Response:
     """One answer or several, as they are given: no page, and no look-up but the one of the use case."""
     return await run_in_threadpool(_save, request, request.path_params["slot"], await request.body())
 
 
-@router.post("/f/{slot}/submit")
+@_busiest.post("/f/{slot}/submit")
 @mark_guard(CallerKind.PARTICIPANT)
 async def submit_form_post(request: Request) -> Response:
     """A whole form: sent, or to be reviewed first."""
     return await run_in_threadpool(_submit, request, request.path_params["slot"], await read_fields(request))
 
 
-@router.get("/f/{slot}")
+@_busiest.get("/f/{slot}")
 @mark_guard(CallerKind.PARTICIPANT)
 async def show_form(request: Request) -> Response:
     """The form document with the draft, or who fills it in where it is not begun yet."""
     return await run_in_threadpool(_show_form, request, request.path_params["slot"])
+
+
+router = APIRouter(route_class=PatientRoute, include_in_schema=False, routes=list(_busiest.routes))
 
 
 @router.post("/f/{slot}/begin")
@@ -168,11 +171,8 @@ def _begin_again(post: FormPost, slot: str, error: str, filled_by: str) -> Respo
 
 @router.get("/f/{slot}/done")
 def show_done(current: UnlockedRequest, slot: str) -> Response:
-    return current.show(_thanks(current, get_submitted_form(current.context, slot)))
-
-
-def _thanks(current: ParticipantRequest, form: SubmittedFormSummary) -> DonePage:
-    return done_page(current, form, get_next_forms(current.context))
+    form = get_submitted_form(current.context, slot)
+    return current.show(done_page(current, form, get_next_forms(current.context)))
 
 
 @router.get("/f/{slot}/{step}")
@@ -230,7 +230,7 @@ def _submit_or_review(post: SubmissionPost) -> Response:
     definition = known.definition
     page = parse_form(definition.instrument, definition.leave_out, post.fields, current.at)
     if page.form.reviewed and not page.invalid:
-        return _submit_reviewed(current, known, page)
+        return _submit_reviewed(post, known, page)
     if wants_json(current.request):
         raise Refused("invalid_answers", items=page.invalid) if page.invalid else Refused("not_reviewed")
     if current.participant.exit_kind is not None:
@@ -241,9 +241,10 @@ def _submit_or_review(post: SubmissionPost) -> Response:
     return _drafted(current, form, page, known.rows.answers)
 
 
-def _submit_reviewed(current: ParticipantRequest, known: SubmissionContext, page: ParsedForm) -> Response:
+def _submit_reviewed(post: SubmissionPost, known: SubmissionContext, page: ParsedForm) -> Response:
     """Everything was reviewed: it becomes the response, or what is missing is shown."""
-    context, slot = current.context, known.definition.slot.public_id
+    current, slot = post.current, known.definition.slot.public_id
+    context, read = current.context, known
     if page.events and _save_pending(current, known, page):
         known = reread_submission(context, known)
     try:
@@ -257,8 +258,11 @@ def _submit_reviewed(current: ParticipantRequest, known: SubmissionContext, page
     ends = current.participant.handed_slot == known.rows.slot.id
     if receipt.repeated:
         keep_alive(context)
-        return _received(current, get_submitted_form(context, slot), ends=ends)
-    return _received(current, summarise_submission(known, receipt, page.form.answers), ends=ends)
+        return _received(current, get_submitted_form(context, slot), get_next_forms(context), ends=ends)
+    # What was read with the form still holds where nothing of the participant changed until it was stored.
+    holds = known is read and not receipt.overtaken
+    ahead = choose_next_forms(context, post.access.upcoming) if holds else get_next_forms(context)
+    return _received(current, summarise_submission(known, receipt, page.form.answers), ahead, ends=ends)
 
 
 def _save_pending(current: ParticipantRequest, known: SubmissionContext, page: ParsedForm) -> bool:
@@ -280,12 +284,14 @@ def _save_pending(current: ParticipantRequest, known: SubmissionContext, page: P
     return True
 
 
-def _received(current: ParticipantRequest, form: SubmittedFormSummary, *, ends: bool) -> Response:
+def _received(
+    current: ParticipantRequest, form: SubmittedFormSummary, ahead: NextForms, *, ends: bool
+) -> Response:
     """The thanks; the runner is given them at once, so that it needs no second request.
 
     A tablet that was handed over for this form, or for a last one, is given back.
     """
-    thanks = _thanks(current, form)
+    thanks = done_page(current, form, ahead)
     ended = None
     if current.participant.handed_over and (ends or not thanks.more):
         ended, thanks = end_hand_over_session(current, HandOverEnd.sent), replace(thanks, handed_back=True)

@@ -61,11 +61,11 @@ class Pages:
         template = self.environments[frame.code].get_template(page.template)
         return template.render(page=page, frame=frame)
 
-    def render_block(self, page: Page, frame: PageFrame, block: str) -> str:
-        """Render one named block of the page's template; macros must be imported inside the block."""
+    def render_blocks(self, page: Page, frame: PageFrame, *blocks: str) -> str:
+        """Some named blocks of the page's template; macros must be imported inside each."""
         template = self.environments[frame.code].get_template(page.template)
         context = template.new_context({"page": page, "frame": frame})
-        return "".join(template.blocks[block](context))
+        return "".join("".join(template.blocks[block](context)) for block in blocks)
 
 
 def render_page(
@@ -84,7 +84,7 @@ def render_blocks(request: Request, page: Page, *blocks: str, frame: PageFrame |
     """A fragment of the page for a script: some named blocks of its template."""
     pages: Pages = request.app.state.pages
     shown = frame or frame_for(request)
-    return HTMLResponse("".join(pages.render_block(page, shown, block) for block in blocks))
+    return HTMLResponse(pages.render_blocks(page, shown, *blocks))
 
 
 def frame_for(request: Request, stored: str | None = None) -> PageFrame:

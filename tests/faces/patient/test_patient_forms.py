@@ -250,6 +250,8 @@ def test_the_runner_gets_the_refusal_of_impossible_answers(phone: Phone) -> None
         ({"q1": "2", "reviewed": "1"}, "unanswered"),
         ({"q1": "2"}, "not_reviewed"),
         ({"q1": "2", "q77": "1"}, "unknown_field"),
+        ({"q1": "2", "blank_q77": "1"}, "unknown_field"),
+        ({"q1": "2", "tick_q1": "1"}, "unknown_field"),
         ({"q1": "2", "revision": "-1"}, "bad_field"),
         ({"q1": "2", "at": "yesterday"}, "bad_field"),
         ({"q1": "2", "width": "x"}, "bad_field"),
