@@ -128,11 +128,11 @@ def _prepared(settings: Settings) -> Demonstration:
     if file is not None and not file.exists():
         unfinished = file.with_name(f"{file.name}.unfinished")
         _remove(unfinished)
-        made = _opened(
+        demonstration = _opened(
             replace(settings, database_url=f"sqlite:///{unfinished}", migration_url=f"sqlite:///{unfinished}")
         )
         unfinished.replace(file)
-        return made
+        return demonstration
     return _opened(settings)
 
 

@@ -117,6 +117,7 @@ UNRECORDED: Mapping[str, str] = {
             "clinic/reaching.html",
             "clinic/sheet.html",
             "clinic/snooze.html",
+            "clinic/together.html",
         ),
         _ACT,
     ),
