@@ -25,7 +25,6 @@ from tests.scenarios.people import START, Person, bound, enrolled
 from tests.servers import address, free_socket, serving
 
 SIZE: ViewportSize = {"width": 360, "height": 740}
-SUBMITTED_BY_HAND = "HTMLFormElement.prototype.submit.call(document.getElementById('f'))"
 
 
 @dataclass
