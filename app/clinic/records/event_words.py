@@ -12,6 +12,8 @@ EVENT_WORDS: Mapping[str, str] = {
     Event.PARTICIPANT_UPDATED: N_("Details changed by the EDC"),
     Event.ARM_RECORDED: N_("Treatment arm received from the EDC"),
     Event.BODY_CONTRADICTED: N_("The EDC sent something that contradicts what is stored"),
+    Event.BODY_REFUSED: N_("A message of the EDC was refused"),
+    Event.BODY_ACCEPTED: N_("The EDC sent a refused message again, and it was accepted"),
     Event.CONTACT_REVEALED: N_("Contact details shown in full"),
     Event.CONTACT_CHANGED: N_("Contact details changed"),
     Event.CONTACT_REMOVED: N_("Contact details removed"),
