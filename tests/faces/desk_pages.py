@@ -3,14 +3,17 @@
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from tests.faces.internals import find_internals
 from tests.markup import Element, parsed
 
 
 def page(client: TestClient, url: str, status: int = 200) -> Element:
-    """What a page says that must answer with this status."""
+    """What a page says that must answer with this status, and no code in it."""
     answer = client.get(url)
     assert answer.status_code == status, answer.text[:500]
-    return parsed(answer.text)
+    shown = parsed(answer.text)
+    assert find_internals(shown) == [], url
+    return shown
 
 
 def day_in(form: Element, name: str) -> str:

@@ -336,6 +336,7 @@ REASON_WORDS: _Words = {
 """Reasons that the program itself gives as codes."""
 ALIKE: Mapping[str, str] = {
     "response.helped_by": "slot.helped_by",
+    "device.helper": "slot.helped_by",
     "response.late_reason": "slot.late_reason",
     "paper_entry.helped_by": "slot.helped_by",
     "paper_entry.late_reason": "slot.late_reason",
