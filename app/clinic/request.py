@@ -220,12 +220,12 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
     case reaches another. A list without filters is answered with the address of those that are remembered.
     Raises ActRepeated.
     """
-    installation, at = get_installation(request), get_now(request)
+    installation, at, route = get_installation(request), get_now(request), request.scope["route"].path
     access = required_access(request, CallerKind.STAFF)
     public_id = request.path_params.get("participant")
     cookie = get_cookie(request, SESSION_COOKIE)
     try:
-        listed = REMEMBERED[request.url.path].name if request.url.path in REMEMBERED else ""
+        listed = REMEMBERED[route].name if route in REMEMBERED else ""
         admission = admit_staff(installation, cookie, at, access.permission, public_id, list_name=listed)
     except Refused as refused:
         raise _to_sign_in(request, fields) from refused
