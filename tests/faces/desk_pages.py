@@ -12,7 +12,8 @@ def page(client: TestClient, url: str, status: int = 200) -> Element:
     answer = client.get(url)
     assert answer.status_code == status, answer.text[:500]
     shown = parsed(answer.text)
-    assert find_internals(shown) == [], url
+    codes = find_internals(shown)
+    assert not codes, (url, codes)
     return shown
 
 

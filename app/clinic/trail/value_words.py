@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from app.domain.alerts.handling import AlertActionKind
 from app.domain.capture.answers import HelpedBy, LateReason
-from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome, CorrectionReason
 from app.domain.capture.paper import PaperOutcome, PaperReason
 from app.domain.desk.matters import MatterDecision, MatterKind
 from app.domain.plans.plan import MissedReason, Owner, ReminderKind
@@ -198,6 +198,13 @@ VALUE_WORDS: Mapping[str, _Words] = {
     "correction_decision.outcome": {
         CorrectionOutcome.approved: N_("Approved"),
         CorrectionOutcome.declined: N_("Declined"),
+    },
+    "correction.reason": {
+        CorrectionReason.wrong_tap: N_("Tapped the wrong answer"),
+        CorrectionReason.misunderstood: N_("Misunderstood the question"),
+        CorrectionReason.other_period: N_("Thought of another day or time"),
+        CorrectionReason.helper_error: N_("Whoever helped entered it wrongly"),
+        CorrectionReason.follows: N_("Follows from another corrected answer"),
     },
     "correction.evidence": {
         CorrectionEvidence.telephone: N_("By telephone"),
