@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from app.clinic.forms.question_words import QUESTION
 from app.clinic.records.event_words import name_event
 from app.clinic.request import StaffRequest
 from app.clinic.settle.edc_words import describe_body
@@ -38,7 +39,6 @@ from app.web.refusal_messages import AND, COMMA
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
-_QUESTION = N_("Question %(number)s")
 _WINDOW = N_("%(opens)s to %(closes)s, target day %(day)s")
 _YES, _NO = N_("yes"), N_("no")
 _SECRET = N_("set (never stored in words)")
@@ -114,7 +114,7 @@ class TrailWords:
         """A question by its number, where the form has it."""
         known = self._text_of(instrument)
         numbers = {each.code: each.number for each in known[0].items} if known else {}
-        return self.word(_QUESTION, number=numbers.get(item, item))
+        return self.word(QUESTION, number=numbers.get(item, item))
 
     def list_items(self, instrument: str, leave_out: Collection[str]) -> Iterator[tuple[str, str]]:
         """The questions of a form by which a trail is filtered, with their names."""
