@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-from app.domain.instruments.responses import validate_answer
+from app.domain.instruments.responses import read_digit, validate_answer
 from app.services.capture.forms import define_form
 
 
@@ -19,11 +19,13 @@ class FormChecks:
     definitions: Counter[str] = field(default_factory=Counter)
     answers: Counter[tuple[str, object]] = field(default_factory=Counter)
 
-    def note(self, frame: FrameType, event: str, _detail: object) -> None:
+    def note(self, frame: FrameType, event: str, detail: object) -> None:
         if event == "call" and frame.f_code is define_form.__code__:
             self.definitions[frame.f_locals["slot"].public_id] += 1
         elif event == "call" and frame.f_code is validate_answer.__code__:
             self.answers[frame.f_locals["item"].code, frame.f_locals["value"]] += 1
+        elif event == "return" and frame.f_code is read_digit.__code__ and detail is not None:
+            self.answers[frame.f_locals["item"].code, detail] += 1
 
 
 @contextmanager

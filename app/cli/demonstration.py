@@ -13,6 +13,7 @@ from typing import Any
 
 import pyotp
 
+from app.cli import ExitCode
 from app.cli.databases import prepare_database
 from app.cli.serving import require_free_port, serve
 from app.cli.worker import load_application
@@ -88,7 +89,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
         if arguments.reset and file is not None:
             _clear(settings, file)
         _present(settings, arguments)
-    return 0
+    return ExitCode.WELL
 
 
 def _present(settings: Settings, arguments: argparse.Namespace) -> None:

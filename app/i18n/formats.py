@@ -5,18 +5,19 @@ from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, get_day_names
+from babel.dates import format_date, get_day_names
 from babel.numbers import format_decimal
 
 from app.domain.plans.windows import local_day, start_of_day
 from app.i18n.languages import Language
 
-_MOMENTS = {"zh_CN": "y年M月d日 HH:mm", "en": "d MMMM y, HH:mm"}
+_DAYS = {"zh_CN": "y年M月d日", "en": "d MMMM y"}
 _WITH_OFFSET = {"zh_CN": "{}（UTC{}）", "en": "{} (UTC{})"}
 _MONTHS = {"zh_CN": "y年M月", "en": "MMMM y"}
 _LAST_DAYS = {"zh_CN": "M月d日（EEEE）", "en": "EEEE, d MMMM y"}
-_CLOCKS = {"zh_CN": "M月d日 HH:mm", "en": "d MMM, HH:mm"}
-_DATED_CLOCKS = {"zh_CN": "y年M月d日 HH:mm", "en": "d MMM y, HH:mm"}
+_NEAR_DAYS = {"zh_CN": "M月d日", "en": "d MMM"}
+_SHORT_DAYS = {"zh_CN": "y年M月d日", "en": "d MMM y"}
+_AT_TIME = {"zh_CN": "{} {:02}:{:02}", "en": "{}, {:02}:{:02}"}
 
 
 @lru_cache(maxsize=4096)
@@ -62,8 +63,7 @@ def _format_minute(at: datetime, zone: str, language: Language) -> str:
 @lru_cache(maxsize=4096)
 def format_local_time(at: datetime, zone: str, language: Language) -> str:
     """A moment without its offset, for people who know their own clock, e.g. `27 November 2026, 10:03`."""
-    local = at.astimezone(ZoneInfo(zone))
-    return format_datetime(local, _MOMENTS[language.code], tzinfo=local.tzinfo, locale=language.formats)
+    return _format_at_time(at, zone, _DAYS[language.code], language)
 
 
 def format_opening(at: datetime | None, zone: str, language: Language) -> str:
@@ -78,15 +78,25 @@ def format_opening(at: datetime | None, zone: str, language: Language) -> str:
 @lru_cache(maxsize=4096)
 def format_clock(at: datetime, zone: str, language: Language) -> str:
     """An instant in a zone's local time, without its year: for things of today."""
-    local = at.astimezone(ZoneInfo(zone))
-    return format_datetime(local, _CLOCKS[language.code], tzinfo=local.tzinfo, locale=language.formats)
+    return _format_at_time(at, zone, _NEAR_DAYS[language.code], language)
 
 
 @lru_cache(maxsize=4096)
 def format_dated_clock(at: datetime, zone: str, language: Language) -> str:
     """A short moment with its year, for tables of what happened at any time, e.g. `27 Nov 2026, 10:03`."""
+    return _format_at_time(at, zone, _SHORT_DAYS[language.code], language)
+
+
+def _format_at_time(at: datetime, zone: str, pattern: str, language: Language) -> str:
+    # Hardly two moments are the same, and all of today are of one day.
     local = at.astimezone(ZoneInfo(zone))
-    return format_datetime(local, _DATED_CLOCKS[language.code], tzinfo=local.tzinfo, locale=language.formats)
+    day = _format_pattern(local.date(), pattern, language)
+    return _AT_TIME[language.code].format(day, local.hour, local.minute)
+
+
+@lru_cache(maxsize=4096)
+def _format_pattern(on: date, pattern: str, language: Language) -> str:
+    return format_date(on, pattern, locale=language.formats)
 
 
 @lru_cache(maxsize=8)

@@ -26,7 +26,7 @@ from app.patient.second_check_form import (
 from app.services.accounts.activation import InvitationContext
 from app.services.accounts.participant_session import authenticate_device, keep_alive, unlock_device
 from app.services.capture.form_languages import list_form_languages
-from app.services.capture.forms import FormAccess, find_form
+from app.services.capture.forms import FormAccess, SubmissionAccess, find_form, find_form_to_submit
 from app.services.core.acts import new_page_key
 from app.services.core.context import DeviceContext, ParticipantContext, ParticipantSession
 from app.services.core.installation import Installation
@@ -75,9 +75,11 @@ class ParticipantRequest:
     @property
     def frame(self) -> PageFrame:
         frame = person_frame(
-            base_frame(self.request).speaking(self.language), self.installation, self.participant
+            base_frame(self.request).speaking(self.language),
+            self.installation,
+            self.participant,
+            call_phone=get_urgent_call(self.context).phone,
         )
-        frame = replace(frame, call_phone=get_urgent_call(self.context).phone)
         if other_tokens(self.request) and (own := self.mark) is not None:
             frame = replace(frame, mark=self.draw_mark(own))
         size = self.participant.text_size
@@ -148,11 +150,15 @@ class FormPost:
 class SubmissionPost(FormPost):
     """A form that is submitted to a slot, and everything stored of it."""
 
-    access: FormAccess
+    access: SubmissionAccess
 
 
 def person_frame(
-    frame: PageFrame, installation: Installation, person: ParticipantSession | InvitationContext
+    frame: PageFrame,
+    installation: Installation,
+    person: ParticipantSession | InvitationContext,
+    *,
+    call_phone: str = "",
 ) -> PageFrame:
     """The frame with the study's neutral name and the telephone of the person's site."""
     plan = installation.library.plan(person.study, person.plan_version)
@@ -161,6 +167,7 @@ def person_frame(
         study_name=plan.neutral_name.get(frame.code, frame.study_name),
         alert_hours=plan.alert_hours,
         phone=person.site.phone,
+        call_phone=call_phone or frame.call_phone,
         home_url=PATIENT_HOME,
     )
 
@@ -204,15 +211,18 @@ def _fields(body: bytes) -> list[tuple[str, str]]:
         pairs = body.decode().split("&", _MOST_FIELDS)
         if len(pairs) > _MOST_FIELDS:
             raise Refused("malformed")
-        return [_field(pair) for pair in pairs if pair]
+        return [
+            # Nearly every answer has nothing to decode.
+            pair.partition("=")[::2] if "%" not in pair and "+" not in pair else _decoded(pair)
+            for pair in pairs
+            if pair
+        ]
     except UnicodeDecodeError:
         raise Refused("malformed") from None
 
 
-def _field(pair: str) -> tuple[str, str]:
+def _decoded(pair: str) -> tuple[str, str]:
     name, _, value = pair.partition("=")
-    if "%" not in pair and "+" not in pair:  # nearly every answer
-        return name, value
     return unquote_plus(name, errors="strict"), unquote_plus(value, errors="strict")
 
 
@@ -255,12 +265,16 @@ def request_form(request: Request, slot: str) -> tuple[ParticipantRequest, FormA
     """
     device = get_device_context(request)
     access = find_form(device, slot, bringing=_brings_answers(request))
+    return _request_of(request, device, access), access
+
+
+def _request_of(request: Request, device: DeviceContext, access: FormAccess | None) -> ParticipantRequest:
     if access is None:
-        return identify_device(request, device.installation, device.at), None
+        return identify_device(request, device.installation, device.at)
     context = ParticipantContext(device.installation, access.participant, device.at)
     current = ParticipantRequest(request, context, get_cookie(request, DEVICE_COOKIE) or "")
     request.state.current = current  # as above
-    return current, access
+    return current
 
 
 def require_device_or_withdrawn(current: DeviceRequest) -> ParticipantRequest:
@@ -292,7 +306,9 @@ def read_submission_post(request: Request, slot: str, fields: Mapping[str, str])
     The browser's lease is renewed by the submission itself. Raises Refused: "not_signed_in",
     "unknown_slot", or as `read_form_post`.
     """
-    current, access = request_form(request, slot)
+    device = get_device_context(request)
+    access = find_form_to_submit(device, slot)
+    current = _request_of(request, device, access)
     if access is None:
         raise Refused("unknown_slot")
     return SubmissionPost(current, _unlock_with(current, fields), access)

@@ -22,8 +22,8 @@ from app.domain.records.audit import (
     AuditEvent,
     ChainEntry,
     FieldChange,
-    canonical_json,
     link_entry,
+    serialise_changes,
 )
 from app.storage.database.plain_reads import PlainRead
 from app.storage.database.write_guard import HEAD_CHAIN, WriteRefused
@@ -85,12 +85,12 @@ def build_entry(
         actor_kind=actor.kind.value,
         actor_id=actor.id,
         actor_role=actor.role,
-        changes=canonical_json([change.as_dict() for change in changes]),
+        changes=serialise_changes(changes),
         reason=reason,
         reason_salt=secrets.token_hex(8) if reason is not None else None,
         facts=serialise_facts(facts),
     )
-    return LinkedEntry(link_entry(body, head.hash), frozenset(fact.table for fact in facts))
+    return LinkedEntry(link_entry(body, head.hash), frozenset({fact.table for fact in facts}))
 
 
 _TRAIL: Mapping[str, None] = {"audit_chain": None, "audit_entry": None}
@@ -183,7 +183,7 @@ def append_if_unmoved(connection: Connection, audited: LinkedEntry) -> bool:
         if connection.execute(MOVE_HEAD_IF_UNMOVED, move_head_values(audited)).rowcount != 1:
             return False
         connection.execute(_INSERT_ENTRY, audited.entry.as_row())
-    find_write_guard(connection).pay(audited.entry.chain, audited.tables)
+    find_write_guard(connection).accept_entry(audited.entry.chain, audited.tables)
     return True
 
 
@@ -240,4 +240,4 @@ def insert_linked_entries(connection: Connection, entries: Collection[LinkedEntr
             connection.execute(_INSERT_ENTRY, [audited.entry.as_row() for audited in entries])
         guard = find_write_guard(connection)
         for audited in entries:
-            guard.pay(audited.entry.chain, COVERS.get(AuditEvent(audited.entry.event), frozenset()))
+            guard.accept_entry(audited.entry.chain, COVERS.get(AuditEvent(audited.entry.event), frozenset()))

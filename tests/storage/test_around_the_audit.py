@@ -22,6 +22,7 @@ from app.storage.audit import (
 )
 from app.storage.database.page_connections import open_page_connection
 from app.storage.database.plain_reads import PlainRead
+from app.storage.database.plain_writes import PlainWrite
 from app.storage.database.write_guard import WriteRefused
 from app.storage.queries.slots import list_slot_records
 from app.storage.row_changes import participant_chain
@@ -44,20 +45,25 @@ _WORDS = sa.text(f"{WORDS} RETURNING activated_at").columns(sa.column("activated
 HIDDEN_IN_WORDS = sa.select(_WORDS.c.activated_at).scalar_subquery()
 
 
-def covered(_means: Means, connection: Connection) -> None:
-    with covered_writes(connection, AuditEvent.LANGUAGE_CHANGED, "participant"):
-        connection.execute(UPDATE)
+def own_update(means: Means) -> sa.Update:
+    """A change of the trial's participant alone, named by their key."""
+    return UPDATE.where(PARTICIPANT.c.id == means.trial.participant)
 
 
-def covered_and_committed_inside(_means: Means, connection: Connection) -> None:
-    with covered_writes(connection, AuditEvent.LANGUAGE_CHANGED, "participant"):
-        connection.execute(UPDATE)
+def covered(means: Means, connection: Connection) -> None:
+    with covered_writes(connection, AuditEvent.LANGUAGE_CHANGED, means.trial.chain, "participant"):
+        connection.execute(own_update(means))
+
+
+def covered_and_committed_inside(means: Means, connection: Connection) -> None:
+    with covered_writes(connection, AuditEvent.LANGUAGE_CHANGED, means.trial.chain, "participant"):
+        connection.execute(own_update(means))
         connection.commit()
 
 
 def audited_without_entry(means: Means, connection: Connection) -> None:
     with audited_writes(connection, means.entry(connection, AuditEvent.LANGUAGE_CHANGED), "participant"):
-        connection.execute(UPDATE)
+        connection.execute(own_update(means))
 
 
 def other_table(statement: sa.Executable) -> Callable[[Means, Connection], None]:
@@ -68,6 +74,11 @@ def other_table(statement: sa.Executable) -> Callable[[Means, Connection], None]
             connection.execute(statement)
 
     return write
+
+
+def plainly_covered(means: Means, connection: Connection) -> None:
+    with covered_writes(connection, AuditEvent.LANGUAGE_CHANGED, means.trial.chain, "participant"):
+        assert PlainWrite(own_update(means)).execute(connection, {}) == 1
 
 
 def bookkeeping(table: str, *columns: str) -> Callable[[Means, Connection], None]:
@@ -237,6 +248,10 @@ ATTACKS: dict[str, Attack] = {
         sa.select(sa.func.query_to_xml(WORDS, sa.true(), sa.true(), ""))
     ),
     "plain read that changes": lambda means: PlainRead(sa.select(HIDDEN_MOMENT)).fetch(means.connection, {}),
+    "plain write": lambda means: PlainWrite(UPDATE).execute(means.connection, {}),
+    "plain read-only write": write_by_function(
+        open_page_connection, lambda reading: PlainWrite(UPDATE).execute(reading, {})
+    ),
     "nothing at all": lambda means: means.connection.exec_driver_sql(""),
     "own option": own_option,
     "autocommit": in_autocommit,
@@ -263,6 +278,8 @@ ATTACKS: dict[str, Attack] = {
     "mapper event": in_mapper_event,
     "hot without entry": commit_hot(open_transaction, covered),
     "hot in autocommit": commit_hot(open_autocommit, covered),
+    "hot and plain": commit_hot(open_transaction, plainly_covered),
+    "hot and plain in autocommit": commit_hot(open_autocommit, plainly_covered),
     "hot that commits inside": commit_hot(open_transaction, covered_and_committed_inside),
     "hot whose entry is not stored": commit_hot(open_transaction, audited_without_entry),
     "hot on another table": commit_hot(open_transaction, other_table(UPDATE)),

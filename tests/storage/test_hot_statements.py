@@ -19,8 +19,8 @@ DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]  # it declares no t
 HOT: dict[str, sa.ClauseElement] = {
     "read a form": form_rows._BY_TOKEN.statement,
     "read a session": form_rows._SESSION.statement,
-    "submit": submit_form._ALL_IN_ONE[0],
-    "submit and keep alive": submit_form._ALL_IN_ONE[1],
+    "submit": submit_form._ALL_IN_ONE[0].statement,
+    "submit and keep alive": submit_form._ALL_IN_ONE[1].statement,
     "look ahead": upcoming_forms._READ.statement,
 }
 

@@ -149,9 +149,9 @@ def test_a_connection_of_postgresql_keeps_cursors_for_the_last_statements_alone(
             read = PlainRead(sa.select(sa.literal_column(f"{number}", sa.Integer)))
             assert [read.fetch(connection, {}) for _again in range(2)] == [[(number,)]] * 2
         driver: Any = connection.connection.dbapi_connection
-        first = driver.reading_cursor("first")
+        first = driver.cached_cursor("first")
         keeps = connection.dialect.name == "postgresql"
-        assert (driver.reading_cursor("first") is first) == keeps
+        assert (driver.cached_cursor("first") is first) == keeps
         for number in range(24):
-            driver.reading_cursor(f"{number}")
-        assert driver.reading_cursor("first") is not first
+            driver.cached_cursor(f"{number}")
+        assert driver.cached_cursor("first") is not first

@@ -27,17 +27,17 @@ def save_form_copy(request: PermittedRequest, slot: str, version: VersionNumber 
         raise HTTPException(405)  # what is not handed over is not made, nor entered in the trail
     if not can_make_pdf():
         raise Refused("no_pdf")
-    page = build_slot_page(request, slot, version=version)
+    page = request.veil(build_slot_page(request, slot, version=version))
     if page.answers is None:
         raise Refused("not_sent")
     pages: Pages = request.http.app.state.pages
-    html = pages.block(page, request.frame, "main")
+    html = pages.blocks(page, request.frame, "main")
     title = f"{page.subject} {page.visit} {page.name}"
     footing = f"{request.study_code} · {page.subject} · {page.visit}"
     study = request.frame.study.name if request.frame.study else ""
     named = SheetLine("p", request.word(N_("Study: %(name)s")) % {"name": study})
     pdf = make_pdf((named, *read_printed_lines(html)), title, footing, request.frame.lang)
-    number, form = page.answers.version, page.answers.instrument.partition(" ")[0]
+    number, form = page.answers.version, page.answers.instrument_id
     record_form_copy(request.context, request.participant.participant_id, f"slot:{page.visit}/{form}", number)
     name = f"{page.subject}-{page.visit}-{form}-v{number}.pdf"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -77,6 +77,13 @@ def find_bases(answers: Iterable[SubmittedAnswer], revision: int, aware: Mapping
     return bases
 
 
+def find_submitted_bases(base: int, revision: int, count: int) -> list[int]:
+    """As `find_bases`, of so many answers of a submission: a page that rested on `base`, new to the form."""
+    if base < revision:
+        return [base] * count
+    return [max(base, before) for before in range(revision, revision + count)]
+
+
 def check_answers(
     instrument: Instrument, answers: Collection[SubmittedAnswer], leave_out: Collection[str]
 ) -> CheckedAnswers:

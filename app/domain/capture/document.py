@@ -25,9 +25,9 @@ def complete_document(
     """
     settled = clear_unticked(instrument, answers, leave_out)
     items = applicable_items(instrument, settled, leave_out)
-    missing = tuple(item.code for item in items if settled.get(item.code, OPEN) == OPEN)
+    missing = [item.code for item in items if settled.get(item.code, OPEN) == OPEN]
     if missing:
-        raise Refused("unanswered", items=missing)
+        raise Refused("unanswered", items=tuple(missing))
     if (over := find_empty_list(instrument, settled, leave_out)) is not None:
         raise Refused("nothing_ticked", item=over.code)
     if not reviewed:

@@ -1,6 +1,6 @@
 """A questionnaire as data: its items, what each may be answered with, and its scales."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -117,6 +117,15 @@ class Item:
     lists: bool = False
     box: str = ""
     tick: int | None = None
+    by_digit: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    """What one typed digit answers; empty where that takes a second look."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_digit", dict(self._digits()))
+
+    def _digits(self) -> Iterator[tuple[str, int]]:
+        if not (self.lists or self.box or self.tick is not None or self.decimals or self.free_text):
+            yield from ((str(digit), digit) for digit in range(max(self.low, 0), min(self.high, 9) + 1))
 
     @property
     def listed(self) -> bool:

@@ -25,9 +25,6 @@ OPEN = -2
 NUMBER = re.compile(r"(-?)([0-9]{1,9})(?:\.([0-9]{1,9}))?")
 
 
-_DIGITS = frozenset("0123456789")
-
-
 def validate_answer(item: Item, value: object) -> AnswerValue:
     """The value, when the item may be answered so; None is an explicit skip.
 
@@ -53,14 +50,22 @@ def validate_answer(item: Item, value: object) -> AnswerValue:
     return value
 
 
+def read_digit(item: Item, text: str) -> int | None:
+    """What one digit answers, as nearly every answer of a questionnaire is given; None for other texts.
+
+    It needs no further check: the item has only those digits that `validate_answer` lets pass.
+    """
+    return item.by_digit.get(text)
+
+
 def parse_answer(item: Item, text: str) -> AnswerValue:
     """The stored value of what was typed or stands in a file's cell; blank is None.
 
     A number is counted in the item's steps, exactly ("38.5" with one decimal is 385,
     "3.0" without is 3). Raises as `validate_answer`, but leaves the judgement of skips to it.
     """
-    if text in _DIGITS and not item.decimals and not item.free_text:
-        return validate_answer(item, int(text))  # nearly every answer of a questionnaire is one digit
+    if (digit := read_digit(item, text)) is not None:
+        return digit
     if not trim_text(text):
         return None
     if item.free_text:
@@ -83,7 +88,7 @@ def parse_typed_answer(item: Item, typed: str) -> AnswerValue:
 
     Raises as `parse_answer`.
     """
-    plain = typed in _DIGITS or item.free_text
+    plain = typed in item.by_digit or item.free_text
     return parse_answer(item, typed if plain else narrow_number(typed))
 
 
@@ -150,6 +155,22 @@ def clear_unticked(
         return answers
     listed = (item.code for item in instrument.items if item.listed and item.code not in leave_out)
     return {**answers, **dict.fromkeys(listed, NOT_TICKED)}
+
+
+def reopen_unticked(
+    instrument: Instrument, before: Mapping[str, AnswerValue], answers: Mapping[str, AnswerValue]
+) -> Mapping[str, AnswerValue]:
+    """A page's valid answers, with `OPEN` for what hangs on a tick that they take back: it would be asked anew.
+
+    `before` is the draft as it was.
+    """
+    reopened = [
+        item.code
+        for item in instrument.items
+        if item.box and not item.listed
+        if answers.get(item.box) == NOT_TICKED and before.get(item.code, OPEN) != OPEN
+    ]
+    return ValidAnswers({**answers, **dict.fromkeys(reopened, OPEN)}) if reopened else answers
 
 
 def find_empty_list(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 GENESIS = "0" * 64
@@ -51,6 +52,8 @@ class AuditEvent(StrEnum):
     PARTICIPANT_UPDATED = "edc:participant:updated"
     ARM_RECORDED = "edc:arm:recorded"
     BODY_CONTRADICTED = "edc:body:contradicted"
+    BODY_REFUSED = "edc:body:refused"
+    BODY_ACCEPTED = "edc:body:accepted"
     CONTACT_REVEALED = "site:contact:revealed"
     CONTACT_CHANGED = "site:contact:changed"
     CONTACT_REMOVED = "site:contact:removed"
@@ -161,10 +164,6 @@ class FieldChange(NamedTuple):
     old: object
     new: object
 
-    def as_dict(self) -> dict[str, object]:
-        """The change as the entry spells it."""
-        return {"record": self.record, "field": self.field, "old": self.old, "new": self.new}
-
 
 class ChainEntry(NamedTuple):
     """One entry of a chain, as written: the body that the digest covers, and its link.
@@ -213,6 +212,13 @@ def canonical_json(value: object) -> str:
     return "".join(_encode(value, 0))
 
 
+def serialise_changes(changes: Iterable[FieldChange]) -> str:
+    """Changes as their entry spells them."""
+    return canonical_json(
+        [{"record": record, "field": field, "old": old, "new": new} for record, field, old, new in changes]
+    )
+
+
 def _serialise(value: object) -> str:
     if isinstance(value, datetime):
         return format_instant(value)
@@ -226,6 +232,7 @@ _encode = json.encoder.c_make_encoder(  # type: ignore[attr-defined]  # typeshed
 )
 
 
+@lru_cache(maxsize=256)  # one request spells the same few moments several times
 def format_instant(at: datetime) -> str:
     """An aware instant as UTC text with milliseconds, e.g. `2026-03-05T02:00:00.123Z`."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -141,7 +141,7 @@ def _serialise(members: Mapping[str, object]) -> dict[str, str]:
 
 
 def _object(members: Mapping[str, str]) -> str:
-    return "{" + ",".join(f'"{name}":{members[name]}' for name in sorted(members)) + "}"
+    return "{" + ",".join([f'"{name}":{members[name]}' for name in sorted(members)]) + "}"
 
 
 def finalise_event(draft: FeedEventDraft, seq: int, prev_hash: str, recorded_at: datetime) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.capture.outbox import clock_skew
@@ -15,6 +15,7 @@ from app.domain.instruments.responses import (
     ValidAnswers,
     applicable_items,
     parse_typed_answer,
+    read_digit,
 )
 from app.domain.refusal import Refused
 from app.domain.typed_text import trim_text
@@ -35,16 +36,17 @@ _LIGHT_LETTERS = re.compile(r"\(2[0-9][0-9]")
 
 @dataclass(frozen=True, slots=True)
 class ParsedForm:
-    """A whole form as a page sent it. `invalid` names the items whose answer is not possible.
+    """A whole form as a page sent it. `invalid`: what stood there for the items whose answer is not possible.
 
-    `saves`: it is to be saved and not submitted. `events`: JSON of the answers that the page had sent to be
-    saved and had not heard of yet.
+    `saves`: it is to be saved and not submitted. `language`: to be saved and shown in this one. `events`: JSON
+    of the answers that the page had sent to be saved and had not heard of yet.
     """
 
     form: SubmittedForm
     saves: bool
+    language: str = ""
     events: str = ""
-    invalid: tuple[str, ...] = ()
+    invalid: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_form(
@@ -58,13 +60,14 @@ def parse_form(
     Raises Refused "unknown_field" or "bad_field"; answers that are not possible are named, not raised,
     so that all of them can be shown at once.
     """
-    items = [item for item in instrument.items if item.code not in leave_out]
-    allowed = {item.code for item in items} | {BLANK_PREFIX + item.code for item in items}
-    allowed |= {TICK_PREFIX + item.code for item in items if item.listed}
+    asked = instrument.by_code
     for name in fields:
-        if name not in allowed and name not in FORM_CONTROLS:
+        if (name in asked and name not in leave_out) or name in FORM_CONTROLS:
+            continue
+        if not _marks_item(instrument, leave_out, name):
             raise Refused("unknown_field", field=name[:40], allowed="the questions of this form")
-    answers, invalid = _answers(items, fields)
+    items = [item for item in instrument.items if item.code not in leave_out]
+    answers, invalid = _answers(items, fields, has_list=instrument.list_item is not None)
     if "blank_rest" in fields:
         for item in applicable_items(instrument, answers, leave_out):
             if answers.get(item.code, OPEN) == OPEN and item.skippable:
@@ -79,19 +82,43 @@ def parse_form(
         presentation=_presentation(fields),
         offline="offline" in fields,
     )
-    return ParsedForm(form, fields.get("action") == "save", fields.get("events", ""), tuple(invalid))
+    return ParsedForm(
+        form=form,
+        saves=fields.get("action") == "save",
+        language=fields.get("lang", ""),
+        events=fields.get("events", ""),
+        invalid=invalid,
+    )
 
 
-def _answers(items: Sequence[Item], fields: Mapping[str, str]) -> tuple[ValidAnswers, list[str]]:
+def _marks_item(instrument: Instrument, leave_out: Collection[str], name: str) -> bool:
+    """Whether a field says that an item of the form is left blank, or is ticked in its list."""
+    for prefix in (BLANK_PREFIX, TICK_PREFIX):
+        item = instrument.by_code.get(name.removeprefix(prefix)) if name.startswith(prefix) else None
+        if item is not None and item.code not in leave_out:
+            return prefix == BLANK_PREFIX or item.listed
+    return False
+
+
+def _answers(
+    items: Sequence[Item], fields: Mapping[str, str], *, has_list: bool
+) -> tuple[ValidAnswers, Mapping[str, str]]:
     answers = ValidAnswers()
-    invalid = []
-    ticked = _read_ticks(items, fields)
+    invalid = {}
+    ticked = _read_ticks(items, fields) if has_list else None
     for item in items:
+        code = item.code
+        if (
+            BLANK_PREFIX + code not in fields
+            and (digit := read_digit(item, fields.get(code, ""))) is not None
+        ):
+            answers[code] = digit
+            continue
         try:
             for value in _read_answer(item, fields, ticked):
                 answers[item.code] = value
         except Refused:
-            invalid.append(item.code)
+            invalid[item.code] = fields.get(item.code, "")
     return answers, invalid
 
 

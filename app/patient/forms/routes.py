@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import orjson
@@ -10,12 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.domain.capture.answers import HelpedBy, LateReason
-from app.domain.instruments.responses import AnswerValue, unanswered_items
+from app.domain.instruments.responses import AnswerValue, reopen_unticked, unanswered_items
 from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
 from app.patient.forms.assets import FormAssets, policy_of_page
 from app.patient.forms.document import FormDocuments
 from app.patient.forms.event_parser import parse_offline_batch, parse_pending_events, parse_saved_events
+from app.patient.forms.form_language import change_or_ask
 from app.patient.forms.form_parser import ParsedForm, parse_form
 from app.patient.forms.page_builders import (
     begin_page,
@@ -25,10 +27,10 @@ from app.patient.forms.page_builders import (
     review_page,
     url_of_form,
 )
-from app.patient.forms.pages import DonePage, HelperPage
+from app.patient.forms.pages import HelperPage
 from app.patient.forms.questions import is_ticked
 from app.patient.hand_over import end_hand_over_session
-from app.patient.refusals import NoticePage, PatientRoute, refusal_as_json, wants_json
+from app.patient.refusals import NoticePage, PatientRoute, PlainPatientRoute, refusal_as_json, wants_json
 from app.patient.request import (
     FormPost,
     ParticipantPost,
@@ -60,7 +62,7 @@ from app.services.capture.forms import (
 from app.services.capture.offline_sync import accept_offline_answers
 from app.services.capture.submission import reread_submission, submission_context, submit_form
 from app.services.capture.submission_builder import SubmissionContext
-from app.services.patient.home import get_next_forms
+from app.services.patient.home import NextForms, choose_next_forms, get_next_forms
 from app.services.patient.submitted_forms import (
     SubmittedFormSummary,
     get_submitted_form,
@@ -72,7 +74,7 @@ from app.web.pages.rendering import render, render_blocks
 from app.web.permissions import CallerKind, guards
 from app.web.urls import PATIENT_HOME
 
-router = APIRouter(route_class=PatientRoute, include_in_schema=False)
+_busiest = APIRouter(route_class=PlainPatientRoute, include_in_schema=False)
 
 
 async def read_body(request: Request) -> bytes:
@@ -82,25 +84,28 @@ async def read_body(request: Request) -> bytes:
 # Phones ask for these three all day long. They come first, because routes are compared one by one, and what
 # they need is taken from the request itself: to resolve the declared dependencies that all other routes
 # have would cost as much as reading the form.
-@router.post("/f/{slot}/answers")
+@_busiest.post("/f/{slot}/answers")
 @guards(CallerKind.PARTICIPANT)
 async def save_answer(request: Request) -> Response:
     """One answer or several, as they are given: no page, and no look-up but the one of the use case."""
     return await run_in_threadpool(_save, request, request.path_params["slot"], await request.body())
 
 
-@router.post("/f/{slot}/submit")
+@_busiest.post("/f/{slot}/submit")
 @guards(CallerKind.PARTICIPANT)
 async def submit_form_post(request: Request) -> Response:
     """A whole form: sent, or to be reviewed first."""
     return await run_in_threadpool(_submit, request, request.path_params["slot"], await read_fields(request))
 
 
-@router.get("/f/{slot}")
+@_busiest.get("/f/{slot}")
 @guards(CallerKind.PARTICIPANT)
 async def show_form(request: Request) -> Response:
     """The form document with the draft, or who fills it in where it is not begun yet."""
     return await run_in_threadpool(_show_form, request, request.path_params["slot"])
+
+
+router = APIRouter(route_class=PatientRoute, include_in_schema=False, routes=list(_busiest.routes))
 
 
 @router.post("/f/{slot}/begin")
@@ -166,13 +171,24 @@ def _begin_again(post: FormPost, slot: str, error: str, who: str) -> Response:
     return post.current.show(begin_page(post.current, form, error, who), 422)
 
 
+@router.get("/f/{slot}/review")
+def show_review(current: UnlockedRequest, slot: str) -> Response:
+    """Without the runner: the draft to be checked before sending, or the form again for what is missing.
+
+    It is the answer to no POST, so that whoever comes back to it by the browser's Back finds a page.
+    """
+    form = open_form(current.context, slot)
+    if form.slot.begun_at is None:
+        raise Refused("not_begun")
+    if missing := _missing(form, form.answers):
+        return _form(current, form, form.answers, missing)
+    return current.show(review_page(current, form, form.answers))
+
+
 @router.get("/f/{slot}/done")
 def show_done(current: UnlockedRequest, slot: str) -> Response:
-    return current.show(_thanks(current, get_submitted_form(current.context, slot)))
-
-
-def _thanks(current: ParticipantRequest, form: SubmittedFormSummary) -> DonePage:
-    return done_page(current, form, get_next_forms(current.context))
+    form = get_submitted_form(current.context, slot)
+    return current.show(done_page(current, form, get_next_forms(current.context)))
 
 
 @router.get("/f/{slot}/{step}")
@@ -230,20 +246,24 @@ def _submit_or_review(post: SubmissionPost) -> Response:
     definition = known.definition
     page = parse_form(definition.instrument, definition.leave_out, post.fields, current.at)
     if page.form.reviewed and not page.invalid:
-        return _submit_reviewed(current, known, page)
+        return _submit_reviewed(post, known, page)
     if wants_json(current.request):
-        raise Refused("invalid_answers", items=page.invalid) if page.invalid else Refused("not_reviewed")
+        raise (
+            Refused("invalid_answers", items=tuple(page.invalid)) if page.invalid else Refused("not_reviewed")
+        )
     if current.participant.exit_kind is not None:
         raise Refused("participation_ended")
     keep_alive(current.context)
-    form = open_read_form(current.context, known.rows, definition)
-    form = save_draft(current.context, form, page.form.answers, page.form.base or 0)
-    return _drafted(current, form, page, known.rows.answers)
+    before, form = known.rows.answers, open_read_form(current.context, known.rows, definition)
+    answers = reopen_unticked(definition.instrument, before, page.form.answers)
+    form = save_draft(current.context, form, answers, page.form.base or 0)
+    return _drafted(current, form, page, before)
 
 
-def _submit_reviewed(current: ParticipantRequest, known: SubmissionContext, page: ParsedForm) -> Response:
+def _submit_reviewed(post: SubmissionPost, known: SubmissionContext, page: ParsedForm) -> Response:
     """Everything was reviewed: it becomes the response, or what is missing is shown."""
-    context, slot = current.context, known.definition.slot.public_id
+    current, slot = post.current, known.definition.slot.public_id
+    context, read = current.context, known
     if page.events and _save_pending(current, known, page):
         known = reread_submission(context, known)
     try:
@@ -257,8 +277,11 @@ def _submit_reviewed(current: ParticipantRequest, known: SubmissionContext, page
     ends = current.participant.handed_slot == known.rows.slot.id
     if receipt.repeated:
         keep_alive(context)
-        return _received(current, get_submitted_form(context, slot), ends=ends)
-    return _received(current, summarise_submission(known, receipt, page.form.answers), ends=ends)
+        return _received(current, get_submitted_form(context, slot), get_next_forms(context), ends=ends)
+    # What was read with the form still holds where nothing of the participant changed until it was stored.
+    holds = known is read and not receipt.overtaken
+    ahead = choose_next_forms(context, post.access.upcoming) if holds else get_next_forms(context)
+    return _received(current, summarise_submission(known, receipt, page.form.answers), ahead, ends=ends)
 
 
 def _save_pending(current: ParticipantRequest, known: SubmissionContext, page: ParsedForm) -> bool:
@@ -280,12 +303,14 @@ def _save_pending(current: ParticipantRequest, known: SubmissionContext, page: P
     return True
 
 
-def _received(current: ParticipantRequest, form: SubmittedFormSummary, *, ends: bool) -> Response:
+def _received(
+    current: ParticipantRequest, form: SubmittedFormSummary, ahead: NextForms, *, ends: bool
+) -> Response:
     """The thanks; the runner is given them at once, so that it needs no second request.
 
     A tablet that was handed over for this form, or for a last one, is given back.
     """
-    thanks = _thanks(current, form)
+    thanks = done_page(current, form, ahead)
     ended = None
     if current.participant.handed_over and (ends or not thanks.more):
         ended, thanks = end_hand_over_session(current, HandOverEnd.sent), replace(thanks, handed_back=True)
@@ -297,20 +322,20 @@ def _received(current: ParticipantRequest, form: SubmittedFormSummary, *, ends: 
 def _drafted(
     current: ParticipantRequest, form: OpenForm, page: ParsedForm, before: Mapping[str, AnswerValue]
 ) -> Response:
-    """Without the runner: the draft is kept, then shown for review, or again for what is missing.
+    """Without the runner: the draft is kept, and the next page is shown; this one again for what is not possible.
 
     `before` is the draft as it was: what is ticked since then is asked now, and nothing was forgotten.
     """
-    answers = {**form.answers, **page.form.answers}
-    missing = () if page.saves else _missing(form, answers)
-    newly = [code for code in missing if _is_newly_ticked(form, code, before)]
-    if newly and not page.invalid:
-        return RedirectResponse(f"{url_of_form(form.slot.public_id)}#s-{newly[0]}", 303)
-    if page.invalid or missing:
-        return _form(current, form, answers, missing, page.invalid)
+    slot = form.slot.public_id
+    missing = () if page.saves or page.language else _missing(form, form.answers)
+    if page.invalid:
+        return _form(current, form, form.answers, missing, page.invalid)
     if page.saves:
         return RedirectResponse(f"{PATIENT_HOME}/saved", 303)
-    return current.show(review_page(current, form, answers))
+    if page.language:
+        return change_or_ask(current, slot, page.language, answered=bool(form.answers))
+    newly = [code for code in missing if _is_newly_ticked(form, code, before)]
+    return RedirectResponse(url_of_form(slot) + (f"#s-{newly[0]}" if newly else "/review"), 303)
 
 
 def _is_newly_ticked(form: OpenForm, code: str, before: Mapping[str, AnswerValue]) -> bool:
@@ -327,11 +352,12 @@ def _form(
     form: OpenForm,
     answers: Mapping[str, AnswerValue],
     missing: tuple[str, ...] = (),
-    invalid: tuple[str, ...] = (),
+    invalid: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
+    """The form again, with what is missing, or was typed and is not possible: then nothing was done."""
     assets: FormAssets = current.request.app.state.form_assets
     frame = current.frame_of_form(form.slot)
     call = get_urgent_call(current.context)
     page = form_page(form, assets.for_reader(frame), answers, call, missing, invalid)
-    status = 422 if missing or invalid else 200
+    status = 422 if invalid or current.request.method == "POST" else 200
     return render(current.request, page, status, frame, policy_of_page(page))

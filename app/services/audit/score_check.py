@@ -9,8 +9,7 @@ import sqlalchemy as sa
 from app.definitions.library import Library
 from app.domain.capture.document import content_digest
 from app.domain.instruments.responses import ValidAnswers
-from app.domain.instruments.scoring.registry import score_answers
-from app.domain.instruments.scoring.score import serialise_score
+from app.domain.instruments.scoring.registry import serialise_scores
 from app.domain.refusal import Refused
 from app.services.core.plans import excluded_items
 from app.storage.proof.row_facts import read_document
@@ -52,6 +51,4 @@ class ScoreCheck:
         if instrument.sha256 != response.instrument_sha256:
             self.unscored += 1
             return None
-        return [
-            serialise_score(score) for score in score_answers(instrument, ValidAnswers(answers), leave_out)
-        ]
+        return serialise_scores(instrument, ValidAnswers(answers), leave_out)

@@ -1,56 +1,86 @@
-"""One answer as an append-only event: its row, and its change in the audit trail."""
+"""Answers as append-only events: their rows, and their changes in the audit trail."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.responses import AnswerValue
 from app.domain.instruments.text import InstrumentText
 from app.domain.records.audit import FieldChange, salted_digest
 from app.storage.plain_rows import SlotRecord
 
 
-def answer_row(
+class AnswerSource(NamedTuple):
+    """When a device says that answers were given, how wrong its clock was, and whether it was offline."""
+
+    device_at: datetime | None
+    skew: int | None
+    offline: bool
+
+
+def answer_columns(
     slot_id: int,
     client: str,
-    revision: int,
-    base: int,
-    answer: SubmittedAnswer,
+    source: AnswerSource,
     text: InstrumentText,
     at: datetime,
     clock_untrusted: bool,
 ) -> dict[str, Any]:
-    """One answer as its row; `base` is the revision that it rests on, `text` the words that were shown."""
-    offset = answer.device_at.utcoffset() if answer.device_at else None
+    """What the rows of answers share that come together."""
+    offset = source.device_at.utcoffset() if source.device_at else None
     return {
         "slot_id": slot_id,
-        "revision": revision,
         "client": client,
-        "seq": answer.seq,
-        "base": base,
-        "item": answer.item,
-        "value": answer.value if isinstance(answer.value, int) else None,
-        "words": answer.value if isinstance(answer.value, str) else None,
         "language": text.lang,
         "text_sha256": text.sha256,
-        "device_at": answer.device_at,
+        "device_at": source.device_at,
         "device_offset": int(offset.total_seconds() // 60) if offset is not None else None,
-        "device_skew": answer.skew,
-        "captured_offline": answer.offline,
+        "device_skew": source.skew,
+        "captured_offline": source.offline,
         "clock_untrusted": clock_untrusted,
         "received_at": at,
     }
 
 
-def answer_change(
-    slot: SlotRecord, client: str, answer: SubmittedAnswer, before: Mapping[str, AnswerValue]
-) -> FieldChange:
-    """Old and new value as they stand in the trail: "blank" for a deliberate skip, words as a digest."""
-    old = serialise_answer(before[answer.item], client) if answer.item in before else None
-    return FieldChange(
-        f"answer:{slot.visit}/{slot.instrument}", answer.item, old, serialise_answer(answer.value, client)
-    )
+def answer_rows(
+    shared: Mapping[str, Any], revision: int, answers: Iterable[tuple[int, int, str, AnswerValue]]
+) -> list[dict[str, Any]]:
+    """Answers as their rows, numbered on from `revision`: each its number, its base, item and value.
+
+    `shared`: as `answer_columns` has it; the base is the revision that an answer rests on.
+    """
+    return [
+        {
+            **shared,
+            "revision": number,
+            "seq": seq,
+            "base": base,
+            "item": item,
+            "value": None if isinstance(value, str) else value,
+            "words": value if isinstance(value, str) else None,
+        }
+        for number, (seq, base, item, value) in enumerate(answers, start=revision + 1)
+    ]
+
+
+def name_answers(slot: SlotRecord) -> str:
+    """How the trail names the answers of a form."""
+    return f"answer:{slot.visit}/{slot.instrument}"
+
+
+def answer_changes(
+    record: str, client: str, answers: Iterable[tuple[str, AnswerValue]], before: Mapping[str, AnswerValue]
+) -> list[FieldChange]:
+    """Old and new values as they stand in the trail, of answers that come one after another.
+
+    `record`: as `name_answers` has it; `before` are those that the items hold.
+    """
+    changes, held = [], dict(before)
+    for item, value in answers:
+        old = serialise_answer(held[item], client) if item in held else None
+        changes.append(FieldChange(record, item, old, serialise_answer(value, client)))
+        held[item] = value
+    return changes
 
 
 def clock_changes(clock_untrusted: bool) -> list[FieldChange]:

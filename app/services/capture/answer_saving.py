@@ -19,7 +19,14 @@ from app.domain.instruments.text import InstrumentText
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.services.accounts.participant_session import is_idle, is_keep_alive_due
-from app.services.capture.answer_events import answer_change, answer_row, clock_changes
+from app.services.capture.answer_events import (
+    AnswerSource,
+    answer_changes,
+    answer_columns,
+    answer_rows,
+    clock_changes,
+    name_answers,
+)
 from app.services.capture.forms import (
     FormDefinition,
     OpenForm,
@@ -32,7 +39,7 @@ from app.services.capture.forms import (
 from app.services.core.context import DeviceContext, ParticipantContext, participant_actor
 from app.services.core.installation import Installation
 from app.storage.audit import LinkedEntry, build_entry
-from app.storage.proof.row_facts import new_row_fact
+from app.storage.proof.row_facts import new_row_facts
 from app.storage.queries.slots import slot_facts, window_of_slot
 from app.storage.row_changes import participant_chain
 from app.storage.statements.save_answers import (
@@ -164,14 +171,16 @@ def _entry_and_rows(
     event: AuditEvent,
 ) -> tuple[LinkedEntry, list[dict[str, Any]]]:
     """The audit entry and the rows for these answers, numbered on from what was read."""
-    before, at, untrusted = dict(read.earlier), context.at, context.installation.clock_watch.untrusted
-    rows, changes = [], clock_changes(untrusted)
+    at, untrusted, rows = context.at, context.installation.clock_watch.untrusted, list[dict[str, Any]]()
     bases = find_bases(unsaved, read.revision, read.aware)
-    for number, (answer, base) in enumerate(zip(unsaved, bases, strict=True), start=read.revision + 1):
-        rows.append(answer_row(read.slot.id, client, number, base, answer, text, at, untrusted))
-        changes.append(answer_change(read.slot, client, answer, before))
-        before[answer.item] = answer.value
+    for number, (answer, base) in enumerate(zip(unsaved, bases, strict=True), start=read.revision):
+        source = AnswerSource(answer.device_at, answer.skew, answer.offline)
+        shared = answer_columns(read.slot.id, client, source, text, at, untrusted)
+        rows += answer_rows(shared, number, [(answer.seq, base, answer.item, answer.value)])
+    given = [(answer.item, answer.value) for answer in unsaved]
+    changes = clock_changes(untrusted)
+    changes += answer_changes(name_answers(read.slot), client, given, read.earlier)
     actor = participant_actor(read.participant)
     fact_key = context.installation.fact_key
-    facts = [new_row_fact(fact_key, "answer_event", row) for row in rows]
+    facts = new_row_facts(fact_key, "answer_event", rows)
     return build_entry(read.head, event, actor, at, changes, facts=facts), rows

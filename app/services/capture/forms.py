@@ -34,9 +34,11 @@ from app.storage.queries.form_rows import (
     OwnFormRows,
     read_form_by_device,
     read_form_by_token,
+    read_form_to_submit,
     reread_form,
 )
 from app.storage.queries.slots import planned_slot, slot_facts, window_of_slot
+from app.storage.queries.upcoming_forms import UpcomingForms
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Device, Participant
 from app.storage.tables.schedule import Slot
@@ -108,6 +110,13 @@ class FormAccess:
     rows: OwnFormRows
 
 
+@dataclass(frozen=True, slots=True)
+class SubmissionAccess(FormAccess):
+    """A form that is on its way to be submitted, and what else lies before its participant."""
+
+    upcoming: UpcomingForms
+
+
 def find_form(context: DeviceContext, slot_id: str, *, bringing: bool = False) -> FormAccess | None:
     """The form that this browser's participant asks for; None where browser or slot is not known.
 
@@ -117,6 +126,15 @@ def find_form(context: DeviceContext, slot_id: str, *, bringing: bool = False) -
     if rows is None:
         return None
     return FormAccess(build_session(context, rows.person, bringing=bringing), rows)
+
+
+def find_form_to_submit(context: DeviceContext, slot_id: str) -> SubmissionAccess | None:
+    """As `find_form`, of a browser that brings the answers."""
+    found = read_form_to_submit(context.installation.engine, context.token_digest, slot_id, context.at)
+    if found is None:
+        return None
+    rows, upcoming = found
+    return SubmissionAccess(build_session(context, rows.person, bringing=True), rows, upcoming)
 
 
 def open_form(context: ParticipantContext, slot_id: str) -> OpenForm:

@@ -1,6 +1,6 @@
 """Submitting a form: exactly once, scored, and in the audit trail and the feed by the same transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -33,13 +33,18 @@ from app.storage.tables.schedule import Slot
 
 @dataclass(frozen=True, slots=True)
 class SubmissionReceipt:
-    """Proof that answers are stored: its number, when they were received, and how they are marked."""
+    """Proof that answers are stored: its number, when they were received, and how they are marked.
+
+    `repeated`: they were stored before. `overtaken`: something else of the participant changed between the
+    first read and the write, so that what was read of other forms may be out of date.
+    """
 
     number: str
     received_at: datetime
     out_of_window: bool
     in_grace: bool
     repeated: bool
+    overtaken: bool = False
 
 
 class _Received(Protocol):
@@ -144,7 +149,7 @@ def _submit_holding_head(
         context.opened.reread(Device, context.participant.device_id)
     if submission is None:
         return _first_receipt_or_quarantine(context, known, form)
-    return _receipt(submission.response, repeated=False)
+    return replace(_receipt(submission.response, repeated=False), overtaken=True)
 
 
 def _build_if_acceptable(known: SubmissionContext, form: SubmittedForm, at: datetime) -> Submission | None:

@@ -7,17 +7,15 @@ from typing import Any
 
 from app.domain.capture.answers import (
     CollectionMode,
-    SubmittedAnswer,
-    find_bases,
+    find_submitted_bases,
     validate_answers,
 )
 from app.domain.capture.arrival import Arrival, classify_arrival
 from app.domain.capture.document import complete_document, content_digest
 from app.domain.capture.outbox import credible_capture
 from app.domain.capture.paper import classify_paper
-from app.domain.instruments.responses import AnswerValue, ValidAnswers
-from app.domain.instruments.scoring.registry import score_answers
-from app.domain.instruments.scoring.score import serialise_score
+from app.domain.instruments.responses import OPEN, AnswerValue, ValidAnswers
+from app.domain.instruments.scoring.registry import serialise_scores
 from app.domain.plans.publication import FORM_COMPLETED, FeedState
 from app.domain.plans.status import Status, derive_status
 from app.domain.records.access import Actor
@@ -25,14 +23,21 @@ from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.records.feed import FeedEventDraft
 from app.domain.refusal import Refused
 from app.services.capture.alerting import build_alert_rows, link_alerts
-from app.services.capture.answer_events import answer_change, answer_row, clock_changes
+from app.services.capture.answer_events import (
+    AnswerSource,
+    answer_changes,
+    answer_columns,
+    answer_rows,
+    clock_changes,
+    name_answers,
+)
 from app.services.capture.forms import FormDefinition
 from app.services.core.context import participant_actor
 from app.services.core.identifiers import new_receipt
 from app.services.feed.feed_events import slot_event
 from app.storage.audit import build_entry
 from app.storage.plain_rows import ResponseRecord, SlotRecord
-from app.storage.proof.row_facts import FactKey, changed_row_fact, new_row_fact
+from app.storage.proof.row_facts import FactKey, changed_row_fact, new_row_fact, new_row_facts
 from app.storage.queries.form_rows import FormRows
 from app.storage.queries.slots import slot_facts, window_of_slot
 from app.storage.statements.submit_form import SUBMITTED_SLOT_COLUMNS, Submission
@@ -180,7 +185,7 @@ def build_submission(context: SubmissionContext, checked: CheckedSubmission, at:
     changes += [*_response_changes(response), *_slot_changes(rows.slot, slot)]
     changes += clock_changes(context.clock_untrusted)
     facts = [
-        *(new_row_fact(context.fact_key, "answer_event", row) for row in answers),
+        *new_row_facts(context.fact_key, "answer_event", answers),
         new_row_fact(context.fact_key, "response", response._asdict()),
         changed_row_fact(context.fact_key, "slot", slot._asdict(), SUBMITTED_SLOT_COLUMNS),
     ]
@@ -238,7 +243,6 @@ def build_response(
     answers: ValidAnswers,
 ) -> ResponseRecord:
     """One version of a slot's response, scored; versions are added, and earlier ones stay as they are."""
-    scores = score_answers(definition.instrument, answers, definition.leave_out)
     return ResponseRecord(
         public_id=origin.public_id,
         slot_id=slot.id,
@@ -247,7 +251,7 @@ def build_response(
         submission=origin.submission,
         content_sha256=content_digest(answers),
         answers=dict(answers),
-        scores=[serialise_score(score) for score in scores],
+        scores=serialise_scores(definition.instrument, answers, definition.leave_out),
         instrument_sha256=definition.instrument.sha256,
         text_sha256=definition.text.sha256,
         algorithm=definition.instrument.algorithm,
@@ -278,31 +282,13 @@ def _unsaved_answers(
     """As events what the form carries beyond the saved draft, so that the trail has every answer."""
     rows, form = context.rows, checked.form
     before, revision, slot = rows.answers, rows.revision, rows.slot
-    client = f"sent:{form.submission}"[:32]
-    base = revision if form.base is None else form.base
-    unsaved = [
-        code for code, value in checked.document.items() if code not in before or before[code] != value
-    ]
-    submitted = [
-        SubmittedAnswer(seq, base, code, checked.document[code], form.device_at, form.skew, form.offline)
-        for seq, code in enumerate(unsaved, start=1)
-    ]
-    events, changes = [], []
-    for answer, resting in zip(submitted, find_bases(submitted, revision, {}), strict=True):
-        events.append(
-            answer_row(
-                slot.id,
-                client,
-                revision + answer.seq,
-                resting,
-                answer,
-                context.definition.text,
-                at,
-                context.clock_untrusted,
-            )
-        )
-        changes.append(answer_change(slot, client, answer, before))
-    return events, changes
+    client, record = f"sent:{form.submission}"[:32], name_answers(slot)
+    source = AnswerSource(form.device_at, form.skew, form.offline)
+    shared = answer_columns(slot.id, client, source, context.definition.text, at, context.clock_untrusted)
+    unsaved = [item for item in checked.document.items() if before.get(item[0], OPEN) != item[1]]
+    bases = find_submitted_bases(revision if form.base is None else form.base, revision, len(unsaved))
+    numbered = [(seq, base, *each) for seq, (base, each) in enumerate(zip(bases, unsaved, strict=True), 1)]
+    return answer_rows(shared, revision, numbered), answer_changes(record, client, unsaved, before)
 
 
 def _submitted_slot(slot: SlotRecord, arrival: Arrival, at: datetime) -> SlotRecord:

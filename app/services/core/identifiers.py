@@ -1,5 +1,6 @@
 """Chance and digests: public ids, tokens, short codes and how they are stored."""
 
+import binascii
 import hashlib
 import secrets
 
@@ -9,6 +10,8 @@ _CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 """What a short code is made of: no 0/O, 1/I/L, which are misread on paper."""
 
 
+_LETTERS_ALONE = bytes.maketrans(b"+/", b"xy")
+
 RECEIPT_DIGITS = 12
 
 CODE_LENGTH = 8
@@ -17,7 +20,8 @@ CODE_LENGTH = 8
 
 def new_public_id() -> str:
     """A name for a record that tells nothing and cannot be guessed (96 bits)."""
-    return secrets.token_urlsafe(12).replace("-", "x").replace("_", "y")
+    # As `secrets.token_urlsafe`, of whose nine steps a request would take half a hundred.
+    return binascii.b2a_base64(secrets.token_bytes(12), newline=False).translate(_LETTERS_ALONE).decode()
 
 
 def new_receipt() -> str:

@@ -49,6 +49,11 @@ class Installation:
     clock_watch: ClockWatch = field(default_factory=ClockWatch, repr=False, compare=False)
     page_epochs: PageEpochs = field(default_factory=PageEpochs, repr=False, compare=False)
     cache_owner: CacheOwner = field(default_factory=CacheOwner, init=False, repr=False, compare=False)
+    fact_key: FactKey = field(init=False, repr=False, compare=False)
+    """Makes the digests by which the trail proves what it must not hold."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fact_key", FactKey(self.secret_box.keyed_digest("trail", "facts")))
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -73,11 +78,6 @@ class Installation:
     def grant_rules(self, at: datetime) -> GrantRules:
         """Which grants are in force at a moment, and what they let see."""
         return GrantRules(at, self.library.plan)
-
-    @property
-    def fact_key(self) -> FactKey:
-        """Makes the digests by which the trail proves what it must not hold."""
-        return FactKey(self.secret_box.keyed_digest("trail", "facts"))
 
     def text(
         self,

@@ -20,7 +20,7 @@ from app.services.schedule.reminder_preference import wants_reminders
 from app.services.setup.packs import has_form_wording
 from app.storage.queries.participant_answers import Draft, read_drafts
 from app.storage.queries.slots import planned_slot, slot_facts, slot_status, window_of_slot
-from app.storage.queries.upcoming_forms import read_upcoming_forms
+from app.storage.queries.upcoming_forms import UpcomingForms, read_upcoming_forms
 from app.storage.tables.capture import Response
 from app.storage.tables.columns import table_of
 from app.storage.tables.participants import Contact, Participant
@@ -132,6 +132,11 @@ def get_next_forms(context: ParticipantContext) -> NextForms:
     """What this participant may do next; one query, as it stands between Send and the thanks."""
     with context.read_plainly() as connection:
         upcoming = read_upcoming_forms(connection, context.participant.participant_id, context.at)
+    return choose_next_forms(context, upcoming)
+
+
+def choose_next_forms(context: ParticipantContext, upcoming: UpcomingForms) -> NextForms:
+    """What this participant may do next, of what was read already."""
     person = context.participant
     allowed = [
         slot

@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from app.storage.database.plain_reads import BoundValues, PlainRead
+from app.storage.database.plain_reads import PlainRead
+from app.storage.database.plain_statements import BoundValues
 
 ReadRow = TypeVar("ReadRow")
 OtherRow = TypeVar("OtherRow")
@@ -81,16 +82,7 @@ class GroupedRead(Generic[ReadRow]):
 
     def make_rows(self, document: str, dialect: str) -> DocumentRows[ReadRow]:
         """Make the rows of a document that this kind of database wrote."""
-        rows: list[list[Any]] = orjson.loads(document)
-        for index, process in self._processors[dialect]:
-            for row in rows:
-                if row[index] is not None:
-                    row[index] = process(row[index])
-        if by := self._sorted_by:
-            rows.sort(key=itemgetter(slice(-by, None)))
-            for row in rows:
-                del row[-by:]
-        return DocumentRows(map(self._make, rows))
+        return DocumentRows(map(self._make, _decode(document, self._processors[dialect], self._sorted_by)))
 
 
 class PairedRead(Generic[ReadRow, OtherRow]):
@@ -138,6 +130,42 @@ class BundledRead:
             memory = read.prepare_for(connection.dialect)
             decoded.append(memory(read, documents.get(index) or _EMPTY, connection.dialect.name))
         return decoded
+
+
+class DocumentColumn(Generic[ReadRow]):
+    """The rows of a correlated query as one column of the statement around it; made and sorted alike."""
+
+    def __init__(
+        self, statement: sa.Select[Any], make: Callable[[list[Any]], ReadRow], *, sorted_by: int = 0
+    ) -> None:
+        columns = list(statement.selected_columns)
+        document = _Document(*columns)
+        self.column = statement.with_only_columns(document, maintain_column_froms=True).scalar_subquery()
+        self._types = [column.type for column in columns]
+        self._make, self._sorted_by = make, sorted_by
+        self._processors: dict[str, list[tuple[int, _ResultProcessor]]] = {}
+
+    def read(self, document: str | None, dialect: Dialect) -> list[ReadRow]:
+        """The rows of a document that this kind of database wrote; none of none."""
+        if document in (None, _EMPTY):
+            return []
+        processors = self._processors.get(dialect.name)
+        if processors is None:
+            processors = self._processors[dialect.name] = list(_list_processors(self._types, dialect))
+        return [self._make(row) for row in _decode(document, processors, self._sorted_by)]
+
+
+def _decode(document: str, processors: list[tuple[int, _ResultProcessor]], sorted_by: int) -> list[list[Any]]:
+    rows: list[list[Any]] = orjson.loads(document)
+    for index, process in processors:
+        for row in rows:
+            if row[index] is not None:
+                row[index] = process(row[index])
+    if sorted_by:
+        rows.sort(key=itemgetter(slice(-sorted_by, None)))
+        for row in rows:
+            del row[-sorted_by:]
+    return rows
 
 
 _OF_TEXT: Mapping[type, _ResultProcessor] = {sa.Date: date.fromisoformat, sa.DateTime: datetime.fromisoformat}

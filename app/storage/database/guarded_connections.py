@@ -8,7 +8,7 @@ import psycopg
 from app.storage.database.write_guard import WriteGuard, WriteRefused
 
 _MOST_CURSORS = 24
-"""Statements of pages that a connection of PostgreSQL keeps a cursor for, each with its last rows."""
+"""Plain statements that a connection of PostgreSQL keeps a cursor for, each with its last rows."""
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -18,7 +18,7 @@ class SqliteConnection(sqlite3.Connection):
         self.write_guard = WriteGuard()
         super().__init__(*arguments, **settings)
 
-    def reading_cursor(self, _statement: str) -> "SqliteCursor":
+    def cached_cursor(self, _statement: str) -> "SqliteCursor":
         """A cursor, which costs nothing here."""
         return self.cursor()
 
@@ -80,7 +80,7 @@ class PostgresqlConnection(psycopg.Connection[Any]):
         super().__init__(*arguments, **settings)
         self._reading: dict[str, psycopg.Cursor[Any]] = {}
 
-    def reading_cursor(self, statement: str) -> psycopg.Cursor[Any]:
+    def cached_cursor(self, statement: str) -> psycopg.Cursor[Any]:
         """A cursor that is kept for this statement, so that it knows already how its columns are read."""
         cursor = self._reading.pop(statement, None) or self.cursor()
         if len(self._reading) >= _MOST_CURSORS:

@@ -44,6 +44,9 @@ _NATURAL_KEYS: Mapping[str, tuple[str, ...]] = {
 _PLAIN = frozenset({str, int, bool, type(None)})
 """The kinds of values that facts spell as they are."""
 
+_GROUP_OF_FACT = itemgetter(0, 1, 2)
+"""Table, act and columns of a fact."""
+
 _PROSE = 200
 """From this length on a text column may hold people's own words."""
 
@@ -99,11 +102,14 @@ class ProvenTable:
         """These columns of a row as facts spell them; the row has at least the columns of the key."""
         digested = self.digested
         spelled = [row[name] for name in names]
-        for index, (name, value) in enumerate(zip(names, spelled, strict=True)):
+        for index, value in enumerate(spelled):
+            if value is None:
+                continue
+            name = names[index]
             if name in digested:
                 spelled[index] = self._digest(key, self.record_key(row), name, value)
             elif type(value) not in _PLAIN:
-                spelled[index] = _spell_moment(value)
+                spelled[index] = _spell_instant(value) if isinstance(value, datetime) else _spell_day(value)
         return spelled
 
     def record_key(self, row: Mapping[str, Any]) -> str:
@@ -126,7 +132,8 @@ class ProvenTable:
             record = serialise_key(self.find_key(values))
             for index in self._secret_places:
                 value = read_document(values[index]) if index in self._document_places else values[index]
-                spelled[index] = self._digest(key, record, self.columns[index], value)
+                digested = value is not None
+                spelled[index] = self._digest(key, record, self.columns[index], value) if digested else None
         return spelled
 
     @cached_property
@@ -154,9 +161,7 @@ class ProvenTable:
     def _secret_places(self) -> tuple[int, ...]:
         return tuple(index for index, name in enumerate(self.columns) if name in self.digested)
 
-    def _digest(self, key: FactKey, record: str, name: str, value: object) -> str | None:
-        if value is None:
-            return None
+    def _digest(self, key: FactKey, record: str, name: str, value: object) -> str:
         text = value if isinstance(value, str) else canonical_json(value)
         return key.digest(f"{self.table.name}.{name}", record, text)
 
@@ -181,9 +186,15 @@ def proven_tables() -> Iterator[ProvenTable]:
 
 def new_row_fact(key: FactKey, table: str, row: Mapping[str, Any]) -> RowFact:
     """What an entry states of a new row that is given by its columns; one that it lacks has its default."""
+    (fact,) = new_row_facts(key, table, (row,))
+    return fact
+
+
+def new_row_facts(key: FactKey, table: str, rows: Iterable[Mapping[str, Any]]) -> list[RowFact]:
+    """What an entry states of new rows of one table, each as `new_row_fact` has it."""
     proven = proven_table(table)
-    columns = proven.columns_of_new
-    return RowFact(table, RowAct.NEW, columns, proven.serialise_row(key, columns, {**proven.defaults, **row}))
+    columns, defaults, spell = proven.columns_of_new, proven.defaults, proven.serialise_row
+    return [RowFact(table, RowAct.NEW, columns, spell(key, columns, {**defaults, **row})) for row in rows]
 
 
 def changed_row_fact(key: FactKey, table: str, row: Mapping[str, Any], changed: Iterable[str]) -> RowFact:
@@ -217,7 +228,7 @@ def flushed_row_fact(key: FactKey, row: SQLModel, deleted: bool) -> RowFact | No
 
 def serialise_facts(facts: Iterable[RowFact]) -> str:
     """The facts of an entry as one text: rows of one table that state the same columns share their names."""
-    groups = groupby(facts, key=lambda fact: (fact.table, fact.act, fact.columns))
+    groups = groupby(facts, key=_GROUP_OF_FACT)
     return orjson.dumps(
         [[table, act, columns, [fact.values for fact in group]] for (table, act, columns), group in groups]
     ).decode()
@@ -251,9 +262,7 @@ def _iso_moment(stored: str) -> str:
     return f"{day}T{second}{f'.{fraction:0<6}' if fraction.strip('0') else ''}+00:00"
 
 
-def _spell_moment(value: object) -> object:
-    if isinstance(value, datetime):
-        return _spell_instant(value)
+def _spell_day(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
 
 

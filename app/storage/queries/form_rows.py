@@ -1,7 +1,8 @@
 """A participant's form in one read: browser, participant, site, slot, draft, and head of the audit chain."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from operator import itemgetter
 from typing import Any
@@ -24,6 +25,7 @@ from app.storage.plain_rows import (
     SlotRecord,
     StudyRecord,
 )
+from app.storage.queries.upcoming_forms import BESIDE_FORM, UpcomingForms, read_beside_form
 from app.storage.statements.saving_context import CHAIN, DraftAnswer
 from app.storage.tables.audit import AuditChain
 from app.storage.tables.capture import AnswerEvent
@@ -92,6 +94,7 @@ _BY_SLOT = (
     .where(col(Slot.id) == sa.bindparam("slot_id"))
 )
 _BY_TOKEN = PlainRead(_ALL.where(*_BOUND))
+_TO_SUBMIT = PlainRead(_ALL.add_columns(*BESIDE_FORM).where(*_BOUND))
 _BY_DEVICE = PlainRead(_ALL.where(col(Device.id) == sa.bindparam("device")))
 
 
@@ -151,7 +154,22 @@ def read_form_by_token(engine: Engine, token_hash: str, slot: str) -> OwnFormRow
     """The form that the browser with this token asks for; None unless it is bound and the slot is its own."""
     with _reading(engine).connect() as connection:
         rows = _BY_TOKEN.fetch(connection, {"token": token_hash, "slot": slot})
-    return _own_form_rows(rows[0]) if rows else None
+    return _own_form_rows(iter(rows[0])) if rows else None
+
+
+def read_form_to_submit(
+    engine: Engine, token_hash: str, slot: str, at: datetime
+) -> tuple[OwnFormRows, UpcomingForms] | None:
+    """As `read_form_by_token`, with what lies before its participant at `at` beside it."""
+    with _reading(engine).connect() as connection:
+        rows = _TO_SUBMIT.fetch(connection, {"token": token_hash, "slot": slot, "at": at})
+        if not rows:
+            return None
+        values = iter(rows[0])
+        form = _own_form_rows(values)
+        next_at, document = values
+        beside = read_beside_form(next_at, document, form.person.participant.exit_kind, connection.dialect)
+        return form, beside
 
 
 def read_form_by_device(engine: Engine, device_id: int, slot: str) -> OwnFormRows | None:
@@ -163,7 +181,7 @@ def read_form_by_device(engine: Engine, device_id: int, slot: str) -> OwnFormRow
 def reread_form(connection: Connection, device_id: int, slot: str) -> OwnFormRows | None:
     """Read a form again on a connection that holds the lock of the participant's chain."""
     rows = _BY_DEVICE.fetch(connection, {"device": device_id, "slot": slot})
-    return _own_form_rows(rows[0]) if rows else None
+    return _own_form_rows(iter(rows[0])) if rows else None
 
 
 def read_form_of_slot(connection: Connection, slot_id: int) -> FormRows:
@@ -191,8 +209,7 @@ def _person_rows(values: Iterator[Any]) -> PersonRows:
     )
 
 
-def _own_form_rows(row: Sequence[Any]) -> OwnFormRows:
-    values = iter(row)
+def _own_form_rows(values: Iterator[Any]) -> OwnFormRows:
     return OwnFormRows(_session_rows(values), *_slot_rows(values))
 
 

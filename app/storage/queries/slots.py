@@ -172,26 +172,29 @@ def paper_waits() -> tuple[sa.ColumnElement[bool], ...]:
     return sa.literal_column("paper_entry.outcome IN ('first', 'differs')"), ~later
 
 
-def status_expression(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[str]:
-    """The SQL twin of `app.domain.plans.status.derive_status`; a test proves the two equal."""
-    opens, closes, exit_at = col(Slot.opens_at), col(Slot.closes_at), col(Slot.exit_at)
-    died = col(Slot.exit_kind) == code_literal(ExitKind.death)
-    exited = col(Slot.exit_kind).is_not(None)
-    usual = sa.case((col(Slot.begun_at).is_not(None), col(Slot.grace_until)), else_=closes)
+def status_expression(now: sa.ColumnElement[datetime], slot: type[Slot] = Slot) -> sa.ColumnElement[str]:
+    """The SQL twin of `app.domain.plans.status.derive_status`, of the table of slots or an alias of it.
+
+    A test proves the two equal.
+    """
+    opens, closes, exit_at = col(slot.opens_at), col(slot.closes_at), col(slot.exit_at)
+    died = col(slot.exit_kind) == code_literal(ExitKind.death)
+    exited = col(slot.exit_kind).is_not(None)
+    usual = sa.case((col(slot.begun_at).is_not(None), col(slot.grace_until)), else_=closes)
     ends = sa.case((sa.and_(exited, exit_at < usual), exit_at), else_=usual)
     gone = sa.or_(
         opens >= closes,
         sa.and_(exited, sa.or_(opens.is_(None), exit_at < sa.case((died, closes), else_=opens))),
     )
     return sa.case(
-        (col(Slot.submitted_at).is_not(None), code_literal(Status.submitted)),
+        (col(slot.submitted_at).is_not(None), code_literal(Status.submitted)),
         (gone, code_literal(Status.not_expected)),
-        (col(Slot.excused).is_not(None), code_literal(Status.excused)),
+        (col(slot.excused).is_not(None), code_literal(Status.excused)),
         (opens.is_(None), code_literal(Status.waiting)),
         (now >= ends, code_literal(Status.missed)),
         (now < opens, code_literal(Status.planned)),
-        (sa.and_(now >= col(Slot.overdue_at), now < closes), code_literal(Status.overdue)),
-        (col(Slot.begun_at).is_not(None), code_literal(Status.in_progress)),
-        (col(Slot.due_at) <= now, code_literal(Status.due)),
+        (sa.and_(now >= col(slot.overdue_at), now < closes), code_literal(Status.overdue)),
+        (col(slot.begun_at).is_not(None), code_literal(Status.in_progress)),
+        (col(slot.due_at) <= now, code_literal(Status.due)),
         else_=code_literal(Status.open),
     )

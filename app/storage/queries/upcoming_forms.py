@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.domain.capture.answers import HelpedBy
-from app.domain.plans.status import ANSWERABLE
+from app.domain.plans.status import ANSWERABLE, ExitKind
+from app.storage.database.grouped_reads import DocumentColumn
 from app.storage.database.plain_reads import PlainRead
 from app.storage.queries.slots import code_literal, status_expression
 from app.storage.tables.columns import table_of
@@ -35,23 +37,33 @@ class UpcomingForm(NamedTuple):
 
 _NOW = sa.bindparam("at", type_=sa.inspect(Slot).columns.opens_at.type)
 _LATER = table_of(Slot).alias("later")
-_NEXT = sa.select(sa.func.min(_LATER.c.opens_at)).where(
-    _LATER.c.participant_id == col(Participant.id), _LATER.c.excused.is_(None), _LATER.c.opens_at > _NOW
+_NEXT = (
+    sa.select(sa.func.min(_LATER.c.opens_at))
+    .where(
+        _LATER.c.participant_id == col(Participant.id), _LATER.c.excused.is_(None), _LATER.c.opens_at > _NOW
+    )
+    .scalar_subquery()
 )
-# The two moments let the index find the few rows that the states are then made of.
-_OPEN = sa.and_(
-    col(Slot.participant_id) == col(Participant.id),
-    col(Slot.opens_at) <= _NOW,
-    col(Slot.grace_until) > _NOW,
-    status_expression(_NOW).in_([code_literal(state) for state in sorted(ANSWERABLE)]),
-)
+
+
+def _open(slot: type[Slot]) -> sa.ColumnElement[bool]:
+    """Which forms of a participant take answers now."""
+    # The two moments let the index find the few rows that the states are then made of.
+    return sa.and_(
+        col(slot.participant_id) == col(Participant.id),
+        col(slot.opens_at) <= _NOW,
+        col(slot.grace_until) > _NOW,
+        status_expression(_NOW, slot).in_([code_literal(state) for state in sorted(ANSWERABLE)]),
+    )
+
+
 _READ = PlainRead(
     sa.select(
         col(Participant.exit_kind),
-        _NEXT.scalar_subquery().label("next_at"),
+        _NEXT.label("next_at"),
         *(getattr(Slot, name) for name in UpcomingForm._fields),
     )
-    .select_from(sa.outerjoin(Participant, Slot, _OPEN))
+    .select_from(sa.outerjoin(Participant, Slot, _open(Slot)))
     .where(col(Participant.id) == sa.bindparam("participant"))
     .order_by(col(Slot.closes_at), col(Slot.position))
 )
@@ -72,3 +84,22 @@ def read_upcoming_forms(connection: Connection, participant_id: int, at: datetim
     forms = [UpcomingForm._make(row[2:]) for row in rows if row[2] is not None]
     exit_kind, next_at = rows[0][:2]
     return UpcomingForms(forms, None if exit_kind else next_at)
+
+
+_OTHER = aliased(Slot, name="other")
+_BESIDE = DocumentColumn(
+    sa.select(
+        *(getattr(_OTHER, name) for name in UpcomingForm._fields), col(_OTHER.closes_at), col(_OTHER.position)
+    ).where(_open(_OTHER), col(_OTHER.id) != col(Slot.id)),
+    UpcomingForm._make,
+    sorted_by=2,
+)
+BESIDE_FORM: tuple[sa.ColumnElement[Any], ...] = (_NEXT, _BESIDE.column)
+"""Columns of a statement that reads a slot and its participant at `at`: what lies before them beside it."""
+
+
+def read_beside_form(
+    next_at: datetime | None, document: str | None, exit_kind: ExitKind | None, dialect: Dialect
+) -> UpcomingForms:
+    """What `BESIDE_FORM` read of somebody who left the study so, if they did."""
+    return UpcomingForms(_BESIDE.read(document, dialect), None if exit_kind else next_at)

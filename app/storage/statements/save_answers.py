@@ -28,6 +28,7 @@ from app.storage.audit import (
     require_chain,
     require_rows_of_slot,
 )
+from app.storage.database.plain_writes import PlainWrite
 from app.storage.database.write_guard import WriteRefused
 from app.storage.statements.connections import open_autocommit, open_transaction
 from app.storage.statements.saving_context import OWN_CHAIN, SavingContext, read_slot_for_saving
@@ -195,7 +196,7 @@ def device_seen_after(moved: sa.CTE) -> sa.CTE:
 
 def execute_keeping_alive(
     connection: Connection,
-    statements: tuple[sa.Insert, sa.Insert],
+    statements: tuple[PlainWrite, PlainWrite],
     values: dict[str, Any],
     seen_device: int | None,
     at: datetime,
@@ -203,9 +204,9 @@ def execute_keeping_alive(
     """Run the first statement, or the second, which renews a browser's lease too; whether the head moved."""
     alone, and_seen = statements
     if seen_device is None:
-        return connection.execute(alone, values).rowcount == 1
+        return alone.execute(connection, values) == 1
     with bookkeeping_writes(connection, "device", ("seen_at",)):
-        return connection.execute(and_seen, values | _seen_values(seen_device, at)).rowcount == 1
+        return and_seen.execute(connection, values | _seen_values(seen_device, at)) == 1
 
 
 def write_device_seen(connection: Connection, device_id: int, at: datetime) -> None:
@@ -225,7 +226,7 @@ def renew_device_lease(engine: Engine, device_id: int, at: datetime) -> None:
         connection.commit()
 
 
-def _one_statement(*, seen: bool) -> sa.Insert:
+def _one_statement(*, seen: bool) -> PlainWrite:
     """Head, audit entry, one answer (and browser) in one PostgreSQL statement, a transaction by itself."""
     moved = MOVE_HEAD_IF_UNMOVED.returning(col(AuditChain.chain)).cte("moved")
     audit = table_of(AuditEntry)
@@ -237,7 +238,7 @@ def _one_statement(*, seen: bool) -> sa.Insert:
     row = [sa.bindparam(name, type_=answers.c[name].type) for name in fields]
     statement = sa.insert(answers).from_select(fields, sa.select(*row).select_from(moved))
     also = [device_seen_after(moved)] if seen else []
-    return statement.add_cte(entered, *also).execution_options(preserve_rowcount=True)
+    return PlainWrite(statement.add_cte(entered, *also))
 
 
 _ALL_IN_ONE = _one_statement(seen=False), _one_statement(seen=True)

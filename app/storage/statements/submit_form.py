@@ -25,6 +25,7 @@ from app.storage.audit import (
     move_head_values,
     require_rows_of_slot,
 )
+from app.storage.database.plain_writes import PlainWrite
 from app.storage.engine import allow_tables
 from app.storage.feed_numbering import PendingEvent, append_feed_events
 from app.storage.plain_rows import ResponseRecord, SlotRecord
@@ -235,7 +236,7 @@ def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
     return sa.select(known, linked.label("hash")).cte("link")
 
 
-def _one_statement(*, seen: bool) -> sa.Insert:
+def _one_statement(*, seen: bool) -> PlainWrite:
     moved = MOVE_HEAD_IF_UNMOVED.returning(col(AuditChain.chain)).cte("moved")
     added = [
         _added(kind, member, moved)
@@ -254,7 +255,7 @@ def _one_statement(*, seen: bool) -> sa.Insert:
         .cte("led")
     )
     also = [device_seen_after(moved)] if seen else []
-    return _event(linked).add_cte(led, *also).execution_options(preserve_rowcount=True)
+    return PlainWrite(_event(linked).add_cte(led, *also))
 
 
 def _event(linked: sa.CTE) -> sa.Insert:

@@ -61,11 +61,11 @@ class Pages:
         template = self.environments[frame.code].get_template(page.template)
         return template.render(page=page, frame=frame)
 
-    def block(self, page: Page, frame: PageFrame, block: str) -> str:
-        """One named block of the page's template; macros must be imported inside the block."""
+    def blocks(self, page: Page, frame: PageFrame, *blocks: str) -> str:
+        """Some named blocks of the page's template; macros must be imported inside each."""
         template = self.environments[frame.code].get_template(page.template)
         context = template.new_context({"page": page, "frame": frame})
-        return "".join(template.blocks[block](context))
+        return "".join("".join(template.blocks[block](context)) for block in blocks)
 
 
 def render(
@@ -84,7 +84,7 @@ def render_blocks(request: Request, page: Page, *blocks: str, frame: PageFrame |
     """A fragment of the page for a script: some named blocks of its template."""
     pages: Pages = request.app.state.pages
     shown = frame or frame_for(request)
-    return HTMLResponse("".join(pages.block(page, shown, block) for block in blocks))
+    return HTMLResponse(pages.blocks(page, shown, *blocks))
 
 
 def frame_for(request: Request, stored: str | None = None) -> PageFrame:

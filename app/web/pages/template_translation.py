@@ -94,8 +94,11 @@ def call_plainly(what: Callable[..., object], *values: object, **named: object) 
 
     A macro that is given all that it takes is asked at once: to sort out its values costs as much as it.
     """
-    if type(what) is Macro and len(values) == len(what.arguments) and not (named or what.caller):
-        return Markup(what._func(*values))  # noqa: S704, SLF001 - it escapes as all of its environment do
+    if type(what) is Macro and not what.caller:
+        if named and not values and [*named] == [*what.arguments]:
+            values, named = tuple(named.values()), {}
+        if not named and len(values) == len(what.arguments):
+            return Markup(what._func(*values))  # noqa: S704, SLF001 - it escapes as all of its environment do
     return what(*values, **named)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.capture.answers import SubmittedAnswer, find_bases
+from app.domain.capture.answers import SubmittedAnswer, find_bases, find_submitted_bases
 from app.domain.instruments.definition import Comparison, Condition, Instrument, Item
 from app.domain.instruments.responses import (
     NOT_TICKED,
@@ -120,6 +120,15 @@ def test_typed_text_becomes_the_stored_value(code: str, text: str, value: Answer
 def test_typed_text_that_is_no_answer_is_refused(code: str, text: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
         parse_answer(DIARY.item(code), text)
+
+
+def test_one_typed_digit_is_read_as_any_number() -> None:
+    """The answers that are looked up are those of the way that reads every text (`0` before a digit)."""
+    for each in (QLQ_C30, DIARY, ODDITY, shipped_instrument("symptom-diary/1.1")):
+        for item in each.items:
+            assert {digit: parse_answer(item, f"0{digit}") for digit in item.by_digit} == item.by_digit
+            assert all(validate_answer(item, value) == value for value in item.by_digit.values())
+    assert (len(QLQ_C30.item("q1").by_digit), DIARY.item("temperature").by_digit) == (4, {})
 
 
 @given(st.data(), st.sampled_from(DIARY.items))
@@ -240,6 +249,12 @@ class Draft:
             for two, (another, later, _) in numbered
             if bases[two - 1] < one < two and client != another and earlier.item == later.item
         }
+
+
+@pytest.mark.parametrize("base", [0, 3, 4, 5, 9])
+def test_the_answers_of_a_submission_rest_on_what_its_page_rested_on(base: int) -> None:
+    answers = [SubmittedAnswer(seq, base, f"q{seq}", 1) for seq in range(1, 4)]
+    assert find_submitted_bases(base, 4, 3) == find_bases(answers, 4, {})
 
 
 STEPS = st.lists(

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from app.domain.instruments.definition import Instrument, Scale, ScaleKind
 from app.domain.instruments.responses import AnswerValue, ValidAnswers
-from app.domain.instruments.scoring.registry import score_answers
+from app.domain.instruments.scoring.registry import score_answers, serialise_scores
 from app.domain.instruments.scoring.score import (
     Score,
     ScoreStatus,
     change_from_baseline,
     format_score,
     round_printed_score,
+    serialise_score,
 )
 from app.domain.refusal import Refused
 from tests.domain.questionnaires import ODDITY, QLQ_C30, QUESTIONNAIRES, reference_rows
@@ -204,6 +205,9 @@ def test_valid_answers_are_scored_without_a_second_look() -> None:
     assert score_answers(QLQ_C30, ValidAnswers(answers)) == score_answers(QLQ_C30, answers)
     noted = ValidAnswers({"f": 10, "note": "so much"})
     assert score_answers(ODDITY, noted) == score_answers(ODDITY, dict(noted))
+    for instrument, valid in ((QLQ_C30, ValidAnswers(answers)), (QLQ_C30, ValidAnswers()), (ODDITY, noted)):
+        scores = score_answers(instrument, valid)
+        assert serialise_scores(instrument, valid) == [serialise_score(score) for score in scores]
     trusted = score_answers(QLQ_C30, ValidAnswers({"q29": 9, "q30": 9}))
     assert {score.scale: score.answered for score in trusted}["QL"] == 2
 

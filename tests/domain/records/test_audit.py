@@ -21,6 +21,7 @@ from app.domain.records.audit import (
     link_entry,
     link_hash,
     salted_digest,
+    serialise_changes,
     sha256_hex,
 )
 from app.storage.proof.event_tables import COVERS
@@ -31,7 +32,7 @@ AT = datetime(2026, 3, 5, 2, 0, 0, 123456, tzinfo=UTC)
 def chain(length: int, name: str = "participant:1") -> list[ChainEntry]:
     entries: list[ChainEntry] = []
     for number in range(1, length + 1):
-        changes = canonical_json([FieldChange("answer:W6/qlq-c30", "q3", None, number).as_dict()])
+        changes = serialise_changes([FieldChange("answer:W6/qlq-c30", "q3", None, number)])
         raw = ChainEntry(
             chain=name,
             seq=number,

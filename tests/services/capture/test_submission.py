@@ -190,7 +190,7 @@ def test_what_was_read_before_somebody_came_between_is_read_again(person: Person
     sending = SubmittedForm(qlq(2), "s1", True)
     receipt = submit_form(context, slot, sending, known_before)
     stored, instrument = only_response(person), known_before.definition.instrument
-    assert receipt.number == stored.public_id
+    assert (receipt.number, receipt.overtaken) == (stored.public_id, True)
     # Language and words are those of one moment, that of the sending.
     words = person.installation.text("sbrt-nsclc", instrument, "zh_CN").sha256
     assert (stored.language, stored.text_sha256) == ("zh_CN", words)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 
@@ -14,7 +14,7 @@ from app.domain.plans.status import Status
 from app.domain.plans.windows import Unit, local_day
 from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
-from app.services.capture.forms import define_form, form_definition
+from app.services.capture.forms import define_form, find_form_to_submit, form_definition
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.home import NextForms, get_home, get_next_forms
@@ -26,6 +26,7 @@ from app.services.patient.submitted_forms import (
 )
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.engine import autocommit_engine
+from app.storage.queries.upcoming_forms import UpcomingForms, read_upcoming_forms
 from app.storage.tables.studies import Site
 from tests.refusals import expect_refusal
 from tests.scenarios.people import START, Person, bind_browser, days, enrol_person
@@ -185,9 +186,23 @@ def test_the_outlook_is_what_home_shows_in_one_query(person: Person) -> None:
             seen = get_next_forms(ParticipantContext(person.installation, participant, at))
         assert (seen.more, seen.next_on) == (len(shown.due), shown.next_on)
         assert statement_verbs(statements) == ["SELECT"]
+        _assert_read_beside_each_form(person, at)
         due = [form.slot for form in shown.due if not form.is_catch_up(local_day(at, participant.zone))]
         assert [seen.first.slot.public_id] == due[:1] if seen.first else due == []
     assert get_next_forms(ParticipantContext(person.installation, person.participant(START), START)).more > 0
+
+
+def _assert_read_beside_each_form(person: Person, at: datetime) -> None:
+    """Whoever submits a form is told of the others without another query."""
+    context = ParticipantContext(person.installation, person.participant(at), at)
+    with context.read_plainly() as connection:
+        upcoming = read_upcoming_forms(connection, context.participant.participant_id, at)
+    for visit in ("BL", "D1"):
+        slot = person.slot(visit).public_id
+        found = find_form_to_submit(person.device(at), slot)
+        assert found is not None
+        others = [form for form in upcoming.open if form.public_id != slot]
+        assert found.upcoming == UpcomingForms(others, upcoming.next_at)
 
 
 def test_a_diary_that_opens_in_the_evening_is_what_comes_next_until_then(lone: Person) -> None:
@@ -220,3 +235,6 @@ def test_no_next_form_after_an_exit(person: Person) -> None:
     assert get_next_forms(
         ParticipantContext(person.installation, person.participant(START), later)
     ) == NextForms(0, None)
+    beside = find_form_to_submit(person.device(later), person.slot("BL").public_id)
+    assert beside is not None
+    assert beside.upcoming == UpcomingForms([], None)

@@ -32,9 +32,16 @@ class EortcLinear:
 
     def score_items(self, scale: Scale, answers: Mapping[str, int | None]) -> ScaleScore:
         """The score of a scale of items; `answers` are those to the items that were asked."""
-        codes = [code for code in scale.items if code in answers]
-        values = [reverse_value(scale, code, value) for code in codes if (value := answers[code]) is not None]
-        return _scored(scale, sum(values), 1, len(values), len(codes), whole=True)
+        turned, mirror = scale.reversed, scale.low + scale.high
+        total = answered = asked = 0
+        for code in scale.items:
+            if code in answers:
+                asked += 1
+                value = answers[code]
+                if value is not None:
+                    answered += 1
+                    total += mirror - value if code in turned else value
+        return _score(scale, total, 1, answered, asked, whole=True)
 
     def score_parts(self, scale: Scale, parts: Sequence[ScaleScore]) -> ScaleScore:
         """The score of a summary, in whole numbers over one denominator, as fractions are slow."""
@@ -46,23 +53,34 @@ class EortcLinear:
                 answered += 1
                 total += reverse_value(scale, code, number * (common // below), common)
         administered = len(parts) - statuses.count(_NOT_ADMINISTERED)
-        return _scored(scale, total, common, answered, administered, whole=_PRORATED not in statuses)
+        return _score(scale, total, common, answered, administered, whole=_PRORATED not in statuses)
 
 
-def _scored(
+def _score(
     scale: Scale, total: int, common: int, answered: int, questions: int, *, whole: bool
 ) -> ScaleScore:
-    enough = has_enough_answers(scale, answered)
+    falls = scale.kind is ScaleKind.FUNCTIONAL
+    bounds = scale.low, scale.high
+    return _compute(scale.minimum, bounds, falls, total, common, answered, questions, whole)
+
+
+@lru_cache(maxsize=8192)
+def _compute(
+    minimum: int,
+    bounds: tuple[int, int],
+    falls: bool,
+    total: int,
+    common: int,
+    answered: int,
+    questions: int,
+    whole: bool,
+) -> ScaleScore:
+    """There are few sums, and fractions are slow."""
+    enough = has_enough_answers(minimum, answered)
     status = status_of_score(answered, questions, enough, whole)
     if not enough:
         return ScaleScore(None, 1, answered, questions, status)
-    falls = scale.kind is ScaleKind.FUNCTIONAL
-    above, below = _transformed(scale.low, scale.high, falls, total, common, answered)
-    return ScaleScore(above, below, answered, questions, status)
-
-
-@lru_cache(maxsize=4096)
-def _transformed(low: int, high: int, falls: bool, total: int, common: int, answered: int) -> tuple[int, int]:
-    """There are few sums, and fractions are slow."""
+    low, high = bounds
     share = Fraction(total - answered * low * common, answered * (high - low) * common)
-    return (100 * (1 - share if falls else share)).as_integer_ratio()
+    above, below = (100 * (1 - share if falls else share)).as_integer_ratio()
+    return ScaleScore(above, below, answered, questions, status)

@@ -1,9 +1,9 @@
 """Scoring algorithms by the name that an instrument gives, and scoring a form by its instrument's."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from app.domain.instruments.definition import Instrument, Item, Scale
+from app.domain.instruments.definition import Instrument, Scale
 from app.domain.instruments.responses import (
     NOT_TICKED,
     AnswerValue,
@@ -61,23 +61,56 @@ def score_answers(
     Raises Refused: "unknown_item", or as `validate_answer` for an answer that the item cannot have;
     `ValidAnswers` are trusted.
     """
+    results = _score_scales(instrument, answers, leave_out)
+    return tuple(_named(instrument, code, result) for code, result in results.items())
+
+
+def serialise_scores(
+    instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str] = frozenset()
+) -> list[dict[str, Any]]:
+    """What `serialise_score` makes of each of `score_answers`, which raises so."""
+    return [
+        {
+            "scale": code,
+            "value": result.text or None,
+            "answered": result.answered,
+            "asked": result.asked,
+            "status": str(result.status),
+        }
+        for code, result in _score_scales(instrument, answers, leave_out).items()
+    ]
+
+
+def _score_scales(
+    instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str]
+) -> Mapping[str, ScaleScore]:
     if not instrument.scales:
-        return ()
+        return {}
     algorithm = find_algorithm(instrument.algorithm)
-    items = applicable_items(instrument, answers, leave_out)
-    number = _trusted_number if isinstance(answers, ValidAnswers) else _number
-    numbers = {
-        item.code: number(item, answers.get(item.code))
-        for item in items
-        if answers.get(item.code) != NOT_TICKED
-    }
+    numbers = _numbers(instrument, answers, leave_out)
     results: dict[str, ScaleScore] = {}
     for scale in instrument.scales:
         if scale.parts:
             results[scale.code] = algorithm.score_parts(scale, [results[code] for code in scale.parts])
         else:
             results[scale.code] = algorithm.score_items(scale, numbers)
-    return tuple(_named(instrument, code, result) for code, result in results.items())
+    return results
+
+
+def _numbers(
+    instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str]
+) -> Mapping[str, int | None]:
+    """The answers that scales count, by the items that were asked; words are none."""
+    trusted = isinstance(answers, ValidAnswers)
+    numbers: dict[str, int | None] = {}
+    for item in applicable_items(instrument, answers, leave_out):
+        value = answers.get(item.code)
+        if value == NOT_TICKED:
+            continue
+        if value is not None and not trusted:
+            value = validate_answer(item, value)
+        numbers[item.code] = value if type(value) is int else None
+    return numbers
 
 
 def _named(instrument: Instrument, scale: str, result: ScaleScore) -> Score:
@@ -91,14 +124,3 @@ def _named(instrument: Instrument, scale: str, result: ScaleScore) -> Score:
         version=instrument.version,
         algorithm=instrument.algorithm,
     )
-
-
-def _trusted_number(_item: Item, value: AnswerValue) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _number(item: Item, value: AnswerValue) -> int | None:
-    if value is None:
-        return None
-    accepted = validate_answer(item, value)
-    return accepted if isinstance(accepted, int) else None

@@ -68,9 +68,9 @@ def reverse_value(scale: Scale, code: str, value: _Numeric, over: int = 1) -> _N
     return (scale.low + scale.high) * over - value if code in scale.reversed else value
 
 
-def has_enough_answers(scale: Scale, answered: int) -> bool:
+def has_enough_answers(minimum: int, answered: int) -> bool:
     """The half rule: whether a scale, or a summary, has as many answers as its instrument asks for."""
-    return answered >= scale.minimum
+    return answered >= minimum
 
 
 def status_of_score(answered: int, questions: int, enough: bool, whole: bool = True) -> ScoreStatus:

@@ -42,7 +42,7 @@ class ValueScoring(ABC):
         self, scale: Scale, values: Mapping[str, Fraction], questions: int, *, whole: bool
     ) -> ScaleScore:
         answered = len(values)
-        enough = has_enough_answers(scale, answered)
+        enough = has_enough_answers(scale.minimum, answered)
         status = status_of_score(answered, questions, enough, whole)
         if not enough:
             return ScaleScore(None, 1, answered, questions, status)
