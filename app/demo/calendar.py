@@ -120,6 +120,9 @@ def _dates(story: Story, calendar: Calendar) -> Iterator[Act]:
         recorded = day if stated.recorded is None else calendar.back(stated.recorded)
         do = partial(acts.record_fact, story=story, stated=stated, on=day)
         yield Act(calendar.moment(recorded, _NOON), do)
+    if story.foretold is not None:
+        do = partial(mishaps.foretell_visit, story=story, visit=story.foretold)
+        yield Act(calendar.moment(calendar.back(1), _NOON), do, joins=False)
     if story.requested is not None:
         visit, ago = story.requested
         day = calendar.back(ago)

@@ -36,6 +36,7 @@ from app.storage.tables.capture import (
     Quarantine,
     Response,
 )
+from app.storage.tables.edc import EdcRefusal
 from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.messages import AlertMessage, Message
 from app.storage.tables.participants import Participant, TeamRequest
@@ -151,6 +152,7 @@ def test_each_page_shows_every_kind_of_what_it_is_for(demonstration_run: Demonst
         if not least <= (shown := show(demonstration_run, *of))
     }
     assert lacking == {}
+    assert [each.cause for each in demonstration_run.rows(EdcRefusal)] == ["date_in_future"]
 
 
 def test_every_way_out_is_taken_and_one_is_taken_back(demonstration_run: DemonstrationRun) -> None:
