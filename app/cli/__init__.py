@@ -7,13 +7,30 @@ health of a server does not wait for the web framework and the database library.
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
 
 from app.cli.loading import load_module
-from app.domain.refusal import BadDefinition, DatabaseFault, DatabaseUnavailable, Refused, make_printable
+from app.domain.refusal import (
+    BadDefinition,
+    DatabaseFault,
+    DatabaseUnavailable,
+    Refused,
+    UnreadableDefinition,
+    make_printable,
+)
 
-USAGE = 2
-COULD_NOT_LOOK = 3
 LONGEST_LINE = 2000
+
+
+class ExitCode(IntEnum):
+    """How every command ends; the manual's table says which of these is what."""
+
+    WELL = 0
+    FAULT_FOUND = 1
+    UNUSABLE = 2
+    COULD_NOT_LOOK = 3
+
+
 _FAULTS = {
     DatabaseFault.AWAY: "the database cannot be used",
     DatabaseFault.BUSY: "the database is busy",
@@ -111,8 +128,8 @@ def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return 0 if all is well, 1 for a fault that it found, 2 for what it was given wrongly,
-    and 3 if it could not look: what it needs is away, taken or full.
+    """Run one command, and return an `ExitCode`: 0 if all is well, 1 for a fault that it found, 2 for what it
+    was given wrongly, and 3 if it could not look: what it needs is away, taken, full or of another version.
     """
     words = sys.argv[1:] if argv is None else argv
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
@@ -124,12 +141,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except Refused as refused:
         return _stop(load_module("app.web.refusal_messages").explain_refusal(refused))
+    except UnreadableDefinition as away:
+        return _stop(str(away), ExitCode.COULD_NOT_LOOK)
     except BadDefinition as bad:
         return _stop(str(bad))
     except DatabaseUnavailable as away:
-        return _stop(f"{_FAULTS[away.fault]}: {away.reason}", COULD_NOT_LOOK)
+        return _stop(f"{_FAULTS[away.fault]}: {away.reason}", ExitCode.COULD_NOT_LOOK)
     except OSError as unusable:
-        return _stop(_explain_os_error(unusable), COULD_NOT_LOOK)
+        return _stop(_explain_os_error(unusable), ExitCode.COULD_NOT_LOOK)
     return code
 
 
@@ -145,7 +164,7 @@ def _explain_os_error(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
 
 
-def _stop(why: str, code: int = USAGE) -> int:
+def _stop(why: str, code: ExitCode = ExitCode.UNUSABLE) -> ExitCode:
     line = make_printable(" ".join(why.split()))
     print(f"daybook: {line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + '...'}", file=sys.stderr)
     return code

@@ -6,17 +6,21 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.cli import ExitCode
 from app.cli.operator import configured_installation
 from app.definitions.golden import check_golden
 from app.definitions.library import load_library
 from app.definitions.publishing import list_drafts, publish_definitions
-from app.domain.refusal import BadDefinition
+from app.definitions.reading import read_definition
+from app.domain.refusal import BadDefinition, UnreadableDefinition
+from app.domain.toml_section import WHOLE_FILE
 from app.i18n.languages import LANGUAGE_CODES
 from app.services.audit.audit_verification import FACTS_SINCE, TrailReport, inspect_trail
-from app.services.audit.external_heads import list_heads, parse_heads
+from app.services.audit.external_heads import BadHeads, ExternalHead, list_heads, parse_heads
 from app.settings import Settings
 
-WHOLE, FAULTY, UNUSABLE, CANNOT_LOOK = 0, 1, 2, 3
+MOST_HEADS = 256 * 1024 * 1024
+"""So many bytes a file of heads may have: those of a million participants."""
 
 
 def declare_check(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +35,12 @@ def run_check(arguments: argparse.Namespace) -> int:
     root = Settings.from_environment().questionnaires
     try:
         _check(root, arguments.publish)
+    except UnreadableDefinition:
+        raise
     except BadDefinition as bad:
         print(f"daybook: {bad}", file=sys.stderr)
-        return 1
-    return 0
+        return ExitCode.FAULT_FOUND
+    return ExitCode.WELL
 
 
 def _check(root: Path, publishing: bool) -> None:
@@ -61,15 +67,11 @@ def declare_verify(parser: argparse.ArgumentParser) -> None:
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
-    """Verify, and say what was found: 0 whole, 1 a fault found, 2 unusable heads, 3 could not look.
+    """Verify, and say what was found.
 
-    Raises DatabaseUnavailable for a database that is away.
+    Raises DatabaseUnavailable for a database that is away, BadDefinition for an unusable file of heads.
     """
-    try:
-        heads = parse_heads(arguments.heads.read_text("utf-8")) if arguments.heads else []
-    except ValueError as bad:
-        print(f"daybook: {arguments.heads}: {bad}", file=sys.stderr)
-        return UNUSABLE
+    heads = _read_heads(arguments.heads) if arguments.heads else []
     try:
         with configured_installation() as installation:
             report = inspect_trail(installation, heads, show_progress)
@@ -77,14 +79,22 @@ def run_verify(arguments: argparse.Namespace) -> int:
     except SQLAlchemyError as unreadable:  # a table or column is gone: no fault of the trail was found
         why = str(getattr(unreadable, "orig", None) or unreadable).strip().splitlines()[0]
         print(f"daybook: the database could not be read: {why}", file=sys.stderr)
-        return CANNOT_LOOK
+        return ExitCode.COULD_NOT_LOOK
     for fault in report.faults:
         where = f" {fault.record} {fault.field}" if fault.record else ""
         print(f"{fault.chain} {fault.seq}:{where} {fault.what}", file=sys.stderr)
     if arguments.save_heads:
         arguments.save_heads.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     print_report(report, len(heads))
-    return FAULTY if report.faults else WHOLE
+    return ExitCode.FAULT_FOUND if report.faults else ExitCode.WELL
+
+
+def _read_heads(path: Path) -> list[ExternalHead]:
+    text = read_definition(path, str(path), MOST_HEADS)
+    try:
+        return parse_heads(text)
+    except BadHeads as bad:
+        raise BadDefinition(str(path), WHOLE_FILE, str(bad), "heads as --save-heads writes them") from bad
 
 
 def show_progress(entries: int) -> None:

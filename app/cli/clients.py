@@ -2,6 +2,7 @@
 
 import argparse
 
+from app.cli import ExitCode
 from app.cli.operator import operator_context
 from app.domain.records.access import Scope
 from app.services.accounts.edc_clients import add_secret, disable_client, retire_secret
@@ -42,24 +43,24 @@ def run_create_client(arguments: argparse.Namespace) -> int:
     with operator_context() as context:
         client = create_client(context, arguments.study, arguments.name, arguments.scope, arguments.site)
     print(f"client_id {client.client_id}\nclient_secret {client.secret} (shown once)")
-    return 0
+    return ExitCode.WELL
 
 
 def run_add_secret(arguments: argparse.Namespace) -> int:
     with operator_context() as context:
         print(f"client_secret {add_secret(context, arguments.client)}")
-    return 0
+    return ExitCode.WELL
 
 
 def run_retire_secret(arguments: argparse.Namespace) -> int:
     with operator_context() as context:
         retire_secret(context, arguments.client)
     print(f"Only the newer secret of {arguments.client} works now.")
-    return 0
+    return ExitCode.WELL
 
 
 def run_disable_client(arguments: argparse.Namespace) -> int:
     with operator_context() as context:
         disable_client(context, arguments.client, arguments.reason)
     print(f"{arguments.client} is disabled.")
-    return 0
+    return ExitCode.WELL

@@ -2,6 +2,7 @@
 
 import argparse
 
+from app.cli import ExitCode
 from app.settings import Settings
 from app.storage.migrations import migrate
 from app.storage.revisions import head_revision
@@ -15,7 +16,7 @@ def declare_migrate(parser: argparse.ArgumentParser) -> None:
 def run_migrate(_arguments: argparse.Namespace) -> int:
     prepare_database(Settings.from_environment())
     print(f"The database is at the newest revision, {head_revision()}.")
-    return 0
+    return ExitCode.WELL
 
 
 def prepare_database(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyotp
 
+from app.cli import ExitCode
 from app.cli.databases import prepare_database
 from app.cli.serving import require_free_port, serve
 from app.cli.worker import load_application
@@ -88,7 +89,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
         if arguments.reset and file is not None:
             _clear(settings, file)
         _present(settings, arguments)
-    return 0
+    return ExitCode.WELL
 
 
 def _present(settings: Settings, arguments: argparse.Namespace) -> None:
@@ -128,10 +129,11 @@ def _prepared(settings: Settings) -> Demonstration:
     if file is not None and not file.exists():
         unfinished = file.with_name(f"{file.name}.unfinished")
         _remove(unfinished)
-        _opened(
+        made = _opened(
             replace(settings, database_url=f"sqlite:///{unfinished}", migration_url=f"sqlite:///{unfinished}")
         )
         unfinished.replace(file)
+        return made
     return _opened(settings)
 
 

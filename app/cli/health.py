@@ -5,6 +5,7 @@ import sys
 import urllib.error
 import urllib.request
 
+from app.cli import ExitCode
 from app.domain.refusal import BadDefinition
 
 TIMEOUT_SECONDS = 5
@@ -23,9 +24,9 @@ def run_health(arguments: argparse.Namespace) -> int:
     try:
         with urllib.request.urlopen(arguments.url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - the scheme is checked above
             print(answer.read().decode())
-            return 0
+            return ExitCode.WELL
     except urllib.error.HTTPError as not_ready:
         print(not_ready.read().decode(), file=sys.stderr)
     except OSError as away:
         raise OSError(f"{arguments.url}: {away}") from away
-    return 1
+    return ExitCode.FAULT_FOUND

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
+from app.cli import ExitCode
 from app.cli.operator import configured_installation, operator_context
 from app.clock import now
 from app.definitions.reading import read_definition
@@ -38,9 +39,9 @@ def run_import(arguments: argparse.Namespace) -> int:
     words = f"{pack.text.instrument} {pack.text.version} in {pack.text.lang}"
     if not is_new:
         print(f"{words}: this very pack is there already; nothing was changed.")
-        return 0
+        return ExitCode.WELL
     print(f"{words}: imported for {pack.study}, valid until {pack.valid_until}.\nSHA-256 {pack.text.sha256}")
-    return 0
+    return ExitCode.WELL
 
 
 def run_check(_arguments: argparse.Namespace) -> int:
@@ -50,7 +51,11 @@ def run_check(_arguments: argparse.Namespace) -> int:
     if not statuses:
         print("No trial here needs a pack.")
     pressing = packs_needing_attention(statuses)
-    return 1 if any(each.standing is not PackValidity.ENDS_SOON for each in pressing) else 0
+    return (
+        ExitCode.FAULT_FOUND
+        if any(each.standing is not PackValidity.ENDS_SOON for each in pressing)
+        else ExitCode.WELL
+    )
 
 
 def print_statuses(statuses: Iterable[PackStatus]) -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from app.cli import ExitCode
 from app.definitions.library import load_library
 from app.domain.instruments.definition import Instrument
 from app.i18n.languages import LANGUAGE_CODES
@@ -61,7 +62,7 @@ def run_score(arguments: argparse.Namespace) -> int:
         arguments.report,
     )
     print(f"{tally.lines} lines read, {tally.rows} rows scored, {tally.flagged} with flags.", file=sys.stderr)
-    return 0
+    return ExitCode.WELL
 
 
 def _read_codes(text: str) -> frozenset[str]:

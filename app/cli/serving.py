@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 
+from app.cli import ExitCode
 from app.cli.worker import load_application, supervise
 from app.clock import now, read_boot_id, read_clocks
 from app.domain.refusal import Refused
@@ -64,11 +65,11 @@ def run_serve(arguments: argparse.Namespace) -> int:
             ways = dict.fromkeys(_WAYS_OUT[fault] for fault in faults if fault in _WAYS_OUT)
             reason = "; ".join([f"not ready to serve: {', '.join(faults)}", *ways])
             print(f"daybook: {reason}", file=sys.stderr)
-            return 1
+            return ExitCode.COULD_NOT_LOOK
         for warning in settings.warnings:
             print(f"daybook: {warning}", file=sys.stderr)
         serve(load_application(settings), arguments.host, arguments.port, settings.workers)
-    return 0
+    return ExitCode.WELL
 
 
 def _check_start(settings: Settings) -> list[str]:

@@ -4,6 +4,7 @@ import argparse
 import getpass
 import sys
 
+from app.cli import ExitCode
 from app.cli.operator import operator_context
 from app.cli.packs import print_statuses
 from app.domain.records.access import Role
@@ -98,7 +99,7 @@ def run_load_study(arguments: argparse.Namespace) -> int:
         studies.load_study(context, arguments.study, arguments.plan, settings.mode)
         print(f"Study {arguments.study} follows plan {arguments.plan} ({settings.mode}).")
         print_statuses(packs_needing_attention(list_all_pack_statuses(context.installation, context.at)))
-    return 0
+    return ExitCode.WELL
 
 
 def run_open_site(arguments: argparse.Namespace) -> int:
@@ -108,7 +109,7 @@ def run_open_site(arguments: argparse.Namespace) -> int:
     with operator_context() as context:
         studies.open_site(context, arguments.study, entry)
     print(f"Site {arguments.site} of {arguments.study} is open.")
-    return 0
+    return ExitCode.WELL
 
 
 def run_set_urgent(arguments: argparse.Namespace) -> int:
@@ -116,7 +117,7 @@ def run_set_urgent(arguments: argparse.Namespace) -> int:
     with operator_context() as context:
         set_urgent_words(context, study, site, language, arguments.words)
     print(f"The urgent words of site {site} of {study} in {language} are kept.")
-    return 0
+    return ExitCode.WELL
 
 
 def run_create_user(arguments: argparse.Namespace) -> int:
@@ -132,7 +133,7 @@ def run_create_user(arguments: argparse.Namespace) -> int:
             site=arguments.site,
         )
     print(f"{arguments.email}: {arguments.role}. Authenticator secret, shown once: {account.totp_secret}")
-    return 0
+    return ExitCode.WELL
 
 
 def run_invite_user(arguments: argparse.Namespace) -> int:
@@ -149,21 +150,21 @@ def run_invite_user(arguments: argparse.Namespace) -> int:
     with operator_context() as context:
         issued = invite_person(context, entry)
     print(f"{issued.email}: {arguments.role}. Link to set up the sign-in, shown once: {issued.url}")
-    return 0
+    return ExitCode.WELL
 
 
 def run_disable_user(arguments: argparse.Namespace) -> int:
     with operator_context() as context:
         studies.disable_staff(context, arguments.email, arguments.reason)
     print(f"{arguments.email} is disabled.")
-    return 0
+    return ExitCode.WELL
 
 
 def run_enable_user(arguments: argparse.Namespace) -> int:
     with operator_context() as context:
         studies.enable_staff(context, arguments.email, arguments.reason)
     print(f"{arguments.email} is enabled.")
-    return 0
+    return ExitCode.WELL
 
 
 def run_reset_user(arguments: argparse.Namespace) -> int:
@@ -172,7 +173,7 @@ def run_reset_user(arguments: argparse.Namespace) -> int:
             staff_id = get_staff_by_address(session, narrow_address(arguments.email)).id
         issued = reset_person(context, staff_id, arguments.what, arguments.reason)
     print(f"{issued.email} is reset. Link to choose anew, shown once: {issued.url}")
-    return 0
+    return ExitCode.WELL
 
 
 def _read_password() -> str:

@@ -1,16 +1,13 @@
-"""Enrolment, the sheet with the QR code, and a birth date that was mistyped."""
+"""Enrolment and new invitations; both end with the sheet that leads a phone in."""
 
-import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, ClassVar
 from urllib.parse import urlencode
 
-import segno
 from fastapi import APIRouter, Depends, Form
-from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -20,20 +17,17 @@ from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, find_field, list
 from app.clinic.frame.refusal_words import LABELS
 from app.clinic.frame.studies import STUDY
 from app.clinic.frame.typed_day import TypedDay, day_of_address, read_typed_day
+from app.clinic.records.first_steps import show_sheet
 from app.clinic.records.participant_acts import show_refused
 from app.clinic.request import PermittedRequest, SignedInRequest, StaffRequest, url_of_participant
 from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused, check_all
-from app.i18n.languages import ENGLISH, find_language
+from app.i18n.languages import find_language
 from app.i18n.marking import N_
 from app.services.accounts.birth_dates import check_birth_date
 from app.services.accounts.contacts import ContactChannel, parse_contact_address, parse_telephone
-from app.services.clinic.invitation_sheets import (
-    InvitationSheet,
-    enrol_with_invitation,
-    renew_invitation,
-)
+from app.services.clinic.invitation_sheets import enrol_with_invitation, renew_invitation
 from app.services.clinic.participant_list import find_participant
 from app.services.clinic.staff_sites import StaffSite, list_enrolment_sites
 from app.services.schedule.enrolment import (
@@ -46,8 +40,7 @@ from app.services.schedule.enrolment import (
 )
 from app.web.acts import FIELD
 from app.web.form_fields import DayPartField, NarrowedAct, read_birth_date
-from app.web.pages.rendering import Pages, render
-from app.web.urls import CODE, ENROL, INVITATION
+from app.web.urls import ENROL, INVITATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +65,6 @@ class EnrolPage:
     would_miss: str = ""
     windows_from: date | None = None
     windows: tuple[EnrolmentWindow, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SheetPage:
-    """The printable sheet with the QR code, in the participant's language: no name, no diagnosis."""
-
-    template: ClassVar[str] = "clinic/sheet.html"
-    subject: str
-    study: str
-    qr: Markup
-    address: str
-    code: tuple[str, str]
-    phone: str
-    hours: str
-    expires_at: datetime
-    code_expires_at: datetime
-    zone: str
-    replaces: bool
-    back_url: str
-    desk_words: tuple[str, str]
-    desk_lang: str
-
-
-PRINT, BACK = N_("Print this sheet"), N_("Back to the participant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,39 +146,6 @@ def issue_new_invitation(request: PermittedRequest) -> Response:
     except Refused as refused:
         return show_refused(request, refused)
     return show_sheet(request, sheet, replaces=True)
-
-
-def show_sheet(request: StaffRequest, sheet: InvitationSheet, replaces: bool) -> Response:
-    """The sheet in the participant's language; link and code stand here and nowhere else, once."""
-    spoken = find_language(sheet.language) or ENGLISH
-    pages: Pages = request.http.app.state.pages
-    invitation = sheet.invitation
-    page = SheetPage(
-        subject=sheet.subject,
-        study=sheet.study_names.get(spoken.code, ""),
-        qr=draw_qr(invitation.url),
-        address=request.installation.public_url.partition("://")[2] + CODE,
-        code=(invitation.code[:4], invitation.code[4:]),
-        phone=sheet.phone,
-        hours=sheet.hours,
-        expires_at=invitation.expires_at,
-        code_expires_at=invitation.code_expires_at,
-        zone=sheet.zone,
-        replaces=replaces,
-        back_url=url_of_participant(sheet.public_id),
-        desk_words=(pages.word(PRINT, request.frame), pages.word(BACK, request.frame)),
-        desk_lang=request.frame.lang,
-    )
-    return render(request.http, page, frame=request.frame.speaking(spoken))
-
-
-def draw_qr(url: str) -> Markup:
-    """A QR code as SVG without a size of its own, level Q, with its quiet zone of four modules."""
-    drawn = io.BytesIO()
-    segno.make(url, error="q", micro=False, boost_error=False).save(
-        drawn, kind="svg", border=4, omitsize=True, xmldecl=False, svgclass=None, lineclass=None
-    )
-    return Markup(drawn.getvalue().decode())  # noqa: S704 - drawn here from our own address
 
 
 def _read_identity_check(values: dict[str, str]) -> IdentityCheck:

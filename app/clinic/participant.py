@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app.clinic.alerts.alert_rows import AlertRow, build_alert_row
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
+from app.clinic.records.first_steps import FirstSteps, find_first_steps
 from app.clinic.records.offered_acts import (
     OfferedActs,
     find_unoffered_text,
@@ -85,6 +86,7 @@ class ParticipantPage:
     visits: VisitForms
     notice: str
     asks_birth_date: bool = False
+    together: FirstSteps | None = None
     alerts: tuple[AlertRow, ...] = ()
     contacts: tuple[LoggedContact, ...] = ()
     snoozed: str = ""  # why their row of the work list rests
@@ -128,6 +130,7 @@ def build_participant_page(
         notice=notice,
         faults=faults,
         asks_birth_date=view.plan.second_check is SecondCheck.birth_date,
+        together=find_first_steps(installation, view, code, request.at),
         alerts=tuple(build_alert_row(installation, each, code) for each in view.alerts),
         contacts=view.contacts,
         snoozed=view.work.snooze.reason if view.work.snooze else "",
@@ -186,6 +189,7 @@ NOTICES = (
     "contact",
     "new_contact",
     "no_contact",
+    "telephone",
     "paused",
     "unpaused",
 )

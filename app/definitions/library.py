@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.definitions.alert_rules import check_alert_rules
 from app.definitions.dataset_codes import check_dataset_codes
-from app.definitions.reading import read_definition, read_definition_bytes
+from app.definitions.reading import list_definitions, read_definition, read_definition_bytes
 from app.domain.datasets.terms import InstrumentTerms, parse_terms
 from app.domain.instruments.definition import Condition, Instrument
 from app.domain.instruments.parsing import parse_instrument
@@ -92,7 +92,7 @@ def load_library(root: Path, languages: Collection[str]) -> Library:
     instruments: dict[tuple[str, str], Instrument] = {}
     texts: dict[tuple[str, str, str], InstrumentText] = {}
     editions: dict[str, InstrumentText] = {}
-    for path in sorted(root.glob("*/*/instrument.toml")):
+    for path in list_definitions(root, "*/*/instrument.toml"):
         instrument = parse_instrument(read_definition(path, _name(root, path)), _name(root, path))
         _check_folder(root, path.parent, f"{instrument.id}/{instrument.version}")
         instruments[instrument.id, instrument.version] = instrument
@@ -100,7 +100,7 @@ def load_library(root: Path, languages: Collection[str]) -> Library:
             texts[instrument.id, instrument.version, text.lang] = editions[text.sha256] = text
     thresholds = _thresholds(root, instruments)
     plans: dict[tuple[str, str], tuple[Plan, str]] = {}
-    for path in sorted(root.glob("plans/*/*.toml")):
+    for path in list_definitions(root, "plans/*/*.toml"):
         plan = parse_plan(read_definition(path, _name(root, path)), _name(root, path))
         _check_folder(root, path.with_suffix(""), f"plans/{plan.id}/{plan.version}")
         used = tuple(_resolved(each, plan, _name(root, path), instruments) for each in plan.instruments)
@@ -120,7 +120,7 @@ def _terms(
 ) -> Mapping[tuple[str, str], InstrumentTerms]:
     """The terms of every file, each of which names what its instrument has, and no instrument twice."""
     terms: dict[tuple[str, str], InstrumentTerms] = {}
-    for path in sorted(root.glob("terms/*.toml")):
+    for path in list_definitions(root, "terms/*.toml"):
         file = _name(root, path)
         key, instrument_terms = parse_terms(read_definition(path, file), file)
         instrument = instruments.get(key)
@@ -136,7 +136,7 @@ def _thresholds(
 ) -> Mapping[tuple[str, str], ThresholdSet]:
     """The thresholds of every file, by the instrument that its folder names and its own name."""
     thresholds: dict[tuple[str, str], ThresholdSet] = {}
-    for path in sorted(root.glob("thresholds/*/*.toml")):
+    for path in list_definitions(root, "thresholds/*/*.toml"):
         file, instrument = _name(root, path), path.parent.name
         versions = [each for (name, _version), each in instruments.items() if name == instrument]
         if not versions:
@@ -156,7 +156,8 @@ def file_digests(root: Path) -> dict[str, str]:
     """The SHA-256 of every definition file, by its name under `questionnaires/`; raises BadDefinition."""
     names = {
         _name(root, path)
-        for path in [*root.glob("*/*/*.toml"), *root.glob("*/*/golden.csv"), *root.glob("terms/*.toml")]
+        for pattern in ("*/*/*.toml", "*/*/golden.csv", "terms/*.toml")
+        for path in list_definitions(root, pattern)
     }
     return {
         name: hashlib.sha256(read_definition_bytes(root / name, name)).hexdigest() for name in sorted(names)
@@ -236,7 +237,7 @@ def _check_folder(root: Path, folder: Path, expected: str) -> None:
 
 def _texts(root: Path, folder: Path, instrument: Instrument) -> Iterator[InstrumentText]:
     """The words of an instrument, those of one language in the order of their editions."""
-    for edition, path in sorted((_edition(path), path) for path in folder.glob("text.*.toml")):
+    for edition, path in sorted((_edition(path), path) for path in list_definitions(folder, "text.*.toml")):
         name = _name(root, path)
         text = parse_text(read_definition(path, name), name, instrument)
         before = f"text.{text.lang}{_edition_mark(edition - 1)}.toml"

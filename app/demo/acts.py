@@ -222,7 +222,7 @@ def ask_team(stage: DemoStage, at: datetime, story: Story, what: str) -> None:
 
 
 def call_person(stage: DemoStage, at: datetime, story: Story, outcome: ContactOutcome) -> None:
-    """A nurse calls, and tries again tomorrow if need be."""
+    """A nurse calls, and tries again on the next day if need be."""
     context = stage.staff(stage.nurses[story.site], at)
     log_contact(context, _participant(stage, story), outcome, "", at.date() + timedelta(days=1))
 

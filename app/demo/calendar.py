@@ -132,9 +132,9 @@ def _dates(story: Story, calendar: Calendar) -> Iterator[Act]:
 def _requests(story: Story, calendar: Calendar) -> Iterator[Act]:
     if story.asks is not None:
         yield Act(calendar.now - _JUST_NOW, partial(acts.ask_team, story=story, what=story.asks))
-    if story.called is not None:
-        called_at = calendar.moment(calendar.back(1), _NOON)
-        yield Act(called_at, partial(acts.call_person, story=story, outcome=story.called))
+    for ago, outcome in story.called:
+        called_at = calendar.moment(calendar.back(ago), _NOON)
+        yield Act(called_at, partial(acts.call_person, story=story, outcome=outcome))
     if story.snoozed:
         yield Act(
             calendar.now - _JUST_NOW, partial(acts.snooze_row, story=story, reason=story.snoozed), joins=False

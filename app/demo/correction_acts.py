@@ -25,8 +25,8 @@ from app.storage.queries.slots import list_slots
 from app.storage.tables.staff import Staff
 
 _MEANT: Mapping[str, str] = {
-    "en": "My finger slipped on that one. I meant the line above.",
-    "zh_CN": "那一题我手滑点错了，想选的是上面一个。",
+    "en": "My finger slipped on that one, and I tapped the wrong line.",
+    "zh_CN": "那一题我手滑，点错了一行。",
 }
 _NOTICED_LATE = "noticed at the last visit, when the form was read through together"
 """Why an approval comes so long after the form, where that is asked."""

@@ -41,7 +41,8 @@ from app.services.people.site_desk import digest_details, get_site_details, upda
 from app.services.reminders.reminder_delivery import MessageSender
 from app.services.schedule.enrolment import issue_invitation
 from app.services.setup.studies import create_client, create_staff, grant_role, load_study, open_site
-from app.storage.queries.slots import list_slots, slot_status
+from app.storage.plain_rows import SlotRecord
+from app.storage.queries.slots import list_slot_records, slot_status
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.staff import RoleGrant, Staff
@@ -219,7 +220,7 @@ def list_sign_ins(installation: Installation, stored: DemoSecrets | None, at: da
     with installation.read() as session:
         people = _people(session)
         states = {
-            subject: most_pressing_status(list_slots(session, each.id), at)
+            subject: most_pressing_status(list_slot_records(session, each.id), at)
             for subject, each in people.items()
         }
         staff = _staff(installation, session)
@@ -299,7 +300,7 @@ def _participant(story: Story, participant: Participant, url: str | None, state:
     return ParticipantSignIn(story.subject, story.site, url, pin, state, story.shows)
 
 
-def most_pressing_status(slots: Sequence[Slot], at: datetime) -> Status:
+def most_pressing_status(slots: Sequence[Slot | SlotRecord], at: datetime) -> Status:
     """The state of the questionnaire that matters most at `at`: one to be answered, else the last one if
     it went wrong or its window still runs, else what comes next. The diary has its own days."""
     forms = [slot for slot in slots if slot.series != _DIARY]
@@ -315,5 +316,5 @@ def most_pressing_status(slots: Sequence[Slot], at: datetime) -> Status:
     return Status.submitted if last is not None and _closing(last) > at else Status.planned
 
 
-def _closing(slot: Slot) -> datetime:
+def _closing(slot: Slot | SlotRecord) -> datetime:
     return slot.closes_at or datetime.max.replace(tzinfo=UTC)

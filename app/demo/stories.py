@@ -57,7 +57,7 @@ _FIRST = (
         forms={"W6": FormStory.NOT},
         diary=13,
         stated=_radiotherapy(33, 22),
-        called=ContactOutcome.no_answer,
+        called=((1, ContactOutcome.no_answer),),
         address=f"p003@{GONE}",
     ),
     Story(
@@ -75,7 +75,7 @@ _FIRST = (
         ),
         quiet=3,
         asks=CALL,
-        called=ContactOutcome.reached_will_do,
+        called=((1, ContactOutcome.reached_will_do),),
         address="p004@participant.example",
     ),
     Story(
@@ -101,6 +101,7 @@ _FIRST = (
         asks="W6",
         alerted=DemoAlert(10, "chest_pain", 8, AlertState.closed, "pain is gone, took the usual medicine"),
         corrected=DemoCorrection("BL", 2),
+        called=((8, ContactOutcome.reached_will_do),),
     ),
     Story(
         "0571-007",
@@ -113,6 +114,7 @@ _FIRST = (
         diary=10,
         stated=_radiotherapy(45, 34),
         retold=True,
+        called=((10, ContactOutcome.reached_needs_help),),
     ),
     Story(
         "0571-008",
@@ -147,6 +149,7 @@ _FIRST = (
         reason=("W6", MissedReason.too_ill_staff, 6),
         diary=5,
         stated=_radiotherapy(52, 41),
+        called=((15, ContactOutcome.too_ill),),
     ),
     Story("0571-011", "zh_CN", "never signed in; BL closes tomorrow", 27, activated=False),
     Story(
@@ -205,6 +208,7 @@ _SECOND = (
         90,
         quiet=20,
         exits=(DemoExit(DispositionKind.withdrew_questionnaires, 20),),
+        called=((54, ContactOutcome.no_answer), (53, ContactOutcome.reached_will_do)),
     ),
     Story(
         "0512-005",
@@ -216,6 +220,7 @@ _SECOND = (
         quiet=15,
         stated=_radiotherapy(60, 49),
         exits=(DemoExit(DispositionKind.withdrew_study, 15),),
+        called=((33, ContactOutcome.reached_will_do),),
     ),
     Story(
         "0512-006",

@@ -96,7 +96,7 @@ class Story:
     `forms` are the exceptions: every other form is answered around its target day. `quiet` is the
     first day on which nothing was answered any more, `diary` the day of the first diary entry. `asks`:
     just now they asked to be called (`CALL`), or said that something is wrong in this visit's form. `called`:
-    what came of a call yesterday; `snoozed`: why their row of the work list rests since just now.
+    what came of the calls of these days; `snoozed`: why their row of the work list rests since just now.
     `locked_out`: just now they entered a wrong PIN too often. `retold`: for the moment of randomisation the
     EDC told two days.
     """
@@ -117,7 +117,7 @@ class Story:
     excused: tuple[str, int] | None = None
     requested: tuple[str, int] | None = None
     asks: str | None = None
-    called: ContactOutcome | None = None
+    called: tuple[tuple[int, ContactOutcome], ...] = ()
     snoozed: str = ""
     locked_out: bool = False
     retold: bool = False

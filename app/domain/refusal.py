@@ -77,6 +77,10 @@ class BadDefinition(Exception):
         self.file, self.key, self.value, self.allowed = file, key, value, allowed
 
 
+class UnreadableDefinition(BadDefinition):
+    """A definition file that could not be looked at: it is not there, not readable, or no plain file."""
+
+
 class DatabaseFault(StrEnum):
     """What keeps the database from doing its work: it is away, busy or locked, or cannot write."""
 

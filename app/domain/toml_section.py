@@ -3,8 +3,10 @@
 import re
 import tomllib
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import NoReturn, TypeVar
 
 from app.domain.refusal import BadDefinition
@@ -17,6 +19,7 @@ DEEPEST = 8
 LONGEST_KEY = 80
 LARGEST_NUMBER = 2**53
 LONGEST_LINE = 200
+LONGEST_WORD = 40
 LONGEST_PASSAGE = 4000
 """Characters of running text: more than an instruction of a questionnaire needs."""
 WHOLE_FILE = "(file)"
@@ -200,6 +203,41 @@ class TomlSection:
     def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """A list of texts."""
         return self._many(key, "a list of texts", self._text, default)
+
+    def read_word(self, key: str, pattern: str) -> str:
+        """A short text of this form."""
+        value = self.text(key)
+        if len(value) > LONGEST_WORD or not re.fullmatch(pattern, value):
+            self.refuse(key, value, f"a text of the form {pattern}, at most {LONGEST_WORD} long")
+        return value
+
+    def read_words(self, key: str, pattern: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """Short texts of this form, each once; at least one where there is no default."""
+        values = self.texts(key, default)
+        if not values and default is None:
+            self.refuse(key, [], "at least one")
+        for value, times in Counter(values).items():
+            if len(value) > LONGEST_WORD or not re.fullmatch(pattern, value) or times > 1:
+                self.refuse(key, value, f"each once, of the form {pattern}, at most {LONGEST_WORD} long")
+        return values
+
+    def read_choices(self, key: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+        """Some of these, each once."""
+        values = self.texts(key)
+        for value, times in Counter(values).items():
+            if value not in allowed or times > 1:
+                self.refuse(key, value, "each once, out of: " + ", ".join(allowed))
+        return values
+
+    def read_texts_by_language(self, key: str, languages: Iterable[str]) -> Mapping[str, str]:
+        """A text in each of these languages."""
+        below = self.section(key)
+        return MappingProxyType({language: below.text(language) for language in languages})
+
+    def read_lines_by_language(self, key: str, languages: Iterable[str]) -> Mapping[str, str]:
+        """A line in each of these languages."""
+        below = self.section(key)
+        return MappingProxyType({language: below.line(language) for language in languages})
 
     def integers(
         self, key: str, low: int, high: int, default: tuple[int, ...] | None = None

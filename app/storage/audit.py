@@ -183,7 +183,7 @@ def append_if_unmoved(connection: Connection, audited: LinkedEntry) -> bool:
         if connection.execute(MOVE_HEAD_IF_UNMOVED, move_head_values(audited)).rowcount != 1:
             return False
         connection.execute(_INSERT_ENTRY, audited.entry.as_row())
-    find_write_guard(connection).pay(audited.entry.chain, audited.tables)
+    find_write_guard(connection).accept_entry(audited.entry.chain, audited.tables)
     return True
 
 
@@ -240,4 +240,4 @@ def insert_linked_entries(connection: Connection, entries: Collection[LinkedEntr
             connection.execute(_INSERT_ENTRY, [audited.entry.as_row() for audited in entries])
         guard = find_write_guard(connection)
         for audited in entries:
-            guard.pay(audited.entry.chain, COVERS.get(AuditEvent(audited.entry.event), frozenset()))
+            guard.accept_entry(audited.entry.chain, COVERS.get(AuditEvent(audited.entry.event), frozenset()))

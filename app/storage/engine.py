@@ -325,12 +325,12 @@ def _compare_statement(
     connection: Connection,
     _cursor: object,
     statement: str,
-    _values: object,
+    values: object,
     context: Any,  # noqa: ANN401 - the dialect's own
     _many: bool,
 ) -> None:
     """What writes must be allowed, and nothing changes the mode of a connection."""
-    find_write_guard(connection).compare(statement, context)
+    find_write_guard(connection).compare_statement(statement, context, values)
 
 
 def _name_error(context: ExceptionContext) -> None:

@@ -291,7 +291,7 @@ class _Transaction:
         """Let what was changed be told by an event, without which nothing is committed from now on."""
         new = list(changes)
         self._collected.extend(new)
-        find_write_guard(self.session.connection()).owe((each.chain, each.table) for each in new)
+        find_write_guard(self.session.connection()).require_entries((each.chain, each.table) for each in new)
 
     def assign_changes(self) -> None:
         """Assign what changed since the last time to the events that were declared since then."""

@@ -43,6 +43,7 @@ def test_a_language_is_known_by_its_code_and_its_tag() -> None:
     ]
 
 
+@pytest.mark.req("TIM-01")
 @pytest.mark.parametrize(
     ("spoken", "day", "short", "moment", "clock", "dated"),
     [

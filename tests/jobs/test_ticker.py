@@ -261,9 +261,13 @@ def test_a_stop_begins_no_other_letter(installation: Installation, site: Site) -
 
 
 @pytest.mark.usefixtures("reader", "randomised")
-def test_a_letter_that_never_ends_holds_neither_the_clock_nor_the_stop(installation: Installation) -> None:
+@pytest.mark.req("AVL-07")
+def test_a_letter_that_never_ends_holds_neither_the_clock_nor_answers_nor_the_stop(
+    installation: Installation, site: Site
+) -> None:
     """The mail server says one word and then nothing, for longer than anybody waits."""
     advance(installation, lambda: EVENING)
+    answering = enrol_with_reminders(installation, site, 2)
     sending, end, ticks = threading.Event(), threading.Event(), threading.Semaphore(0)
 
     class Endless:
@@ -283,6 +287,8 @@ def test_a_letter_that_never_ends_holds_neither_the_clock_nor_the_stop(installat
     assert sending.wait(300)
     for _ in range(6):
         assert ticks.acquire(timeout=300), "the clock goes on"
+    answering.begin("BL", START)
+    assert not answering.submit("BL", START).repeated, "and forms are sent meanwhile"
     ticker.stop(patience_seconds=0.1)
     assert messages(installation)[0].state == "sending", "nobody knows, so it is never sent again"
     end.set()

@@ -113,18 +113,24 @@ def test_from_enrolment_to_the_printed_sheet(chromium: Browser, served: ServedDe
     page.select_option("#identity_check", "id_card")
     page.click("main button.btn")
     assert page.inner_text(".sheet h1") == "Your questions, on your phone"
-    box = page.locator(".sheet svg").bounding_box()
+    box = page.locator(".sheet .qr svg").bounding_box()
     assert box is not None
     assert box["width"] * 25.4 / 96 >= 40
     code = page.inner_text(".sheet .code")
     assert len(code.split()) == 2
     if scripts:
-        assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
+        assert find_violations(page) == []
+        assert [page.pdf(format=sheet).count(b"/Type /Page\n") for sheet in ("A4", "Letter")] == [1, 1]
+        page.emulate_media(media="print")
+        expect(page.locator("#together")).to_be_hidden()
+        page.emulate_media(media="screen")
     other = chromium.new_context().new_page()
     other.goto(f"{served.address}/code")
     other.fill("#code", code)
     assert other.locator("#code").input_value() == code
     other.context.close()
+    page.click("text=See how far you are")
+    expect(page.locator("#together ~ ol li").first).to_contain_text("Not yet")
     context.close()
 
 

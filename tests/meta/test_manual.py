@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from app.settings import ROOT, VARIABLES
 from tests.meta.sources import tracked
 
@@ -15,6 +17,25 @@ def test_every_setting_stands_in_the_manual_as_it_is() -> None:
     defaults = dict(re.findall(r"^\| `(DAYBOOK_\w+)` \| `(.*?)` \|", table, re.MULTILINE))
     assert defaults == {each.name: each.default.replace(f"{ROOT}/", "") or "(none)" for each in VARIABLES}
     assert all(each.meaning in table for each in VARIABLES)
+
+
+@pytest.mark.req("SIG-02")
+def test_one_act_is_a_signature_and_a_participants_sending_is_none() -> None:
+    for manual, said in (
+        ("administrator.md", "Nor is a participant's sending"),
+        ("administrator.zh_CN.md", "也不是签名"),
+    ):
+        assert said in (MANUAL / manual).read_text("utf-8")
+    pages = [*(ROOT / "app/templates/patient").glob("*.html"), *(ROOT / "app/patient").rglob("*.py")]
+    assert len(pages) > 50
+    named = [
+        page.name
+        for page in pages
+        if re.search(r"\bsignature|\bsign (this|the|your)\b", page.read_text("utf-8"))
+    ]
+    assert named == []
+    signing = [path for path in (ROOT / "app").rglob("*.py") if "sign_act(" in path.read_text("utf-8")]
+    assert {path.parent.name for path in signing} == {"corrections"}
 
 
 def test_every_link_between_documents_leads_somewhere() -> None:

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.meta.requirements import DOCUMENT, cited, document, evidence, groups, levels, requirements, summary
 
 LONGEST_TEXT = 200
@@ -42,6 +44,7 @@ def test_binding_requirements_have_evidence() -> None:
     assert 0 < int(counted[1]) <= int(counted[2])
 
 
+@pytest.mark.req("VAL-01")
 def test_the_document_is_what_the_command_writes() -> None:
     # Out of date? Run: python -m tests.meta.requirements
     assert DOCUMENT.read_text(encoding="utf-8") == document()

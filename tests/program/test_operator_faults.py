@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import COMMANDS, main
+from app.cli import COMMANDS, ExitCode, main
 from app.storage.database.sqlite_file import serving_lock
 from app.storage.revisions import head_revision
 from tests.meta.sources import ROOT
@@ -19,7 +19,7 @@ from tests.servers import free_socket
 AWAY = "postgresql+psycopg://me:test-only@127.0.0.1:9/daybook"
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "score": ("--instrument", "qlq-c30@3.0", "missing.csv", "out.csv"),
-    "screens": (),
+    "screens": ("qlq-c30", "3.0", "--out", "out"),
     "load-study": ("sbrt-nsclc", "--plan", "1.0"),
     "amend": ("sbrt-nsclc", "--plan", "1.1", "--reason", "amendment 1"),
     "open-site": ("sbrt-nsclc", "0571", "--name", "H", "--phone", "1", "--hours", "8-17"),
@@ -48,6 +48,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 }
 NO_DATABASE = {"check-questionnaires", "screens"}
 """Commands that look at files alone, and at files that are there."""
+NO_DEFINITIONS = {"migrate", "health"}
+NO_SETTINGS = {"health"}
 
 Ran = tuple[int, str]
 
@@ -87,6 +89,34 @@ def test_every_command_says_in_a_line_that_it_could_not_look(
     assert not missing.exists()
 
 
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_the_same_fault_ends_every_command_by_the_same_code(
+    daybook: Callable[..., Ran],
+    monkeypatch: pytest.MonkeyPatch,
+    migrated_sqlite_url: str,
+    tmp_path: Path,
+    command: str,
+) -> None:
+    """2 for what was typed or set wrongly, 3 for definitions that are not there, or are a device."""
+    words = ARGUMENTS.get(command, ())
+    with pytest.raises(SystemExit) as ended:
+        daybook(migrated_sqlite_url, command, *words, "--no-such-argument")
+    assert ended.value.code == ExitCode.UNUSABLE
+    if command not in NO_SETTINGS:
+        monkeypatch.setenv("DAYBOOK_MODE", "neither")
+        code, said = daybook(migrated_sqlite_url, command, *words)
+        assert (code, is_one_line(said), "DAYBOOK_MODE" in said) == (ExitCode.UNUSABLE, True, True)
+        monkeypatch.delenv("DAYBOOK_MODE")
+    if command in NO_DEFINITIONS:
+        return
+    for number, target in enumerate((tmp_path / "nothing", Path("/proc"), Path("/dev/zero"))):
+        link = tmp_path / str(number)
+        link.symlink_to(target)
+        monkeypatch.setenv("DAYBOOK_QUESTIONNAIRES", str(link))
+        code, said = daybook(migrated_sqlite_url, command, *words)
+        assert (code, is_one_line(said), said[:-1].isprintable()) == (ExitCode.COULD_NOT_LOOK, True, True)
+
+
 def test_a_database_of_another_version_is_named(daybook: Callable[..., Ran], tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
     sqlite3.connect(tmp_path / "empty.sqlite3").close()
@@ -94,7 +124,7 @@ def test_a_database_of_another_version_is_named(daybook: Callable[..., Ran], tmp
         code, said = daybook(url, command, *ARGUMENTS.get(command, ()))
         assert (code, is_one_line(said), "daybook migrate" in said) == (3, True, True)
     code, said = daybook(url, "serve")
-    assert (code, "revision" in said) == (1, True)
+    assert (code, "revision" in said) == (3, True)
 
 
 def test_a_wrong_key_is_refused_at_start(

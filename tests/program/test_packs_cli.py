@@ -76,7 +76,7 @@ def test_an_unusable_pack_prints_one_line(
         said = capsys.readouterr().err
         assert expected in said
         assert said.count("\n") == 1
-    assert daybook("import-pack", "gone.toml", "--study", STUDY) == 2
+    assert daybook("import-pack", "gone.toml", "--study", STUDY) == 3
     assert "gone.toml: (file) = 'No such file or directory'" in capsys.readouterr().err
     monkeypatch.setenv("DAYBOOK_MODE", "demo")
     assert daybook("serve") == 2

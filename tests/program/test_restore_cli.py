@@ -135,7 +135,7 @@ def test_a_database_restored_by_its_own_tools_is_not_served_until_marked(
     known["studies"]["sbrt-nsclc"] |= {"seq": 7, "hash": "f" * 64}
     heads.write_text(json.dumps(known), "utf-8")
     refused = begun("serve")
-    assert (refused.code, "feed_rewound" in refused.err) == (1, True)
+    assert (refused.code, "feed_rewound" in refused.err) == (3, True)
     assert "daybook restore --mark" in refused.err
     assert begun("restore", "--mark").code == 0
     query = "SELECT changes FROM audit_entry WHERE event = 'system:feed:restored' ORDER BY id DESC"

@@ -20,7 +20,7 @@ from app.services.core.installation import Installation
 from app.services.datasets.cuts import NamedCut, make_cut
 from app.services.datasets.dataset_stream import DataSelection, describe_dataset_study, stream_datasets
 from app.services.datasets.readers import READ_SCOPES
-from app.services.datasets.recheck import recheck_cut
+from app.services.datasets.recheck.cut_recheck import recheck_cut
 from app.storage.tables.feed import FeedEvent
 from tests.scenarios.sdtm_rules import ALWAYS, RULES
 

@@ -11,8 +11,8 @@ import pytest
 from app.cli import main
 from app.definitions.golden import check_golden
 from app.definitions.library import LOCK, load_library
-from app.definitions.reading import MOST_BYTES, read_definition
-from app.domain.refusal import BadDefinition
+from app.definitions.reading import MOST_BYTES, list_definitions, read_definition
+from app.domain.refusal import BadDefinition, UnreadableDefinition
 from app.i18n.languages import LANGUAGE_CODES
 from tests.domain.hostile_files import HOSTILE_TOML
 
@@ -48,6 +48,7 @@ THINGS: dict[str, Callable[[Path], object]] = {
     "empty device": lambda path: path.symlink_to("/dev/null"),
     "link to nothing": make_link_to_nothing,
     "link to itself": make_link_to_itself,
+    "file of the kernel": lambda path: path.symlink_to("/proc/self/mem"),
     "long file": make_long_file,
     "not UTF-8": lambda path: path.write_bytes(b"a = '\xd6\xd0'"),
     "UTF-16": lambda path: path.write_bytes('a = "b"'.encode("utf-16")),
@@ -74,6 +75,12 @@ def test_what_is_no_plain_file_of_text_is_refused_without_a_wait(root: Path, fil
     assert time.process_time() - begun < LONGEST
     assert str(refused.value).isprintable()
     assert refused.value.file == file
+
+
+def test_a_folder_that_cannot_be_read_through_is_refused(tmp_path: Path) -> None:
+    """The kernel's folder of processes, one of which ends meanwhile, fails like this one."""
+    with pytest.raises(UnreadableDefinition, match="File name too long': a folder of files"):
+        list_definitions(tmp_path / ("x" * 300), "*/*.toml")
 
 
 def test_a_file_that_went_while_it_was_looked_for_is_refused(tmp_path: Path) -> None:

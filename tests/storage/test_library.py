@@ -171,6 +171,7 @@ def test_words_stand_in_the_file_of_their_language(root: Path) -> None:
         load(root)
 
 
+@pytest.mark.req("VAL-05")
 def test_words_have_editions_and_answers_keep_theirs(root: Path) -> None:
     unlock(root)
     folder = root / "qlq-c30/3.0"

@@ -5,6 +5,7 @@ import sys
 from dataclasses import astuple, fields
 from pathlib import Path
 
+from app.cli import ExitCode
 from app.cli.operator import operator_context
 from app.domain.datasets.changes import DataChange
 from app.domain.records.audit import format_instant
@@ -41,14 +42,14 @@ def run_cut(arguments: argparse.Namespace) -> int:
     with operator_context() as context:
         cut = make_cut(context, arguments.study, arguments.name, arguments.purpose)
     print(_described(cut.cut) + (" (made before)" if cut.known else ""))
-    return 0
+    return ExitCode.WELL
 
 
 def run_cuts(arguments: argparse.Namespace) -> int:
     with operator_context() as context:
         for cut in list_cuts(context, arguments.study):
             print(f"{_described(cut)}: {cut.purpose}")
-    return 0
+    return ExitCode.WELL
 
 
 def run_compare_cuts(arguments: argparse.Namespace) -> int:
@@ -64,7 +65,7 @@ def run_compare_cuts(arguments: argparse.Namespace) -> int:
                 file.write(write_lines([astuple(change)]))
                 count += 1
     print(f"{count} changes after {arguments.older} through {arguments.newer}.", file=sys.stderr)
-    return 0
+    return ExitCode.WELL
 
 
 def _described(cut: NamedCut) -> str:

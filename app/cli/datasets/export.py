@@ -4,10 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from app.cli import ExitCode
 from app.cli.operator import operator_context
 from app.services.datasets.export import FORMATS, OMITTED, ExportEntry, export_cut
 from app.services.datasets.parquet import PARQUET
-from app.services.datasets.recheck import recheck_cut
+from app.services.datasets.recheck.cut_recheck import recheck_cut
 
 _STEPS = 20
 """How often progress is shown."""
@@ -47,7 +48,7 @@ def run_recheck(arguments: argparse.Namespace) -> int:
         print(f"{each.kind}: {each.equal} of {each.total} equal")
         for difference in each.differences:
             print(difference, file=sys.stderr)
-    return 0 if all(each.equal == each.total for each in checked) else 1
+    return ExitCode.WELL if all(each.equal == each.total for each in checked) else ExitCode.FAULT_FOUND
 
 
 def run_export(arguments: argparse.Namespace) -> int:
@@ -66,7 +67,7 @@ def run_export(arguments: argparse.Namespace) -> int:
             print(f"{file.name}: not written: {file.fault}", file=sys.stderr)
         else:
             print(f"{file.name}: {file.size} bytes{records}")
-    return 1 if any(file.fault for file in exported.files) else 0
+    return ExitCode.FAULT_FOUND if any(file.fault for file in exported.files) else ExitCode.WELL
 
 
 def show_export_progress(done: int, total: int) -> None:

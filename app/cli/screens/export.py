@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from app.cli import ExitCode
 from app.cli.screens.chromium import Camera, find_camera
 from app.definitions.library import Library, load_library
 from app.domain.instruments.definition import Instrument
@@ -111,7 +112,7 @@ def run_screens(arguments: argparse.Namespace) -> int:
         f"{json.dumps(description, indent=2, ensure_ascii=False)}\n", "utf-8"
     )
     print(f"{len(pictures)} screens in {', '.join(text.lang for text in texts)}: {arguments.out}")
-    return 0
+    return ExitCode.WELL
 
 
 def select_texts(library: Library, instrument: Instrument, languages: Sequence[str]) -> list[InstrumentText]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
+from app.cli import ExitCode
 from app.cli.operator import operator_context
 from app.clock import now
 from app.domain.people.names import parse_reason
@@ -45,7 +46,7 @@ def run_amend(arguments: argparse.Namespace) -> int:
         amendment = open_amendment(context, arguments.study, arguments.plan)
         if amendment.begun and not amendment.waiting:
             print(f"{arguments.study} follows plan {arguments.plan} already; there is nothing to do.")
-            return 0
+            return ExitCode.WELL
         print(_headline(arguments.study, amendment))
         missed = _preview(context, amendment, shown=arguments.dry_run)
         if missed and not arguments.confirm_missed:
@@ -55,9 +56,9 @@ def run_amend(arguments: argparse.Namespace) -> int:
             )
         if arguments.dry_run:
             print("Nothing was changed.")
-            return 0
+            return ExitCode.WELL
         if missed and not arguments.confirm_missed:
-            return 1
+            return ExitCode.FAULT_FOUND
         return _amend(context, amendment, arguments)
 
 
@@ -92,7 +93,7 @@ def _amend(context: StaffContext, amendment: Amendment, arguments: argparse.Name
                 print(_describe(move, amendment.plan.version))
         amendment = open_amendment(context, arguments.study, arguments.plan)
     print(f"{arguments.study} and everybody in it follow plan {arguments.plan}.")
-    return 0
+    return ExitCode.WELL
 
 
 def _describe(move: ParticipantMove, version: str) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 
+from app.cli import ExitCode
 from app.cli.operator import OPERATOR, configured_installation
 from app.clock import read_boot_id, read_clocks
 from app.domain.records.audit import format_instant
@@ -24,4 +25,4 @@ def run_confirm(arguments: argparse.Namespace) -> int:
         context = StaffContext(installation, OPERATOR, reading.wall)
         confirm_clock(context, reading, read_boot_id(), arguments.reason)
     print(f"The clock of this machine is confirmed: {format_instant(reading.wall)}.")
-    return 0
+    return ExitCode.WELL

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from app.cli import ExitCode
 from app.cli.operator import OPERATOR
 from app.clock import now
 from app.installation import open_installation
@@ -50,7 +51,7 @@ def run_restore(arguments: argparse.Namespace) -> int:
             _mark(settings, lost, arguments.reason)
     finally:
         installation.engine.dispose()
-    return 0
+    return ExitCode.WELL
 
 
 def _mark_copy(settings: Settings, lost: KnownHeads, reason: str, url: str) -> None:

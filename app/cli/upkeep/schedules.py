@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from app.cli import ExitCode
 from app.cli.operator import operator_context
 from app.domain.plans.schedule_faults import ScheduleFaultKind
 from app.services.schedule.schedule_check import check_schedules, mend_schedule
@@ -37,4 +38,4 @@ def run_check_schedules(arguments: argparse.Namespace) -> int:
             mended = arguments.mend and mend_schedule(context, faults)
             count += 0 if mended else 1
     print(f"{count} participants to look at." if count else "All forms are as the plan promises.")
-    return 1 if count else 0
+    return ExitCode.FAULT_FOUND if count else ExitCode.WELL

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Form, Request
 from markupsafe import Markup
 from starlette.responses import Response
 
-from app.clinic.enrolment import draw_qr
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, collect_faults
 from app.clinic.frame.refusal_words import translate_refusal
 from app.clinic.frame.second_factor import PasskeyAnswer, answer_with_request, read_factor
+from app.clinic.records.first_steps import draw_qr
 from app.domain.refusal import Refused
 from app.i18n.marking import N_
 from app.services.core.installation import Installation

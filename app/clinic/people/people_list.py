@@ -9,10 +9,10 @@ from fastapi import APIRouter
 from markupsafe import Markup
 from starlette.responses import Response
 
-from app.clinic.enrolment import draw_qr
 from app.clinic.frame.form_faults import NO_FAULTS, FormFaults, list_faults
 from app.clinic.frame.typed_day import TypedDay, read_typed_day
 from app.clinic.people.field_words import FIELD_WORDS
+from app.clinic.records.first_steps import draw_qr
 from app.clinic.request import PostedFields, SignedInRequest, StaffRequest
 from app.domain.records.access import Role
 from app.domain.records.staff_links import LinkPurpose, MailOutcome

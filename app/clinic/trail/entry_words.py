@@ -4,9 +4,11 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from app.clinic.records.event_words import name_event
 from app.clinic.request import StaffRequest
+from app.clinic.settle.edc_words import describe_body
 from app.clinic.trail.field_words import KIND_WORDS, name_field
 from app.clinic.trail.value_words import (
     ACTOR_WORDS,
@@ -133,14 +135,21 @@ class TrailWords:
         if isinstance(value, bool):
             return self.word(_YES if value else _NO)
         if isinstance(value, Mapping):
-            names = dict(zip(WEEKDAYS, formats.name_weekdays(self._language), strict=True))
-            hours = {day: self.word(AND).join(split_hours(value[day])) for day in names if value.get(day)}
-            return self._list(f"{names[day]} {each}" for day, each in hours.items())
+            return self._document(entry, change, value)
         if isinstance(value, list):
             return self._list(map(str, value))
         if isinstance(value, int):
             return self._number(change, value)
         return self._coded(change, str(value)) or self._dated(str(value), entry.zone)
+
+    def _document(self, entry: TrailEntry, change: TrailChange, value: Mapping[str, Any]) -> str:
+        """What the EDC sent, field by field; or the hours of a week."""
+        if change.field == "body":
+            said = describe_body(value, self.scope.plan, entry.zone, self.request.frame.code, self.word)
+            return self._list(f"{name} {each}" for name, each in said)
+        names = dict(zip(WEEKDAYS, formats.name_weekdays(self._language), strict=True))
+        hours = {day: self.word(AND).join(split_hours(value[day])) for day in names if value.get(day)}
+        return self._list(f"{names[day]} {each}" for day, each in hours.items())
 
     def _answer(self, change: TrailChange, value: object) -> str:
         if value == "blank":

@@ -112,7 +112,7 @@ MATTER_KINDS: _WordTable = {
     MatterKind.paper: N_("Paper entries"),
     MatterKind.missed: N_("Missed without a reason"),
     MatterKind.correction: N_("Corrections waiting"),
-    MatterKind.edc_message: N_("EDC messages that contradict"),
+    MatterKind.edc_message: N_("EDC messages refused"),
     MatterKind.licence: N_("Licences"),
 }
 REPORT_PARTS: _WordTable = {
@@ -273,7 +273,7 @@ VALUE_WORDS: Mapping[str, _WordTable] = {
         MatterDecision.rejected: N_("Rejected"),
         MatterDecision.later_stands: N_("The later answer is right"),
         MatterDecision.corrected: N_("A correction is proposed"),
-        MatterDecision.first_stands: N_("The first message is right"),
+        MatterDecision.first_stands: N_("Our record stays as it is"),
         MatterDecision.corrected_by_edc: N_("The second message is right"),
         MatterDecision.renewal: N_("A new licence is on its way"),
         MatterDecision.ends: N_("The licence will not be renewed"),

@@ -12,18 +12,23 @@ from app.domain.datasets.subjects import missing_reason
 from app.domain.datasets.tables import DatasetRow, DatasetTable, describe_columns
 from app.domain.report.completeness import RateRules, RuleSet, is_expected, is_valid
 
+_FORMS = describe_columns("""
+    STUDYID  | text:40  | P | Study Identifier
+    ARMCD    | text:20  | C | Planned Arm Code | ALL: every arm, and those without one so far
+    VISITNUM | decimal  | P | Visit Number
+    VISIT    | text:20  | P | Visit Name
+    INSTR    | text:40  | P | Instrument
+""")
+"""Which forms a record counts: those of one instrument at one visit of one arm."""
+
 COMPL = DatasetTable(
     name="COMPL",
     label="Completeness",
     group="ADAM OTHER",
     structure="One record per arm, visit, instrument, rule set and choice about late forms",
     keys=("STUDYID", "ARMCD", "VISITNUM", "INSTR", "RULESET", "LATEFL"),
-    columns=describe_columns("""
-        STUDYID  | text:40  | P | Study Identifier
-        ARMCD    | text:20  | C | Planned Arm Code | ALL: every arm, and those without one so far
-        VISITNUM | decimal  | P | Visit Number
-        VISIT    | text:20  | P | Visit Name
-        INSTR    | text:40  | P | Instrument
+    columns=_FORMS
+    + describe_columns("""
         RULESET  | text:1   | A | Rule Set | 1: exits are death and withdrawal; 2: also loss to follow-up
         LATEFL   | text:1   | A | Late Forms Count Flag
         NPOP     | integer  | D | Population | randomised participants who consented and have the visit
@@ -40,12 +45,8 @@ REASONS = DatasetTable(
     group="ADAM OTHER",
     structure="One record per arm, visit, instrument, state and reason",
     keys=("STUDYID", "ARMCD", "VISITNUM", "INSTR", "STATE", "REASON"),
-    columns=describe_columns("""
-        STUDYID  | text:40  | P | Study Identifier
-        ARMCD    | text:20  | C | Planned Arm Code | ALL: every arm, and those without one so far
-        VISITNUM | decimal  | P | Visit Number
-        VISIT    | text:20  | P | Visit Name
-        INSTR    | text:40  | P | Instrument
+    columns=_FORMS
+    + describe_columns("""
         STATE    | text:20  | D | State at the Cut
         REASON   | text:60  | C | Reason | UNKNOWN where none was given
         NFORMS   | integer  | D | Forms

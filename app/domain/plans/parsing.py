@@ -1,7 +1,6 @@
 """A plan read from its TOML file; whatever is wrong is refused with file, key and what may stand there."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from datetime import date, time
 from hashlib import sha256
@@ -9,7 +8,7 @@ from types import MappingProxyType
 from typing import TypedDict
 from warnings import catch_warnings
 
-from app.domain.alerts.rules import AlertRule
+from app.domain.alerts.rule_parsing import parse_monitoring
 from app.domain.instruments.definition import Comparison, Condition
 from app.domain.people.names import parse_phone
 from app.domain.people.role_views import RoleView, read_role_views
@@ -33,13 +32,11 @@ from app.domain.plans.plan import (
     WorklistRule,
 )
 from app.domain.plans.windows import Unit, load_zone
-from app.domain.records.access import ROLE_PERMISSIONS, Permission, Role
 from app.domain.refusal import Refused
 from app.domain.toml_section import TomlSection, read_toml
 from app.domain.typed_text import EARLIEST_DAY, LATEST_DAY
 
 CODE = r"[A-Z][A-Z0-9]{0,15}"
-LONGEST_WORD = 40
 EARLIEST, LATEST = time(8), time(21)
 """A reminder's hour lies between these local times: earlier or later it would wake people."""
 WINDOW_MOMENTS = (ReminderKind.opening, ReminderKind.middle, ReminderKind.last_day)
@@ -54,9 +51,6 @@ _WORKLIST_LIMITS = {
     "diary_weeks": (1, 12),
     "opens_days": (0, 30),
 }
-MONITORING = ("none", "alerts")
-LONGEST_WAIT_HOURS = 336
-"""No rule lets an alert wait longer: two weeks."""
 FURTHEST = 600
 """No offset in a plan counts further than this many units; 600 weeks are over eleven years."""
 
@@ -68,13 +62,13 @@ def parse_plan(toml: str, file: str) -> Plan:
     contradictory, such as windows of one series that overlap.
     """
     root = read_toml(toml, file)
-    languages = _words(root, "languages", r"[a-z]{2,3}(_[A-Z]{2})?")
-    exemptions = _words(root, "exemptions", "[a-z][a-z_]*", ())
+    languages = root.read_words("languages", r"[a-z]{2,3}(_[A-Z]{2})?")
+    exemptions = root.read_words("exemptions", "[a-z][a-z_]*", ())
     plan = Plan(
-        id=_word(root, "id", r"[a-z][a-z0-9-]*"),
-        version=_word(root, "version", r"[0-9]+\.[0-9]+"),
-        title=_names(root, "title", languages),
-        neutral_name=_names(root, "neutral_name", languages),
+        id=root.read_word("id", r"[a-z][a-z0-9-]*"),
+        version=root.read_word("version", r"[0-9]+\.[0-9]+"),
+        title=root.read_lines_by_language("title", languages),
+        neutral_name=root.read_lines_by_language("neutral_name", languages),
         zone=_zone(root),
         languages=languages,
         blinded=root.flag("blinded"),
@@ -95,70 +89,17 @@ def parse_plan(toml: str, file: str) -> Plan:
         shows_answers=root.flag("shows_answers", False),
         reads_aloud=root.flag("reads_aloud", False),
         appearance=Appearance(root.choice("appearance", tuple(Appearance), Appearance.light)),
-        missed_reasons=tuple(map(MissedReason, _listed(root, "missed_reasons", tuple(MissedReason)))),
+        missed_reasons=tuple(map(MissedReason, root.read_choices("missed_reasons", tuple(MissedReason)))),
         exemptions=exemptions,
         exemption_labels=_exemption_labels(root, exemptions, languages),
         sha256=sha256(toml.encode()).hexdigest(),
         draft=root.flag("draft", False),
-        **_monitoring(root.section("monitoring"), languages),
+        **parse_monitoring(root.section("monitoring"), languages),
         **_limits(root),
     )
     root.done()
     check_plan(plan, file)
     return plan
-
-
-class _Monitoring(TypedDict):
-    """What the plan says of answers that call for somebody."""
-
-    monitoring: str
-    monitoring_reason: Mapping[str, str]
-    alert_rules: tuple[AlertRule, ...]
-    out_of_hours: Mapping[str, str]
-
-
-def _monitoring(at: TomlSection, languages: tuple[str, ...]) -> _Monitoring:
-    """Nobody watches, for a reason; or rules, and what happens outside of hours (ALR-01)."""
-    kind = at.choice("kind", MONITORING)
-    alerts = kind == "alerts"
-    rules = tuple(_alert_rule(each, languages) for each in at.sections("rules")) if alerts else ()
-    if alerts and not rules:
-        at.refuse("rules", [], "at least one")
-    nothing: Mapping[str, str] = MappingProxyType({})
-    return {
-        "monitoring": kind,
-        "monitoring_reason": nothing if alerts else _in_languages(at, "reason", languages),
-        "alert_rules": rules,
-        "out_of_hours": _in_languages(at, "out_of_hours", languages) if alerts else nothing,
-    }
-
-
-def _alert_rule(at: TomlSection, languages: tuple[str, ...]) -> AlertRule:
-    if at.has("item") is at.has("scale"):
-        at.refuse("item", at.text("item", ""), "either item or scale")
-    within = at.integer("within_hours", 1, LONGEST_WAIT_HOURS)
-    return AlertRule(
-        code=_word(at, "code", "[a-z][a-z0-9_]*"),
-        instrument=at.text("instrument"),
-        item=at.text("item", ""),
-        scale=at.text("scale", ""),
-        op=Comparison(at.choice("op", tuple(Comparison))),
-        value=at.integer("value", 0, 100_000),
-        tell=_alert_roles(at, "tell"),
-        within_hours=within,
-        escalate_to=_alert_roles(at, "escalate_to"),
-        escalate_after_hours=at.integer("escalate_after_hours", 1, LONGEST_WAIT_HOURS, within),
-        labels=_names(at, "label", languages),
-    )
-
-
-def _alert_roles(at: TomlSection, key: str) -> tuple[Role, ...]:
-    """Roles that may deal with alerts, at least one."""
-    able = tuple(role for role, may in ROLE_PERMISSIONS.items() if Permission.ALERT_HANDLE in may)
-    roles = _listed(at, key, able)
-    if not roles:
-        at.refuse(key, [], "at least one out of: " + ", ".join(able))
-    return tuple(map(Role, roles))
 
 
 class _Limits(TypedDict):
@@ -196,46 +137,9 @@ def _phone(at: TomlSection, key: str) -> str:
         at.refuse(key, at.line(key), "a telephone number that can be dialled, such as 120")
 
 
-def _word(at: TomlSection, key: str, pattern: str) -> str:
-    value = at.text(key)
-    if len(value) > LONGEST_WORD or not re.fullmatch(pattern, value):
-        at.refuse(key, value, f"a text of the form {pattern}, at most {LONGEST_WORD} long")
-    return value
-
-
-def _words(
-    at: TomlSection, key: str, pattern: str, default: tuple[str, ...] | None = None
-) -> tuple[str, ...]:
-    values = at.texts(key, default)
-    if not values and default is None:
-        at.refuse(key, [], "at least one")
-    for value, times in Counter(values).items():
-        if len(value) > LONGEST_WORD or not re.fullmatch(pattern, value) or times > 1:
-            at.refuse(key, value, f"each once, of the form {pattern}, at most {LONGEST_WORD} long")
-    return values
-
-
-def _listed(at: TomlSection, key: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
-    values = at.texts(key)
-    for value, times in Counter(values).items():
-        if value not in allowed or times > 1:
-            at.refuse(key, value, "each once, out of: " + ", ".join(allowed))
-    return values
-
-
-def _in_languages(at: TomlSection, key: str, languages: tuple[str, ...]) -> Mapping[str, str]:
-    below = at.section(key)
-    return MappingProxyType({language: below.text(language) for language in languages})
-
-
-def _names(at: TomlSection, key: str, languages: tuple[str, ...]) -> Mapping[str, str]:
-    below = at.section(key)
-    return MappingProxyType({language: below.line(language) for language in languages})
-
-
 def _labels(at: TomlSection, key: str, languages: tuple[str, ...]) -> Mapping[str, str]:
     """Names in every language of the plan, or in none."""
-    return _names(at, key, languages) if at.has(key) else MappingProxyType({})
+    return at.read_lines_by_language(key, languages) if at.has(key) else MappingProxyType({})
 
 
 def _exemption_labels(
@@ -269,12 +173,12 @@ def _pattern(at: TomlSection) -> str:
 
 
 def _arm(at: TomlSection) -> Arm:
-    return Arm(_word(at, "code", CODE), at.line("name"))
+    return Arm(at.read_word("code", CODE), at.line("name"))
 
 
 def _anchor(at: TomlSection, languages: tuple[str, ...]) -> AnchorKind:
     return AnchorKind(
-        kind=_word(at, "kind", "[a-z][a-z_]*"),
+        kind=at.read_word("kind", "[a-z][a-z_]*"),
         owner=Owner(at.choice("owner", tuple(Owner))),
         arm_revealing=at.flag("arm_revealing", False),
         labels=_labels(at, "label", languages),
@@ -290,8 +194,8 @@ def _instrument(at: TomlSection, languages: tuple[str, ...]) -> PlannedInstrumen
     if at.has("ask") and not ask:
         at.refuse("ask", [], "at least one item")
     return PlannedInstrument(
-        id=_word(at, "id", r"[a-z][a-z0-9-]*"),
-        version=_word(at, "version", r"[0-9]+\.[0-9]+"),
+        id=at.read_word("id", r"[a-z][a-z0-9-]*"),
+        version=at.read_word("version", r"[0-9]+\.[0-9]+"),
         leave_out=frozenset(leave_out),
         urgent=tuple(_mark(each) for each in at.sections("urgent", ())),
         ask=frozenset(ask),
@@ -302,7 +206,7 @@ def _instrument(at: TomlSection, languages: tuple[str, ...]) -> PlannedInstrumen
 
 def _thresholds(at: TomlSection) -> str:
     """The name of a set of the instrument's, which the library checks; "" where the plan names none."""
-    return _word(at, "thresholds", r"[a-z][a-z0-9-]*") if at.has("thresholds") else ""
+    return at.read_word("thresholds", r"[a-z][a-z0-9-]*") if at.has("thresholds") else ""
 
 
 def _mark(at: TomlSection) -> Condition:
@@ -316,7 +220,7 @@ def _visit(at: TomlSection, languages: tuple[str, ...]) -> VisitRule:
     unit, offsets = (Unit.days, ()) if on_request else _offsets(at)
     return VisitRule(
         code=_code(at, len(offsets) > 1),
-        series=_word(at, "series", "[a-z][a-z_]*"),
+        series=at.read_word("series", "[a-z][a-z_]*"),
         anchor=None if on_request else at.text("anchor"),
         anchoring=Anchoring(at.choice("anchoring", tuple(Anchoring), Anchoring.fixed)),
         unit=unit,
@@ -336,7 +240,7 @@ def _visit(at: TomlSection, languages: tuple[str, ...]) -> VisitRule:
 
 def _code(at: TomlSection, several: bool) -> str:
     """A visit code. No hyphen: those number the visits that staff request."""
-    return _word(at, "code", CODE + r"\{n\}" if several else CODE)
+    return at.read_word("code", CODE + r"\{n\}" if several else CODE)
 
 
 def _offsets(at: TomlSection) -> tuple[Unit, tuple[int, ...]]:
@@ -356,7 +260,7 @@ def _diary(at: TomlSection, root: TomlSection) -> DiaryRule:
     entry_days = at.integer("entry_days", 0, 30)
     return DiaryRule(
         instrument=at.text("instrument"),
-        series=_word(at, "series", "[a-z][a-z_]*"),
+        series=at.read_word("series", "[a-z][a-z_]*"),
         anchor=at.text("anchor"),
         phases=tuple(_phase(each) for each in at.sections("phases")),
         entry_days=entry_days,
@@ -373,7 +277,7 @@ def _phase(at: TomlSection) -> DiaryPhase:
 
 def _reminders(at: TomlSection) -> ReminderRule:
     return ReminderRule(
-        moments=tuple(map(ReminderKind, _listed(at, "moments", WINDOW_MOMENTS))),
+        moments=tuple(map(ReminderKind, at.read_choices("moments", WINDOW_MOMENTS))),
         at=_clock(at, "at", "09:00"),
         diary_at=_clock(at, "diary_at", "19:00"),
     )

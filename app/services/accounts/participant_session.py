@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 from app.domain.clock_trust import is_over
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.accounts.second_check import is_answer_right, refusal_for
+from app.services.accounts.second_check import require_answer
 from app.services.core.context import DeviceContext, ParticipantContext, ParticipantSession
 from app.storage.queries.form_rows import SessionRows, read_session_by_token
 from app.storage.row_changes import participant_chain
@@ -107,20 +107,13 @@ def unlock_device(context: ParticipantContext, answer: str) -> None:
     Raises Refused: "throttled" (this browser alone), "sign_in_busy", "wrong_pin", "wrong_birth_date"; a wrong
     answer is recorded.
     """
-    check = context.participant.second_check
-    chain = participant_chain(context.participant.participant_id)
-    right = is_answer_right(context, check, answer)
-    refusal = refusal_for(check)
+    require_answer(context, context.participant.second_check, answer)
     with context.unit_of_work() as work:
+        chain = participant_chain(context.participant.participant_id)
         work.lock(chain)
-        if right:
-            device = work.session.get_one(Device, context.participant.device_id)
-            device.seen_at, device.locked_at = context.at, None
-            work.record(AuditEvent.DEVICE_UNLOCKED, chain)
-        else:
-            work.record(refusal.event, chain)
-    if not right:
-        raise Refused(refusal.code)
+        device = work.session.get_one(Device, context.participant.device_id)
+        device.seen_at, device.locked_at = context.at, None
+        work.record(AuditEvent.DEVICE_UNLOCKED, chain)
 
 
 def lock_device(context: ParticipantContext) -> None:

@@ -2,8 +2,7 @@
 
 from app.domain.plans.plan import SecondCheck
 from app.domain.records.audit import AuditEvent
-from app.domain.refusal import Refused
-from app.services.accounts.second_check import check_new_pin, is_answer_right
+from app.services.accounts.second_check import check_new_pin, require_answer
 from app.services.core.context import ParticipantContext
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Participant
@@ -15,17 +14,11 @@ def change_pin(context: ParticipantContext, now: str, new: str, again: str) -> N
     Raises Refused: "throttled", "sign_in_busy", "bad_pin", "pins_differ", "wrong_pin"; a wrong one is
     recorded and counts like one at the lock.
     """
-    chain = participant_chain(context.participant.participant_id)
-    right = is_answer_right(context, SecondCheck.pin, now)
-    if right:
-        check_new_pin(new, again)
-    hashed = context.installation.secret_box.pins.hash(new) if right else None
+    require_answer(context, SecondCheck.pin, now)
+    check_new_pin(new, again)
+    hashed = context.installation.secret_box.pins.hash(new)
     with context.unit_of_work() as work:
+        chain = participant_chain(context.participant.participant_id)
         work.lock(chain)
-        if hashed is None:
-            work.record(AuditEvent.PIN_REFUSED, chain)
-        else:
-            work.session.get_one(Participant, context.participant.participant_id).pin_hash = hashed
-            work.record(AuditEvent.PIN_CHANGED, chain)
-    if hashed is None:
-        raise Refused("wrong_pin")
+        work.session.get_one(Participant, context.participant.participant_id).pin_hash = hashed
+        work.record(AuditEvent.PIN_CHANGED, chain)

@@ -12,6 +12,7 @@ from app.domain.refusal import Refused
 from app.services.core.context import ParticipantContext
 from app.services.core.secrets import SecretBox
 from app.services.core.throttling import check_guess, device_limits
+from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Participant
 
 PIN_DIGITS = 6
@@ -26,13 +27,10 @@ class CheckRefusal:
 
 
 _REFUSALS: Mapping[SecondCheck, CheckRefusal] = {
+    SecondCheck.pin: CheckRefusal("wrong_pin", AuditEvent.PIN_REFUSED),
     SecondCheck.birth_date: CheckRefusal("wrong_birth_date", AuditEvent.BIRTH_DATE_REFUSED),
 }
-
-
-def refusal_for(check: SecondCheck) -> CheckRefusal:
-    """How a wrong answer to this check is refused; `none` knows no wrong answer."""
-    return _REFUSALS.get(check, CheckRefusal("wrong_pin", AuditEvent.PIN_REFUSED))
+"""How a wrong answer to a check is refused; `none` knows no wrong answer."""
 
 
 def is_confirmed(
@@ -50,11 +48,22 @@ def is_confirmed(
     return hmac.compare_digest(fingerprint, participant.birth_hash or "")
 
 
-def is_answer_right(context: ParticipantContext, check: SecondCheck, answer: str) -> bool:
-    """Whether a bound browser answers this check rightly; a wrong try is counted against this browser alone.
+def require_answer(context: ParticipantContext, check: SecondCheck, answer: str) -> None:
+    """Let a bound browser go on that answers this check rightly.
 
-    Raises Refused: "throttled", "sign_in_busy".
+    Raises Refused: "throttled", "sign_in_busy", "wrong_pin", "wrong_birth_date"; a wrong answer is counted
+    against this browser alone, and recorded.
     """
+    if _is_answer_right(context, check, answer):
+        return
+    refusal, chain = _REFUSALS[check], participant_chain(context.participant.participant_id)
+    with context.unit_of_work() as work:
+        work.lock(chain)
+        work.record(refusal.event, chain)
+    raise Refused(refusal.code)
+
+
+def _is_answer_right(context: ParticipantContext, check: SecondCheck, answer: str) -> bool:
     who, box = context.participant, context.installation.secret_box
     with context.read() as session:
         participant = session.get_one(Participant, who.participant_id)

@@ -26,6 +26,7 @@ class InvitationSheet:
     `study_names` are the neutral names of the study by language, which name no disease.
     """
 
+    participant_id: int
     public_id: str
     subject: str
     language: str
@@ -69,6 +70,7 @@ def _sheet(context: StaffContext, participant: Participant, site: Site) -> Invit
     with context.read() as session:
         plan = get_plan_of(context.installation, session, participant)
     return InvitationSheet(
+        participant_id=participant.id,
         public_id=participant.public_id,
         subject=participant.subject,
         language=participant.language,

@@ -29,7 +29,7 @@ from app.services.datasets.export import (
     open_export,
 )
 from app.services.datasets.readers import DataContext, reached_sites
-from app.services.datasets.recheck import RecheckedFigures
+from app.services.datasets.recheck.rechecked_figures import RecheckedFigures
 from app.storage.queries.datasets.cuts import get_cut
 from app.storage.queries.datasets.exports import (
     count_not_ended,

@@ -38,7 +38,7 @@ from app.services.datasets.export import (
 )
 from app.services.datasets.export_requests import RETENTION, read_entry
 from app.services.datasets.readers import DataContext, reached_sites
-from app.services.datasets.recheck import recheck_cut
+from app.services.datasets.recheck.cut_recheck import recheck_cut
 from app.storage.queries.datasets.exports import (
     EXPORT_TABLE,
     NOT_ENDED,

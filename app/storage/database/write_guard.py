@@ -93,7 +93,7 @@ class Allowance:
         """What an allowance inside goes on from: tables, those that owe, and what is paid."""
         return self._tables, self._audited, self.paid
 
-    def check(self, context: object) -> Collection[Debt]:
+    def check_statement(self, context: object, values: object) -> Collection[Debt]:
         """What a statement owes once it is executed. Raises WriteRefused where it writes anything else."""
         if self._tables is None:
             return _NO_DEBTS
@@ -115,14 +115,10 @@ class Allowance:
             raise WriteRefused("a change of records that are not named by their keys")
         debts = {(audited[table], table) for table in tables if table in audited} - self.paid
         if debts and ENTRIES in tables:
-            entered = _entered_chains(context)
-            return {debt for debt in debts if debt[0] not in entered}
+            # It stores the entry along with the rows: of the chain whose head it moves, by its values.
+            entered = values.get(HEAD_CHAIN) if isinstance(values, Mapping) else None
+            return {debt for debt in debts if debt[0] != entered}
         return debts
-
-
-def _entered_chains(context: object) -> set[object]:
-    """The chains of which a statement stores an entry along with its rows, by the values that it is given."""
-    return {values.get(HEAD_CHAIN) for values in getattr(context, "compiled_parameters", ())}
 
 
 class WriteGuard:
@@ -160,8 +156,8 @@ class WriteGuard:
         finally:
             self._allowance = outer
 
-    def compare(self, statement: str, context: object) -> None:
-        """Let the engine execute a statement in this context; a plain read has none.
+    def compare_statement(self, statement: str, context: object, values: object) -> None:
+        """Let the engine execute a statement with these values in this context; a plain read has none.
 
         Raises WriteRefused for what may not be written now.
         """
@@ -174,7 +170,7 @@ class WriteGuard:
             raise WriteRefused("the connection is read-only")
         if self._allowance is None:
             raise WriteRefused(f"{verdict.word} outside a unit of work")
-        debts = self._allowance.check(context)
+        debts = self._allowance.check_statement(context, values)
         if debts and self._autocommit:
             raise WriteRefused("a change that is committed without its entry")
         self._owed.update(debts)
@@ -188,11 +184,11 @@ class WriteGuard:
         if not isinstance(statement, str) or not classify_statement(statement).reads:
             raise WriteRefused("a statement that the engine has not seen")
 
-    def owe(self, debts: Iterable[Debt]) -> None:
+    def require_entries(self, debts: Iterable[Debt]) -> None:
         """Refuse to commit until these are covered."""
         self._owed.update(debts)
 
-    def pay(self, chain: str, covered: Collection[str]) -> None:
+    def accept_entry(self, chain: str, covered: Collection[str]) -> None:
         """Take in that an entry of this chain was stored, whose event covers these tables."""
         paid = {(chain, table) for table in covered}
         if self._allowance is not None:

@@ -32,12 +32,11 @@ from app.domain.instruments.scoring.registry import ALGORITHM_NAMES
 from app.domain.instruments.scoring.score import ScoreStatus
 from app.domain.instruments.scoring.thresholds import MOST_SOURCE
 from app.domain.people.names import MOST_CODE, MOST_SUBJECT
-from app.domain.plans.parsing import LONGEST_WORD
 from app.domain.plans.plan import MissedReason, Owner
 from app.domain.plans.status import ExitKind, Status
 from app.domain.records.audit import format_instant
 from app.domain.records.dispositions import DispositionKind
-from app.domain.toml_section import LONGEST_LINE
+from app.domain.toml_section import LONGEST_LINE, LONGEST_WORD
 from tests.domain.questionnaires import QLQ_C30, QUESTIONNAIRES
 
 AT = datetime(2026, 6, 14, 2, 0, tzinfo=UTC)

@@ -21,7 +21,7 @@ from app.domain.datasets.terms import parse_terms, plain_terms
 from app.domain.instruments.scoring.thresholds import ThresholdSet
 from app.domain.plans.plan import Anchoring
 from app.domain.refusal import BadDefinition
-from app.services.datasets.recheck import precedes_start
+from app.services.datasets.recheck.cut_recheck import precedes_start
 from tests.domain.feed_events import Event, anchor, event, form, person, slot
 from tests.domain.questionnaires import DIARY, QLQ_C30, QUESTIONNAIRES
 from tests.domain.trial import SHIPPED

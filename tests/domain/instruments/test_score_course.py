@@ -89,6 +89,7 @@ def test_weeks_without_an_entry_have_no_mean() -> None:
     assert mean_of_weeks(DAY, []) == ()
 
 
+@pytest.mark.req("REP-07")
 def test_thresholds_name_their_source_and_scales_that_exist() -> None:
     scales = {scale.code: scale for scale in QLQ.scales}
     assert set(GIESINGER.limits) <= set(scales)

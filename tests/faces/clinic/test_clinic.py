@@ -102,8 +102,10 @@ def test_enrolment_gives_a_sheet_in_the_participants_language(nurse: TestClient)
     sheet = parse_page(answer.text).all("article", class_="sheet")[0]
     assert answer.status_code == 200
     assert parse_page(answer.text).all("html")[0]["lang"] == "zh-Hans"
-    assert len(sheet.all("svg")) == 1
-    assert len(sheet.all("li")) == 3
+    assert len(sheet.one("div", class_="qr").all("svg")) == 1
+    assert [len(step.all("svg", role="img")) for step in sheet.all("li")] == [1, 1, 1]
+    together = parse_page(answer.text).one("section", class_="unprinted", lang="en")
+    assert "Sign in on the participant's phone ○ Not yet" in together.text
     code = sheet.all("p", class_="code")[0].text
     assert re.fullmatch(r"[A-Z2-9]{4} [A-Z2-9]{4}", code)
     assert "0571\u20115550000" in sheet.text
@@ -270,6 +272,30 @@ def test_a_lost_phone_is_unbound_and_a_new_sheet_issued(clinic: ClinicFixture, n
     assert nurse.post(action, data={"reason": "lost"}).status_code == 303
     assert nurse.post(f"{clinic.url}/devices/999", data={"reason": "lost"}).status_code == 404
     assert "It replaces every earlier sheet" in nurse.post(f"{clinic.url}/invitation").text
+
+
+@pytest.mark.req("PRI-03")
+def test_the_first_day_shows_how_far_it_is_by_facts_alone(clinic: ClinicFixture, nurse: TestClient) -> None:
+    def steps() -> list[str]:
+        (first,) = [each for each in page(nurse, clinic.url).all("ol") if "Set the PIN" in each.text]
+        return [each.text for each in first.all("li")]
+
+    signed_in, pin, form, icon, reminders = steps()
+    assert (signed_in, pin) == ("Sign in on the participant's phone ✓ Signed in", "Set the PIN ✓ PIN set")
+    assert form.startswith("The first form: Quality of life · BL ○ Not started yet")
+    assert icon.startswith("Put the icon on the home screen – Look at the phone")
+    assert reminders == "Reminders – doesn't want reminders"  # as it was recorded at enrolment
+    clinic.person.begin("BL", START)
+    clinic.person.save("BL", START, SubmittedAnswer(1, 0, "q1", 1))
+    assert steps()[2] == "The first form: Quality of life · BL ✓ 1 of 30 answered"
+    clinic.person.submit("BL", START)
+    assert steps()[2].endswith("✓ Sent")
+    nurse.post("/desk/enrol", data=enrolment())
+    person = page(nurse, "/desk/participants?q=0571-002").one("tbody").all("a")[0]
+    told = page(nurse, person["href"]).text
+    assert "○ Address not confirmed yet E-mail: l***@example.org · entered by staff on Monday, 2" in told
+    clinic.clock.at = START + days(1)
+    assert "Set the PIN" not in page(clinic.browser(Role.INVESTIGATOR), clinic.url).text
 
 
 def test_a_visit_is_added_on_request(clinic: ClinicFixture, nurse: TestClient) -> None:

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.clinic.enrolment import draw_qr
+from app.clinic.records.first_steps import draw_qr
 from tests.applications import open_browser
 from tests.browsers import BASE_URL
 from tests.faces.callers import SiteFixture, caller_as
@@ -72,7 +72,7 @@ def test_the_square_says_the_link(secret: str) -> None:
 
 
 def test_the_square_of_the_sheet_is_whole(sheet: Element) -> None:
-    square = modules(sheet.one("svg"))
+    square = modules(sheet.one("div", class_="qr").one("svg"))
     assert len(square) == len(square[0]) == len(drawn_for(f"{BASE_URL}/a/{'x' * 32}"))
     finder = [[True] * 7, [True] + [False] * 5 + [True], *[[True, False, True, True, True, False, True]] * 3]
     assert [row[:7] for row in square[:5]] == finder

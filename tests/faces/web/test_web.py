@@ -25,6 +25,7 @@ def test_a_bound_phone_goes_straight_home(client: TestClient) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, PATIENT_HOME)
 
 
+@pytest.mark.req("VAL-06")
 def test_about_names_the_version_and_whose_words_the_questionnaires_are(
     app: FastAPI, client: TestClient
 ) -> None:

@@ -13,7 +13,7 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.datasets.cuts import make_cut
 from app.services.datasets.export import ExportEntry, export_cut
-from app.services.datasets.recheck import recheck_cut
+from app.services.datasets.recheck.cut_recheck import recheck_cut
 from app.storage.tables.studies import Site
 from tests.scenarios.beginnings import PLAN
 from tests.scenarios.dataset_fold import lines_of, rows_of

@@ -13,7 +13,7 @@ from app.services.core.installation import Installation
 from app.services.datasets.cut_changes import compare_cuts
 from app.services.datasets.cuts import get_named_cut
 from app.services.datasets.export import ExportEntry, export_cut
-from app.services.datasets.recheck import recheck_cut
+from app.services.datasets.recheck.cut_recheck import recheck_cut
 from tests.scenarios.beginnings import open_installation_at
 from tests.scenarios.dataset_edge_cases import HARD, SECOND, STUDY
 from tests.scenarios.dataset_fold import fold_feed, lines_of, stream_cut

@@ -30,7 +30,8 @@ from app.services.core.installation import Installation
 from app.services.datasets.cuts import get_named_cut
 from app.services.datasets.export import ExportEntry, export_cut, list_formats
 from app.services.datasets.readers import read_scopes
-from app.services.datasets.recheck import count_from, recheck_cut
+from app.services.datasets.recheck.cut_recheck import recheck_cut
+from app.services.datasets.recheck.second_rates import count_from
 from app.storage.tables.audit import AuditEntry
 from tests.scenarios.beginnings import open_installation_at, site_of
 from tests.scenarios.dataset_fold import fold_feed, rows_of, stream_cut
@@ -165,7 +166,7 @@ def test_qs_keeps_the_rules_of_sdtm(lone_trial: Installation, tmp_path: Path) ->
     assert sorted({row["QVAL"] for row in amended}) == ["0", "1"]
 
 
-@pytest.mark.req("EDC-10")
+@pytest.mark.req("EDC-10", "RET-04")
 def test_another_program_reads_the_transport_files_alike(lone_trial: Installation, tmp_path: Path) -> None:
     entry = ExportEntry("FINAL", PURPOSE, ("xpt", "ndjson"))
     exported = export_cut(operator(lone_trial), STUDY, entry, tmp_path / "out")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.domain.instruments.definition import Direction, Scale, ScaleKind
 from app.domain.instruments.scoring.registry import ALGORITHM_NAMES, NO_ALGORITHM, find_algorithm
 from app.domain.instruments.scoring.score import ScaleScore, ScoreStatus
-from app.services.datasets.recheck import SECOND_FORMULAS, compute_again
+from app.services.datasets.recheck.second_formulas import SECOND_FORMULAS, compute_again
 
 ITEMS = ("a", "b", "c", "d")
 

@@ -114,7 +114,7 @@ def test_a_recovery_code_stands_in_once_and_new_ones_replace_all(desk: Desk) -> 
     assert {AuditEvent.RECOVERY_CODE_USED, AuditEvent.RECOVERY_CODES_MADE} <= desk.events()
 
 
-@pytest.mark.req("IAM-01", "IAM-02")
+@pytest.mark.req("IAM-01", "IAM-02", "SIG-06")
 def test_an_address_belongs_to_one_person_for_ever(desk: Desk) -> None:
     issued = desk.invite()
     assert refused(lambda: desk.invite(EMAIL.upper())) == "staff_exists"

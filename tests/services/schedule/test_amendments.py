@@ -32,7 +32,7 @@ from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
 from app.services.datasets.cuts import make_cut
 from app.services.datasets.export import ExportEntry, export_cut
-from app.services.datasets.recheck import recheck_cut
+from app.services.datasets.recheck.cut_recheck import recheck_cut
 from app.services.edc.lookups import describe_forms, describe_study
 from app.services.reminders.due_slots import process_due_slots
 from app.services.schedule.amendment.amendments import (

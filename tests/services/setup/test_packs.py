@@ -26,7 +26,7 @@ from app.services.core.installation import Installation
 from app.services.core.pack_registry import PackRegistry
 from app.services.core.secrets import SecretBox
 from app.services.datasets.cuts import make_cut
-from app.services.datasets.recheck import recheck_cut
+from app.services.datasets.recheck.cut_recheck import recheck_cut
 from app.services.edc.entity_tags import Preconditions
 from app.services.edc.participants import ParticipantBody, receive_participant
 from app.services.edc.requests import EdcRequest
