@@ -129,11 +129,11 @@ def _prepared(settings: Settings) -> Demonstration:
     if file is not None and not file.exists():
         unfinished = file.with_name(f"{file.name}.unfinished")
         _remove(unfinished)
-        opened = _opened(
+        demonstration = _opened(
             replace(settings, database_url=f"sqlite:///{unfinished}", migration_url=f"sqlite:///{unfinished}")
         )
         unfinished.replace(file)
-        return opened
+        return demonstration
     return _opened(settings)
 
 

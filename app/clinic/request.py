@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from app.clinic.arm_veil import HIDDEN, veil_texts
 from app.clinic.frame.addresses import LISTS, REMEMBERED, read_list_position
 from app.clinic.frame.desk_counts import get_desk_counts
 from app.clinic.frame.navigation import (
@@ -32,7 +33,8 @@ from app.clinic.frame.studies import (
     read_named_study,
 )
 from app.clinic.lists.remembered import open_as_remembered
-from app.clinic.trail.recorded_pages import enter_page_look
+from app.clinic.trail.recorded_pages import enter_page_look, tells_of_participants
+from app.domain.desk.trail import ArmMask
 from app.domain.plans.plan import Plan
 from app.domain.records.access import Actor, Permission
 from app.domain.records.acts import KeyedAct
@@ -41,6 +43,7 @@ from app.services.accounts.staff_access import PermittedParticipant, StaffAdmiss
 from app.services.accounts.staff_session import SignedInStaff
 from app.services.clinic.matters.matter_list import count_open_matters
 from app.services.clinic.participant_overview import ParticipantOverview, get_participant_overview
+from app.services.clinic.trail.arm_masks import find_reader_mask
 from app.services.core.acts import new_page_key
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
@@ -56,6 +59,7 @@ from app.web.permissions import CallerKind, mark_guard, permission_of, required_
 from app.web.refusal_messages import message_of
 from app.web.urls import ACCOUNT, DESK, PARTICIPANTS, SESSION_COOKIE, SETTLE, SIGN_IN
 
+Shown = TypeVar("Shown")
 _SHARED = tuple(field.name for field in fields(PageFrame))
 CONFIRM = "confirm"
 
@@ -90,14 +94,31 @@ class StaffRequest:
         The browser remembers a study that the address named.
         """
         self._enter_look(page, is_valid=refused is None)
-        response = render_page(self.http, page, message_of(refused).status if refused else 200, self.frame)
+        page = self.veil(page) if tells_of_participants(page) else page
+        response = render(self.http, page, message_of(refused).status if refused else 200, self.frame)
         if self.named_study and self.frame.study_code:
             set_cookie(response, STUDY, self.frame.study_code)
         return response
 
     def show_block(self, page: Page, block: str) -> Response:
         self._enter_look(page)
-        return render_blocks(self.http, page, block, frame=self.frame)
+        return render_blocks(self.http, self.veil(page), block, frame=self.frame)
+
+    def veil(self, shown: Shown) -> Shown:
+        """The same without words that name an arm, for whoever may not see it, but for what they typed."""
+        mask = self.arm_mask
+        if mask is None:
+            return shown
+        typed = {*self.http.query_params.values(), *self.http.state.typed}
+        return veil_texts(shown, mask, typed, self.word(HIDDEN))
+
+    @property
+    def arm_mask(self) -> ArmMask | None:
+        """What hides the arm from this reader; None for who may see it, and where the study is open."""
+        if self.study is None:
+            return None
+        site = self.about.site_id if self.about else None
+        return find_reader_mask(self.context, self.study.id, self.study.code, site)
 
     def translate(self, sentence: str) -> str:
         """A marked sentence in the reader's language."""
@@ -199,12 +220,12 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
     case reaches another. A list without filters is answered with the address of those that are remembered.
     Raises ActRepeated.
     """
-    installation, at = get_installation(request), get_now(request)
+    installation, at, route = get_installation(request), get_now(request), request.scope["route"].path
     access = required_access(request, CallerKind.STAFF)
     public_id = request.path_params.get("participant")
     cookie = get_cookie(request, SESSION_COOKIE)
     try:
-        listed = REMEMBERED[request.url.path].name if request.url.path in REMEMBERED else ""
+        listed = REMEMBERED[route].name if route in REMEMBERED else ""
         admission = admit_staff(installation, cookie, at, access.permission, public_id, list_name=listed)
     except Refused as refused:
         raise _to_sign_in(request, fields) from refused
@@ -213,6 +234,7 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
         _frame(request, installation, admission, at), list_url=read_list_position(request, fields)
     )
     request.state.frame, request.state.actor = frame, staff.actor.id
+    request.state.typed = frozenset(text.strip() for text in fields.values())
     known = participant or admission.only_seen
     if public_id is not None and known is None:
         raise Refused("unknown_participant")

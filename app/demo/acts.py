@@ -269,9 +269,9 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
     save_answers(stage.device_context(story, at), slot, AnswerBatch(form.client, _as_answers(saved, at)))
 
 
-def _as_answers(answers: Iterable[tuple[str, AnswerValue]], at: datetime) -> list[SubmittedAnswer]:
+def _as_answers(values: Iterable[tuple[str, AnswerValue]], at: datetime) -> list[SubmittedAnswer]:
     """Answers as a page numbers them that knows of no others."""
-    return [SubmittedAnswer(seq, 0, code, value, at) for seq, (code, value) in enumerate(answers, start=1)]
+    return [SubmittedAnswer(seq, 0, code, value, at) for seq, (code, value) in enumerate(values, start=1)]
 
 
 def submit_from_second_phone(stage: DemoStage, at: datetime, story: Story, filling: Filling) -> None:

@@ -48,8 +48,8 @@ def propose_correction_of(
     slot = next(slot.public_id for slot in slots if slot.visit == corrected.visit)
     form = get_correctable_form(context, participant_id, slot)
     item = form.definition.items[4]
-    stored = form.response.answers.get(item.code)
-    meant = [value for value in range(item.low, item.high + 1) if value != stored][other]
+    answer = form.response.answers.get(item.code)
+    meant = [value for value in range(item.low, item.high + 1) if value != answer][other]
     entry = ProposalEntry(
         response_version=form.response.version,
         answers=[ProposedAnswer(item.code, str(meant), CorrectionReason.wrong_tap.value)],

@@ -304,7 +304,7 @@ _THIRD = (
     Story(
         "0755-005",
         "zh_CN",
-        "W6 was begun late and may still be finished; the PIN was wrong too often",
+        "W6 was begun late and may still be finished; the PIN was wrong too often; the EDC dated W6 wrongly",
         54,
         "SBRT",
         51,
@@ -312,6 +312,7 @@ _THIRD = (
         stated=_radiotherapy(42, 30),
         diary=13,
         locked_out=True,
+        foretold="W6",
     ),
     Story(
         "0755-006",

@@ -98,7 +98,7 @@ class Story:
     just now they asked to be called (`CALL`), or said that something is wrong in this visit's form. `called`:
     what came of the calls of these days; `snoozed`: why their row of the work list rests since just now.
     `locked_out`: just now they entered a wrong PIN too often. `retold`: for the moment of randomisation the
-    EDC told two days.
+    EDC told two days. `foretold`: a visit that the EDC said took place on a day that has not come.
     """
 
     subject: str
@@ -121,6 +121,7 @@ class Story:
     snoozed: str = ""
     locked_out: bool = False
     retold: bool = False
+    foretold: str | None = None
     corrected: DemoCorrection | None = None
     alerted: DemoAlert | None = None
     paper: DemoPaper | None = None

@@ -56,7 +56,8 @@ def require_client(
     _check_unique_parameters(request)
     if scope is not None:
         client.require(scope)
-    return EdcContext(installation, client, at)
+    request.state.edc_context = EdcContext(installation, client, at)
+    return request.state.edc_context  # type: ignore[no-any-return]  # it was just put there
 
 
 def _check_unique_parameters(request: Request) -> None:

@@ -11,11 +11,12 @@ from starlette.responses import Response
 from app.domain.plans.rescheduling import WindowMove
 from app.domain.plans.windows import Window
 from app.domain.records.anchors import AnchorStanding
+from app.domain.refusal import Refused
 from app.edc import request_models, response_models
 from app.edc.authentication import AuthenticatedClient, Conditions
 from app.edc.openapi import PUT, WRITTEN
+from app.edc.refused import KeepingRoute, keep_incomplete
 from app.edc.responses import json_response, receipt_response
-from app.edc.strict_route import EdcRoute
 from app.i18n.languages import find_language
 from app.services.core.context import EdcContext
 from app.services.edc.entity_tags import Preconditions
@@ -32,7 +33,7 @@ from app.services.edc.schedule import (
 )
 from app.web.urls import EDC
 
-router = APIRouter(prefix=EDC, route_class=EdcRoute)
+router = APIRouter(prefix=EDC, route_class=KeepingRoute)
 
 
 @router.put("/participants/{subject}", responses=WRITTEN)
@@ -164,8 +165,12 @@ class _Address:
 
     def confirm_empty(self, body: Mapping[str, object], **more: object) -> Response:
         """The answer to a body with empty members: only what was served so may come back."""
-        unset = confirm_unset(self.context, self.subject, self.part, body, self.conditions)
-        return self.build_receipt(unset, **more)
+        try:
+            unset = confirm_unset(self.context, self.subject, self.part, body, self.conditions)
+        except Refused as refused:
+            keep_incomplete(self.context, self.subject, self.part, body, refused)
+            raise
+        return self.answer(unset, **more)
 
     def build_receipt(self, stored: StoreResult, **more: object) -> Response:
         """The receipt of what was done."""

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.refusal import Refused
 from app.i18n import formats
-from app.patient.forms.page_builders import format_optional_day, name_form, url_of_form
+from app.patient.forms.page_builders import call_because_of, format_optional_day, name_form, url_of_form
 from app.patient.hand_over import end_idle_hand_over
 from app.patient.person.device_cookies import renew_device_cookies
 from app.patient.person.marks import renew_marks
@@ -22,6 +22,7 @@ from app.patient.second_check_form import CHECK_FIELDS
 from app.services.capture.forms import get_form_definition
 from app.services.patient.home import get_next_forms
 from app.services.patient.submitted_forms import find_sending_device, get_submitted_form
+from app.services.patient.urgent_call import UrgentCall
 from app.web.cookies import other_tokens
 from app.web.errors import ask_to_retry, refusal_response
 from app.web.middleware.plain_route import PlainRoute
@@ -66,6 +67,7 @@ class NoticePage:
     means: str = ""  # of a form that was sent: "here" | "other" | "site_device" | "paper"; "" where not known
     label: str = ""  # of the other browser from which it was sent
     more: int = 0  # forms that can be filled in now
+    call: UrgentCall | None = None  # because of what was sent today
     call_url: str = CALL
     code_url: str = CODE
     people_url: str = PEOPLE
@@ -184,12 +186,13 @@ def _notice(request: Request, current: ParticipantRequest | None, refused: Refus
 
 def _about(current: ParticipantRequest, slot: str, code: str, refused: Refused) -> NoticePage:
     """A notice about one form: what it was, what became of it, and what comes next; without blame."""
-    spoken, receipt, means, label = current.language, "", "", ""
+    spoken, receipt, means, label, call = current.language, "", "", "", None
     if refused.code == "already_submitted":
         submitted = get_submitted_form(current.context, slot)
         name, receipt = name_form(current, submitted.name, submitted.occasion), submitted.receipt
         when = formats.format_local_time(submitted.submitted_at, current.participant.zone, spoken)
         means, label = find_sending_device(current.context, submitted)
+        call = call_because_of(current, (submitted,))
     else:
         form = get_form_definition(current.context, slot)
         name = name_form(current, form.name, form.occasion)
@@ -201,7 +204,7 @@ def _about(current: ParticipantRequest, slot: str, code: str, refused: Refused) 
         return NoticePage(code, name, when)
     ahead = get_next_forms(current.context)
     next_on = formats.format_opening(ahead.next_at, current.participant.zone, spoken)
-    return NoticePage(code, name, when, next_on, receipt, means, label, more=ahead.more)
+    return NoticePage(code, name, when, next_on, receipt, means, label, more=ahead.more, call=call)
 
 
 def _locked(current: ParticipantRequest, refused: Refused, form: Mapping[str, object]) -> LockedPage:

@@ -13,6 +13,7 @@ from app.domain.records.audit import GENESIS, FieldChange
 from app.storage.database.write_guard import ANY_CHAIN, WriteRefused
 from app.storage.plain_rows import SlotRecord
 from app.storage.tables.columns import table_of
+from app.storage.tables.edc import EdcRefusal
 from app.storage.tables.feed import DataExport
 from app.storage.tables.schedule import Slot
 
@@ -36,8 +37,12 @@ TECHNICAL_TABLES = frozenset(
 """Tables that hold no record of the trial: the trail and feed themselves, sessions, counters, keys, the key's
 canary, epochs."""
 
-_OF_EXPORTS = frozenset(f"data_export.{column.name}" for column in table_of(DataExport).columns)
-"""The trail says in words of its own what was requested, and what became of it."""
+_IN_OWN_WORDS = frozenset(
+    f"{table_of(kind).name}.{column.name}"
+    for kind in (DataExport, EdcRefusal)
+    for column in table_of(kind).columns
+)
+"""The trail says in words of its own what was requested, or refused, and what became of it."""
 
 NOT_AUDITED = frozenset(
     {
@@ -88,7 +93,7 @@ NOT_AUDITED = frozenset(
         "alert.closing_note",
         "alert_action.note",
         "alert_message.lease_until",
-        *_OF_EXPORTS,
+        *_IN_OWN_WORDS,
     }
 )
 """Columns computed from others that are audited, kept alive by every request, append-only themselves, or
@@ -112,10 +117,12 @@ BOOKKEEPING = frozenset(
         "data_export.tries",
         "data_export.done",
         "data_export.total",
+        "edc_refusal.last_at",
+        "edc_refusal.times",
     }
 )
-"""Columns that a statement without an entry may set: keep-alive, the next due moment, and a worker's lease on
-a message. What finally became of a message is audited."""
+"""Columns that a statement without an entry may set: keep-alive, the next due moment, how often the EDC said
+the same, and a worker's lease on a message. What finally became of a message is audited."""
 
 _SECRET = frozenset(
     {

@@ -91,6 +91,7 @@ ROUTES: Mapping[tuple[str, str], Access] = {
     ("POST", "/f/{slot}/answers"): PARTICIPANT,
     ("POST", "/f/{slot}/submit"): PARTICIPANT,
     ("POST", "/f/{slot}/late"): PARTICIPANT,
+    ("GET", "/f/{slot}/review"): PARTICIPANT,
     ("GET", "/f/{slot}/done"): PARTICIPANT,
     ("GET", "/f/{slot}/blank"): PARTICIPANT,
     ("GET", "/f/{slot}/{step}"): PARTICIPANT,

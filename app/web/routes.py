@@ -23,7 +23,7 @@ from app.web.urls import CODE, DESK, DEVICE_COOKIE, PATIENT_HOME, SETTINGS, SETT
 YEAR = 400 * 86_400
 """The longest that browsers keep a cookie, in seconds."""
 
-_FORM = re.compile(r"/f/([A-Za-z0-9]{1,24})(?:/(?:begin|submit))?")
+_FORM = re.compile(r"/f/([A-Za-z0-9]{1,24})(?:/(?:begin|submit|review))?")
 
 router = APIRouter(include_in_schema=False)
 

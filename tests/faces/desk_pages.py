@@ -3,14 +3,18 @@
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
+from tests.faces.internals import find_internals
 from tests.markup import Element, parse_page
 
 
 def page(client: TestClient, url: str, status: int = 200) -> Element:
-    """What a page says that must answer with this status."""
+    """What a page says that must answer with this status, and no code in it."""
     answer = client.get(url)
     assert answer.status_code == status, answer.text[:500]
-    return parse_page(answer.text)
+    shown = parse_page(answer.text)
+    codes = find_internals(shown)
+    assert not codes, (url, codes)
+    return shown
 
 
 def day_in(form: Element, name: str) -> str:

@@ -59,6 +59,12 @@ class Phone:
             f"/f/{slot}/submit", data={**(ANSWERS if answers is None else answers), **form}
         )
 
+    def review(self, slot: str, answers: dict[str, str]) -> Response:
+        """The page that follows Send where no script runs."""
+        saved = self.send(slot, answers, reviewed="")
+        assert saved.status_code == 303, saved.text
+        return self.client.get(saved.headers["location"])
+
 
 def set_up_study(app: FastAPI, at: datetime = START) -> Installation:
     """The application's installation with the study and its site 0571."""

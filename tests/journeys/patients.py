@@ -25,7 +25,6 @@ from tests.scenarios.people import START, Person, bind_browser, enrol_person
 from tests.servers import free_socket, serve_application, socket_address
 
 SIZE: ViewportSize = {"width": 360, "height": 740}
-SUBMITTED_BY_HAND = "HTMLFormElement.prototype.submit.call(document.getElementById('f'))"
 
 
 @dataclass

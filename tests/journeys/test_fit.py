@@ -107,11 +107,19 @@ STARTS = """() => { const told = {}, seen = (x) => x.getBoundingClientRect();
     given.forEach(y => { y.checked = true; });
     const heading = x.querySelector('h1'), first = seen(x.querySelector('.recall') || heading).top;
     const parts = Array.from(x.querySelectorAll('.o:not(.no-js), input:not([type])'), y => seen(y).bottom);
+    const numbers = Array.from(x.querySelectorAll('.long .o span')), cells = numbers.map(seen);
     const next = seen(byId('next')), beyond = document.documentElement.scrollWidth - innerWidth;
     told[x.id.slice(2)] = {
       on: x.matches('.on'), first, heading: seen(heading).bottom, last: Math.max(...parts), beyond,
       next: next.bottom, width: next.width, cue: byId('more').offsetHeight,
-      bar: seen(bar).height, floor: seen(bar).top}; });
+      bar: seen(bar).height, floor: seen(bar).top,
+      row: numbers.length && [
+        Math.min(...cells.map(cell => Math.min(cell.width, cell.height))) >= 44,
+        cells.every((cell, at) => cell.top >= seen(at ? numbers[at - 1] : x.querySelector('.ends')).bottom),
+        x.querySelector('.ends').textContent.replace(/\\D+/g, ' ').trim(),
+        numbers.map(number => { number.scrollIntoView({ block: 'nearest' }); const box = seen(number);
+          const hit = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+          return hit === number && box.bottom <= seen(bar).top ? parseInt(number.textContent) : 'covered'; }) ] }; });
   link.remove();
   return told; }"""
 
@@ -145,6 +153,10 @@ def test_with_text_twice_as_large_each_question_starts_in_sight(chromium: Browse
                 assert seen["width"] >= 100, about
                 assert seen["beyond"] <= 0, about
                 assert (seen["last"] <= seen["floor"]) is not bool(seen["cue"]), about
+                if seen[
+                    "row"
+                ]:  # one below the other, in their order, below what the ends mean; each can be tapped
+                    assert seen["row"] == [True, True, "0 10", list(range(11))], about
                 unfit |= {f"{named} {item}"} if seen["cue"] else set()
         names = [type(page).__name__ for page in one_of_each()]
         for kind in ("HelpPage", "CallPage", "LogOutPage"):

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,8 +11,12 @@ from typing import TypeVar
 from sqlmodel import SQLModel, select
 
 from app.demo import demonstration
-from app.demo.sites import STUDY
+from app.demo.sites import HOME_STUDY, STUDY
+from app.domain.alerts.handling import AlertState
+from app.domain.capture.corrections import CorrectionOutcome
+from app.domain.desk.matters import MatterKind
 from app.domain.records.access import Actor, ActorKind, Grant
+from app.domain.today.reasons import Reason
 from app.i18n.catalogues import Catalogues
 from app.notify.console import ConsoleChannel
 from app.services.clinic.alerts.alert_list import list_alerts
@@ -108,6 +112,29 @@ def list_alert_states(run: DemonstrationRun, name: str) -> set[str]:
     alerts = [each for closed in (False, True) for each in list_alerts(context, study, closed=closed).alerts]
     escalated = {"escalated"} if any(each.escalated_at for each in alerts) else set()
     return {each.state.value for each in alerts} | escalated
+
+
+_REASONS = {reason.value for reason in Reason}
+SHOWN: Mapping[str, tuple[Callable[..., set[str]], tuple[str, ...], set[str]]] = {
+    "Today in Hangzhou": (list_today, ("nurse.0571",), _REASONS | {"resting"}),
+    "Today in Suzhou": (list_today, ("nurse.0512",), _REASONS),
+    "Today in Shenzhen": (list_today, ("nurse.0755",), _REASONS),
+    "Today of the second study": (list_today, ("nurse.0512", HOME_STUDY), {"closing", "opens"}),
+    "To settle": (
+        list_matters,
+        ("data",),
+        {kind.value for kind in MatterKind} - {MatterKind.paper.value},  # its paper is entered once
+    ),
+    "To settle in the second study": (list_matters, ("data", HOME_STUDY), {MatterKind.paper.value}),
+    "corrections": (
+        list_correction_states,
+        ("data",),
+        {"waiting", "overtaken", "unsignable", *CorrectionOutcome},
+    ),
+    "alerts": (list_alert_states, ("nurse.0571",), {"waiting", "acknowledged", "closed"}),
+    "alerts of all sites": (list_alert_states, ("monitor",), {"escalated", *AlertState}),
+}
+"""What somebody sees on a page, at the least."""
 
 
 def open_installation(url: str) -> Installation:

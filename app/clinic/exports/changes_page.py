@@ -1,5 +1,6 @@
 """What changed between two data cuts: by participant, visit and question, with who changed it and why."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,8 +20,8 @@ from app.definitions.library import Library
 from app.domain.datasets.changes import DataChange
 from app.domain.refusal import Refused
 from app.domain.typed_text import narrow_text
-from app.i18n.formats import format_moment
-from app.i18n.languages import ENGLISH, find_language
+from app.i18n.formats import format_moment, format_stated
+from app.i18n.languages import ENGLISH, Language, find_language
 from app.i18n.marking import N_
 from app.services.datasets.cut_changes import compare_cuts, find_actor_names
 from app.services.datasets.cuts import list_cuts
@@ -42,6 +43,18 @@ _DAYS = {
     "date": N_("Date"),
     "in_force": N_("In force"),
 }
+
+
+_CODED: Mapping[str, str] = {
+    **find_value_words("anchor", "source"),
+    **find_value_words("anchor", "standing"),
+    **find_value_words("slot", "published_state"),
+    **find_value_words("slot", "missed_reason"),
+    **find_value_words("correction", "reason"),
+    **REASON_WORDS,
+}
+"""Codes of values and reasons, each with one meaning here."""
+_PART, _DAY = re.compile(r"[^\s;,]+"), re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,22 +178,37 @@ def _fields(
 ) -> Iterator[ChangedField]:
     library = request.installation.library
     language = find_language(request.frame.code) or ENGLISH
-    missed = find_value_words("slot", "missed_reason")
     for each in changes:
         is_event = each.field in _EVENTS
-        kind = request.translate(ACTOR_WORDS.get(each.actor_kind, each.actor_kind))
-        reason = REASON_WORDS.get(each.reason) or missed.get(each.reason, "")
+        kind = request.word(ACTOR_WORDS.get(each.actor_kind, each.actor_kind))
         yield ChangedField(
             visit=each.visit,
             field=_name_field(request, library, each),
             is_event=is_event,
-            old="" if is_event else each.old,
-            new="" if is_event else each.new,
+            old="" if is_event else _word_value(request, each, each.old, language),
+            new="" if is_event else _word_value(request, each, each.new, language),
             who=names.get(each.actor_id, kind),
             when=format_moment(datetime.fromisoformat(each.recorded_at), request.zone, language),
-            reason=request.translate(reason) if reason else each.reason,
+            reason=request.word(_CODED[each.reason]) if each.reason in _CODED else each.reason,
             words=each.words,
         )
+
+
+def _word_value(request: StaffRequest, change: DataChange, text: str, language: Language) -> str:
+    """A value as it reads: each code in it by its words, each day as a page writes it; an answer as it is."""
+    if change.field.startswith("answers."):
+        return text
+    plan = request.plan
+
+    def word(found: re.Match[str]) -> str:
+        part = found[0]
+        if part in _CODED:
+            return request.word(_CODED[part])
+        if part in plan.anchor_kinds:
+            return plan.anchor_label(part, request.frame.code)
+        return format_stated(part, language) if _DAY.fullmatch(part) else part
+
+    return _PART.sub(word, text)
 
 
 def _is_readable(change: DataChange) -> bool:

@@ -50,12 +50,15 @@ class ScoreRow:
 class AnswersCard:
     """The answers of one version, in the words that the participant read, and how they came about.
 
+    `instrument_id` is for names of files and entries of the trail, `instrument` for readers.
+
     `scores` is None for readers who may not see them. `unticked` names what stood in the form's list, was not
     ticked and never otherwise, and `not_ticked` is the form's own word for that.
     """
 
     lang: str
     language: str
+    instrument_id: str
     instrument: str
     wording: str
     demonstration: bool
@@ -94,7 +97,8 @@ def build_answers_card(form: SubmittedVersion) -> AnswersCard:
     return AnswersCard(
         lang=spoken.tag if spoken else text.lang,
         language=spoken.name if spoken else text.lang,
-        instrument=f"{definition.instrument.id} {definition.instrument.version}",
+        instrument_id=definition.instrument.id,
+        instrument=f"{definition.instrument.name} {definition.instrument.version}",
         wording=response.text_sha256[:12],
         demonstration=text.wording == "demonstration",
         copyright_line=text.copyright,

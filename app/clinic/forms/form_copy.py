@@ -27,7 +27,7 @@ def save_form_copy(request: PermittedRequest, slot: str, version: VersionNumber 
         raise HTTPException(405)  # what is not handed over is not made, nor entered in the trail
     if not can_make_pdf():
         raise Refused("no_pdf")
-    page = build_slot_page(request, slot, version=version)
+    page = request.veil(build_slot_page(request, slot, version=version))
     if page.answers is None:
         raise Refused("not_sent")
     pages: Pages = request.http.app.state.pages
@@ -37,7 +37,7 @@ def save_form_copy(request: PermittedRequest, slot: str, version: VersionNumber 
     study = request.frame.study.name if request.frame.study else ""
     named = SheetLine("p", request.translate(N_("Study: %(name)s")) % {"name": study})
     pdf = make_pdf((named, *read_printed_lines(html)), title, footing, request.frame.lang)
-    number, form = page.answers.version, page.answers.instrument.partition(" ")[0]
+    number, form = page.answers.version, page.answers.instrument_id
     record_form_copy(request.context, request.participant.participant_id, f"slot:{page.visit}/{form}", number)
     name = f"{page.subject}-{page.visit}-{form}-v{number}.pdf"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -19,6 +19,7 @@ from app.web.urls import (
     PARTICIPANTS,
     REQUESTS,
     SCORE_LIST,
+    SCORES,
     SETTLE,
     TRAIL,
 )
@@ -36,6 +37,8 @@ class RememberedFilters:
     parameters: tuple[str, ...] = ("site",)
 
 
+BETTER = "better"
+"""What is up on plots that are drawn so."""
 REMEMBERED: Mapping[str, RememberedFilters] = {
     PARTICIPANTS: RememberedFilters("people", ("site", "order")),
     REQUESTS: RememberedFilters("requests"),
@@ -46,9 +49,10 @@ REMEMBERED: Mapping[str, RememberedFilters] = {
     MATRIX: RememberedFilters("matrix"),
     DIARY_GAP_LIST: RememberedFilters("gaps", ("site", "language")),
     SETTLE: RememberedFilters("settle"),
+    SCORES: RememberedFilters("plots", ("up",)),
     TRAIL: RememberedFilters("trail", ("site", "kind", "by", "order")),
 }
-"""The lists that open as somebody filtered them last, as Today does in its own read.
+"""The lists that open as somebody filtered them last, as Today does in its own read; and how plots are drawn.
 
 What is looked for once (a code, a form, days), a tab and a cursor are not kept. The report has filters too
 and is not here: its numbers are quoted, and whoever opens it begins with all of them.

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
 
-from app.clinic.frame.addresses import REMEMBERED, build_address
+from app.clinic.frame.addresses import BETTER, REMEMBERED, build_address
 from app.clinic.frame.studies import STUDY, StaffStudy
 from app.domain.desk.list_cursor import ListOrder
 from app.domain.desk.trail import TrailKind
@@ -48,6 +48,7 @@ _MAKES_SENSE: Mapping[str, Callable[[_ListReader, str], bool]] = {
     "language": _is_language,
     "kind": lambda _reader, code: code in tuple(TrailKind),
     "by": lambda _reader, code: is_trail_actor(code),
+    "up": lambda _reader, code: code == BETTER,
     "order": lambda _reader, code: code in tuple(ListOrder),
 }
 """Whether a filter that was remembered still says something."""
@@ -65,7 +66,7 @@ def open_as_remembered(
     "" where the request is to be answered as it is. A filter that no longer says something (a site that was
     closed or is not theirs) is left out.
     """
-    listed = REMEMBERED.get(request.url.path)
+    listed = REMEMBERED.get(request.scope["route"].path)
     if listed is None or study is None or permission is None or request.method != "GET":
         return ""
     typed = request.query_params

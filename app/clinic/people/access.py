@@ -119,7 +119,7 @@ def _page(request: StaffRequest, done: str = "", notes: str = "") -> AccessRevie
     manages = request.offers_route(STAFF_PERSON)
     whole = request.study is not None and request.actor.may(Permission.STAFF_MANAGE, request.study.id, None)
     return AccessReviewPage(
-        study=request.study_code,
+        study=request.frame.study.name if request.frame.study else "",
         rows=tuple(
             StaffRow(each, person_address(request, each.staff_id) if manages else "") for each in people
         ),

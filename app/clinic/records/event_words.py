@@ -12,6 +12,8 @@ EVENT_WORDS: Mapping[str, str] = {
     AuditEvent.PARTICIPANT_UPDATED: N_("Details changed by the EDC"),
     AuditEvent.ARM_RECORDED: N_("Treatment arm received from the EDC"),
     AuditEvent.BODY_CONTRADICTED: N_("The EDC sent something that contradicts what is stored"),
+    AuditEvent.BODY_REFUSED: N_("A message of the EDC was refused"),
+    AuditEvent.BODY_ACCEPTED: N_("The EDC sent a refused message again, and it was accepted"),
     AuditEvent.CONTACT_REVEALED: N_("Contact details shown in full"),
     AuditEvent.CONTACT_CHANGED: N_("Contact details changed"),
     AuditEvent.CONTACT_REMOVED: N_("Contact details removed"),

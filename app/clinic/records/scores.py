@@ -5,15 +5,18 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from app.clinic.frame.addresses import BETTER
 from app.clinic.request import PermittedRequest, url_of_participant
 from app.domain.instruments.definition import Direction, Instrument, ScaleKind
 from app.domain.instruments.scoring.course import (
+    NOTABLE_CHANGES,
     CoursePoint,
+    NotableChange,
     ScaleCourse,
     mean_of_weeks,
     round_score,
@@ -49,7 +52,11 @@ class ScoreCell:
 
 @dataclass(frozen=True, slots=True)
 class ScalePlot:
-    """One scale: its chart, and baseline, latest and change as whole numbers, "" for what is not there."""
+    """One scale: its chart, and baseline, latest and change as whole numbers, "" for what is not there.
+
+    `turned`: drawn upside down, so that up is better. `trend` is "better" or "worse" where something changed,
+    `notable`: by at least the points of the instrument's `NotableChange`.
+    """
 
     code: str
     name: str
@@ -59,13 +66,19 @@ class ScalePlot:
     baseline: str
     latest: str
     change: str
+    trend: str
+    notable: bool
+    turned: bool
     limit: str
     beyond: bool  # whether the latest score lies beyond the threshold
 
 
 @dataclass(frozen=True, slots=True)
 class InstrumentPlots:
-    """The plots of one instrument: what is functioning apart from what is a symptom."""
+    """The plots of one instrument: what is functioning apart from what is a symptom.
+
+    `notable` says which changes stand in bold, None where none does.
+    """
 
     name: str
     algorithm: str
@@ -73,6 +86,7 @@ class InstrumentPlots:
     functional: tuple[ScalePlot, ...]
     symptoms: tuple[ScalePlot, ...]
     source: str
+    notable: NotableChange | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +118,8 @@ class DiaryPlots:
 class ScoresPage:
     """Scores and diary of one participant; never what role or arm they reveal beyond the plan's grants.
 
-    `person_url` leads to the participant, "" for whom that page is closed.
+    `person_url` leads to the participant, "" for whom that page is closed. `turned`: all plots are drawn with
+    up as better; `turn_url` leads to the other way of drawing.
     """
 
     template: ClassVar[str] = "clinic/scores.html"
@@ -113,54 +128,71 @@ class ScoresPage:
     events: tuple[tuple[str, date], ...]
     diary: DiaryPlots | None
     printed_on: date
+    turned: bool
+    turn_url: str
     person_url: str = ""
     list_url: str = ""
 
 
 @router.get(SCORES)
-def show_scores(request: PermittedRequest) -> Response:
+def show_scores(request: PermittedRequest, up: Annotated[str, Query(max_length=10)] = "") -> Response:
+    """The plots as published, or with `up=better` drawn so that up is better; the numbers are the same."""
     scores = get_participant_scores(request.context, request.participant.participant_id)
     today = local_day(request.at, scores.zone)
-    person = url_of_participant(scores.public_id) if request.offers_route(PARTICIPANT) else ""
-    page = _page(request.installation, scores, request.frame.code, today)
+    person = url_of_participant(scores.public_id) if request.offers(PARTICIPANT) else ""
+    other = SCORES.format(participant=scores.public_id) + ("?up=" if up == BETTER else f"?up={BETTER}")
+    drawn = _Drawing(request.installation, scores, request.frame.code, up == BETTER)
+    page = _page(drawn, today, request.frame.within(other))
     return request.show(replace(page, person_url=person, list_url=request.frame.within(SCORE_LIST)))
 
 
-def _page(installation: Installation, view: ParticipantScores, code: str, today: date) -> ScoresPage:
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """Whose scores are drawn, in which language, and whether up is better on every plot."""
+
+    installation: Installation
+    view: ParticipantScores
+    code: str
+    turned: bool
+
+    def name(self, instrument: Instrument) -> str:
+        """What staff call a form."""
+        named = self.view.plan.form_name(instrument.id, self.code)
+        return named or self.installation.name(self.view.plan.id, instrument, self.code)
+
+
+def _page(drawn: _Drawing, today: date, turn_url: str) -> ScoresPage:
+    view = drawn.view
     return ScoresPage(
         subject=view.subject,
-        instruments=tuple(_plots(installation, view, each, code) for each in view.instruments),
-        events=tuple((view.plan.anchor_label(each.kind, code), each.dated_on) for each in view.events),
-        diary=_diary(installation, view, view.diary, code) if view.diary else None,
+        instruments=tuple(_plots(drawn, each) for each in view.instruments),
+        events=tuple((view.plan.anchor_label(each.kind, drawn.code), each.dated_on) for each in view.events),
+        diary=_diary(drawn, view.diary) if view.diary else None,
         printed_on=today,
+        turned=drawn.turned,
+        turn_url=turn_url,
     )
 
 
-def _plots(
-    installation: Installation, view: ParticipantScores, course: InstrumentCourse, code: str
-) -> InstrumentPlots:
-    plots = [(each.scale.kind, _plot(view, course, each, code)) for each in course.courses]
+def _plots(drawn: _Drawing, course: InstrumentCourse) -> InstrumentPlots:
+    plots = [(each.scale.kind, _plot(drawn, course, each)) for each in course.courses]
     points = course.courses[0].points
     return InstrumentPlots(
-        name=_form_name(installation, view, course.instrument, code),
+        name=drawn.name(course.instrument),
         algorithm=course.instrument.algorithm,
         visits=tuple((point.visit, point.completed_on) for point in points),
         functional=tuple(plot for kind, plot in plots if kind is not ScaleKind.SYMPTOM),
         symptoms=tuple(plot for kind, plot in plots if kind is ScaleKind.SYMPTOM),
         source=course.thresholds.source if course.thresholds else "",
+        notable=NOTABLE_CHANGES.get(course.instrument.algorithm),
     )
 
 
-def _form_name(installation: Installation, view: ParticipantScores, instrument: Instrument, code: str) -> str:
-    named = view.plan.form_name(instrument.id, code)
-    return named or installation.name_instrument(view.plan.id, instrument, code)
-
-
-def _plot(
-    view: ParticipantScores, course: InstrumentCourse, scale_course: ScaleCourse, code: str
-) -> ScalePlot:
-    limit = course.thresholds.find_limit(scale_course.scale) if course.thresholds else None
-    points, latest = scale_course.points, scale_course.latest or scale_course.baseline
+def _plot(drawn: _Drawing, course: InstrumentCourse, each: ScaleCourse) -> ScalePlot:
+    view, code = drawn.view, drawn.code
+    turned = drawn.turned and each.scale.better is Direction.LOWER
+    limit = course.thresholds.find_limit(each.scale) if course.thresholds else None
+    points, latest = each.points, each.latest or each.baseline
     days = [point.target_on for point in points]
     events = (
         (step, view.plan.anchor_label(event.kind, code))
@@ -170,14 +202,17 @@ def _plot(
     ends = (points[0].visit, points[-1].visit if len(points) > 1 else "")
     readings = [Reading(point.value, point.missed) for point in points]
     return ScalePlot(
-        code=scale_course.scale.code,
-        name=scale_course.scale.name,
-        higher_is_better=scale_course.scale.better is Direction.HIGHER,
-        chart=draw_line(readings, (scale_course.low, scale_course.high), tuple(events), limit, ends),
+        code=each.scale.code,
+        name=each.scale.name,
+        higher_is_better=each.scale.better is Direction.HIGHER,
+        chart=draw_line(readings, (each.low, each.high), tuple(events), limit, ends, turned=turned),
         cells=tuple(_cell(point) for point in points),
-        baseline=_whole(scale_course.baseline.value if scale_course.baseline else None),
-        latest=_whole(scale_course.latest.value if scale_course.latest else None),
-        change=_signed(scale_course.change),
+        baseline=_whole(each.baseline.value if each.baseline else None),
+        latest=_whole(each.latest.value if each.latest else None),
+        change=_signed(each.change),
+        trend=each.trend,
+        notable=each.reaches(NOTABLE_CHANGES.get(course.instrument.algorithm)),
+        turned=turned,
         limit=_whole(limit[0]) if limit else "",
         beyond=limit is not None and latest is not None and _lies_beyond(latest.value, limit),
     )
@@ -208,27 +243,25 @@ def _signed(change: Fraction | None) -> str:
     return f"{sign}{abs(number)}" if number else "0"
 
 
-def _diary(installation: Installation, view: ParticipantScores, diary: DiaryCourse, code: str) -> DiaryPlots:
-    words = _item_words(installation, view, diary, code)
+def _diary(drawn: _Drawing, diary: DiaryCourse) -> DiaryPlots:
+    words = _item_words(drawn, diary)
     reported = [symptom for symptom in diary.symptoms if _is_reported(diary.days, symptom)]
     days = [each.day for each in diary.days]
     return DiaryPlots(
-        name=_form_name(installation, view, diary.instrument, code),
+        name=drawn.name(diary.instrument),
         first=days[0],
         last=days[-1],
         entered=sum(each.entered for each in diary.days),
         expected=sum(each.entered or each.missed for each in diary.days),
-        symptoms=tuple(_symptom(diary, symptom, words[symptom]) for symptom in reported),
+        symptoms=tuple(_symptom(diary, symptom, words[symptom], turned=drawn.turned) for symptom in reported),
         absent=tuple(words[symptom] for symptom in diary.symptoms if symptom not in reported),
     )
 
 
-def _item_words(
-    installation: Installation, view: ParticipantScores, diary: DiaryCourse, code: str
-) -> dict[str, str]:
+def _item_words(drawn: _Drawing, diary: DiaryCourse) -> dict[str, str]:
     """What each symptom is called; its code where the instrument has no words in the reader's language."""
     try:
-        text = installation.get_text(view.plan.id, diary.instrument, code)
+        text = drawn.installation.text(drawn.view.plan.id, diary.instrument, drawn.code)
     except Refused:
         return {symptom: symptom for symptom in diary.symptoms}
     return {symptom: text.name_of(diary.instrument.get_item(symptom)) for symptom in diary.symptoms}
@@ -238,8 +271,8 @@ def _is_reported(days: Sequence[DiaryDay], symptom: str) -> bool:
     return any(each.severities[symptom].value for each in days if symptom in each.severities)
 
 
-def _symptom(diary: DiaryCourse, symptom: str, name: str) -> SymptomPlot:
-    high = diary.instrument.get_item(symptom).high
+def _symptom(diary: DiaryCourse, symptom: str, name: str, *, turned: bool) -> SymptomPlot:
+    high = diary.instrument.item(symptom).high
     answers = [(each.day, each.severities.get(symptom)) for each in diary.days]
     values = [(day, Fraction(answer.value) if answer else None) for day, answer in answers]
     weeks = mean_of_weeks(diary.days[0].day, values)
@@ -248,7 +281,9 @@ def _symptom(diary: DiaryCourse, symptom: str, name: str) -> SymptomPlot:
         name=name,
         high=high,
         strip=draw_strip([_strip_day(each, symptom) for each in diary.days]),
-        weeks=draw_line([Reading(mean) for mean in weeks], (0, high), ends=("1", str(len(weeks)))),
+        weeks=draw_line(
+            [Reading(mean) for mean in weeks], (0, high), ends=("1", str(len(weeks))), turned=turned
+        ),
         worst=worst,
         worst_on=next((day for day, answer in answers if answer and answer.value == worst), None),
     )

@@ -148,7 +148,10 @@ def _where(figure: FigureAddress, words: TableWords) -> Iterator[str]:
     yield from (part for part in (figure.site, figure.visit) if part)
     if figure.instrument:
         yield words.forms.get(figure.instrument, figure.instrument)
-    yield from (part for part in (figure.arm, figure.item) if part)
+    if figure.arm:
+        yield figure.arm
+    if figure.item:
+        yield words.name_question(figure.instrument, figure.item)
     if figure.line:
         yield words.name_line(figure.line)
 

@@ -1,10 +1,13 @@
 """Tables of the report as pages and files show them: words for keys, addresses of rows, tints of rates."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
+from app.clinic.forms.question_words import list_question_words
 from app.clinic.report.address import ReportQuery
 from app.clinic.request import StaffRequest
+from app.domain.plans.plan import Plan
 from app.domain.report.ledger import NO_ARM, RateFigure
 from app.i18n.formats import format_stated
 from app.i18n.languages import ENGLISH, Language, find_language
@@ -57,12 +60,16 @@ class TableView:
 
 @dataclass(frozen=True, slots=True)
 class TableWords:
-    """What stands for the keys of a study: its sites by number, its forms by name, months and weeks."""
+    """What stands for the keys of a study: its sites by number, its forms by name, months and weeks.
+
+    `name_question` finds the words of a question by form and code.
+    """
 
     sites: Mapping[int, tuple[str, str]]
     forms: Mapping[str, str]
     one_form: bool
     language: Language
+    name_question: Callable[[str, str], str]
 
     def name_line(self, text: str) -> str:
         """A month, the first day of a week, or the number of a week from 1 on, as a page writes it."""
@@ -85,7 +92,19 @@ def table_words(request: StaffRequest, scope: ReportScope) -> TableWords:
         forms,
         len(instruments) == 1,
         find_language(language) or ENGLISH,
+        partial(_name_question, request, plan, {}),
     )
+
+
+def _name_question(
+    request: StaffRequest, plan: Plan, known: dict[str, Mapping[str, str]], form: str, code: str
+) -> str:
+    """The words of a question of the plan, those of a form read when first asked for."""
+    if form not in known:
+        version = next((used.version for used in plan.instruments if used.id == form), "")
+        instrument = request.installation.library.instruments.get((form, version))
+        known[form] = list_question_words(request, plan.id, instrument) if instrument else {}
+    return known[form].get(code, code)
 
 
 _HEADS = {"visit": "visit", "instrument": "form", "arm": "arm", "item": "item", "site_id": "site"}
@@ -142,13 +161,14 @@ def _columns(table: FigureTable) -> tuple[str, ...]:
 def _head(line: FigureLine, table: FigureTable, words: TableWords) -> tuple[str, ...]:
     if not line.where:
         return ()
-    parts = [
-        _name(name, line.where[name], words) for name in table.rule.by if not _needless(name, words, table)
-    ]
-    return (*parts, *((words.name_line(line.where["line"]),) if table.name in LINES else ()))
+    parts = [_name(name, line, words) for name in table.rule.by if not _needless(name, words, table)]
+    return (*parts, *((words.line(line.where["line"]),) if table.name in LINES else ()))
 
 
-def _name(name: str, value: object, words: TableWords) -> str:
+def _name(name: str, line: FigureLine, words: TableWords) -> str:
+    value = line.where[name]
+    if name == "item":
+        return words.name_question(str(line.where["instrument"]), str(value))
     if name == "instrument":
         return words.forms.get(str(value), str(value))
     if name == "site_id":

@@ -1,6 +1,6 @@
 """What the EDC sent, in words: what a message is about, its fields and their values."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from app.clinic.frame.refusal_words import write_detail
@@ -18,6 +18,7 @@ PARTS: Mapping[str, str] = {
     "status": N_("State"),
     "arm": N_("Treatment arm"),
     "visits": N_("Visit"),
+    "anchors": N_("Date"),
 }
 """What a message is about; an anchor has the name that its plan gives the date."""
 FIELDS: Mapping[str, str] = {
@@ -31,8 +32,34 @@ FIELDS: Mapping[str, str] = {
     "reason": N_("Reason"),
     "state": N_("State"),
     "arm": N_("Treatment arm"),
+    "name": N_("Called"),
 }
 """The fields that a message states, in the order in which they are compared."""
+CAUSES: Mapping[str, str] = {
+    "unreadable": N_("The message is not in the agreed form, so it could not be read."),
+    "bad_field": N_("Something that is needed was left empty."),
+    "date_needed": N_("There was no date."),
+    "scope_needed": N_("It did not say what was withdrawn from."),
+    "bad_date": N_("The date does not exist, or is not exact enough."),
+    "date_in_future": N_("The date was still to come."),
+    "date_out_of_range": N_("The date lies before the study."),
+    "before_enrolment": N_("The date is before the enrolment."),
+    "dates_contradict": N_("The date stands against the plan's order of dates."),
+    "instant_differs": N_("Date and time do not belong together."),
+    "as_of_in_future": N_("By the EDC's own clock the message was of a moment still to come."),
+    "stale_update": N_("It was older than what the EDC has sent already."),
+    "would_be_missed": N_("Forms would be missed at once, and the message did not confirm that."),
+    "no_visit": N_("The plan has no such visit."),
+    "no_anchor": N_("The plan has no such date."),
+    "unknown_arm": N_("The plan has no such treatment arm."),
+    "unknown_site": N_("The study has no such site, or the EDC may not use it."),
+    "site_fixed": N_("A participant stays at their site."),
+    "no_language": N_("The study is not available in this language."),
+    "undone_by_site": N_("Only the site can undo the end of participation."),
+    "read_only": N_("It would change what the EDC cannot change."),
+}
+"""Why a message was refused, by the code of the refusal."""
+OTHER_CAUSE = N_("Daybook's rules do not allow it.")
 VALUES: Mapping[str, Mapping[str, str]] = {
     "status": {
         StatusWord.enrolled: N_("Takes part"),
@@ -60,7 +87,21 @@ VALUES: Mapping[str, Mapping[str, str]] = {
 def name_part(plan: Plan, part: str, code: str, word: TranslateWord) -> str:
     """What a message is about, such as `visits/W6`, as staff call it."""
     kind, _mark, named = part.partition("/")
-    return plan.anchor_label(named, code) if kind == "anchors" else f"{word(PARTS[kind])} {named}".rstrip()
+    known = kind == "anchors" and named in plan.anchor_kinds
+    return plan.anchor_label(named, code) if known else f"{word(PARTS[kind])} {named}".rstrip()
+
+
+def describe_body(
+    body: Mapping[str, object], plan: Plan, zone: str, code: str, word: TranslateWord
+) -> Iterator[tuple[str, str]]:
+    """What a body says, field by field in words; of one that was refused also what it is about, and why."""
+    if "part" in body:
+        yield word(N_("About")), name_part(plan, str(body["part"]), code, word)
+    for name, label in FIELDS.items():
+        if body.get(name) is not None:
+            yield word(label), spell_value(name, body[name], zone, code, word)
+    if "cause" in body:
+        yield word(N_("Why")), word(CAUSES.get(str(body["cause"]), OTHER_CAUSE))
 
 
 def spell_value(field: str, value: object, zone: str, code: str, word: TranslateWord) -> str:

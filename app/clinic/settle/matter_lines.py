@@ -6,7 +6,7 @@ from datetime import date, datetime
 from app.clinic.forms.answer_rows import name_form
 from app.clinic.frame.addresses import build_address
 from app.clinic.request import StaffRequest, url_of_participant
-from app.clinic.settle.edc_words import name_part
+from app.clinic.settle.edc_words import CAUSES, OTHER_CAUSE, name_part
 from app.domain.desk.matters import MatterKind
 from app.domain.plans.plan import Plan
 from app.i18n.languages import language_name
@@ -28,9 +28,9 @@ class MatterDate:
 class MatterLine:
     """One open matter. `url` leads to where it is decided; what is not of its kind is empty.
 
-    `reason` is the code of why answers lie apart or paper waits, `part` what an EDC's message was about,
-    `number` of questions; `unsignable` and `askable` as of the matter. `days` it is open; of a licence that
-    ended, since then, and less than 0 while it runs.
+    `reason` is the code of why answers lie apart or paper waits, `part` what a message or fact of the EDC was
+    about, `cause` why it was refused, `number` of questions; `unsignable` and `askable` as of the matter.
+    `days` it is open; of a licence that ended, since then, and less than 0 while it runs.
     """
 
     kind: str
@@ -51,6 +51,7 @@ class MatterLine:
     number: int = 0
     part: str = ""
     as_of: datetime | None = None
+    cause: str = ""
     pack: PackStatus | None = None
     unsignable: bool = False
     askable: tuple[str, ...] = ()
@@ -62,7 +63,8 @@ def build_line(request: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterL
         return _licence_line(request, matter)
     row, kind = matter.row, matter.name.kind
     person = url_of_participant(row.participant)
-    contradiction = matter.contradiction
+    contradiction, refusal = matter.contradiction, matter.refusal
+    part = contradiction.part if contradiction else refusal.part if refusal else ""
     line = MatterLine(
         kind=kind.value,
         url=MATTER.format(participant=row.participant, matter=matter.name),
@@ -74,10 +76,9 @@ def build_line(request: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterL
         days=matter.days,
         reason=row.one or "" if kind in (MatterKind.quarantine, MatterKind.paper) else "",
         number=row.number or 0,
-        part=name_part(plan, contradiction.part, request.frame.code, request.translate)
-        if contradiction
-        else "",
+        part=name_part(plan, part, request.frame.code, request.word) if part else "",
         as_of=contradiction.as_of if contradiction else None,
+        cause=request.word(CAUSES.get(refusal.cause, OTHER_CAUSE)) if refusal else "",
     )
     if kind in (MatterKind.dates_differ, MatterKind.dates_order):
         return replace(

@@ -58,7 +58,8 @@ class MatterPage:
 
     `rows` compare answers or messages; `hidden`: this reader may not see them. `obstacle` says why answers
     cannot be accepted; `sheet` is the paper from which they were entered, "" for none. `dates_url`,
-    `form_url` and `correction_url` lead on where the reader may go on.
+    `form_url` and `correction_url` lead on where the reader may go on. Of a refused message `times` is how
+    often it was noted, `last_at` when last, and `accepted_at` when a later one was accepted.
     """
 
     template: ClassVar[str] = "clinic/settle/matter.html"
@@ -80,6 +81,9 @@ class MatterPage:
     shown: str
     dates_url: str
     correction_url: str
+    times: int = 0
+    last_at: datetime | None = None
+    accepted_at: datetime | None = None
     decision: str = ""
     reason: str = ""
     faults: FormFaults = NO_FAULTS
@@ -133,6 +137,7 @@ def _page(request: ParticipantStaffRequest, name: MatterName) -> MatterPage:
     of_dates = details.records_dates and line is not None and line.one is not None
     kind = matter.row.one if matter and matter.row else ""
     sheet = details.late.paper if details.late else None
+    refusal = details.refusal
     proposes = details.proposes and details.conflict is not None and details.conflict.submitted
     return MatterPage(
         subject=details.subject,
@@ -153,6 +158,9 @@ def _page(request: ParticipantStaffRequest, name: MatterName) -> MatterPage:
         shown=details.shown,
         dates_url=f"{person}/dates?kind={kind}" if of_dates else "",
         correction_url=f"{line.form_url}/correction" if proposes and line else "",
+        times=refusal.times if refusal else 0,
+        last_at=refusal.last_at if refusal else None,
+        accepted_at=refusal.ended_at if refusal else None,
     )
 
 
@@ -178,15 +186,30 @@ def _rows(request: StaffRequest, details: MatterDetails) -> Iterator[ComparedRow
     elif details.conflict is not None and details.sees_answers:
         yield from _conflict_rows(details.conflict)
     elif details.matter is not None and (contradiction := details.matter.contradiction) is not None:
-        shown = contradiction.part != "arm" or details.sees_arm
-        for name in FIELDS if shown else ():
-            if name not in contradiction.stored and name not in contradiction.refused:
-                continue
-            first, then = (
-                spell_value(name, each.get(name), details.zone, request.frame.code, request.translate)
-                for each in (contradiction.stored, contradiction.refused)
+        yield from _message_rows(
+            request, details, contradiction.part, contradiction.stored, contradiction.refused
+        )
+    elif details.matter is not None and (refusal := details.matter.refusal) is not None:
+        yield from _message_rows(request, details, refusal.part, details.stored, refusal.stated)
+
+
+def _message_rows(
+    request: StaffRequest,
+    details: MatterDetails,
+    part: str,
+    first: Mapping[str, object],
+    then: Mapping[str, object],
+) -> Iterator[ComparedRow]:
+    """Each field that one of two messages states; not of the arm to who may not see it."""
+    if part == "arm" and not details.sees_arm:
+        return
+    for name in FIELDS:
+        if name in first or name in then:
+            one, two = (
+                spell_value(name, each.get(name), details.zone, request.frame.code, request.word)
+                for each in (first, then)
             )
-            yield ComparedRow(request.translate(FIELDS[name]), first, then)
+            yield ComparedRow(request.word(FIELDS[name]), one, two)
 
 
 def _late_rows(late: LateAnswers) -> Iterator[ComparedRow]:

@@ -20,6 +20,8 @@ _DATES = frozenset({"anchor", "closes_with", "after"})
 _CODED = frozenset({"", "unit", "owner", "anchoring", "moments", "tell", "escalate_to", "sees", "op"})
 """Aspects whose values are codes of the program; "" is a fact of the plan itself."""
 _FORMS = frozenset({"instrument", "instruments"})
+_QUESTIONS = frozenset({"item", "ask", "leave_out"})
+"""Aspects whose values are codes of questions."""
 _SERIES = 4
 """So many numbers at equal distances are told by their ends."""
 _NOT_SAID = "–"
@@ -30,13 +32,14 @@ _COLON = N_(": ")
 class FactWords:
     """The words of two versions of one plan in the reader's language.
 
-    What both versions have is called as the newer one calls it.
+    What both versions have is called as the newer one calls it; `questions` are those of each form.
     """
 
     request: StaffRequest
     older: Plan
     newer: Plan
     forms: Mapping[str, str]
+    questions: Mapping[str, Mapping[str, str]]
 
     def name_part(self, change: PlanChange) -> str:
         """What kind of thing differs; of a fact of the plan itself, which fact."""
@@ -63,22 +66,35 @@ class FactWords:
         """What of the thing differs; "" for all of it."""
         return self._label(change.aspect, change.newer or change.older) if change.aspect else ""
 
-    def list_lines(self, aspect: str, value: PlanFact) -> tuple[str, ...]:
-        """A value as it reads, a line for each part of it."""
+    def lines(self, change: PlanChange, value: PlanFact) -> tuple[str, ...]:
+        """A value of what differs as it reads, a line for each part of it."""
+        return self._lines(change.aspect, value, self._form_of(change))
+
+    def _form_of(self, change: PlanChange) -> str:
+        """The instrument whose questions are named; "" where none is."""
+        match change.part:
+            case "instruments":
+                return change.name
+            case "alert_rules":
+                rule = self.newer.find_alert_rule(change.name) or self.older.find_alert_rule(change.name)
+                return rule.instrument if rule else ""
+        return ""
+
+    def _lines(self, aspect: str, value: PlanFact, form: str) -> tuple[str, ...]:
         if value in NOTHING:
             return (_NOT_SAID,)
         match value:
             case Mapping():
                 return tuple(self._line(language_name(str(key)), str(words)) for key, words in value.items())
             case tuple() | frozenset():
-                return self._list(aspect, value)
+                return self._list(aspect, value, form)
         if is_dataclass(value) and not isinstance(value, Condition | DiaryPhase | type):
             return tuple(
-                self._line(self._label(each.name, fact), self._comma.join(self.list_lines(each.name, fact)))
+                self._line(self._label(each.name, fact), self._comma.join(self._lines(each.name, fact, form)))
                 for each in fields(value)
                 if each.name in ASPECTS and (fact := getattr(value, each.name)) not in NOTHING
             )
-        return (self._text(aspect, value),)
+        return (self._text(aspect, value, form),)
 
     @property
     def _code(self) -> str:
@@ -99,14 +115,16 @@ class FactWords:
     def _line(self, label: str, text: str) -> str:
         return f"{label}{self.request.translate(_COLON)}{text}"
 
-    def _list(self, aspect: str, values: Collection[PlanFact]) -> tuple[str, ...]:
+    def _list(self, aspect: str, values: Collection[PlanFact], form: str) -> tuple[str, ...]:
         numbers = [each for each in values if isinstance(each, int)]
         if numbers and len(numbers) == len(values):
             return (join_numbers(numbers, self._comma),)
-        ordered = sorted(map(str, values)) if isinstance(values, frozenset) else values
-        return tuple(self._text(aspect, each) for each in ordered)
+        order = {code: place for place, code in enumerate(self.questions.get(form, {}))}
+        if isinstance(values, frozenset):
+            values = sorted(map(str, values), key=lambda code: (order.get(code, 0), code))
+        return tuple(self._text(aspect, each, form) for each in values)
 
-    def _text(self, aspect: str, value: PlanFact) -> str:
+    def _text(self, aspect: str, value: PlanFact, form: str) -> str:
         match value:
             case bool():
                 return self.request.translate(CODES["yes" if value else "no"])
@@ -115,15 +133,18 @@ class FactWords:
             case time():
                 return f"{value:%H:%M}"
             case Condition():
-                return f"{value.item} {self.request.translate(CODES[value.op])} {value.value}"
+                item = self._text_of_code("item", value.item, form)
+                return f"{item} {self.request.word(CODES[value.op])} {value.value}"
             case DiaryPhase():
                 unit = self.request.translate(CODES[value.unit])
                 return self._line(value.code, f"{join_numbers(value.offsets, self._comma)} {unit}")
             case int():
                 return str(value)
-        return self._text_of_code(aspect, str(value))
+        return self._text_of_code(aspect, str(value), form)
 
-    def _text_of_code(self, aspect: str, text: str) -> str:
+    def _text_of_code(self, aspect: str, text: str, form: str) -> str:
+        if aspect in _QUESTIONS:
+            return self.questions.get(form, {}).get(text, text)
         if aspect in _DATES:
             return self._anchor_label(text)
         if aspect in _FORMS:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from app.clinic.forms.question_words import list_plan_questions
 from app.clinic.request import SignedInRequest
 from app.clinic.study.fact_words import FactWords
 from app.clinic.study.plan_tabs import PlanTab, list_tabs, name_forms, version_choices
@@ -56,7 +57,8 @@ def compare_versions(
     position = numbers.index(after.version)
     before = plans.get_version(narrow_text(older) or numbers[max(position - 1, 0)])
     forms = {**name_forms(request, plans, before), **name_forms(request, plans, after)}
-    words = FactWords(request, before, after, forms)
+    questions = {**list_plan_questions(request, before), **list_plan_questions(request, after)}
+    words = FactWords(request, before, after, forms, questions)
     return request.show(
         VersionsPage(
             tabs=list_tabs(request, version),
@@ -75,6 +77,6 @@ def _row(words: FactWords, change: PlanChange) -> ChangeRow:
         name=words.name_thing(change),
         aspect=words.name_aspect(change),
         kind=change.kind.value,
-        older=words.list_lines(change.aspect, change.older),
-        newer=words.list_lines(change.aspect, change.newer),
+        older=words.lines(change, change.older),
+        newer=words.lines(change, change.newer),
     )

@@ -4,9 +4,12 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
+from app.clinic.forms.question_words import QUESTION
 from app.clinic.records.event_words import name_event
 from app.clinic.request import StaffRequest
+from app.clinic.settle.edc_words import describe_body
 from app.clinic.trail.field_words import KIND_WORDS, name_field
 from app.clinic.trail.value_words import (
     ACTOR_WORDS,
@@ -36,7 +39,6 @@ from app.web.refusal_messages import AND, COMMA
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
-_QUESTION = N_("Question %(number)s")
 _WINDOW = N_("%(opens)s to %(closes)s, target day %(day)s")
 _YES, _NO = N_("yes"), N_("no")
 _SECRET = N_("set (never stored in words)")
@@ -112,7 +114,7 @@ class TrailWords:
         """A question by its number, where the form has it."""
         known = self._text_of(instrument)
         numbers = {each.code: each.number for each in known[0].items} if known else {}
-        return self.translate(_QUESTION, number=numbers.get(item, item))
+        return self.word(QUESTION, number=numbers.get(item, item))
 
     def list_items(self, instrument: str, leave_out: Collection[str]) -> Iterator[tuple[str, str]]:
         """The questions of a form by which a trail is filtered, with their names."""
@@ -133,16 +135,21 @@ class TrailWords:
         if isinstance(value, bool):
             return self.translate(_YES if value else _NO)
         if isinstance(value, Mapping):
-            names = dict(zip(WEEKDAYS, formats.name_weekdays(self._language), strict=True))
-            hours = {
-                day: self.translate(AND).join(split_hours(value[day])) for day in names if value.get(day)
-            }
-            return self._list(f"{names[day]} {each}" for day, each in hours.items())
+            return self._document(entry, change, value)
         if isinstance(value, list):
             return self._list(map(str, value))
         if isinstance(value, int):
             return self._number(change, value)
         return self._coded(change, str(value)) or self._dated(str(value), entry.zone)
+
+    def _document(self, entry: TrailEntry, change: TrailChange, value: Mapping[str, Any]) -> str:
+        """What the EDC sent, field by field; or the hours of a week."""
+        if change.field == "body":
+            said = describe_body(value, self.scope.plan, entry.zone, self.request.frame.code, self.word)
+            return self._list(f"{name} {each}" for name, each in said)
+        names = dict(zip(WEEKDAYS, formats.name_weekdays(self._language), strict=True))
+        hours = {day: self.word(AND).join(split_hours(value[day])) for day in names if value.get(day)}
+        return self._list(f"{names[day]} {each}" for day, each in hours.items())
 
     def _answer(self, change: TrailChange, value: object) -> str:
         if value == "blank":

@@ -118,6 +118,7 @@ UNRECORDED: Mapping[str, str] = {
             "clinic/sheet.html",
             "clinic/together.html",
             "clinic/snooze.html",
+            "clinic/together.html",
         ),
         _ACT,
     ),
@@ -160,6 +161,11 @@ UNRECORDED: Mapping[str, str] = {
     ),
 }
 """Pages at which looks are not recorded by their frame, and why not."""
+
+
+def tells_of_participants(page: Page) -> bool:
+    """Whether a page may say something about participants, and not of plans or accounts alone."""
+    return UNRECORDED.get(page.template) not in (_PEOPLE, _PLAN)
 
 
 def enter_page_look(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from app.domain.alerts.handling import AlertActionKind
 from app.domain.capture.answers import HelpedBy, LateReason
-from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome
+from app.domain.capture.corrections import CorrectionEvidence, CorrectionOutcome, CorrectionReason
 from app.domain.capture.paper import PaperOutcome, PaperReason
 from app.domain.desk.matters import MatterDecision, MatterKind
 from app.domain.plans.plan import MissedReason, Owner, ReminderKind
@@ -112,7 +112,7 @@ MATTER_KINDS: _WordTable = {
     MatterKind.paper: N_("Paper entries"),
     MatterKind.missed: N_("Missed without a reason"),
     MatterKind.correction: N_("Corrections waiting"),
-    MatterKind.edc_message: N_("EDC messages that contradict"),
+    MatterKind.edc_message: N_("EDC messages refused"),
     MatterKind.licence: N_("Licences"),
 }
 REPORT_PARTS: _WordTable = {
@@ -199,6 +199,13 @@ VALUE_WORDS: Mapping[str, _WordTable] = {
         CorrectionOutcome.approved: N_("Approved"),
         CorrectionOutcome.declined: N_("Declined"),
     },
+    "correction.reason": {
+        CorrectionReason.wrong_tap: N_("Tapped the wrong answer"),
+        CorrectionReason.misunderstood: N_("Misunderstood the question"),
+        CorrectionReason.other_period: N_("Thought of another day or time"),
+        CorrectionReason.helper_error: N_("Whoever helped entered it wrongly"),
+        CorrectionReason.follows: N_("Follows from another corrected answer"),
+    },
     "correction.evidence": {
         CorrectionEvidence.telephone: N_("By telephone"),
         CorrectionEvidence.in_person: N_("In person"),
@@ -273,7 +280,7 @@ VALUE_WORDS: Mapping[str, _WordTable] = {
         MatterDecision.rejected: N_("Rejected"),
         MatterDecision.later_stands: N_("The later answer is right"),
         MatterDecision.corrected: N_("A correction is proposed"),
-        MatterDecision.first_stands: N_("The first message is right"),
+        MatterDecision.first_stands: N_("Our record stays as it is"),
         MatterDecision.corrected_by_edc: N_("The second message is right"),
         MatterDecision.renewal: N_("A new licence is on its way"),
         MatterDecision.ends: N_("The licence will not be renewed"),
@@ -336,6 +343,7 @@ REASON_WORDS: _WordTable = {
 """Reasons that the program itself gives as codes."""
 ALIKE: Mapping[str, str] = {
     "response.helped_by": "slot.helped_by",
+    "device.helper": "slot.helped_by",
     "response.late_reason": "slot.late_reason",
     "paper_entry.helped_by": "slot.helped_by",
     "paper_entry.late_reason": "slot.late_reason",

@@ -157,6 +157,22 @@ def clear_unticked(
     return {**answers, **dict.fromkeys(listed, NOT_TICKED)}
 
 
+def reopen_unticked(
+    instrument: Instrument, before: Mapping[str, AnswerValue], answers: Mapping[str, AnswerValue]
+) -> Mapping[str, AnswerValue]:
+    """A page's valid answers, with `OPEN` for what hangs on a tick that they take back: it would be asked anew.
+
+    `before` is the draft as it was.
+    """
+    reopened = [
+        item.code
+        for item in instrument.items
+        if item.box and not item.listed
+        if answers.get(item.box) == NOT_TICKED and before.get(item.code, OPEN) != OPEN
+    ]
+    return ValidAnswers({**answers, **dict.fromkeys(reopened, OPEN)}) if reopened else answers
+
+
 def find_empty_list(
     instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str] = frozenset()
 ) -> Item | None:

@@ -52,6 +52,8 @@ class AuditEvent(StrEnum):
     PARTICIPANT_UPDATED = "edc:participant:updated"
     ARM_RECORDED = "edc:arm:recorded"
     BODY_CONTRADICTED = "edc:body:contradicted"
+    BODY_REFUSED = "edc:body:refused"
+    BODY_ACCEPTED = "edc:body:accepted"
     CONTACT_REVEALED = "site:contact:revealed"
     CONTACT_CHANGED = "site:contact:changed"
     CONTACT_REMOVED = "site:contact:removed"

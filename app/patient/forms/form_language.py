@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from app.domain.refusal import Refused
 from app.i18n.languages import LANGUAGES, Language, find_language
 from app.i18n.marking import N_
 from app.patient.forms.page_builders import name_form, url_of_form
 from app.patient.refusals import PatientRoute
-from app.patient.request import ParticipantPost, UnlockedRequest
+from app.patient.request import ParticipantPost, ParticipantRequest, UnlockedRequest
 from app.services.capture.form_languages import switch_form_language
 from app.services.capture.forms import get_form_definition
 from app.web.cookies import set_cookie
@@ -44,8 +44,11 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 @router.get("/f/{slot}/language/{code}")
 def show_language_form(current: UnlockedRequest, slot: str, code: str) -> Response:
+    """What will happen, before the language changes; the form itself where it is in that one already."""
     form = get_form_definition(current.context, slot)
     language, url = _known(code), url_of_form(slot)
+    if language == current.language:
+        return RedirectResponse(url, 303)
     pages: Pages = current.request.app.state.pages
     page = LanguagePage(
         name=name_form(current, form.name, form.occasion),
@@ -68,8 +71,19 @@ def _sentence(pages: Pages, language: Language, frame: PageFrame) -> str:
 
 @router.post("/f/{slot}/language/{code}")
 def change_form_language(post: ParticipantPost, slot: str, code: str) -> Response:
-    switch_form_language(post.current.context, slot, code)
-    response = post.current.finish()
+    return _switch(post.current, slot, code, post.current.finish())
+
+
+def change_or_ask(current: ParticipantRequest, slot: str, code: str, *, answered: bool) -> Response:
+    """Change the language of a form whose fields are saved; where something is answered it is asked first."""
+    url, language = url_of_form(slot), _known(code)
+    if answered:
+        return RedirectResponse(f"{url}/language/{language.code}", 303)
+    return _switch(current, slot, code, RedirectResponse(url, 303))
+
+
+def _switch(current: ParticipantRequest, slot: str, code: str, response: Response) -> Response:
+    switch_form_language(current.context, slot, code)
     set_cookie(response, LANGUAGE_COOKIE, _known(code).code, YEAR)
     return response
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.capture.outbox import clock_skew
@@ -36,16 +36,17 @@ _LIGHT_LETTERS = re.compile(r"\(2[0-9][0-9]")
 
 @dataclass(frozen=True, slots=True)
 class ParsedForm:
-    """A whole form as a page sent it. `invalid` names the items whose answer is not possible.
+    """A whole form as a page sent it. `invalid`: what stood there for the items whose answer is not possible.
 
-    `saves`: it is to be saved and not submitted. `events`: JSON of the answers that the page had sent to be
-    saved and had not heard of yet.
+    `saves`: it is to be saved and not submitted. `language`: to be saved and shown in this one. `events`: JSON
+    of the answers that the page had sent to be saved and had not heard of yet.
     """
 
     form: SubmittedForm
     saves: bool
+    language: str = ""
     events: str = ""
-    invalid: tuple[str, ...] = ()
+    invalid: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_form(
@@ -81,7 +82,13 @@ def parse_form(
         presentation=_presentation(fields),
         offline="offline" in fields,
     )
-    return ParsedForm(form, fields.get("action") == "save", fields.get("events", ""), tuple(invalid))
+    return ParsedForm(
+        form=form,
+        saves=fields.get("action") == "save",
+        language=fields.get("lang", ""),
+        events=fields.get("events", ""),
+        invalid=invalid,
+    )
 
 
 def _marks_item(instrument: Instrument, leave_out: Collection[str], name: str) -> bool:
@@ -95,9 +102,9 @@ def _marks_item(instrument: Instrument, leave_out: Collection[str], name: str) -
 
 def _answers(
     items: Sequence[Item], fields: Mapping[str, str], *, has_list: bool
-) -> tuple[ValidAnswers, list[str]]:
+) -> tuple[ValidAnswers, Mapping[str, str]]:
     answers = ValidAnswers()
-    invalid = []
+    invalid = {}
     ticked = _read_ticks(items, fields) if has_list else None
     for item in items:
         code = item.code
@@ -111,7 +118,7 @@ def _answers(
             for value in _read_answer(item, fields, ticked):
                 answers[item.code] = value
         except Refused:
-            invalid.append(item.code)
+            invalid[item.code] = fields.get(item.code, "")
     return answers, invalid
 
 

@@ -2,10 +2,17 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
+from types import MappingProxyType
 
 from app.domain.instruments.duration import count_certain, count_questions, estimate_minutes
 from app.domain.instruments.reserved_codes import TICK_PREFIX
-from app.domain.instruments.responses import NOT_TICKED, AnswerValue, applicable_items, format_answer
+from app.domain.instruments.responses import (
+    NOT_TICKED,
+    AnswerValue,
+    applicable_items,
+    clear_unticked,
+    format_answer,
+)
 from app.domain.instruments.text import print_answer, print_highest
 from app.domain.plans.occasions import FormOccasion
 from app.domain.plans.plan import Appearance
@@ -54,14 +61,14 @@ def form_page(
     answers: Mapping[str, AnswerValue],
     call: UrgentCall = NUMBER_ON_SHEET,
     missing: Collection[str] = (),
-    invalid: Collection[str] = (),
+    invalid: Mapping[str, str] = MappingProxyType({}),
 ) -> FormPage:
     """The whole form; `answers` are those to show, which may be more than the draft holds.
 
-    `call` is whom an urgent answer calls now.
+    `call` is whom an urgent answer calls now. `invalid` is what was typed where no possible answer stands.
     """
     url, dark = url_of_form(form.slot.public_id), form.plan.appearance is Appearance.auto
-    questions = build_questions(form.instrument, form.text, answers, form.leave_out, form.marks)
+    questions = build_questions(form.instrument, form.text, answers, form.leave_out, form.marks, invalid)
     return FormPage(
         name=form.name,
         lang=_tag(form),
@@ -89,6 +96,7 @@ def review_page(
     current: ParticipantRequest, form: OpenForm, answers: Mapping[str, AnswerValue]
 ) -> ReviewPage:
     url = url_of_form(form.slot.public_id)
+    answers = clear_unticked(form.instrument, answers, form.leave_out)
     ticked = name_ticks(form.items, form.text, answers)
     applicable = applicable_items(form.instrument, answers, form.leave_out)
     shown = (item for item in applicable if item.tick is None and answers[item.code] != NOT_TICKED)

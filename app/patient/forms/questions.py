@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from app.domain.instruments.definition import Comparison, Condition, Instrument, Item, ItemKind
 from app.domain.instruments.reserved_codes import TICK_PREFIX
@@ -10,6 +11,8 @@ from app.domain.instruments.text import InstrumentText
 from app.patient.forms.pages import Choice, Question, Tick
 
 Answer = int | str | None
+_WITH_BOX = ("decimal", "text")
+"""Kinds of questions whose answer is typed."""
 _WITHOUT_FIELD = ("choice", "scale")
 """Kinds of questions in whose markup nothing names the item but their options."""
 _SIGNS = {Comparison.AT_LEAST: "≥", Comparison.AT_MOST: "≤"}
@@ -21,15 +24,29 @@ def build_questions(
     answers: Mapping[str, Answer],
     leave_out: Collection[str] = (),
     marks: Collection[Condition] = (),
+    typed: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Question, ...]:
     """Every item in the instrument's order, also those that a condition may leave unasked.
 
-    `leave_out` names items that the plan does not use, `marks` answers that it calls urgent.
+    `leave_out` names items that the plan does not use, `marks` answers that it calls urgent. `typed` is what
+    stands in a box and is no possible answer.
     """
     settled = clear_unticked(instrument, answers, leave_out)
     items = [item for item in instrument.items if item.code not in leave_out]
-    questions = (_question(item, items, text, settled, marks) for item in items)
-    return tuple(_liken(questions))
+    shown = (item.code for item in items if not _hides(item, settled))
+    places = {code: place for place, code in enumerate(shown, start=1)}
+    questions = (_question(item, items, text, settled, marks, places) for item in items)
+    kept = (replace(each, value=typed[each.code]) if _is_typed(each, typed) else each for each in questions)
+    return tuple(_liken(kept))
+
+
+def _hides(item: Item, answers: Mapping[str, Answer]) -> bool:
+    """Whether a reader without script does not see the item: its tick says all, or it is not ticked."""
+    return item.tick is not None or (item.box != "" and not is_ticked(item.box, answers))
+
+
+def _is_typed(question: Question, typed: Mapping[str, str]) -> bool:
+    return question.code in typed and question.kind in _WITH_BOX
 
 
 def is_ticked(code: str, answers: Mapping[str, Answer]) -> bool:
@@ -56,15 +73,15 @@ def _question(
     text: InstrumentText,
     answers: Mapping[str, Answer],
     marks: Collection[Condition],
+    places: Mapping[str, int],
 ) -> Question:
     value = answers.get(item.code)
     if isinstance(value, int) and value < 0:  # a code: nothing is answered
         value = None
     rule = None if item.box else item.condition
-    hides = item.tick is not None or (item.box != "" and not is_ticked(item.box, answers))
     return Question(
         code=item.code,
-        number=item.number,
+        number=places.get(item.code, item.number),
         kind=ItemKind.DECIMAL.value if item.typed_number else item.kind.value,
         text=text.items[item.code],
         choices=_ends(item, text) if item.typed_number else _choices(item, text),
@@ -73,7 +90,7 @@ def _question(
         blank=item.code in answers and answers[item.code] is None,
         skippable=item.skippable,
         ask_if=_rule(rule, items),
-        depends_on=_other_answer(rule, items, text),
+        depends_on=_other_answer(rule, items, text, places),
         urgent_if=" ".join(_urgent_rules(item, items, marks)),
         low=item.low,
         high=item.high,
@@ -83,7 +100,7 @@ def _question(
         box=TICK_PREFIX + item.box if item.box else "",
         listed=item.listed,
         tick="" if item.tick is None else str(item.tick),
-        look=" js-only" if hides else "",
+        look=" js-only" if _hides(item, answers) else "",
     )
 
 
@@ -131,16 +148,16 @@ def _choices(item: Item, text: InstrumentText) -> tuple[Choice, ...]:
 
 
 def _other_answer(
-    condition: Condition | None, items: Iterable[Item], text: InstrumentText
+    condition: Condition | None, items: Iterable[Item], text: InstrumentText, places: Mapping[str, int]
 ) -> tuple[int, str]:
-    """The number of the question that a condition is about, and the answer that meets it, in words."""
+    """The place of the question that a condition is about, and the answer that meets it, in words."""
     if condition is None:
         return 0, ""
     other = _item_of(condition, items)
-    value = format_answer(other, condition.value)
+    place, value = places.get(other.code, other.number), format_answer(other, condition.value)
     if condition.op is Comparison.EQUAL:
-        return other.number, text.labels.get(other.labels, {}).get(condition.value, value)
-    return other.number, f"{_SIGNS[condition.op]} {value}"
+        return place, text.labels.get(other.labels, {}).get(condition.value, value)
+    return place, f"{_SIGNS[condition.op]} {value}"
 
 
 def _rule(condition: Condition | None, items: Iterable[Item]) -> str:

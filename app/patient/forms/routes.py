@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import orjson
@@ -10,12 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.domain.capture.answers import HelpedBy, LateReason
-from app.domain.instruments.responses import AnswerValue, unanswered_items
+from app.domain.instruments.responses import AnswerValue, reopen_unticked, unanswered_items
 from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
 from app.patient.forms.assets import FormAssets, policy_of_page
 from app.patient.forms.document import FormDocuments
 from app.patient.forms.event_parser import parse_offline_batch, parse_pending_events, parse_saved_events
+from app.patient.forms.form_language import change_or_ask
 from app.patient.forms.form_parser import ParsedForm, parse_form
 from app.patient.forms.page_builders import (
     begin_page,
@@ -169,6 +171,20 @@ def _begin_again(post: FormPost, slot: str, error: str, filled_by: str) -> Respo
     return post.current.show(begin_page(post.current, form, error, filled_by), 422)
 
 
+@router.get("/f/{slot}/review")
+def show_review(current: UnlockedRequest, slot: str) -> Response:
+    """Without the runner: the draft to be checked before sending, or the form again for what is missing.
+
+    It is the answer to no POST, so that whoever comes back to it by the browser's Back finds a page.
+    """
+    form = open_form(current.context, slot)
+    if form.slot.begun_at is None:
+        raise Refused("not_begun")
+    if missing := _missing(form, form.answers):
+        return _form(current, form, form.answers, missing)
+    return current.show(review_page(current, form, form.answers))
+
+
 @router.get("/f/{slot}/done")
 def show_done(current: UnlockedRequest, slot: str) -> Response:
     form = get_submitted_form(current.context, slot)
@@ -232,13 +248,16 @@ def _submit_or_review(post: SubmissionPost) -> Response:
     if page.form.reviewed and not page.invalid:
         return _submit_reviewed(post, known, page)
     if wants_json(current.request):
-        raise Refused("invalid_answers", items=page.invalid) if page.invalid else Refused("not_reviewed")
+        raise (
+            Refused("invalid_answers", items=tuple(page.invalid)) if page.invalid else Refused("not_reviewed")
+        )
     if current.participant.exit_kind is not None:
         raise Refused("participation_ended")
     keep_alive(current.context)
-    form = open_read_form(current.context, known.rows, definition)
-    form = save_draft(current.context, form, page.form.answers, page.form.base or 0)
-    return _drafted(current, form, page, known.rows.answers)
+    before, form = known.rows.answers, open_read_form(current.context, known.rows, definition)
+    answers = reopen_unticked(definition.instrument, before, page.form.answers)
+    form = save_draft(current.context, form, answers, page.form.base or 0)
+    return _drafted(current, form, page, before)
 
 
 def _submit_reviewed(post: SubmissionPost, known: SubmissionContext, page: ParsedForm) -> Response:
@@ -303,20 +322,20 @@ def _received(
 def _drafted(
     current: ParticipantRequest, form: OpenForm, page: ParsedForm, before: Mapping[str, AnswerValue]
 ) -> Response:
-    """Without the runner: the draft is kept, then shown for review, or again for what is missing.
+    """Without the runner: the draft is kept, and the next page is shown; this one again for what is not possible.
 
     `before` is the draft as it was: what is ticked since then is asked now, and nothing was forgotten.
     """
-    answers = {**form.answers, **page.form.answers}
-    missing = () if page.saves else _missing(form, answers)
-    newly = [code for code in missing if _is_newly_ticked(form, code, before)]
-    if newly and not page.invalid:
-        return RedirectResponse(f"{url_of_form(form.slot.public_id)}#s-{newly[0]}", 303)
-    if page.invalid or missing:
-        return _form(current, form, answers, missing, page.invalid)
+    slot = form.slot.public_id
+    missing = () if page.saves or page.language else _missing(form, form.answers)
+    if page.invalid:
+        return _form(current, form, form.answers, missing, page.invalid)
     if page.saves:
         return RedirectResponse(f"{PATIENT_HOME}/saved", 303)
-    return current.show(review_page(current, form, answers))
+    if page.language:
+        return change_or_ask(current, slot, page.language, answered=bool(form.answers))
+    newly = [code for code in missing if _is_newly_ticked(form, code, before)]
+    return RedirectResponse(url_of_form(slot) + (f"#s-{newly[0]}" if newly else "/review"), 303)
 
 
 def _is_newly_ticked(form: OpenForm, code: str, before: Mapping[str, AnswerValue]) -> bool:
@@ -333,11 +352,12 @@ def _form(
     form: OpenForm,
     answers: Mapping[str, AnswerValue],
     missing: tuple[str, ...] = (),
-    invalid: tuple[str, ...] = (),
+    invalid: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
+    """The form again, with what is missing, or was typed and is not possible: then nothing was done."""
     assets: FormAssets = current.request.app.state.form_assets
     frame = current.frame_of_form(form.slot)
     call = get_urgent_call(current.context)
     page = form_page(form, assets.for_reader(frame), answers, call, missing, invalid)
-    status = 422 if missing or invalid else 200
-    return render_page(current.request, page, status, frame, policy_of_page(page))
+    status = 422 if invalid or current.request.method == "POST" else 200
+    return render(current.request, page, status, frame, policy_of_page(page))

@@ -245,7 +245,8 @@ def _line(current: ParticipantRequest, form: SubmittedFormSummary, said: _Said) 
 
 
 def _answers(current: ParticipantRequest, submitted: SubmittedAnswers, said: _Said) -> AnswersPage:
-    rows, answers = [], submitted.answers
+    rows: list[SubmittedAnswerRow] = []
+    answers = submitted.answers
     ticked = name_ticks(submitted.instrument.items, submitted.text, answers)
     for item in submitted.instrument.items:
         if answers.get(item.code, NOT_TICKED) == NOT_TICKED:
@@ -254,7 +255,7 @@ def _answers(current: ParticipantRequest, submitted: SubmittedAnswers, said: _Sa
         answer = "" if value is None else print_answer(item, submitted.text, value)
         names = " · ".join(ticked.values()) if item.lists else ""
         most = print_highest(item, submitted.text, value)
-        rows.append(SubmittedAnswerRow(item.number, submitted.text.items[item.code], names or answer, most))
+        rows.append(SubmittedAnswerRow(len(rows) + 1, submitted.text.items[item.code], names or answer, most))
     spoken = find_language(submitted.text.lang)
     return AnswersPage(
         form=_line(current, submitted.form, said),

@@ -114,7 +114,7 @@ def receive_participant(request: EdcRequest, body: ParticipantBody) -> StoreResu
     "version_mismatch", "stale_update", or as `packs.check_packs` for somebody new.
     """
     caller = request.client
-    with request.unit_of_work() as work:
+    with request.unit_of_work("", body.as_document()) as work:
         site = get_own_site(work.session, caller, body.site)
         plan = get_plan(request.context.installation, work.session, caller.study_id)
         if body.language not in plan.languages:
@@ -183,8 +183,8 @@ def receive_status(request: EdcRequest, body: StatusBody) -> StoreResult:
     "version_mismatch", "stale_update", "contradicting_body", "read_only". A death is refused for neither its
     `as_of` nor a version.
     """
-    kind = body.kind
-    with request.unit_of_work() as work:
+    with request.unit_of_work("status", body.as_document()) as work:
+        kind = body.kind
         participant = lock_participant(work, request)
         binding = kind is DispositionKind.death
         stored = request.store_body(work, participant, "status", body.as_document(), binding)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlmodel import Session, select
@@ -28,7 +28,15 @@ from app.services.edc.records import (
     store_record,
     to_milliseconds,
 )
-from app.services.edc.representations import JsonObject, Stated, represent_part
+from app.services.edc.refused_bodies import (
+    AHEAD,
+    CLOCKS_DIFFER,
+    FactBody,
+    end_refusal,
+    judges_fact,
+    note_refused_body,
+)
+from app.services.edc.representations import JsonObject, Stated, represent
 from app.storage.queries.contradictions import Contradiction, read_contradictions
 from app.storage.queries.participants import get_site_by_code
 from app.storage.row_changes import participant_chain, study_chain
@@ -39,9 +47,6 @@ from app.storage.unit_of_work import UnitOfWork
 
 EDC_UPDATE = "EDC_UPDATE"
 """The reason under which a date that the EDC changes stands in trail and feed."""
-
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""How far ahead of ours an EDC's clock may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +77,27 @@ class EdcRequest:
         return f"participants/{self.subject}/{part}" if part else f"participants/{self.subject}"
 
     @contextmanager
-    def unit_of_work(self) -> Iterator[UnitOfWork]:
-        """One transaction for the request.
+    def unit_of_work(self, part: str, stated: Mapping[str, object]) -> Iterator[UnitOfWork]:
+        """One transaction for the request, which states this of a part of the participant.
 
         A body that contradicts the stored one for the same moment changes nothing, but is told in the trail.
-        Raises Refused("contradicting_body") after that.
+        Raises Refused("contradicting_body") after that. What is refused otherwise is kept as an open matter.
         """
-        refused = None
-        with self.context.unit_of_work() as work:
-            try:
-                yield work
-            except ContradictingBody as contradicting:
-                participant = find_participant(work.session, self.client, self.subject)
-                record_contradiction(work, participant, contradicting)
-                as_of = format_instant(contradicting.as_of)
-                refused = Refused("contradicting_body", field="as_of", as_of=as_of)
-        if refused is not None:
-            raise refused
+        contradiction = None
+        try:
+            with self.context.unit_of_work() as work:
+                try:
+                    yield work
+                except ContradictingBody as contradicting:
+                    participant = find_participant(work.session, self.client, self.subject)
+                    record_contradiction(work, participant, contradicting)
+                    as_of = format_instant(contradicting.as_of)
+                    contradiction = Refused("contradicting_body", field="as_of", as_of=as_of)
+        except Refused as refused:
+            keep_refused_body(self.context, self.subject, FactBody(part, stated, self.as_of), _cause(refused))
+            raise
+        if contradiction is not None:
+            raise contradiction
 
     def store_body(
         self,
@@ -126,7 +135,12 @@ class EdcRequest:
     def finish_request(
         self, work: UnitOfWork, participant: Participant, part: str, stored: StoreResult
     ) -> StoreResult:
-        """The result with what a GET serves once this transaction is committed."""
+        """The result with what a GET serves once this transaction is committed.
+
+        A body that says something new ends what was refused of the same fact before.
+        """
+        if stored.is_audited:
+            end_refusal(work, participant, part, stored.as_of)
         work.session.flush()
         return replace(stored, text=serialise_representation(self._served(work, participant, part)))
 
@@ -146,6 +160,28 @@ class EdcRequest:
             latest = format_instant(self.at + CLOCKS_DIFFER)
             raise Refused("date_in_future", field="as_of", date=format_instant(self.as_of), latest=latest)
         return self.as_of
+
+
+def keep_refused_body(context: EdcContext, subject: str, body: FactBody, cause: str) -> None:
+    """Keep what was refused as an open matter of its participant, if there is one that this client may know.
+
+    It is a transaction of its own: that of the request is undone. An act inside another's transaction keeps
+    nothing, which is undone as a whole.
+    """
+    if not judges_fact(cause) or context.opened is not None:
+        return
+    with context.unit_of_work() as work:
+        try:
+            participant = find_participant(work.session, context.client, subject)
+        except Refused:
+            return
+        work.lock(participant_chain(participant.id))
+        work.session.refresh(participant)
+        note_refused_body(work, participant, body, cause)
+
+
+def _cause(refused: Refused) -> str:
+    return AHEAD if refused.details.get("field") == "as_of" else refused.code
 
 
 def record_contradiction(work: UnitOfWork, participant: Participant, bodies: ContradictingBody) -> None:

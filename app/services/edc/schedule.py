@@ -67,14 +67,14 @@ def receive_visit(
     "date_out_of_range" for a visit that occurred, "would_be_missed" naming the forms unless `confirm`,
     "unknown_participant", "version_mismatch", "stale_update".
     """
-    with request.unit_of_work() as work:
+    body = {"state": state.value, "date": on.isoformat() if on else None}
+    with request.unit_of_work(f"visits/{visit}", body) as work:
         participant = lock_participant(work, request)
         plan = get_plan_of(request.context.installation, work.session, participant)
         check_visit(work.session, plan, participant, visit)
         if state is VisitState.occurred:
             _check_day(plan, participant, on, request.at)
-        body = {"state": state.value, "date": on.isoformat() if on else None}
-        stored = request.store_body(work, participant, f"visits/{visit}", body)
+        stored = request.store(work, participant, f"visits/{visit}", body)
         record_event(work, participant, AuditEvent.VISIT_RECEIVED, stored)
         if stored.acts:
             row = _visit_row(work, participant, visit)
@@ -144,16 +144,13 @@ def receive_anchor(request: EdcRequest, body: AnchorBody) -> tuple[StoreResult, 
     "date_in_future", "before_enrolment", "would_be_missed" naming the forms, "unknown_participant",
     "version_mismatch", "stale_update".
     """
-    with request.unit_of_work() as work:
+    document = {"date": body.on.isoformat(), "at": format_instant(body.dated_at) if body.dated_at else None}
+    part = f"anchors/{body.kind}"
+    with request.unit_of_work(part, document) as work:
         participant = lock_participant(work, request)
         plan = get_plan_of(request.context.installation, work.session, participant)
         entry = _entry(plan, participant, body)
-        document = {
-            "date": body.on.isoformat(),
-            "at": format_instant(body.dated_at) if body.dated_at else None,
-        }
-        part = f"anchors/{body.kind}"
-        stored = request.store_body(work, participant, part, document)
+        stored = request.store(work, participant, part, document)
         in_force = is_date_in_force(work.session, participant, body.kind, body.on, body.dated_at)
         if stored.acts and in_force:
             retire_differing(work.session, participant, body.kind, Owner.edc)
@@ -181,7 +178,7 @@ def receive_arm(request: EdcRequest, arm: str, confirm: bool = False) -> StoreRe
     Raises Refused: "unknown_arm" naming those of the plan, "would_be_missed" naming the forms unless
     `confirm`, "unknown_participant", "version_mismatch", "stale_update".
     """
-    with request.unit_of_work() as work:
+    with request.unit_of_work("arm", {"arm": arm}) as work:
         participant = lock_participant(work, request)
         plan = get_plan_of(request.context.installation, work.session, participant)
         if arm not in {each.code for each in plan.arms}:

@@ -72,7 +72,7 @@ def _worst(context: ParticipantContext, slot: Slot, response: Response | None) -
 
 
 def find_worst(instrument: Instrument, answers: Mapping[str, AnswerValue]) -> int | None:
-    """The highest number given on the instrument's scales; None where none was given."""
+    """The highest number given on the instrument's scales; None where none was given. A code is no number."""
     scales = (item.code for item in instrument.items if item.kind is ItemKind.SCALE)
-    numbers = [value for code in scales if isinstance(value := answers.get(code), int)]
+    numbers = [value for code in scales if isinstance(value := answers.get(code), int) and value >= 0]
     return max(numbers, default=None)

@@ -38,6 +38,8 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.PARTICIPANT_REGISTERED: frozenset({"participant", "edc_record"}),
     AuditEvent.PARTICIPANT_UPDATED: frozenset({"participant", "edc_record"}),
     AuditEvent.ARM_RECORDED: frozenset({"participant", "edc_record", "slot"}),
+    AuditEvent.BODY_REFUSED: frozenset({"edc_refusal"}),
+    AuditEvent.BODY_ACCEPTED: frozenset({"edc_refusal"}),
     AuditEvent.ACTIVATION_ISSUED: frozenset({"activation"}),
     AuditEvent.DEVICE_BOUND: frozenset({"device", "activation", "participant"}),
     AuditEvent.DEVICE_UNLOCKED: frozenset({"device"}),

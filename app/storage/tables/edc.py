@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from app.storage.tables.columns import json_type
+from app.storage.tables.columns import json_type, partial_index
 
 
 class EdcClient(SQLModel, table=True):
@@ -49,6 +49,33 @@ class EdcRecord(SQLModel, table=True):
     as_of: datetime
     claimed_as_of: datetime | None = None
     body: dict[str, Any] = Field(sa_type=json_type())
+
+
+class EdcRefusal(SQLModel, table=True):
+    """The newest body about one fact of a participant that was refused: one row a fact, whoever repeats it.
+
+    `part` is the address below the participant, `stated` the fields that the EDC states, `cause` the code of
+    the refusal. Another body, or one after an accepted one, is another `version`. `times` and `last_at` are
+    counted once an hour at most; `ended_at` is when a later body about the same fact was accepted.
+    """
+
+    __tablename__ = "edc_refusal"
+    __table_args__ = (
+        sa.UniqueConstraint("participant_id", "part"),
+        partial_index("ix_edc_refusal_open", "study_id", where="ended_at IS NULL"),
+    )
+    id: int = Field(default=None, primary_key=True)
+    participant_id: int = Field(foreign_key="participant.id")
+    study_id: int = Field(foreign_key="study.id")
+    part: str = Field(max_length=60)
+    cause: str = Field(max_length=40)
+    stated: str = Field(max_length=199)
+    as_of: datetime | None = None
+    version: int
+    refused_at: datetime
+    last_at: datetime
+    times: int
+    ended_at: datetime | None = None
 
 
 class Transfer(SQLModel, table=True):

@@ -87,58 +87,71 @@ def draw_line(
     events: Sequence[tuple[Fraction, str]] = (),
     threshold: tuple[Fraction, bool] | None = None,
     ends: tuple[str, str] = ("", ""),
+    *,
+    turned: bool = False,
 ) -> LineChart:
     """The line of these readings at equal distances, in the fixed range `span`.
 
     `events` stand at steps of their own; `threshold` is a value and whether what is above it is beyond.
+    `turned`: the least value stands at the top; every number at the axis is still its own.
     """
-    low, high = span
-    runs = tuple(_runs(readings, low, high))
+    scale = _Scale(*span, turned)
+    runs = tuple(_runs(readings, scale))
     return LineChart(
         width=LINE_WIDTH,
         height=LINE_HEIGHT,
         box=_BOX,
-        ticks=tuple(
-            AxisTick(str(tick), scale_value(tick, low, high, _BOX)) for tick in choose_ticks(low, high)
-        ),
+        ticks=tuple(AxisTick(str(tick), scale.height(Fraction(tick))) for tick in choose_ticks(*span)),
         runs=runs,
-        beyond=tuple(_beyond(readings, low, high, threshold)) if threshold else (),
+        beyond=tuple(_beyond(readings, scale, threshold)) if threshold else (),
         missed=tuple(
             scale_step(step, len(readings), _BOX) for step, each in enumerate(readings) if each.missed
         ),
         events=tuple(EventMark(scale_step(step, len(readings), _BOX), name) for step, name in events),
-        band=_band(low, high, threshold) if threshold else None,
+        band=_band(scale, threshold) if threshold else None,
         ends=ends,
     )
 
 
-def _spot(step: int, value: Fraction, steps: int, low: int, high: int) -> tuple[float, float]:
-    return scale_step(step, steps, _BOX), scale_value(value, low, high, _BOX)
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """A range, and whether it is drawn upside down."""
+
+    low: int
+    high: int
+    turned: bool
+
+    def height(self, value: Fraction) -> float:
+        """How far down a value stands."""
+        return scale_value(self.low + self.high - value if self.turned else value, self.low, self.high, _BOX)
 
 
-def _runs(readings: Sequence[Reading], low: int, high: int) -> Iterator[tuple[tuple[float, float], ...]]:
+def _spot(step: int, value: Fraction, steps: int, scale: _Scale) -> tuple[float, float]:
+    return scale_step(step, steps, _BOX), scale.height(value)
+
+
+def _runs(readings: Sequence[Reading], scale: _Scale) -> Iterator[tuple[tuple[float, float], ...]]:
     for known, run in groupby(enumerate(readings), key=lambda each: each[1].value is not None):
         if known:
             yield tuple(
-                _spot(step, each.value, len(readings), low, high)
-                for step, each in run
-                if each.value is not None
+                _spot(step, each.value, len(readings), scale) for step, each in run if each.value is not None
             )
 
 
 def _beyond(
-    readings: Sequence[Reading], low: int, high: int, threshold: tuple[Fraction, bool]
+    readings: Sequence[Reading], scale: _Scale, threshold: tuple[Fraction, bool]
 ) -> Iterator[tuple[float, float]]:
     limit, above = threshold
     for step, each in enumerate(readings):
         if each.value is not None and (each.value > limit if above else each.value < limit):
-            yield _spot(step, each.value, len(readings), low, high)
+            yield _spot(step, each.value, len(readings), scale)
 
 
-def _band(low: int, high: int, threshold: tuple[Fraction, bool]) -> ThresholdBand:
+def _band(scale: _Scale, threshold: tuple[Fraction, bool]) -> ThresholdBand:
     limit, above = threshold
-    y = scale_value(limit, low, high, _BOX)
-    return ThresholdBand(_BOX.top, y - _BOX.top, y) if above else ThresholdBand(y, _BOX.bottom - y, y)
+    y = scale.height(limit)
+    is_upper = above is not scale.turned
+    return ThresholdBand(_BOX.top, y - _BOX.top, y) if is_upper else ThresholdBand(y, _BOX.bottom - y, y)
 
 
 def _pair(spot: tuple[float, float]) -> str:

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.instruments.definition import Direction
-from app.domain.instruments.scoring.course import CoursePoint, ScaleCourse, mean_of_weeks, round_score
+from app.domain.instruments.scoring.course import (
+    NOTABLE_CHANGES,
+    CoursePoint,
+    ScaleCourse,
+    mean_of_weeks,
+    round_score,
+)
 from app.domain.instruments.scoring.score import Score, ScoreStatus
 from app.domain.instruments.scoring.thresholds import parse_thresholds
 from app.domain.refusal import BadDefinition
@@ -69,6 +75,27 @@ def test_without_a_later_form_there_is_no_change() -> None:
     changes = course(point(0, Fraction(10), baseline=True), missed)
     assert (changes.latest, changes.change, missed.value) == (None, None, None)
     assert course(missed).baseline is None
+    assert (changes.trend, changes.reaches(NOTABLE_CHANGES[QLQ.algorithm])) == ("", False)
+
+
+@pytest.mark.parametrize(
+    ("latest", "functional", "symptom", "reached"),
+    [
+        (Fraction(40), "worse", "better", True),
+        (Fraction(60), "better", "worse", True),
+        (Fraction(60) - Fraction(1, 60), "better", "worse", False),
+        (Fraction(50) + Fraction(1, 3), "", "", False),  # which reads as no change
+    ],
+)
+def test_a_change_is_better_or_worse_by_its_direction_and_reaches_its_points_exactly(
+    latest: Fraction, functional: str, symptom: str, reached: bool
+) -> None:
+    fatigue = next(scale for scale in QLQ.scales if scale.code == "FA")
+    points = (point(0, Fraction(50), baseline=True), point(6, latest))
+    courses = [ScaleCourse(scale, 0, 100, points) for scale in (PF, fatigue)]
+    assert [each.trend for each in courses] == [functional, symptom]
+    assert courses[0].reaches(NOTABLE_CHANGES[QLQ.algorithm]) is reached
+    assert not courses[0].reaches(None)
 
 
 @given(st.fractions(min_value=-100, max_value=100, max_denominator=60))

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,6 +91,24 @@ def test_beyond_a_threshold_is_said_by_the_mark() -> None:
     assert above.band.top + above.band.height == below.band.top == above.band.y
     assert above.diamonds.count("z") == 1
     assert above.dots.count("M") == 2
+
+
+@given(readings, st.booleans())
+def test_a_turned_line_is_the_same_upside_down(steps: Sequence[Reading], above: bool) -> None:
+    straight = draw_line(steps, (0, 100), threshold=(Fraction(39), above))
+    turned = draw_line(steps, (0, 100), threshold=(Fraction(39), above), turned=True)
+    middle = straight.box.top + straight.box.bottom
+    spots = [[spot for run in each.runs for spot in run] for each in (straight, turned)]
+    assert [x for x, _y in spots[0]] == [x for x, _y in spots[1]]
+    assert [middle - y for _x, y in spots[1]] == pytest.approx([y for _x, y in spots[0]], abs=0.2)
+    assert len(turned.beyond) == len(straight.beyond)
+    assert [tick.text for tick in turned.ticks] == [tick.text for tick in straight.ticks]
+    heights = [[tick.y for tick in each.ticks] for each in (straight, turned)]
+    assert [middle - y for y in heights[1]] == pytest.approx(heights[0], abs=0.2)
+    assert straight.band
+    assert turned.band
+    assert turned.band.height == pytest.approx(straight.band.height, abs=0.2)
+    assert (turned.band.top == turned.box.top) is not above
 
 
 def test_a_day_falls_between_the_steps_of_its_neighbours() -> None:

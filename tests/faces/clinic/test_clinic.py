@@ -292,8 +292,8 @@ def test_the_first_day_shows_how_far_it_is_by_facts_alone(clinic: ClinicFixture,
     assert steps()[2].endswith("✓ Sent")
     nurse.post("/desk/enrol", data=enrolment())
     person = page(nurse, "/desk/participants?q=0571-002").one("tbody").all("a")[0]
-    text = page(nurse, person["href"]).text
-    assert "○ Address not confirmed yet E-mail: l***@example.org · entered by staff on Monday, 2" in text
+    shown = page(nurse, person["href"]).text
+    assert "○ Address not confirmed yet E-mail: l***@example.org · entered by staff on Monday, 2" in shown
     clinic.clock.at = START + days(1)
     assert "Set the PIN" not in page(clinic.browser(Role.INVESTIGATOR), clinic.url).text
 

@@ -96,12 +96,12 @@ def test_each_role_reads_of_a_form_what_it_may_and_each_look_is_in_the_trail(
     assert "Receipt" not in shown.text
     assert viewed(clinic) == 0
     monitor = page(clinic.browser(Role.MONITOR), url)
-    assert "In the words that the participant read: English, qlq-c30 3.0." in monitor.text
+    assert "In the words that the participant read: English, QLQ-C30 3.0." in monitor.text
     assert "Prorated" not in monitor.text
     assert "Scores" not in monitor.text
     assert viewed(clinic) == 1
     investigator = page(Signer(clinic, "zhang").client, url)
-    assert "Scores by" in investigator.text
+    assert "Scores: EORTC linear transformation, version 1.0" in investigator.text
     assert "66.7" in investigator.text
     assert "66.66" not in investigator.text
     assert "Physical functioning PF2 · higher is better 66.7" in investigator.text

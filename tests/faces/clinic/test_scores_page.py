@@ -62,10 +62,12 @@ def test_every_chart_says_its_direction_and_its_change(
     assert [each.text for each in shown.all("h3")][:2] == ["Functioning and quality of life", "Symptoms"]
     physical = next(each for each in charts if "Physical functioning" in each.text)
     assert "higher is better" in physical.text
-    assert "Baseline 67 → latest 33 (−33)" in physical.text
+    assert "Baseline 67 → latest 33 (−33, worse)" in physical.text
+    assert physical.one("figcaption").all("b")[1].text == "(−33, worse)"
     fatigue = next(each for each in charts if "Fatigue" in each.text)
     assert "higher is worse" in fatigue.text
-    assert "Baseline 33 → latest 67 (+33)" in fatigue.text
+    assert "Baseline 33 → latest 67 (+33, worse)" in fatigue.text
+    assert "Bold: a change of 10 points or more (Osoba 1998" in shown.text
     sentence = str(physical.one("svg", role="img")["aria-label"])
     assert sentence == "Physical functioning. Higher is better. BL: 66.7; W6: missed; W12: 33.3"
     assert "clinically" not in shown.text
@@ -74,6 +76,33 @@ def test_every_chart_says_its_direction_and_its_change(
     numbers = shown.all("table")[0]
     assert "33.3*" in numbers.text
     assert "Randomisation" in shown.text
+
+
+def test_all_plots_can_be_drawn_with_up_as_better_and_no_number_changes(
+    clinic: ClinicFixture, investigator: TestClient
+) -> None:
+    url = f"{clinic.url}/scores"
+    plain = page(investigator, url)
+    (turn,) = [str(each["href"]) for each in plain.all("a") if "up as better" in each.text]
+    turned = page(investigator, turn)
+    fatigue = next(each for each in turned.all("figure") if "Fatigue" in each.text)
+    assert "upside down: up is better" in fatigue.text
+    assert "Baseline 33 → latest 67 (+33, worse)" in fatigue.text
+    assert "drawn upside down, so that up is better. BL: 33.3" in str(fatigue.one("svg")["aria-label"])
+    assert [each.text for each in turned.all("table")] == [each.text for each in plain.all("table")]
+    assert "Published scores, which are never turned" in turned.text
+    assert "the line is upside down" in turned.text, "the diary's too"
+    for name, alike in (("Physical functioning", True), ("Fatigue", False)):
+        figures = [
+            next(each for each in shown.all("figure") if name in each.text) for shown in (plain, turned)
+        ]
+        drawn = [[str(path["d"]) for path in each.one("svg").all("path")] for each in figures]
+        assert (drawn[0] == drawn[1]) is alike, name
+    assert investigator.get(url).headers["location"] == turn, "as it was drawn last"
+    (back,) = [str(each["href"]) for each in turned.all("a") if "as published" in each.text]
+    assert "upside down" not in page(investigator, back).text
+    assert investigator.get(url).status_code == 200
+    assert "upside down" not in page(investigator, f"{url}?up=sideways").text
 
 
 def test_the_diary_is_a_strip_and_a_line_for_each_symptom(

@@ -1,10 +1,12 @@
 """To settle: what is open, whom its pages let decide, and what a second press and an old page do."""
 
 from contextlib import nullcontext
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from functools import partial
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlmodel import select
 
 from app.clinic.frame.desk_counts import DeskCounts
@@ -21,7 +23,8 @@ from app.services.clinic.matters.matter_list import count_open_matters
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.edc.participants import StatusWord, WithdrawalScope
-from app.services.edc.schedule import AnchorBody, receive_anchor
+from app.services.edc.requests import EdcRequest
+from app.services.edc.schedule import AnchorBody, receive_anchor, receive_visit
 from app.services.schedule.anchors import AnchorEntry, record_anchor
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import Settlement
@@ -206,6 +209,7 @@ def test_each_kind_of_matter_has_words_and_filters_stay_in_the_address(
     url = str(message["href"])
     assert doctor.post(url, data=hidden_of(doctor.get(url)) | stands).status_code == 303
     assert page(doctor, clinic.url).text.count("✓ settled on") == 1
+    check_refused_message(doctor, clinic.person.subject, edc)
     narrowed = page(doctor, f"{urls.SETTLE}?kind=quarantine&site=0571&q=０５７１")
     assert len(narrowed.one("tbody").all("tr")) == 1
     assert narrowed.one("nav", class_="tabs").all("a")[0]["href"] == f"{urls.SETTLE}?site=0571&q=0571"
@@ -221,6 +225,33 @@ def test_each_kind_of_matter_has_words_and_filters_stay_in_the_address(
     with installation.read() as session:
         looks = select(AuditEntry).where(AuditEntry.event == AuditEvent.ANSWERS_VIEWED)
         assert session.exec(looks).all() == []
+
+
+def check_refused_message(doctor: TestClient, subject: str, edc: EdcRequest) -> None:
+    """A refused message is told in words, with what is stored, until a later one is accepted."""
+    soon = edc.at + days(30)
+    receive_visit(edc, "W6", VisitState.planned, date(2026, 4, 13))
+    newer = replace(edc, as_of=edc.as_of + timedelta(minutes=1))
+    with pytest.raises(Refused, match="date_in_future"):
+        receive_visit(newer, "W6", VisitState.occurred, soon.date())
+    (row,) = page(doctor, f"{urls.SETTLE}?kind=edc_message").one("tbody").all("tr")
+    assert "Visit W6 : a message was refused The date was still to come." in row.text
+    url = str(row.all("a")[-1]["href"])
+    shown = page(doctor, url).one("main")
+    cells = {
+        each.one("th").text: [cell.text for cell in each.all("td")] for each in shown.one("tbody").all("tr")
+    }
+    assert cells == {"Date": ["13 Apr 2026", "≠ 21 May 2026"], "State": ["Planned", "≠ Took place"]}
+    hour_later = replace(newer, context=replace(newer.context, at=newer.at + timedelta(hours=1)))
+    with pytest.raises(Refused, match="date_in_future"):
+        receive_visit(hour_later, "W6", VisitState.occurred, soon.date())
+    assert "noted 2 times, once an hour at most · last" in page(doctor, url).text
+    assert len(shown.all("input", name="decision")) == 1
+    trail = page(doctor, f"{urls.TRAIL}?participant={subject}&kind=transfers").text
+    assert "A message of the EDC was refused" in trail
+    assert "About Visit W6, Date 21 May 2026, State Took place, Why The date was still to come." in trail
+    receive_visit(newer, "W6", VisitState.planned, date(2026, 4, 14))
+    assert "a later message of the EDC about it was accepted" in page(doctor, url).text
 
 
 @pytest.mark.usefixtures("differing")
@@ -253,7 +284,7 @@ def test_whatever_the_edc_states_has_words() -> None:
     stated = {
         name for each in models for name, field in each.model_fields.items() if not field.json_schema_extra
     }
-    assert edc_words.FIELDS.keys() == stated - {"as_of"}
+    assert edc_words.FIELDS.keys() == stated - {"as_of"} | {"name"}
     assert {name: set(words) for name, words in edc_words.VALUES.items()} == {
         "status": set(StatusWord), "scope": set(WithdrawalScope), "state": set(VisitState),
     }  # fmt: skip
@@ -263,10 +294,12 @@ def test_whatever_the_edc_states_has_words() -> None:
     ]  # fmt: skip
     assert spelled("at", "2026-03-07T01:15:00Z") == "7 Mar 2026, 09:15"
     assert (spelled("language", "en"), spelled("site", "0571")) == ("English", "0571")
-    plan = library().get_plan("sbrt-nsclc", "1.1")
-    parts = ("visits/W6", "participant", "anchors/progression")
+    plan = library().plan("sbrt-nsclc", "1.1")
+    parts = ("visits/W6", "participant", "anchors/progression", "anchors/full_moon", "visits")
     assert [edc_words.name_part(plan, part, "en", str) for part in parts] == [
         "Visit W6",
         "Participant",
         "Progression",
+        "Date full_moon",
+        "Visit",
     ]

@@ -68,10 +68,10 @@ PATHS: Mapping[str, tuple[Callable[[Phone, str], Response], int, Answers]] = {
         409,
         WHOLE - FIRST + Counter({("q1", 3): 1}),
     ),
-    "a page to review": (lambda phone, slot: phone.send(slot, reviewed=""), 200, WHOLE),
+    "a page to review": (lambda phone, slot: phone.send(slot, reviewed=""), 303, WHOLE),
     "a page that lacks an answer": (
         lambda phone, slot: phone.send(slot, {**ANSWERS, "q1": ""}, reviewed=""),
-        422,
+        303,
         WHOLE - FIRST,
     ),
     "a page to save": (

@@ -271,8 +271,15 @@ def test_without_the_runner_a_form_is_saved_reviewed_and_submitted(phone: Phone)
     assert "Question 5: please check this answer." in lacking.text
     assert "Question 3: you have not answered this question." in lacking.text
     assert 'name="q1" value="4" checked' in lacking.text
-    review = phone.send(slot, {"q1": "4", "blank_rest": "1"}, reviewed="0")
+    forgot = phone.review(slot, {"q1": "4"})
+    assert (forgot.status_code, "Question 3: you have not answered this question." in forgot.text) == (
+        200,
+        True,
+    )
+    assert "Question 5: you have not answered" in forgot.text
+    review = phone.review(slot, {"q1": "4", "blank_rest": "1"})
     assert (review.status_code, heading(review)) == (200, "Check your answers")
+    assert heading(phone.client.get(f"/f/{slot}/review")) == "Check your answers"  # by the browser's Back
     assert review.text.count("Left blank") == 29
     assert stored(phone)[:2] == [("q1", 4), ("q2", None)]
     assert len(stored(phone)) == 30
@@ -285,6 +292,8 @@ def test_without_the_runner_a_form_is_saved_reviewed_and_submitted(phone: Phone)
         True,
     )
     assert response(phone).presentation == {"layout": "list", "text_size": "standard"}
+    back = phone.client.get(f"/f/{slot}/review")
+    assert (back.status_code, heading(back)) == (409, "This form was already sent")
 
 
 def test_a_review_with_gaps_is_refused(phone: Phone) -> None:
@@ -344,6 +353,8 @@ def test_the_forms_of_others_are_not_there(app: FastAPI, phone: Phone) -> None:
 @pytest.mark.req("ALR-05")
 def test_an_urgent_answer_says_call_now(phone: Phone) -> None:
     phone.person.randomise(date(2026, 3, 2), START)
+    begin = phone.client.get(f"/f/{phone.slot('D0')}/review")
+    assert (begin.status_code, begin.headers["location"]) == (303, f"/f/{phone.slot('D0')}")
     slot = phone.begin("D0")
     form = phone.client.get(f"/f/{slot}").text
     assert 'data-urgent="temperature' in form
@@ -353,16 +364,17 @@ def test_an_urgent_answer_says_call_now(phone: Phone) -> None:
         "fever": "1",
         "temperature": "38,7",
     }
-    review = phone.send(slot, fields, reviewed="0")
+    review = phone.review(slot, fields)
     assert (review.status_code, "Please call now" in review.text) == (200, True)
     assert "38.7" in review.text
     assert ("temperature", 387) in stored(phone)
     assert calls(phone.client.get("/home")) == ["tel:05715550000"]  # it is saved, though not sent
     phone.send(slot, fields)
-    for page in (f"/f/{slot}/done", "/home", "/sent"):
+    for page in (f"/f/{slot}/done", "/home", "/sent", f"/f/{slot}"):
         shown = phone.client.get(page)
         assert calls(shown) == ["tel:05715550000"], page
         assert shown.text.index("This could be serious") < shown.text.index("<h1"), page
+        assert "You don't need to do anything." not in shown.text
 
 
 @pytest.mark.req("ALR-05")
@@ -381,6 +393,8 @@ def test_the_day_after_an_urgent_answer_calls_for_nothing(phone: Phone, clock: C
     pages = [phone.client.get(page) for page in (f"/f/{slot}/done", "/home", "/sent")]
     assert [page.status_code for page in pages] == [200] * 3
     assert [calls(page) for page in pages] == [[], [], []]
+    again = phone.client.get(f"/f/{slot}").text
+    assert ("This could be serious" in again, "need to do anything." in again) == (False, True)
 
 
 def calls(page: HttpResponse) -> list[str]:
@@ -398,4 +412,4 @@ def test_a_photograph_is_no_answer(phone: Phone) -> None:
     answer = phone.client.post(
         f"/f/{slot}/submit", data={"submission_id": "s1"}, files={"q1": ("a.png", b"x", "image/png")}
     )
-    assert (answer.status_code, stored(phone)) == (422, [])
+    assert (answer.headers["location"], stored(phone)) == (f"/f/{slot}/review", [])

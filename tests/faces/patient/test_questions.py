@@ -72,7 +72,7 @@ def test_a_typed_whole_number_is_read_as_it_is_written() -> None:
     fields = {"submission_id": "s1", "any_symptom": "1", "fatigue": " 37 ", "pain": "37.5", "cough": "101"}
     read = parse_form(instrument, (), fields, START)
     assert read.form.answers == {"any_symptom": 1, "fatigue": 37}
-    assert read.invalid == ("pain", "cough")
+    assert read.invalid == {"pain": "37.5", "cough": "101"}
 
 
 @pytest.mark.parametrize(("key", "side"), [("", "ltr"), ('direction = "rtl"', "rtl")])

@@ -270,7 +270,7 @@ VOICES = """
 window.said = [];
 Object.defineProperty(window, 'speechSynthesis', { value: {
   getVoices: function () {
-    var all = [['cloud', 'en-US', false], ['Chinese', 'zh-CN', true], ['own', 'en_GB', true]];
+    var all = [['cloud', 'en-US', false], ['Chinese', 'zh-CN', true], ['own', 'en_GB', window.name !== 'none']];
     return all.map(function (each) {
       return { name: each[0], lang: each[1], localService: each[2] };
     });
@@ -287,8 +287,15 @@ def test_a_question_is_read_out_only_by_a_voice_of_the_phone_itself(chromium: Br
     for phone in phone_with(chromium, replace(samples.form(), aloud=True)):
         phone.page.wait_for_load_state()
         button = phone.page.locator(".q.on .lang button")
-        assert button.count() == 0  # the real browser, which has none
+        assert (phone.page.evaluate("speechSynthesis.getVoices().length"), button.count()) == (0, 0)
         phone.context.add_init_script(VOICES)
+        phone.page.evaluate(
+            "window.name = 'none'"
+        )  # English by somebody's server alone, the phone's own is Chinese
+        phone.page.reload()
+        phone.page.wait_for_load_state()
+        assert (phone.page.evaluate("speechSynthesis.getVoices().length"), button.count()) == (3, 0)
+        phone.page.evaluate("window.name = ''")
         phone.page.reload()
         expect(button).to_have_text("Read aloud")
         button.click()

@@ -1,7 +1,7 @@
 """The demonstration shows every state of the vocabulary, and everything in it came the proper way."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +13,6 @@ from app.demo.stories import PEOPLE
 from app.domain.alerts.handling import AlertState, derive_alert_state
 from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.capture.paper import PaperOutcome
-from app.domain.desk.matters import MatterKind
 from app.domain.plans.status import Status, died_in_window
 from app.domain.records.access import SYSTEM
 from app.domain.records.anchors import AnchorStanding
@@ -22,7 +21,6 @@ from app.domain.records.dispositions import DispositionKind
 from app.domain.records.participants import TeamRequestKind
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import Refused
-from app.domain.today.reasons import Reason
 from app.services.accounts.activation import activate_device
 from app.services.core.context import ClockContext, StaffContext
 from app.services.reminders.due_slots import find_due_work
@@ -38,6 +36,7 @@ from app.storage.tables.capture import (
     Quarantine,
     Response,
 )
+from app.storage.tables.edc import EdcRefusal
 from app.storage.tables.feed import FeedEvent, FeedHead
 from app.storage.tables.messages import AlertMessage, Message
 from app.storage.tables.participants import Participant, TeamRequest
@@ -46,11 +45,8 @@ from app.storage.tables.staff import RoleGrant
 from app.storage.tables.studies import Study
 from tests import postgres
 from tests.scenarios.demonstration_facts import (
+    SHOWN,
     DemonstrationRun,
-    list_alert_states,
-    list_correction_states,
-    list_matters,
-    list_today,
     open_installation,
     open_program_run,
     run_demonstration,
@@ -149,36 +145,14 @@ def test_the_second_study_is_of_another_shape_and_settles_a_paper_form(
     )
 
 
-_REASONS = {reason.value for reason in Reason}
-_SHOWN: Mapping[str, tuple[Callable[..., set[str]], tuple[str, ...], set[str]]] = {
-    "Today in Hangzhou": (list_today, ("nurse.0571",), _REASONS | {"resting"}),
-    "Today in Suzhou": (list_today, ("nurse.0512",), _REASONS),
-    "Today in Shenzhen": (list_today, ("nurse.0755",), _REASONS),
-    "Today of the second study": (list_today, ("nurse.0512", HOME_STUDY), {"closing", "opens"}),
-    "To settle": (
-        list_matters,
-        ("data",),
-        {kind.value for kind in MatterKind} - {MatterKind.paper.value},  # its paper is entered once
-    ),
-    "To settle in the second study": (list_matters, ("data", HOME_STUDY), {MatterKind.paper.value}),
-    "corrections": (
-        list_correction_states,
-        ("data",),
-        {"waiting", "overtaken", "unsignable", *CorrectionOutcome},
-    ),
-    "alerts": (list_alert_states, ("nurse.0571",), {"waiting", "acknowledged", "closed"}),
-    "alerts of all sites": (list_alert_states, ("monitor",), {"escalated", *AlertState}),
-}
-"""What somebody sees on a page, at the least."""
-
-
 def test_each_page_shows_every_kind_of_what_it_is_for(demonstration_run: DemonstrationRun) -> None:
     lacking = {
         page: least - shown
-        for page, (show, of, least) in _SHOWN.items()
+        for page, (show, of, least) in SHOWN.items()
         if not least <= (shown := show(demonstration_run, *of))
     }
     assert lacking == {}
+    assert [each.cause for each in demonstration_run.rows(EdcRefusal)] == ["date_in_future"]
 
 
 def test_every_way_out_is_taken_and_one_is_taken_back(demonstration_run: DemonstrationRun) -> None:

@@ -6,11 +6,12 @@ from datetime import date, timedelta
 import pytest
 
 from app.domain.capture.answers import SubmittedAnswer
+from app.domain.instruments.responses import NOT_TICKED, OPEN
 from app.domain.plans.status import Status
 from app.services.core.context import ParticipantContext
 from app.services.core.installation import Installation
 from app.services.core.plans import excluded_items
-from app.services.patient.own_diary import OwnCourse, get_own_course
+from app.services.patient.own_diary import OwnCourse, find_worst, get_own_course
 from tests.scenarios.people import START, Person
 
 MONDAY = date(2026, 3, 2)
@@ -50,3 +51,10 @@ def test_own_days_are_done_missed_or_open_and_forms_are_counted(person: Person) 
     shown = {key: replace(plan, shows_answers=True) for key, plan in library.plans.items()}
     reading = replace(person.installation, library=replace(library, plans=shown))
     assert [own.worst for own in course(person, 4, reading).days] == [7, None, None, None, None]
+
+
+def test_what_is_not_ticked_is_no_number_of_a_day(person: Person) -> None:
+    listed = person.installation.library.instrument("symptom-diary", "1.1")
+    codes = dict.fromkeys((item.code for item in listed.items), NOT_TICKED)
+    assert find_worst(listed, {**codes, "any_symptom": 0}) is None
+    assert find_worst(listed, {**codes, "any_symptom": 1, "pain": 0, "cough": OPEN}) == 0

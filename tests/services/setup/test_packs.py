@@ -37,7 +37,6 @@ from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.packs import (
     check_pack,
     import_pack,
-    import_sample_pack,
     list_all_pack_statuses,
     list_pack_statuses,
     packs_needing_attention,
@@ -171,39 +170,6 @@ def test_a_pack_that_the_plan_does_not_use_is_refused(trial: Installation) -> No
     without = replace(trial, library=replace(trial.library, plans=plans))
     with expect_refusal("not_in_plan"):
         brought(without, pack_of("en"))
-
-
-@pytest.mark.req("VAL-08")
-def test_a_demonstration_takes_no_licensed_words_and_pays_nothing_for_its_own(
-    empty: Installation, licensed: Instrument
-) -> None:
-    open_trial(empty, START, StudyMode.DEMO)
-    with expect_refusal("demo_takes_no_pack"):
-        brought(empty, pack_of("en"))
-    assert empty.get_text(STUDY, licensed, "en").wording == "demonstration"
-    assert (list_pack_statuses(empty, STUDY, "1.0", START), list_all_pack_statuses(empty, START)) == ([], [])
-    made_up = pack_of("en", ENDS).replace("official", "demonstration")
-    system = StaffContext(empty, SYSTEM, START)
-    import_sample_pack(system, STUDY, made_up, "made-up.toml")
-    with pytest.raises(BadDefinition):
-        import_sample_pack(system, STUDY, pack_of("zh_CN"), "licensed.toml")
-    empty.refresh_packs(STUDY)
-    ends = datetime(ENDS.year, ENDS.month, ENDS.day, tzinfo=UTC)
-    for at, standing in ((ends - days(30), PackValidity.ENDS_SOON), (ends + days(2), PackValidity.EXPIRED)):
-        (status,) = list_pack_statuses(empty, STUDY, "1.0", at)
-        assert (status.language, status.standing) == ("en", standing)
-        check_pack(empty, empty.library.get_plan(STUDY, "1.0"), licensed, "en", at)  # it stops nobody
-    with record_statements(empty.engine) as statements:
-        assert empty.get_text(STUDY, licensed, "zh_CN", START + days(1)).wording == "demonstration"
-        refresh_packs(empty, START)
-    assert list(statements) == []
-
-
-@pytest.mark.req("VAL-08")
-def test_a_trial_takes_no_made_up_licence(trial: Installation) -> None:
-    made_up = pack_of("en").replace("official", "demonstration")
-    with expect_refusal("demo_takes_no_pack"):
-        import_sample_pack(StaffContext(trial, SYSTEM, START), STUDY, made_up, "made-up.toml")
 
 
 @pytest.mark.req("CAP-01", "CAP-15")

@@ -1,12 +1,26 @@
 """How a scale's score goes from visit to visit: its baseline, its latest value, and the change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from app.domain.instruments.definition import Scale
+from app.domain.instruments.definition import Direction, Scale
 from app.domain.instruments.scoring.score import Score, change_from_baseline
+
+
+@dataclass(frozen=True, slots=True)
+class NotableChange:
+    """So many points of change as its source describes for groups; of one person it proves nothing."""
+
+    points: int
+    source: str
+
+
+NOTABLE_CHANGES: Mapping[str, NotableChange] = {
+    "eortc-linear 1.0": NotableChange(10, "Osoba 1998, J Clin Oncol 16: 139–144"),
+}
+"""By the algorithm whose scores it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,17 @@ class ScaleCourse:
         if baseline is None or latest is None or baseline.score is None or latest.score is None:
             return None
         return change_from_baseline(latest.score, baseline.score)
+
+    @property
+    def trend(self) -> str:
+        """Whether the latest score is "better" or "worse" than the baseline; "" where it reads alike."""
+        if self.change is None or not round_score(self.change):
+            return ""
+        return "better" if (self.change > 0) is (self.scale.better is Direction.HIGHER) else "worse"
+
+    def reaches(self, notable: NotableChange | None) -> bool:
+        """Whether the exact change is of so many points, either way."""
+        return notable is not None and self.change is not None and abs(self.change) >= notable.points
 
 
 def _completed_on(point: CoursePoint) -> date:

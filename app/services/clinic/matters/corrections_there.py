@@ -9,6 +9,7 @@ from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.desk.matters import MatterDecision
 from app.domain.refusal import Refused
 from app.storage.queries.contradictions import Contradiction, read_contradiction
+from app.storage.queries.matters.refusals import is_refusal_name
 from app.storage.queries.matters.rows import MatterRow
 from app.storage.tables.capture import Correction, CorrectionDecision
 from app.storage.tables.edc import EdcRecord
@@ -26,6 +27,8 @@ def check_put_right(
     """
     if decision is MatterDecision.corrected and not _is_correction_proposed(session, row):
         raise Refused("correction_not_proposed", field="decision")
+    if decision is MatterDecision.corrected_by_edc and is_refusal_name(row.ref):
+        raise Refused("edc_not_corrected", field="decision")  # it would be open no more
     if decision is MatterDecision.corrected_by_edc:
         contradictions = (read_contradiction(change) for change in json.loads(row.note or "[]"))
         if not all(_is_said_anew(session, participant.study_id, each) for each in contradictions):

@@ -1,7 +1,7 @@
 """One matter with what is needed to decide it; a look at answers is an audited read."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlmodel import Session, select
@@ -24,9 +24,11 @@ from app.services.clinic.matters.settlement import (
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
 from app.storage.queries.matters.answers import ConflictingAnswers, read_conflicting_answers
+from app.storage.queries.matters.refusals import find_refusal, read_stored_body
 from app.storage.queries.staff import find_staff_names
 from app.storage.row_changes import participant_chain, record_name
 from app.storage.tables.capture import Settlement
+from app.storage.tables.edc import EdcRefusal
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Study
@@ -55,6 +57,9 @@ class ConflictingForm:
 class MatterDetails:
     """A matter; `matter` is None where it is open no more, and `settled` says what was decided, if anything.
 
+    Of a fact that the EDC was refused `refusal` says how often and since when, or that a later message about
+    it was accepted; `stored` is what the EDC last stated of it.
+
     `late` and `conflict` are what it is about, where it is about answers; `sees_answers`: this reader may see
     them, `shown` their fingerprint. `records_dates`, `proposes` and `accepts`: this reader may record dates,
     propose corrections, and accept answers.
@@ -75,6 +80,8 @@ class MatterDetails:
     records_dates: bool = False
     proposes: bool = False
     accepts: bool = False
+    refusal: EdcRefusal | None = None
+    stored: Mapping[str, object] = field(default_factory=dict)
 
 
 def get_matter(context: StaffContext, participant_id: int, name: MatterName) -> MatterDetails:
@@ -108,6 +115,8 @@ def _read_details(
     matter = find_open_matter(context, session, participant.id, name)
     sees = sees_arm(context.actor, plan, study, site)
     readable = sees or sees_matter(context, session, participant.id, name)
+    refusal = find_refusal(session, participant.id, name.ref) if readable else None
+    decisions = DECISIONS[name.kind] if matter else ()
     return MatterDetails(
         name=name,
         subject=participant.subject,
@@ -115,12 +124,14 @@ def _read_details(
         plan=plan,
         matter=matter,
         settled=_read_settled(session, participant, name) if readable else None,
-        decisions=DECISIONS[name.kind] if matter else (),
+        decisions=decisions[:1] if refusal else decisions,
         sees_answers=context.actor.may(Permission.ANSWERS_SEE, study, site),
         sees_arm=sees,
         records_dates=context.actor.may(Permission.ANCHOR_RECORD, study, site),
         proposes=context.actor.may(Permission.CORRECTION_PROPOSE, study, site),
         accepts=may_accept(context, participant),
+        refusal=refusal,
+        stored=read_stored_body(session, participant, refusal) if refusal else {},
     )
 
 

@@ -20,6 +20,7 @@ from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needi
 from app.storage.queries.contradictions import Contradiction, read_contradiction
 from app.storage.queries.corrections import read_signers
 from app.storage.queries.matters.branches import MatterShape
+from app.storage.queries.matters.refusals import RefusedFact, is_refusal_name
 from app.storage.queries.matters.rows import (
     MatterRow,
     MatterSearch,
@@ -60,9 +61,16 @@ class OpenMatter:
     @property
     def contradiction(self) -> Contradiction | None:
         """What the EDC said in two ways, where it is that."""
-        if self.row is None or self.name.kind is not MatterKind.edc_message:
+        if self.row is None or self.name.kind is not MatterKind.edc_message or self.refusal is not None:
             return None
         return read_contradiction(json.loads(self.row.note or "[]")[0])
+
+    @property
+    def refusal(self) -> RefusedFact | None:
+        """What the EDC stated and was refused, where it is that."""
+        if self.row is None or not is_refusal_name(self.name.ref):
+            return None
+        return RefusedFact(self.row.two or "", self.row.one or "", json.loads(self.row.note or "{}"))
 
 
 @dataclass(frozen=True, slots=True)

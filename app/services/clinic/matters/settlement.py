@@ -25,6 +25,7 @@ from app.services.clinic.matters.matter_list import (
 )
 from app.services.core.context import StaffContext
 from app.services.schedule.anchors import confirm_anchor
+from app.storage.queries.matters.refusals import is_refusal_name, refusal_record
 from app.storage.queries.matters.rows import MatterRow, MatterSearch, find_matter, is_matter_seen
 from app.storage.row_changes import participant_chain, study_chain
 from app.storage.tables.capture import Settlement
@@ -176,6 +177,8 @@ def _list_records(row: MatterRow) -> list[str]:
     """What it is about, as the trail names it: a form, the dates, or what the EDC sent twice."""
     if row.slot:
         return [f"slot:{row.visit}/{row.instrument}"]
+    if is_refusal_name(row.ref):
+        return [refusal_record(row.two or "")]
     if row.kind == MatterKind.edc_message:
         return [change["record"] for change in json.loads(row.note or "[]")]
     return [f"anchor:{key}" for key in row.ref.split("-") if key != "0"]

@@ -16,3 +16,17 @@ def find_arm_mask(context: StaffContext, session: Session, participant: Particip
     if all(sees_arm(context.actor, plan, study, site) for plan in plans):
         return None
     return build_arm_mask(*plans)
+
+
+def find_reader_mask(context: StaffContext, study_id: int, study: str, site_id: int | None) -> ArmMask | None:
+    """The same for what is told at this site, or at any site of theirs; in an open study nothing is read."""
+    ever = [plan for (code, _version), plan in context.installation.library.plans.items() if code == study]
+    if not any(plan.blinded for plan in ever):
+        return None
+    grants = [grant for grant in context.actor.grants if grant.study_id == study_id]
+    sites = {grant.site_id for grant in grants} if site_id is None else {site_id}
+    with context.read() as session:
+        plans = list_plans(context.installation, session, study_id)
+    if all(sees_arm(context.actor, plan, study_id, *sites) for plan in plans):
+        return None
+    return build_arm_mask(*plans)

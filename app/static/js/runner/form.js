@@ -26,6 +26,9 @@ if (!window.fetch || !window.URLSearchParams || !form.closest) {
   return;
 }
 
+// Without this script the switch of the language sends the form, to be saved first. It is a form of its own here.
+findAll('[form]', document).forEach(function (button) { button.removeAttribute('form'); });
+
 // The address below which everything is sent.
 var formUrl = form.getAttribute('action').replace('/submit', '');
 // Everything that the runner knows.

@@ -20,6 +20,7 @@ from app.storage.queries.slots import awaits_answers, code_literal, paper_waits,
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Correction, CorrectionDecision, PaperEntry, Quarantine
 from app.storage.tables.columns import table_of
+from app.storage.tables.edc import EdcRefusal
 from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Anchor, Slot
 
@@ -296,7 +297,41 @@ def _unsigned(shape: MatterShape) -> list[MatterBranch]:
     return [waiting.where(col(Correction.study_id) == _STUDY, ~decided)]
 
 
-def _contradicted(shape: MatterShape) -> list[MatterBranch]:
+def _refused(shape: MatterShape) -> list[MatterBranch]:
+    """Messages of the EDC that were not taken: two for one moment, and facts that were refused."""
+    return [_contradicted(shape), _refused_facts(shape)]
+
+
+def _refused_facts(shape: MatterShape) -> MatterBranch:
+    """One matter for each fact, whatever else is said of it; `one` is why, and `two` what it is about."""
+    branch = _part(
+        MatterKind.edc_message,
+        shape,
+        ref=sa.literal("r")
+        .concat(_key(col(EdcRefusal.id)))
+        .concat("-")
+        .concat(_key(col(EdcRefusal.version))),
+        participant_id=col(Participant.id),
+        at=col(EdcRefusal.refused_at),
+        one=col(EdcRefusal.cause),
+        two=col(EdcRefusal.part),
+        number=col(EdcRefusal.times),
+        note=col(EdcRefusal.stated),
+    )
+    joined = sa.join(Participant, EdcRefusal, col(EdcRefusal.participant_id) == col(Participant.id))
+    refused = branch.select_from(joined).where(
+        col(EdcRefusal.study_id) == _STUDY, col(EdcRefusal.ended_at).is_(None)
+    )
+    part = col(EdcRefusal.part)
+    hidden = [part == f"anchors/{kind}" for kind in shape.revealing]
+    for visit in shape.revealing_visits:
+        hidden += [part == f"visits/{visit}", part.startswith(f"visits/{visit}-", autoescape=True)]
+    return (
+        refused.where(sa.or_(~sa.or_(*hidden), col(Participant.site_id).in_(_SEEING))) if hidden else refused
+    )
+
+
+def _contradicted(shape: MatterShape) -> MatterBranch:
     """Two messages of the EDC for one moment, as the trail of the participant tells them."""
     branch = _part(
         MatterKind.edc_message,
@@ -317,11 +352,9 @@ def _contradicted(shape: MatterShape) -> list[MatterBranch]:
         *(f"/visits/{visit}{end}" for visit in shape.revealing_visits for end in ("@", "-")),
     )
     hidden = [col(AuditEntry.changes).contains(part, autoescape=True) for part in parts]
-    return (
-        [contradictions.where(sa.or_(~sa.or_(*hidden), col(Participant.site_id).in_(_SEEING)))]
-        if hidden
-        else [contradictions]
-    )
+    if not hidden:
+        return contradictions
+    return contradictions.where(sa.or_(~sa.or_(*hidden), col(Participant.site_id).in_(_SEEING)))
 
 
 def _nothing(shape: MatterShape) -> list[MatterBranch]:
@@ -337,6 +370,6 @@ _SOURCES: Mapping[MatterKind, Callable[[MatterShape], list[MatterBranch]]] = {
     MatterKind.paper: _on_paper,
     MatterKind.missed: _unexplained,
     MatterKind.correction: _unsigned,
-    MatterKind.edc_message: _contradicted,
+    MatterKind.edc_message: _refused,
     MatterKind.licence: _nothing,
 }

@@ -50,8 +50,9 @@ class MatterRow:
     """One open matter, with whom and which form it is about; all of the form is None where it is about none.
 
     `one` and `two` are kinds of date, with the day and by whom it was said; of answers that lie apart `one`
-    is the code of why; of a correction `one` is its public id and `two` who proposed it. `number` counts
-    questions, `note` is what the EDC sent in two ways, as the trail has it.
+    is the code of why; of a correction `one` is its public id and `two` who proposed it; of a fact of the EDC
+    that was refused `one` is the code of why and `two` what it is about. `number` counts questions or
+    messages, `note` is what the EDC sent in two ways, as the trail has it, or what it stated.
     """
 
     kind: str
