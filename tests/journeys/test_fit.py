@@ -119,7 +119,8 @@ STARTS = """() => { const told = {}, seen = (x) => x.getBoundingClientRect();
         x.querySelector('.ends').textContent.replace(/\\D+/g, ' ').trim(),
         numbers.map(number => { number.scrollIntoView({ block: 'nearest' }); const box = seen(number);
           const hit = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
-          return hit === number && box.bottom <= seen(bar).top ? parseInt(number.textContent) : 'covered'; }) ] }; });
+          return hit === number && box.bottom <= seen(bar).top ? parseInt(number.textContent) : 'covered';
+        }) ] }; });
   link.remove();
   return told; }"""
 

@@ -95,7 +95,7 @@ class SlotPage:
     faults: FormFaults = NO_FAULTS  # of the form `reason`, `exemption` or `reminder`
     paper_url: str = ""  # where it is entered from paper; "" where that cannot be
     papers: tuple[RecordedPaper, ...] = ()
-    made_last_paper: bool = False  # the reader did, of whose act there may be news
+    entered_last_paper: bool = False  # the reader did, of whose act there may be news
 
     @property
     def copy_url(self) -> str:
@@ -193,12 +193,12 @@ def build_slot_page(request: ParticipantStaffRequest, slot_id: str, version: int
     view = get_overview(request)
     state = get_form_state(view, slot_id)
     slot, cell = state.slot, build_cell(view, state)
-    corrects = slot.submitted_at and request.offers(FORM_CORRECTION)
-    explains = request.offers(PARTICIPANT_FORM, "POST")
-    reminds = request.offers(STAFF_REMINDER, "POST") and cell.status in ANSWERABLE
-    enters = request.offers(PAPER_ENTRY)
+    corrects = slot.submitted_at and request.offers_route(FORM_CORRECTION)
+    explains = request.offers_route(PARTICIPANT_FORM, "POST")
+    reminds = request.offers_route(STAFF_REMINDER, "POST") and cell.status in ANSWERABLE
+    enters = request.offers_route(PAPER_ENTRY)
     papers = get_paper_entries(request.context, slot)
-    excuses = request.offers(EXEMPTION, "POST") and is_excusable(slot, request.at, view.waiting_paper)
+    excuses = request.offers_route(EXEMPTION, "POST") and is_excusable(slot, request.at, view.waiting_paper)
     return SlotPage(
         subject=view.participant.subject,
         site=view.site,
@@ -223,7 +223,7 @@ def build_slot_page(request: ParticipantStaffRequest, slot_id: str, version: int
         unreminded=_why_unreminded(request, state) if reminds else "",
         paper_url=f"{cell.url}/paper" if enters and takes_paper(slot, request.at) else "",
         papers=papers,
-        made_last_paper=bool(papers) and papers[-1].entered_by == request.actor.id,
+        entered_last_paper=bool(papers) and papers[-1].entered_by == request.actor.id,
     )
 
 

@@ -139,7 +139,7 @@ def show_scores(request: PermittedRequest, up: Annotated[str, Query(max_length=1
     """The plots as published, or with `up=better` drawn so that up is better; the numbers are the same."""
     scores = get_participant_scores(request.context, request.participant.participant_id)
     today = local_day(request.at, scores.zone)
-    person = url_of_participant(scores.public_id) if request.offers(PARTICIPANT) else ""
+    person = url_of_participant(scores.public_id) if request.offers_route(PARTICIPANT) else ""
     other = SCORES.format(participant=scores.public_id) + ("?up=" if up == BETTER else f"?up={BETTER}")
     drawn = _Drawing(request.installation, scores, request.frame.code, up == BETTER)
     page = _page(drawn, today, request.frame.within(other))
@@ -155,10 +155,10 @@ class _Drawing:
     code: str
     turned: bool
 
-    def name(self, instrument: Instrument) -> str:
+    def name_instrument(self, instrument: Instrument) -> str:
         """What staff call a form."""
         named = self.view.plan.form_name(instrument.id, self.code)
-        return named or self.installation.name(self.view.plan.id, instrument, self.code)
+        return named or self.installation.name_instrument(self.view.plan.id, instrument, self.code)
 
 
 def _page(drawn: _Drawing, today: date, turn_url: str) -> ScoresPage:
@@ -178,7 +178,7 @@ def _plots(drawn: _Drawing, course: InstrumentCourse) -> InstrumentPlots:
     plots = [(each.scale.kind, _plot(drawn, course, each)) for each in course.courses]
     points = course.courses[0].points
     return InstrumentPlots(
-        name=drawn.name(course.instrument),
+        name=drawn.name_instrument(course.instrument),
         algorithm=course.instrument.algorithm,
         visits=tuple((point.visit, point.completed_on) for point in points),
         functional=tuple(plot for kind, plot in plots if kind is not ScaleKind.SYMPTOM),
@@ -211,7 +211,7 @@ def _plot(drawn: _Drawing, course: InstrumentCourse, each: ScaleCourse) -> Scale
         latest=_whole(each.latest.value if each.latest else None),
         change=_signed(each.change),
         trend=each.trend,
-        notable=each.reaches(NOTABLE_CHANGES.get(course.instrument.algorithm)),
+        notable=each.reaches_change(NOTABLE_CHANGES.get(course.instrument.algorithm)),
         turned=turned,
         limit=_whole(limit[0]) if limit else "",
         beyond=limit is not None and latest is not None and _lies_beyond(latest.value, limit),
@@ -248,7 +248,7 @@ def _diary(drawn: _Drawing, diary: DiaryCourse) -> DiaryPlots:
     reported = [symptom for symptom in diary.symptoms if _is_reported(diary.days, symptom)]
     days = [each.day for each in diary.days]
     return DiaryPlots(
-        name=drawn.name(diary.instrument),
+        name=drawn.name_instrument(diary.instrument),
         first=days[0],
         last=days[-1],
         entered=sum(each.entered for each in diary.days),
@@ -261,7 +261,7 @@ def _diary(drawn: _Drawing, diary: DiaryCourse) -> DiaryPlots:
 def _item_words(drawn: _Drawing, diary: DiaryCourse) -> dict[str, str]:
     """What each symptom is called; its code where the instrument has no words in the reader's language."""
     try:
-        text = drawn.installation.text(drawn.view.plan.id, diary.instrument, drawn.code)
+        text = drawn.installation.get_text(drawn.view.plan.id, diary.instrument, drawn.code)
     except Refused:
         return {symptom: symptom for symptom in diary.symptoms}
     return {symptom: text.name_of(diary.instrument.get_item(symptom)) for symptom in diary.symptoms}
@@ -272,7 +272,7 @@ def _is_reported(days: Sequence[DiaryDay], symptom: str) -> bool:
 
 
 def _symptom(diary: DiaryCourse, symptom: str, name: str, *, turned: bool) -> SymptomPlot:
-    high = diary.instrument.item(symptom).high
+    high = diary.instrument.get_item(symptom).high
     answers = [(each.day, each.severities.get(symptom)) for each in diary.days]
     values = [(day, Fraction(answer.value) if answer else None) for day, answer in answers]
     weeks = mean_of_weeks(diary.days[0].day, values)

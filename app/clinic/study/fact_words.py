@@ -66,7 +66,7 @@ class FactWords:
         """What of the thing differs; "" for all of it."""
         return self._label(change.aspect, change.newer or change.older) if change.aspect else ""
 
-    def lines(self, change: PlanChange, value: PlanFact) -> tuple[str, ...]:
+    def list_lines(self, change: PlanChange, value: PlanFact) -> tuple[str, ...]:
         """A value of what differs as it reads, a line for each part of it."""
         return self._lines(change.aspect, value, self._form_of(change))
 
@@ -119,9 +119,10 @@ class FactWords:
         numbers = [each for each in values if isinstance(each, int)]
         if numbers and len(numbers) == len(values):
             return (join_numbers(numbers, self._comma),)
-        order = {code: place for place, code in enumerate(self.questions.get(form, {}))}
+        order = {code: position for position, code in enumerate(self.questions.get(form, {}))}
         if isinstance(values, frozenset):
-            values = sorted(map(str, values), key=lambda code: (order.get(code, 0), code))
+            codes = sorted((str(each) for each in values), key=lambda code: (order.get(code, 0), code))
+            values = tuple(codes)
         return tuple(self._text(aspect, each, form) for each in values)
 
     def _text(self, aspect: str, value: PlanFact, form: str) -> str:
@@ -134,7 +135,7 @@ class FactWords:
                 return f"{value:%H:%M}"
             case Condition():
                 item = self._text_of_code("item", value.item, form)
-                return f"{item} {self.request.word(CODES[value.op])} {value.value}"
+                return f"{item} {self.request.translate(CODES[value.op])} {value.value}"
             case DiaryPhase():
                 unit = self.request.translate(CODES[value.unit])
                 return self._line(value.code, f"{join_numbers(value.offsets, self._comma)} {unit}")

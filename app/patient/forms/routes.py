@@ -322,7 +322,7 @@ def _received(
 def _drafted(
     current: ParticipantRequest, form: OpenForm, page: ParsedForm, before: Mapping[str, AnswerValue]
 ) -> Response:
-    """Without the runner: the draft is kept, and the next page is shown; this one again for what is not possible.
+    """Without the runner: the draft is kept, and the next page is shown; this one again for invalid answers.
 
     `before` is the draft as it was: what is ticked since then is asked now, and nothing was forgotten.
     """
@@ -360,4 +360,4 @@ def _form(
     call = get_urgent_call(current.context)
     page = form_page(form, assets.for_reader(frame), answers, call, missing, invalid)
     status = 422 if invalid or current.request.method == "POST" else 200
-    return render(current.request, page, status, frame, policy_of_page(page))
+    return render_page(current.request, page, status, frame, policy_of_page(page))
