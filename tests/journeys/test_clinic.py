@@ -49,7 +49,7 @@ def check_printed(page: Page, address: str, participant: str) -> None:
     page.set_viewport_size({"width": A4_WIDTH, "height": 900})
     of_study = {"report": 3, "matrix": 1, "trail": 5, "call-sheet?reason=": 1}
     sheets = {f"{address}/desk/{path}": most for path, most in of_study.items()}
-    for url, most in (sheets | {f"{participant}/history": 1, f"{participant}/scores": 3}).items():
+    for url, most in (sheets | {f"{participant}/history": 1, f"{participant}/scores": 2}).items():
         page.goto(url)
         page.emulate_media(media="print")
         check_fits(page)

@@ -62,8 +62,8 @@ def test_each_step_of_a_sending_takes_what_the_ones_before_gave() -> None:
     # The page's form is what was parsed, without what only the page asks for.
     assert get_type_hints(ParsedForm)["form"] is SubmittedForm
     assert get_type_hints(CheckedSubmission)["form"] is SubmittedForm
-    given = {gives for _step, _takes, gives in STEPS} | {SubmittedForm}
-    assert given - {bool} == set(VALUES)
+    results = {gives for _step, _takes, gives in STEPS} | {SubmittedForm}
+    assert results - {bool} == set(VALUES)
 
 
 def test_there_is_no_seventh_value() -> None:

@@ -95,6 +95,7 @@ class SlotPage:
     faults: FormFaults = NO_FAULTS  # of the form `reason`, `exemption` or `reminder`
     paper_url: str = ""  # where it is entered from paper; "" where that cannot be
     papers: tuple[RecordedPaper, ...] = ()
+    made_last_paper: bool = False  # the reader did, of whose act there may be news
 
     @property
     def copy_url(self) -> str:
@@ -196,6 +197,7 @@ def build_slot_page(request: ParticipantStaffRequest, slot_id: str, version: int
     explains = request.offers(PARTICIPANT_FORM, "POST")
     reminds = request.offers(STAFF_REMINDER, "POST") and cell.status in ANSWERABLE
     enters = request.offers(PAPER_ENTRY)
+    papers = get_paper_entries(request.context, slot)
     excuses = request.offers(EXEMPTION, "POST") and is_excusable(slot, request.at, view.waiting_paper)
     return SlotPage(
         subject=view.participant.subject,
@@ -220,7 +222,8 @@ def build_slot_page(request: ParticipantStaffRequest, slot_id: str, version: int
         remindable=reminds,
         unreminded=_why_unreminded(request, state) if reminds else "",
         paper_url=f"{cell.url}/paper" if enters and takes_paper(slot, request.at) else "",
-        papers=get_paper_entries(request.context, slot),
+        papers=papers,
+        made_last_paper=bool(papers) and papers[-1].entered_by == request.actor.id,
     )
 
 

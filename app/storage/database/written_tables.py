@@ -24,7 +24,7 @@ class StatementWrites(NamedTuple):
 _CHANGES = re.compile(
     r"(?<!\bFOR )(?<!\bDO )\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO)\b", re.IGNORECASE
 )
-_GIVEN = (sa.BindParameter, sa.TableValuedAlias)
+_VALUE_SOURCES = (sa.BindParameter, sa.TableValuedAlias)
 """Where values come from that a statement was given."""
 _KNOWN: WeakKeyDictionary[SQLCompiler, StatementWrites | None] = WeakKeyDictionary()
 
@@ -58,15 +58,15 @@ def _read_tables(compiled: SQLCompiler) -> StatementWrites | None:
 
 
 def _is_bounded(part: Any) -> bool:  # noqa: ANN401 - an UPDATE or DELETE, whose parts are of no public type
-    """Whether a change names its rows: each column of the key is one of those given, alone or listed."""
-    given = {
+    """Whether a change names its rows: each column of the key is compared with a value, alone or listed."""
+    compared = {
         condition.left
-        for condition in part._where_criteria  # noqa: SLF001 - `whereclause` is one condition of them all
+        for condition in part._where_criteria  # noqa: SLF001 - published only as one condition
         if isinstance(condition, sa.BinaryExpression)
         and condition.operator is operators.eq
-        and isinstance(getattr(condition.right, "table", condition.right), _GIVEN)
+        and isinstance(getattr(condition.right, "table", condition.right), _VALUE_SOURCES)
     }
-    return given.issuperset(part.table.primary_key)
+    return compared.issuperset(part.table.primary_key)
 
 
 def _columns_set(part: UpdateBase, compiled: SQLCompiler | None) -> frozenset[str] | None:

@@ -62,13 +62,16 @@ def test_a_choice_between_two_entries_keeps_what_was_chosen(here: SiteFixture) -
     text = parse_page(press.client.get(press.address).text).one("main").text
     assert "first entry · nurse-0" in text
     assert "second entry · nurse-1" in text
+    news = press.client.get(f"{press.address.partition('/paper')[0]}?done=paper").text
+    assert "A second person has entered the sheet, and differently" in news
+    assert "The second entry is stored" not in news, "which is for who made it"
     status = press.client.post(press.address, data={**press.body, "c_q1": "", FIELD: press.key()})
     page = parse_page(status.text)
     assert (status.status_code, page.one("div", role="alert").one("a")["href"]) == (422, "#choice_q1")
     assert page.one("input", id="reason")["value"] == "as it is"
     done = press.client.post(press.address, data={**press.body, FIELD: press.key()})
     settled = parse_page(press.client.get(done.headers["location"]).text).one("main").text
-    assert "The differences are settled." in settled
+    assert "The differences are settled. The answers you chose" in settled
     assert (
         "settled, and became the form's answers: “ as it is ”" in settled
     )  # a decision's reason, no entry's

@@ -211,6 +211,7 @@ def test_who_cannot_be_reminded_is_named_with_the_reason(clinic: ClinicFixture, 
 @pytest.mark.usefixtures("calling")
 def test_the_call_sheet_has_room_for_outcomes(nurse: TestClient) -> None:
     sheet = page(nurse, "/desk/call-sheet?reason=call&q=0571")
+    assert "No telephone numbers are printed." in sheet.text
     assert "0571-001" in sheet.text
     assert "Hospital 0571" not in sheet.one("tbody").text  # their only one
     assert "☐ No answer" in sheet.text

@@ -12,12 +12,14 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.services.core.context import StaffContext
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
+from app.storage.engine import autocommit_engine
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.capture import AnswerEvent, Quarantine
 from app.storage.tables.capture import Response as Sent
 from tests.applications import Clock
 from tests.faces.participant_browsers import ANSWERS, Phone, event, heading
 from tests.scenarios.people import PIN, START
+from tests.statement_log import record_statements, statement_verbs
 
 SHOWN = "2026-03-02T10:00:05.000+08:00"
 TWICE = [event(1, "q1", 3), event(2, "q1", 2, base=1)]
@@ -56,6 +58,20 @@ def test_the_trail_has_every_answer_that_came_along(phone: Phone) -> None:
         events = [entry.event for entry in session.exec(select(AuditEntry).order_by("id")).all()]
         assert events[-2:] == [AuditEvent.ANSWER_SAVED, AuditEvent.FORM_SUBMITTED]
         assert session.exec(select(Sent)).one().answers["q1"] == 2
+
+
+@pytest.mark.parametrize("idle_minutes", [0, 2])
+def test_a_form_is_sent_and_thanked_for_with_one_read(phone: Phone, clock: Clock, idle_minutes: int) -> None:
+    slot, engine = phone.begin(), phone.person.installation.engine
+    clock.at += timedelta(minutes=idle_minutes)
+    with record_statements(engine, autocommit_engine(engine)) as statements:
+        assert phone.send(slot, reviewed="1").status_code == 303
+    verbs = statement_verbs(statements)
+    assert [each for each in statements if each.startswith("SELECT")][1:] == [
+        each for each in statements if "FROM feed_head" in each
+    ]
+    assert verbs.count("INSERT") == 4  # entry, answers, response, event
+    assert verbs.count("UPDATE") == 3 + (idle_minutes > 0)  # head, slot, head of the feed
 
 
 @pytest.mark.req("OFF-02")

@@ -20,7 +20,8 @@ class RecordedPaper:
     """One entry of a paper form, or a decision on entries, as its page tells it; no answer in it.
 
     Of an entry `note` says why its day is outside the window, of a decision (`decides`) why it was taken.
-    `is_newest`: nothing followed, so that what it waits for is still to come.
+    `is_newest`: nothing followed, so that what it waits for is still to come. `by` is a name, and
+    `entered_by` what the trail calls them.
     """
 
     collected_on: date
@@ -30,6 +31,7 @@ class RecordedPaper:
     outcome: PaperOutcome
     at: datetime
     by: str
+    entered_by: str
     decides: bool
     is_newest: bool
 
@@ -54,6 +56,7 @@ def list_paper_entries(session: Session, slot: StoredSlot) -> tuple[RecordedPape
             outcome=row.outcome,
             at=row.entered_at,
             by=names.get(row.entered_by, row.entered_by),
+            entered_by=row.entered_by,
             decides=row.outcome in _DECISIONS or _decided_apart(row, rows),
             is_newest=row is shown[-1],
         )
