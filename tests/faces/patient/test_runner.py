@@ -270,7 +270,8 @@ VOICES = """
 window.said = [];
 Object.defineProperty(window, 'speechSynthesis', { value: {
   getVoices: function () {
-    var all = [['cloud', 'en-US', false], ['Chinese', 'zh-CN', true], ['own', 'en_GB', window.name !== 'none']];
+    var isOwn = window.name !== 'none';
+    var all = [['cloud', 'en-US', false], ['Chinese', 'zh-CN', true], ['own', 'en_GB', isOwn]];
     return all.map(function (each) {
       return { name: each[0], lang: each[1], localService: each[2] };
     });
