@@ -18,6 +18,7 @@ from app.i18n.languages import LANGUAGE_CODES
 from app.patient.forms.assets import csp_source, kind_of_form, policy_of_page
 from app.patient.forms.pages import DonePage, FormPage, RunnerKind
 from app.patient.forms.questions import build_questions
+from app.patient.own_diary import CalendarPage
 from app.web.middleware.compression import compress_body
 from app.web.pages.rendering import TEMPLATES, Page, Pages
 from tests.compiled_templates import shipped_pages
@@ -341,6 +342,7 @@ def test_a_stylesheet_stays_small(name: str, limit: int) -> None:
 
 def test_the_calendar_explains_the_signs_that_stand_in_it(pages: Pages) -> None:
     page = samples.calendars()[-2]
+    assert isinstance(page, CalendarPage)
     for states, explained in (
         (
             {"sent", "missed", "open", "excused", "later", ""},
