@@ -163,6 +163,10 @@ def test_with_text_twice_as_large_each_question_starts_in_sight(chromium: Browse
         for kind in ("HelpPage", "CallPage", "LogOutPage"):
             tab.goto(f"{address}/one/en/{names.index(kind)}")
             assert set(tab.evaluate(LINES, "[href^='tel:'], .bar .sec")) == {1}, kind
+            bar = tab.locator(".bar").evaluate(
+                "bar => [bar.offsetHeight, bar.getBoundingClientRect().bottom]"
+            )
+            assert (bar[0] <= 568 / 4, bar[1] <= 568) == (True, True), (kind, bar)
         calling = every_page("en").index(samples.thanks()[0])
         for code in ("en", "zh_CN"):
             tab.goto(f"{address}/all/{code}/{calling}")

@@ -103,6 +103,7 @@ class TodayPage:
     sheet_url: str
     snoozed_url: str
     resting: int
+    resting_more: bool
     next_url: str
     as_of: datetime
     zone: str
@@ -226,6 +227,7 @@ def build_today_page(
         sheet_url=within(query.build_url(CALL_SHEET)),
         snoozed_url=within(query.build_url(view=SNOOZED, reason="")),
         resting=today.counts.resting,
+        resting_more=today.counts.resting_is_cut,
         next_url=within(next_page) if next_page else "",
         as_of=request.at,
         zone=_zone(today.sites),

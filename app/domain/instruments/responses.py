@@ -160,7 +160,7 @@ def clear_unticked(
 def reopen_unticked(
     instrument: Instrument, before: Mapping[str, AnswerValue], answers: Mapping[str, AnswerValue]
 ) -> Mapping[str, AnswerValue]:
-    """A page's valid answers, with `OPEN` for what depends on a tick that they take back: it is asked anew.
+    """A page's valid answers, with `OPEN` for what hangs on a tick that they take back: to ask it anew.
 
     `before` is the draft as it was.
     """

@@ -322,7 +322,7 @@ def _received(
 def _drafted(
     current: ParticipantRequest, form: OpenForm, page: ParsedForm, before: Mapping[str, AnswerValue]
 ) -> Response:
-    """Without the runner: the draft is kept, and the next page is shown; this one again for invalid answers.
+    """Without the runner: the draft is kept, and the next page follows; this one for what is not possible.
 
     `before` is the draft as it was: what is ticked since then is asked now, and nothing was forgotten.
     """

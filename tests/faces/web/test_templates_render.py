@@ -18,10 +18,12 @@ from app.i18n.languages import LANGUAGE_CODES
 from app.patient.forms.assets import csp_source, kind_of_form, policy_of_page
 from app.patient.forms.pages import DonePage, FormPage, RunnerKind
 from app.patient.forms.questions import build_questions
+from app.patient.own_diary import CalendarPage
 from app.web.middleware.compression import compress_body
 from app.web.pages.rendering import TEMPLATES, Page, Pages
 from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
+from tests.markup import parsed
 
 CODES = ("en", "zh_CN")
 VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
@@ -336,6 +338,26 @@ def test_a_stylesheet_stays_small(name: str, limit: int) -> None:
     """A patient's phone fetches the first alone."""
     css = (samples.STATIC / "css" / f"{name}.css").read_bytes()
     assert len(gzip.compress(css, 9)) <= limit
+
+
+def test_the_calendar_explains_the_signs_that_stand_in_it(pages: Pages) -> None:
+    page = samples.calendars()[-2]
+    assert isinstance(page, CalendarPage)
+    for states, explained in (
+        (
+            {"sent", "missed", "open", "excused", "later", ""},
+            "✓ sent · ○ can be filled in · – not filled in · · not needed",
+        ),
+        ({"sent", ""}, "✓ sent"),
+    ):
+        weeks = tuple(
+            replace(week, days=tuple(day for day in week.days if day.state in states)) for week in page.weeks
+        )
+        legend = (
+            parsed(pages.text(replace(page, weeks=weeks), samples.frame("en"))).one("p", class_="hint").text
+        )
+        assert legend.startswith(explained)
+        assert legend.endswith("… opens later") is ("later" in states)
 
 
 def test_review_without_script_carries_every_answer(pages: Pages) -> None:

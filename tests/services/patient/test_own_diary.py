@@ -8,6 +8,7 @@ import pytest
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.responses import NOT_TICKED, OPEN
 from app.domain.plans.status import Status
+from app.domain.plans.windows import start_of_day
 from app.services.core.context import ParticipantContext
 from app.services.core.installation import Installation
 from app.services.core.plans import excluded_items
@@ -45,7 +46,7 @@ def test_own_days_are_done_missed_or_open_and_forms_are_counted(person: Person) 
         (5, Status.overdue, None),
         (6, Status.due, None),
     ]
-    assert (own_course.submitted, own_course.next_on) == (0, date(2026, 3, 7))
+    assert (own_course.submitted, own_course.next_at) == (0, start_of_day(date(2026, 3, 7), "Asia/Shanghai"))
     assert own_course.expected > 5
     library = person.installation.library
     shown = {key: replace(plan, shows_answers=True) for key, plan in library.plans.items()}

@@ -144,8 +144,9 @@ def _read_today(
         return Today((), NOTHING, sites, criteria)
     search = _search(context, criteria, chosen, setup.locked)
     counts = count_reasons(connection, search)
-    reader = _RowReader(context, connection, search, {site.site_id: site for site in sites})
+    reader = _RowReader(context, connection, search, {site.site_id: site for site in sites}, counts.snoozed)
     rows, after = reader.read(criteria, counts)
+    counts = replace(counts, resting=reader.count_resting())
     calm = not (rows or counts.every or counts.resting)
     opening = next_opening(connection, search) if calm else None
     return Today(rows, counts, sites, criteria, after, opening)
@@ -205,6 +206,7 @@ class _JudgedRow(NamedTuple):
     transitions: Sequence[datetime]
 
 
+_Work = tuple[DocumentRows[PersonRow], DocumentRows[FormRow]]
 _JUDGED_ROWS: OwnedCache[_JudgedRow] = OwnedCache(1000)
 _JUDGED_PAGES: OwnedCache[tuple[TodayRow, ...]] = OwnedCache(64)
 
@@ -214,13 +216,16 @@ class _RowReader:
     """Makes rows of entries: reads what is known of their participants and lets the rule decide.
 
     What is the same in many rows is worked out once: `permissions` by site, and how many questions are
-    `questions` by instrument, its version and that of the plan.
+    `questions` by instrument, its version and that of the plan. `known` is what was read of participants;
+    that of the `snoozed` is read with the first page.
     """
 
     context: StaffContext
     connection: Connection
     search: TodaySearch
     sites: Mapping[int, StaffSite]
+    snoozed: tuple[int, ...]
+    known: dict[int, _Work] = field(default_factory=dict)
     permissions: dict[int, tuple[bool, bool]] = field(default_factory=dict)
     questions: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
@@ -252,21 +257,15 @@ class _RowReader:
 
     def _rows(self, page: Sequence[TodayCursor], criteria: TodayFilter) -> tuple[TodayRow, ...]:
         """The rows of these entries, all of them at once where nothing of them changed."""
-        known = read_work(self.connection, self.search, [entry.person for entry in page])
+        self._read([entry.person for entry in page])
         # A site that opened since the sites were read is not among them; of a whole study its people are.
-        page = [entry for entry in page if known[entry.person][0][0].site_id in self.sites]
-        work = tuple([known[entry.person] for entry in page])
+        page = [entry for entry in page if self.known[entry.person][0][0].site_id in self.sites]
+        work = tuple([self.known[entry.person] for entry in page])
         places = frozenset([(person.site_id, person.zone) for (person,), _forms in work])
 
         def judge() -> tuple[tuple[TodayRow, ...], Iterable[datetime]]:
             judged = [(entry, self._judge(*each)) for entry, each in zip(page, work, strict=True)]
-            rows = tuple(
-                [
-                    each.row
-                    for entry, each in judged
-                    if criteria.resting or _stands_here(each.reasons, entry, criteria.reason)
-                ]
-            )
+            rows = tuple([each.row for entry, each in judged if _stands_here(each.reasons, entry, criteria)])
             return rows, chain.from_iterable(each.transitions for _entry, each in judged)
 
         search = self.search
@@ -274,6 +273,18 @@ class _RowReader:
         shown = criteria.resting, criteria.reason, tuple(page)
         content = (search.plan_rules, work, search.locked, around, *shown)
         return _JUDGED_PAGES.get_cache(self.context.installation.cache_owner).find(content, search.at, judge)
+
+    def _read(self, people: Iterable[int]) -> None:
+        """Read what is known of these participants and of the snoozed, as far as it was not read yet."""
+        unread = [each for each in dict.fromkeys((*people, *self.snoozed)) if each not in self.known]
+        if unread:
+            self.known.update(read_work(self.connection, self.search, unread))
+
+    def count_resting(self) -> int:
+        """How many of the snoozed have a reason that rests."""
+        self._read(())
+        work = [self.known[each] for each in self.snoozed]
+        return sum(_rests(self._judge(*each).reasons) for each in work if each[0][0].site_id in self.sites)
 
     def _surroundings(self, site_id: int, zone: str) -> tuple[object, ...]:
         """What a row shows beside what is stored of its participant and the plan."""
@@ -372,8 +383,16 @@ def _next_cursor(entries: Sequence[TodayCursor], page: Sequence[TodayCursor]) ->
     return entries[-1] if len(entries) >= _ENTRIES else None
 
 
-def _stands_here(reasons: Sequence[WorkReason], entry: TodayCursor, chosen: Reason | None) -> bool:
+def _rests(reasons: Sequence[WorkReason]) -> bool:
+    """Whether a snooze has something to hold back: a reason that ended does not rest."""
+    return any(each.snoozed for each in reasons)
+
+
+def _stands_here(reasons: Sequence[WorkReason], entry: TodayCursor, criteria: TodayFilter) -> bool:
     """Whether this entry is the one at which the participant is shown, and no earlier page showed them."""
+    chosen = criteria.reason
+    if criteria.resting:
+        return _rests(reasons)
     if chosen is not None:
         mine = next((each for each in reasons if each.reason is chosen and not each.snoozed), None)
     else:
