@@ -95,7 +95,7 @@ class StaffRequest:
         """
         self._enter_look(page, is_valid=refused is None)
         page = self.veil(page) if tells_of_participants(page) else page
-        response = render(self.http, page, message_of(refused).status if refused else 200, self.frame)
+        response = render_page(self.http, page, message_of(refused).status if refused else 200, self.frame)
         if self.named_study and self.frame.study_code:
             set_cookie(response, STUDY, self.frame.study_code)
         return response
@@ -110,7 +110,7 @@ class StaffRequest:
         if mask is None:
             return shown
         typed = {*self.http.query_params.values(), *self.http.state.typed}
-        return veil_texts(shown, mask, typed, self.word(HIDDEN))
+        return veil_texts(shown, mask, typed, self.translate(HIDDEN))
 
     @property
     def arm_mask(self) -> ArmMask | None:

@@ -119,10 +119,10 @@ def _dates(story: Story, calendar: Calendar) -> Iterator[Act]:
         day = calendar.count_back(stated.on)
         recorded = day if stated.recorded is None else calendar.count_back(stated.recorded)
         do = partial(acts.record_fact, story=story, stated=stated, on=day)
-        yield Act(calendar.moment(recorded, _NOON), do)
+        yield Act(calendar.find_moment(recorded, _NOON), do)
     if story.foretold is not None:
         do = partial(mishaps.foretell_visit, story=story, visit=story.foretold)
-        yield Act(calendar.moment(calendar.back(1), _NOON), do, joins=False)
+        yield Act(calendar.find_moment(calendar.count_back(1), _NOON), do, joins=False)
     if story.requested is not None:
         visit, ago = story.requested
         day = calendar.count_back(ago)

@@ -170,7 +170,7 @@ class _Address:
         except Refused as refused:
             keep_incomplete(self.context, self.subject, self.part, body, refused)
             raise
-        return self.answer(unset, **more)
+        return self.build_receipt(unset, **more)
 
     def build_receipt(self, stored: StoreResult, **more: object) -> Response:
         """The receipt of what was done."""

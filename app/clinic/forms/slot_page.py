@@ -193,12 +193,12 @@ def build_slot_page(request: ParticipantStaffRequest, slot_id: str, version: int
     view = get_overview(request)
     state = get_form_state(view, slot_id)
     slot, cell = state.slot, build_cell(view, state)
-    corrects = slot.submitted_at and request.offers(FORM_CORRECTION)
-    explains = request.offers(PARTICIPANT_FORM, "POST")
-    reminds = request.offers(STAFF_REMINDER, "POST") and cell.status in ANSWERABLE
-    enters = request.offers(PAPER_ENTRY)
+    corrects = slot.submitted_at and request.offers_route(FORM_CORRECTION)
+    explains = request.offers_route(PARTICIPANT_FORM, "POST")
+    reminds = request.offers_route(STAFF_REMINDER, "POST") and cell.status in ANSWERABLE
+    enters = request.offers_route(PAPER_ENTRY)
     papers = get_paper_entries(request.context, slot)
-    excuses = request.offers(EXEMPTION, "POST") and is_excusable(slot, request.at, view.waiting_paper)
+    excuses = request.offers_route(EXEMPTION, "POST") and is_excusable(slot, request.at, view.waiting_paper)
     return SlotPage(
         subject=view.participant.subject,
         site=view.site,

@@ -216,7 +216,7 @@ def _show_together(request: StaffRequest, participant_id: int) -> Markup:
     view = get_participant_overview(request.context, participant_id)
     steps = find_first_steps(request.installation, view, request.frame.code, request.at)
     pages: Pages = request.http.app.state.pages
-    words = pages.blocks(TogetherPage(steps), request.frame, "together") if steps else ""
+    words = pages.render_blocks(TogetherPage(steps), request.frame, "together") if steps else ""
     return Markup(words)  # noqa: S704 - a part of our own template, escaped there
 
 

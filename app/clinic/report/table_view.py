@@ -162,7 +162,7 @@ def _head(line: FigureLine, table: FigureTable, words: TableWords) -> tuple[str,
     if not line.where:
         return ()
     parts = [_name(name, line, words) for name in table.rule.by if not _needless(name, words, table)]
-    return (*parts, *((words.line(line.where["line"]),) if table.name in LINES else ()))
+    return (*parts, *((words.name_line(line.where["line"]),) if table.name in LINES else ()))
 
 
 def _name(name: str, line: FigureLine, words: TableWords) -> str:

@@ -76,9 +76,9 @@ def build_line(request: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterL
         days=matter.days,
         reason=row.one or "" if kind in (MatterKind.quarantine, MatterKind.paper) else "",
         number=row.number or 0,
-        part=name_part(plan, part, request.frame.code, request.word) if part else "",
+        part=name_part(plan, part, request.frame.code, request.translate) if part else "",
         as_of=contradiction.as_of if contradiction else None,
-        cause=request.word(CAUSES.get(refusal.cause, OTHER_CAUSE)) if refusal else "",
+        cause=request.translate(CAUSES.get(refusal.cause, OTHER_CAUSE)) if refusal else "",
     )
     if kind in (MatterKind.dates_differ, MatterKind.dates_order):
         return replace(

@@ -206,10 +206,10 @@ def _message_rows(
     for name in FIELDS:
         if name in first or name in then:
             one, two = (
-                spell_value(name, each.get(name), details.zone, request.frame.code, request.word)
+                spell_value(name, each.get(name), details.zone, request.frame.code, request.translate)
                 for each in (first, then)
             )
-            yield ComparedRow(request.word(FIELDS[name]), one, two)
+            yield ComparedRow(request.translate(FIELDS[name]), one, two)
 
 
 def _late_rows(late: LateAnswers) -> Iterator[ComparedRow]:

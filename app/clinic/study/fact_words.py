@@ -119,7 +119,7 @@ class FactWords:
         numbers = [each for each in values if isinstance(each, int)]
         if numbers and len(numbers) == len(values):
             return (join_numbers(numbers, self._comma),)
-        order = {code: place for place, code in enumerate(self.questions.get(form, {}))}
+        order: dict[object, int] = {code: index for index, code in enumerate(self.questions.get(form, {}))}
         if isinstance(values, frozenset):
             values = sorted(map(str, values), key=lambda code: (order.get(code, 0), code))
         return tuple(self._text(aspect, each, form) for each in values)
@@ -134,7 +134,7 @@ class FactWords:
                 return f"{value:%H:%M}"
             case Condition():
                 item = self._text_of_code("item", value.item, form)
-                return f"{item} {self.request.word(CODES[value.op])} {value.value}"
+                return f"{item} {self.request.translate(CODES[value.op])} {value.value}"
             case DiaryPhase():
                 unit = self.request.translate(CODES[value.unit])
                 return self._line(value.code, f"{join_numbers(value.offsets, self._comma)} {unit}")

@@ -114,7 +114,7 @@ class TrailWords:
         """A question by its number, where the form has it."""
         known = self._text_of(instrument)
         numbers = {each.code: each.number for each in known[0].items} if known else {}
-        return self.word(QUESTION, number=numbers.get(item, item))
+        return self.translate(QUESTION, number=numbers.get(item, item))
 
     def list_items(self, instrument: str, leave_out: Collection[str]) -> Iterator[tuple[str, str]]:
         """The questions of a form by which a trail is filtered, with their names."""
@@ -145,10 +145,10 @@ class TrailWords:
     def _document(self, entry: TrailEntry, change: TrailChange, value: Mapping[str, Any]) -> str:
         """What the EDC sent, field by field; or the hours of a week."""
         if change.field == "body":
-            said = describe_body(value, self.scope.plan, entry.zone, self.request.frame.code, self.word)
+            said = describe_body(value, self.scope.plan, entry.zone, self.request.frame.code, self.translate)
             return self._list(f"{name} {each}" for name, each in said)
         names = dict(zip(WEEKDAYS, formats.name_weekdays(self._language), strict=True))
-        hours = {day: self.word(AND).join(split_hours(value[day])) for day in names if value.get(day)}
+        hours = {day: self.translate(AND).join(split_hours(value[day])) for day in names if value.get(day)}
         return self._list(f"{names[day]} {each}" for day, each in hours.items())
 
     def _answer(self, change: TrailChange, value: object) -> str:

@@ -360,4 +360,4 @@ def _form(
     call = get_urgent_call(current.context)
     page = form_page(form, assets.for_reader(frame), answers, call, missing, invalid)
     status = 422 if invalid or current.request.method == "POST" else 200
-    return render(current.request, page, status, frame, policy_of_page(page))
+    return render_page(current.request, page, status, frame, policy_of_page(page))

@@ -36,7 +36,7 @@ from app.services.edc.refused_bodies import (
     judges_fact,
     note_refused_body,
 )
-from app.services.edc.representations import JsonObject, Stated, represent
+from app.services.edc.representations import JsonObject, Stated, represent_part
 from app.storage.queries.contradictions import Contradiction, read_contradictions
 from app.storage.queries.participants import get_site_by_code
 from app.storage.row_changes import participant_chain, study_chain

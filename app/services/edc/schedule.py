@@ -74,7 +74,7 @@ def receive_visit(
         check_visit(work.session, plan, participant, visit)
         if state is VisitState.occurred:
             _check_day(plan, participant, on, request.at)
-        stored = request.store(work, participant, f"visits/{visit}", body)
+        stored = request.store_body(work, participant, f"visits/{visit}", body)
         record_event(work, participant, AuditEvent.VISIT_RECEIVED, stored)
         if stored.acts:
             row = _visit_row(work, participant, visit)
@@ -150,7 +150,7 @@ def receive_anchor(request: EdcRequest, body: AnchorBody) -> tuple[StoreResult, 
         participant = lock_participant(work, request)
         plan = get_plan_of(request.context.installation, work.session, participant)
         entry = _entry(plan, participant, body)
-        stored = request.store(work, participant, part, document)
+        stored = request.store_body(work, participant, part, document)
         in_force = is_date_in_force(work.session, participant, body.kind, body.on, body.dated_at)
         if stored.acts and in_force:
             retire_differing(work.session, participant, body.kind, Owner.edc)

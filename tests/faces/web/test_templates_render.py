@@ -23,7 +23,7 @@ from app.web.middleware.compression import compress_body
 from app.web.pages.rendering import TEMPLATES, Page, Pages
 from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
-from tests.markup import parsed
+from tests.markup import parse_page
 
 CODES = ("en", "zh_CN")
 VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
@@ -354,7 +354,9 @@ def test_the_calendar_explains_the_signs_that_stand_in_it(pages: Pages) -> None:
             replace(week, days=tuple(day for day in week.days if day.state in states)) for week in page.weeks
         )
         legend = (
-            parsed(pages.text(replace(page, weeks=weeks), samples.frame("en"))).one("p", class_="hint").text
+            parse_page(pages.render_document(replace(page, weeks=weeks), samples.frame("en")))
+            .one("p", class_="hint")
+            .text
         )
         assert legend.startswith(explained)
         assert legend.endswith("… opens later") is ("later" in states)

@@ -55,7 +55,7 @@ def test_own_days_are_done_missed_or_open_and_forms_are_counted(person: Person) 
 
 
 def test_what_is_not_ticked_is_no_number_of_a_day(person: Person) -> None:
-    listed = person.installation.library.instrument("symptom-diary", "1.1")
+    listed = person.installation.library.get_instrument("symptom-diary", "1.1")
     codes = dict.fromkeys((item.code for item in listed.items), NOT_TICKED)
     assert find_worst(listed, {**codes, "any_symptom": 0}) is None
     assert find_worst(listed, {**codes, "any_symptom": 1, "pain": 0, "cough": OPEN}) == 0
