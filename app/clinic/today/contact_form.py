@@ -191,8 +191,6 @@ def _correction_page(request: ParticipantStaffRequest, entry_id: int) -> Contact
         called_at=None,
         entry=entry,
         outcome=entry.outcome,
-        note=""
-        if request.veil_texts(entry.note) != entry.note
-        else entry.note,  # a field holds no words of ours
+        note="" if request.veil_texts(entry.note) != entry.note else entry.note,  # no words of ours
         next_try=TypedDay.from_date(entry.next_try_on) if entry.next_try_on else NOTHING_TYPED,
     )
