@@ -166,6 +166,14 @@ def entries(edc: Edc) -> list[object]:
     return [*entries_of(edc.installation, AuditEvent.BODY_REFUSED)]
 
 
+def accepted_change(edc: Edc) -> tuple[str, str, object]:
+    """Record, date before and value after of the only change that ended a refusal."""
+    ((ended,),) = [
+        json.loads(entry.changes) for entry in entries_of(edc.installation, AuditEvent.BODY_ACCEPTED)
+    ]
+    return ended["record"], ended["old"]["date"], ended["new"]
+
+
 @pytest.mark.req("EDC-09", "AUD-01")
 def test_what_is_repeated_is_one_matter_and_ends_with_what_is_accepted(edc: Edc) -> None:
     for minutes in (1, 30, 45):  # counted once an hour at most
@@ -182,14 +190,7 @@ def test_what_is_repeated_is_one_matter_and_ends_with_what_is_accepted(edc: Edc)
     edc.wait(1)
     edc.send("visits/W6", "occurred", DAY)
     edc.check()
-    ((ended,),) = [
-        json.loads(entry.changes) for entry in entries_of(edc.installation, AuditEvent.BODY_ACCEPTED)
-    ]
-    assert (ended["record"], ended["old"]["date"], ended["new"]) == (
-        "edc_refusal:visits/W6",
-        "2030-01-01",
-        None,
-    )
+    assert accepted_change(edc) == ("edc_refusal:visits/W6", "2030-01-01", None)
     edc.wait(1)
     edc.send("visits/W6", "occurred", DAY, late=True)  # stale, and what is stored already
     edc.check()
