@@ -26,7 +26,7 @@ from app.settings import Settings
 library = load_library(Settings.from_environment().questionnaires, LANGUAGE_CODES)
 with open(sys.argv[1], encoding="utf-8", newline="") as answers:
     with open(sys.argv[2], "w", encoding="utf-8", newline="") as scores:
-        score_file(library.instrument("qlq-c30", "3.0"), answers, scores, by_columns=False)
+        score_file(library.get_instrument("qlq-c30", "3.0"), answers, scores, by_columns=False)
 """,
 )
 

@@ -43,6 +43,7 @@ STAGED: Mapping[str, Sequence[str]] = {
         "tests/services/clinic/test_trail_reading.py",
         "tests/services/audit/test_unprovable.py",
         "tests/faces/clinic/test_trail_words.py",
+        "tests/faces/clinic/test_arm_veil.py",
     ),
     "demonstration": ("tests/services/demo/test_demo.py", "tests/journeys/test_demo.py"),
     "three people": ("tests/services/clinic/test_today.py",),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from functools import lru_cache
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from app.domain.desk.trail import ArmMask
 from app.i18n.marking import N_
@@ -18,7 +18,7 @@ _Hide = Callable[[str], str]
 
 
 def veil_texts(shown: _T, mask: ArmMask, typed: Collection[str], words: str) -> _T:
-    """The same with `words` for each text in it that names an arm, but for what the request itself typed."""
+    """A page with `words` in place of each text that names an arm, but for what the request itself typed."""
 
     def hide(text: str) -> str:
         return words if mask.hides_text(text) and text not in typed else text
@@ -49,6 +49,6 @@ def _are_same(new: Iterable[object], old: Iterable[object]) -> bool:
 
 
 @lru_cache(maxsize=400)
-def _list_texts(kind: type[object]) -> tuple[str, ...]:
+def _list_texts(kind: type[Any]) -> tuple[str, ...]:
     """The fields that may hold words: an address is none."""
     return tuple(each.name for each in fields(kind) if each.init and not each.name.endswith("url"))

@@ -94,7 +94,7 @@ class StaffRequest:
         The browser remembers a study that the address named.
         """
         self._enter_look(page, is_valid=refused is None)
-        page = self.veil(page) if tells_of_participants(page) else page
+        page = self.veil_texts(page) if tells_of_participants(page) else page
         response = render_page(self.http, page, message_of(refused).status if refused else 200, self.frame)
         if self.named_study and self.frame.study_code:
             set_cookie(response, STUDY, self.frame.study_code)
@@ -102,10 +102,10 @@ class StaffRequest:
 
     def show_block(self, page: Page, block: str) -> Response:
         self._enter_look(page)
-        return render_blocks(self.http, self.veil(page), block, frame=self.frame)
+        return render_blocks(self.http, self.veil_texts(page), block, frame=self.frame)
 
-    def veil(self, shown: Shown) -> Shown:
-        """The same without words that name an arm, for whoever may not see it, but for what they typed."""
+    def veil_texts(self, shown: Shown) -> Shown:
+        """A page without words that name an arm, for whoever may not see it, but for what they typed."""
         mask = self.arm_mask
         if mask is None:
             return shown

@@ -57,10 +57,10 @@ def find_internals(page: Element) -> list[str]:
     """What a page says that is a code; in Chinese also a code that is an English word."""
     language = page.one("html")["lang"]
     codes = list_codes()
-    found = set()
+    unread = set()
     for text, plain in _read(page.one("main"), language, typed=False):
         for token in TOKEN.findall(text):
             coded = token in codes and (NO_WORD.search(token) or (plain and language != "en"))
             if coded or (plain and NEVER.fullmatch(token)):
-                found.add(f"{token!r} in {text.strip()[:80]!r}")
-    return sorted(found)
+                unread.add(f"{token!r} in {text.strip()[:80]!r}")
+    return sorted(unread)

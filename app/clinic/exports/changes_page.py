@@ -200,8 +200,8 @@ def _word_value(request: StaffRequest, change: DataChange, text: str, language: 
         return text
     plan = request.plan
 
-    def word(found: re.Match[str]) -> str:
-        part = found[0]
+    def word(match: re.Match[str]) -> str:
+        part = match[0]
         if part in _CODED:
             return request.translate(_CODED[part])
         if part in plan.anchor_kinds:

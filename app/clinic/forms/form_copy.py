@@ -27,7 +27,7 @@ def save_form_copy(request: PermittedRequest, slot: str, version: VersionNumber 
         raise HTTPException(405)  # what is not handed over is not made, nor entered in the trail
     if not can_make_pdf():
         raise Refused("no_pdf")
-    page = request.veil(build_slot_page(request, slot, version=version))
+    page = request.veil_texts(build_slot_page(request, slot, version=version))
     if page.answers is None:
         raise Refused("not_sent")
     pages: Pages = request.http.app.state.pages

@@ -95,7 +95,7 @@ class SlotPage:
     faults: FormFaults = NO_FAULTS  # of the form `reason`, `exemption` or `reminder`
     paper_url: str = ""  # where it is entered from paper; "" where that cannot be
     papers: tuple[RecordedPaper, ...] = ()
-    made_last_paper: bool = False  # the reader did, of whose act there may be news
+    entered_last_paper: bool = False  # the reader did, of whose act there may be news
 
     @property
     def copy_url(self) -> str:
@@ -223,7 +223,7 @@ def build_slot_page(request: ParticipantStaffRequest, slot_id: str, version: int
         unreminded=_why_unreminded(request, state) if reminds else "",
         paper_url=f"{cell.url}/paper" if enters and takes_paper(slot, request.at) else "",
         papers=papers,
-        made_last_paper=bool(papers) and papers[-1].entered_by == request.actor.id,
+        entered_last_paper=bool(papers) and papers[-1].entered_by == request.actor.id,
     )
 
 

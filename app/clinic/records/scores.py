@@ -155,7 +155,7 @@ class _Drawing:
     code: str
     turned: bool
 
-    def name(self, instrument: Instrument) -> str:
+    def name_instrument(self, instrument: Instrument) -> str:
         """What staff call a form."""
         named = self.view.plan.form_name(instrument.id, self.code)
         return named or self.installation.name_instrument(self.view.plan.id, instrument, self.code)
@@ -178,7 +178,7 @@ def _plots(drawn: _Drawing, course: InstrumentCourse) -> InstrumentPlots:
     plots = [(each.scale.kind, _plot(drawn, course, each)) for each in course.courses]
     points = course.courses[0].points
     return InstrumentPlots(
-        name=drawn.name(course.instrument),
+        name=drawn.name_instrument(course.instrument),
         algorithm=course.instrument.algorithm,
         visits=tuple((point.visit, point.completed_on) for point in points),
         functional=tuple(plot for kind, plot in plots if kind is not ScaleKind.SYMPTOM),
@@ -211,7 +211,7 @@ def _plot(drawn: _Drawing, course: InstrumentCourse, each: ScaleCourse) -> Scale
         latest=_whole(each.latest.value if each.latest else None),
         change=_signed(each.change),
         trend=each.trend,
-        notable=each.reaches(NOTABLE_CHANGES.get(course.instrument.algorithm)),
+        notable=each.reaches_change(NOTABLE_CHANGES.get(course.instrument.algorithm)),
         turned=turned,
         limit=_whole(limit[0]) if limit else "",
         beyond=limit is not None and latest is not None and _lies_beyond(latest.value, limit),
@@ -248,7 +248,7 @@ def _diary(drawn: _Drawing, diary: DiaryCourse) -> DiaryPlots:
     reported = [symptom for symptom in diary.symptoms if _is_reported(diary.days, symptom)]
     days = [each.day for each in diary.days]
     return DiaryPlots(
-        name=drawn.name(diary.instrument),
+        name=drawn.name_instrument(diary.instrument),
         first=days[0],
         last=days[-1],
         entered=sum(each.entered for each in diary.days),

@@ -66,7 +66,7 @@ class FactWords:
         """What of the thing differs; "" for all of it."""
         return self._label(change.aspect, change.newer or change.older) if change.aspect else ""
 
-    def lines(self, change: PlanChange, value: PlanFact) -> tuple[str, ...]:
+    def list_lines(self, change: PlanChange, value: PlanFact) -> tuple[str, ...]:
         """A value of what differs as it reads, a line for each part of it."""
         return self._lines(change.aspect, value, self._form_of(change))
 
@@ -119,9 +119,10 @@ class FactWords:
         numbers = [each for each in values if isinstance(each, int)]
         if numbers and len(numbers) == len(values):
             return (join_numbers(numbers, self._comma),)
-        order: dict[object, int] = {code: index for index, code in enumerate(self.questions.get(form, {}))}
+        order = {code: position for position, code in enumerate(self.questions.get(form, {}))}
         if isinstance(values, frozenset):
-            values = sorted(map(str, values), key=lambda code: (order.get(code, 0), code))
+            codes = sorted((str(each) for each in values), key=lambda code: (order.get(code, 0), code))
+            values = tuple(codes)
         return tuple(self._text(aspect, each, form) for each in values)
 
     def _text(self, aspect: str, value: PlanFact, form: str) -> str:

@@ -77,6 +77,6 @@ def _row(words: FactWords, change: PlanChange) -> ChangeRow:
         name=words.name_thing(change),
         aspect=words.name_aspect(change),
         kind=change.kind.value,
-        older=words.lines(change, change.older),
-        newer=words.lines(change, change.newer),
+        older=words.list_lines(change, change.older),
+        newer=words.list_lines(change, change.newer),
     )

@@ -191,6 +191,8 @@ def _correction_page(request: ParticipantStaffRequest, entry_id: int) -> Contact
         called_at=None,
         entry=entry,
         outcome=entry.outcome,
-        note="" if request.veil(entry.note) != entry.note else entry.note,  # a field holds no words of ours
+        note=entry.note
+        if request.veil_texts(entry.note) == entry.note
+        else "",  # no words of ours in a field
         next_try=TypedDay.from_date(entry.next_try_on) if entry.next_try_on else NOTHING_TYPED,
     )

@@ -34,10 +34,12 @@ def build_questions(
     settled = clear_unticked(instrument, answers, leave_out)
     items = [item for item in instrument.items if item.code not in leave_out]
     shown = (item.code for item in items if not _hides(item, settled))
-    places = {code: place for place, code in enumerate(shown, start=1)}
+    places = {code: position for position, code in enumerate(shown, start=1)}
     questions = (_question(item, items, text, settled, marks, places) for item in items)
-    kept = (replace(each, value=typed[each.code]) if _is_typed(each, typed) else each for each in questions)
-    return tuple(_liken(kept))
+    restored = (
+        replace(each, value=typed[each.code]) if _is_typed(each, typed) else each for each in questions
+    )
+    return tuple(_liken(restored))
 
 
 def _hides(item: Item, answers: Mapping[str, Answer]) -> bool:
@@ -154,10 +156,10 @@ def _other_answer(
     if condition is None:
         return 0, ""
     other = _item_of(condition, items)
-    place, value = places.get(other.code, other.number), format_answer(other, condition.value)
+    position, value = places.get(other.code, other.number), format_answer(other, condition.value)
     if condition.op is Comparison.EQUAL:
-        return place, text.labels.get(other.labels, {}).get(condition.value, value)
-    return place, f"{_SIGNS[condition.op]} {value}"
+        return position, text.labels.get(other.labels, {}).get(condition.value, value)
+    return position, f"{_SIGNS[condition.op]} {value}"
 
 
 def _rule(condition: Condition | None, items: Iterable[Item]) -> str:

@@ -101,7 +101,7 @@ def draw_line(
         width=LINE_WIDTH,
         height=LINE_HEIGHT,
         box=_BOX,
-        ticks=tuple(AxisTick(str(tick), scale.height(Fraction(tick))) for tick in choose_ticks(*span)),
+        ticks=tuple(AxisTick(str(tick), scale.find_height(Fraction(tick))) for tick in choose_ticks(*span)),
         runs=runs,
         beyond=tuple(_beyond(readings, scale, threshold)) if threshold else (),
         missed=tuple(
@@ -121,13 +121,13 @@ class _Scale:
     high: int
     turned: bool
 
-    def height(self, value: Fraction) -> float:
+    def find_height(self, value: Fraction) -> float:
         """How far down a value stands."""
         return scale_value(self.low + self.high - value if self.turned else value, self.low, self.high, _BOX)
 
 
 def _spot(step: int, value: Fraction, steps: int, scale: _Scale) -> tuple[float, float]:
-    return scale_step(step, steps, _BOX), scale.height(value)
+    return scale_step(step, steps, _BOX), scale.find_height(value)
 
 
 def _runs(readings: Sequence[Reading], scale: _Scale) -> Iterator[tuple[tuple[float, float], ...]]:
@@ -149,7 +149,7 @@ def _beyond(
 
 def _band(scale: _Scale, threshold: tuple[Fraction, bool]) -> ThresholdBand:
     limit, above = threshold
-    y = scale.height(limit)
+    y = scale.find_height(limit)
     is_upper = above is not scale.turned
     return ThresholdBand(_BOX.top, y - _BOX.top, y) if is_upper else ThresholdBand(y, _BOX.bottom - y, y)
 

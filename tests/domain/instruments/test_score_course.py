@@ -75,7 +75,7 @@ def test_without_a_later_form_there_is_no_change() -> None:
     changes = course(point(0, Fraction(10), baseline=True), missed)
     assert (changes.latest, changes.change, missed.value) == (None, None, None)
     assert course(missed).baseline is None
-    assert (changes.trend, changes.reaches(NOTABLE_CHANGES[QLQ.algorithm])) == ("", False)
+    assert (changes.trend, changes.reaches_change(NOTABLE_CHANGES[QLQ.algorithm])) == ("", False)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_a_change_is_better_or_worse_by_its_direction_and_reaches_its_points_exa
     points = (point(0, Fraction(50), baseline=True), point(6, latest))
     courses = [ScaleCourse(scale, 0, 100, points) for scale in (PF, fatigue)]
     assert [each.trend for each in courses] == [functional, symptom]
-    assert courses[0].reaches(NOTABLE_CHANGES[QLQ.algorithm]) is reached
-    assert not courses[0].reaches(None)
+    assert courses[0].reaches_change(NOTABLE_CHANGES[QLQ.algorithm]) is reached
+    assert not courses[0].reaches_change(None)
 
 
 @given(st.fractions(min_value=-100, max_value=100, max_denominator=60))

@@ -19,7 +19,7 @@ from tests.scenarios.arms import with_hidden_arms
 from tests.scenarios.full_course import COURSE, LATER
 from tests.stages import Stage
 
-TOLD = "was moved to the SBRT group"
+ARM_WORDS = "was moved to the SBRT group"
 NOT_OF_PARTICIPANTS = {
     "act_key.result", "access_review.notes", "data_cut.purpose", "data_export.purpose", "edc_client.scopes",
     "edc_token.scopes", "licence_decision.reason", "plan_amendment.reason", "staff_view.query",
@@ -47,7 +47,7 @@ def clinic(app: FastAPI, clock: Clock, migrated_sqlite_url: str) -> ClinicFixtur
         for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             file.execute(f"DROP TRIGGER {name}")
         for table, column in TYPED:
-            file.execute(f"UPDATE {table} SET {column} = ? WHERE {column} IS NOT NULL", (TOLD,))
+            file.execute(f"UPDATE {table} SET {column} = ? WHERE {column} IS NOT NULL", (ARM_WORDS,))
     clock.at = LATER
     installation: Installation = app.state.installation
     app.state.installation = with_hidden_arms(installation)
@@ -56,7 +56,7 @@ def clinic(app: FastAPI, clock: Clock, migrated_sqlite_url: str) -> ClinicFixtur
 
 def told_to(browser: TestClient) -> set[str]:
     """The pages and files on which the arm is read."""
-    return {url for url, answer in crawl(browser) if TOLD in answer.text}
+    return {url for url, answer in crawl(browser) if ARM_WORDS in answer.text}
 
 
 @pytest.mark.req("AUD-10", "IAM-02")
@@ -65,19 +65,21 @@ def test_what_was_typed_of_an_arm_is_read_by_those_alone_who_may(clinic: ClinicF
     for role in (Role.NURSE, Role.DATA_MANAGER):
         assert told_to(clinic.browser(role)) == set(), role
     investigator = clinic.browser(Role.INVESTIGATOR)
-    assert [TOLD in investigator.get(url).text for url in (clinic.url, f"{clinic.url}/history")] == [True] * 2
+    assert [ARM_WORDS in investigator.get(url).text for url in (clinic.url, f"{clinic.url}/history")] == [
+        True
+    ] * 2
 
 
 def test_a_form_keeps_what_its_reader_typed_and_offers_no_words_of_ours(clinic: ClinicFixture) -> None:
     nurse = clinic.browser(Role.NURSE)
-    typed = {"outcome": "other", "note": f"he {TOLD}", "next_try": "someday"}
+    typed = {"outcome": "other", "note": f"he {ARM_WORDS}", "next_try": "someday"}
     refused = nurse.post(f"{clinic.url}/contacts", data=typed)
-    assert (refused.status_code, f"he {TOLD}" in refused.text) == (422, True), "nothing typed is lost"
+    assert (refused.status_code, f"he {ARM_WORDS}" in refused.text) == (422, True), "nothing typed is lost"
     assert nurse.post(f"{clinic.url}/contacts", data=typed | {"next_try": ""}).status_code == 303
     shown = nurse.get(clinic.url)
-    assert (TOLD in shown.text, "not shown to you" in shown.text) == (False, True)
+    assert (ARM_WORDS in shown.text, "not shown to you" in shown.text) == (False, True)
     (entry, *_others) = (each["href"] for each in parse_page(shown.text).all("a") if each.text == "Correct")
     form = parse_page(nurse.get(str(entry)).text)
     notes = [*form.all("input", name="note"), *form.all("textarea", name="note")]
     assert [(each.get("value") or each.text) for each in notes] == [""]
-    assert TOLD not in str(hidden_of(nurse.get(str(entry))))
+    assert ARM_WORDS not in str(hidden_of(nurse.get(str(entry))))

@@ -57,8 +57,8 @@ def test_without_the_runner_the_switch_of_a_form_carries_what_is_typed(phone: Ph
     )
     assert (asking.headers["location"], phone.person.row().language) == (f"/f/{slot}/language/en", "zh_CN")
     phone.client.post(asking.headers["location"])
-    kept = parse_page(phone.client.get(f"/f/{slot}").text)
-    assert (kept.one("html")["lang"], kept.one("input", name="temperature")["value"]) == ("en", "38.5")
+    page = parse_page(phone.client.get(f"/f/{slot}").text)
+    assert (page.one("html")["lang"], page.one("input", name="temperature")["value"]) == ("en", "38.5")
     wrong = phone.send(slot, {"any_symptom": "1", "temperature": "50"}, reviewed="", lang="zh_CN")
     assert (wrong.status_code, parse_page(wrong.text).one("input", name="temperature")["value"]) == (
         422,

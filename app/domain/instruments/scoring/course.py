@@ -79,7 +79,7 @@ class ScaleCourse:
             return ""
         return "better" if (self.change > 0) is (self.scale.better is Direction.HIGHER) else "worse"
 
-    def reaches(self, notable: NotableChange | None) -> bool:
+    def reaches_change(self, notable: NotableChange | None) -> bool:
         """Whether the exact change is of so many points, either way."""
         return notable is not None and self.change is not None and abs(self.change) >= notable.points
 

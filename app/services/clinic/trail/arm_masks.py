@@ -19,7 +19,7 @@ def find_arm_mask(context: StaffContext, session: Session, participant: Particip
 
 
 def find_reader_mask(context: StaffContext, study_id: int, study: str, site_id: int | None) -> ArmMask | None:
-    """The same for what is told at this site, or at any site of theirs; in an open study nothing is read."""
+    """The mask for what is told at this site, or at any site of theirs; None, unread, in an open study."""
     ever = [plan for (code, _version), plan in context.installation.library.plans.items() if code == study]
     if not any(plan.blinded for plan in ever):
         return None

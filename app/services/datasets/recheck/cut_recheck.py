@@ -20,7 +20,11 @@ from app.domain.refusal import Refused
 from app.services.datasets.dataset_stream import ExportProgress, ignore_progress
 from app.services.datasets.export import OMITTED, ExportEntry, open_export, write_files
 from app.services.datasets.readers import DataContext
-from app.services.datasets.recheck.rechecked_figures import RecheckedFigures, format_figure, list_instruments
+from app.services.datasets.recheck.rechecked_figures import (
+    RecheckedFigures,
+    format_figure,
+    list_instruments,
+)
 from app.services.datasets.recheck.second_formulas import compute_again
 from app.services.datasets.recheck.second_rates import check_rates
 

@@ -9,7 +9,11 @@ from decimal import ROUND_HALF_UP, Decimal
 from app.domain.datasets.study import DatasetStudy
 from app.domain.plans.plan import RANDOMISATION
 from app.domain.plans.windows import load_zone, start_of_day
-from app.services.datasets.recheck.rechecked_figures import RecheckedFigures, format_figure, list_instruments
+from app.services.datasets.recheck.rechecked_figures import (
+    RecheckedFigures,
+    format_figure,
+    list_instruments,
+)
 
 _PEOPLE = "SELECT USUBJID, ARMCD, TZONE, RFRNDTC, RFSTDTC, RFICDTC FROM dm"
 _EXITS = "SELECT USUBJID, DSTERM, DSSTDTC, DSDTC FROM ds WHERE DSCAT = 'DISPOSITION EVENT'"
