@@ -128,7 +128,7 @@ class PatientRoute(APIRoute):
 
 
 class PlainPatientRoute(PatientRoute, PlainRoute):
-    """The same for the busiest pages, which declare nothing that is to be read from their requests."""
+    """A route of the busiest pages, which declare nothing that is to be read from their requests."""
 
 
 def _ended(request: Request, refused: Refused) -> Response:

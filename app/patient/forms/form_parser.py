@@ -60,9 +60,9 @@ def parse_form(
     Raises Refused "unknown_field" or "bad_field"; answers that are not possible are named, not raised,
     so that all of them can be shown at once.
     """
-    asked = instrument.by_code
+    by_code = instrument.by_code
     for name in fields:
-        if (name in asked and name not in leave_out) or name in FORM_CONTROLS:
+        if (name in by_code and name not in leave_out) or name in FORM_CONTROLS:
             continue
         if not _marks_item(instrument, leave_out, name):
             raise Refused("unknown_field", field=name[:40], allowed="the questions of this form")

@@ -199,10 +199,10 @@ def _assert_read_beside_each_form(person: Person, at: datetime) -> None:
         upcoming = read_upcoming_forms(connection, context.participant.participant_id, at)
     for visit in ("BL", "D1"):
         slot = person.slot(visit).public_id
-        found = find_form_to_submit(person.device(at), slot)
-        assert found is not None
+        access = find_form_to_submit(person.device(at), slot)
+        assert access is not None
         others = [form for form in upcoming.open if form.public_id != slot]
-        assert found.upcoming == UpcomingForms(others, upcoming.next_at)
+        assert access.upcoming == UpcomingForms(others, upcoming.next_at)
 
 
 def test_a_diary_that_opens_in_the_evening_is_what_comes_next_until_then(lone: Person) -> None:
