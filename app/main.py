@@ -98,7 +98,7 @@ class Parts:
         """Read them anew; raises BadDefinition."""
         statics, pages = StaticFiles.load(), Pages.load(Catalogues.load(settings.locales))
         definitions = library.load_library(settings.questionnaires, LANGUAGE_CODES)
-        return cls(definitions, statics, read_form_assets(statics.text), pages)
+        return cls(definitions, statics, read_form_assets(statics.read_text), pages)
 
 
 def create_app(
@@ -174,7 +174,9 @@ def _connect_mail(
     app.state.sender = outbox
     mail = channels["email"]
     # A link by which somebody signs in is never written where the server's output goes.
-    app.state.staff_mail = StaffMail.load(None if isinstance(mail, ConsoleChannel) else mail, catalogues)
+    app.state.staff_mail = StaffMail.load_texts(
+        None if isinstance(mail, ConsoleChannel) else mail, catalogues
+    )
 
 
 def build_channels(settings: Settings) -> Mapping[str, MessageChannel]:

@@ -27,7 +27,7 @@ from app.services.setup.studies import (
 )
 from app.settings import DEMO_KEY
 from app.storage.engine import open_engine
-from app.storage.migrations import migrate
+from app.storage.migrations import migrate_database
 from app.storage.tables.studies import Site, Study
 from bench.loading import Loader, PostgresLoader, SqliteLoader
 from tests.postgres import APP, OWNER, Cluster
@@ -102,7 +102,7 @@ def _migrated_file() -> bytes:
     """A migrated SQLite file, made once."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "migrated.sqlite3"
-        migrate(f"sqlite:///{file}")
+        migrate_database(f"sqlite:///{file}")
         return file.read_bytes()
 
 
@@ -115,7 +115,7 @@ def _library() -> Library:
 def migrated(cluster: Cluster) -> str:
     """The name of a migrated database of this server, made once: every pass works on a copy."""
     name = cluster.create()
-    migrate(cluster.url(name))
+    migrate_database(cluster.url(name))
     return name
 
 

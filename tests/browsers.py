@@ -17,7 +17,7 @@ from sqlmodel import select
 from starlette.types import ASGIApp, Message
 
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import authenticate
+from app.services.accounts.participant_session import authenticate_participant
 from app.services.accounts.staff_session import authenticate_staff
 from app.services.core.acts import new_page_key
 from app.services.core.context import DeviceContext
@@ -166,7 +166,7 @@ def fresh_page_key(app: FastAPI, cookies: Mapping[str, str], participant: str | 
                 seen = read_newest_entry(session.connection(), row) if row else None
                 actor_id = authenticate_staff(installation, session.connection(), staff, at).actor.id
                 return str(new_page_key(installation, actor_id, at, seen))
-            person = authenticate(session, DeviceContext.of_cookie(installation, device, at))
+            person = authenticate_participant(session, DeviceContext.of_cookie(installation, device, at))
         except Refused:
             return ""
         seen = read_newest_entry(session.connection(), person.participant_id)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, expect
 
-from app.storage.migrations import migrate
+from app.storage.migrations import migrate_database
 from tests import (
     coverage_measure,
     definitions_parsed,
@@ -80,7 +80,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, made once per test process; tests work on copies."""
     path = tmp_path_factory.mktemp("template") / "daybook.sqlite3"
-    migrate(f"sqlite:///{path}")
+    migrate_database(f"sqlite:///{path}")
     return path
 
 
@@ -88,7 +88,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres_template(postgres_cluster: postgres.Cluster) -> Iterator[str]:
     """The name of a migrated PostgreSQL database, made once per test process; tests work on copies."""
     name = postgres_cluster.create()
-    migrate(postgres_cluster.url(name))
+    migrate_database(postgres_cluster.url(name))
     yield name
     postgres_cluster.drop(name)
 

@@ -9,4 +9,4 @@ from app.storage.engine import find_write_guard
 
 def allow_everything(connection: Connection) -> AbstractContextManager[object]:
     """Let a connection that may write execute any statement inside."""
-    return find_write_guard(connection).allow(None)
+    return find_write_guard(connection).allow_tables(None)

@@ -4,7 +4,7 @@ import argparse
 
 from app.cli import ExitCode
 from app.settings import Settings
-from app.storage.migrations import migrate
+from app.storage.migrations import migrate_database
 from app.storage.revisions import head_revision
 
 
@@ -21,4 +21,4 @@ def run_migrate(_arguments: argparse.Namespace) -> int:
 
 def prepare_database(settings: Settings) -> None:
     """Migrate the database; a SQLite file and its folder are made first, for their owner alone."""
-    migrate(settings.migration_url, encrypted=not settings.demo)
+    migrate_database(settings.migration_url, encrypted=not settings.demo)

@@ -15,7 +15,7 @@ import pyotp
 
 from app.cli import ExitCode
 from app.cli.databases import prepare_database
-from app.cli.serving import require_free_port, serve
+from app.cli.serving import require_free_port, serve_application
 from app.cli.worker import load_application
 from app.clock import now
 from app.demo.demonstration import (
@@ -53,7 +53,7 @@ class ProgressLines:
 
     tenths: int = 0
 
-    def report(self, done: int, total: int, reached: datetime) -> None:
+    def print_progress(self, done: int, total: int, reached: datetime) -> None:
         """Print a line when another tenth is done."""
         tenths = 10 * done // total
         if tenths > self.tenths:
@@ -101,7 +101,7 @@ def _present(settings: Settings, arguments: argparse.Namespace) -> None:
         _write(arguments.json, describe_as_json(settings, demonstration))
     if not arguments.no_serve:
         configure_logging()
-        serve(load_application(replace(settings, workers=1)), HOST, arguments.port)
+        serve_application(load_application(replace(settings, workers=1)), HOST, arguments.port)
 
 
 def _clear(settings: Settings, file: Path) -> None:
@@ -158,7 +158,7 @@ def _make(installation: Installation, settings: Settings) -> DemoSecrets:
     outbox = MessageSender(
         {ContactChannel.email.value: letters}, ReminderTexts.load(Catalogues.load(settings.locales))
     )
-    return make_demonstration(installation, outbox, now(), ProgressLines().report)
+    return make_demonstration(installation, outbox, now(), ProgressLines().print_progress)
 
 
 def _file(settings: Settings) -> Path | None:

@@ -47,7 +47,7 @@ def declare_score(parser: argparse.ArgumentParser) -> None:
 def run_score(arguments: argparse.Namespace) -> int:
     name, _, version = arguments.instrument.partition("@")
     library = load_library(Settings.from_environment().questionnaires, LANGUAGE_CODES)
-    instrument = library.instrument(name, version)
+    instrument = library.get_instrument(name, version)
     if arguments.report and arguments.report.resolve() in (
         arguments.source.resolve(),
         arguments.target.resolve(),

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 
 from app.cli import ExitCode
-from app.cli.worker import load_application, supervise
+from app.cli.worker import load_application, supervise_workers
 from app.clock import now, read_boot_id, read_clocks
 from app.domain.refusal import Refused
 from app.installation import open_installation
@@ -68,7 +68,7 @@ def run_serve(arguments: argparse.Namespace) -> int:
             return ExitCode.COULD_NOT_LOOK
         for warning in settings.warnings:
             print(f"daybook: {warning}", file=sys.stderr)
-        serve(load_application(settings), arguments.host, arguments.port, settings.workers)
+        serve_application(load_application(settings), arguments.host, arguments.port, settings.workers)
     return ExitCode.WELL
 
 
@@ -108,7 +108,7 @@ def require_free_port(host: str, port: int) -> None:
                 raise OSError(taken.errno, taken.strerror, f"{host}:{port}") from taken
 
 
-def serve(create: Callable[[], ASGIApp], host: str, port: int, workers: int = 1) -> None:
+def serve_application(create: Callable[[], ASGIApp], host: str, port: int, workers: int = 1) -> None:
     """Serve until a signal; requests under way are finished first. Raises OSError for a port that is taken.
 
     Every worker creates an application for itself.
@@ -129,7 +129,7 @@ def serve(create: Callable[[], ASGIApp], host: str, port: int, workers: int = 1)
         timeout_worker_healthcheck=PATIENCE_SECONDS,
     )
     if workers > 1:
-        supervise(config)
+        supervise_workers(config)
     else:
         _serve_alone(config)
 

@@ -48,7 +48,7 @@ def load_application(settings: Settings) -> Callable[[], ASGIApp]:
     return create
 
 
-def supervise(config: Config) -> None:
+def supervise_workers(config: Config) -> None:
     """Serve by as many workers as the configuration says, and replace those that die, until a signal."""
     # Uvicorn has no setting for how a worker is started; its supervisor looks up this name for each.
     multiprocess.Process = ForkedProcess  # type: ignore[misc]  # a class that stands in for its base
@@ -68,7 +68,7 @@ class ForkedProcess(multiprocess.Process):
             super().start()
 
     def target(self, sockets: list[socket] | None = None) -> None:
-        """What the worker does."""
+        """Run the worker in the forked process."""
         for number in _HANDLED:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)

@@ -97,7 +97,7 @@ def post_anchor(
         if step != CONFIRM:
             return request.show(_preview(request, view, page, entry))
         if _stays(view, entry):
-            request = request.acting(result=f"{page.back_url}?done=differing")
+            request = request.with_act(result=f"{page.back_url}?done=differing")
         record_shown_anchor(request.context, request.participant.participant_id, entry, shown)
     except Refused as refused:
         return _show_refused(request, view, page, refused)
@@ -129,7 +129,7 @@ def _words(request: ParticipantStaffRequest, view: ParticipantOverview, refused:
     if refused.code != "dates_contradict":
         return words_by_label(request, refused, LABELS)
     label = view.plan.anchor_label(str(refused.details["kind"]), request.frame.code)
-    return request.words(Refused(refused.code, **{**refused.details, "kind": label}))
+    return request.translate_refusal(Refused(refused.code, **{**refused.details, "kind": label}))
 
 
 def _find_field(refused: Refused) -> str:

@@ -160,7 +160,7 @@ def _disposition_page(
         action_url=f"{participant_url(view)}/disposition",
         kinds=tuple(each.value for each in DispositionKind),
         kind=kind,
-        stated=stated or TypedDay.of(local_day(request.at, view.participant.zone)),
+        stated=stated or TypedDay.from_date(local_day(request.at, view.participant.zone)),
         reason=reason,
         step="enter",
     )

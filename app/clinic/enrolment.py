@@ -121,7 +121,7 @@ def show_enrolment_form(
     if not _list_open(sites):
         return request.show(ClosedEnrolmentPage(tuple(f"{site.code} {site.name}" for site in sites)))
     if request.http.headers.get("hx-request"):
-        return request.show_block(_form(request, {"site": site, **on.boxes("enrolled_on")}), "windows")
+        return request.show_block(_form(request, {"site": site, **on.name_boxes("enrolled_on")}), "windows")
     return request.show(_form(request, {}))
 
 
@@ -129,8 +129,8 @@ def show_enrolment_form(
 def post_enrolment(request: SignedInRequest, typed: Annotated[EnrolmentForm, Form()]) -> Response:
     values = {name: str(getattr(typed, name)) for name in FIELDS}
     form = _form(request, values)
-    who = urlencode({"q": values["subject"]})
-    request = request.acting(result=f"{request.act.result}&{who}")
+    query = urlencode({"q": values["subject"]})
+    request = request.with_act(result=f"{request.act.result}&{query}")
     try:
         check_all(request.act.check_texts, *_list_checks(request, values))
         sheet = enrol_with_invitation(request.context, values["site"], _entry(values))
@@ -194,9 +194,9 @@ def _entry(values: dict[str, str]) -> EnrolmentEntry:
 def _form(request: StaffRequest, values: dict[str, str]) -> EnrolPage:
     sites = list_enrolment_sites(request.context)
     named = _choose_site(sites, values)
-    plan = request.installation.library.plan(named.study, named.plan_version)
+    plan = request.installation.library.get_plan(named.study, named.plan_version)
     local = local_day(request.at, named.zone)
-    today = TypedDay.of(local)
+    today = TypedDay.from_date(local)
     enrolled_on = read_typed_day(values, "enrolled_on") if values else today
     known = [(code, find_language(code)) for code in plan.languages]
     return EnrolPage(
@@ -274,7 +274,7 @@ def _show_refusal(request: StaffRequest, form: EnrolPage, values: dict[str, str]
     slots = refused.details.get("slots")
     if isinstance(slots, list):
         named = _choose_site(list_enrolment_sites(request.context), values)
-        plan = request.installation.library.plan(named.study, named.plan_version)
+        plan = request.installation.library.get_plan(named.study, named.plan_version)
         read = [_name_slot(request, plan, slot) for slot in slots]
         refused = Refused(refused.code, **{**refused.details, "slots": read})
     if refused.code == "bad_subject":
@@ -285,7 +285,7 @@ def _show_refusal(request: StaffRequest, form: EnrolPage, values: dict[str, str]
 def _name_slot(request: StaffRequest, plan: Plan, slot: str) -> str:
     """A form that a refusal names by visit and code, as staff read it."""
     visit, _, form = slot.rpartition(" ")
-    instrument = request.installation.library.instrument(form, plan.version_of(form))
+    instrument = request.installation.library.get_instrument(form, plan.version_of(form))
     return f"{name_form(request.installation, plan, instrument, request.frame.code)} · {visit}"
 
 
@@ -298,7 +298,7 @@ def _list_checks(request: StaffRequest, values: dict[str, str]) -> tuple[Callabl
     """What each field has to be by itself, in the order of the form."""
     sites = list_enrolment_sites(request.context)
     named = _choose_site(sites, values)
-    plan = request.installation.library.plan(named.study, named.plan_version)
+    plan = request.installation.library.get_plan(named.study, named.plan_version)
     today = local_day(request.at, named.zone)
 
     def check_day(name: str) -> None:

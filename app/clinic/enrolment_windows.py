@@ -35,7 +35,7 @@ def _list_windows(
     for slot in plan_slots(plan, {ENROLMENT: AnchorDate(ENROLMENT, on)}, None, zone):
         if slot.window is None or is_diary_series(plan, slot.series):
             continue
-        instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+        instrument = installation.library.get_instrument(slot.instrument, slot.instrument_version)
         last = slot.window.closes_on
         form = name_form(installation, plan, instrument, code)
         yield EnrolmentWindow(form, slot.visit, slot.window.opens_on, last, last < today)

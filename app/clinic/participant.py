@@ -36,7 +36,7 @@ from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.today.contact_log import LoggedContact
 from app.services.schedule.reminder_preference import lasting_pause
 from app.web.middleware.plain_route import PlainRoute
-from app.web.permissions import CallerKind, guards
+from app.web.permissions import CallerKind, mark_guard
 from app.web.urls import PARTICIPANT
 
 
@@ -108,21 +108,25 @@ def build_participant_page(
     revealed: ContactDetails | None = None,
     typed: Mapping[str, str] | None = None,
 ) -> ParticipantPage:
-    who, installation, code = view.participant, request.installation, request.frame.code
-    today = local_day(request.at, who.zone)
+    participant, installation, code = view.participant, request.installation, request.frame.code
+    today = local_day(request.at, participant.zone)
     return ParticipantPage(
-        subject=who.subject,
+        subject=participant.subject,
         url=participant_url(view),
         site=view.site,
-        zone=who.zone,
-        language=language_name(who.language),
+        zone=participant.zone,
+        language=language_name(participant.language),
         enrolled_on=view.enrolled_on,
-        consent=(who.consent_version, who.consented_on),
-        identity=who.identity_check,
+        consent=(participant.consent_version, participant.consented_on),
+        identity=participant.identity_check,
         exit=view.exit,
         schedule=build_schedule(installation, view, code, today),
         records=build_records(
-            installation, view, code, request.at, lambda part: name_part(view.plan, part, code, request.word)
+            installation,
+            view,
+            code,
+            request.at,
+            lambda part: name_part(view.plan, part, code, request.translate),
         ),
         reach=_build_reach(view, revealed, today),
         offers=list_offered_acts(request),
@@ -157,7 +161,7 @@ def _build_reach(view: ParticipantOverview, revealed: ContactDetails | None, tod
 def _build_visit_forms(view: ParticipantOverview, typed: Mapping[str, str], today: date) -> VisitForms:
     return VisitForms(
         on_request=_list_addable(view.plan),
-        on=read_typed_day(typed, "on") or TypedDay.of(today),
+        on=read_typed_day(typed, "on") or TypedDay.from_date(today),
         cancellable=list_cancellable_visits(view),
     )
 
@@ -198,7 +202,7 @@ router = APIRouter(include_in_schema=False, route_class=PlainRoute)
 
 
 @router.get(PARTICIPANT)
-@guards(CallerKind.STAFF)
+@mark_guard(CallerKind.STAFF)
 async def show_participant(request: Request) -> Response:
     return await answer_staff(request, _show_participant)
 

@@ -126,8 +126,8 @@ def _row(request: StaffRequest, entry: OpenRequest) -> RequestRow:
     person, form = url_of_participant(entry.participant), ""
     is_to_call = entry.kind is TeamRequestKind.call and not (entry.reached or entry.died)
     if entry.instrument:
-        instrument = request.installation.library.instrument(*entry.instrument)
-        form = request.installation.name(entry.study, instrument, request.frame.code)
+        instrument = request.installation.library.get_instrument(*entry.instrument)
+        form = request.installation.name_instrument(entry.study, instrument, request.frame.code)
     return RequestRow(
         key=entry.request_id,
         kind=entry.kind.value,

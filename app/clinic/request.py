@@ -54,8 +54,8 @@ from app.web.dependencies import get_installation, get_language, get_now
 from app.web.errors import ShownInstead
 from app.web.form_fields import read_posted_fields
 from app.web.pages.page_frame import PageFrame, base_frame
-from app.web.pages.rendering import Page, Pages, render, render_blocks
-from app.web.permissions import CallerKind, guards, permission_of, required_access
+from app.web.pages.rendering import Page, Pages, render_blocks, render_page
+from app.web.permissions import CallerKind, mark_guard, permission_of, required_access
 from app.web.refusal_messages import message_of
 from app.web.urls import ACCOUNT, DESK, PARTICIPANTS, SESSION_COOKIE, SETTLE, SIGN_IN
 
@@ -95,7 +95,7 @@ class StaffRequest:
         """
         self._enter_look(page, is_valid=refused is None)
         page = self.veil(page) if tells_of_participants(page) else page
-        response = render(self.http, page, message_of(refused).status if refused else 200, self.frame)
+        response = render_page(self.http, page, message_of(refused).status if refused else 200, self.frame)
         if self.named_study and self.frame.study_code:
             set_cookie(response, STUDY, self.frame.study_code)
         return response
@@ -110,7 +110,7 @@ class StaffRequest:
         if mask is None:
             return shown
         typed = {*self.http.query_params.values(), *self.http.state.typed}
-        return veil_texts(shown, mask, typed, self.word(HIDDEN))
+        return veil_texts(shown, mask, typed, self.translate(HIDDEN))
 
     @property
     def arm_mask(self) -> ArmMask | None:
@@ -120,12 +120,12 @@ class StaffRequest:
         site = self.about.site_id if self.about else None
         return find_reader_mask(self.context, self.study.id, self.study.code, site)
 
-    def word(self, sentence: str) -> str:
+    def translate(self, sentence: str) -> str:
         """A marked sentence in the reader's language."""
         pages: Pages = self.http.app.state.pages
-        return pages.word(sentence, self.frame)
+        return pages.translate(sentence, self.frame)
 
-    def words(self, refused: Refused) -> str:
+    def translate_refusal(self, refused: Refused) -> str:
         return translate_refusal(self.http, refused, self.frame)
 
     def _enter_look(self, page: Page, is_valid: bool = True) -> None:
@@ -156,17 +156,17 @@ class StaffRequest:
         """The newest plan of the chosen study. Raises HTTPException(404) for somebody of none."""
         if self.study is None:
             raise HTTPException(404)
-        return self.installation.library.plan(self.study.code, self.study.plan_version)
+        return self.installation.library.get_plan(self.study.code, self.study.plan_version)
 
     @property
     def act(self) -> KeyedAct:
         """The act that this request asks for. Raises LookupError where the route offers none."""
         return require_act(self.http, self.context.act)
 
-    def offers(self, address: str, method: str = "GET") -> bool:
+    def offers_route(self, address: str, method: str = "GET") -> bool:
         """Whether this route is open to them at some site of the chosen study, so that a page offers it."""
         permission = permission_of(address, method)
-        return permission is None or bool(self.actor.reach(permission))
+        return permission is None or bool(self.actor.list_reach(permission))
 
     def as_on(self, address: str) -> Self:
         """This request on the route of another page, which is shown as its answer."""
@@ -177,13 +177,13 @@ class StaffRequest:
         """Refuse before a preview what the act would be refused for, as `KeyedAct.check_texts`."""
         self.act.check_texts()
 
-    def acting(self, result: str = "", about: str = "") -> Self:
+    def with_act(self, result: str = "", about: str = "") -> Self:
         """This request with another address of its result, or an act about this one record alone."""
         act = replace(self.act, result=result or self.act.result, about=about)
         return replace(self, context=replace(self.context, act=act))
 
     def finish(self) -> Response:
-        """To the result of the act, which is where the same act leads when it comes again."""
+        """Redirect to the result of the act, where the same act leads when it comes again (idempotent)."""
         get_desk_counts(self.http).forget()
         return RedirectResponse(self.act.result, 303)
 
@@ -198,17 +198,17 @@ class ParticipantStaffRequest(StaffRequest):
     def about(self) -> PermittedParticipant:
         return self.participant
 
-    def offers(self, address: str, method: str = "GET") -> bool:
+    def offers_route(self, address: str, method: str = "GET") -> bool:
         """Whether this route is open to them about this participant, so that a page offers it."""
         permission = permission_of(address, method)
-        who = self.participant
-        return permission is None or self.actor.may(permission, who.study_id, who.site_id)
+        participant = self.participant
+        return permission is None or self.actor.may(permission, participant.study_id, participant.site_id)
 
 
 PostedFields = Annotated[Mapping[str, str], Depends(read_posted_fields)]
 
 
-@guards(CallerKind.STAFF)
+@mark_guard(CallerKind.STAFF)
 def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
     """Authenticate the member of staff and enforce the permission of the route; others are sent to sign in.
 
@@ -241,7 +241,7 @@ def require_staff(request: Request, fields: PostedFields) -> StaffRequest:
     named = read_named_study(request, fields)
     of_participant = known.study_id if known else None
     study = choose_study(request, frame.studies, named, of_participant, staff.actor, access.permission)
-    actor = staff.actor.inside(study.id) if study else staff.actor
+    actor = staff.actor.keep_study(study.id) if study else staff.actor
     frame = _frame_within(request, frame, study, StaffContext(installation, actor, at))
     request.state.frame = frame
     if participant is None and access.permission is not None:
@@ -305,7 +305,7 @@ def _frame(
     """The frame before a study is chosen."""
     staff, participant = admission.staff, admission.participant
     seen = participant.newest_entry if participant else None
-    spoken = base_frame(request).speaking(get_language(request, staff.language))
+    spoken = base_frame(request).in_language(get_language(request, staff.language))
     own: dict[str, Any] = {
         "page_key": str(new_page_key(installation, staff.actor.id, at, seen)),
         "staff": staff.name,
@@ -332,14 +332,14 @@ def _frame_within(
         menu=tuple(
             MenuItem(
                 frame.within(each.address),
-                pages.word(each.label, frame),
+                pages.translate(each.label, frame),
                 find_current(each, path),
                 counts.read(context, count_open_matters) if each.address == SETTLE else 0,
             )
             for each in list_menu(actor)
         ),
         here_url=frame.within(find_page_address(request)),
-        searches=bool(actor.reach(Permission.PARTICIPANT_SEE)),
+        searches=bool(actor.list_reach(Permission.PARTICIPANT_SEE)),
     )
 
 
@@ -353,7 +353,7 @@ def _require_reach(
     """Refuse a request about nobody, or somebody who is only seen, that its permission does not reach."""
     if seen is not None:
         raise _refuse_permission(request, permission, frame)
-    if not actor.reach(permission):
+    if not actor.list_reach(permission):
         raise HTTPException(404) if request.path_params else _refuse_permission(request, permission, frame)
 
 
@@ -362,7 +362,7 @@ def _refuse_permission(request: Request, permission: Permission, frame: DeskFram
     if frame.study is None:
         return Refused("no_role")
     pages: Pages = request.app.state.pages
-    words = pages.word(name_permission(permission), frame)
+    words = pages.translate(name_permission(permission), frame)
     return Refused("permission_missing", permission=words, study=frame.study.name)
 
 

@@ -43,8 +43,8 @@ from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation, get_d
 from app.web.errors import ask_to_retry
 from app.web.form_fields import Narrowed, PasswordField
 from app.web.middleware.forwarding import find_source
-from app.web.pages.rendering import frame_for, render
-from app.web.permissions import CallerKind, guards, required_access
+from app.web.pages.rendering import frame_for, render_page
+from app.web.permissions import CallerKind, mark_guard, required_access
 from app.web.refusal_messages import message_of
 from app.web.routes import YEAR
 from app.web.urls import (
@@ -97,7 +97,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(SIGN_IN)
 def show_password_form(request: Request, next_url: NextAddress = "") -> Response:
-    return render(request, SignInPage(SIGN_IN, next_url))
+    return render_page(request, SignInPage(SIGN_IN, next_url))
 
 
 @router.post(SIGN_IN)
@@ -115,11 +115,11 @@ def post_password(
     except Refused as refused:
         words = translate_refusal(request, refused, frame_for(request))
         page = SignInPage(SIGN_IN, next_url, email, words)
-        return ask_to_retry(request, render(request, page, message_of(refused).status), refused)
+        return ask_to_retry(request, render_page(request, page, message_of(refused).status), refused)
     return _with_cookie(with_return_address(SIGN_IN_CODE, next_url), cookie)
 
 
-@guards(CallerKind.STAFF_HALF)
+@mark_guard(CallerKind.STAFF_HALF)
 def require_password(request: Request, installation: CurrentInstallation, at: At) -> int:
     """Whose password was given just now; others are sent to sign in."""
     required_access(request, CallerKind.STAFF_HALF)
@@ -138,7 +138,7 @@ PendingSignIn = Annotated[int, Depends(require_password)]
 def show_code_form(
     request: Request, installation: CurrentInstallation, pending: PendingSignIn, next_url: NextAddress = ""
 ) -> Response:
-    return render(request, _code_page(installation, pending, next_url))
+    return render_page(request, _code_page(installation, pending, next_url))
 
 
 @router.get(SIGN_IN_PASSKEY)
@@ -165,7 +165,7 @@ def post_code(
     except Refused as refused:
         words = translate_refusal(request, refused, frame_for(request))
         page = _code_page(installation, pending, next_url, words)
-        return ask_to_retry(request, render(request, page, message_of(refused).status), refused)
+        return ask_to_retry(request, render_page(request, page, message_of(refused).status), refused)
     response = _with_cookie(next_url or DESK, cookie)
     proofs = renew_browser_proofs(installation, cookie, browser.proofs, at)
     set_cookie(response, KNOWN_COOKIE, proofs, int(PROOF_LIFE.total_seconds()))
@@ -192,7 +192,7 @@ def sign_out(request: SignedInRequest) -> Response:
 @router.post(STAFF_LANGUAGE)
 def change_staff_language(request: SignedInRequest, lang: SignInField, back: BackAddress = "") -> Response:
     shown = choose_return_address(back)
-    here = request.acting(result=shown) if shown else request
+    here = request.with_act(result=shown) if shown else request
     chosen = remember_staff_language(here.context, here.staff.staff_id, lang)
     response = here.finish()
     set_cookie(response, LANGUAGE_COOKIE, chosen, YEAR)

@@ -40,4 +40,4 @@ def _codes(instrument: Instrument, terms: InstrumentTerms) -> Iterator[tuple[str
     for item in instrument.items:
         yield "code of an item", terms.item_code(item), item.code
     for scale in instrument.scales:
-        yield "code of a score", terms.parameter(scale), scale.code
+        yield "code of a score", terms.name_parameter(scale), scale.code

@@ -42,7 +42,7 @@ class Library:
     editions: Mapping[str, InstrumentText] = field(default_factory=dict)
     thresholds: Mapping[tuple[str, str], ThresholdSet] = field(default_factory=dict)
 
-    def instrument(self, name: str, version: str) -> Instrument:
+    def get_instrument(self, name: str, version: str) -> Instrument:
         """The instrument; raises Refused("unknown_instrument") naming those there are."""
         try:
             return self.instruments[name, version]
@@ -50,14 +50,14 @@ class Library:
             known = ", ".join(f"{name}@{version}" for name, version in sorted(self.instruments))
             raise Refused("unknown_instrument", instrument=f"{name}@{version}", allowed=known) from None
 
-    def text(self, instrument: Instrument, language: str) -> InstrumentText:
+    def get_text(self, instrument: Instrument, language: str) -> InstrumentText:
         """The instrument's words in one language; never another language in its place."""
         try:
             return self.texts[instrument.id, instrument.version, language]
         except KeyError:
             raise Refused("no_translation", instrument=instrument.id, language=language) from None
 
-    def plan(self, study: str, version: str) -> Plan:
+    def get_plan(self, study: str, version: str) -> Plan:
         """The plan; raises Refused("unknown_plan") naming those there are."""
         try:
             return self.plans[study, version]
@@ -167,8 +167,8 @@ def file_digests(root: Path) -> dict[str, str]:
 def read_lock(root: Path) -> Mapping[str, str]:
     """The digests of the published files by their names; raises BadDefinition for a lock that is none."""
     lock = read_toml(read_definition(root / LOCK, LOCK), LOCK)
-    digests = lock.table("sha256")
-    lock.done()
+    digests = lock.read_table("sha256")
+    lock.refuse_unknown()
     return digests
 
 

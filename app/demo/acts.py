@@ -17,7 +17,7 @@ from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.activation import activate_device
 from app.services.accounts.contacts import ContactChannel
-from app.services.accounts.participant_session import authenticate, unlock_device
+from app.services.accounts.participant_session import authenticate_participant, unlock_device
 from app.services.capture.answer_saving import AnswerBatch, save_answers
 from app.services.capture.forms import begin_form, open_form
 from app.services.capture.submission import submit_form
@@ -94,24 +94,24 @@ class DemoStage:
         """A session to read with, which sees what the open transaction wrote."""
         return nullcontext(self.opened.session) if self.opened else self.installation.read()
 
-    def staff(self, actor: Actor, at: datetime) -> StaffContext:
+    def staff_context(self, actor: Actor, at: datetime) -> StaffContext:
         """The context of a member of staff."""
         return StaffContext(self.installation, actor, at, self.opened)
 
-    def participant(self, session: ParticipantSession, at: datetime) -> ParticipantContext:
+    def participant_context(self, session: ParticipantSession, at: datetime) -> ParticipantContext:
         """The context of a participant."""
         return ParticipantContext(self.installation, session, at, self.opened)
 
-    def device(self, story: Story, at: datetime) -> DeviceContext:
+    def device_context(self, story: Story, at: datetime) -> DeviceContext:
         """The context of a participant's browser."""
         return DeviceContext.of_cookie(self.installation, self.cookies[story.subject], at)
 
     def find_session(self, at: datetime, story: Story) -> ParticipantSession:
         """The participant behind that browser."""
         with self.read() as session:
-            return authenticate(session, self.device(story, at))
+            return authenticate_participant(session, self.device_context(story, at))
 
-    def clock(self, at: datetime) -> ClockContext:
+    def clock_context(self, at: datetime) -> ClockContext:
         """The context of the clock."""
         return ClockContext(self.installation, at, self.opened)
 
@@ -138,13 +138,13 @@ def enrol_person(stage: DemoStage, at: datetime, story: Story, on: date) -> None
     entry = EnrolmentEntry(
         story.subject, story.language, on, "2.1", on, IdentityCheck.id_card, channel, story.address
     )
-    enrol_participant(stage.staff(stage.nurses[story.site], at), stage.sites[story.site], entry)
+    enrol_participant(stage.staff_context(stage.nurses[story.site], at), stage.sites[story.site], entry)
 
 
 def invite_person(stage: DemoStage, at: datetime, story: Story) -> str:
     """Issue an invitation; returns its link."""
     nurse = stage.nurses[story.site]
-    return issue_invitation(stage.staff(nurse, at), stage.study_id, story.subject).url
+    return issue_invitation(stage.staff_context(nurse, at), stage.study_id, story.subject).url
 
 
 def activate_phone(stage: DemoStage, at: datetime, story: Story) -> None:
@@ -171,27 +171,27 @@ def record_fact(stage: DemoStage, at: datetime, story: Story, stated: DatedFact,
     """A nurse records a dated fact."""
     entry = AnchorEntry(stated.kind, on, stated.source, stated.reason, against_order=stated.against_order)
     nurse = stage.nurses[story.site]
-    record_anchor(stage.staff(nurse, at), stage.study_id, story.subject, entry, confirmed=True)
+    record_anchor(stage.staff_context(nurse, at), stage.study_id, story.subject, entry, confirmed=True)
 
 
 def record_exit(stage: DemoStage, at: datetime, story: Story, exit_: DemoExit, on: date) -> None:
     """The investigator records a disposition of this day."""
     entry = DispositionEntry(exit_.kind, on.isoformat(), Owner.site)
     actor = stage.investigators[story.site]
-    record_disposition(stage.staff(actor, at), stage.study_id, story.subject, entry)
+    record_disposition(stage.staff_context(actor, at), stage.study_id, story.subject, entry)
 
 
 def undo_exit(stage: DemoStage, at: datetime, story: Story) -> None:
     """The investigator takes back a mistaken disposition."""
     actor, reason = stage.investigators[story.site], "entered for the wrong participant"
-    undo_disposition(stage.staff(actor, at), stage.study_id, story.subject, reason)
+    undo_disposition(stage.staff_context(actor, at), stage.study_id, story.subject, reason)
 
 
 def excuse_visit_of(stage: DemoStage, at: datetime, story: Story, visit: str) -> None:
     """A nurse excuses a visit's forms by the plan's first exemption."""
     actor = stage.nurses[story.site]
     excuse_visit(
-        stage.staff(actor, at),
+        stage.staff_context(actor, at),
         stage.study_id,
         story.subject,
         visit,
@@ -202,7 +202,7 @@ def excuse_visit_of(stage: DemoStage, at: datetime, story: Story, visit: str) ->
 def request_extra_visit(stage: DemoStage, at: datetime, story: Story, visit: str, on: date) -> None:
     """A nurse asks for a visit beside the schedule."""
     request_visit(
-        stage.staff(stage.nurses[story.site], at),
+        stage.staff_context(stage.nurses[story.site], at),
         stage.study_id,
         story.subject,
         visit,
@@ -214,22 +214,22 @@ def ask_team(stage: DemoStage, at: datetime, story: Story, what: str) -> None:
     """The participant asks to be called, or says that something is wrong in what they sent."""
     participant_session = wake_phone(stage, at, story)
     if what == CALL:
-        request_call(stage.participant(participant_session, at))
+        request_call(stage.participant_context(participant_session, at))
     else:
         request_correction(
-            stage.participant(participant_session, at), _slot(stage, participant_session, what)
+            stage.participant_context(participant_session, at), _slot(stage, participant_session, what)
         )
 
 
 def call_person(stage: DemoStage, at: datetime, story: Story, outcome: ContactOutcome) -> None:
     """A nurse calls, and tries again on the next day if need be."""
-    context = stage.staff(stage.nurses[story.site], at)
+    context = stage.staff_context(stage.nurses[story.site], at)
     log_contact(context, _participant(stage, story), outcome, "", at.date() + timedelta(days=1))
 
 
 def snooze_row(stage: DemoStage, at: datetime, story: Story, reason: str) -> None:
-    """A nurse lets the person's row of the work list rest for two days."""
-    context = stage.staff(stage.nurses[story.site], at)
+    """A nurse snoozes the person's row of the work list for two days."""
+    context = stage.staff_context(stage.nurses[story.site], at)
     participant = _participant(stage, story)
     reasons = [each.reason for each in list_participant_reasons(context, participant)]
     snooze_participant(context, participant, reasons, reason, at.date() + timedelta(days=2))
@@ -246,9 +246,9 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
     helped = HelpedBy.family if answers.draw_number(story.subject, filling.visit) % 9 == 0 else None
     participant_session = wake_phone(stage, at, story)
     slot = _slot(stage, participant_session, filling.visit)
-    context = stage.participant(participant_session, at)
+    context = stage.participant_context(participant_session, at)
     # What time alone makes due comes first: a form is announced as open before it is completed.
-    process_due_slots(stage.clock(at), participant_session.participant_id)
+    process_due_slots(stage.clock_context(at), participant_session.participant_id)
     begin_form(context, slot, helped, late)
     form = open_form(context, slot)
     drawn = answers.draw_answers(
@@ -266,7 +266,7 @@ def fill_form(stage: DemoStage, at: datetime, story: Story, filling: Filling) ->
         return
     unfinished = filling.how in (FormStory.BEGUN, FormStory.IDLE)
     saved = list(drawn.items())[:_BEGUN_ITEMS] if unfinished else drawn.items()
-    save_answers(stage.device(story, at), slot, AnswerBatch(form.client, _as_answers(saved, at)))
+    save_answers(stage.device_context(story, at), slot, AnswerBatch(form.client, _as_answers(saved, at)))
 
 
 def _as_answers(values: Iterable[tuple[str, AnswerValue]], at: datetime) -> list[SubmittedAnswer]:
@@ -279,7 +279,7 @@ def submit_from_second_phone(stage: DemoStage, at: datetime, story: Story, filli
     participant_session = wake_phone(stage, at, story)
     slot, context = (
         _slot(stage, participant_session, filling.visit),
-        stage.participant(participant_session, at),
+        stage.participant_context(participant_session, at),
     )
     form = open_form(context, slot)
     changed = {
@@ -287,11 +287,11 @@ def submit_from_second_phone(stage: DemoStage, at: datetime, story: Story, filli
         for item in form.instrument.items[:2]
     }
     page = AnswerBatch(f"{form.client}2", _as_answers(changed.items(), at))
-    save_answers(stage.device(story, at), slot, page)
+    save_answers(stage.device_context(story, at), slot, page)
     sending = SubmittedForm(
         {**form.answers, **changed}, f"{filling.visit}-second", True, None, {"width": 390, "layout": "steps"}
     )
-    submit_form(stage.participant(participant_session, at), slot, sending)
+    submit_form(stage.participant_context(participant_session, at), slot, sending)
 
 
 def submit_late(
@@ -302,7 +302,7 @@ def submit_late(
     slot = _slot(stage, participant_session, filling.visit)
     with stage.read() as session:
         row = session.exec(select(Slot).where(Slot.public_id == slot)).one()
-    instrument = stage.installation.library.instrument(row.instrument, row.instrument_version)
+    instrument = stage.installation.library.get_instrument(row.instrument, row.instrument_version)
     drawn = answers.draw_answers(instrument, (), story.subject, filling.visit, filling.burden)
     drawn = answers.calm_answers(stage.plan.alert_rules, instrument, drawn)
     sending = SubmittedForm(
@@ -315,14 +315,14 @@ def submit_late(
     )
     refused = suppress(Refused) if filling.how is FormStory.TOO_LATE else nullcontext()
     with refused:
-        submit_form(stage.participant(participant_session, at), slot, sending)
+        submit_form(stage.participant_context(participant_session, at), slot, sending)
 
 
 def wake_phone(stage: DemoStage, at: datetime, story: Story) -> ParticipantSession:
     """The person picks up their phone, and enters the PIN where it asks for one."""
     participant_session = stage.find_session(at, story)
     if participant_session.locked:
-        unlock_device(stage.participant(participant_session, at), demo_pin(story.subject))
+        unlock_device(stage.participant_context(participant_session, at), demo_pin(story.subject))
     return participant_session
 
 
@@ -345,12 +345,12 @@ def explain_missed(stage: DemoStage, at: datetime, story: Story, visit: str, rea
         key = participant.id
         slot = next(slot for slot in list_slot_records(session, key) if slot.visit == visit)
     nurse = stage.nurses[story.site]
-    record_missed_reason(stage.staff(nurse, at), key, slot.public_id, reason.value, "")
+    record_missed_reason(stage.staff_context(nurse, at), key, slot.public_id, reason.value, "")
 
 
 def pass_time(stage: DemoStage, at: datetime) -> None:
     """Time alone: what opened or was missed is told, and reminders leave."""
-    clock = stage.clock(at)
+    clock = stage.clock_context(at)
     for participant_id in participants_due(clock):
         process_due_slots(clock, participant_id)
     for due in alerts_due(clock):

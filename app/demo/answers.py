@@ -30,7 +30,7 @@ def draw_answers(
     while missing := unanswered_items(instrument, drawn, leave_out):
         for code in missing:
             again = code in drawn  # the question over a list in which nothing was ticked
-            drawn[code] = 0 if again else _answer(instrument.item(code), subject, visit, burden)
+            drawn[code] = 0 if again else _answer(instrument.get_item(code), subject, visit, burden)
     return dict(clear_unticked(instrument, drawn, leave_out))
 
 
@@ -54,7 +54,7 @@ def complete_answers(
     """The answers with the lowest one to every item that the form now asks beside them."""
     answers = dict(drawn)
     while missing := unanswered_items(instrument, answers, leave_out):
-        answers |= {code: _lowest(instrument.item(code)) for code in missing}
+        answers |= {code: _lowest(instrument.get_item(code)) for code in missing}
     return answers
 
 

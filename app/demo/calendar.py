@@ -52,27 +52,27 @@ class Calendar:
     def today(self) -> date:
         return local_day(self.now, ZONE)
 
-    def back(self, days: int) -> date:
+    def count_back(self, days: int) -> date:
         return self.today - timedelta(days=days)
 
-    def moment(self, day: date, clock: time) -> datetime:
+    def find_moment(self, day: date, clock: time) -> datetime:
         """This local time of a day; the present moment where that is still to come."""
         return min(local_moment(day, clock, ZONE) or self.now, self.now)
 
 
 def list_acts(library: Library, now: datetime) -> list[Act]:
     """Every act of every story in order of time; a story's own order stands where moments are equal."""
-    calendar, plan = Calendar(now), library.plan(STUDY, PLAN)
+    calendar, plan = Calendar(now), library.get_plan(STUDY, PLAN)
     acts_of_people = chain.from_iterable(_acts_of(plan, story, calendar) for story in PEOPLE)
-    at_home = _acts_at_home(library.plan(HOME_STUDY, HOME_PLAN), calendar)
-    licensing = partial(licences.import_licences, ends_on=calendar.back(_LICENCE_ENDS))
-    bought = Act(calendar.moment(calendar.back(_LICENSED), _MORNING), licensing, joins=False)
+    at_home = _acts_at_home(library.get_plan(HOME_STUDY, HOME_PLAN), calendar)
+    licensing = partial(licences.import_licences, ends_on=calendar.count_back(_LICENCE_ENDS))
+    bought = Act(calendar.find_moment(calendar.count_back(_LICENSED), _MORNING), licensing, joins=False)
     return sorted(chain(acts_of_people, at_home, [bought], _clock(calendar)), key=lambda act: act.at)
 
 
 def _acts_at_home(plan: Plan, calendar: Calendar) -> Iterator[Act]:
     """The second study: how it is opened, and its stories."""
-    yield Act(calendar.moment(calendar.back(HOME_OPENED), _MORNING), open_home_study)
+    yield Act(calendar.find_moment(calendar.count_back(HOME_OPENED), _MORNING), open_home_study)
     for act in chain.from_iterable(_acts_of(plan, story, calendar) for story in HOME_PEOPLE):
         yield replace(act, do=partial(act_at_home, do=act.do))
 
@@ -80,12 +80,12 @@ def _acts_at_home(plan: Plan, calendar: Calendar) -> Iterator[Act]:
 def _clock(calendar: Calendar) -> Iterator[Act]:
     """When the clock looks: thrice on each of the last days, seldom long ago, and at the very end."""
     for days in range(_first_day(), _WEEKLY, -28):
-        yield Act(calendar.moment(calendar.back(days), _AFTER_MIDNIGHT), acts.pass_time)
+        yield Act(calendar.find_moment(calendar.count_back(days), _AFTER_MIDNIGHT), acts.pass_time)
     for days in range(_WEEKLY, _DAILY, -7):
-        yield Act(calendar.moment(calendar.back(days), _AFTER_MIDNIGHT), acts.pass_time)
+        yield Act(calendar.find_moment(calendar.count_back(days), _AFTER_MIDNIGHT), acts.pass_time)
     for days in range(_DAILY, 0, -1):
         for clock in (_AFTER_MIDNIGHT, _MORNING_LETTERS, _EVENING_LETTERS):
-            yield Act(calendar.moment(calendar.back(days), clock), acts.pass_time)
+            yield Act(calendar.find_moment(calendar.count_back(days), clock), acts.pass_time)
     yield Act(calendar.now, acts.pass_time)
 
 
@@ -94,8 +94,8 @@ def _first_day() -> int:
 
 
 def _acts_of(plan: Plan, story: Story, calendar: Calendar) -> Iterator[Act]:
-    enrolled_on = calendar.back(story.enrolled)
-    enrolled_at = calendar.moment(enrolled_on, _MORNING)
+    enrolled_on = calendar.count_back(story.enrolled)
+    enrolled_at = calendar.find_moment(enrolled_on, _MORNING)
     yield Act(enrolled_at, partial(acts.enrol_person, story=story, on=enrolled_on))
     if story.activated:
         activated_at = enrolled_at + timedelta(minutes=20)
@@ -113,21 +113,21 @@ def _acts_of(plan: Plan, story: Story, calendar: Calendar) -> Iterator[Act]:
 
 def _dates(story: Story, calendar: Calendar) -> Iterator[Act]:
     if story.randomised is not None:
-        day = calendar.back(story.randomised)
-        yield Act(calendar.moment(day, _NOON), partial(acts.randomise_person, story=story, on=day))
+        day = calendar.count_back(story.randomised)
+        yield Act(calendar.find_moment(day, _NOON), partial(acts.randomise_person, story=story, on=day))
     for stated in story.stated:
-        day = calendar.back(stated.on)
-        recorded = day if stated.recorded is None else calendar.back(stated.recorded)
+        day = calendar.count_back(stated.on)
+        recorded = day if stated.recorded is None else calendar.count_back(stated.recorded)
         do = partial(acts.record_fact, story=story, stated=stated, on=day)
-        yield Act(calendar.moment(recorded, _NOON), do)
+        yield Act(calendar.find_moment(recorded, _NOON), do)
     if story.foretold is not None:
         do = partial(mishaps.foretell_visit, story=story, visit=story.foretold)
-        yield Act(calendar.moment(calendar.back(1), _NOON), do, joins=False)
+        yield Act(calendar.find_moment(calendar.count_back(1), _NOON), do, joins=False)
     if story.requested is not None:
         visit, ago = story.requested
-        day = calendar.back(ago)
+        day = calendar.count_back(ago)
         yield Act(
-            calendar.moment(day, _MORNING),
+            calendar.find_moment(day, _MORNING),
             partial(acts.request_extra_visit, story=story, visit=visit, on=day),
         )
 
@@ -136,7 +136,7 @@ def _requests(story: Story, calendar: Calendar) -> Iterator[Act]:
     if story.asks is not None:
         yield Act(calendar.now - _JUST_NOW, partial(acts.ask_team, story=story, what=story.asks))
     for ago, outcome in story.called:
-        called_at = calendar.moment(calendar.back(ago), _NOON)
+        called_at = calendar.find_moment(calendar.count_back(ago), _NOON)
         yield Act(called_at, partial(acts.call_person, story=story, outcome=outcome))
     if story.snoozed:
         yield Act(
@@ -152,18 +152,18 @@ def _corrected(story: Story, calendar: Calendar) -> Iterator[Act]:
         return
     do = partial(correction_acts.propose_correction_of, story=story, corrected=corrected)
     if corrected.earlier is not None:
-        yield Act(calendar.moment(calendar.back(corrected.earlier), _NOON), partial(do, other=1))
-    yield Act(calendar.moment(calendar.back(corrected.proposed), _NOON), do)
+        yield Act(calendar.find_moment(calendar.count_back(corrected.earlier), _NOON), partial(do, other=1))
+    yield Act(calendar.find_moment(calendar.count_back(corrected.proposed), _NOON), do)
     if corrected.outcome is not None:
         signed = partial(correction_acts.sign_correction_of, story=story, outcome=corrected.outcome)
-        yield Act(calendar.moment(calendar.back(corrected.decided), _NOON), signed, joins=False)
+        yield Act(calendar.find_moment(calendar.count_back(corrected.decided), _NOON), signed, joins=False)
 
 
 def _on_paper(story: Story, calendar: Calendar) -> Iterator[Act]:
     if (paper := story.paper) is not None:
-        on = calendar.back(paper.filled)
+        on = calendar.count_back(paper.filled)
         do = partial(clinic_acts.enter_paper_of, story=story, visit=paper.visit, on=on)
-        yield Act(calendar.moment(calendar.back(paper.entered), _NOON), do)
+        yield Act(calendar.find_moment(calendar.count_back(paper.entered), _NOON), do)
 
 
 def _alerted(story: Story, calendar: Calendar) -> Iterator[Act]:
@@ -172,33 +172,33 @@ def _alerted(story: Story, calendar: Calendar) -> Iterator[Act]:
         return
     for later, step in enumerate(clinic_acts.list_steps(alert.state), start=1):
         do = partial(clinic_acts.handle_alert_of, story=story, alert=alert, step=step)
-        yield Act(calendar.moment(calendar.back(alert.on - later), _MORNING), do)
+        yield Act(calendar.find_moment(calendar.count_back(alert.on - later), _MORNING), do)
 
 
 def _ways_out(story: Story, calendar: Calendar) -> Iterator[Act]:
     for disposition in story.exits:
-        day = calendar.back(disposition.on)
+        day = calendar.count_back(disposition.on)
         do = partial(acts.record_exit, story=story, exit_=disposition, on=day)
-        yield Act(calendar.moment(day, _NOON), do)
+        yield Act(calendar.find_moment(day, _NOON), do)
         if disposition.undone is not None:
-            undone_at = calendar.moment(calendar.back(disposition.undone), _MORNING)
+            undone_at = calendar.find_moment(calendar.count_back(disposition.undone), _MORNING)
             yield Act(undone_at, partial(acts.undo_exit, story=story))
     if story.excused is not None:
         visit, ago = story.excused
         yield Act(
-            calendar.moment(calendar.back(ago), _MORNING),
+            calendar.find_moment(calendar.count_back(ago), _MORNING),
             partial(acts.excuse_visit_of, story=story, visit=visit),
         )
     if story.reason is not None:
         visit, code, ago = story.reason
         do = partial(acts.explain_missed, story=story, visit=visit, reason=code)
-        yield Act(calendar.moment(calendar.back(ago), _MORNING), do)
+        yield Act(calendar.find_moment(calendar.count_back(ago), _MORNING), do)
 
 
 def _anchors(story: Story, calendar: Calendar) -> dict[str, AnchorDate]:
     days = {"enrolment": story.enrolled, "randomisation": story.randomised}
     days |= {stated.kind: stated.on for stated in story.stated if stated.kind not in days}
-    return {kind: AnchorDate(kind, calendar.back(ago)) for kind, ago in days.items() if ago is not None}
+    return {kind: AnchorDate(kind, calendar.count_back(ago)) for kind, ago in days.items() if ago is not None}
 
 
 def _filled(story: Story, slot: PlannedSlot, calendar: Calendar) -> Iterator[Act]:
@@ -210,14 +210,14 @@ def _filled(story: Story, slot: PlannedSlot, calendar: Calendar) -> Iterator[Act
     day, clock = (
         _entered(story, slot, window) if slot.for_day else _answered(story, slot, window, how, calendar)
     )
-    alert = story.alerted if story.alerted and slot.for_day == calendar.back(story.alerted.on) else None
+    alert = story.alerted if story.alerted and slot.for_day == calendar.count_back(story.alerted.on) else None
     if alert is not None and slot.for_day is not None:
         day = slot.for_day
     if how is FormStory.NOT or _silent(story, day, calendar):
         return
     if slot.for_day and alert is None and not _keeps_diary(story, slot.for_day, calendar):
         return
-    at = calendar.moment(day, clock)
+    at = calendar.find_moment(day, clock)
     late = slot.for_day is not None and (day - slot.for_day).days > 1
     filling = Filling(slot.visit, _burden(story, day, calendar), how, late, alert)
     yield Act(at, partial(acts.fill_form, story=story, filling=filling), joins=how is None)
@@ -246,12 +246,12 @@ def _answered(
     """Around the target day; a story about the window's end begins on its last day."""
     luck = draw_number(story.subject, slot.visit)
     if how is FormStory.IDLE:
-        return calendar.back(_IDLE), time(19, luck % 60)
+        return calendar.count_back(_IDLE), time(19, luck % 60)
     if slot.visit == "BL":
         return window.opens_on, time(11, luck % 60)
     clock = time(19, luck % 60)
     if how is not None:
-        return min(window.closes_on, calendar.back(1)), clock
+        return min(window.closes_on, calendar.count_back(1)), clock
     return max(window.opens_on, window.target_on - timedelta(days=luck % 4)), clock
 
 
@@ -264,12 +264,13 @@ def _entered(story: Story, slot: PlannedSlot, window: Window) -> tuple[date, tim
 
 def _keeps_diary(story: Story, day: date, calendar: Calendar) -> bool:
     return (
-        day >= calendar.back(story.diary) and draw_number(story.subject, day.isoformat()) % 10 < _DIARY_SHARE
+        day >= calendar.count_back(story.diary)
+        and draw_number(story.subject, day.isoformat()) % 10 < _DIARY_SHARE
     )
 
 
 def _burden(story: Story, day: date, calendar: Calendar) -> float:
-    weeks = -1.0 if story.randomised is None else (day - calendar.back(story.randomised)).days / 7
+    weeks = -1.0 if story.randomised is None else (day - calendar.count_back(story.randomised)).days / 7
     return symptom_burden(story.subject, weeks)
 
 

@@ -19,7 +19,7 @@ _STEPS = (AlertState.acknowledged, AlertState.acted, AlertState.closed)
 
 def handle_alert_of(stage: DemoStage, at: datetime, story: Story, alert: DemoAlert, step: AlertState) -> None:
     """The site's nurse takes one step with the newest alert of a participant."""
-    context = stage.staff(stage.nurses[story.site], at)
+    context = stage.staff_context(stage.nurses[story.site], at)
     with stage.read() as session:
         participant_id = get_participant(session, stage.study_id, story.subject).id
         public_id = list_own_alerts(session, participant_id)[0].alert.public_id
@@ -41,7 +41,7 @@ def enter_paper_of(stage: DemoStage, at: datetime, story: Story, visit: str, on:
 
     Her page may be older than what the phone has sent meanwhile; the paper then lies apart.
     """
-    context = stage.staff(stage.nurses[story.site], at)
+    context = stage.staff_context(stage.nurses[story.site], at)
     with stage.read() as session:
         participant_id = get_participant(session, stage.study_id, story.subject).id
         slots = list_slots(session, participant_id)

@@ -41,7 +41,7 @@ def propose_correction_of(
     `other`: which of the answers that were not given, counted from 0.
     """
     proposing = (stage.investigators if corrected.by_doctor else stage.nurses)[story.site]
-    context = stage.staff(proposing, at)
+    context = stage.staff_context(proposing, at)
     with stage.read() as session:
         participant_id = get_participant(session, stage.study_id, story.subject).id
         slots = list_slots(session, participant_id)
@@ -72,4 +72,4 @@ def sign_correction_of(stage: DemoStage, at: datetime, story: Story, outcome: Co
     signer = SigningStaff(staff.id, PASSWORD, code, "192.0.2.1")
     declined = "" if outcome is CorrectionOutcome.approved else _DECLINED
     entry = DecisionEntry(outcome.value, declined, _NOTICED_LATE)
-    decide_correction(stage.staff(doctor, at), participant_id, correction, entry, signer)
+    decide_correction(stage.staff_context(doctor, at), participant_id, correction, entry, signer)

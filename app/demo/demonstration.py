@@ -131,8 +131,8 @@ def make_demonstration(
     acts = calendar.list_acts(installation.library, at)
     stage, secrets = _set_up(installation, sender, acts[0].at - _BEFORE_FIRST)
     numbered = enumerate(acts, start=1)
-    for joins, together in groupby(numbered, key=lambda each: each[1].joins):
-        with installation.work(CLOCK, at) if joins else nullcontext() as opened:
+    for joins, together in groupby(numbered, key=lambda member: member[1].joins):
+        with installation.open_work(CLOCK, at) if joins else nullcontext() as opened:
             joined = replace(stage, opened=opened)
             for done, act in together:
                 act.do(joined, act.at)
@@ -147,13 +147,13 @@ def _set_up(installation: Installation, sender: MessageSender, at: datetime) -> 
     """Study, sites, staff and EDC client, as an administrator would set them up."""
     study = load_study(StaffContext(installation, SYSTEM, at), STUDY, PLAN, StudyMode.DEMO)
     sites = {entry.code: open_site(StaffContext(installation, SYSTEM, at), STUDY, entry) for entry in SITES}
-    actors = {each.email: _colleague(installation, each, study, sites, at) for each in STAFF}
+    actors = {member.email: _colleague(installation, member, study, sites, at) for member in STAFF}
     _set_hours(StaffContext(installation, actors[ADMINISTRATOR], at), sites)
     client_id, client_secret = _new_client(installation, at)
     stage = DemoStage(
         installation=installation,
         study_id=study.id,
-        plan=installation.library.plan(STUDY, PLAN),
+        plan=installation.library.get_plan(STUDY, PLAN),
         sites=sites,
         nurses=_by_site(actors, Role.NURSE),
         investigators=_by_site(actors, Role.INVESTIGATOR),
@@ -191,18 +191,22 @@ def _caller(client_id: str, study: Study, sites: Mapping[str, Site], at: datetim
 
 
 def _colleague(
-    installation: Installation, each: DemoStaff, study: Study, sites: Mapping[str, Site], at: datetime
+    installation: Installation, member: DemoStaff, study: Study, sites: Mapping[str, Site], at: datetime
 ) -> Actor:
     account = create_staff(
-        StaffContext(installation, SYSTEM, at), each.email, each.name, PASSWORD, each.language
+        StaffContext(installation, SYSTEM, at), member.email, member.name, PASSWORD, member.language
     )
-    grant_role(StaffContext(installation, SYSTEM, at), account.staff_id, each.role, STUDY, each.site)
-    grant = Grant(each.role, study.id, sites[each.site].id if each.site else None)
-    return Actor(ActorKind.STAFF, f"staff:{account.staff_id}", each.role.value, (grant,))
+    grant_role(StaffContext(installation, SYSTEM, at), account.staff_id, member.role, STUDY, member.site)
+    grant = Grant(member.role, study.id, sites[member.site].id if member.site else None)
+    return Actor(ActorKind.STAFF, f"staff:{account.staff_id}", member.role.value, (grant,))
 
 
 def _by_site(actors: Mapping[str, Actor], role: Role) -> dict[str, Actor]:
-    return {each.site: actors[each.email] for each in STAFF if each.role is role and each.site is not None}
+    return {
+        member.site: actors[member.email]
+        for member in STAFF
+        if member.role is role and member.site is not None
+    }
 
 
 def list_sign_ins(installation: Installation, stored: DemoSecrets | None, at: datetime) -> Demonstration:
@@ -226,9 +230,9 @@ def list_sign_ins(installation: Installation, stored: DemoSecrets | None, at: da
         staff = _staff(installation, session)
         both = _working_in_both(session)
     invitations = {
-        subject: usable.get(subject) or _invite(installation, each, at)
-        for subject, each in people.items()
-        if each.exit_kind is None
+        subject: usable.get(subject) or _invite(installation, member, at)
+        for subject, member in people.items()
+        if member.exit_kind is None
     }
     links = {subject: f"{installation.public_url}/a/{secret}" for subject, secret in invitations.items()}
     participants = tuple(
@@ -247,7 +251,7 @@ def _people(session: Session) -> dict[str, Participant]:
     """
     second = session.exec(select(Study).where(Study.code == HOME_STUDY)).first() is not None
     subjects = [story.subject for story in (_STORIES if second else PEOPLE)]
-    people = {each.subject: each for each in session.exec(select(Participant))}
+    people = {member.subject: member for member in session.exec(select(Participant))}
     if any(subject not in people for subject in subjects):
         raise Refused("demonstration_incomplete")
     return {subject: people[subject] for subject in subjects}
@@ -258,7 +262,7 @@ def _working_in_both(session: Session) -> tuple[str, ...]:
     joined = select(Staff.email).join(RoleGrant, col(RoleGrant.staff_id) == col(Staff.id))
     second = joined.join(Study, col(RoleGrant.study_id) == col(Study.id)).where(Study.code == HOME_STUDY)
     granted = set(session.exec(second))
-    return tuple(each.email for each in STAFF if each.email in granted)
+    return tuple(member.email for member in STAFF if member.email in granted)
 
 
 def _new_client(installation: Installation, at: datetime) -> tuple[str, str]:
@@ -285,13 +289,13 @@ def _staff(installation: Installation, session: Session) -> tuple[StaffSignIn, .
     rows = {row.email: row for row in session.exec(select(Staff))}
     return tuple(
         StaffSignIn(
-            each.email,
+            member.email,
             PASSWORD,
-            installation.secret_box.decrypt(rows[each.email].totp_sealed),
-            each.role.value,
-            each.site,
+            installation.secret_box.decrypt(rows[member.email].totp_sealed),
+            member.role.value,
+            member.site,
         )
-        for each in STAFF
+        for member in STAFF
     )
 
 

@@ -56,7 +56,7 @@ HOME_PEOPLE = (
 
 def open_home_study(stage: DemoStage, at: datetime) -> None:
     """Load the plan, open the study at its one hospital, and let those who work in both studies in."""
-    system = stage.staff(SYSTEM, at)
+    system = stage.staff_context(SYSTEM, at)
     study_id = load_study(system, HOME_STUDY, HOME_PLAN, StudyMode.DEMO).id
     site = open_site(system, HOME_STUDY, HOME_SITE)
     for each in STAFF:
@@ -67,7 +67,7 @@ def open_home_study(stage: DemoStage, at: datetime) -> None:
     stage.others[HOME_STUDY] = replace(
         stage,
         study_id=study_id,
-        plan=stage.installation.library.plan(HOME_STUDY, HOME_PLAN),
+        plan=stage.installation.library.get_plan(HOME_STUDY, HOME_PLAN),
         sites={site.code: site},
         nurses={site.code: _working(stage.nurses[site.code], Role.NURSE, study_id, site.id)},
         investigators={

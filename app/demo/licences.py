@@ -17,10 +17,10 @@ _LANGUAGES = {"en": timedelta(0), "zh_CN": timedelta(days=365)}
 def import_licences(stage: DemoStage, at: datetime, ends_on: date) -> None:
     """The administrator imports the questionnaire in each language, with a licence that is no real one."""
     library = stage.installation.library
-    instrument = library.instrument(*_INSTRUMENT)
+    instrument = library.get_instrument(*_INSTRUMENT)
     for language, longer in _LANGUAGES.items():
-        content = _write_pack(library, library.text(instrument, language), ends_on + longer)
-        import_sample_pack(stage.staff(stage.administrator, at), STUDY, content, f"{language}.toml")
+        content = _write_pack(library, library.get_text(instrument, language), ends_on + longer)
+        import_sample_pack(stage.staff_context(stage.administrator, at), STUDY, content, f"{language}.toml")
     stage.installation.refresh_packs(STUDY, at)
 
 

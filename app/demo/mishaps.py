@@ -45,12 +45,12 @@ def lock_out_person(stage: DemoStage, at: datetime, story: Story) -> None:
     session = stage.find_session(at, story)
     for _ in range(TRIES):
         with suppress(Refused):
-            unlock_device(stage.participant(session, at), _WRONG_PIN)
+            unlock_device(stage.participant_context(session, at), _WRONG_PIN)
 
 
 def bind_second_phone(stage: DemoStage, at: datetime, story: Story) -> None:
     """The person lets another phone in, with a code from the first one; they go on with the new one."""
-    code = issue_own_code(stage.participant(wake_phone(stage, at, story), at)).code
+    code = issue_own_code(stage.participant_context(wake_phone(stage, at, story), at)).code
     pin = demo_pin(story.subject)
     stage.cookies[story.subject] = activate_device(
         stage.installation, code, pin, pin, "iPhone", "192.0.2.2", at

@@ -1,4 +1,4 @@
-"""The three ways in which the core says no."""
+"""The three errors of the core: a refusal, a bad definition, and an unavailable database."""
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
@@ -52,7 +52,7 @@ def check_all(*checks: Callable[[], object]) -> None:
 
 
 def capture_refusal(check: Callable[[], _Returned]) -> "_Returned | Refused":
-    """What a check gives, or how it refuses: run once, for `check_all` and for what it gives."""
+    """Run a check once and return its result, or its refusal as a value, for `check_all`."""
     try:
         return check()
     except Refused as refused:
@@ -60,7 +60,7 @@ def capture_refusal(check: Callable[[], _Returned]) -> "_Returned | Refused":
 
 
 def require_result(result: "_Returned | Refused") -> _Returned:
-    """What a captured check gave; raises what it refused."""
+    """The result of a captured check; raises its refusal."""
     if isinstance(result, Refused):
         raise result
     return result
@@ -105,7 +105,7 @@ class DatabaseUnavailable(Exception):
 
     @property
     def retry_seconds(self) -> int:
-        """After how long asking again makes sense."""
+        """The number of seconds after which to retry."""
         return _RETRY_SECONDS[self.fault]
 
 
@@ -114,5 +114,5 @@ def _shortened(allowed: str) -> str:
 
 
 def make_printable(text: str) -> str:
-    """The text with every sign that would not be seen, or would move a terminal, in its escaped form."""
+    """The text with invisible characters, and those that control a terminal, escaped."""
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)

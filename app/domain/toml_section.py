@@ -120,7 +120,7 @@ def _leaves_a_mark(text: str) -> bool:
 class TomlSection:
     """One table of a definition file.
 
-    Each getter names a key that the table may hold; `done` then refuses every other key,
+    Each getter names a key that the table may hold; `refuse_unknown` then refuses every other key,
     here and in all tables handed out below. Without a default a key is required.
     """
 
@@ -136,7 +136,7 @@ class TomlSection:
         self._known[key] = None
         return key in self._values
 
-    def names(self) -> tuple[str, ...]:
+    def list_names(self) -> tuple[str, ...]:
         """The keys as written, for tables whose keys are themselves data."""
         return tuple(self._values)
 
@@ -144,34 +144,34 @@ class TomlSection:
         """Raise BadDefinition for a key of this table."""
         raise BadDefinition(self.file, self._at(key), value, allowed)
 
-    def text(self, key: str, default: str | None = None) -> str:
+    def read_text(self, key: str, default: str | None = None) -> str:
         """A text that is not blank."""
         if default is not None and not self.has(key):
             return default
         return self._text(key, self._required(key, "a text"))
 
-    def line(self, key: str) -> str:
+    def read_line(self, key: str) -> str:
         """A name: a text in one line, not blank, without signs that are not seen."""
-        value = self.text(key)
+        value = self.read_text(key)
         if len(value) > LONGEST_LINE or _UNSEEN.search(value):
             self.refuse(key, value, f"one line of at most {LONGEST_LINE} characters that are seen")
         return value
 
-    def code(self, key: str, pattern: str, allowed: str) -> str:
+    def read_code(self, key: str, pattern: str, allowed: str) -> str:
         """A text that matches the whole pattern; `allowed` says the same in words."""
         value = self._required(key, allowed)
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
             self.refuse(key, value, allowed)
         return value
 
-    def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
+    def read_integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
         """A whole number in [low, high]; true and false are not numbers."""
         if default is not None and not self.has(key):
             return default
         allowed = f"a whole number from {low} to {high}"
         return self._integer(key, self._required(key, allowed), low, high)
 
-    def flag(self, key: str, default: bool | None = None) -> bool:
+    def read_flag(self, key: str, default: bool | None = None) -> bool:
         """true or false."""
         if default is not None and not self.has(key):
             return default
@@ -180,7 +180,7 @@ class TomlSection:
             self.refuse(key, value, "true or false")
         return value
 
-    def choice(self, key: str, allowed: Collection[str], default: str | None = None) -> str:
+    def read_choice(self, key: str, allowed: Collection[str], default: str | None = None) -> str:
         """One of the allowed words; an enum's members may be passed as they are."""
         if default is not None and not self.has(key):
             return default
@@ -190,7 +190,7 @@ class TomlSection:
             self.refuse(key, value, named)
         return value
 
-    def day(self, key: str, earliest: date = date.min, latest: date = date.max) -> date:
+    def read_day(self, key: str, earliest: date = date.min, latest: date = date.max) -> date:
         """A date without a time, written as 2026-02-13, in [earliest, latest]."""
         allowed = "a date, such as 2026-02-13"
         value = self._required(key, allowed)
@@ -200,20 +200,20 @@ class TomlSection:
             self.refuse(key, value, f"a date from {earliest} to {latest}")
         return value
 
-    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    def read_texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """A list of texts."""
         return self._many(key, "a list of texts", self._text, default)
 
     def read_word(self, key: str, pattern: str) -> str:
         """A short text of this form."""
-        value = self.text(key)
+        value = self.read_text(key)
         if len(value) > LONGEST_WORD or not re.fullmatch(pattern, value):
             self.refuse(key, value, f"a text of the form {pattern}, at most {LONGEST_WORD} long")
         return value
 
     def read_words(self, key: str, pattern: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """Short texts of this form, each once; at least one where there is no default."""
-        values = self.texts(key, default)
+        values = self.read_texts(key, default)
         if not values and default is None:
             self.refuse(key, [], "at least one")
         for value, times in Counter(values).items():
@@ -223,7 +223,7 @@ class TomlSection:
 
     def read_choices(self, key: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
         """Some of these, each once."""
-        values = self.texts(key)
+        values = self.read_texts(key)
         for value, times in Counter(values).items():
             if value not in allowed or times > 1:
                 self.refuse(key, value, "each once, out of: " + ", ".join(allowed))
@@ -231,43 +231,43 @@ class TomlSection:
 
     def read_texts_by_language(self, key: str, languages: Iterable[str]) -> Mapping[str, str]:
         """A text in each of these languages."""
-        below = self.section(key)
-        return MappingProxyType({language: below.text(language) for language in languages})
+        below = self.read_section(key)
+        return MappingProxyType({language: below.read_text(language) for language in languages})
 
     def read_lines_by_language(self, key: str, languages: Iterable[str]) -> Mapping[str, str]:
         """A line in each of these languages."""
-        below = self.section(key)
-        return MappingProxyType({language: below.line(language) for language in languages})
+        below = self.read_section(key)
+        return MappingProxyType({language: below.read_line(language) for language in languages})
 
-    def integers(
+    def read_integers(
         self, key: str, low: int, high: int, default: tuple[int, ...] | None = None
     ) -> tuple[int, ...]:
         """A list of whole numbers, each in [low, high]."""
         named = f"a list of whole numbers from {low} to {high}"
         return self._many(key, named, lambda at, value: self._integer(at, value, low, high), default)
 
-    def section(self, key: str) -> "TomlSection":
+    def read_section(self, key: str) -> "TomlSection":
         """A table below this one."""
         return self._table(key, self._required(key, "a table"))
 
-    def sections(
+    def read_sections(
         self, key: str, default: tuple["TomlSection", ...] | None = None
     ) -> tuple["TomlSection", ...]:
         """A list of tables."""
         return self._many(key, "a list of tables", self._table, default)
 
-    def table(self, key: str) -> dict[str, str]:
+    def read_table(self, key: str) -> dict[str, str]:
         """A table of names whose keys are data, such as words per language."""
-        below = self.section(key)
-        return {name: below.line(name) for name in below.names()}
+        below = self.read_section(key)
+        return {name: below.read_line(name) for name in below.list_names()}
 
-    def done(self) -> None:
+    def refuse_unknown(self) -> None:
         """Refuse the first key that nobody asked for, in this table and those below."""
         for key, value in self._values.items():
             if key not in self._known:
                 self.refuse(key, value, "unknown key; allowed: " + ", ".join(self._known))
         for below in self._below:
-            below.done()
+            below.refuse_unknown()
 
     def _at(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key

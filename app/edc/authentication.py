@@ -13,7 +13,7 @@ from app.services.accounts.edc_clients import authenticate_client
 from app.services.core.context import EdcContext
 from app.services.edc.entity_tags import Preconditions
 from app.web.dependencies import At, CurrentInstallation
-from app.web.permissions import CallerKind, guards, required_access
+from app.web.permissions import CallerKind, mark_guard, required_access
 from app.web.urls import EDC
 
 MEANINGS = {
@@ -37,7 +37,7 @@ SCHEME = "client"
 _scheme = OAuth2(flows=OAuthFlows(clientCredentials=_flow), scheme_name=SCHEME, auto_error=False)
 
 
-@guards(CallerKind.EDC)
+@mark_guard(CallerKind.EDC)
 def require_client(
     request: Request,
     authorization: Annotated[str | None, Security(_scheme)],
@@ -52,7 +52,7 @@ def require_client(
     kind, _, bearer = (authorization or "").partition(" ")
     client = authenticate_client(installation, bearer.strip() if kind.lower() == "bearer" else None, at)
     limits: RateLimits = request.app.state.edc_limits
-    request.state.rate = limits.count(client.client_id, at)
+    request.state.rate = limits.count_request(client.client_id, at)
     _check_unique_parameters(request)
     if scope is not None:
         client.require(scope)

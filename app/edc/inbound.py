@@ -51,9 +51,11 @@ def put_participant(
     language = spoken.code if spoken else payload.language
     body_served = payload.stated_members(language=language)
     if payload.as_of is None:
-        return address.confirm(body_served)
+        return address.confirm_empty(body_served)
     body = ParticipantBody(payload.site, language, payload.reference_date, query.confirm)
-    return address.answer(receive_participant(address.ask(payload, payload.as_of, body_served), body))
+    return address.build_receipt(
+        receive_participant(address.build_request(payload, payload.as_of, body_served), body)
+    )
 
 
 @router.put("/participants/{subject}/status", responses=WRITTEN)
@@ -67,9 +69,9 @@ def put_status(
     """Record withdrawal, completion, loss to follow-up or death."""
     address = _Address(request, context, subject, "status", conditions)
     if payload.as_of is None or payload.status is None:
-        return address.confirm(payload.stated_members())
+        return address.confirm_empty(payload.stated_members())
     body = StatusBody(payload.status, payload.date, payload.scope, payload.reason)
-    return address.answer(receive_status(address.ask(payload, payload.as_of), body))
+    return address.build_receipt(receive_status(address.build_request(payload, payload.as_of), body))
 
 
 @router.put("/participants/{subject}/visits/{visit}", responses=WRITTEN)
@@ -85,9 +87,9 @@ def put_visit(
     """Record a visit."""
     address = _Address(request, context, subject, f"visits/{visit}", conditions)
     if payload.as_of is None or payload.state is None:
-        return address.confirm(payload.stated_members())
-    statement = address.ask(payload, payload.as_of)
-    return address.answer(receive_visit(statement, visit, payload.state, payload.date, query.confirm))
+        return address.confirm_empty(payload.stated_members())
+    statement = address.build_request(payload, payload.as_of)
+    return address.build_receipt(receive_visit(statement, visit, payload.state, payload.date, query.confirm))
 
 
 @router.put(
@@ -111,7 +113,7 @@ def put_anchor(
     address = _Address(request, context, subject, f"anchors/{kind}", conditions)
     more: dict[str, object] = {"dry_run": query.dry_run}
     if payload.as_of is None or payload.date is None:
-        return address.confirm(
+        return address.confirm_empty(
             payload.stated_members(), **more, standing=AnchorStanding.CURRENT.value, windows=[]
         )
     body = AnchorBody(kind, payload.date, payload.at, query.confirm)
@@ -119,8 +121,8 @@ def put_anchor(
         seen = preview_edc_anchor(context, subject, body)
         more |= {"changed": False, "standing": seen.standing, "windows": _moves(seen.moves)}
         return json_response(more)
-    stored, done = receive_anchor(address.ask(payload, payload.as_of), body)
-    return address.answer(stored, **more, standing=done.standing, windows=_moves(done.moves))
+    stored, done = receive_anchor(address.build_request(payload, payload.as_of), body)
+    return address.build_receipt(stored, **more, standing=done.standing, windows=_moves(done.moves))
 
 
 @router.put("/participants/{subject}/arm", responses=WRITTEN)
@@ -135,9 +137,9 @@ def put_arm(
     """Record the randomised arm."""
     address = _Address(request, context, subject, "arm", conditions)
     if payload.as_of is None or payload.arm is None:
-        return address.confirm(payload.stated_members())
-    statement = address.ask(payload, payload.as_of)
-    return address.answer(receive_arm(statement, payload.arm, query.confirm))
+        return address.confirm_empty(payload.stated_members())
+    statement = address.build_request(payload, payload.as_of)
+    return address.build_receipt(receive_arm(statement, payload.arm, query.confirm))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ class _Address:
     part: str
     conditions: Preconditions
 
-    def ask(
+    def build_request(
         self,
         payload: request_models.StatedIn,
         as_of: datetime,
@@ -161,16 +163,16 @@ class _Address:
         unwritable = payload.unwritable_members()
         return EdcRequest(self.context, self.subject, as_of, self.conditions, spelled, unwritable)
 
-    def confirm(self, body: Mapping[str, object], **more: object) -> Response:
+    def confirm_empty(self, body: Mapping[str, object], **more: object) -> Response:
         """The answer to a body with empty members: only what was served so may come back."""
         try:
             unset = confirm_unset(self.context, self.subject, self.part, body, self.conditions)
         except Refused as refused:
             keep_incomplete(self.context, self.subject, self.part, body, refused)
             raise
-        return self.answer(unset, **more)
+        return self.build_receipt(unset, **more)
 
-    def answer(self, stored: StoreResult, **more: object) -> Response:
+    def build_receipt(self, stored: StoreResult, **more: object) -> Response:
         """The receipt of what was done."""
         resource = f"participants/{self.subject}" + (f"/{self.part}" if self.part else "")
         return receipt_response(self.request, resource, stored, **more)

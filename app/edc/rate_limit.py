@@ -18,7 +18,7 @@ class RateLimits:
     quota: int = QUOTA
     counted: dict[str, tuple[datetime, int]] = field(default_factory=dict)
 
-    def count(self, client_id: str, at: datetime) -> Mapping[str, str]:
+    def count_request(self, client_id: str, at: datetime) -> Mapping[str, str]:
         """The headers that tell what is left; raises Refused("too_fast") with its end."""
         since, requests = self.counted.get(client_id, (at, 0))
         if at == since + SPAN or is_over(since, at, SPAN):

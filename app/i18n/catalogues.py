@@ -28,7 +28,7 @@ class Catalogues:
         }
         return cls({ENGLISH.code: NullTranslations(), **words})
 
-    def translations(self, language: Language) -> NullTranslations:
+    def get_translations(self, language: Language) -> NullTranslations:
         """The words of one language."""
         return self.by_code[language.code]
 

@@ -34,7 +34,7 @@ def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> E
         auto_reload=False,
     )
     environment.policies["ext.i18n.trimmed"] = True
-    words = catalogues.translations(spoken)
+    words = catalogues.get_translations(spoken)
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # set by i18n
     environment.filters["day"] = partial(formats.format_day, language=spoken)
     environment.filters["moment"] = partial(formats.format_moment, language=spoken)

@@ -1,4 +1,4 @@
-"""What the clock does about faults: it logs them and goes on."""
+"""Fault handling of the background clock: faults are logged, and it goes on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Work in a thread of its own: a silent mail server or a long export holds up neither clock nor stop."""
+"""Background threads: a silent mail server or a long export blocks neither the clock nor a stop."""
 
 import threading
 from collections.abc import Callable

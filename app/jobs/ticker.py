@@ -1,4 +1,4 @@
-"""The alarm clock: rings in every worker, remembers nothing, and never stops for one bad row.
+"""The background clock: it runs in every worker, is stateless, and goes on after a faulty row.
 
 What is owed stands in the database and is claimed there; APScheduler only wakes us. Messages leave in rounds
 of their own, so that a mail server holds up nothing else, and exports are made in others.
@@ -53,7 +53,7 @@ class Ticker:
         self._installation = installation
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._scheduler.add_job(
-            advance,
+            run_due_work,
             "interval",
             args=(installation, clock),
             seconds=every.total_seconds(),
@@ -61,11 +61,11 @@ class Ticker:
             coalesce=True,
             misfire_grace_time=None,
         )
-        self._mail = BackgroundRounds("mail", partial(deliver, installation, sender, clock), every)
+        self._mail = BackgroundRounds("mail", partial(run_mail_round, installation, sender, clock), every)
         self._exports = BackgroundRounds("exports", partial(make_exports, installation, clock), EXPORT_EVERY)
 
     def start(self) -> None:
-        """The clock is compared with the trail at once; the first tick comes after one interval."""
+        """Start the clock, compared with the trail at once; the first tick comes after one interval."""
         with logged_faults("clock"):
             update_clock_trust(self._installation)
         self._scheduler.start()
@@ -73,23 +73,23 @@ class Ticker:
         self._exports.start()
 
     def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
-        """Waits for a tick that is running; for a letter or an export that is under way only so long."""
+        """Stop the clock: wait for a running tick, and a limited time for a message or export under way."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
         self._mail.stop(patience_seconds)
         self._exports.stop(patience_seconds)
 
 
-def tick(installation: Installation, sender: MessageSender, clock: Clock) -> None:
-    """Do everything that is owed now, messages included."""
-    owed = advance(installation, clock)
+def run_tick(installation: Installation, sender: MessageSender, clock: Clock) -> None:
+    """Run one tick: all work that is due now, messages included."""
+    owed = run_due_work(installation, clock)
     if owed.slots or owed.messages or owed.alerts:
         with trusted_clock():
             send_messages(installation, sender, clock)
 
 
-def advance(installation: Installation, clock: Clock) -> DueWork:
-    """Do what is owed now but for messages, or nothing while the clock is not trusted (TIM-04).
+def run_due_work(installation: Installation, clock: Clock) -> DueWork:
+    """Run the due work but for messages, or nothing while the clock is not trusted (TIM-04).
 
     A part that fails is logged, and the rest goes on.
     """
@@ -102,7 +102,7 @@ def advance(installation: Installation, clock: Clock) -> DueWork:
 
 
 def do_due_work(installation: Installation, clock: Clock) -> DueWork:
-    """Do what is owed now but for messages. Raises ClockUntrusted at the first part at which the clock is."""
+    """Run the due work but for messages. Raises ClockUntrusted at the first part that finds it untrusted."""
     owed = _look(installation, clock)
     with logged_faults("packs"):
         refresh_packs(installation, clock())
@@ -122,7 +122,7 @@ def do_due_work(installation: Installation, clock: Clock) -> DueWork:
     return owed
 
 
-def deliver(
+def run_mail_round(
     installation: Installation, sender: MessageSender, clock: Clock, is_stopping: Callable[[], bool]
 ) -> None:
     """One round of the mail: send what is queued, if anything is and the clock is trusted."""
@@ -139,7 +139,7 @@ def _look(installation: Installation, clock: Clock) -> DueWork:
 
 
 def process_slots(installation: Installation, clock: Clock) -> None:
-    """Push every participant who owes something, one transaction each."""
+    """Process the due slots of every participant, one transaction each."""
     with logged_faults("owing"):
         for participant_id in participants_due(ClockContext(installation, clock())):
             with logged_faults("push", participant=participant_id):
@@ -147,7 +147,7 @@ def process_slots(installation: Installation, clock: Clock) -> None:
 
 
 def process_alerts(installation: Installation, clock: Clock) -> None:
-    """Queue what every alert owes, one transaction each."""
+    """Queue the due messages of every alert, one transaction each."""
     with logged_faults("alerts"):
         for due in alerts_due(ClockContext(installation, clock())):
             with logged_faults("alert", participant=due.participant_id):

@@ -33,7 +33,7 @@ class CircuitBreaker:
         return self._opened_at <= at < self._opened_at + pause
 
     def send(self, message: MessageText) -> None:
-        """Send it by the channel; raises what the channel raises."""
+        """Send a message by the channel, and count its failure; raises what the channel raises."""
         try:
             self.channel.send(message)
         except SendFailed as failed:

@@ -36,5 +36,5 @@ class MessageChannel(Protocol):
     """A way to reach a participant."""
 
     def send(self, message: MessageText) -> None:
-        """Send it; raises SendFailed or Unconfirmed."""
+        """Send a message; raises SendFailed or Unconfirmed."""
         ...

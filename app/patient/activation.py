@@ -1,4 +1,4 @@
-"""The participant's way in: link, short code, second check."""
+"""Activation of a participant's browser: link, short code, second check."""
 
 import re
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ from app.web.errors import ask_to_retry
 from app.web.form_fields import read_field
 from app.web.middleware.forwarding import find_source
 from app.web.pages.page_frame import base_frame
-from app.web.pages.rendering import Page, render
+from app.web.pages.rendering import Page, render_page
 from app.web.refusal_messages import message_of
 from app.web.urls import (
     CODE,
@@ -123,8 +123,8 @@ class ActivationRequest:
 
     def show(self, page: Page, status: int = 200) -> Response:
         spoken = self.chosen or find_language(self.invited.language) or ENGLISH
-        frame = person_frame(base_frame(self.request).speaking(spoken), self.installation, self.invited)
-        return _probing(self.request, render(self.request, page, status, frame))
+        frame = person_frame(base_frame(self.request).in_language(spoken), self.installation, self.invited)
+        return _probing(self.request, render_page(self.request, page, status, frame))
 
 
 def optional_request(
@@ -178,7 +178,9 @@ def use_link(
 
 @router.get(CODE)
 def show_code(request: Request) -> Response:
-    return _probing(request, render(request, ActivatePage(CODE, asks_code=True, wechat=_in_wechat(request))))
+    return _probing(
+        request, render_page(request, ActivatePage(CODE, asks_code=True, wechat=_in_wechat(request)))
+    )
 
 
 @router.post(CODE)
@@ -191,7 +193,7 @@ def use_code(
     except Refused as refused:
         error = _WAITS.get(refused.code, "wrong")
         page = ActivatePage(CODE, True, error, wechat=_in_wechat(request))
-        return ask_to_retry(request, render(request, page, message_of(refused).status), refused)
+        return ask_to_retry(request, render_page(request, page, message_of(refused).status), refused)
     coming = ActivationRequest(request, installation, at, invited, _bound(request, installation, at))
     if not _keeps_cookies(request, fields):
         return coming.show(NoticePage("no_cookies"), 400)

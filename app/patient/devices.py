@@ -107,7 +107,7 @@ def issue_code(post: ParticipantPost) -> Response:
 
 @router.post(DEVICES + "/{device}")
 def remove_device(post: ParticipantPost, device: RowNumber) -> Response:
-    current = post.current.acting(about=f"device:{device}")
+    current = post.current.with_act(about=f"device:{device}")
     try:
         remove_own_device(current.context, device)
     except Refused as refused:

@@ -12,7 +12,7 @@ from app.patient.request import ParticipantRequest
 from app.services.accounts.shared_device import end_hand_over, lock_bound_participants
 from app.web.cookies import DEVICE_SECONDS, bound_tokens, set_cookie, set_devices_aside
 from app.web.dependencies import LANGUAGE_COOKIE, get_device_context
-from app.web.pages.rendering import render
+from app.web.pages.rendering import render_page
 from app.web.urls import HANDED_BACK, SIGN_IN
 
 
@@ -29,7 +29,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(HANDED_BACK)
 def show_handed_back(request: Request) -> Response:
-    return render(request, HandedBackPage(SIGN_IN))
+    return render_page(request, HandedBackPage(SIGN_IN))
 
 
 def bind_tablet(request: Request, response: Response, newcomer: ParticipantRequest) -> None:

@@ -14,7 +14,7 @@ from app.patient.request import DeviceRequest, FormerPost, ParticipantRequest, R
 from app.services.patient.site_help import NO_SITE, SiteHelp, get_site_help
 from app.services.patient.team_requests import pending_call_request, request_call, withdraw_call
 from app.web.acts import STALE
-from app.web.pages.rendering import render
+from app.web.pages.rendering import render_page
 from app.web.refusal_messages import message_of
 from app.web.urls import CALL, CALL_FORM, CALL_WITHDRAWAL, HELP
 
@@ -71,7 +71,7 @@ def show_help(
     withdrawn: bool = False,
 ) -> Response:
     if bound is None:
-        return render(request, HelpPage())
+        return render_page(request, HelpPage())
     requested, site = _requested_at(bound), get_site_help(bound.context)
     withdrawn = withdrawn and not requested
     next_on = _next_on(bound, site)

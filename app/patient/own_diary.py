@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.domain.plans.status import ANSWERABLE, Status
 from app.i18n import formats
-from app.patient.forms.page_builders import format_optional_day, url_of_form
+from app.patient.forms.page_builders import url_of_form
 from app.patient.refusals import PatientRoute
 from app.patient.request import ParticipantRequest, UnlockedRequest
 from app.services.patient.own_diary import OwnDay, get_own_course
@@ -71,7 +71,7 @@ def show_calendar(current: UnlockedRequest) -> Response:
         weeks=tuple(_weeks(current, course.days)),
         submitted=course.submitted,
         expected=course.expected,
-        next_on=format_optional_day(course.next_on, current.language),
+        next_on=formats.format_opening(course.next_at, current.participant.zone, current.language),
         keeps_diary=current.plan.diary is not None,
         reads=current.plan.shows_answers,
     )

@@ -26,7 +26,7 @@ from app.services.patient.urgent_call import UrgentCall
 from app.web.cookies import other_tokens
 from app.web.errors import ask_to_retry, refusal_response
 from app.web.middleware.plain_route import PlainRoute
-from app.web.pages.rendering import Page, render
+from app.web.pages.rendering import Page, render_page
 from app.web.refusal_messages import message_of
 from app.web.urls import CALL, CODE, PEOPLE, READY, UNLOCK, WELCOME
 
@@ -128,7 +128,7 @@ class PatientRoute(APIRoute):
 
 
 class PlainPatientRoute(PatientRoute, PlainRoute):
-    """A route of the busiest pages, which declare nothing that is to be read from their requests."""
+    """A route of the busiest pages, with the same refusals, which declares nothing to read from a request."""
 
 
 def _ended(request: Request, refused: Refused) -> Response:
@@ -171,7 +171,7 @@ def refusal_as_json(refused: Refused) -> Response:
 
 
 def _shown(request: Request, current: ParticipantRequest | None, page: Page, status: int) -> Response:
-    return current.show(page, status) if current else render(request, page, status)
+    return current.show(page, status) if current else render_page(request, page, status)
 
 
 def _notice(request: Request, current: ParticipantRequest | None, refused: Refused) -> tuple[NoticePage, int]:
@@ -219,7 +219,7 @@ def locked_page(
     current: ParticipantRequest, action_url: str, error: str = "", carried: tuple[tuple[str, str], ...] = ()
 ) -> LockedPage:
     """The second check of this person's study, in place of what was asked for."""
-    plan = current.installation.library.plan(current.participant.study, current.participant.plan_version)
+    plan = current.installation.library.get_plan(current.participant.study, current.participant.plan_version)
     idle = current.participant.locked and not current.participant.put_down
     return LockedPage(
         action_url=action_url,

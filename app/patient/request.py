@@ -36,8 +36,8 @@ from app.web.cookies import get_cookie, other_tokens
 from app.web.dependencies import At, CurrentInstallation, get_device_context
 from app.web.pages.drawn_mark import DrawnMark
 from app.web.pages.page_frame import PageFrame, base_frame
-from app.web.pages.rendering import Page, Pages, render
-from app.web.permissions import CallerKind, guards
+from app.web.pages.rendering import Page, Pages, render_page
+from app.web.permissions import CallerKind, mark_guard
 from app.web.urls import DEVICE_COOKIE, PATIENT_HOME, UNLOCK
 
 _PLAIN_FORM = "application/x-www-form-urlencoded"
@@ -75,7 +75,7 @@ class ParticipantRequest:
     @property
     def frame(self) -> PageFrame:
         frame = person_frame(
-            base_frame(self.request).speaking(self.language),
+            base_frame(self.request).in_language(self.language),
             self.installation,
             self.participant,
             call_phone=get_urgent_call(self.context).phone,
@@ -88,7 +88,7 @@ class ParticipantRequest:
     @property
     def plan(self) -> Plan:
         """The plan that the participant's study follows now."""
-        return self.installation.library.plan(self.participant.study, self.participant.plan_version)
+        return self.installation.library.get_plan(self.participant.study, self.participant.plan_version)
 
     @property
     def mark(self) -> PersonMark | None:
@@ -98,8 +98,8 @@ class ParticipantRequest:
     def draw_mark(self, mark: PersonMark) -> Markup:
         """A mark as it stands on a page, in the participant's language."""
         pages: Pages = self.request.app.state.pages
-        frame = base_frame(self.request).speaking(self.language)
-        drawn = pages.text(DrawnMark(mark.drawing, mark.nickname), frame)
+        frame = base_frame(self.request).in_language(self.language)
+        drawn = pages.render_document(DrawnMark(mark.drawing, mark.nickname), frame)
         return Markup(drawn.strip())  # noqa: S704 our own template, which escapes the nickname
 
     @property
@@ -118,14 +118,14 @@ class ParticipantRequest:
     ) -> Response:
         """Render the page; `seen` is the newest entry that it shows, where that can spoil its acts."""
         key = new_page_key(self.installation, self.participant.public_id, self.at, seen)
-        return render(self.request, page, status, replace(self.frame, page_key=str(key)), headers)
+        return render_page(self.request, page, status, replace(self.frame, page_key=str(key)), headers)
 
-    def acting(self, about: str) -> "ParticipantRequest":
+    def with_act(self, about: str) -> "ParticipantRequest":
         """This request, its act being about one record alone."""
         return replace(self, context=replace(self.context, act=replace(self._act, about=about)))
 
     def finish(self) -> Response:
-        """To the result of the act, which is where the same act leads when it comes again."""
+        """Redirect to the result of the act, where the same act leads when it comes again (idempotent)."""
         return RedirectResponse(self._act.result, 303)
 
     @property
@@ -161,7 +161,7 @@ def person_frame(
     call_phone: str = "",
 ) -> PageFrame:
     """The frame with the study's neutral name and the telephone of the person's site."""
-    plan = installation.library.plan(person.study, person.plan_version)
+    plan = installation.library.get_plan(person.study, person.plan_version)
     return replace(
         frame,
         study_name=plan.neutral_name.get(frame.code, frame.study_name),
@@ -234,7 +234,7 @@ async def read_act_fields(request: Request) -> Mapping[str, str]:
 ActFields = Annotated[Mapping[str, str], Depends(read_act_fields)]
 
 
-@guards(CallerKind.PARTICIPANT)
+@mark_guard(CallerKind.PARTICIPANT)
 def require_device(
     request: Request, installation: CurrentInstallation, at: At, fields: ActFields
 ) -> ParticipantRequest:

@@ -1,1 +1,1 @@
-"""Use cases: load, decide, keep, record."""
+"""Use cases: load rows, decide by the domain, store the result, and record the audit event."""

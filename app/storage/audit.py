@@ -178,7 +178,7 @@ def move_head_values(audited: LinkedEntry) -> dict[str, Any]:
 
 
 def append_if_unmoved(connection: Connection, audited: LinkedEntry) -> bool:
-    """Move the head and store the entry; False, with nothing written, if the chain has moved since."""
+    """Append an entry under an optimistic lock: False, and nothing written, if the head has moved."""
     with allow_tables(connection, _TRAIL):
         if connection.execute(MOVE_HEAD_IF_UNMOVED, move_head_values(audited)).rowcount != 1:
             return False

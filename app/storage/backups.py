@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from app.domain.refusal import Refused
-from app.storage.migrations import migrate
+from app.storage.migrations import migrate_database
 
 _ARCHIVE = b"PGDMP"
 """What a `pg_dump --format=custom` begins with."""
@@ -27,7 +27,7 @@ def restore_sqlite(backup: Path, database: Path, finish: Callable[[str], None]) 
     _remove(copy)
     try:
         _copy_sqlite(backup, copy)
-        migrate(f"sqlite:///{copy}")
+        migrate_database(f"sqlite:///{copy}")
         finish(f"sqlite:///{copy}")
         with closing(sqlite3.connect(copy)) as whole:
             whole.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -73,7 +73,7 @@ def restore_postgresql(archive: Path, url: str) -> None:
         # Spelled as a whole first: a stream that breaks off would empty the database and commit.
         _run("pg_restore", ["--no-owner", "--no-privileges", f"--file={spelled.name}", str(archive)], archive)
         _run_psql(url, ["-1", "-c", _dropping(url), "-f", spelled.name], archive)
-    migrate(url)
+    migrate_database(url)
 
 
 def _run_psql(url: str, words: list[str], archive: Path) -> None:

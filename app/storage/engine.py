@@ -229,7 +229,7 @@ def allow_tables(
     `audited`: tables whose changes are committed only with an entry, and of which chain; `flushing`: by
     statements of a session's flush alone.
     """
-    return find_write_guard(connection).allow(tables, audited=audited, flushing=flushing)
+    return find_write_guard(connection).allow_tables(tables, audited=audited, flushing=flushing)
 
 
 def _guard(engine: Engine) -> None:

@@ -27,7 +27,7 @@ def _config(connection: sa.Connection | None = None) -> Config:
     return config
 
 
-def migrate(url: str, encrypted: bool = False) -> None:
+def migrate_database(url: str, encrypted: bool = False) -> None:
     """Upgrade the database at this address to the newest revision. Needs the owner's role.
 
     One process at a time: another one waits, and then finds nothing to do. Raises DatabaseUnavailable.

@@ -7,14 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import PassiveFlag
 from sqlalchemy.orm.attributes import History
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, select
 
 from app.domain.records.audit import GENESIS, FieldChange
-from app.storage.database.write_guard import ANY_CHAIN, WriteRefused
+from app.storage.database.write_guard import WriteRefused
 from app.storage.plain_rows import SlotRecord
 from app.storage.tables.columns import table_of
-from app.storage.tables.edc import EdcRefusal
+from app.storage.tables.edc import EdcRecord, EdcRefusal
 from app.storage.tables.feed import DataExport
+from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 
 TECHNICAL_TABLES = frozenset(
@@ -229,26 +230,21 @@ INSTALLATION_CHAIN = "installation"
 
 _OF_INSTALLATION = frozenset({"role_grant"})
 """Tables whose rows name a study and are told in the installation's chain, as the accounts that have them."""
-_OF_THE_ACT = frozenset({"edc_record"})
-"""Tables whose rows name neither participant nor anything of theirs, and are told where their act is told:
-an EDC's body is stored under an address, in words that people chose."""
 
 
 def chain_of_row(row: SQLModel, session: Session) -> str:
-    """The chain to which a row belongs: of a participant, else of a study, else of the installation.
-
-    ANY_CHAIN where any event of the transaction may tell it that covers its table.
-    """
+    """The chain to which a row belongs: of a participant, else of a study, else of the installation."""
     table = str(row.__tablename__)
     if table == "participant":
         return participant_chain(row.id)  # type: ignore[attr-defined]  # the table was just tested
     participant_id = getattr(row, "participant_id", None)
     if participant_id is None and (slot_id := getattr(row, "slot_id", None)) is not None:
         participant_id = session.get_one(Slot, slot_id).participant_id
+    if isinstance(row, EdcRecord):
+        addressed = select(Participant.id).filter_by(study_id=row.study_id, subject=row.subject)
+        participant_id = session.exec(addressed).one()
     if participant_id is not None:
         return participant_chain(participant_id)
-    if table in _OF_THE_ACT:
-        return ANY_CHAIN
     study_id = getattr(row, "id" if table == "study" else "study_id", None)
     return INSTALLATION_CHAIN if study_id is None or table in _OF_INSTALLATION else study_chain(study_id)
 

@@ -61,7 +61,7 @@ _LAST_VERSION = PlainRead(
 class UnitOfWork:
     """One transaction by one actor at one moment. Use as a context manager; leaving it commits.
 
-    Several acts can be one transaction: each of them is then `joined` to the one that was opened first, and
+    Several acts can be one transaction: each of them is then `join_act` to the one that was opened first, and
     is covered by its own events before the next one begins.
 
     With an `act` that a page offered, entering claims its key before anything else, in the same transaction;
@@ -81,7 +81,7 @@ class UnitOfWork:
         self._transaction = _Transaction(self.session, fact_key)
         self._endings: dict[str, Callable[[], None]] = {}
 
-    def joined(self, actor: Actor, at: datetime) -> "JoinedUnitOfWork":
+    def join_act(self, actor: Actor, at: datetime) -> "JoinedUnitOfWork":
         """This transaction for another act; leaving it checks that the act is covered."""
         return JoinedUnitOfWork(self, actor, at)
 
@@ -104,11 +104,11 @@ class UnitOfWork:
             self._transaction.close()
 
     def finish_with(self, chain: str, ending: Callable[[], None]) -> None:
-        """Let the act end with this, once for a chain, before its changes are assigned to events."""
+        """Register what ends the act, once for a chain, before its changes are assigned to events."""
         self._endings[chain] = ending
 
     def mark_published(self, chain: str) -> None:
-        """Say that the feed now tells what is true of the forms of this chain's participant."""
+        """Note that the feed tells what is true of the forms of this chain's participant."""
         self._transaction.mark_published(chain)
 
     def _finish(self) -> None:
@@ -117,7 +117,7 @@ class UnitOfWork:
             ending()
 
     def lock(self, chain: str, study_id: int | None = None) -> None:
-        """Take the chain's row: everything that changes one participant's facts waits in line here.
+        """Take the row lock of a chain's head: changes of one participant's facts are serialised by it.
 
         What was read before waiting may be out of date by now, so it is read again when next used.
         """
@@ -222,7 +222,7 @@ class JoinedUnitOfWork(UnitOfWork):
         if kind is not None:
             self._transaction.unfinished += 1
             return
-        with self._transaction.whole():
+        with self._transaction.commit_whole():
             self._finish()
             self._transaction.assign_changes()
 
@@ -262,12 +262,12 @@ class _Transaction:
 
     def insert_slots(self, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
-            with self.whole():
+            with self.commit_whole():
                 self._record_changes(insert_slots(self.session.connection(), self._fact_key, rows))
 
     def update_slots(self, participant_id: int, changed: SlotChanges) -> None:
         self.session.flush()
-        with self.whole():
+        with self.commit_whole():
             self._record_changes(
                 update_slots(self.session.connection(), self._fact_key, participant_id, changed)
             )
@@ -281,7 +281,7 @@ class _Transaction:
         self.unpublished.discard(chain)
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
+    def commit_whole(self) -> Iterator[None]:
         """Let nothing be committed unless this ends well: some rows may be written then, and none is told."""
         self.unfinished += 1
         yield
@@ -305,7 +305,7 @@ class _Transaction:
     @contextmanager
     def hot_connection(self, chain: str) -> Iterator[Connection]:
         self.write_declared()
-        with self.whole():
+        with self.commit_whole():
             yield self.session.connection()
         self._heads[chain].read = False
 

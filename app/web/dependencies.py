@@ -1,4 +1,4 @@
-"""What routes are given of each request: the installation and the moment; and the reader's language."""
+"""Dependencies of routes: the installation, the moment of the request, and the reader's language."""
 
 from collections.abc import Callable
 from datetime import datetime

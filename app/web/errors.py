@@ -1,4 +1,4 @@
-"""From what went wrong to a page in the reader's words, or to problem details for the API."""
+"""Error handlers: a page in the reader's words, or problem details for the API."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,7 +26,7 @@ from app.web.middleware.head import is_bodiless
 from app.web.middleware.headers import add_security_headers
 from app.web.pages.error_page import ErrorPage
 from app.web.pages.page_frame import PageFrame
-from app.web.pages.rendering import Page, Pages, frame_for, render
+from app.web.pages.rendering import Page, Pages, frame_for, render_page
 from app.web.problems import json_pointer, problem_response
 from app.web.refusal_messages import COMMA, fill_message, message_of
 from app.web.urls import DESK
@@ -68,7 +68,7 @@ def refusal_response(request: Request, refused: Refused) -> Response:
 
 
 def build_retry_headers(request: Request, refused: Refused) -> dict[str, str]:
-    """When to come again, for a refusal that says so: `until` a moment, or in so many `seconds`."""
+    """Build the Retry-After header of a refusal that names a moment (`until`) or a number of `seconds`."""
     until, seconds = refused.details.get("until"), refused.details.get("seconds")
     if isinstance(until, datetime):
         seconds = max(1, round((until - get_now(request)).total_seconds()))
@@ -76,7 +76,7 @@ def build_retry_headers(request: Request, refused: Refused) -> dict[str, str]:
 
 
 def ask_to_retry(request: Request, response: Response, refused: Refused) -> Response:
-    """The response, saying when to come again if the refusal that it shows does."""
+    """Add the Retry-After header to the response, if the refusal that it shows names a time."""
     response.headers.update(build_retry_headers(request, refused))
     return response
 
@@ -93,7 +93,7 @@ def error_page(
     reference = request.scope.get("state", {}).get("request_id", "") if status >= 500 else ""
     frame = _frame_of(request)
     page = ErrorPage(status, message, reference, urlsplit(frame.home_url).path == request.url.path)
-    return render(request, page, status, frame, headers)
+    return render_page(request, page, status, frame, headers)
 
 
 def _frame_of(request: Request) -> PageFrame:
@@ -119,7 +119,7 @@ class ShownInstead(Exception):
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Make the application answer with these."""
+    """Install these error handlers in the application."""
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(DatabaseUnavailable, _unavailable)
     app.add_exception_handler(ActRepeated, _repeated)
@@ -151,7 +151,7 @@ async def _repeated(_request: Request, error: Exception) -> Response:
 
 async def _shown(request: Request, error: Exception) -> Response:
     assert isinstance(error, ShownInstead)  # noqa: S101 - registered for this kind; mypy wants it said
-    return render(request, error.page, error.status, _frame_of(request))
+    return render_page(request, error.page, error.status, _frame_of(request))
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -229,4 +229,4 @@ def _translated(request: Request, sentence: str) -> str:
     if not sentence:
         return ""
     pages: Pages = request.app.state.pages
-    return pages.word(sentence, _frame_of(request))
+    return pages.translate(sentence, _frame_of(request))

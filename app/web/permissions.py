@@ -2,7 +2,7 @@
 
 Every route stands in `ROUTES` with the kind of caller that it serves and the permission or scope that it
 needs. `check_routes` compares routes and table when the application is assembled; the dependencies that
-let callers in (marked with `guards`) ask `required_access` at each request and enforce what it says.
+let callers in (marked with `mark_guard`) ask `required_access` at each request and enforce what it says.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -306,7 +306,7 @@ _GUARDS: dict[Callable[..., object], CallerKind] = {}
 _Guard = TypeVar("_Guard", bound=Callable[..., object])
 
 
-def guards(caller: CallerKind) -> Callable[[_Guard], _Guard]:
+def mark_guard(caller: CallerKind) -> Callable[[_Guard], _Guard]:
     """Mark a dependency, or a handler that authenticates by itself, as letting in this kind of caller."""
 
     def mark(guard: _Guard) -> _Guard:

@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): how the API says no."""
+"""Problem details (RFC 9457): the API's error responses."""
 
 from collections.abc import Mapping, Sequence
 

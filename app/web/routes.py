@@ -16,7 +16,7 @@ from app.web.cookies import get_cookie, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation, get_device_context
 from app.web.form_fields import Narrowed
 from app.web.pages.page_frame import base_frame
-from app.web.pages.rendering import render
+from app.web.pages.rendering import render_page
 from app.web.pages.system_pages import AboutPage, StartPage
 from app.web.urls import CODE, DESK, DEVICE_COOKIE, PATIENT_HOME, SETTINGS, SETTINGS_SAVED, WAY_IN
 
@@ -32,7 +32,7 @@ router = APIRouter(include_in_schema=False)
 def show_start(request: Request) -> Response:
     if get_cookie(request, DEVICE_COOKIE):
         return RedirectResponse(PATIENT_HOME, 303)
-    return render(request, StartPage(CODE, DESK))
+    return render_page(request, StartPage(CODE, DESK))
 
 
 @router.get("/about")
@@ -40,7 +40,7 @@ def show_about(request: Request, installation: CurrentInstallation) -> Response:
     names = tuple(f"{name} {version}" for name, version in sorted(installation.library.instruments))
     shown = base_frame(request).demo  # a trial never shows words of our own for a licensed questionnaire
     demonstrated = installation.library.list_demonstrated() if shown else ()
-    return render(request, AboutPage(request.app.state.commit, names, demonstrated))
+    return render_page(request, AboutPage(request.app.state.commit, names, demonstrated))
 
 
 @router.get("/healthz")

@@ -43,7 +43,7 @@ class StaticFiles:
         names_and_tags = "".join(f"{name}{file.etag}" for name, file in files.items())
         return cls(hashlib.sha256(names_and_tags.encode()).hexdigest()[:12], files)
 
-    def text(self, name: str) -> str:
+    def read_text(self, name: str) -> str:
         """A file's words, for what travels inside a page."""
         return self.files[name].bodies[None].decode()
 

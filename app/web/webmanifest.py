@@ -1,4 +1,4 @@
-"""What lets a phone keep these pages as an icon on its home screen; nothing asks for it."""
+"""The web app manifest, by which a phone keeps these pages as an icon; nothing asks for it."""
 
 from typing import Annotated
 
@@ -29,9 +29,9 @@ router = APIRouter(include_in_schema=False)
 def get_manifest(request: Request, lang: Annotated[str, Query(max_length=20)] = "") -> Response:
     """Browsers ask for it without cookies, so the page that names it also names its language."""
     spoken = find_language(lang) or get_language(request)
-    frame = base_frame(request).speaking(spoken)
+    frame = base_frame(request).in_language(spoken)
     pages: Pages = request.app.state.pages
-    name = pages.word(NAME, frame)
+    name = pages.translate(NAME, frame)
     manifest = {
         "id": PATIENT_HOME,
         "name": name,

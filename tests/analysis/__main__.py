@@ -11,7 +11,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from app.storage.migrations import migrate
+from app.storage.migrations import migrate_database
 from tests import stages
 from tests.analysis.comparison import Compared, compare_folders, compare_with_own
 from tests.analysis.own_figures import compute_figures
@@ -56,7 +56,7 @@ def find_missing(with_r: bool) -> str:
 
 def _run(root: Path, people: int, with_r: bool) -> list[Compared]:
     database = root / "0.sqlite3"
-    migrate(f"sqlite:///{database}")
+    migrate_database(f"sqlite:///{database}")
     shelf = stages.Shelf(stages.Files(root), str(database))
     url = f"sqlite:///{shelf.grown(TRIAL).path}"
     add_simulated_people(url, people)

@@ -35,7 +35,7 @@ def compute_figures(installation: Installation) -> OwnFigures:
     """Those of the made-up trial's cut, of participants with an arm."""
     context = StaffContext(installation, SYSTEM, CUT_AT)
     cut = get_named_cut(context, STUDY, CUT)
-    instrument = installation.library.instrument("qlq-c30", "3.0")
+    instrument = installation.library.get_instrument("qlq-c30", "3.0")
     parameters = installation.library.terms["qlq-c30", "3.0"].parameters
     changes: dict[tuple[str, str, str], list[Fraction]] = {}
     events: dict[tuple[str, str, str], tuple[int, int]] = {}

@@ -19,7 +19,7 @@ _NAMES = (
 
 def spell_scales() -> str:
     """The file's text: one line for each scale that is made of items."""
-    instrument, terms = library().instrument("qlq-c30", "3.0"), library().terms["qlq-c30", "3.0"]
+    instrument, terms = library().get_instrument("qlq-c30", "3.0"), library().terms["qlq-c30", "3.0"]
     text = io.StringIO()
     write = csv.writer(text, lineterminator="\n").writerow
     write(_NAMES)
@@ -27,7 +27,13 @@ def spell_scales() -> str:
         items = [terms.item_code(instrument.by_code[code]) for code in scale.items]
         if items:
             name = terms.scale_name(scale)
-            own = (terms.parameter(scale), name, number, terms.group(scale), terms.scale_code(scale))
+            own = (
+                terms.name_parameter(scale),
+                name,
+                number,
+                terms.name_group(scale),
+                terms.scale_code(scale),
+            )
             turned = str(scale.kind is ScaleKind.FUNCTIONAL).upper()
             bounds = (scale.low, scale.high, 0, 100)
             write((*own, " ".join(items), *bounds, turned, scale.minimum, scale.better.value.upper()))

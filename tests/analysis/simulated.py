@@ -132,10 +132,10 @@ def _events(installation: Installation, models: Mapping[str, Event], course: _Co
         anchor = deepcopy(models["anchor.recorded"]) | own | {"ref": f"{course.ref}/{kind}"}
         anchor["data"]["anchor"] = {"at": None, "date": on.isoformat(), "kind": kind, "source": "edc"}
         yield anchor
-    plan = installation.library.plan(STUDY, "1.0")
+    plan = installation.library.get_plan(STUDY, "1.0")
     known = {kind: AnchorDate(kind, on, None) for kind, on in dates.items()}
     slots = {slot.visit: slot for slot in plan_slots(plan, known, course.arm, ZONE)}
-    instrument = installation.library.instrument(*_INSTRUMENT)
+    instrument = installation.library.get_instrument(*_INSTRUMENT)
     for visit in VISITS:
         window = slots[visit].window
         if window is None or window.opens_at > CUT_AT or (course.exits and _has_exited(course, window)):

@@ -108,7 +108,7 @@ def test_long_lists_of_allowed_values_are_shortened() -> None:
 
 
 def test_running_text_allows_line_ends_and_direction_marks() -> None:
-    assert read_toml('a = """x\ny\tz\u200f"""', "f.toml").text("a") == "x\ny\tz\u200f"
+    assert read_toml('a = """x\ny\tz\u200f"""', "f.toml").read_text("a") == "x\ny\tz\u200f"
 
 
 @pytest.mark.parametrize(

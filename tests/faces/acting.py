@@ -286,7 +286,7 @@ def _settlement(sites: SiteFixture) -> Press:
     """The data manager rejects answers that came when the baseline had been sent."""
     site = sites.phone.person.site
     about = Person(sites.installation, site, f"{site.code}-004")
-    with sites.installation.work(SYSTEM, START) as work:
+    with sites.installation.open_work(SYSTEM, START) as work:
         slot = work.session.exec(select(Slot).where(Slot.public_id == about.slot("BL").public_id)).one()
         mode = CollectionMode.own_device
         quarantine_answers(

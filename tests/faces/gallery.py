@@ -67,7 +67,7 @@ def translate_for_reader(page: Page, frame: PageFrame) -> Page:
     """The page with what a form carries for the reader of this frame."""
     if not isinstance(page, FormPage):
         return page
-    return replace(page, parts=samples.assets().for_reader(frame).parts(page.questions, dark=False))
+    return replace(page, parts=samples.assets().for_reader(frame).build_parts(page.questions, dark=False))
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def gallery() -> Iterator[str]:
     @cache
     def text(shelf: str, code: str, number: int, size: str) -> str:
         frame = replace(samples.frame(code), size=size)
-        return pages.text(translate_for_reader(shelves[shelf](code)[number], frame), frame)
+        return pages.render_document(translate_for_reader(shelves[shelf](code)[number], frame), frame)
 
     def show(request: Request) -> Response:
         return HTMLResponse(text(**request.path_params, size=request.query_params.get("size", "")))
@@ -90,7 +90,7 @@ def gallery() -> Iterator[str]:
         answers = answers_before(named, request.query_params.get("at", ""))
         page = replace(samples.form(named, code, answers), day=samples.DAY if named == samples.DIARY else "")
         frame = replace(samples.frame(code), size=request.query_params.get("size", ""))
-        return HTMLResponse(pages.text(translate_for_reader(page, frame), frame))
+        return HTMLResponse(pages.render_document(translate_for_reader(page, frame), frame))
 
     static = Mount("/static/1", StaticFiles(directory=samples.STATIC))
     routes = [Route("/form/{code}/{named}", form), Route("/{shelf}/{code}/{number:int}", show), static]

@@ -113,7 +113,7 @@ def form(
         submission_id="0f9a3c6e8a514c0e9d5e3f",
         revision=0,
         demonstration=text.wording == "demonstration",
-        parts=assets().parts(questions, dark=False),
+        parts=assets().build_parts(questions, dark=False),
         key=item_tokens(len(parsed.items), b"x"),
         missing=missing,
         invalid=invalid,

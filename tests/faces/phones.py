@@ -71,7 +71,7 @@ class Desk:
             return HTMLResponse(
                 "<!doctype html><html lang=en><title>Closed</title><h1>This form is closed</h1>"
             )
-        html = shipped_pages().text(self.page, samples.frame("en"))
+        html = shipped_pages().render_document(self.page, samples.frame("en"))
         return HTMLResponse(html, headers=policy_of_page(self.page))
 
     async def _save(self, request: Request) -> Response:

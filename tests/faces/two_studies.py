@@ -101,7 +101,7 @@ def _grow(installation: Installation) -> Sequence[str]:
 
 def _with_another_plan(installation: Installation) -> Installation:
     """The installation with one more plan: the shipped one under another name, for one language."""
-    shipped = installation.library.plan(HERE, "1.0")
+    shipped = installation.library.get_plan(HERE, "1.0")
     other = replace(
         shipped,
         id=OTHER,

@@ -75,7 +75,7 @@ def build_page(instrument: Instrument, answers: Mapping[str, int] | None = None)
     )
     key = item_tokens(len(instrument.items), b"x")
     questions = build_questions(instrument, text, answers or {})
-    parts = samples.assets().parts(questions, dark=False)
+    parts = samples.assets().build_parts(questions, dark=False)
     return replace(samples.form(), questions=questions, parts=parts, key=key)
 
 

@@ -16,7 +16,7 @@ from app.clock import now
 from app.installation import open_installation
 from app.services.core.installation import Installation
 from app.settings import Settings
-from app.storage.migrations import migrate
+from app.storage.migrations import migrate_database
 from app.storage.tables.studies import Site
 from tests.applications import CHEAP
 from tests.compiled_templates import shipped_pages
@@ -88,7 +88,7 @@ class World:
 @contextmanager
 def world(url: str, folder: Path, migration_url: str = "") -> Iterator[World]:
     """A running server on this empty database, migrated or not; a PostgreSQL's owner migrates it."""
-    migrate(migration_url or url)
+    migrate_database(migration_url or url)
     root, port = write_definitions(folder), free_port()
     settings = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_QUESTIONNAIRES": str(root)}
     public = f"http://127.0.0.1:{port}"

@@ -89,5 +89,5 @@ def test_an_unsure_translation_never_shows(tmp_path: Path) -> None:
     assert compile_catalogue(folder / "messages.po").gettext("Next") == "Next"
     (folder / "messages.po").write_text(ENTRY.format(entry=""), "utf-8")
     words = Catalogues.load(tmp_path)
-    assert words.translations(CHINESE).gettext("Next") == "下一题"
-    assert words.translations(ENGLISH).gettext("Next") == "Next"
+    assert words.get_translations(CHINESE).gettext("Next") == "下一题"
+    assert words.get_translations(ENGLISH).gettext("Next") == "Next"

@@ -49,6 +49,6 @@ def marked_pages() -> Pages:
 
 @pytest.mark.parametrize("page", PAGES, ids=repr)
 def test_every_sentence_can_be_translated(page: Page) -> None:
-    shown = re.sub(r"⟦[^⟧]*⟧", "", marked_pages().text(page, FRAME))
+    shown = re.sub(r"⟦[^⟧]*⟧", "", marked_pages().render_document(page, FRAME))
     untranslated = [word for word in words(parse_page(shown)) if word.strip("- ") not in NAMES]
     assert untranslated == []

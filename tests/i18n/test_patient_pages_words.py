@@ -61,7 +61,7 @@ def test_every_sentence_of_a_patient_page_can_be_translated(pages: Pages, kind: 
 def find_untranslated(pages: Pages, page: Page) -> list[str]:
     known = sorted({*list_values(page), *NAMES}, key=len, reverse=True)
     untranslated = []
-    for text in list_texts(parse_page(pages.text(page, samples.frame(ARABIC.code)))):
+    for text in list_texts(parse_page(pages.render_document(page, samples.frame(ARABIC.code)))):
         rest = text
         for one in filter(None, known):
             rest = rest.replace(one, "")

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.acts import STORED_EPOCHS, KeyedAct
 from app.domain.records.audit import AuditEvent
-from app.jobs.ticker import Ticker, advance, deliver, tick
+from app.jobs.ticker import Ticker, run_due_work, run_mail_round, run_tick
 from app.notify.breaker import FAILURES, CircuitBreaker
 from app.notify.channel import MessageText, SendFailed
 from app.notify.smtp import SmtpChannel
@@ -77,12 +77,12 @@ def randomised() -> None:
 @pytest.mark.req("AVL-05")
 def test_one_tick_tells_reminds_and_seals(installation: Installation) -> None:
     mail_server = MailServer()
-    tick(installation, message_sender(mail_server), lambda: EVENING)
+    run_tick(installation, message_sender(mail_server), lambda: EVENING)
     assert feed_types(installation, "D0") == ["diary.opened"]
     assert len(mail_server.letters) == 1
     assert count_entries(installation, AuditEvent.TRAIL_SEALED) == 1
     with record_statements(installation.engine) as statements:
-        tick(installation, message_sender(mail_server), lambda: EVENING)
+        run_tick(installation, message_sender(mail_server), lambda: EVENING)
     assert len(statements) == 1
     assert verify_trail(installation) == []
 
@@ -95,9 +95,9 @@ def test_an_alert_of_a_dead_worker_is_delivered_once_by_the_next(
     Signer(installation, site, "li", Role.NURSE)
     submit_severe_pain(person, START)
     mail_server = MailServer()
-    advance(person.installation, lambda: START)  # queued, and the worker is gone
+    run_due_work(person.installation, lambda: START)  # queued, and the worker is gone
     for _restart in range(2):
-        tick(person.installation, message_sender(mail_server), lambda: START)
+        run_tick(person.installation, message_sender(mail_server), lambda: START)
     assert [letter.to for letter in mail_server.letters] == ["li@example.org"]
 
 
@@ -119,21 +119,21 @@ def test_alerts_are_delivered_before_remaining_reminders(
         def send(self, letter: MessageText) -> None:
             if not self.letters:
                 submit_severe_pain(person, EVENING)
-                advance(person.installation, lambda: EVENING)
+                run_due_work(person.installation, lambda: EVENING)
             super().send(letter)
 
     mail_server = AlertedServer()
-    tick(person.installation, message_sender(mail_server), lambda: EVENING)
+    run_tick(person.installation, message_sender(mail_server), lambda: EVENING)
     assert [letter.to for letter in mail_server.letters].index("li@example.org") == 1
     assert len(mail_server.letters) == 4
 
 
 def tick_at(installation: Installation, moment: datetime) -> None:
-    tick(installation, message_sender(MailServer()), lambda: moment)
+    run_tick(installation, message_sender(MailServer()), lambda: moment)
 
 
 def test_keys_of_acts_are_purged_once_a_day(installation: Installation) -> None:
-    with installation.work(SYSTEM, START, KeyedAct("k" * 64, True, "nurse", "b" * 64, "/done")):
+    with installation.open_work(SYSTEM, START, KeyedAct("k" * 64, True, "nurse", "b" * 64, "/done")):
         pass
     remaining = []
     for day in range(STORED_EPOCHS + 1):
@@ -153,13 +153,13 @@ def test_keys_of_acts_are_purged_once_a_day(installation: Installation) -> None:
 def test_a_bad_participant_stops_nobody_else(installation: Installation, site: Site) -> None:
     for number in (1, 2, 3):
         enrol_person(with_short_diary(installation), site, f"0571-{number:03d}")
-    with installation.work(SYSTEM, START) as work:  # a plan that is not in the library
+    with installation.open_work(SYSTEM, START) as work:  # a plan that is not in the library
         bad = sa.text("UPDATE slot SET plan_version = '0.9' WHERE participant_id = 2")
         connection = work.session.connection()
         with allow_everything(connection):
             connection.execute(bad)
     with capture_logs() as logs:
-        tick(installation, message_sender(MailServer()), lambda: START)
+        run_tick(installation, message_sender(MailServer()), lambda: START)
     assert [(log["part"], log["participant"]) for log in logs if log["log_level"] == "error"] == [("push", 2)]
     assert feed_types(installation, "BL") == ["assessment.opened"] * 2
 
@@ -167,7 +167,7 @@ def test_a_bad_participant_stops_nobody_else(installation: Installation, site: S
 @pytest.mark.usefixtures("reader", "randomised")
 def test_a_letter_that_fails_is_logged_without_its_address(installation: Installation) -> None:
     with capture_logs() as logs:
-        tick(
+        run_tick(
             installation,
             message_sender(MailServer(fails=SendFailed("nobody", lasting=True))),
             lambda: EVENING,
@@ -181,9 +181,9 @@ def test_a_letter_that_fails_is_logged_without_its_address(installation: Install
 def test_claims_of_a_dead_worker_are_released(installation: Installation) -> None:
     dying = MailServer(fails=KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        tick(installation, message_sender(dying), lambda: EVENING)
+        run_tick(installation, message_sender(dying), lambda: EVENING)
     with capture_logs() as logs:
-        tick(installation, message_sender(MailServer()), lambda: EVENING + PATIENCE)
+        run_tick(installation, message_sender(MailServer()), lambda: EVENING + PATIENCE)
     assert {"event": "unconfirmed", "messages": 1, "log_level": "warning"} in logs
     assert messages(installation)[0].state == "unconfirmed"
 
@@ -199,7 +199,7 @@ def test_without_a_database_it_waits_for_the_next_tick(installation: Installatio
         "0",
     )
     with capture_logs() as logs:
-        tick(nowhere, message_sender(MailServer()), lambda: EVENING)
+        run_tick(nowhere, message_sender(MailServer()), lambda: EVENING)
     assert [log["part"] for log in logs] == ["look"]
 
 
@@ -238,25 +238,27 @@ def test_a_silent_mail_server_costs_three_letters_and_holds_no_other(
     with silent_relay() as url:
         breaker = CircuitBreaker(SmtpChannel(url, "daybook@hospital.test", patience_seconds=0.1))
         silent = MessageSender({"email": breaker}, WORDS)
-        tick(installation, silent, lambda: EVENING)
+        run_tick(installation, silent, lambda: EVENING)
         assert [each.attempts for each in messages(installation)] == [1] * FAILURES + [0]
         assert {each.state for each in messages(installation)} == {"queued"}
-        deliver(installation, silent, lambda: EVENING, lambda: False)
+        run_mail_round(installation, silent, lambda: EVENING, lambda: False)
     assert [each.attempts for each in messages(installation)] == [1] * FAILURES + [0]
     mail_server = MailServer()
-    deliver(installation, message_sender(mail_server), lambda: EVENING, lambda: False)
+    run_mail_round(installation, message_sender(mail_server), lambda: EVENING, lambda: False)
     assert len(mail_server.letters) == 1, "what was given back is sent at once when somebody can"
 
 
 @pytest.mark.usefixtures("reader", "randomised")
 def test_a_stop_begins_no_other_letter(installation: Installation, site: Site) -> None:
     enrol_with_reminders(installation, site, 2).randomise(date(2026, 3, 4), shanghai(date(2026, 3, 4), 10))
-    advance(installation, lambda: EVENING)
+    run_due_work(installation, lambda: EVENING)
     mail_server = MailServer()
-    deliver(installation, message_sender(mail_server), lambda: EVENING, lambda: len(mail_server.letters) > 0)
+    run_mail_round(
+        installation, message_sender(mail_server), lambda: EVENING, lambda: len(mail_server.letters) > 0
+    )
     assert len(mail_server.letters) == 1
     assert [each.state for each in messages(installation)] == ["sent", "queued"]
-    deliver(installation, message_sender(mail_server), lambda: EVENING, lambda: False)
+    run_mail_round(installation, message_sender(mail_server), lambda: EVENING, lambda: False)
     assert len(mail_server.letters) == 2
 
 
@@ -266,7 +268,7 @@ def test_a_letter_that_never_ends_holds_neither_the_clock_nor_answers_nor_the_st
     installation: Installation, site: Site
 ) -> None:
     """The mail server says one word and then nothing, for longer than anybody waits."""
-    advance(installation, lambda: EVENING)
+    run_due_work(installation, lambda: EVENING)
     answering = enrol_with_reminders(installation, site, 2)
     sending, end, ticks = threading.Event(), threading.Event(), threading.Semaphore(0)
 

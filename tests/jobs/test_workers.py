@@ -46,7 +46,7 @@ class SlowMailbox(Mailbox):
 
 def queue_reminders(installation: Installation, site: Site, numbers: range) -> None:
     """One queued reminder for each of these readers, in one transaction."""
-    with installation.work(SYSTEM, AT) as work:
+    with installation.open_work(SYSTEM, AT) as work:
         participants = []
         for number in numbers:
             participant = a_participant(work, site.study_id, site.id, f"0571-{number:03d}")

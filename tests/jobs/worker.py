@@ -4,7 +4,7 @@ import sys
 from datetime import datetime
 
 from app.domain.records.access import CLOCK
-from app.jobs.ticker import tick
+from app.jobs.ticker import run_tick
 from app.notify.smtp import SmtpChannel
 from app.services.core.installation import Installation
 from app.services.core.secrets import SecretBox
@@ -20,7 +20,7 @@ def run_worker(url: str, relay: str, key: str, moment: str) -> None:
     installation = Installation(
         open_engine(url), library(), SecretBox(key.encode()), "https://d.test", CLOCK.id
     )
-    tick(
+    run_tick(
         installation, MessageSender({"email": SmtpChannel(relay, "daybook@hospital.test")}, WORDS), lambda: at
     )
     installation.engine.dispose()

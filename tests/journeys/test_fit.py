@@ -119,7 +119,8 @@ STARTS = """() => { const told = {}, seen = (x) => x.getBoundingClientRect();
         x.querySelector('.ends').textContent.replace(/\\D+/g, ' ').trim(),
         numbers.map(number => { number.scrollIntoView({ block: 'nearest' }); const box = seen(number);
           const hit = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
-          return hit === number && box.bottom <= seen(bar).top ? parseInt(number.textContent) : 'covered'; }) ] }; });
+          return hit === number && box.bottom <= seen(bar).top ? parseInt(number.textContent) : 'covered';
+        }) ] }; });
   link.remove();
   return told; }"""
 
@@ -162,6 +163,10 @@ def test_with_text_twice_as_large_each_question_starts_in_sight(chromium: Browse
         for kind in ("HelpPage", "CallPage", "LogOutPage"):
             tab.goto(f"{address}/one/en/{names.index(kind)}")
             assert set(tab.evaluate(LINES, "[href^='tel:'], .bar .sec")) == {1}, kind
+            bar = tab.locator(".bar").evaluate(
+                "bar => [bar.offsetHeight, bar.getBoundingClientRect().bottom]"
+            )
+            assert (bar[0] <= 568 / 4, bar[1] <= 568) == (True, True), (kind, bar)
         calling = every_page("en").index(samples.thanks()[0])
         for code in ("en", "zh_CN"):
             tab.goto(f"{address}/all/{code}/{calling}")

@@ -7,7 +7,7 @@ import pytest
 from app.clinic.trail.recorded_pages import RECORDED, UNRECORDED
 from tests.meta.sources import modules, nodes, position_of
 
-OPENERS = {"read", "work", "unit_of_work"}
+OPENERS = {"read", "open_work", "unit_of_work"}
 """How an installation or a context opens a session."""
 
 

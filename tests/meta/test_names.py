@@ -22,6 +22,21 @@ STANDARD_NAMES = {
     ("app/web/charts/scales.py", "left"): "an edge of a drawing",
 }
 """Names that are such words all the same, by their file, and why."""
+PERSON_WORDS = frozenset({"who", "visitor", "visitors"})
+"""Of parameters and variables: a person has the name of what they are here, participant, reader or actor."""
+LONE_VERBS = frozenset(
+    "add check close combine commit compare decrypt encrypt enter fetch find finish forget hash load lock"
+    " matches may has parse publish read record refresh refuse render require reread send show start stop"
+    " translate within write".split()
+)
+"""All names of public methods without an object, which is their class: the list only gets shorter."""
+LIBRARY_METHODS = frozenset("blockvisit connect cursor execute executemany executescript target".split())
+"""Methods of a library's class that a class of ours takes the place of."""
+LONE_FUNCTIONS = {
+    ("app/cli/__init__.py", "main"): "the command",
+    ("app/clock.py", "now"): "read as `clock.now`",
+    ("app/edc/outbound.py", "whoami"): "the name of the EDC interface",
+}
 
 
 def _modules() -> Iterator[Path]:
@@ -91,6 +106,44 @@ def test_no_variable_parameter_or_field_is_a_word_that_says_nothing() -> None:
         if _words(name) & NO_NAMES and name not in columns and (file, name) not in STANDARD_NAMES
     ]
     assert not unclear
+
+
+def test_no_variable_or_parameter_names_a_person_without_saying_as_what() -> None:
+    """Fields of pages and rows may: a template reads them beside what they are about."""
+    unclear = []
+    for path in modules("app"):
+        fields = {id(node.target) for node in nodes(path) if isinstance(node, ast.AnnAssign)}
+        for node in nodes(path):
+            match node:
+                case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) if id(node) not in fields:
+                    pass
+                case _:
+                    continue
+            if name.strip("_").lower() in PERSON_WORDS:
+                unclear.append(f"{path.relative_to(ROOT)}:{node.lineno}: {name}")
+    assert not unclear
+
+
+def _lone_names(node: ast.AST, in_class: bool = False) -> Iterator[tuple[str, bool]]:
+    """Public functions and methods of one word, and whether each is a method; properties are nouns."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            yield from _lone_names(child, in_class=True)
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) and re.fullmatch("[a-z]+", child.name):
+            is_property = any("property" in ast.unparse(decorator) for decorator in child.decorator_list)
+            yield from () if is_property else ((child.name, in_class),)
+
+
+def test_a_function_is_a_verb_with_an_object_and_a_method_where_its_class_is_none() -> None:
+    functions, verbs = list[str](), set[str]()
+    for path in modules("app"):
+        file = str(path.relative_to(ROOT))
+        for name, is_method in _lone_names(tree(path)):
+            if is_method:
+                verbs.add(name)
+            elif (file, name) not in LONE_FUNCTIONS:
+                functions.append(f"{file}: {name}")
+    assert (functions, verbs - LIBRARY_METHODS) == ([], set(LONE_VERBS))
 
 
 def test_no_variable_of_a_test_is_a_word_that_says_nothing() -> None:

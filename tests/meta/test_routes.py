@@ -171,7 +171,7 @@ def test_links_that_use_cases_write_are_addresses_of_pages() -> None:
 def test_a_page_asks_what_it_offers_by_route() -> None:
     """Not by a permission of its own choice, which may be another than the one that is enforced."""
     root = Path(__file__).parents[2] / "app"
-    asking = re.compile(r"actor\.(reach|may|permissions)\b")
+    asking = re.compile(r"actor\.(list_reach|may|permissions)\b")
     offers = {
         path.name: path.read_text(encoding="utf-8")
         for path in (root / "clinic").rglob("*.py")

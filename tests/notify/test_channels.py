@@ -119,7 +119,7 @@ def test_the_console_shows_the_letter_without_its_address() -> None:
 def test_a_reminder_says_all_it_must_and_nothing_of_health(code: str, diary: bool) -> None:
     words = ReminderTexts.load(Catalogues.load(ROOT / "locales"))
     note = ReminderContent("研究", diary, 1, date(2026, 11, 27), "https://d.test/", "0571-0000000", "8-17")
-    subject, text = words.reminder(note, code)
+    subject, text = words.write_reminder(note, code)
     assert "研究" in subject
     assert "\n" not in subject
     for part in ("1", "27", "https://d.test/", "0571-0000000", "8-17"):

@@ -23,7 +23,7 @@ from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.schedule.enrolment import enrol_participant
 from app.services.setup.studies import load_study, open_site
-from app.storage.migrations import migrate
+from app.storage.migrations import migrate_database
 from app.storage.tables.capture import AnswerEvent
 from app.web.urls import DEVICE_COOKIE
 from tests import postgres
@@ -138,7 +138,7 @@ def test_nothing_acknowledged_is_lost_and_nobody_sees_a_500(tmp_path: Path) -> N
     try:
         name = cluster.create()
         owner, url = cluster.url(name), cluster.url(name, postgres.APP)
-        migrate(owner)
+        migrate_database(owner)
         with (
             open_installation_at(url) as installation,
             start_server(url, tmp_path, "--workers", "4", DAYBOOK_MIGRATION_URL=owner) as server,

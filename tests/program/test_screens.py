@@ -53,7 +53,7 @@ def test_every_picture_stands_in_the_manifest_with_its_digest(
 def test_the_manifest_names_words_program_and_phone() -> None:
     settings = Settings.from_environment()
     library = load_library(settings.questionnaires, LANGUAGE_CODES)
-    instrument = library.instrument("qlq-c30", "3.0")
+    instrument = library.get_instrument("qlq-c30", "3.0")
     texts = select_texts(library, instrument, [])
     picture = Picture("en/001-q1.png", "en", "q1", "q1", "0" * 64)
     assert describe_export(make_studio(settings, library, instrument, "standard"), texts, [picture]) == {
@@ -61,7 +61,7 @@ def test_the_manifest_names_words_program_and_phone() -> None:
         "version": "3.0",
         "instrument_sha256": instrument.sha256,
         "texts": {
-            lang: {"sha256": library.text(instrument, lang).sha256, "wording": "demonstration"}
+            lang: {"sha256": library.get_text(instrument, lang).sha256, "wording": "demonstration"}
             for lang in ("en", "zh_CN")
         },
         "program": {"version": settings.version, "commit": "abc123"},
@@ -76,10 +76,10 @@ def test_the_manifest_names_words_program_and_phone() -> None:
 def test_every_screen_is_shown_unless_some_are_named() -> None:
     settings = Settings.from_environment()
     library = load_library(settings.questionnaires, LANGUAGE_CODES)
-    instrument = library.instrument("qlq-c30", "3.0")
+    instrument = library.get_instrument("qlq-c30", "3.0")
     used = make_studio(settings, library, instrument, "extra_large")
     (text,) = select_texts(library, instrument, ["en"])
-    documents = list(used.documents(text, []))
+    documents = list(used.render_documents(text, []))
     assert [screen.name for _, screen, _ in documents] == [
         "begin",
         *(f"q{number}" for number in range(1, 31)),
@@ -87,9 +87,9 @@ def test_every_screen_is_shown_unless_some_are_named() -> None:
     ]
     assert all('class="' in html and "extra_large" in html for _, _, html in documents)
     assert all("Demonstration. Do not enter" not in html for _, _, html in documents)
-    lung = library.instrument("qlq-lc13", "1.0")  # no plan asks it: another lends its settings
+    lung = library.get_instrument("qlq-lc13", "1.0")  # no plan asks it: another lends its settings
     (text,) = select_texts(library, lung, ["zh_CN"])
-    ((name, _, html),) = make_studio(settings, library, lung, "standard").documents(text, ["q43a"])
+    ((name, _, html),) = make_studio(settings, library, lung, "standard").render_documents(text, ["q43a"])
     assert name == "zh_CN/015-q43a.png"
     assert text.items["q43a"] in html
 
@@ -143,7 +143,7 @@ def test_a_browser_that_makes_no_picture_is_no_success(
     program.write_text("#!/bin/sh\nexec sleep 5\n", "utf-8")
     monkeypatch.setattr("app.cli.screens.chromium.SECONDS", 0.1)
     with pytest.raises(OSError, match=r"nothing within 0\.1 seconds"):
-        find_camera(360, 740).picture("<!doctype html>")
+        find_camera(360, 740).take_picture("<!doctype html>")
 
 
 def test_the_manual_names_every_option_and_key(capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,5 +157,5 @@ def test_the_manual_names_every_option_and_key(capsys: pytest.CaptureFixture[str
     )
     settings = Settings.from_environment()
     library = load_library(settings.questionnaires, LANGUAGE_CODES)
-    shown = make_studio(settings, library, library.instrument(*DIARY), "standard")
+    shown = make_studio(settings, library, library.get_instrument(*DIARY), "standard")
     assert keys == set(describe_export(shown, [], []))

@@ -22,7 +22,7 @@ def correct_baseline(person: Person, at: datetime, version: int = 1) -> str:
 def raise_alert(person: Person, at: datetime, name: str = "") -> None:
     """An alert that somebody's baseline raised, as if their plan had watched it."""
     key = person.row().id
-    with person.installation.work(SYSTEM, at) as work:
+    with person.installation.open_work(SYSTEM, at) as work:
         work.session.add(
             Alert(
                 public_id=name or f"alert-{person.subject}",

@@ -18,7 +18,7 @@ from tests.scenarios.people import START, Person, days
 def assign_arm(person: Person, arm: str | None, day: float) -> None:
     """What the EDC's arm does: the schedule is computed anew."""
     at = START + days(day)
-    with person.installation.work(SYSTEM, at) as work:
+    with person.installation.open_work(SYSTEM, at) as work:
         participant = work.session.get_one(Participant, person.row().id)
         work.lock(participant_chain(participant.id))
         participant.arm = arm

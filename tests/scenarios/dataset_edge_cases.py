@@ -223,7 +223,7 @@ def goes_on(installation: Installation) -> None:
     person.cookie = bind_browser(person, FIRST + days(2))
     day = (FIRST + days(2.4)).date()
     visits = [f"D{(day - RANDOMISED).days + plus}" for plus in (0, 1)]
-    items = installation.library.instrument("symptom-diary", "1.1").items
+    items = installation.library.get_instrument("symptom-diary", "1.1").items
     listed = [item.code for item in items if item.listed and item.code != "other"]
     ticked: dict[str, int | str | None] = {
         "any_symptom": 1,

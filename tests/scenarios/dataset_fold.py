@@ -44,7 +44,7 @@ def fold_feed(installation: Installation, cut: NamedCut) -> list[tuple[str, Data
     for _subject, some in groupby(events, lambda event: event["subject"]):
         history = fold_history(some, READ_SCOPES)
         assert history is not None
-        records += ((table.name, row) for table, row in builder.add(history))
+        records += ((table.name, row) for table, row in builder.add_participant(history))
     return records + [(table.name, row) for table, row in builder.finish()]
 
 

@@ -16,7 +16,7 @@ ZONE = "Asia/Shanghai"
 NOW = datetime(2026, 6, 1, 3, 20, tzinfo=ZoneInfo("UTC"))
 SNOOZED_BY = NOW - timedelta(days=4)
 LONG_AGO = NOW - timedelta(days=200)
-PLAN = library().plan("sbrt-nsclc", "1.0")
+PLAN = library().get_plan("sbrt-nsclc", "1.0")
 
 
 def draw_moment(draw: Random) -> datetime:

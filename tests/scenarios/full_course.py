@@ -161,7 +161,7 @@ def _enter_paper(person: Person) -> None:
 
 def _keep_keys(person: Person) -> None:
     """A passkey of the nurse, and an address of the participant's own that waits for its code."""
-    with person.installation.work(SYSTEM, LATER) as work:
+    with person.installation.open_work(SYSTEM, LATER) as work:
         work.session.add(
             Passkey(
                 staff_id=1, credential_id="c", public_key="k", sign_count=1, transports="usb", name="key",
@@ -231,7 +231,7 @@ def _confirm_clock(person: Person) -> None:
 
 def _import_pack(person: Person) -> None:
     study = person.site.study_id
-    with person.installation.work(SYSTEM, LATER) as work:
+    with person.installation.open_work(SYSTEM, LATER) as work:
         work.session.add(
             InstrumentPack(
                 study_id=study, instrument="moon-6", version="1.0", lang="en", name="Moonlight",
@@ -249,7 +249,7 @@ def _settle(person: Person) -> None:
     name, entry = MatterName(MatterKind.quarantine, "1"), SettlementEntry("rejected", "asked by telephone")
     settle_matter(context, person.row().id, name, entry)
     study = person.site.study_id
-    with person.installation.work(manager, LATER) as work:
+    with person.installation.open_work(manager, LATER) as work:
         work.session.add(
             LicenceDecision(
                 study_id=study, ref="moon-6~1.0~en", decision=MatterDecision.renewal, reason="in May",

@@ -267,7 +267,7 @@ class InterleavedActs(RuleBasedStateMachine):
             return
         self.ticked = False
         before, entered = {slot.id: slot for slot in self.slots()}, self._entered()
-        plan = self.installation.library.plan("sbrt-nsclc", version)
+        plan = self.installation.library.get_plan("sbrt-nsclc", version)
         amendment = Amendment(self.site.study_id, plan, version, begun=True, waiting=(row.id,))
         operator = StaffContext(self.installation, SYSTEM, self.now)
         follow_amendment(operator, amendment, row.id, "amendment", confirmed=True)

@@ -184,7 +184,7 @@ MAKERS: tuple[tuple[MatterKind, Callable[[TwoSites, Site], Person]], ...] = (
 
 def quarantine_answers_of(person: Person, at: datetime, answers: Mapping[str, AnswerValue]) -> MatterName:
     """Answers that the baseline cannot take, as every way of coming too late stores them."""
-    with person.installation.work(SYSTEM, at) as work:
+    with person.installation.open_work(SYSTEM, at) as work:
         work.lock(participant_chain(person.row().id))
         slot = work.session.exec(select(Slot).where(Slot.public_id == person.slot("BL").public_id)).one()
         mode = CollectionMode.own_device

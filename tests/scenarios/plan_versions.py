@@ -67,7 +67,7 @@ def with_versions(
 ) -> Installation:
     """The installation with these versions of the study's plan beside the shipped ones."""
     library: Library = installation.library
-    first = library.plan(STUDY, "1.0")
+    first = library.get_plan(STUDY, "1.0")
     versions = [replace(maker(first), draft=draft) for maker in makers]
     plans = {**library.plans, **{(plan.id, plan.version): plan for plan in versions}}
     return replace(installation, library=replace(library, plans=plans))

@@ -36,7 +36,7 @@ def find_stale_slots(
     slots = session.exec(select(Slot).where(Slot.participant_id == participant_id)).all()
     used_up = used_up_kinds(session, slots)
     for slot in slots:
-        plan = context.installation.library.plan(study.code, slot.plan_version)
+        plan = context.installation.library.get_plan(study.code, slot.plan_version)
         moment = next_due_at(plan, slot, used_up[slot.id], context.at, reminder_preference(participant))
         if moment != slot.wake_at:
             yield slot, moment

@@ -12,7 +12,7 @@ from app.domain.capture.answers import SubmittedAnswer
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
 from app.storage.audit import append_if_unmoved, audited_writes
-from app.storage.database.write_guard import ANY_CHAIN, WriteRefused
+from app.storage.database.write_guard import WriteRefused
 from app.storage.row_changes import INSTALLATION_CHAIN, chain_of_row, participant_chain, study_chain
 from app.storage.statements.connections import open_autocommit, open_transaction
 from app.storage.statements.raise_alerts import RaisedAlerts, write_alerts
@@ -215,7 +215,7 @@ def test_every_record_has_one_chain(trial: Trial, engine: Engine) -> None:
         (RoleGrant.model_construct(staff_id=1, study_id=3), INSTALLATION_CHAIN),
         (Staff.model_construct(id=3), INSTALLATION_CHAIN),
         (ClockConfirmation.model_construct(), INSTALLATION_CHAIN),
-        (EdcRecord.model_construct(study_id=3, resource="participants/01-001"), ANY_CHAIN),
+        (EdcRecord.model_construct(study_id=trial.study, resource="participants/01-001/arm"), trial.chain),
     )
     with Session(engine) as session:
         for row, chain in rows:

@@ -20,7 +20,7 @@ from app.storage.database.limits import (
 )
 from app.storage.database.sqlite_file import prepare_sqlite_file, serving_lock, sqlite_file
 from app.storage.engine import autocommit_engine, open_engine, page_engine, write_engine
-from app.storage.migrations import migrate
+from app.storage.migrations import migrate_database
 from tests import postgres
 from tests.servers import free_socket
 from tests.unaudited_writes import allow_everything
@@ -267,9 +267,9 @@ def test_an_unencrypted_tcp_connection_is_refused_where_required() -> None:
         name = cluster.create()
         socket = cluster.url(name)
         network = socket.split("@/")[0] + f"@127.0.0.1:{port}/{name}"
-        migrate(socket, encrypted=True)
+        migrate_database(socket, encrypted=True)
         with pytest.raises(DatabaseUnavailable, match="away") as plain:
-            migrate(network, encrypted=True)
+            migrate_database(network, encrypted=True)
         assert "not encrypted" in plain.value.reason
         for url, allowed in ((socket, True), (network, False)):
             engine = open_engine(url, encrypted=True)
@@ -280,7 +280,7 @@ def test_an_unencrypted_tcp_connection_is_refused_where_required() -> None:
                 with pytest.raises(DatabaseUnavailable):
                     each.connect()
             engine.dispose()
-        migrate(network)
+        migrate_database(network)
     finally:
         cluster.stop()
 
@@ -297,7 +297,7 @@ def test_a_sqlite_file_is_served_by_one_process(tmp_path: Path) -> None:
 
 def test_a_migration_of_a_database_that_is_away_says_so() -> None:
     with pytest.raises(DatabaseUnavailable):
-        migrate("postgresql+psycopg://nobody@127.0.0.1:9/nowhere")
+        migrate_database("postgresql+psycopg://nobody@127.0.0.1:9/nowhere")
 
 
 @pytest.mark.parametrize("name", ["", ":memory:"])
@@ -311,7 +311,7 @@ def test_a_database_in_memory_has_no_file(name: str) -> None:
 
 def test_the_files_of_sqlite_are_their_owner_s_alone(tmp_path: Path) -> None:
     file = tmp_path / "data" / "daybook.sqlite3"
-    migrate(f"sqlite:///{file}")
+    migrate_database(f"sqlite:///{file}")
     engine = open_engine(f"sqlite:///{file}")
     with engine.connect() as connection:
         connection.execute(sa.text("SELECT count(*) FROM site"))
@@ -331,7 +331,7 @@ def test_two_migrations_at_once_are_one_after_the_other(database_url: str) -> No
 
     def run() -> None:
         try:
-            migrate(database_url)
+            migrate_database(database_url)
         except BaseException as error:  # noqa: BLE001 - a thread's own would be lost
             failed.append(error)
 

@@ -31,5 +31,5 @@ def test_a_last_day_ends_at_midnight_where_it_counts(
     ended = rules.has_ended(ends_on, None if everywhere else zone, "study", "1.0")
     assert ended is (at >= over)
     assert ended or ends_on >= rules.earliest_day  # what the statement leaves out is over
-    assert rules.day(None if everywhere else zone, "study", "1.0") >= rules.earliest_day
+    assert rules.find_day(None if everywhere else zone, "study", "1.0") >= rules.earliest_day
     assert not rules.has_ended(None, zone, "study", "1.0")

@@ -42,10 +42,10 @@ def test_joined_acts_are_one_transaction_of_entries_by_their_own_actors(
 ) -> None:
     later = at + timedelta(minutes=5)
     with UnitOfWork(engine, SYSTEM, at) as opened:
-        with opened.joined(CLOCK, at) as first:
+        with opened.join_act(CLOCK, at) as first:
             first.session.get_one(Participant, trial.participant).language = "en"
             first.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
-        with opened.joined(SYSTEM, later) as second:
+        with opened.join_act(SYSTEM, later) as second:
             second.session.get_one(Participant, trial.participant).reminders_wanted = True
             second.record(AuditEvent.PARTICIPANT_UPDATED, trial.chain)
         assert language(engine, trial) == "zh_CN", "nothing is committed before the first one is left"
@@ -60,9 +60,9 @@ def test_joined_acts_are_one_transaction_of_entries_by_their_own_actors(
 @pytest.mark.req("AUD-01")
 def test_a_joined_act_is_covered_by_its_own_events_alone(engine: Engine, trial: Trial, at: datetime) -> None:
     def join_twice(opened: UnitOfWork) -> None:
-        with opened.joined(SYSTEM, at) as first:
+        with opened.join_act(SYSTEM, at) as first:
             first.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
-        with opened.joined(SYSTEM, at) as second:
+        with opened.join_act(SYSTEM, at) as second:
             second.session.get_one(Participant, trial.participant).language = "en"
 
     with pytest.raises(UnauditedChange), UnitOfWork(engine, SYSTEM, at) as opened:
@@ -73,7 +73,7 @@ def test_a_joined_act_is_covered_by_its_own_events_alone(engine: Engine, trial: 
 @pytest.mark.req("AUD-01")
 def test_a_joined_act_that_failed_stops_the_transaction(engine: Engine, trial: Trial, at: datetime) -> None:
     def fail_and_go_on(opened: UnitOfWork) -> None:
-        with suppress(LookupError), opened.joined(SYSTEM, at) as act:
+        with suppress(LookupError), opened.join_act(SYSTEM, at) as act:
             act.session.get_one(Participant, trial.participant).language = "en"
             act.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)
             raise LookupError

@@ -34,7 +34,7 @@ def test_what_ships_loads_and_is_locked(library: Library) -> None:
     assert {("qlq-c30", "3.0"), ("symptom-diary", "1.0")} <= set(library.instruments)
     drafted = {name: plan.draft for name, plan in library.plans.items()}
     assert drafted.items() >= {("sbrt-nsclc", "1.0"): False, ("sbrt-nsclc", "1.1"): False}.items()
-    assert library.plan("sbrt-nsclc", "1.0").languages == ("zh_CN", "en")
+    assert library.get_plan("sbrt-nsclc", "1.0").languages == ("zh_CN", "en")
     digests, drafts = file_digests(SHIPPED), list_drafts(library)
     assert read_lock(SHIPPED) == {name: sha256 for name, sha256 in digests.items() if name not in drafts}
 
@@ -73,17 +73,17 @@ def test_a_lock_that_is_none_is_refused(root: Path, lock: str) -> None:
 
 @pytest.mark.req("CAP-03")
 def test_words_are_never_replaced_by_another_language(library: Library) -> None:
-    instrument = library.instrument("qlq-c30", "3.0")
-    assert library.text(instrument, "zh_CN").lang == "zh_CN"
+    instrument = library.get_instrument("qlq-c30", "3.0")
+    assert library.get_text(instrument, "zh_CN").lang == "zh_CN"
     with pytest.raises(Refused, match="no_translation"):
-        library.text(instrument, "fr")
+        library.get_text(instrument, "fr")
 
 
 def test_what_is_not_there_is_refused_with_what_is(library: Library) -> None:
     with pytest.raises(Refused, match=r"unknown_instrument.*qlq-c30@3\.0"):
-        library.instrument("qlq-c30", "4.0")
+        library.get_instrument("qlq-c30", "4.0")
     with pytest.raises(Refused, match=r"unknown_plan.*sbrt-nsclc@1\.0"):
-        library.plan("sbrt-nsclc", "2.0")
+        library.get_plan("sbrt-nsclc", "2.0")
 
 
 @pytest.mark.req("CAP-01")
@@ -131,7 +131,7 @@ def test_a_plan_marks_as_urgent_only_what_can_be_answered(root: Path) -> None:
     plan = root / "plans/sbrt-nsclc/1.0.toml"
     marked = 'leave_out = ["other"]\nurgent = [{ item = "pain", op = ">=", value = 9 }]'
     replaced(plan, 'leave_out = ["other"]', marked)
-    marks = load(root).plan("sbrt-nsclc", "1.0").instruments[1].urgent
+    marks = load(root).get_plan("sbrt-nsclc", "1.0").instruments[1].urgent
     assert [(mark.item, mark.op, mark.value) for mark in marks] == [("pain", ">=", 9)]
     for old, new, expected in (
         ('item = "pain"', 'item = "nothing"', "urgent = 'nothing'"),
@@ -177,14 +177,14 @@ def test_words_have_editions_and_answers_keep_theirs(root: Path) -> None:
     folder = root / "qlq-c30/3.0"
     (folder / "text.en.2.toml").unlink()
     first = load(root)
-    old = first.text(first.instrument("qlq-c30", "3.0"), "en")
+    old = first.get_text(first.get_instrument("qlq-c30", "3.0"), "en")
     third = (folder / "text.en.toml").read_text("utf-8").replace("Breathlessness", "Out of breath")
     (folder / "text.en.3.toml").write_text(third, "utf-8")
     with pytest.raises(BadDefinition, match=r"text\.en\.3\.toml.*an edition after text\.en\.2\.toml"):
         load(root)
     (folder / "text.en.3.toml").rename(folder / "text.en.2.toml")
     both = load(root)
-    new = both.text(both.instrument("qlq-c30", "3.0"), "en")
+    new = both.get_text(both.get_instrument("qlq-c30", "3.0"), "en")
     assert (old.items["q8"], new.items["q8"]) == ("Breathlessness", "Out of breath")
     assert [both.editions[each.sha256] for each in (old, new)] == [old, new]
     replaced(folder / "text.en.2.toml", 'wording = "demonstration"', 'wording = "official"')
@@ -205,9 +205,9 @@ def test_a_plan_names_thresholds_that_its_instrument_has(root: Path) -> None:
     named = 'id = "qlq-c30"\nthresholds = "giesinger-2020"\n'
     plan.write_text(text.replace('id = "qlq-c30"\n', named, 1), "utf-8")
     read = load(root)
-    thresholds = read.thresholds_of(read.plan("sbrt-nsclc", "1.0"))
+    thresholds = read.thresholds_of(read.get_plan("sbrt-nsclc", "1.0"))
     assert {name: each.limits["PF"] for name, each in thresholds.items()} == {"qlq-c30": 83}
-    assert read.thresholds_of(read.plan("symptoms-at-home", "1.0")) == {}
+    assert read.thresholds_of(read.get_plan("symptoms-at-home", "1.0")) == {}
     plan.write_text(
         text.replace('id = "symptom-diary"\n', named.replace("qlq-c30", "symptom-diary"), 1), "utf-8"
     )
@@ -231,8 +231,8 @@ def asks(root: Path, keys: str) -> Library:
 
 
 def test_a_plan_may_name_the_items_it_asks(root: Path) -> None:
-    used = asks(root, 'ask = ["any_symptom", "pain", "fever"]').plan("sbrt-nsclc", "1.0").instruments[1]
-    diary = load(root).instrument("symptom-diary", "1.0")
+    used = asks(root, 'ask = ["any_symptom", "pain", "fever"]').get_plan("sbrt-nsclc", "1.0").instruments[1]
+    diary = load(root).get_instrument("symptom-diary", "1.0")
     assert used.leave_out == set(diary.by_code) - {"any_symptom", "pain", "fever"}
 
 
@@ -312,11 +312,11 @@ def test_a_published_plan_uses_no_draft(root: Path) -> None:
 
 
 def test_the_newer_plan_asks_what_the_first_one_asks(library: Library) -> None:
-    first, newer = library.plan("sbrt-nsclc", "1.0"), library.plan("sbrt-nsclc", "1.1")
+    first, newer = library.get_plan("sbrt-nsclc", "1.0"), library.get_plan("sbrt-nsclc", "1.1")
     unnamed = tuple(replace(rule, occasion={}) for rule in newer.visits)
     assert (unnamed, newer.diary, newer.reminders) == (first.visits, first.diary, first.reminders)
     assert [used.leave_out for used in newer.instruments] == [used.leave_out for used in first.instruments]
-    old, new = (library.instrument("symptom-diary", version) for version in ("1.0", "1.1"))
+    old, new = (library.get_instrument("symptom-diary", version) for version in ("1.0", "1.1"))
     pairs = list(zip(old.items, new.items, strict=True))
     assert [one for one, _ in pairs] == [  # 1.1 asks the same items by one list
         replace(

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 
 from app.storage import database_grants
 from app.storage.engine import open_engine, write_engine
-from app.storage.migrations import migrate
+from app.storage.migrations import migrate_database
 from app.storage.revisions import SCRIPTS, current_revision, head_revision
 from app.storage.tables import APPEND_ONLY
 from app.storage.tables.columns import metadata
@@ -30,10 +30,10 @@ def schema_drift(url: str) -> list[object]:
 
 def test_a_new_database_gets_the_declared_shape(database_url: str) -> None:
     engine = open_engine(database_url)
-    migrate(database_url)
+    migrate_database(database_url)
     assert current_revision(engine) == head_revision()
     assert schema_drift(database_url) == []
-    migrate(database_url)
+    migrate_database(database_url)
     assert schema_drift(database_url) == []
     engine.dispose()
 
@@ -45,7 +45,7 @@ def test_the_needed_revision_is_the_one_that_alembic_would_migrate_to() -> None:
 
 
 def test_an_index_that_is_gone_and_a_column_too_many_are_named(database_url: str) -> None:
-    migrate(database_url)
+    migrate_database(database_url)
     engine = sa.create_engine(database_url)
     with engine.begin() as connection:
         connection.execute(sa.text("DROP INDEX ix_slot_wake"))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from app.storage.migrations import migrate
+from app.storage.migrations import migrate_database
 from app.storage.revisions import SCRIPTS
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
@@ -88,4 +88,4 @@ def test_what_was_said_last_is_taken_from_the_feed(database_url: str) -> None:
     assert [(state, window, bool(asleep)) for state, window, asleep in rows] == [
         expected for _announced, _types, expected in FORMS
     ]
-    migrate(database_url)
+    migrate_database(database_url)

@@ -15,7 +15,7 @@ CROSSED = re.compile(r"EXISTS \(SELECT [^()]*? FROM [^()]*?,[^()]*? WHERE")
 DIARY_COUNT = re.compile(r"daily_missed|weekly_missed")
 SHAPES = {
     "diary": shape_of(
-        [library().plan("sbrt-nsclc", "1.0")], hides_arm=True, filtered=False, whole_study=False
+        [library().get_plan("sbrt-nsclc", "1.0")], hides_arm=True, filtered=False, whole_study=False
     ),
     "no diary": TodayShape((), hides_arm=True, filtered=False, whole_study=True),
 }

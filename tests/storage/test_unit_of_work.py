@@ -197,7 +197,7 @@ def test_what_failed_and_was_caught_is_never_committed(engine: Engine, trial: Tr
             work.update_slots(trial.participant, wrong)
 
     def fail_at_the_end_of_an_act(work: UnitOfWork) -> None:
-        with suppress(UnauditedChange), work.joined(SYSTEM, at) as act:
+        with suppress(UnauditedChange), work.join_act(SYSTEM, at) as act:
             act.session.get_one(Participant, trial.participant).language = "en"
         work.record(AuditEvent.LANGUAGE_CHANGED, trial.chain)  # that of another act
 

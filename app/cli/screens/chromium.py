@@ -42,7 +42,7 @@ class Camera:
     width: int
     height: int
 
-    def picture(self, html: str) -> bytes:
+    def take_picture(self, html: str) -> bytes:
         """The document as a PNG of exactly that size. Raises OSError when the browser makes none."""
         with tempfile.TemporaryDirectory(prefix="daybook-screen-", ignore_cleanup_errors=True) as name:
             folder = Path(name)

@@ -54,14 +54,16 @@ class Studio:
     assets: FormAssets
     size: str
 
-    def documents(self, text: InstrumentText, names: Sequence[str]) -> Iterator[tuple[str, Screen, str]]:
+    def render_documents(
+        self, text: InstrumentText, names: Sequence[str]
+    ) -> Iterator[tuple[str, Screen, str]]:
         """File name, screen and HTML document of every screen, or of the wanted ones."""
         frame = self._frame(text.lang)
         every = tuple(list_screens(self.instrument, text, self.plan, self.assets.for_reader(frame)))
         for number, screen in enumerate(every):
             if not names or screen.name in names:
                 name = f"{text.lang}/{number:03}-{screen.name}.png"
-                yield name, screen, self.pages.text(screen.page, frame)
+                yield name, screen, self.pages.render_document(screen.page, frame)
 
     def _frame(self, lang: str) -> PageFrame:
         """The frame as in a live study: no banner of a demonstration, and files instead of addresses."""
@@ -96,7 +98,7 @@ def declare_screens(parser: argparse.ArgumentParser) -> None:
 def run_screens(arguments: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     library = load_library(settings.questionnaires, LANGUAGE_CODES)
-    instrument = library.instrument(arguments.instrument, arguments.version)
+    instrument = library.get_instrument(arguments.instrument, arguments.version)
     texts = select_texts(library, instrument, arguments.language)
     _check_names(instrument, arguments.screen)
     used = make_studio(settings, library, instrument, arguments.size)
@@ -122,7 +124,7 @@ def select_texts(library: Library, instrument: Instrument, languages: Sequence[s
         for name, version, lang in library.texts
         if (name, version) == (instrument.id, instrument.version)
     ]
-    return [library.text(instrument, lang) for lang in dict.fromkeys(languages or sorted(there))]
+    return [library.get_text(instrument, lang) for lang in dict.fromkeys(languages or sorted(there))]
 
 
 def make_studio(settings: Settings, library: Library, instrument: Instrument, size: str) -> Studio:
@@ -133,7 +135,7 @@ def make_studio(settings: Settings, library: Library, instrument: Instrument, si
         instrument=instrument,
         plan=_plan(library, instrument),
         pages=Pages.load(Catalogues.load(settings.locales)),
-        assets=read_form_assets(statics.text),
+        assets=read_form_assets(statics.read_text),
         size=size,
     )
 
@@ -146,12 +148,12 @@ def export_screens(
 
     def taken(document: tuple[str, Screen, str]) -> Picture:
         name, screen, html = document
-        png = takes.picture(html)
+        png = takes.take_picture(html)
         (out / name).write_bytes(png)
         return Picture(name, text.lang, screen.name, screen.item, hashlib.sha256(png).hexdigest())
 
     with ThreadPoolExecutor(AT_ONCE) as hands:
-        return list(hands.map(taken, used.documents(text, names)))
+        return list(hands.map(taken, used.render_documents(text, names)))
 
 
 def describe_export(
@@ -176,7 +178,7 @@ def _plan(library: Library, instrument: Instrument) -> Plan:
         library.plans.values(),
         key=lambda plan: named in {(used.id, used.version) for used in plan.instruments},
     )
-    lender = plans[-1] if plans else library.plan("", "")
+    lender = plans[-1] if plans else library.get_plan("", "")
     used = PlannedInstrument(*named, leave_out=frozenset())
     return replace(lender, instruments=(*lender.instruments, used))
 

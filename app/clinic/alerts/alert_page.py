@@ -46,7 +46,7 @@ def show_alert(request: PermittedRequest, alert: str, done: str = "") -> Respons
 
 
 @router.post(ALERT_ACKNOWLEDGEMENT)
-def acknowledge(request: PermittedRequest, alert: str) -> Response:
+def post_acknowledgement(request: PermittedRequest, alert: str) -> Response:
     try:
         acknowledge_alert(request.context, request.participant.participant_id, alert)
     except Refused as refused:
@@ -65,7 +65,7 @@ def add_action(request: PermittedRequest, alert: str, kind: ActCode = "", note: 
 
 
 @router.post(ALERT_CLOSING)
-def close(request: PermittedRequest, alert: str, note: ActWords = "") -> Response:
+def post_closing(request: PermittedRequest, alert: str, note: ActWords = "") -> Response:
     try:
         check_all(request.act.check_texts, lambda: parse_alert_note(note))
         close_alert(request.context, request.participant.participant_id, alert, note)

@@ -45,7 +45,7 @@ class AlertRow:
 
 def build_alert_row(installation: Installation, alert: AlertRecord, language: str) -> AlertRow:
     """The row in the language of whoever looks."""
-    instrument = installation.library.instrument(*alert.instrument)
+    instrument = installation.library.get_instrument(*alert.instrument)
     person = url_of_participant(alert.participant)
     return AlertRow(
         url=ALERT.format(participant=alert.participant, alert=alert.alert),
@@ -54,7 +54,7 @@ def build_alert_row(installation: Installation, alert: AlertRecord, language: st
         site=alert.site,
         zone=alert.zone,
         exit=alert.exit_kind.value if alert.exit_kind else "",
-        label=alert.label(language),
+        label=alert.get_label(language),
         form=name_form(installation, alert.plan, instrument, language) if alert.slot else "",
         form_url=f"{person}/forms/{alert.slot}" if alert.slot else "",
         visit=alert.visit,

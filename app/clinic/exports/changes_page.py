@@ -180,7 +180,7 @@ def _fields(
     language = find_language(request.frame.code) or ENGLISH
     for each in changes:
         is_event = each.field in _EVENTS
-        kind = request.word(ACTOR_WORDS.get(each.actor_kind, each.actor_kind))
+        kind = request.translate(ACTOR_WORDS.get(each.actor_kind, each.actor_kind))
         yield ChangedField(
             visit=each.visit,
             field=_name_field(request, library, each),
@@ -189,7 +189,7 @@ def _fields(
             new="" if is_event else _word_value(request, each, each.new, language),
             who=names.get(each.actor_id, kind),
             when=format_moment(datetime.fromisoformat(each.recorded_at), request.zone, language),
-            reason=request.word(_CODED[each.reason]) if each.reason in _CODED else each.reason,
+            reason=request.translate(_CODED[each.reason]) if each.reason in _CODED else each.reason,
             words=each.words,
         )
 
@@ -203,7 +203,7 @@ def _word_value(request: StaffRequest, change: DataChange, text: str, language: 
     def word(found: re.Match[str]) -> str:
         part = found[0]
         if part in _CODED:
-            return request.word(_CODED[part])
+            return request.translate(_CODED[part])
         if part in plan.anchor_kinds:
             return plan.anchor_label(part, request.frame.code)
         return format_stated(part, language) if _DAY.fullmatch(part) else part
@@ -222,14 +222,14 @@ def _name_field(request: StaffRequest, library: Library, change: DataChange) -> 
     section, _, name = change.field.partition(".")
     if not name:
         words = {**_EVENTS, **_COUNTS, **FIELD_WORDS}
-        return request.word(words[section]) if section in words else section
+        return request.translate(words[section]) if section in words else section
     if section == "answers":
-        return request.word(_QUESTION) % {"number": _number_item(library, change, name)}
+        return request.translate(_QUESTION) % {"number": _number_item(library, change, name)}
     if section == "scores":
-        return request.word(_SCORE) % {"scale": name}
-    return request.word(_DAYS.get(name) or FIELD_WORDS[name])
+        return request.translate(_SCORE) % {"scale": name}
+    return request.translate(_DAYS.get(name) or FIELD_WORDS[name])
 
 
 def _number_item(library: Library, change: DataChange, code: str) -> int:
     """The number that a question has where it was answered: of the version under which the form was asked."""
-    return library.instrument(change.instrument, change.instrument_version).item(code).number
+    return library.get_instrument(change.instrument, change.instrument_version).get_item(code).number

@@ -130,14 +130,16 @@ def build_answers_card(form: SubmittedVersion) -> AnswersCard:
 
 def name_form(installation: Installation, plan: Plan, instrument: Instrument, language: str) -> str:
     """A form's name in the reader's language, which need not be that of its answers."""
-    return plan.form_name(instrument.id, language) or installation.name(plan.id, instrument, language)
+    return plan.form_name(instrument.id, language) or installation.name_instrument(
+        plan.id, instrument, language
+    )
 
 
 def answer_words(definition: FormDefinition, item: str, value: AnswerValue) -> str:
     """An answer in the form's own words, "" for one left blank."""
     if value is None:
         return ""
-    return print_answer(definition.instrument.item(item), definition.text, value)
+    return print_answer(definition.instrument.get_item(item), definition.text, value)
 
 
 def list_choices(item: Item, text: InstrumentText) -> tuple[tuple[str, str], ...]:

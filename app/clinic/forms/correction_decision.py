@@ -157,7 +157,7 @@ def _name_questions(refused: Refused, details: CorrectionDetails) -> Refused:
     items = refused.details.get("items")
     if not isinstance(items, tuple):
         return refused
-    numbers = [str(details.definition.instrument.item(str(each)).number) for each in items]
+    numbers = [str(details.definition.instrument.get_item(str(each)).number) for each in items]
     return Refused(refused.code, items=tuple(numbers))
 
 
@@ -219,7 +219,7 @@ def url_of_correction(summary: CorrectionSummary) -> str:
 
 def _row(details: CorrectionDetails, corrected: CorrectedItem) -> CorrectedRow:
     definition, sees = details.definition, details.sees_answers
-    item = definition.instrument.item(corrected.item)
+    item = definition.instrument.get_item(corrected.item)
     return CorrectedRow(
         number=item.number,
         question=definition.text.items[item.code],

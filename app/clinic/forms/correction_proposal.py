@@ -203,7 +203,7 @@ def _item(
         code=item.code,
         number=item.number,
         question=text.items[item.code],
-        now=now if request.offers(FORM_COPY) else None,
+        now=now if request.offers_route(FORM_COPY) else None,
         choices=choices,
         free_text=item.free_text,
         skippable=item.skippable,
@@ -237,5 +237,5 @@ def _page(
         version=form.response.version,
         first_day=form.first_day,
         last_day=form.last_day,
-        sees_answers=request.offers(FORM_COPY),
+        sees_answers=request.offers_route(FORM_COPY),
     )

@@ -73,7 +73,7 @@ def show_corrections(
     chosen = {"decided": "1" if done else "", "site": site}
     further = format_list_cursor(listed.next) if listed.next else ""
     page = ToSignPage(
-        signs=request.offers(CORRECTION, "POST"),
+        signs=request.offers_route(CORRECTION, "POST"),
         decided=done,
         waiting_url=within(build_address(CORRECTIONS, {"site": site})),
         decided_url=within(build_address(CORRECTIONS, {"decided": "1", "site": site})),
@@ -87,7 +87,10 @@ def show_corrections(
 
 def _row(request: StaffRequest, study: str, summary: CorrectionSummary) -> CorrectionRow:
     library = request.installation.library
-    plan, instrument = library.plan(study, summary.plan_version), library.instrument(*summary.instrument)
+    plan, instrument = (
+        library.get_plan(study, summary.plan_version),
+        library.get_instrument(*summary.instrument),
+    )
     return CorrectionRow(
         url=url_of_correction(summary),
         subject=summary.subject,

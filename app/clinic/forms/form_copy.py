@@ -31,11 +31,11 @@ def save_form_copy(request: PermittedRequest, slot: str, version: VersionNumber 
     if page.answers is None:
         raise Refused("not_sent")
     pages: Pages = request.http.app.state.pages
-    html = pages.blocks(page, request.frame, "main")
+    html = pages.render_blocks(page, request.frame, "main")
     title = f"{page.subject} {page.visit} {page.name}"
     footing = f"{request.study_code} · {page.subject} · {page.visit}"
     study = request.frame.study.name if request.frame.study else ""
-    named = SheetLine("p", request.word(N_("Study: %(name)s")) % {"name": study})
+    named = SheetLine("p", request.translate(N_("Study: %(name)s")) % {"name": study})
     pdf = make_pdf((named, *read_printed_lines(html)), title, footing, request.frame.lang)
     number, form = page.answers.version, page.answers.instrument_id
     record_form_copy(request.context, request.participant.participant_id, f"slot:{page.visit}/{form}", number)

@@ -254,7 +254,7 @@ def _item(form: PaperForm, item: Item, fields: Mapping[str, str]) -> PaperItem:
         free_text=item.free_text,
         skippable=item.skippable,
         when=_rule(item.condition),
-        follows=instrument.item(item.condition.item).number if item.condition else 0,
+        follows=instrument.get_item(item.condition.item).number if item.condition else 0,
         typed=typed.typed,
         blank=typed.blank or bool(choices and typed.typed == BLANK),
     )

@@ -59,7 +59,7 @@ class _Sheet:
     kind: str = "p"
     words: list[str] = field(default_factory=list)
 
-    def end(self, kind: str = "p") -> None:
+    def end_line(self, kind: str = "p") -> None:
         text = " ".join("".join(self.words).split())
         if text:
             self.lines.append(SheetLine(self.kind, text))
@@ -78,9 +78,9 @@ class _PageReader(HTMLParser):
         looks = set((dict(attrs).get("class") or "").split())
         hidden = tag in _UNPRINTED_TAGS or bool(looks & _UNPRINTED_LOOKS) or self._hidden
         if not hidden and tag in _BLOCKS:
-            self.sheet.end(tag)
+            self.sheet.end_line(tag)
         elif not hidden and tag == "br":
-            self.sheet.end(self.sheet.kind)
+            self.sheet.end_line(self.sheet.kind)
         elif not hidden and tag in ("td", "th") and self.sheet.words:
             self.sheet.words.append(" | ")
         if tag not in _VOID:
@@ -90,7 +90,7 @@ class _PageReader(HTMLParser):
         while self._open and self._open.pop().tag != tag:
             pass  # an element that closes with the one around it
         if tag in _BLOCKS and not self._hidden:
-            self.sheet.end()
+            self.sheet.end_line()
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:
@@ -106,7 +106,7 @@ def read_printed_lines(html: str) -> tuple[SheetLine, ...]:
     reader = _PageReader()
     reader.feed(html)
     reader.close()
-    reader.sheet.end()
+    reader.sheet.end_line()
     return tuple(reader.sheet.lines)
 
 

@@ -16,11 +16,11 @@ _NUMBERED = N_("%(number)s. %(words)s")
 def list_question_words(request: StaffRequest, study: str, instrument: Instrument) -> Mapping[str, str]:
     """Each question of an instrument by its code."""
     try:
-        text = request.installation.text(study, instrument, request.frame.code)
+        text = request.installation.get_text(study, instrument, request.frame.code)
     except Refused:
-        word = request.word(QUESTION)
+        word = request.translate(QUESTION)
         return {item.code: word % {"number": item.number} for item in instrument.items}
-    word = request.word(_NUMBERED)
+    word = request.translate(_NUMBERED)
     return {
         item.code: word % {"number": item.number, "words": text.name_of(item)} for item in instrument.items
     }
@@ -30,6 +30,6 @@ def list_plan_questions(request: StaffRequest, plan: Plan) -> Mapping[str, Mappi
     """The questions of each instrument of a plan, by its id."""
     library = request.installation.library
     return {
-        used.id: list_question_words(request, plan.id, library.instrument(used.id, used.version))
+        used.id: list_question_words(request, plan.id, library.get_instrument(used.id, used.version))
         for used in plan.instruments
     }

@@ -126,7 +126,7 @@ def show_slot(
 def record_reason(
     request: PermittedRequest, slot: str, reason: ActCode = "", note: ActWords = ""
 ) -> Response:
-    request = request.acting(about=_record_name(request, slot))
+    request = request.with_act(about=_record_name(request, slot))
     plan = get_overview(request).plan
     try:
         check_all(request.act.check_texts, lambda: check_missed_reason(plan, reason, note))
@@ -141,7 +141,7 @@ def record_reason(
 def excuse_slot(
     request: PermittedRequest, slot: str, exemption: ActCode = "", step: ActCode = ""
 ) -> Response:
-    request = request.acting(about=_record_name(request, slot))
+    request = request.with_act(about=_record_name(request, slot))
     try:
         request.require_writable()
         if step != CONFIRM:
@@ -193,12 +193,12 @@ def build_slot_page(request: ParticipantStaffRequest, slot_id: str, version: int
     view = get_overview(request)
     state = get_form_state(view, slot_id)
     slot, cell = state.slot, build_cell(view, state)
-    corrects = slot.submitted_at and request.offers(FORM_CORRECTION)
-    explains = request.offers(PARTICIPANT_FORM, "POST")
-    reminds = request.offers(STAFF_REMINDER, "POST") and cell.status in ANSWERABLE
-    enters = request.offers(PAPER_ENTRY)
+    corrects = slot.submitted_at and request.offers_route(FORM_CORRECTION)
+    explains = request.offers_route(PARTICIPANT_FORM, "POST")
+    reminds = request.offers_route(STAFF_REMINDER, "POST") and cell.status in ANSWERABLE
+    enters = request.offers_route(PAPER_ENTRY)
     papers = get_paper_entries(request.context, slot)
-    excuses = request.offers(EXEMPTION, "POST") and is_excusable(slot, request.at, view.waiting_paper)
+    excuses = request.offers_route(EXEMPTION, "POST") and is_excusable(slot, request.at, view.waiting_paper)
     return SlotPage(
         subject=view.participant.subject,
         site=view.site,
@@ -255,22 +255,22 @@ def _missed_reasons(view: ParticipantOverview, cell: FormCell) -> tuple[str, ...
 
 
 def _answers(request: ParticipantStaffRequest, slot_id: str, version: int | None) -> AnswersCard | None:
-    if not request.offers(FORM_COPY):
+    if not request.offers_route(FORM_COPY):
         return None
     seen = view_submitted_form(request.context, request.participant.participant_id, slot_id, version)
     return build_answers_card(seen) if seen else None
 
 
 def _trail_url(request: ParticipantStaffRequest, view: ParticipantOverview, visit: str) -> str:
-    if not request.offers(TRAIL):
+    if not request.offers_route(TRAIL):
         return ""
-    return request.frame.within(TrailQuery(participant=view.participant.subject, visit=visit).url())
+    return request.frame.within(TrailQuery(participant=view.participant.subject, visit=visit).build_url())
 
 
 def _why_unreminded(request: ParticipantStaffRequest, form: FormState) -> str:
     """Why no reminder of this form may be sent now, in words; "" if one may."""
     refusal = find_staff_reminder_refusal(request.context, request.participant.participant_id, form.slot)
-    return request.words(refusal) if refusal else ""
+    return request.translate_refusal(refusal) if refusal else ""
 
 
 def _exemptions(plan: Plan, language: str) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""How much is open, as the menu and the front page of the desk tell it."""
+"""Cached counts of open work, as the menu and the front page of the desk show them."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ class DeskCounts:
         self._known: dict[tuple[CountReader, tuple[Grant, ...]], tuple[datetime, Any]] = {}
 
     def read(self, context: StaffContext, count: Callable[[StaffContext], _CountValue]) -> _CountValue:
-        """What this count is for this actor, as it was at most `LASTS` ago."""
+        """The count for this actor, at most `LASTS` old."""
         key = (count, context.actor.grants)
         known = self._known.get(key)
         if known is not None and timedelta() <= context.at - known[0] < LASTS:
@@ -36,7 +36,7 @@ class DeskCounts:
         return number
 
     def forget(self) -> None:
-        """Count anew when asked next."""
+        """Empty the cache: each count is read again when it is asked for next."""
         self._known.clear()
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a form of the desk: every field that one press refuses, with its words and its place."""
+"""Validation errors of a form of the desk: each refused field with its words and its place."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -108,8 +108,10 @@ def find_field(refused: Refused, labels: Mapping[str, str]) -> str:
 def words_by_label(request: StaffRequest, refused: Refused, labels: Mapping[str, str]) -> str:
     """The refusal in words; `labels` are the labels of the form's fields by their names."""
     if "field" not in refused.details:
-        return request.words(refused)
+        return request.translate_refusal(refused)
     named = find_field(refused, labels)
     label = labels.get(named) or labels.get(named.partition("_")[0])
     label = label or LABELS.get(str(refused.details["field"]), HIDDEN)
-    return request.words(Refused(refused.code, **{**refused.details, "field": request.word(label)}))
+    return request.translate_refusal(
+        Refused(refused.code, **{**refused.details, "field": request.translate(label)})
+    )

@@ -84,10 +84,12 @@ def translate_refusal(request: Request, refused: Refused, frame: PageFrame) -> s
     """A refusal in the words of this page's language."""
     pages: Pages = request.app.state.pages
     sentence = PLAIN.get(refused.code) or message_of(refused).sentence
-    comma = pages.word(COMMA, frame)
+    comma = pages.translate(COMMA, frame)
     if not sentence:
         return ""
     spoken = find_language(frame.code) or ENGLISH
     worded = name_wording(refused, request.app.state.installation.library, frame.code)
-    named = label_field(worded, lambda label: pages.word(label, frame))
-    return fill_message(pages.word(sentence, frame), named, lambda value: write_detail(value, spoken), comma)
+    named = label_field(worded, lambda label: pages.translate(label, frame))
+    return fill_message(
+        pages.translate(sentence, frame), named, lambda value: write_detail(value, spoken), comma
+    )

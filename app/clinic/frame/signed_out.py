@@ -1,4 +1,4 @@
-"""What was typed when the session had ended: it goes along on a page, and is sent again after signing in."""
+"""Resubmitting a form after the session ended: what was typed is carried by a page through the sign-in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -74,7 +74,7 @@ def choose_study(
         if not fitting:
             raise HTTPException(404)
     remembered = get_cookie(request, STUDY)
-    reached = {study for study, _site in actor.reach(permission)} if permission else set()
+    reached = {study for study, _site in actor.list_reach(permission)} if permission else set()
     ordered = sorted(fitting, key=lambda each: (each.id not in reached, each.code != remembered))
     return ordered[0] if ordered else None
 

@@ -25,7 +25,7 @@ class TypedDay:
     day: str = ""
 
     @classmethod
-    def of(cls, on: date) -> "TypedDay":
+    def from_date(cls, on: date) -> "TypedDay":
         return split_day(on.isoformat())
 
     def __bool__(self) -> bool:
@@ -60,7 +60,7 @@ class TypedDay:
         """The day, None where nothing is typed. Raises as `parse`."""
         return self.parse(field) if self else None
 
-    def boxes(self, name: str) -> Mapping[str, str]:
+    def name_boxes(self, name: str) -> Mapping[str, str]:
         """The boxes by the names that they have in a form."""
         return {f"{name}_year": self.year, f"{name}_month": self.month, f"{name}_day": self.day}
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.frame.addresses import build_address, clear_address
@@ -17,6 +17,7 @@ from app.services.clinic.participant_list import (
     PeopleFilter,
     list_participants,
 )
+from app.web.form_fields import BriefQuery
 from app.web.urls import PARTICIPANTS
 
 
@@ -49,16 +50,15 @@ class ParticipantsPage:
 
 
 router = APIRouter(include_in_schema=False)
-Short = Annotated[str, Query(max_length=40)]
 
 
 @router.get(PARTICIPANTS)
 def show_participants(
     request: SignedInRequest,
-    q: Short = "",
-    site: Short = "",
-    order: Short = "",
-    after: Short = "",
+    q: BriefQuery = "",
+    site: BriefQuery = "",
+    order: BriefQuery = "",
+    after: BriefQuery = "",
     done: str = "",
 ) -> Response:
     site, within = narrow_text(site), request.frame.within

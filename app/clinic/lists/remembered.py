@@ -1,4 +1,4 @@
-"""Lists open as they were filtered last: for each person and study, on any computer, without a script.
+"""Remembered filters of lists: stored for each person and study, so that a list opens as it was filtered.
 
 An address that names a filter holds, and is what is remembered from then on; one that names none is answered
 with the address of what is remembered. So the address of a list says all of what it shows. One that looks for
@@ -25,7 +25,7 @@ from app.services.core.context import StaffContext
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _ListReader:
     """Who opens a list of one study, under which permission."""
 
     context: StaffContext
@@ -33,17 +33,17 @@ class _Reader:
     permission: Permission
 
 
-def _is_own_site(reader: _Reader, code: str) -> bool:
+def _is_own_site(reader: _ListReader, code: str) -> bool:
     sites = list_reached_sites(reader.context, reader.study.id, reader.permission)
     return any(site.code == code and site.closed_at is None for site in sites)
 
 
-def _is_language(reader: _Reader, code: str) -> bool:
+def _is_language(reader: _ListReader, code: str) -> bool:
     library = reader.context.installation.library
-    return code in library.plan(reader.study.code, reader.study.plan_version).languages
+    return code in library.get_plan(reader.study.code, reader.study.plan_version).languages
 
 
-_MAKES_SENSE: Mapping[str, Callable[[_Reader, str], bool]] = {
+_MAKES_SENSE: Mapping[str, Callable[[_ListReader, str], bool]] = {
     "site": _is_own_site,
     "language": _is_language,
     "kind": lambda _reader, code: code in tuple(TrailKind),
@@ -78,7 +78,7 @@ def open_as_remembered(
         if _write(chosen) != stored:
             keep_list_view(context, admission.staff.staff_id, listed.name, study.id, _write(chosen))
         return ""
-    reader = _Reader(context, study, permission)
+    reader = _ListReader(context, study, permission)
     known = (each for each in parse_qsl(stored) if each[0] in listed.parameters)
     chosen = {name: value for name, value in known if _MAKES_SENSE[name](reader, value)}
     carried = {name: typed[name] for name in typed if name != STUDY}

@@ -105,7 +105,7 @@ def show_role_matrix(request: SignedInRequest) -> Response:
     allowed = [permissions_of(role, find_view(views, role)) for role in roles]
     rows = tuple(
         (
-            pages.word(name_permission(permission), request.frame),
+            pages.translate(name_permission(permission), request.frame),
             tuple(permission in permissions for permissions in allowed),
         )
         for permission in Permission
@@ -116,7 +116,7 @@ def show_role_matrix(request: SignedInRequest) -> Response:
 
 def _page(request: StaffRequest, done: str = "", notes: str = "") -> AccessReviewPage:
     people = list_study_people(request.context, request.study_code, Permission.ACCESS_SEE)
-    manages = request.offers(STAFF_PERSON)
+    manages = request.offers_route(STAFF_PERSON)
     whole = request.study is not None and request.actor.may(Permission.STAFF_MANAGE, request.study.id, None)
     return AccessReviewPage(
         study=request.frame.study.name if request.frame.study else "",

@@ -115,7 +115,7 @@ def _list_sites(request: StaffRequest) -> tuple[tuple[str, str], ...]:
 
 
 def _page(request: StaffRequest, values: Typed) -> ClientsPage:
-    words = {str(scope): request.word(name) for scope, name in VALUE_WORDS["edc_client.scopes"].items()}
+    words = {str(scope): request.translate(name) for scope, name in VALUE_WORDS["edc_client.scopes"].items()}
     study = request.study_code
     return ClientsPage(
         study=study,

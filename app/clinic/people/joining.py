@@ -23,7 +23,7 @@ from app.web.errors import ask_to_retry
 from app.web.form_fields import Narrowed, PasswordField
 from app.web.middleware.forwarding import find_source
 from app.web.pages.page_frame import PageFrame
-from app.web.pages.rendering import Pages, frame_for, render
+from app.web.pages.rendering import Pages, frame_for, render_page
 from app.web.refusal_messages import message_of
 from app.web.urls import JOIN, JOIN_PASSKEY, SIGN_IN
 
@@ -103,7 +103,7 @@ def post_link_form(
             raise
         return ask_to_retry(request, _show(request, installation, link, opened, refused), refused)
     page = JoinedPage(tuple(codes), SIGN_IN)
-    return render(request, page, frame=frame_for(request, opened.language))
+    return render_page(request, page, frame=frame_for(request, opened.language))
 
 
 def _open(request: Request, installation: Installation, link: str, at: datetime) -> OpenLink:
@@ -133,16 +133,16 @@ def _show(
         faults=_list_faults(request, refused, frame) if refused else NO_FAULTS,
         passkey_url=JOIN_PASSKEY.format(link=link) if asks else "",
     )
-    return render(request, page, message_of(refused).status if refused else 200, frame)
+    return render_page(request, page, message_of(refused).status if refused else 200, frame)
 
 
 def _list_faults(request: Request, refused: Refused, frame: PageFrame) -> FormFaults:
     pages: Pages = request.app.state.pages
 
-    def tell(each: Refused) -> str:
-        label = LABELS.get(str(each.details.get("field")))
-        details = dict(each.details) | ({"field": pages.word(label, frame)} if label else {})
-        return translate_refusal(request, Refused(each.code, **details), frame)
+    def tell(refused: Refused) -> str:
+        label = LABELS.get(str(refused.details.get("field")))
+        details = dict(refused.details) | ({"field": pages.translate(label, frame)} if label else {})
+        return translate_refusal(request, Refused(refused.code, **details), frame)
 
     return collect_faults(refused, _find_field, tell)
 

@@ -63,7 +63,7 @@ class Typed(dict[str, str]):
     def __missing__(self, name: str) -> str:
         return ""
 
-    def day(self, name: str) -> TypedDay:
+    def read_day(self, name: str) -> TypedDay:
         """The day that stands in the boxes of this name."""
         return read_typed_day(self, name)
 
@@ -123,7 +123,7 @@ def show_invitation_form(request: SignedInRequest) -> Response:
 
 @router.post(STAFF_INVITATION)
 def invite_staff(request: SignedInRequest, fields: PostedFields) -> Response:
-    values, day = read_typed(fields), read_typed(fields).day("ends_on")
+    values, day = read_typed(fields), read_typed(fields).read_day("ends_on")
     entry = InvitationEntry(
         email=values["email"],
         name=values["name"],
@@ -164,7 +164,7 @@ def grant_to_existing(request: SignedInRequest, fields: PostedFields) -> Respons
             Role(values["role"]),
             request.study_code,
             values["site"] or None,
-            values.day("ends_on").on,
+            values.read_day("ends_on").on,
             values["reason"],
         )
     except Refused as refused:
@@ -216,7 +216,7 @@ def check_role_form(request: StaffRequest, form: RoleForm, values: Typed) -> Non
 
     Raises Refused: "unknown_site", or as `check_grant`.
     """
-    day, site = values.day("ends_on"), values["site"]
+    day, site = values.read_day("ends_on"), values["site"]
     chosen = site if site in dict(form.sites) else None
     check_all(
         request.act.check_texts,

@@ -79,7 +79,7 @@ def give_role(request: SignedInRequest, staff: RowNumber, fields: PostedFields) 
 
     def act() -> None:
         check_role_form(request, role_form(in_every_study(request), study), values)
-        role, site, ends_on = Role(values["role"]), values["site"] or None, values.day("ends_on").on
+        role, site, ends_on = Role(values["role"]), values["site"] or None, values.read_day("ends_on").on
         grant_to_person(in_every_study(request), staff, role, study, site, ends_on, values["reason"])
 
     return _do(request, staff, f"grant-{study}", values, act)

@@ -29,7 +29,7 @@ class GapRow:
     entries: int
     url: str
 
-    def reaches(self, first: str, last: str) -> bool:
+    def reaches_days(self, first: str, last: str) -> bool:
         """Whether a day of it lies between these, which are written as an address has them."""
         return self.first.isoformat() <= last and first <= self.last.isoformat()
 
@@ -98,7 +98,7 @@ def _page(request: ParticipantStaffRequest, first: str, last: str) -> DiaryGapPa
     """The page as things are now, with the first gap that has a day of this stretch."""
     view = get_overview(request)
     gaps: Sequence[GapRow] = build_gaps(view.participant.public_id, view.gaps)
-    chosen = next((gap for gap in gaps if first and gap.reaches(first, last)), None)
+    chosen = next((gap for gap in gaps if first and gap.reaches_days(first, last)), None)
     return DiaryGapPage(
         subject=view.participant.subject,
         back_url=url_of_participant(view.participant.public_id),

@@ -26,7 +26,7 @@ from app.services.clinic.participant_overview import (
     get_participant_overview,
 )
 from app.services.core.installation import Installation
-from app.web.pages.rendering import Pages, render
+from app.web.pages.rendering import Pages, render_page
 from app.web.urls import CODE
 
 
@@ -121,10 +121,14 @@ def find_first_steps(
 
     None for who may not invite, and for whom nothing is expected any more.
     """
-    who, today = view.participant, local_day(at, view.participant.zone)
+    participant, today = view.participant, local_day(at, view.participant.zone)
     first = _choose_first(view)
     begun = first is not None and first.slot.begun_at is not None
-    if Permission.ACTIVATION_ISSUE not in view.may or who.exit_kind or (begun and view.enrolled_on != today):
+    if (
+        Permission.ACTIVATION_ISSUE not in view.may
+        or participant.exit_kind
+        or (begun and view.enrolled_on != today)
+    ):
         return None
     address = view.contact if view.contact and view.contact.address else None
     return FirstSteps(
@@ -133,7 +137,7 @@ def find_first_steps(
         form=_describe(installation, view, first, code) if first else None,
         reminders=_judge_reminders(view, address),
         contact=address,
-        contact_on=local_day(address.recorded_at, who.zone) if address else None,
+        contact_on=local_day(address.recorded_at, participant.zone) if address else None,
         reaching_url=f"{participant_url(view)}/reminders" if Permission.REMINDER_SEND in view.may else "",
     )
 
@@ -199,11 +203,11 @@ def show_sheet(request: StaffRequest, sheet: InvitationSheet, replaces: bool) ->
         desk_dir=request.frame.dir,
         together=_show_together(request, sheet.participant_id),
     )
-    return render(request.http, page, frame=request.frame.speaking(spoken))
+    return render_page(request.http, page, frame=request.frame.in_language(spoken))
 
 
 def _say_at_desk(request: StaffRequest) -> tuple[str, str, str]:
-    printing, back, together = (request.word(each) for each in _DESK_WORDS)
+    printing, back, together = (request.translate(each) for each in _DESK_WORDS)
     return printing, back, together
 
 
@@ -212,7 +216,7 @@ def _show_together(request: StaffRequest, participant_id: int) -> Markup:
     view = get_participant_overview(request.context, participant_id)
     steps = find_first_steps(request.installation, view, request.frame.code, request.at)
     pages: Pages = request.http.app.state.pages
-    words = pages.blocks(TogetherPage(steps), request.frame, "together") if steps else ""
+    words = pages.render_blocks(TogetherPage(steps), request.frame, "together") if steps else ""
     return Markup(words)  # noqa: S704 - a part of our own template, escaped there
 
 

@@ -48,7 +48,7 @@ def reveal_participant_contact(request: PermittedRequest) -> Response:
 def revoke_participant_device(
     request: PermittedRequest, device: RowNumber, reason: ActWords = ""
 ) -> Response:
-    request = request.acting(about=f"device:{device}")
+    request = request.with_act(about=f"device:{device}")
     try:
         revoke_device(request.context, request.participant.participant_id, device, reason)
     except Refused as refused:
@@ -77,7 +77,7 @@ def add_visit(
         check_all(request.act.check_texts, lambda: get_requestable_rule(plan, visit), lambda: on.parse("on"))
         request_visit(request.context, participant.study_id, participant.subject, visit, on.parse("on"))
     except Refused as refused:
-        return show_refused(request, refused, {"form": "visit", "visit": visit, **on.boxes("on")})
+        return show_refused(request, refused, {"form": "visit", "visit": visit, **on.name_boxes("on")})
     return request.finish()
 
 

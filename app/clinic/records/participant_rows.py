@@ -183,8 +183,8 @@ def participant_url(view: ParticipantOverview) -> str:
 
 def instrument_name(installation: Installation, view: ParticipantOverview, instrument: str, code: str) -> str:
     """An instrument's name in the reader's language."""
-    used = installation.library.instrument(instrument, view.plan.version_of(instrument))
-    return view.plan.form_name(instrument, code) or installation.name(view.plan.id, used, code)
+    used = installation.library.get_instrument(instrument, view.plan.version_of(instrument))
+    return view.plan.form_name(instrument, code) or installation.name_instrument(view.plan.id, used, code)
 
 
 def build_cell(view: ParticipantOverview, state: FormState) -> FormCell:
@@ -241,12 +241,12 @@ def _conflict_row(
     installation: Installation, view: ParticipantOverview, conflict: AnswerConflict, code: str
 ) -> ConflictRow:
     slot = conflict.slot
-    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    instrument = installation.library.get_instrument(slot.instrument, slot.instrument_version)
     return ConflictRow(
         form=instrument_name(installation, view, slot.instrument, code),
         visit=slot.visit,
         cell=build_cell(view, get_form_state(view, slot.public_id)),
-        question=instrument.item(conflict.item).number,
+        question=instrument.get_item(conflict.item).number,
         earlier_at=conflict.earlier_at,
         later_at=conflict.later_at,
         settled_at=conflict.settled_at,
@@ -274,7 +274,7 @@ def _date_row(dated: AnchorHistory, language: str) -> AnchorRow:
     current = dated.current
     return AnchorRow(
         kind=dated.kind.kind,
-        label=dated.kind.label(language),
+        label=dated.kind.get_label(language),
         on=current.dated_on if current else None,
         source=current.source if current else "",
         owner=dated.kind.owner.value,
@@ -329,9 +329,9 @@ def name_symptoms(installation: Installation, view: ParticipantOverview, code: s
     if view.plan.diary is None or not view.worst:
         return {}
     used = view.plan.diary.instrument
-    instrument = installation.library.instrument(used, view.plan.version_of(used))
+    instrument = installation.library.get_instrument(used, view.plan.version_of(used))
     try:
-        text = installation.text(view.plan.id, instrument, code)
+        text = installation.get_text(view.plan.id, instrument, code)
     except Refused:
         return {}
     return {**text.items, **text.ticks}

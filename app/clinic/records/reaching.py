@@ -168,6 +168,6 @@ def _page(request: ParticipantStaffRequest) -> ReachingPage:
         first_day=reach.today,
         last_day=reach.today + timedelta(days=LONGEST_STAFF_PAUSE_DAYS),
         channels=tuple(ContactChannel),
-        may_change=request.offers(NEW_CONTACT, "POST"),
+        may_change=request.offers_route(NEW_CONTACT, "POST"),
         typed={},
     )

@@ -131,7 +131,7 @@ def build_schedule(
         language=language,
         forms=tuple(instrument_name(installation, view, each, language) for each in view.instruments),
         events=tuple(
-            (each.kind.label(language), each.current.dated_on) for each in view.dates if each.current
+            (each.kind.get_label(language), each.current.dated_on) for each in view.dates if each.current
         ),
         diary_name=_name_diary(installation, view, language),
         weekly=weekly_codes(view.plans) if view.plan.diary else None,
@@ -244,21 +244,21 @@ def _draw_weeks(cells: Sequence[DiaryCell]) -> HeatGrid | None:
     return draw_heat(entries, [""] * _A_ROW, rows)
 
 
-def _heat(column: int, row: int, each: DiaryCell) -> HeatEntry:
-    shade, text = _look(each)
-    return HeatEntry(column, row, shade, text, each.cell.url, each)
+def _heat(column: int, row: int, cell: DiaryCell) -> HeatEntry:
+    shade, text = _look(cell)
+    return HeatEntry(column, row, shade, text, cell.cell.url, cell)
 
 
-def _look(each: DiaryCell) -> tuple[str, str]:
+def _look(cell: DiaryCell) -> tuple[str, str]:
     """The shade of a cell and the few signs in it."""
-    if each.severity is not None:
-        value, high = each.severity.value, each.severity.high
-        return f"s{each.severity.grade}", str(value) if high == _TEN else f"{value}/{high}"
-    if each.cell.status == Status.submitted:
+    if cell.severity is not None:
+        value, high = cell.severity.value, cell.severity.high
+        return f"s{cell.severity.grade}", str(value) if high == _TEN else f"{value}/{high}"
+    if cell.cell.status == Status.submitted:
         return _ENTERED, "✓"
-    if each.cell.status == Status.missed:
+    if cell.cell.status == Status.missed:
         return _MISSED, "✕"
-    return "s0", "○" if each.cell.status in ANSWERABLE else "–"
+    return "s0", "○" if cell.cell.status in ANSWERABLE else "–"
 
 
 def _shares(counted: Sequence[tuple[date, FormState]]) -> list[tuple[str, int, int]]:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.frame.addresses import build_address
@@ -15,6 +15,7 @@ from app.services.clinic.participants.score_list import (
     ScoredParticipant,
     list_scored_participants,
 )
+from app.web.form_fields import BriefQuery
 from app.web.urls import SCORE_LIST, SCORES
 
 
@@ -45,11 +46,8 @@ class ScoreListPage:
 router = APIRouter(include_in_schema=False)
 
 
-Short = Annotated[str, Query(max_length=40)]
-
-
 @router.get(SCORE_LIST)
-def show_score_list(request: SignedInRequest, site: Short = "", after: Short = "") -> Response:
+def show_score_list(request: SignedInRequest, site: BriefQuery = "", after: BriefQuery = "") -> Response:
     study, site = request.study, narrow_text(site)
     listed = list_scored_participants(request.context, study.id, after, site=site) if study else ScoredList()
     further = build_address(SCORE_LIST, {"site": site, "after": listed.after})
@@ -62,14 +60,14 @@ def show_score_list(request: SignedInRequest, site: Short = "", after: Short = "
     return request.show(page)
 
 
-def _row(request: StaffRequest, each: ScoredParticipant) -> ScoredRow:
-    instrument = request.installation.library.instrument(each.instrument, each.instrument_version)
+def _row(request: StaffRequest, scored: ScoredParticipant) -> ScoredRow:
+    instrument = request.installation.library.get_instrument(scored.instrument, scored.instrument_version)
     return ScoredRow(
-        subject=each.subject,
-        url=SCORES.format(participant=each.participant),
-        site=each.site.name,
-        form=request.installation.name(each.site.study, instrument, request.frame.code),
-        visit=each.visit,
-        at=each.submitted_at,
-        zone=each.zone,
+        subject=scored.subject,
+        url=SCORES.format(participant=scored.participant),
+        site=scored.site.name,
+        form=request.installation.name_instrument(scored.site.study, instrument, request.frame.code),
+        visit=scored.visit,
+        at=scored.submitted_at,
+        zone=scored.zone,
     )

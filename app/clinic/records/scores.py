@@ -139,7 +139,7 @@ def show_scores(request: PermittedRequest, up: Annotated[str, Query(max_length=1
     """The plots as published, or with `up=better` drawn so that up is better; the numbers are the same."""
     scores = get_participant_scores(request.context, request.participant.participant_id)
     today = local_day(request.at, scores.zone)
-    person = url_of_participant(scores.public_id) if request.offers(PARTICIPANT) else ""
+    person = url_of_participant(scores.public_id) if request.offers_route(PARTICIPANT) else ""
     other = SCORES.format(participant=scores.public_id) + ("?up=" if up == BETTER else f"?up={BETTER}")
     drawn = _Drawing(request.installation, scores, request.frame.code, up == BETTER)
     page = _page(drawn, today, request.frame.within(other))
@@ -158,7 +158,7 @@ class _Drawing:
     def name(self, instrument: Instrument) -> str:
         """What staff call a form."""
         named = self.view.plan.form_name(instrument.id, self.code)
-        return named or self.installation.name(self.view.plan.id, instrument, self.code)
+        return named or self.installation.name_instrument(self.view.plan.id, instrument, self.code)
 
 
 def _page(drawn: _Drawing, today: date, turn_url: str) -> ScoresPage:
@@ -261,10 +261,10 @@ def _diary(drawn: _Drawing, diary: DiaryCourse) -> DiaryPlots:
 def _item_words(drawn: _Drawing, diary: DiaryCourse) -> dict[str, str]:
     """What each symptom is called; its code where the instrument has no words in the reader's language."""
     try:
-        text = drawn.installation.text(drawn.view.plan.id, diary.instrument, drawn.code)
+        text = drawn.installation.get_text(drawn.view.plan.id, diary.instrument, drawn.code)
     except Refused:
         return {symptom: symptom for symptom in diary.symptoms}
-    return {symptom: text.name_of(diary.instrument.item(symptom)) for symptom in diary.symptoms}
+    return {symptom: text.name_of(diary.instrument.get_item(symptom)) for symptom in diary.symptoms}
 
 
 def _is_reported(days: Sequence[DiaryDay], symptom: str) -> bool:
@@ -272,7 +272,7 @@ def _is_reported(days: Sequence[DiaryDay], symptom: str) -> bool:
 
 
 def _symptom(diary: DiaryCourse, symptom: str, name: str, *, turned: bool) -> SymptomPlot:
-    high = diary.instrument.item(symptom).high
+    high = diary.instrument.get_item(symptom).high
     answers = [(each.day, each.severities.get(symptom)) for each in diary.days]
     values = [(day, Fraction(answer.value) if answer else None) for day, answer in answers]
     weeks = mean_of_weeks(diary.days[0].day, values)
@@ -289,8 +289,8 @@ def _symptom(diary: DiaryCourse, symptom: str, name: str, *, turned: bool) -> Sy
     )
 
 
-def _strip_day(each: DiaryDay, symptom: str) -> StripDay | None:
-    answer = each.severities.get(symptom)
+def _strip_day(day: DiaryDay, symptom: str) -> StripDay | None:
+    answer = day.severities.get(symptom)
     if answer is not None:
         return StripDay(str(answer.grade), str(answer.value))
-    return None if each.missed else StripDay("", "")
+    return None if day.missed else StripDay("", "")

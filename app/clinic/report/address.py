@@ -43,7 +43,7 @@ class ReportQuery:
         rule_set = RuleSet(self.rules) if self.rules in tuple(RuleSet) else RuleSet.first
         return RateRules(rule_set, self.late == _LATE)
 
-    def choices(self, study: str) -> ReportFilter:
+    def read_filter(self, study: str) -> ReportFilter:
         """The filter. Raises Refused: "bad_day", "impossible_day"."""
         site, visit = narrow_text(self.site), narrow_text(self.visit)
         return ReportFilter(study, site, visit, self.first_day, self.last_day, self.rate_rules)
@@ -56,7 +56,7 @@ class ReportQuery:
         return {**chosen, "rules": rule_set, "late": late}
 
     def page_url(self, part: ReportPart) -> str:
-        return build_address(REPORT, {"part": part.value, **self.within(part).parameters})
+        return build_address(REPORT, {"part": part.value, **self.move_to_part(part).parameters})
 
     def table_url(self, table: ReportTable) -> str:
         return build_address(REPORT_TABLE, {"table": table.value, **self.parameters})
@@ -72,7 +72,7 @@ class ReportQuery:
         on = {"after": after[0], "row": str(after[1])} if after else {}
         return build_address(REPORT_ROWS_FILE if file else REPORT_ROWS, {**parts, **self.parameters, **on})
 
-    def within(self, part: ReportPart) -> "ReportQuery":
+    def move_to_part(self, part: ReportPart) -> "ReportQuery":
         """These choices on another part, without those that it has not, or that mean other days there."""
         same_days = (part is ReportPart.recruitment) == (self.chosen_part is ReportPart.recruitment)
         return replace(

@@ -153,7 +153,7 @@ def _where(figure: FigureAddress, words: TableWords) -> Iterator[str]:
     if figure.item:
         yield words.name_question(figure.instrument, figure.item)
     if figure.line:
-        yield words.line(figure.line)
+        yield words.name_line(figure.line)
 
 
 def _rows(figures: FigureRows, words: TableWords) -> Iterator[FigureRowView]:

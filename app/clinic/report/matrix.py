@@ -18,7 +18,7 @@ from app.domain.typed_text import narrow_text
 from app.services.clinic.report.matrix import MatrixColumn, MatrixForms, get_matrix
 from app.services.clinic.report.scope import ReportFilter
 from app.web.middleware.plain_route import PlainRoute
-from app.web.permissions import CallerKind, guards
+from app.web.permissions import CallerKind, mark_guard
 from app.web.urls import MATRIX, PARTICIPANTS
 
 
@@ -65,7 +65,7 @@ router = APIRouter(include_in_schema=False, route_class=PlainRoute)
 
 
 @router.get(MATRIX)
-@guards(CallerKind.STAFF)
+@mark_guard(CallerKind.STAFF)
 async def show_matrix(request: Request) -> Response:
     return await answer_staff(request, _show_matrix)
 

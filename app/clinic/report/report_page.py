@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from app.clinic.report.address import ChosenReport, ReportQuery, read_table
-from app.clinic.report.spreadsheet import STAMP, csv_response, stamp
+from app.clinic.report.spreadsheet import STAMP, csv_response, describe_origin
 from app.clinic.report.table_view import (
     LINES,
     CellView,
@@ -94,7 +94,10 @@ def show_report(request: SignedInRequest, query: ChosenReport) -> Response:
         page = _report_page(request, query, counted)
         field = str(refused.details.get("field", "site"))
         return request.show(
-            replace(page, error=request.words(_by_label(request, query, refused)), error_field=field), refused
+            replace(
+                page, error=request.translate_refusal(_by_label(request, query, refused)), error_field=field
+            ),
+            refused,
         )
 
 
@@ -133,7 +136,7 @@ def _lines(
     request: StaffRequest, report: Report, table: FigureTable, line: tuple[str, ...], words: TableWords
 ) -> Iterator[tuple[SheetCell, ...]]:
     """The lines of a table in codes, each with how it was made."""
-    report_stamp = stamp(request, report.scope, report.digest)
+    report_stamp = describe_origin(request, report.scope, report.digest)
     for each in table.lines:
         keys = [
             words.sites[each.where[name]][0] if name == "site_id" else each.where[name] or ""
@@ -158,7 +161,7 @@ def site_choices(scope: ReportScope) -> tuple[tuple[str, str], ...]:
 def choices_of(request: StaffRequest, query: ReportQuery) -> ReportFilter:
     """The filter; raises Refused, which names a day by its label."""
     try:
-        return query.choices(study_of(request))
+        return query.read_filter(study_of(request))
     except Refused as refused:
         raise _by_label(request, query, refused) from refused
 
@@ -167,12 +170,12 @@ def _by_label(request: StaffRequest, query: ReportQuery, refused: Refused) -> Re
     """The refusal, with the field as the page names it."""
     pages: Pages = request.http.app.state.pages
     first = ENROLLED_FROM if query.chosen_part is ReportPart.recruitment else TARGET_FROM
-    field = pages.word(LAST if refused.details.get("field") == "to" else first, request.frame)
+    field = pages.translate(LAST if refused.details.get("field") == "to" else first, request.frame)
     return Refused(refused.code, **{**refused.details, "field": field})
 
 
 def _report_page(request: StaffRequest, query: ReportQuery, counted: ReportQuery) -> ReportPage:
-    report = get_report(request.context, counted.choices(study_of(request)), query.chosen_part)
+    report = get_report(request.context, counted.read_filter(study_of(request)), query.chosen_part)
     words = table_words(request, report.scope)
     headline = _headline(request, counted, report, words)
     return ReportPage(

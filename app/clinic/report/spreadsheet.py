@@ -1,4 +1,4 @@
-"""The answer that is a file for spreadsheets."""
+"""CSV responses: files for spreadsheets."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -16,8 +16,8 @@ STAMP = (
 """Columns in which every line of a table says by which choices and program it was made, and of which data."""
 
 
-def stamp(request: StaffRequest, scope: ReportScope, digest: str) -> tuple[SheetCell, ...]:
-    """What stands in these columns."""
+def describe_origin(request: StaffRequest, scope: ReportScope, digest: str) -> tuple[SheetCell, ...]:
+    """The values of these columns: by which choices and program a table was made, and of which data."""
     chosen = scope.filter
     return (
         chosen.rules.rule_set.value, "yes" if chosen.rules.late_counts else "no", request.at, chosen.site,

@@ -71,7 +71,7 @@ class TableWords:
     language: Language
     name_question: Callable[[str, str], str]
 
-    def line(self, text: str) -> str:
+    def name_line(self, text: str) -> str:
         """A month, the first day of a week, or the number of a week from 1 on, as a page writes it."""
         return name_line(text) if text.isdecimal() else format_stated(text, self.language)
 
@@ -81,7 +81,9 @@ def table_words(request: StaffRequest, scope: ReportScope) -> TableWords:
     plan, installation, language = scope.plan, request.installation, request.frame.code
     forms = {
         used.id: plan.form_name(used.id, language)
-        or installation.name(scope.study, installation.library.instrument(used.id, used.version), language)
+        or installation.name_instrument(
+            scope.study, installation.library.get_instrument(used.id, used.version), language
+        )
         for used in plan.instruments
     }
     instruments = {instrument for rule in plan.visits for instrument in rule.instruments}
@@ -160,7 +162,7 @@ def _head(line: FigureLine, table: FigureTable, words: TableWords) -> tuple[str,
     if not line.where:
         return ()
     parts = [_name(name, line, words) for name in table.rule.by if not _needless(name, words, table)]
-    return (*parts, *((words.line(line.where["line"]),) if table.name in LINES else ()))
+    return (*parts, *((words.name_line(line.where["line"]),) if table.name in LINES else ()))
 
 
 def _name(name: str, line: FigureLine, words: TableWords) -> str:

@@ -76,9 +76,9 @@ def build_line(request: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterL
         days=matter.days,
         reason=row.one or "" if kind in (MatterKind.quarantine, MatterKind.paper) else "",
         number=row.number or 0,
-        part=name_part(plan, part, request.frame.code, request.word) if part else "",
+        part=name_part(plan, part, request.frame.code, request.translate) if part else "",
         as_of=contradiction.as_of if contradiction else None,
-        cause=request.word(CAUSES.get(refusal.cause, OTHER_CAUSE)) if refusal else "",
+        cause=request.translate(CAUSES.get(refusal.cause, OTHER_CAUSE)) if refusal else "",
     )
     if kind in (MatterKind.dates_differ, MatterKind.dates_order):
         return replace(
@@ -102,8 +102,8 @@ def _with_form(request: StaffRequest, matter: OpenMatter, line: MatterLine) -> M
     row, library = matter.row, request.installation.library
     if row is None:
         return line
-    plan = library.plan(request.study_code, row.plan_version or "")
-    instrument = library.instrument(row.instrument or "", row.instrument_version or "")
+    plan = library.get_plan(request.study_code, row.plan_version or "")
+    instrument = library.get_instrument(row.instrument or "", row.instrument_version or "")
     form_url = f"{line.person_url}/forms/{row.slot}"
     own = {MatterKind.missed: form_url, MatterKind.paper: f"{form_url}/paper/differences"}
     return replace(
@@ -120,8 +120,8 @@ def _licence_line(request: StaffRequest, matter: OpenMatter) -> MatterLine:
     pack = matter.pack
     if pack is None:
         raise LookupError(str(matter.name))
-    instrument = request.installation.library.instrument(pack.instrument, pack.version)
-    name = request.installation.name(pack.study, instrument, request.frame.code)
+    instrument = request.installation.library.get_instrument(pack.instrument, pack.version)
+    name = request.installation.name_instrument(pack.study, instrument, request.frame.code)
     return MatterLine(
         kind=matter.name.kind.value,
         url=request.frame.within(build_address(LICENCE, {"licence": matter.name.ref})),

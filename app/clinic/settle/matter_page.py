@@ -206,10 +206,10 @@ def _message_rows(
     for name in FIELDS:
         if name in first or name in then:
             one, two = (
-                spell_value(name, each.get(name), details.zone, request.frame.code, request.word)
+                spell_value(name, each.get(name), details.zone, request.frame.code, request.translate)
                 for each in (first, then)
             )
-            yield ComparedRow(request.word(FIELDS[name]), one, two)
+            yield ComparedRow(request.translate(FIELDS[name]), one, two)
 
 
 def _late_rows(late: LateAnswers) -> Iterator[ComparedRow]:
@@ -231,7 +231,7 @@ def _conflict_rows(conflict: ConflictingForm) -> Iterator[ComparedRow]:
             definition.text.items[each.item],
             _answer(definition, each.item, {each.item: each.earlier}),
             _answer(definition, each.item, {each.item: each.later}),
-            number=definition.instrument.item(each.item).number,
+            number=definition.instrument.get_item(each.item).number,
             first_at=each.earlier_at,
             then_at=each.later_at,
         )

@@ -101,7 +101,7 @@ def settle_paper_difference(
         settle_paper(request.context, participant, slot, choices, require_result(known))
     except Refused as refused:
         page = replace(_shown_again(request, slot, chosen), reason=reason, discard=choices.discard)
-        faults = list_faults(request, refused, LABELS, find=_find_field, tell=request.words)
+        faults = list_faults(request, refused, LABELS, find=_find_field, tell=request.translate_refusal)
         return request.show(replace(page, faults=faults), refused)
     return request.finish()
 
@@ -174,7 +174,7 @@ def _submitted_rows(difference: PaperDifference) -> Iterator[PaperChoice]:
             answer_words(definition, item, answers[item]) if item in answers else None
             for answers in (submitted or {}, paper)
         )
-        number, question = definition.instrument.item(item).number, definition.text.items[item]
+        number, question = definition.instrument.get_item(item).number, definition.text.items[item]
         yield PaperChoice(item, number, question, first, second, "")
 
 
@@ -189,7 +189,7 @@ def _row(difference: PaperDifference, name: str, chosen: str) -> PaperChoice:
 
     return PaperChoice(
         name,
-        definition.instrument.item(name).number,
+        definition.instrument.get_item(name).number,
         definition.text.items[name],
         words(difference.first.answers),
         words(difference.second.answers),

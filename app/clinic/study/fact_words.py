@@ -41,11 +41,11 @@ class FactWords:
     forms: Mapping[str, str]
     questions: Mapping[str, Mapping[str, str]]
 
-    def part(self, change: PlanChange) -> str:
+    def name_part(self, change: PlanChange) -> str:
         """What kind of thing differs; of a fact of the plan itself, which fact."""
-        return self.request.word(PARTS[change.part])
+        return self.request.translate(PARTS[change.part])
 
-    def name(self, change: PlanChange) -> str:
+    def name_thing(self, change: PlanChange) -> str:
         """The thing that differs, as staff call it."""
         match change.part:
             case "anchors":
@@ -56,13 +56,13 @@ class FactWords:
                 plan = self.newer if self.newer.find_alert_rule(change.name) else self.older
                 return plan.alert_label(change.name, self._code)
             case "role_views":
-                return self.request.word(CODES[change.name])
+                return self.request.translate(CODES[change.name])
             case "exemption_labels":
                 plan = self.newer if change.name in self.newer.exemption_labels else self.older
                 return plan.exemption_label(change.name, self._code)
         return change.name
 
-    def aspect(self, change: PlanChange) -> str:
+    def name_aspect(self, change: PlanChange) -> str:
         """What of the thing differs; "" for all of it."""
         return self._label(change.aspect, change.newer or change.older) if change.aspect else ""
 
@@ -102,7 +102,7 @@ class FactWords:
 
     @property
     def _comma(self) -> str:
-        return self.request.word(COMMA)
+        return self.request.translate(COMMA)
 
     def _anchor_label(self, kind: str) -> str:
         plan = self.newer if kind in self.newer.anchor_kinds else self.older
@@ -110,16 +110,16 @@ class FactWords:
 
     def _label(self, aspect: str, value: PlanFact) -> str:
         days_after = aspect == "after" and isinstance(value, int)
-        return self.request.word(OPEN_AFTER if days_after else ASPECTS[aspect])
+        return self.request.translate(OPEN_AFTER if days_after else ASPECTS[aspect])
 
     def _line(self, label: str, text: str) -> str:
-        return f"{label}{self.request.word(_COLON)}{text}"
+        return f"{label}{self.request.translate(_COLON)}{text}"
 
     def _list(self, aspect: str, values: Collection[PlanFact], form: str) -> tuple[str, ...]:
         numbers = [each for each in values if isinstance(each, int)]
         if numbers and len(numbers) == len(values):
             return (join_numbers(numbers, self._comma),)
-        order = {code: place for place, code in enumerate(self.questions.get(form, {}))}
+        order: dict[object, int] = {code: index for index, code in enumerate(self.questions.get(form, {}))}
         if isinstance(values, frozenset):
             values = sorted(map(str, values), key=lambda code: (order.get(code, 0), code))
         return tuple(self._text(aspect, each, form) for each in values)
@@ -127,16 +127,16 @@ class FactWords:
     def _text(self, aspect: str, value: PlanFact, form: str) -> str:
         match value:
             case bool():
-                return self.request.word(CODES["yes" if value else "no"])
+                return self.request.translate(CODES["yes" if value else "no"])
             case date():
                 return format_short_day(value, find_language(self._code) or ENGLISH)
             case time():
                 return f"{value:%H:%M}"
             case Condition():
                 item = self._text_of_code("item", value.item, form)
-                return f"{item} {self.request.word(CODES[value.op])} {value.value}"
+                return f"{item} {self.request.translate(CODES[value.op])} {value.value}"
             case DiaryPhase():
-                unit = self.request.word(CODES[value.unit])
+                unit = self.request.translate(CODES[value.unit])
                 return self._line(value.code, f"{join_numbers(value.offsets, self._comma)} {unit}")
             case int():
                 return str(value)
@@ -150,7 +150,7 @@ class FactWords:
         if aspect in _FORMS:
             return self.forms.get(text, text)
         if aspect in _CODED and text in CODES:
-            return self.request.word(CODES[text])
+            return self.request.translate(CODES[text])
         return text if aspect else language_name(text)
 
 

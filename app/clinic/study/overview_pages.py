@@ -84,8 +84,8 @@ def show_licences(request: SignedInRequest) -> Response:
     library, code = request.installation.library, request.frame.code
     lines = (
         LicenceLine(
-            name=library.instrument(each.instrument, each.version).name,
-            words=library.text(library.instrument(each.instrument, each.version), code).name,
+            name=library.get_instrument(each.instrument, each.version).name,
+            words=library.get_text(library.get_instrument(each.instrument, each.version), code).name,
             version=each.version,
             licensed=each.licensed,
             studies=each.studies,

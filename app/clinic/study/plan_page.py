@@ -100,13 +100,13 @@ router = APIRouter(include_in_schema=False)
 @router.get(STUDY_PLAN)
 def show_plan(request: SignedInRequest, version: Annotated[str, Query(max_length=40)] = "") -> Response:
     plans = read_plans(request.context, request.study_code)
-    plan = plans.version(narrow_text(version))
+    plan = plans.get_version(narrow_text(version))
     return request.show(_page(request, plans, plan))
 
 
 def _page(request: StaffRequest, plans: ReadablePlans, plan: Plan) -> StudyPlanPage:
     rows, language = list_plan_rows(plan), request.frame.code
-    words = _PlanWords(name_forms(request, plans, plan), language, request.word(COMMA))
+    words = _PlanWords(name_forms(request, plans, plan), language, request.translate(COMMA))
     groups = group_rows(plan, rows, language)
     spans = [span for row in rows for span in row.spans]
     return StudyPlanPage(
@@ -182,7 +182,7 @@ def _entry_days(diary: DiaryRule | None) -> int:
 
 def _date_line(plan: Plan, anchor: AnchorKind, rows: Sequence[PlanRow], language: str) -> DateLine:
     return DateLine(
-        label=anchor.label(language),
+        label=anchor.get_label(language),
         owner=anchor.owner.value,
         after=tuple(plan.anchor_label(kind, language) for kind in anchor.after),
         planned=anchor.planned,

@@ -32,7 +32,7 @@ def list_tabs(request: StaffRequest, version: str) -> tuple[PlanTab, ...]:
     return tuple(
         PlanTab(
             request.frame.within(build_address(address, {"version": version})),
-            request.word(label),
+            request.translate(label),
             path == address,
         )
         for address, label in _PAGES
@@ -49,7 +49,7 @@ def version_choices(plans: ReadablePlans, request: StaffRequest) -> tuple[tuple[
 
 def _marks(plans: ReadablePlans, plan: Plan, request: StaffRequest) -> tuple[str, ...]:
     marks = {N_("for new participants"): plan.version == plans.current, N_("draft"): plan.draft}
-    return tuple(request.word(mark) for mark, holds in marks.items() if holds)
+    return tuple(request.translate(mark) for mark, holds in marks.items() if holds)
 
 
 def name_forms(request: StaffRequest, plans: ReadablePlans, plan: Plan) -> Mapping[str, str]:
@@ -57,6 +57,8 @@ def name_forms(request: StaffRequest, plans: ReadablePlans, plan: Plan) -> Mappi
     library, language = request.installation.library, request.frame.code
     return {
         used.id: plan.form_name(used.id, language)
-        or request.installation.name(plans.study, library.instrument(used.id, used.version), language)
+        or request.installation.name_instrument(
+            plans.study, library.get_instrument(used.id, used.version), language
+        )
         for used in plan.instruments
     }

@@ -73,7 +73,7 @@ def read_typed_dates(request: StaffRequest, plan: Plan, zones: tuple[str, ...]) 
     except Refused as refused:
         refusals[str(refused.details["place"])] = refused
     person = DatedPerson(dates, arm, zone) if ENROLMENT in dates else None
-    errors = {name: request.words(refused) for name, refused in refusals.items()}
+    errors = {name: request.translate_refusal(refused) for name, refused in refusals.items()}
     return SimulationInput(values, days, person, now, errors, next(iter(refusals.values()), None))
 
 
@@ -116,9 +116,9 @@ def _typed(
     typed["zone"], typed["clock"] = typed["zone"] or zones[0], typed["clock"] or _NOON
     days = {name: read_typed_day(query, name) for name in ("now", *(ON + kind for kind in plan.anchor_kinds))}
     if not any(name.startswith((ON, "now")) or name in typed for name in query):
-        days[ON + ENROLMENT] = TypedDay.of(local_day(request.at, zones[0]))
+        days[ON + ENROLMENT] = TypedDay.from_date(local_day(request.at, zones[0]))
     zone = typed["zone"] if typed["zone"] in zones else zones[0]
-    days["now"] = days["now"] or TypedDay.of(local_day(request.at, zone))
+    days["now"] = days["now"] or TypedDay.from_date(local_day(request.at, zone))
     return typed, days
 
 
@@ -144,7 +144,7 @@ def _read_arm(plan: Plan, typed: str) -> str | None:
 
 def _read_moment(request: StaffRequest, typed: TypedDay, hour: str, zone: str) -> datetime:
     """The moment of "now" where the person lives. A refusal names in `place` which field is wrong."""
-    label = request.word(_NOW_LABEL)
+    label = request.translate(_NOW_LABEL)
     try:
         day = typed.parse(label)
     except Refused as refused:
@@ -154,6 +154,6 @@ def _read_moment(request: StaffRequest, typed: TypedDay, hour: str, zone: str) -
         if clock.tzinfo is not None:
             raise ValueError(hour)
     except ValueError as bad:
-        label = request.word(_CLOCK_LABEL)
+        label = request.translate(_CLOCK_LABEL)
         raise Refused("bad_field", field=label, allowed="HH:MM", place="clock") from bad
     return local_moment(day, clock, zone) or datetime.combine(day, clock, UTC)

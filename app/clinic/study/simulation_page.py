@@ -109,7 +109,7 @@ router = APIRouter(include_in_schema=False)
 @router.get(SIMULATION)
 def simulate_dates(request: SignedInRequest, version: Annotated[str, Query(max_length=40)] = "") -> Response:
     plans = read_plans(request.context, request.study_code)
-    plan = plans.version(narrow_text(version))
+    plan = plans.get_version(narrow_text(version))
     read = read_typed_dates(request, plan, plans.zones)
     page = SimulationPage(
         tabs=list_tabs(request, plan.version),

@@ -53,9 +53,9 @@ def compare_versions(
 ) -> Response:
     plans = read_plans(request.context, request.study_code)
     numbers = list(plans.versions)
-    after = plans.version(narrow_text(newer) or numbers[-1])
+    after = plans.get_version(narrow_text(newer) or numbers[-1])
     position = numbers.index(after.version)
-    before = plans.version(narrow_text(older) or numbers[max(position - 1, 0)])
+    before = plans.get_version(narrow_text(older) or numbers[max(position - 1, 0)])
     forms = {**name_forms(request, plans, before), **name_forms(request, plans, after)}
     questions = {**list_plan_questions(request, before), **list_plan_questions(request, after)}
     words = FactWords(request, before, after, forms, questions)
@@ -73,9 +73,9 @@ def compare_versions(
 
 def _row(words: FactWords, change: PlanChange) -> ChangeRow:
     return ChangeRow(
-        part=words.part(change),
-        name=words.name(change),
-        aspect=words.aspect(change),
+        part=words.name_part(change),
+        name=words.name_thing(change),
+        aspect=words.name_aspect(change),
         kind=change.kind.value,
         older=words.lines(change, change.older),
         newer=words.lines(change, change.newer),

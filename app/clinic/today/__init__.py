@@ -1,1 +1,1 @@
-"""Today: the work list, the log of contacts, rows that rest, reminders for several, the sheet to call by."""
+"""Today: the work list, the contact log, snoozed rows, bulk reminders, the sheet to call by."""

@@ -33,11 +33,11 @@ class TodayQuery:
         """Whether anything narrows the list; a tab is no filter."""
         return bool(self.site or self.language or self.q)
 
-    def url(self, path: str = DESK, **changes: str) -> str:
+    def build_url(self, path: str = DESK, **changes: str) -> str:
         """The address with some parts changed; it always says something, so that nothing is remembered."""
         return _write_address(path, self, tuple(changes.items()))
 
-    def filter(self, after: str = "") -> TodayFilter:
+    def build_filter(self, after: str = "") -> TodayFilter:
         """What the address asks for."""
         return TodayFilter(
             site=self.site,

@@ -144,7 +144,7 @@ def _towards(request: ParticipantStaffRequest, back: str) -> ParticipantStaffReq
     """The act with the address at which it began: the participant's page, or the list."""
     if back != FROM_PARTICIPANT:
         return request
-    return request.acting(
+    return request.with_act(
         result=request.frame.within(f"{url_of_participant(request.participant.public_id)}?done=contact")
     )
 
@@ -192,5 +192,5 @@ def _correction_page(request: ParticipantStaffRequest, entry_id: int) -> Contact
         entry=entry,
         outcome=entry.outcome,
         note="" if request.veil(entry.note) != entry.note else entry.note,  # a field holds no words of ours
-        next_try=TypedDay.of(entry.next_try_on) if entry.next_try_on else NOTHING_TYPED,
+        next_try=TypedDay.from_date(entry.next_try_on) if entry.next_try_on else NOTHING_TYPED,
     )

@@ -83,8 +83,8 @@ def show_gap_list(
     )
 
 
-def _line(each: DiaryGaps) -> GapLine:
-    url = DIARY_GAPS.format(participant=each.participant)
+def _line(diary: DiaryGaps) -> GapLine:
+    url = DIARY_GAPS.format(participant=diary.participant)
     gaps = (
         GapRow(
             gap.first,
@@ -93,6 +93,6 @@ def _line(each: DiaryGaps) -> GapLine:
             len(gap.entries),
             build_address(url, {"first": gap.first.isoformat()}),
         )
-        for gap in each.gaps
+        for gap in diary.gaps
     )
-    return GapLine(each.subject, url_of_participant(each.participant), each.site, tuple(gaps))
+    return GapLine(diary.subject, url_of_participant(diary.participant), diary.site, tuple(gaps))

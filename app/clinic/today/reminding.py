@@ -26,7 +26,7 @@ def remind_chosen(request: SignedInRequest, fields: PostedFields) -> Response:
         if name.startswith(CHOSEN)
     }
     if not participant and len(chosen) > 1:
-        request = request.acting(result=request.frame.back_to(f"{DESK}?done=reminded_all"))
+        request = request.with_act(result=request.frame.back_to(f"{DESK}?done=reminded_all"))
     try:
         result = remind_participants(request.context, {participant: form} if participant else chosen)
     except Refused as refused:
@@ -35,5 +35,5 @@ def remind_chosen(request: SignedInRequest, fields: PostedFields) -> Response:
         return show_unsent(request, refused)
     if not result.unsent:
         return request.finish()
-    words = [(each.subject, request.words(each.refused)) for each in result.unsent]
+    words = [(each.subject, request.translate_refusal(each.refused)) for each in result.unsent]
     return show_unsent(request, result.unsent[0].refused, result.queued, words)

@@ -1,4 +1,4 @@
-"""Letting a row of the work list rest, and bringing it back."""
+"""Snoozing a row of the work list, and ending the snooze."""
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -25,7 +25,7 @@ from app.web.urls import DESK, RESUME, SNOOZE
 
 @dataclass(frozen=True, slots=True)
 class SnoozePage:
-    """Until when a row rests and why; `reasons` are those that can; `rests`: how it does so already.
+    """Until when to snooze a row and why; `reasons` that can be; `rests`: the snooze it has already.
 
     `stays`: for another reason the row stays on the list all the same.
     """
@@ -66,7 +66,7 @@ def snooze_row(
     reasons: ActCode = "",
     reason: ActWords = "",
 ) -> Response:
-    """Let the row rest for the reasons that the page showed."""
+    """Snooze the row for the reasons that the page showed."""
     page = replace(_page(request), reason=reason, until=until)
     try:
         check_all(
@@ -84,7 +84,7 @@ def snooze_row(
 
 @router.post(RESUME)
 def resume_row(request: PermittedRequest) -> Response:
-    """Bring the row back; one that is back already is on the list, which is where this leads."""
+    """End the snooze (idempotent); the answer leads to the list."""
     try:
         resume_participant(request.context, request.participant.participant_id)
     except Refused as refused:

@@ -33,7 +33,7 @@ from app.services.clinic.today.rows import LatestContact, TodayForm, TodayReason
 from app.services.clinic.today.work_list import Today, TodayFilter, get_today, get_whole_list
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
 from app.web.middleware.plain_route import PlainRoute
-from app.web.permissions import CallerKind, guards
+from app.web.permissions import CallerKind, mark_guard
 from app.web.urls import (
     ALERTS,
     BULK_REMINDERS,
@@ -103,6 +103,7 @@ class TodayPage:
     sheet_url: str
     snoozed_url: str
     resting: int
+    resting_more: bool
     next_url: str
     as_of: datetime
     zone: str
@@ -150,7 +151,7 @@ router = APIRouter(include_in_schema=False, route_class=PlainRoute)
 
 
 @router.get(DESK)
-@guards(CallerKind.STAFF)
+@mark_guard(CallerKind.STAFF)
 async def show_today(request: Request) -> Response:
     return await answer_staff(request, _show_today)
 
@@ -162,17 +163,17 @@ def _show_today(request: StaffRequest) -> Response:
     if not request.actor.permissions:
         raise Refused("no_role")  # an empty list would say that nobody needs them
     first = list_menu(request.actor)[:1]
-    reads = request.offers(PARTICIPANTS) and has_filters(request.http)
+    reads = request.offers_route(PARTICIPANTS) and has_filters(request.http)
     if first and first[0].address != DESK and not reads:
         return RedirectResponse(request.frame.within(first[0].address), 303)
-    criteria = query.filter(typed["after"]) if has_filters(request.http) else None
+    criteria = query.build_filter(typed["after"]) if has_filters(request.http) else None
     fragment = bool(request.http.headers.get("hx-request"))
     page = build_today_page(request, criteria, fragment, done if done in NOTICES else "")
     return request.show_block(page, "results") if fragment else request.show(page)
 
 
 @router.get(CALL_SHEET)
-@guards(CallerKind.STAFF)
+@mark_guard(CallerKind.STAFF)
 async def show_call_sheet(request: Request) -> Response:
     return await answer_staff(request, _show_call_sheet)
 
@@ -180,14 +181,14 @@ async def show_call_sheet(request: Request) -> Response:
 def _show_call_sheet(request: StaffRequest) -> Response:
     typed = read_query(request.http, **LONGEST, after=80)
     query = build_query(typed)
-    today = get_whole_list(request.context, query.filter(typed["after"]))
-    further = f"{query.url(CALL_SHEET)}&after={format_cursor(today.next)}" if today.next else ""
+    today = get_whole_list(request.context, query.build_filter(typed["after"]))
+    further = f"{query.build_url(CALL_SHEET)}&after={format_cursor(today.next)}" if today.next else ""
     page = CallSheetPage(
         rows=_lines(request, today.rows),
         outcomes=tuple(ContactOutcome),
         language=language_name(query.language),
         query=query,
-        back_url=request.frame.within(query.url()),
+        back_url=request.frame.within(query.build_url()),
         as_of=request.at,
         zone=_zone(today.sites),
         next_url=request.frame.within(further) if further else "",
@@ -213,7 +214,7 @@ def build_today_page(
     viewer = request.staff.staff_id if remembers else None
     within, today = request.frame.within, get_today(looking, criteria, viewer)
     query = query_of(today.criteria)
-    next_page = f"{query.url()}&after={format_cursor(today.next)}" if today.next else ""
+    next_page = f"{query.build_url()}&after={format_cursor(today.next)}" if today.next else ""
     rows = _lines(request, today.rows)
     return TodayPage(
         rows=rows,
@@ -222,25 +223,28 @@ def build_today_page(
         sites=tuple((site.code, f"{site.code} {site.name}") for site in today.sites),
         languages=tuple(_languages(request)),
         query=query,
-        clear_url=within(TodayQuery().url()),
-        sheet_url=within(query.url(CALL_SHEET)),
-        snoozed_url=within(query.url(view=SNOOZED, reason="")),
+        clear_url=within(TodayQuery().build_url()),
+        sheet_url=within(query.build_url(CALL_SHEET)),
+        snoozed_url=within(query.build_url(view=SNOOZED, reason="")),
         resting=today.counts.resting,
+        resting_more=today.counts.resting_is_cut,
         next_url=within(next_page) if next_page else "",
         as_of=request.at,
         zone=_zone(today.sites),
         corrections=today.counts.corrections,
         next_opening=today.next_opening,
         fragment=fragment,
-        reminds=request.offers(BULK_REMINDERS, "POST"),
-        logs=request.offers(CONTACT_LOG),
+        reminds=request.offers_route(BULK_REMINDERS, "POST"),
+        logs=request.offers_route(CONTACT_LOG),
         requests_url=within(build_address(REQUESTS, {"site": query.site}))
-        if request.offers(REQUESTS)
+        if request.offers_route(REQUESTS)
         else "",
         packs=() if fragment else tuple(_pack_notes(request)),
         orphan_alerts=today.counts.orphan_alerts,
         orphan_calls=today.counts.orphan_calls,
-        alerts_url=within(build_address(ALERTS, {"site": query.site})) if request.offers(ALERTS) else "",
+        alerts_url=within(build_address(ALERTS, {"site": query.site}))
+        if request.offers_route(ALERTS)
+        else "",
         gaps=_count_gaps(request, query),
         gaps_url=within(build_address(DIARY_GAP_LIST, _narrowing(query))),
         notice=notice,
@@ -252,7 +256,7 @@ def show_unsent(
 ) -> Response:
     """The list, and to whom no reminder goes and why."""
     shown = parse_list_position(request.frame.list_url, DESK)
-    criteria = build_query(shown).filter(shown["after"]) if shown else None
+    criteria = build_query(shown).build_filter(shown["after"]) if shown else None
     page = build_today_page(request.as_on(DESK), criteria, remembers=criteria is None)
     error = words_by_label(request, refused, {})
     return request.show(replace(page, error=error, queued=queued, unsent=tuple(unsent)), refused)
@@ -264,22 +268,22 @@ def _zone(sites: Sequence[StaffSite]) -> str:
 
 def _tabs(request: StaffRequest, query: TodayQuery, today: Today) -> Iterator[ReasonTab]:
     counts = today.counts.by_reason
-    shown = query.filter()
-    every = DESK if not counts else query.url(reason="", view="")
+    shown = query.build_filter()
+    every = DESK if not counts else query.build_url(reason="", view="")
     more = bool(today.counts.cut)
     yield ReasonTab(
         "", request.frame.within(every), not (shown.reason or shown.resting), today.counts.every, more
     )
     for reason, count in counts.items():
         if count or shown.reason is reason:
-            url = request.frame.within(query.url(reason=reason.value, view=""))
+            url = request.frame.within(query.build_url(reason=reason.value, view=""))
             yield ReasonTab(reason.value, url, shown.reason is reason, count, reason in today.counts.cut)
 
 
 def _languages(request: StaffRequest) -> Iterator[tuple[str, str]]:
     if request.study is None:
         return
-    plan = request.installation.library.plan(request.study.code, request.study.plan_version)
+    plan = request.installation.library.get_plan(request.study.code, request.study.plan_version)
     for code in plan.languages:
         yield code, language_name(code)
 
@@ -291,7 +295,7 @@ def _narrowing(query: TodayQuery) -> dict[str, str]:
 
 def _count_gaps(request: StaffRequest, query: TodayQuery) -> GapCount:
     """How many of these participants have days of the diary that this colleague can explain."""
-    if not request.offers(DIARY_GAP_LIST):
+    if not request.offers_route(DIARY_GAP_LIST):
         return NO_GAPS
     looking = replace(request.context, act=None)
     if not query.is_filtered:
@@ -301,12 +305,12 @@ def _count_gaps(request: StaffRequest, query: TodayQuery) -> GapCount:
 
 def _pack_notes(request: StaffRequest) -> Iterator[PackStatus]:
     """Licences of instruments that end soon or are missing, for roles that see the trail."""
-    if request.study is None or not request.offers(TRAIL):
+    if request.study is None or not request.offers_route(TRAIL):
         return
     study, version = request.study.code, request.study.plan_version
     for each in packs_needing_attention(list_pack_statuses(request.installation, study, version, request.at)):
-        instrument = request.installation.library.instrument(each.instrument, each.version)
-        name = request.installation.name(study, instrument, request.frame.code)
+        instrument = request.installation.library.get_instrument(each.instrument, each.version)
+        name = request.installation.name_instrument(study, instrument, request.frame.code)
         yield replace(each, instrument=name, language=language_name(each.language))
 
 
@@ -361,5 +365,7 @@ def _line(row: TodayRow, form_name: str) -> TodayLine:
 
 def _name_form(request: StaffRequest, study: str, plan_version: str, instrument: str, version: str) -> str:
     library, language = request.installation.library, request.frame.code
-    name = library.plan(study, plan_version).form_name(instrument, language)
-    return name or request.installation.name(study, library.instrument(instrument, version), language)
+    name = library.get_plan(study, plan_version).form_name(instrument, language)
+    return name or request.installation.name_instrument(
+        study, library.get_instrument(instrument, version), language
+    )

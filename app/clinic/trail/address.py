@@ -34,7 +34,7 @@ class TrailQuery:
         """Whether the entries stand by time; else the newest is the first."""
         return self.order == ListOrder.oldest
 
-    def filter(self, study: str) -> TrailFilter:
+    def build_filter(self, study: str) -> TrailFilter:
         """The filter. Raises Refused: "bad_day", "impossible_day"."""
         instrument, _, item = narrow_text(self.item).partition("/")
         return TrailFilter(
@@ -55,7 +55,7 @@ class TrailQuery:
         """Whether anything narrows the trail."""
         return replace(self, order="") != TrailQuery()
 
-    def url(self, path: str = TRAIL, start: int | None = None) -> str:
+    def build_url(self, path: str = TRAIL, start: int | None = None) -> str:
         """The address of these choices, from an entry on."""
         chosen = {
             "participant": self.participant, "site": self.site, "kind": self.kind, "by": self.by,
@@ -65,7 +65,7 @@ class TrailQuery:
         }  # fmt: skip
         return build_address(path, chosen)
 
-    def narrowed(self, participant: str, visit: str, item: str) -> "TrailQuery":
+    def narrow_to_item(self, participant: str, visit: str, item: str) -> "TrailQuery":
         """These choices, about one question of one form alone."""
         return replace(self, participant=participant, visit=visit, item=item)
 

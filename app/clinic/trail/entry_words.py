@@ -56,47 +56,47 @@ class TrailWords:
     scope: TrailScope
     _texts: dict[str, tuple[Instrument, InstrumentText] | None] = field(default_factory=dict)
 
-    def word(self, sentence: str, **values: object) -> str:
+    def translate(self, sentence: str, **values: object) -> str:
         """A marked sentence in the reader's language."""
-        translated = self.request.word(sentence) if sentence else ""
+        translated = self.request.translate(sentence) if sentence else ""
         return translated % values if values else translated
 
     @property
     def _language(self) -> Language:
         return find_language(self.request.frame.code) or ENGLISH
 
-    def event(self, entry: TrailEntry) -> str:
+    def name_event(self, entry: TrailEntry) -> str:
         """What happened."""
-        return self.word(name_event(entry.event))
+        return self.translate(name_event(entry.event))
 
-    def moment(self, entry: TrailEntry) -> str:
+    def format_moment(self, entry: TrailEntry) -> str:
         """When, by the local clock, with its zone."""
         return formats.format_moment(entry.at, entry.zone, self._language)
 
-    def who(self, entry: TrailEntry) -> str:
+    def name_actor(self, entry: TrailEntry) -> str:
         """Who: a name, or the kind of whoever acted."""
-        return entry.who or self.word(ACTOR_WORDS.get(entry.actor, entry.actor))
+        return entry.who or self.translate(ACTOR_WORDS.get(entry.actor, entry.actor))
 
-    def roles(self, entry: TrailEntry) -> str:
+    def name_roles(self, entry: TrailEntry) -> str:
         """In which roles a member of staff acted; "" for others, whose kind says it."""
         if entry.actor != ActorKind.STAFF:
-            return self.word(ACTOR_WORDS[ActorKind(entry.actor)]) if entry.who else ""
-        return self._list(self.word(ROLE_WORDS[role]) for role in entry.roles if role in ROLE_WORDS)
+            return self.translate(ACTOR_WORDS[ActorKind(entry.actor)]) if entry.who else ""
+        return self._list(self.translate(ROLE_WORDS[role]) for role in entry.roles if role in ROLE_WORDS)
 
-    def reason(self, entry: TrailEntry) -> str:
+    def name_reason(self, entry: TrailEntry) -> str:
         """Why: somebody's own words, or those of a code."""
         if entry.shown.withheld:
-            return self.word(_WITHHELD)
+            return self.translate(_WITHHELD)
         said, event = entry.shown.reason, entry.event
         if not said or has_typed_reason(event, said):
             return said
         if find_history_kind(event) is HistoryKind.reminders or event == AuditEvent.REMINDER_QUEUED:
-            return self.word(FAILURE_WORDS.get(said, NOT_TAKEN))
+            return self.translate(FAILURE_WORDS.get(said, NOT_TAKEN))
         if event == AuditEvent.SLOT_EXCUSED:
             return self.scope.plan.exemption_label(said, self.request.frame.code)
-        return self.word(REASON_WORDS.get(said, "")) or said
+        return self.translate(REASON_WORDS.get(said, "")) or said
 
-    def form(self, about: RecordSubject | None) -> str:
+    def name_form(self, about: RecordSubject | None) -> str:
         """A form by its visit and name, or a kind of date by its label; "" for neither."""
         if about is None:
             return ""
@@ -104,17 +104,17 @@ class TrailWords:
             return self.scope.plan.anchor_label(about.anchor, self.request.frame.code)
         return " · ".join(part for part in (about.visit, self._form_name(about.instrument)) if part)
 
-    def field(self, change: TrailChange) -> str:
+    def name_field(self, change: TrailChange) -> str:
         """What changed: a question by its number, or a field by its name."""
         if change.is_answer and change.about is not None:
             return self.name_item(change.about.instrument, change.field)
-        return self.word(name_field(change))
+        return self.translate(name_field(change))
 
     def name_item(self, instrument: str, item: str) -> str:
         """A question by its number, where the form has it."""
         known = self._text_of(instrument)
         numbers = {each.code: each.number for each in known[0].items} if known else {}
-        return self.word(QUESTION, number=numbers.get(item, item))
+        return self.translate(QUESTION, number=numbers.get(item, item))
 
     def list_items(self, instrument: str, leave_out: Collection[str]) -> Iterator[tuple[str, str]]:
         """The questions of a form by which a trail is filtered, with their names."""
@@ -124,16 +124,16 @@ class TrailWords:
                 name = self.name_item(instrument, item.code)
                 yield f"{instrument}/{item.code}", f"{self._form_name(instrument)} · {name}"
 
-    def value(self, entry: TrailEntry, change: TrailChange, value: object) -> str:
+    def format_value(self, entry: TrailEntry, change: TrailChange, value: object) -> str:
         """What stood or stands in a field; "" for nothing."""
         if change.withheld:
-            return self.word(_WITHHELD)
+            return self.translate(_WITHHELD)
         if value is None:
             return ""
         if change.is_answer:
             return self._answer(change, value)
         if isinstance(value, bool):
-            return self.word(_YES if value else _NO)
+            return self.translate(_YES if value else _NO)
         if isinstance(value, Mapping):
             return self._document(entry, change, value)
         if isinstance(value, list):
@@ -145,17 +145,17 @@ class TrailWords:
     def _document(self, entry: TrailEntry, change: TrailChange, value: Mapping[str, Any]) -> str:
         """What the EDC sent, field by field; or the hours of a week."""
         if change.field == "body":
-            said = describe_body(value, self.scope.plan, entry.zone, self.request.frame.code, self.word)
+            said = describe_body(value, self.scope.plan, entry.zone, self.request.frame.code, self.translate)
             return self._list(f"{name} {each}" for name, each in said)
         names = dict(zip(WEEKDAYS, formats.name_weekdays(self._language), strict=True))
-        hours = {day: self.word(AND).join(split_hours(value[day])) for day in names if value.get(day)}
+        hours = {day: self.translate(AND).join(split_hours(value[day])) for day in names if value.get(day)}
         return self._list(f"{names[day]} {each}" for day, each in hours.items())
 
     def _answer(self, change: TrailChange, value: object) -> str:
         if value == "blank":
-            return self.word(_BLANK)
+            return self.translate(_BLANK)
         if isinstance(value, str):
-            return self.word(_OWN_WORDS)
+            return self.translate(_OWN_WORDS)
         known = self._text_of(change.about.instrument if change.about else "")
         if known is None or not isinstance(value, int):
             return str(value)
@@ -164,7 +164,7 @@ class TrailWords:
         return print_answer(item, text, value) if item else str(value)
 
     def _list(self, parts: Iterable[str]) -> str:
-        return self.word(COMMA).join(parts)
+        return self.translate(COMMA).join(parts)
 
     def _number(self, change: TrailChange, value: int) -> str:
         """A number, or the code of the site that it stands for."""
@@ -175,21 +175,23 @@ class TrailWords:
         """A code in words, by what its field holds; "" for what is none."""
         table, name = change.table, change.field
         if value == "secret":
-            return self.word(_SECRET)
+            return self.translate(_SECRET)
         if name == "window":
             return self._window(value)
         if name in ("language", "lang"):
             return language_name(value)
         if name == "matter":
-            return self.word(MATTER_KINDS.get(value.partition("-")[0], "")) or value
+            return self.translate(MATTER_KINDS.get(value.partition("-")[0], "")) or value
         if label := self._planned(change, value):
             return label
         if table == "trail":
             return self._choice(name, value)
         if table == "message" and is_staff_reminder(value):
-            return self.word(BY_STAFF)
+            return self.translate(BY_STAFF)
         words = find_value_words(table, name)
-        return self._list(self.word(words.get(code, "")) or code for code in value.split()) if words else ""
+        return (
+            self._list(self.translate(words.get(code, "")) or code for code in value.split()) if words else ""
+        )
 
     def _planned(self, change: TrailChange, value: str) -> str:
         """What the plan calls a code of its own; "" for a field that holds none."""
@@ -210,9 +212,9 @@ class TrailWords:
             instrument, _, item = value.partition("/")
             return f"{self._form_name(instrument)} · {self.name_item(instrument, item)}"
         if name == "kind" and value in tuple(TrailKind):
-            return self.word(KIND_WORDS[TrailKind(value)])
+            return self.translate(KIND_WORDS[TrailKind(value)])
         if name == "by":
-            return self.scope.people.get(value) or self.word(ACTOR_WORDS.get(value, value))
+            return self.scope.people.get(value) or self.translate(ACTOR_WORDS.get(value, value))
         if name in ("from", "to"):
             return formats.format_stated(value, self._language)
         return find_value_words("trail", name).get(value, value)
@@ -227,11 +229,11 @@ class TrailWords:
     def _window(self, value: str) -> str:
         days = value.split("/")
         if len(days) != len(("opens", "target", "closes")):
-            return self.word(_WAITING)
+            return self.translate(_WAITING)
         opens, target, closes = (
             formats.format_short_day(date.fromisoformat(day), self._language) for day in days
         )
-        return self.word(_WINDOW, opens=opens, day=target, closes=closes)
+        return self.translate(_WINDOW, opens=opens, day=target, closes=closes)
 
     def _form_name(self, instrument: str) -> str:
         known = self._text_of(instrument)
@@ -247,7 +249,9 @@ class TrailWords:
     def _read_text(self, name: str) -> tuple[Instrument, InstrumentText] | None:
         installation, plan = self.request.installation, self.scope.plan
         try:
-            instrument = installation.library.instrument(name, plan.version_of(name))
-            return instrument, installation.text(self.scope.filter.study, instrument, self.request.frame.code)
+            instrument = installation.library.get_instrument(name, plan.version_of(name))
+            return instrument, installation.get_text(
+                self.scope.filter.study, instrument, self.request.frame.code
+            )
         except (KeyError, Refused):
             return None

@@ -116,6 +116,7 @@ UNRECORDED: Mapping[str, str] = {
             "clinic/paper_forms.html",
             "clinic/reaching.html",
             "clinic/sheet.html",
+            "clinic/together.html",
             "clinic/snooze.html",
             "clinic/together.html",
         ),
@@ -171,7 +172,7 @@ def enter_page_look(
     request: Request,
     context: StaffContext,
     study: StaffStudy | None,
-    who: PermittedParticipant | None,
+    participant: PermittedParticipant | None,
     page: Page,
     *,
     is_valid: bool,
@@ -182,11 +183,11 @@ def enter_page_look(
     """
     if page.template in UNRECORDED or study is None:
         return
-    recorded, site_id = RECORDED[page.template], who.site_id if who else None
+    recorded, site_id = RECORDED[page.template], participant.site_id if participant else None
     if recorded.entered and getattr(page, recorded.entered):
         return
     if recorded.is_recorded_for(context.actor, study.id, site_id):
         choices = recorded.read_choices(request.query_params) if is_valid else ()
         looks: LookLog = request.app.state.look_log
-        participant_id = who.participant_id if who else None
-        looks.enter(context, PageLook(recorded.page, study.id, participant_id, choices))
+        participant_id = participant.participant_id if participant else None
+        looks.enter_look(context, PageLook(recorded.page, study.id, participant_id, choices))

@@ -42,7 +42,7 @@ def _stream(
     request: StaffRequest, query: TrailQuery, kind: str, media_type: str, opening: str, write: _Writer
 ) -> Response:
     """The entries of the filter, some at a time. Raises Refused before anything is sent."""
-    chosen = query.filter(request.study_code)
+    chosen = query.build_filter(request.study_code)
     scope = get_trail_scope(request.context, chosen)
     record_trail_download(request.context, scope, kind)
     words = TrailWords(request, scope)
@@ -65,11 +65,11 @@ def _csv_lines(words: TrailWords, entry: TrailEntry) -> str:
         format_instant(entry.at),
         entry.subject,
         entry.site,
-        words.who(entry),
-        words.roles(entry),
-        words.event(entry),
+        words.name_actor(entry),
+        words.name_roles(entry),
+        words.name_event(entry),
     )
-    why, event = words.reason(entry), entry.event
+    why, event = words.name_reason(entry), entry.event
     if not entry.shown.changes:
         return write_lines([(*head, "", "", "", "", why, event, "", "", "", "")])
     return write_lines(
@@ -78,8 +78,8 @@ def _csv_lines(words: TrailWords, entry: TrailEntry) -> str:
 
 
 def _words_of(words: TrailWords, entry: TrailEntry, change: TrailChange) -> tuple[str, ...]:
-    values = (words.value(entry, change, value) for value in (change.old, change.new))
-    return (words.form(change.about), words.field(change), *values)
+    values = (words.format_value(entry, change, value) for value in (change.old, change.new))
+    return (words.name_form(change.about), words.name_field(change), *values)
 
 
 def _codes_of(change: TrailChange) -> tuple[str, ...]:
@@ -102,16 +102,16 @@ def _json_line(words: TrailWords, entry: TrailEntry) -> str:
     line = {
         "entry": entry.number,
         "event": entry.event,
-        "what": words.event(entry),
+        "what": words.name_event(entry),
         "at": format_instant(entry.at),
         "local_time": _local(entry),
         "zone": entry.zone,
         "participant": entry.subject,
         "site": entry.site,
         "actor": entry.actor,
-        "who": words.who(entry),
+        "who": words.name_actor(entry),
         "roles": list(entry.roles),
-        "reason": words.reason(entry),
+        "reason": words.name_reason(entry),
         "changes": changes,
     }
     return json.dumps(line, ensure_ascii=False) + "\n"

@@ -97,7 +97,7 @@ def show_trail(request: SignedInRequest, query: ChosenTrail, before: str = "", a
     name, typed = ("after", after) if query.oldest_first else ("before", before)
     start = parse_number(typed, name) if typed else None
     try:
-        part = read_trail(request.context, query.filter(request.study_code), start)
+        part = read_trail(request.context, query.build_filter(request.study_code), start)
     except Refused as refused:
         if refused.details.get("field") not in _FIELDS:
             raise
@@ -111,9 +111,9 @@ def _show_refusal(request: StaffRequest, query: TrailQuery, refused: Refused) ->
     name = str(refused.details["field"])
     scope = get_trail_scope(request.context, TrailFilter(request.study_code))
     words = TrailWords(request, scope)
-    named = Refused(refused.code, **{**refused.details, "field": words.word(_FIELDS[name])})
+    named = Refused(refused.code, **{**refused.details, "field": words.translate(_FIELDS[name])})
     page = _page(request, query, TrailPart(scope, (), None), None)
-    return request.show(replace(page, error=request.words(named), error_field=name), refused)
+    return request.show(replace(page, error=request.translate_refusal(named), error_field=name), refused)
 
 
 def _page(request: StaffRequest, query: TrailQuery, part: TrailPart, start: int | None) -> TrailPage:
@@ -123,20 +123,23 @@ def _page(request: StaffRequest, query: TrailQuery, part: TrailPart, start: int 
         query=query,
         entries=tuple(_line(request, query, words, each) for each in part.entries),
         sites=tuple((site.code, f"{site.code} {site.name}") for site in scope.sites.values()),
-        kinds=tuple((kind.value, words.word(KIND_WORDS[kind])) for kind in TrailKind),
+        kinds=tuple((kind.value, words.translate(KIND_WORDS[kind])) for kind in TrailKind),
         people=(
-            *((kind.value, words.word(ACTOR_WORDS[kind])) for kind in KINDS_OF_ACTORS),
+            *((kind.value, words.translate(ACTOR_WORDS[kind])) for kind in KINDS_OF_ACTORS),
             *scope.people.items(),
         ),
         visits=_visits(scope),
         items=tuple(_items(scope, words)),
-        further_url=within(query.url(start=part.further)) if part.further is not None else "",
+        further_url=within(query.build_url(start=part.further)) if part.further is not None else "",
         clear_url=within(clear_address(TRAIL)),
-        file_urls=(("CSV", within(query.url(TRAIL_CSV))), ("NDJSON", within(query.url(TRAIL_NDJSON)))),
+        file_urls=(
+            ("CSV", within(query.build_url(TRAIL_CSV))),
+            ("NDJSON", within(query.build_url(TRAIL_NDJSON))),
+        ),
         review_url=within(ACCESS_REVIEW) if reviews else "",
         as_of=request.at,
         zone=scope.zone,
-        first_url=within(query.url()) if start is not None else "",
+        first_url=within(query.build_url()) if start is not None else "",
     )
 
 
@@ -144,17 +147,17 @@ def _line(request: StaffRequest, query: TrailQuery, words: TrailWords, entry: Tr
     readable = [each for each in entry.shown.changes if not (each.is_technical or each.is_usual)]
     lines = tuple(_change(request, query, words, entry, change) for change in readable[:MOST])
     return EntryLine(
-        when=words.moment(entry),
+        when=words.format_moment(entry),
         subject=entry.subject,
         subject_url=url_of_participant(entry.participant) if entry.participant else "",
         site=entry.site,
-        what=words.event(entry),
-        who=words.who(entry),
-        roles=words.roles(entry),
+        what=words.name_event(entry),
+        who=words.name_actor(entry),
+        roles=words.name_roles(entry),
         changes=lines[:FEW],
         further=lines[FEW:],
         hidden=len(readable) - len(lines),
-        reason=words.reason(entry),
+        reason=words.name_reason(entry),
     )
 
 
@@ -164,13 +167,13 @@ def _change(
     url, about = "", change.about
     if change.is_answer and about is not None and entry.subject:
         of_item = f"{about.instrument}/{change.field}"
-        narrow = query.narrowed(participant=entry.subject, visit=about.visit, item=of_item)
-        url = "" if narrow == query else request.frame.within(narrow.url())
+        narrow = query.narrow_to_item(participant=entry.subject, visit=about.visit, item=of_item)
+        url = "" if narrow == query else request.frame.within(narrow.build_url())
     return ChangeLine(
-        form=words.form(about),
-        field=words.field(change),
-        old=words.value(entry, change, change.old),
-        new=words.value(entry, change, change.new),
+        form=words.name_form(about),
+        field=words.name_field(change),
+        old=words.format_value(entry, change, change.old),
+        new=words.format_value(entry, change, change.new),
         url=url,
     )
 

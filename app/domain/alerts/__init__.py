@@ -1,1 +1,1 @@
-"""Alerts: which answers call for somebody, and how staff deal with one."""
+"""Alerts: which answers raise one, and how staff handle it."""

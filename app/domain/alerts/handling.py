@@ -11,7 +11,7 @@ from app.domain.typed_text import trim_text
 
 
 class AlertState(StrEnum):
-    """Where an alert stands, from what was recorded of it."""
+    """The state of an alert, derived from the acts recorded for it."""
 
     waiting = "waiting"
     acknowledged = "acknowledged"
@@ -38,7 +38,7 @@ _EXPLAINED = frozenset({AlertActionKind.nothing_needed, AlertActionKind.other})
 
 @dataclass(frozen=True, slots=True)
 class AlertAct:
-    """What was done, as it may be recorded."""
+    """A recorded act upon an alert: its kind and a note."""
 
     kind: AlertActionKind
     note: str
@@ -56,13 +56,13 @@ def derive_alert_state(
 
 
 def check_acknowledgement(state: AlertState) -> None:
-    """Raises Refused("alert_acknowledged") where somebody was faster."""
+    """Refuse to acknowledge an alert twice: Refused("alert_acknowledged")."""
     if state is not AlertState.waiting:
         raise Refused("alert_acknowledged")
 
 
 def check_alert_act(state: AlertState, kind: str, note: str) -> AlertAct:
-    """What was done, as it may be recorded.
+    """Validate an act upon an alert; return it as it is recorded.
 
     Raises Refused: "alert_not_acknowledged", "alert_closed", "alert_action", "alert_note" for a kind that
     says nothing by itself, "identifying_words".

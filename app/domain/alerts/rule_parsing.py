@@ -25,9 +25,9 @@ class Monitoring(TypedDict):
 
 def parse_monitoring(at: TomlSection, languages: tuple[str, ...]) -> Monitoring:
     """Nobody watches, for a reason; or rules, and what happens outside of hours (ALR-01)."""
-    kind = at.choice("kind", MONITORING)
+    kind = at.read_choice("kind", MONITORING)
     alerts = kind == "alerts"
-    rules = tuple(_alert_rule(each, languages) for each in at.sections("rules")) if alerts else ()
+    rules = tuple(_alert_rule(each, languages) for each in at.read_sections("rules")) if alerts else ()
     if alerts and not rules:
         at.refuse("rules", [], "at least one")
     nothing: Mapping[str, str] = MappingProxyType({})
@@ -41,19 +41,19 @@ def parse_monitoring(at: TomlSection, languages: tuple[str, ...]) -> Monitoring:
 
 def _alert_rule(at: TomlSection, languages: tuple[str, ...]) -> AlertRule:
     if at.has("item") is at.has("scale"):
-        at.refuse("item", at.text("item", ""), "either item or scale")
-    within = at.integer("within_hours", 1, LONGEST_WAIT_HOURS)
+        at.refuse("item", at.read_text("item", ""), "either item or scale")
+    within = at.read_integer("within_hours", 1, LONGEST_WAIT_HOURS)
     return AlertRule(
         code=at.read_word("code", "[a-z][a-z0-9_]*"),
-        instrument=at.text("instrument"),
-        item=at.text("item", ""),
-        scale=at.text("scale", ""),
-        op=Comparison(at.choice("op", tuple(Comparison))),
-        value=at.integer("value", 0, 100_000),
+        instrument=at.read_text("instrument"),
+        item=at.read_text("item", ""),
+        scale=at.read_text("scale", ""),
+        op=Comparison(at.read_choice("op", tuple(Comparison))),
+        value=at.read_integer("value", 0, 100_000),
         tell=_alert_roles(at, "tell"),
         within_hours=within,
         escalate_to=_alert_roles(at, "escalate_to"),
-        escalate_after_hours=at.integer("escalate_after_hours", 1, LONGEST_WAIT_HOURS, within),
+        escalate_after_hours=at.read_integer("escalate_after_hours", 1, LONGEST_WAIT_HOURS, within),
         labels=at.read_lines_by_language("label", languages),
     )
 

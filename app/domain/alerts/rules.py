@@ -11,7 +11,7 @@ from app.domain.records.access import Role
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """An answer of `item`, or a score of `scale` (the other one is ""), that calls for somebody.
+    """A rule of the plan: an answer to `item`, or a score of `scale` (the other is ""), raises an alert.
 
     `value` is in the item's own stored unit, or in points of the score. Those with a role of `tell` at the
     site are told at once and are to acknowledge within `within_hours`; if nobody has after

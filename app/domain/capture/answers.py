@@ -87,7 +87,7 @@ def find_submitted_bases(base: int, revision: int, count: int) -> list[int]:
 def check_answers(
     instrument: Instrument, answers: Collection[SubmittedAnswer], leave_out: Collection[str]
 ) -> CheckedAnswers:
-    """The answers, once each was checked; those that were come back unchanged.
+    """Validate each answer once: `CheckedAnswers` were validated before, and come back unchanged.
 
     Raises Refused for an unknown or left-out item, and as `validate_answer`.
     """
@@ -101,7 +101,7 @@ def check_answers(
 def validate_answers(
     instrument: Instrument, answers: Mapping[str, AnswerValue], leave_out: Collection[str]
 ) -> ValidAnswers:
-    """The answers, once each was checked; those of a parser were, and come back unchanged.
+    """Validate each answer once: those of a parser were validated before, and come back unchanged.
 
     Raises as `check_answers`.
     """
@@ -113,7 +113,7 @@ def validate_answers(
 
 
 def _check_answer(instrument: Instrument, code: str, value: AnswerValue, leave_out: Collection[str]) -> None:
-    item = instrument.item(code)
+    item = instrument.get_item(code)
     if code in leave_out:
         raise Refused("unknown_item", item=code, allowed="items that the plan uses")
     validate_answer(item, value)

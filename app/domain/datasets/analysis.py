@@ -105,7 +105,7 @@ def build_adqs(
 
 
 def list_untold_forms(study: DatasetStudy, history: SubjectHistory) -> Iterator[FormFact]:
-    """Forms of which the feed never told, because the participant left before they opened.
+    """Forms without any event in the feed, because the participant left before they opened.
 
     Their windows, as the plan counts them from the dates known at the cut, have closed by then. A visit that
     counts from another one's actual date has none: where it would have been is not known.
@@ -178,10 +178,10 @@ def _scale(
         "SUBJID": history.subject,
         "SITEID": history.site,
         "TRTP": history.arm,
-        "PARAMCD": terms.parameter(scale),
+        "PARAMCD": terms.name_parameter(scale),
         "PARAM": terms.scale_name(scale),
         "PARCAT1": terms.category,
-        "PARCAT2": terms.group(scale),
+        "PARCAT2": terms.name_group(scale),
         "BETTER": scale.better.value.upper(),
         "AWU": "DAYS",
         "POPFL": "Y" if study.is_in_population(history) else "N",
@@ -237,7 +237,7 @@ def _is_before(form: FormFact, anchor: AnchorFact | None) -> bool:
 def _form(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> dict[str, Any]:
     """What is the same for every scale of a form."""
     start, response = randomised_on(history), form.response or {}
-    facts, target = study.form_facts(history, form), form.day("target_on")
+    facts, target = study.form_facts(history, form), form.get_day("target_on")
     planned = not form.slot["out_of_plan"]
     return {
         "ASSESSID": form.ref,
@@ -246,7 +246,7 @@ def _form(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> dict[
         "ADT": form.completed_on,
         "ADY": study_day(form.completed_on, start),
         "AWTARGET": study_day(target, start),
-        "AWLO": study_day(form.day("opens_on"), start),
+        "AWLO": study_day(form.get_day("opens_on"), start),
         "AWHI": study_day(form.last_day, start),
         "AWTDIFF": _days_between(form.completed_on, target),
         "AWINFL": None if form.response is None else ("Y" if form.is_in_window else "N"),
@@ -275,7 +275,7 @@ def _state(history: SubjectHistory, form: FormFact) -> str:
         return "NOT IN PLAN"
     if form.state == "open":
         return "IN GRACE"
-    opens, closes = form.day("opens_on"), form.day("closes_on")
+    opens, closes = form.get_day("opens_on"), form.get_day("closes_on")
     death = history.find_exit(ExitKind.death)
     if form.state == "not_expected" and death and opens and closes and opens <= death.effective_on <= closes:
         return "DIED IN WINDOW"

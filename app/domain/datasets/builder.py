@@ -39,7 +39,7 @@ class DatasetBuilder:
     names: Set[str] = _NAMES
     counts: CompletenessCounts = field(default_factory=CompletenessCounts)
 
-    def add(self, history: SubjectHistory) -> Iterator[tuple[DatasetTable, DatasetRow]]:
+    def add_participant(self, history: SubjectHistory) -> Iterator[tuple[DatasetTable, DatasetRow]]:
         """The records of the next participant, each with its dataset."""
         for table, build in _BUILDERS:
             if table.name in self.names:
@@ -47,7 +47,7 @@ class DatasetBuilder:
         if self.names & {QS.name, ADQS.name}:
             yield from self._add_answers(history)
         if self.names & {COMPL.name, REASONS.name}:
-            self.counts.add(self.study, history)
+            self.counts.add_participant(self.study, history)
 
     def _add_answers(self, history: SubjectHistory) -> Iterator[tuple[DatasetTable, DatasetRow]]:
         """QS, and ADQS, which names the numbers of its records."""

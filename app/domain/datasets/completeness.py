@@ -60,7 +60,7 @@ _CountGroup = tuple[Decimal, str, str, str]
 
 @dataclass(slots=True)
 class CompletenessCounts:
-    """What is counted so far; it grows with visits and reasons, and not with participants.
+    """Running counts of the completeness rates, which grow with visits and reasons, not with participants.
 
     Who left the study before a visit was ever told is in the population of that visit all the same: it is
     `people`, the participants of each arm, but for visits that are expected of those alone who have them. A
@@ -71,7 +71,7 @@ class CompletenessCounts:
     counts: dict[_CountGroup, Counter[str]] = field(default_factory=dict)
     reasons: Counter[tuple[_CountGroup, str, str]] = field(default_factory=Counter)
 
-    def add(self, study: DatasetStudy, history: SubjectHistory) -> None:
+    def add_participant(self, study: DatasetStudy, history: SubjectHistory) -> None:
         """Count the forms of one participant's visits, of those who belong to the population."""
         if not study.is_in_population(history):
             return
@@ -124,8 +124,8 @@ class CompletenessCounts:
                     "NEXPECT": expected,
                     "NVALID": valid,
                     "NVALEXP": both,
-                    "AVAILPCT": percent(valid, people),
-                    "COMPLPCT": percent(both, expected),
+                    "AVAILPCT": compute_percent(valid, people),
+                    "COMPLPCT": compute_percent(both, expected),
                 }
 
     def _population(self, study: DatasetStudy, group: _CountGroup) -> int:
@@ -164,7 +164,7 @@ def _choice(rules: RateRules) -> str:
     return f"{rules.rule_set.value}:{'Y' if rules.late_counts else 'N'}"
 
 
-def percent(part: int, whole: int) -> Decimal | None:
+def compute_percent(part: int, whole: int) -> Decimal | None:
     """A share in percent to one decimal, halves up; None of nothing."""
     if not whole:
         return None

@@ -83,7 +83,7 @@ def list_events(study: DatasetStudy, history: SubjectHistory) -> list[Intercurre
     for kind in study.plan.anchors:
         if kind.kind in _NO_EVENTS:
             continue
-        name, fact = kind.label("en"), history.anchors.get(kind.kind)
+        name, fact = kind.get_label("en"), history.anchors.get(kind.kind)
         if fact is None:
             events.append(IntercurrentEvent(kind.kind, name, _absence(study, kind)))
             continue
@@ -138,7 +138,7 @@ def build_icepos(study: DatasetStudy, history: SubjectHistory) -> Iterator[Datas
     for form in study.sorted_forms(history):
         if form.is_diary:
             continue
-        day = form.completed_on or form.day("target_on")
+        day = form.completed_on or form.get_day("target_on")
         for event in events:
             yield {
                 "STUDYID": study.study,

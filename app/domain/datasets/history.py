@@ -121,7 +121,7 @@ class FormFact:
             return closes_on
         return min(closes_on, local_day(read_moment(closes_at) - _INSTANT, self.slot["zone"]))
 
-    def day(self, name: str) -> date | None:
+    def get_day(self, name: str) -> date | None:
         """One of its days: `opens_on`, `target_on`, `closes_on`, `for_day`."""
         return read_day(self.slot[name])
 

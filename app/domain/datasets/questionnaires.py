@@ -132,7 +132,7 @@ def _common(study: DatasetStudy, history: SubjectHistory, form: FormFact) -> dic
     return {
         "QSGRPID": form.ref,
         "QSSPID": f"{form.ref}/{form.version}",
-        "QSCAT": study.terms_of(study.instrument(form)).category,
+        "QSCAT": study.terms_of(study.get_instrument(form)).category,
         **dict(zip(names, (form.visit, number), strict=True)),
         "QSDTC": form.completed_local or None,
         "QSDY": study_day(form.completed_on, randomised_on(history)),
@@ -154,7 +154,7 @@ def _absent(history: SubjectHistory, form: FormFact) -> Iterator[tuple[str, Data
 
 def _submitted_records(study: DatasetStudy, form: FormFact) -> Iterator[tuple[str, DatasetRow]]:
     """Each record of a form that was sent, with its scale where it is a score that terminology has."""
-    instrument = study.instrument(form)
+    instrument = study.get_instrument(form)
     terms = study.terms_of(instrument)
     recalls = {recall.code: recall.interval for recall in instrument.recalls}
     for item in instrument.items:
@@ -250,7 +250,7 @@ def build_diary(study: DatasetStudy, history: SubjectHistory) -> Iterator[Datase
             "USUBJID": study.subject_id(history),
             "ASSESSID": form.ref,
             "DRDTC": form.slot["for_day"],
-            "DRDY": study_day(form.day("for_day"), start),
+            "DRDY": study_day(form.get_day("for_day"), start),
             "VISIT": form.visit,
             "STATE": form.state.upper().replace("_", " "),
             "REASND": missing_reason(history, form),
@@ -258,7 +258,7 @@ def build_diary(study: DatasetStudy, history: SubjectHistory) -> Iterator[Datase
             "LATEFL": "Y" if form.slot["out_of_window"] else None,
             "LATERSN": response.get("late_reason"),
         }
-        entries = list(_entries(study.instrument(form), form))
+        entries = list(_entries(study.get_instrument(form), form))
         yield from ({**common, **entry} for entry in entries or [{}])
 
 

@@ -52,7 +52,7 @@ class DatasetStudy:
         object.__setattr__(self, "numbers", {**diary, **visits})
         object.__setattr__(self, "rules", rules)
 
-    def instrument(self, form: FormFact) -> Instrument:
+    def get_instrument(self, form: FormFact) -> Instrument:
         """The instrument of a form, in the version in which it is asked."""
         return self.find_instrument(form.slot["instrument"], form.slot["instrument_version"])
 
@@ -88,7 +88,7 @@ class DatasetStudy:
 
     def form_facts(self, history: SubjectHistory, form: FormFact) -> FormFacts:
         """What the completeness rates ask of a form."""
-        closes_at, closes_on = form.slot["closes_at"], form.day("closes_on")
+        closes_at, closes_on = form.slot["closes_at"], form.get_day("closes_on")
         rule_sets = (
             rules
             for rules, kinds in EXITS.items()

@@ -218,7 +218,7 @@ def missing_reason(history: SubjectHistory, form: FormFact) -> str | None:
 
 def _exit_inside(history: SubjectHistory, form: FormFact) -> str | None:
     """The first exit that ended questionnaires inside the window of a form, of one day by its kind."""
-    opens, closes = form.day("opens_on"), form.last_day
+    opens, closes = form.get_day("opens_on"), form.last_day
     if opens is None or closes is None:
         return None
     inside = (exit_ for exit_ in history.exits if exit_.kind in tuple(ExitKind))

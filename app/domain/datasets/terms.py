@@ -62,11 +62,11 @@ class InstrumentTerms:
         named = self.names.get(scale.code, scale.name)
         return self.tests.get(self.scale_code(scale) or "", named)[:MOST_NAME]
 
-    def parameter(self, scale: Scale) -> str:
+    def name_parameter(self, scale: Scale) -> str:
         """The code of a score as a parameter of an analysis (PARAMCD)."""
         return self.parameters.get(scale.code, f"{self.prefix}{scale.code}")[:8]
 
-    def group(self, scale: Scale) -> str:
+    def name_group(self, scale: Scale) -> str:
         """The kind of score (PARCAT2)."""
         return _GROUPS[scale.kind]
 
@@ -87,16 +87,16 @@ def _fits(name: str) -> bool:
 def parse_terms(toml: str, file: str) -> tuple[tuple[str, str], InstrumentTerms]:
     """The terms that a TOML text states, and of which instrument version. Raises BadDefinition."""
     root = read_toml(toml, file)
-    key = (root.line("instrument"), root.line("version"))
-    category = root.line("category")
+    key = (root.read_line("instrument"), root.read_line("version"))
+    category = root.read_line("category")
     if not _fits(category):
         root.refuse("category", category, f"at most {MOST_NAME} characters of ASCII")
     terms = InstrumentTerms(
         category=category,
-        prefix=root.code("prefix", r"[A-Z][A-Z0-9]{0,5}", "at most six capital letters and digits"),
-        tests=root.table("tests"),
-        parameters=root.table("parameters"),
-        names=root.table("names"),
+        prefix=root.read_code("prefix", r"[A-Z][A-Z0-9]{0,5}", "at most six capital letters and digits"),
+        tests=root.read_table("tests"),
+        parameters=root.read_table("parameters"),
+        names=root.read_table("names"),
     )
-    root.done()
+    root.refuse_unknown()
     return key, terms

@@ -118,7 +118,7 @@ class TrailChange:
 
     @property
     def is_usual(self) -> bool:
-        """Whether it only says that a new record is not what would be unusual, such as late."""
+        """Whether it only states the default of a new record's field, such as that it is not late."""
         return self.old is None and self.new is False
 
     @property
@@ -187,11 +187,11 @@ class ArmMask:
         )
 
     def reveals_visit(self, visit: str) -> bool:
-        """Whether that a form of this visit is expected tells a participant's arm."""
+        """Whether a participant's arm is revealed by the mere fact that a form of this visit is expected."""
         return any(plan.reveals_visit(visit) for plan in self.plans)
 
     def reveals_date(self, kind: str) -> bool:
-        """Whether that a date of this kind is recorded tells a participant's arm."""
+        """Whether a participant's arm is revealed by the mere fact that a date of this kind is recorded."""
         return any(plan.reveals_arm(kind) for plan in self.plans)
 
     def hides_text(self, *values: object) -> bool:
@@ -216,7 +216,7 @@ def _revealing_words(plans: Sequence[Plan]) -> re.Pattern[str] | None:
     words = {word for plan in plans for arm in plan.arms for word in (arm.code, arm.name)}
     for anchor in (anchor for plan in plans for anchor in plan.anchors):
         if anchor.arm_revealing:
-            words |= {anchor.kind, *anchor.labels.values(), anchor.label("")}
+            words |= {anchor.kind, *anchor.labels.values(), anchor.get_label("")}
     patterns = [_pattern(word) for word in sorted(words - {""})]
     visits = dict.fromkeys(code for plan in plans for code in plan.arm_revealing_visits)
     patterns += [_pattern(code, "[0-9]+") for code in visits]
@@ -246,7 +246,7 @@ class FieldFilter:
         """Whether anything was chosen."""
         return bool(self.visit or self.item)
 
-    def keeps(self, change: TrailChange) -> bool:
+    def keeps_change(self, change: TrailChange) -> bool:
         """Whether a change is of this form and item."""
         about = change.about or RecordSubject()
         if self.visit and about.visit != self.visit:

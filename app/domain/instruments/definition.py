@@ -202,7 +202,7 @@ class Instrument:
         object.__setattr__(self, "list_item", next((item for item in self.items if item.lists), None))
         object.__setattr__(self, "has_urgent_answers", any(item.urgent for item in self.items))
 
-    def item(self, code: str) -> Item:
+    def get_item(self, code: str) -> Item:
         """The item of that code; raises Refused("unknown_item") naming what is allowed."""
         item = self.by_code.get(code)
         if item is None:

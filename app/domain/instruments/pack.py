@@ -41,8 +41,8 @@ class Pack:
         """Days after today on which the words may be shown: 0 on the last day, less once it is over."""
         return (self.valid_until - today).days
 
-    def standing(self, today: date) -> PackValidity:
-        """Valid, about to end, or over."""
+    def judge_validity(self, today: date) -> PackValidity:
+        """The validity of the pack on a day: valid, ending soon, or expired."""
         days = self.days_to_expiry(today)
         if days < 0:
             return PackValidity.EXPIRED
@@ -63,7 +63,7 @@ def parse_pack(
     those of the instrument's own items, labels and recalls, nothing more and nothing less.
     """
     root = read_toml(toml, file)
-    instrument = instrument_of(root.line("instrument"), root.line("version"))
+    instrument = instrument_of(root.read_line("instrument"), root.read_line("version"))
     if not instrument.licensed:
         root.refuse("instrument", instrument.id, "a licensed instrument; other words come with the program")
     text = read_text(root, toml, instrument)
@@ -71,13 +71,13 @@ def parse_pack(
         root.refuse("wording", text.wording.value, wording.value)
     if not text.copyright:
         root.refuse("copyright", None, "required: a text")
-    licence = root.section("licence")
+    licence = root.read_section("licence")
     pack = Pack(
         text=text,
-        study=licence.line("study"),
-        licensee=licence.line("licensee"),
-        permission=licence.line("permission"),
-        valid_until=licence.day("valid_until"),
+        study=licence.read_line("study"),
+        licensee=licence.read_line("licensee"),
+        permission=licence.read_line("permission"),
+        valid_until=licence.read_day("valid_until"),
     )
-    root.done()
+    root.refuse_unknown()
     return pack

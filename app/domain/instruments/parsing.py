@@ -1,4 +1,4 @@
-"""instrument.toml into an Instrument; whatever cannot be meant is refused with its place."""
+"""Parsing instrument.toml into an Instrument; whatever is invalid is refused with its place in the file."""
 
 import hashlib
 from collections import Counter
@@ -46,14 +46,14 @@ def parse_instrument(toml: str, file: str) -> Instrument:
     recalls = _recalls(root)
     labels = _label_sets(root)
     items = _items(root, labels, recalls)
-    algorithm = root.choice("algorithm", ALGORITHM_NAMES)
+    algorithm = root.read_choice("algorithm", ALGORITHM_NAMES)
     scales = _scales(root, items, algorithm)
     _check_short_codes(root, items, scales)
     instrument = Instrument(
-        id=root.code("id", r"[a-z][a-z0-9-]{1,31}", "a lower-case name such as qlq-c30"),
-        version=root.code("version", *VERSION),
-        name=root.line("name"),
-        licensed=root.flag("licensed"),
+        id=root.read_code("id", r"[a-z][a-z0-9-]{1,31}", "a lower-case name such as qlq-c30"),
+        version=root.read_code("version", *VERSION),
+        name=root.read_line("name"),
+        licensed=root.read_flag("licensed"),
         algorithm=algorithm,
         cdisc=_cdisc(root),
         items=items,
@@ -61,54 +61,54 @@ def parse_instrument(toml: str, file: str) -> Instrument:
         recalls=recalls,
         labels=labels,
         sha256=hashlib.sha256(toml.encode()).hexdigest(),
-        draft=root.flag("draft", False),
+        draft=root.read_flag("draft", False),
     )
-    root.done()
+    root.refuse_unknown()
     return instrument
 
 
 def _cdisc(section: TomlSection) -> CdiscCode | None:
     if not section.has("cdisc"):
         return None
-    code = section.section("cdisc")
+    code = section.read_section("cdisc")
     return CdiscCode(
-        testcd=code.code("testcd", r"[A-Z][A-Z0-9]{0,7}", "a CDISC short code, at most 8 long"),
-        ncit=code.code("ncit", r"C[0-9]+", "an NCI Thesaurus code such as C161674"),
+        testcd=code.read_code("testcd", r"[A-Z][A-Z0-9]{0,7}", "a CDISC short code, at most 8 long"),
+        ncit=code.read_code("ncit", r"C[0-9]+", "an NCI Thesaurus code such as C161674"),
     )
 
 
 def _recalls(root: TomlSection) -> tuple[Recall, ...]:
     if not root.has("recalls"):
         return ()
-    below = root.section("recalls")
+    below = root.read_section("recalls")
     interval = (r"-P[0-9]{1,5}[DWMY]", "a look back such as -P1W, of at most five digits")
-    return tuple(Recall(name, below.code(name, *interval)) for name in below.names())
+    return tuple(Recall(name, below.read_code(name, *interval)) for name in below.list_names())
 
 
 def _label_sets(root: TomlSection) -> tuple[ResponseOptions, ...]:
-    sets = root.section("labels")
-    return tuple(_label_set(name, sets.section(name)) for name in sets.names())
+    sets = root.read_section("labels")
+    return tuple(_label_set(name, sets.read_section(name)) for name in sets.list_names())
 
 
 def _label_set(name: str, section: TomlSection) -> ResponseOptions:
-    kind = ItemKind(section.choice("kind", list(ItemKind)))
+    kind = ItemKind(section.read_choice("kind", list(ItemKind)))
     least, most = BOUNDS[kind]
-    low = section.integer("low", least, most)
-    high = section.integer("high", low + (kind is not ItemKind.TEXT), most)
+    low = section.read_integer("low", least, most)
+    high = section.read_integer("high", low + (kind is not ItemKind.TEXT), most)
     numbered = kind in (ItemKind.CHOICE, ItemKind.SCALE)
-    named = section.integers("named", low, high) if numbered else ()
+    named = section.read_integers("named", low, high) if numbered else ()
     if len(set(named)) != len(named):
         section.refuse("named", named, "each value once")
     if kind is ItemKind.CHOICE and len(named) != high - low + 1:
         section.refuse("named", named, f"every value from {low} to {high}, for a choice shows words only")
-    decimals = section.integer("decimals", 1, 3) if kind is ItemKind.DECIMAL else 0
+    decimals = section.read_integer("decimals", 1, 3) if kind is ItemKind.DECIMAL else 0
     return ResponseOptions(name, kind, low, high, decimals, named, _row_direction(section, kind))
 
 
 def _row_direction(section: TomlSection, kind: ItemKind) -> RowDirection:
     if kind is not ItemKind.SCALE:
         return RowDirection.LEFT_TO_RIGHT
-    return RowDirection(section.choice("direction", list(RowDirection), RowDirection.LEFT_TO_RIGHT))
+    return RowDirection(section.read_choice("direction", list(RowDirection), RowDirection.LEFT_TO_RIGHT))
 
 
 def _items(
@@ -117,7 +117,7 @@ def _items(
     ways = {way.code: way for way in labels}
     periods = [recall.code for recall in recalls]
     items: dict[str, Item] = {}
-    for section in root.sections("items"):
+    for section in root.read_sections("items"):
         item = _item(section, ways, periods, items)
         items[item.code] = item
     if not items:
@@ -134,15 +134,15 @@ def _item(
     periods: Collection[str],
     earlier: Mapping[str, Item],
 ) -> Item:
-    code = section.code("code", *ITEM_CODE)
+    code = section.read_code("code", *ITEM_CODE)
     if code in earlier:
         section.refuse("code", code, "each item code once")
     if is_reserved(code):
         section.refuse("code", code, "another code: this one is the name of a field that is no answer")
-    way = ways[section.choice("labels", ways.keys())]
+    way = ways[section.read_choice("labels", ways.keys())]
     condition = _condition(section, earlier)
     number = _number(section, condition, earlier)
-    skippable = section.flag("skippable", True)
+    skippable = section.read_flag("skippable", True)
     box = _box(section, code, condition, earlier)
     return Item(
         code=code,
@@ -152,7 +152,7 @@ def _item(
         high=way.high,
         decimals=way.decimals,
         labels=way.code,
-        recall=section.choice("recall", periods) if section.has("recall") else None,
+        recall=section.read_choice("recall", periods) if section.has("recall") else None,
         cdisc=_cdisc(section),
         skippable=skippable,
         condition=condition,
@@ -172,7 +172,7 @@ def _lists(
     earlier: Mapping[str, Item],
 ) -> bool:
     """Whether the item is answered by a list, which is asked of everybody, and in full."""
-    if not section.flag("list", False):
+    if not section.read_flag("list", False):
         return False
     plain = way.kind is ItemKind.CHOICE and (way.low, way.high) == (0, 1) and condition is None
     if not plain or skippable or any(item.lists for item in earlier.values()):
@@ -182,7 +182,7 @@ def _lists(
 
 def _number(section: TomlSection, condition: Condition | None, earlier: Mapping[str, Item]) -> int:
     """The question's number, which a later part of it, one that depends on an earlier one, repeats."""
-    number = section.integer("number", 1, LARGEST_NUMBER)
+    number = section.read_integer("number", 1, LARGEST_NUMBER)
     last = max((item.number for item in earlier.values()), default=0)
     part = condition is not None and earlier[condition.item].number == number and section.has("cdisc")
     if number < last or (number == last and not part):
@@ -213,15 +213,15 @@ def _tick(section: TomlSection, way: ResponseOptions, *, listed: bool, skippable
         return None
     if not listed or skippable or way.kind is not ItemKind.CHOICE:
         section.refuse("tick", way.code, "on a choice in a list, with skippable = false")
-    return section.integer("tick", way.low, way.high)
+    return section.read_integer("tick", way.low, way.high)
 
 
 def _condition(section: TomlSection, earlier: Mapping[str, Item]) -> Condition | None:
     if not section.has("condition"):
         return None
-    below = section.section("condition")
+    below = section.read_section("condition")
     numeric = [code for code, item in earlier.items() if not item.free_text]
-    on = earlier[below.choice("item", numeric)]
+    on = earlier[below.read_choice("item", numeric)]
     return _comparison(below, on.code, on.low, on.high)
 
 
@@ -230,18 +230,18 @@ def _urgent(section: TomlSection, code: str, way: ResponseOptions) -> Condition 
         return None
     if way.kind is ItemKind.TEXT:
         section.refuse("urgent", way.code, "not on an item answered in words")
-    return _comparison(section.section("urgent"), code, way.low, way.high)
+    return _comparison(section.read_section("urgent"), code, way.low, way.high)
 
 
 def _comparison(section: TomlSection, item: str, low: int, high: int) -> Condition:
-    op = Comparison(section.choice("op", list(Comparison)))
-    return Condition(item, op, section.integer("value", low, high))
+    op = Comparison(section.read_choice("op", list(Comparison)))
+    return Condition(item, op, section.read_integer("value", low, high))
 
 
 def _scales(root: TomlSection, items: Iterable[Item], algorithm: str) -> tuple[Scale, ...]:
     known = {item.code: item for item in items}
     scales: dict[str, Scale] = {}
-    for section in root.sections("scales", ()):
+    for section in root.read_sections("scales", ()):
         scale = _scale(section, known, scales)
         if scale.code in scales:
             section.refuse("code", scale.code, "each scale code once")
@@ -262,8 +262,8 @@ def _check_part(root: TomlSection, key: str, scale: Scale, part: Scale, algorith
 
 
 def _scale(section: TomlSection, items: Mapping[str, Item], earlier: Mapping[str, Scale]) -> Scale:
-    kind = ScaleKind(section.choice("kind", list(ScaleKind)))
-    low, high = section.integer("low", 0, LARGEST), section.integer("high", 1, LARGEST)
+    kind = ScaleKind(section.read_choice("kind", list(ScaleKind)))
+    low, high = section.read_integer("low", 0, LARGEST), section.read_integer("high", 1, LARGEST)
     if low >= high:
         section.refuse("high", high, f"more than low = {low}")
     summary = kind is ScaleKind.SUMMARY
@@ -271,16 +271,16 @@ def _scale(section: TomlSection, items: Mapping[str, Item], earlier: Mapping[str
     codes = () if summary else _items_of_scale(section, items, low, high)
     members = parts or codes
     return Scale(
-        code=section.code("code", *SCALE_CODE),
-        name=section.code("name", *SCALE_CODE),
+        code=section.read_code("code", *SCALE_CODE),
+        name=section.read_code("name", *SCALE_CODE),
         kind=kind,
         items=codes,
         parts=parts,
         reversed=frozenset(_members(section, "reversed", members, ())),
-        minimum=section.integer("minimum", 1, len(members)),
+        minimum=section.read_integer("minimum", 1, len(members)),
         low=low,
         high=high,
-        better=Direction(section.choice("better", list(Direction))),
+        better=Direction(section.read_choice("better", list(Direction))),
         cdisc=_cdisc(section),
     )
 
@@ -308,7 +308,7 @@ def _check_short_codes(root: TomlSection, items: Iterable[Item], scales: Iterabl
 def _members(
     section: TomlSection, key: str, allowed: Collection[str], default: tuple[str, ...] | None = None
 ) -> tuple[str, ...]:
-    codes = section.texts(key, default)
+    codes = section.read_texts(key, default)
     for code, times in Counter(codes).items():
         if code not in allowed or times > 1:
             section.refuse(key, code, "each once, of: " + ", ".join(allowed))

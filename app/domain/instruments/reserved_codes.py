@@ -7,7 +7,8 @@ TICK_PREFIX = "tick_"
 """Before an item's code: the form field that says the item is ticked in its list."""
 
 FORM_CONTROLS = frozenset(
-    "submission_id revision reviewed action lang blank_rest at sent offline events shown width scale theme".split()
+    "submission_id revision reviewed action lang blank_rest at sent offline events "
+    "shown width scale theme".split()
 )
 """The fields of a form that are no answers; `app.patient.forms.form_parser` reads them."""
 

@@ -111,7 +111,7 @@ def applicable_items(
     either. Raises Refused("unknown_item").
     """
     for code in [code for code in answers if code not in instrument.by_code]:
-        instrument.item(code)
+        instrument.get_item(code)
     applicable: dict[str, Item] = {}
     for item in instrument.items:
         condition = item.condition
@@ -160,7 +160,7 @@ def clear_unticked(
 def reopen_unticked(
     instrument: Instrument, before: Mapping[str, AnswerValue], answers: Mapping[str, AnswerValue]
 ) -> Mapping[str, AnswerValue]:
-    """A page's valid answers, with `OPEN` for what hangs on a tick that they take back: it would be asked anew.
+    """A page's valid answers, with `OPEN` for what hangs on a tick that they take back: to ask it anew.
 
     `before` is the draft as it was.
     """

@@ -63,7 +63,7 @@ def parse_text(toml: str, file: str, instrument: Instrument) -> InstrumentText:
     """
     root = read_toml(toml, file)
     text = read_text(root, toml, instrument)
-    root.done()
+    root.refuse_unknown()
     return text
 
 
@@ -87,21 +87,21 @@ def print_highest(item: Item, text: InstrumentText, value: AnswerValue) -> str:
 
 def read_text(root: TomlSection, toml: str, instrument: Instrument) -> InstrumentText:
     """The words in a table that may hold more; the caller says when it is done with the table."""
-    wording = Wording(root.choice("wording", list(Wording)))
+    wording = Wording(root.read_choice("wording", list(Wording)))
     return InstrumentText(
-        instrument=root.choice("instrument", [instrument.id]),
-        version=root.choice("version", [instrument.version]),
-        lang=root.code("lang", *LANGUAGE),
+        instrument=root.read_choice("instrument", [instrument.id]),
+        version=root.read_choice("version", [instrument.version]),
+        lang=root.read_code("lang", *LANGUAGE),
         wording=wording,
-        name=root.line("name"),
-        instruction=root.text("instruction"),
-        copyright=root.text("copyright", ""),
+        name=root.read_line("name"),
+        instruction=root.read_text("instruction"),
+        copyright=root.read_text("copyright", ""),
         recalls=_words(root, "recalls", [recall.code for recall in instrument.recalls]),
         items=_words(root, "items", [item.code for item in instrument.items]),
         labels=_labels(root, instrument),
         ticks=_words(root, "ticks", [item.code for item in instrument.items if item.listed]),
         codes=_codes(root, instrument),
-        read_aloud=root.flag("read_aloud", wording is Wording.DEMONSTRATION or not instrument.licensed),
+        read_aloud=root.read_flag("read_aloud", wording is Wording.DEMONSTRATION or not instrument.licensed),
         sha256=hashlib.sha256(toml.encode()).hexdigest(),
     )
 
@@ -109,23 +109,25 @@ def read_text(root: TomlSection, toml: str, instrument: Instrument) -> Instrumen
 def _words(root: TomlSection, key: str, codes: list[str]) -> Mapping[str, str]:
     if not codes:
         return MappingProxyType({})
-    below = root.section(key)
-    return MappingProxyType({code: below.text(code) for code in codes})
+    below = root.read_section(key)
+    return MappingProxyType({code: below.read_text(code) for code in codes})
 
 
 def _codes(root: TomlSection, instrument: Instrument) -> Mapping[int, str]:
     if instrument.list_item is None:
         return MappingProxyType({})
-    return MappingProxyType({NOT_TICKED: root.line("not_ticked"), OPEN: root.line("ticked")})
+    return MappingProxyType({NOT_TICKED: root.read_line("not_ticked"), OPEN: root.read_line("ticked")})
 
 
 def _labels(root: TomlSection, instrument: Instrument) -> Mapping[str, Mapping[int, str]]:
     named = [labels for labels in instrument.labels if labels.named]
     if not named:
         return MappingProxyType({})
-    sets = root.section("labels")
-    return MappingProxyType({each.code: _label_words(sets.section(each.code), each.named) for each in named})
+    sets = root.read_section("labels")
+    return MappingProxyType(
+        {each.code: _label_words(sets.read_section(each.code), each.named) for each in named}
+    )
 
 
 def _label_words(below: TomlSection, values: tuple[int, ...]) -> Mapping[int, str]:
-    return MappingProxyType({value: below.text(str(value)) for value in values})
+    return MappingProxyType({value: below.read_text(str(value)) for value in values})

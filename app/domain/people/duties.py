@@ -13,7 +13,7 @@ LONGEST_VISIT = timedelta(days=366)
 
 
 def check_separation(in_force: Collection[Grant], granted: Grant) -> None:
-    """Refuse administration to who conducts a study, and conduct to who administers it (IAM-14).
+    """Separation of duties: refuse a grant that joins administration and conduct of a study (IAM-14).
 
     Raises Refused: "admin_conduct", "grant_exists" for what the person holds already.
     """

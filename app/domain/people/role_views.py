@@ -33,7 +33,7 @@ def find_view(views: Iterable[RoleView], role: Role) -> frozenset[Permission] | 
 
 
 def _read_view(at: TomlSection, role: Role) -> RoleView:
-    names = at.texts(role)
+    names = at.read_texts(role)
     for name in names:
         if name not in _BY_NAME or names.count(name) > 1:
             at.refuse(role, name, "each once, out of: " + ", ".join(_BY_NAME))

@@ -71,33 +71,33 @@ def parse_plan(toml: str, file: str) -> Plan:
         neutral_name=root.read_lines_by_language("neutral_name", languages),
         zone=_zone(root),
         languages=languages,
-        blinded=root.flag("blinded"),
-        participants=root.integer("participants", 1, 1_000_000),
+        blinded=root.read_flag("blinded"),
+        participants=root.read_integer("participants", 1, 1_000_000),
         subject_pattern=_pattern(root),
-        arms=tuple(_arm(each) for each in root.sections("arms")),
-        anchors=tuple(_anchor(each, languages) for each in root.sections("anchors")),
-        instruments=tuple(_instrument(each, languages) for each in root.sections("instruments")),
-        visits=tuple(_visit(each, languages) for each in root.sections("visits", ())),
-        diary=_diary(root.section("diary"), root) if root.has("diary") else None,
-        grace_hours=root.integer("grace_hours", 0, 168, 48),
-        follow_up_weeks=root.integer("follow_up_weeks", 1, FURTHEST),
-        reminders=_reminders(root.section("reminders")),
-        idle_minutes=root.integer("idle_minutes", 1, 60, 15),
-        second_check=SecondCheck(root.choice("second_check", tuple(SecondCheck), SecondCheck.pin)),
-        outbox=(outbox := root.flag("outbox", True)),
-        opens_offline=root.flag("opens_offline", outbox),
-        shows_answers=root.flag("shows_answers", False),
-        reads_aloud=root.flag("reads_aloud", False),
-        appearance=Appearance(root.choice("appearance", tuple(Appearance), Appearance.light)),
+        arms=tuple(_arm(each) for each in root.read_sections("arms")),
+        anchors=tuple(_anchor(each, languages) for each in root.read_sections("anchors")),
+        instruments=tuple(_instrument(each, languages) for each in root.read_sections("instruments")),
+        visits=tuple(_visit(each, languages) for each in root.read_sections("visits", ())),
+        diary=_diary(root.read_section("diary"), root) if root.has("diary") else None,
+        grace_hours=root.read_integer("grace_hours", 0, 168, 48),
+        follow_up_weeks=root.read_integer("follow_up_weeks", 1, FURTHEST),
+        reminders=_reminders(root.read_section("reminders")),
+        idle_minutes=root.read_integer("idle_minutes", 1, 60, 15),
+        second_check=SecondCheck(root.read_choice("second_check", tuple(SecondCheck), SecondCheck.pin)),
+        outbox=(outbox := root.read_flag("outbox", True)),
+        opens_offline=root.read_flag("opens_offline", outbox),
+        shows_answers=root.read_flag("shows_answers", False),
+        reads_aloud=root.read_flag("reads_aloud", False),
+        appearance=Appearance(root.read_choice("appearance", tuple(Appearance), Appearance.light)),
         missed_reasons=tuple(map(MissedReason, root.read_choices("missed_reasons", tuple(MissedReason)))),
         exemptions=exemptions,
         exemption_labels=_exemption_labels(root, exemptions, languages),
         sha256=sha256(toml.encode()).hexdigest(),
-        draft=root.flag("draft", False),
-        **parse_monitoring(root.section("monitoring"), languages),
+        draft=root.read_flag("draft", False),
+        **parse_monitoring(root.read_section("monitoring"), languages),
         **_limits(root),
     )
-    root.done()
+    root.refuse_unknown()
     check_plan(plan, file)
     return plan
 
@@ -117,24 +117,24 @@ class _Limits(TypedDict):
 
 def _limits(root: TomlSection) -> _Limits:
     return {
-        "first_date": root.day("first_date", EARLIEST_DAY, LATEST_DAY)
+        "first_date": root.read_day("first_date", EARLIEST_DAY, LATEST_DAY)
         if root.has("first_date")
         else FIRST_DATE,
-        "last_date": root.day("last_date", EARLIEST_DAY, LATEST_DAY) if root.has("last_date") else None,
-        "confirms_contradictions": root.choice("contradictions", _CONTRADICTIONS, "refuse") == "confirm",
-        "worklist": _worklist(root.section("worklist")) if root.has("worklist") else WorklistRule(),
-        "correction_days": root.integer("correction_days", 0, 3650, 30),
+        "last_date": root.read_day("last_date", EARLIEST_DAY, LATEST_DAY) if root.has("last_date") else None,
+        "confirms_contradictions": root.read_choice("contradictions", _CONTRADICTIONS, "refuse") == "confirm",
+        "worklist": _worklist(root.read_section("worklist")) if root.has("worklist") else WorklistRule(),
+        "correction_days": root.read_integer("correction_days", 0, 3650, 30),
         "emergency_phone": _phone(root, "emergency_phone") if root.has("emergency_phone") else "",
-        "double_paper_entry": root.flag("double_paper_entry", False),
-        "role_views": read_role_views(root.section("sees")) if root.has("sees") else (),
+        "double_paper_entry": root.read_flag("double_paper_entry", False),
+        "role_views": read_role_views(root.read_section("sees")) if root.has("sees") else (),
     }
 
 
 def _phone(at: TomlSection, key: str) -> str:
     try:
-        return parse_phone(at.line(key), key)
+        return parse_phone(at.read_line(key), key)
     except Refused:
-        at.refuse(key, at.line(key), "a telephone number that can be dialled, such as 120")
+        at.refuse(key, at.read_line(key), "a telephone number that can be dialled, such as 120")
 
 
 def _labels(at: TomlSection, key: str, languages: tuple[str, ...]) -> Mapping[str, str]:
@@ -147,12 +147,12 @@ def _exemption_labels(
 ) -> Mapping[str, Mapping[str, str]]:
     if not root.has("exemption_labels"):
         return MappingProxyType({})
-    below = root.section("exemption_labels")
+    below = root.read_section("exemption_labels")
     return MappingProxyType({code: _labels(below, code, languages) for code in exemptions})
 
 
 def _zone(at: TomlSection) -> str:
-    name = at.text("zone")
+    name = at.read_text("zone")
     try:
         load_zone(name)
     except Refused as unknown:
@@ -161,7 +161,7 @@ def _zone(at: TomlSection) -> str:
 
 
 def _pattern(at: TomlSection) -> str:
-    pattern = at.line("subject_pattern")
+    pattern = at.read_line("subject_pattern")
     try:
         with catch_warnings(action="error"):
             empty = re.fullmatch(pattern, "")
@@ -173,22 +173,22 @@ def _pattern(at: TomlSection) -> str:
 
 
 def _arm(at: TomlSection) -> Arm:
-    return Arm(at.read_word("code", CODE), at.line("name"))
+    return Arm(at.read_word("code", CODE), at.read_line("name"))
 
 
 def _anchor(at: TomlSection, languages: tuple[str, ...]) -> AnchorKind:
     return AnchorKind(
         kind=at.read_word("kind", "[a-z][a-z_]*"),
-        owner=Owner(at.choice("owner", tuple(Owner))),
-        arm_revealing=at.flag("arm_revealing", False),
+        owner=Owner(at.read_choice("owner", tuple(Owner))),
+        arm_revealing=at.read_flag("arm_revealing", False),
         labels=_labels(at, "label", languages),
-        after=at.texts("after", ()),
-        planned=at.flag("planned", False),
+        after=at.read_texts("after", ()),
+        planned=at.read_flag("planned", False),
     )
 
 
 def _instrument(at: TomlSection, languages: tuple[str, ...]) -> PlannedInstrument:
-    leave_out, ask = at.texts("leave_out", ()), at.texts("ask", ())
+    leave_out, ask = at.read_texts("leave_out", ()), at.read_texts("ask", ())
     if leave_out and at.has("ask"):
         at.refuse("ask", list(ask), "ask or leave_out, not both")
     if at.has("ask") and not ask:
@@ -197,7 +197,7 @@ def _instrument(at: TomlSection, languages: tuple[str, ...]) -> PlannedInstrumen
         id=at.read_word("id", r"[a-z][a-z0-9-]*"),
         version=at.read_word("version", r"[0-9]+\.[0-9]+"),
         leave_out=frozenset(leave_out),
-        urgent=tuple(_mark(each) for each in at.sections("urgent", ())),
+        urgent=tuple(_mark(each) for each in at.read_sections("urgent", ())),
         ask=frozenset(ask),
         form_names=_labels(at, "form_name", languages),
         thresholds=_thresholds(at),
@@ -211,29 +211,29 @@ def _thresholds(at: TomlSection) -> str:
 
 def _mark(at: TomlSection) -> Condition:
     """An answer that the plan calls urgent; that the item can have it is checked with the instrument."""
-    op = Comparison(at.choice("op", tuple(Comparison)))
-    return Condition(at.text("item"), op, at.integer("value", 0, 100_000))
+    op = Comparison(at.read_choice("op", tuple(Comparison)))
+    return Condition(at.read_text("item"), op, at.read_integer("value", 0, 100_000))
 
 
 def _visit(at: TomlSection, languages: tuple[str, ...]) -> VisitRule:
-    on_request = at.flag("on_request", False)
+    on_request = at.read_flag("on_request", False)
     unit, offsets = (Unit.days, ()) if on_request else _offsets(at)
     return VisitRule(
         code=_code(at, len(offsets) > 1),
         series=at.read_word("series", "[a-z][a-z_]*"),
-        anchor=None if on_request else at.text("anchor"),
-        anchoring=Anchoring(at.choice("anchoring", tuple(Anchoring), Anchoring.fixed)),
+        anchor=None if on_request else at.read_text("anchor"),
+        anchoring=Anchoring(at.read_choice("anchoring", tuple(Anchoring), Anchoring.fixed)),
         unit=unit,
         offsets=offsets,
-        before=0 if on_request else at.integer("before", 0, FURTHEST),
-        after=at.integer("after", 0, FURTHEST),
-        overdue_after=at.integer("overdue_after", 0, FURTHEST, 1),
-        closes_with=at.text("closes_with") if at.has("closes_with") else None,
-        arms=at.texts("arms", ()),
-        instruments=at.texts("instruments"),
-        waits=at.flag("waits", True),
+        before=0 if on_request else at.read_integer("before", 0, FURTHEST),
+        after=at.read_integer("after", 0, FURTHEST),
+        overdue_after=at.read_integer("overdue_after", 0, FURTHEST, 1),
+        closes_with=at.read_text("closes_with") if at.has("closes_with") else None,
+        arms=at.read_texts("arms", ()),
+        instruments=at.read_texts("instruments"),
+        waits=at.read_flag("waits", True),
         on_request=on_request,
-        repeatable=at.flag("repeatable", False),
+        repeatable=at.read_flag("repeatable", False),
         occasion=_labels(at, "occasion", languages),
     )
 
@@ -246,26 +246,26 @@ def _code(at: TomlSection, several: bool) -> str:
 def _offsets(at: TomlSection) -> tuple[Unit, tuple[int, ...]]:
     """One `offset` with its unit, or a `repeat` from, to and step in one unit."""
     if not at.has("repeat"):
-        return Unit(at.choice("unit", tuple(Unit))), (at.integer("offset", 0, FURTHEST * 7),)
-    repeat = at.section("repeat")
-    first = repeat.integer("from", 0, FURTHEST * 7)
-    last = repeat.integer("to", first + 1, FURTHEST * 7)
-    step = repeat.integer("step", 1, last - first)
+        return Unit(at.read_choice("unit", tuple(Unit))), (at.read_integer("offset", 0, FURTHEST * 7),)
+    repeat = at.read_section("repeat")
+    first = repeat.read_integer("from", 0, FURTHEST * 7)
+    last = repeat.read_integer("to", first + 1, FURTHEST * 7)
+    step = repeat.read_integer("step", 1, last - first)
     if (last - first) % step:
         repeat.refuse("to", last, f"{first} plus a multiple of {step}")
-    return Unit(repeat.choice("unit", tuple(Unit))), tuple(range(first, last + 1, step))
+    return Unit(repeat.read_choice("unit", tuple(Unit))), tuple(range(first, last + 1, step))
 
 
 def _diary(at: TomlSection, root: TomlSection) -> DiaryRule:
-    entry_days = at.integer("entry_days", 0, 30)
+    entry_days = at.read_integer("entry_days", 0, 30)
     return DiaryRule(
-        instrument=at.text("instrument"),
+        instrument=at.read_text("instrument"),
         series=at.read_word("series", "[a-z][a-z_]*"),
-        anchor=at.text("anchor"),
-        phases=tuple(_phase(each) for each in at.sections("phases")),
+        anchor=at.read_text("anchor"),
+        phases=tuple(_phase(each) for each in at.read_sections("phases")),
         entry_days=entry_days,
-        reason_after=at.integer("reason_after", 0, 30, entry_days),
-        overdue_after=at.integer("overdue_after", 0, 30, 1),
+        reason_after=at.read_integer("reason_after", 0, 30, entry_days),
+        overdue_after=at.read_integer("overdue_after", 0, 30, 1),
         opens_at=_clock(root, "diary_opens_at", "18:00", time()) if root.has("diary_opens_at") else None,
     )
 
@@ -287,7 +287,7 @@ def _worklist(at: TomlSection) -> WorklistRule:
     usual = WorklistRule()
     return WorklistRule(
         **{
-            name: at.integer(name, low, high, getattr(usual, name))
+            name: at.read_integer(name, low, high, getattr(usual, name))
             for name, (low, high) in _WORKLIST_LIMITS.items()
         }
     )
@@ -295,7 +295,7 @@ def _worklist(at: TomlSection) -> WorklistRule:
 
 def _clock(at: TomlSection, key: str, default: str, earliest: time = EARLIEST) -> time:
     allowed = f"a local time from {earliest:%H:%M} to {LATEST:%H:%M}, such as {default}"
-    written = at.text(key, default)
+    written = at.read_text(key, default)
     if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", written):
         at.refuse(key, written, allowed)
     clock = time.fromisoformat(written)

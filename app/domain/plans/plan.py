@@ -106,7 +106,7 @@ class AnchorKind:
     after: tuple[str, ...] = ()
     planned: bool = False
 
-    def label(self, language: str) -> str:
+    def get_label(self, language: str) -> str:
         """What staff call it in this language."""
         return self.labels.get(language) or label_from_code(self.kind)
 
@@ -340,7 +340,7 @@ class Plan:
         return any(each.kind == anchor and each.arm_revealing for each in self.anchors)
 
     def reveals_visit(self, visit: str) -> bool:
-        """Whether that a form of this visit is expected tells a participant's arm."""
+        """Whether a participant's arm is revealed by the mere fact that a form of this visit is expected."""
         return any(
             re.fullmatch("[0-9]+".join(map(re.escape, code.split("{n}"))) + "(-[0-9]+)?", visit)
             for code in self.arm_revealing_visits
@@ -378,7 +378,7 @@ class Plan:
 
     def anchor_label(self, kind: str, language: str) -> str:
         """What staff call a kind of anchor in this language."""
-        labels = (each.label(language) for each in self.anchors if each.kind == kind)
+        labels = (each.get_label(language) for each in self.anchors if each.kind == kind)
         return next(labels, label_from_code(kind))
 
     def exemption_label(self, code: str, language: str) -> str:

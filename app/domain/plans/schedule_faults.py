@@ -1,4 +1,4 @@
-"""What a plan promises of a participant's forms, checked again on the forms that are stored."""
+"""Invariants that a plan sets for a participant's forms, checked on the forms that are stored."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from app.domain.plans.schedule import AnchorDate
 
 
 class ScheduleFaultKind(StrEnum):
-    """What does not hold."""
+    """Which invariant of the schedule is violated."""
 
     empty_day = "empty_day"
     """A diary day that can still be entered has no form."""
@@ -29,7 +29,7 @@ class ScheduleFaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleFault:
-    """One promise of the plan that does not hold, and the two things that it is about."""
+    """One violated invariant of the schedule, and the two things that it is about."""
 
     kind: ScheduleFaultKind
     one: str
@@ -43,7 +43,7 @@ def find_schedule_faults(
     changes: Sequence[SlotMove],
     at: datetime,
 ) -> Iterator[ScheduleFault]:
-    """Every promise that does not hold; `changes` are what the plan would make of the forms today."""
+    """Every violated invariant; `changes` are what the plan would make of the forms today."""
     for contradiction in find_contradictions(plan, anchors):
         earlier, later = contradiction.earlier.kind, contradiction.later.kind
         yield ScheduleFault(ScheduleFaultKind.contradiction, later, earlier)

@@ -160,7 +160,7 @@ class Scope(StrEnum):
 
 
 class ActorKind(StrEnum):
-    """Who stands behind a change."""
+    """The kind of actor that makes a change."""
 
     STAFF = "staff"
     PARTICIPANT = "participant"
@@ -231,7 +231,7 @@ class Actor:
         """Whether the program itself acts, or whoever may start it on the server."""
         return self.kind is ActorKind.SYSTEM
 
-    def inside(self, study_id: int) -> "Actor":
+    def keep_study(self, study_id: int) -> "Actor":
         """This actor with the grants of one study alone."""
         return replace(self, grants=tuple(each for each in self.grants if each.study_id == study_id))
 
@@ -249,7 +249,7 @@ class Actor:
         """Whether no grant in force lets them change anything of a participant."""
         return self.permissions <= READING_PERMISSIONS
 
-    def reach(self, permission: Permission) -> tuple[tuple[int, int | None], ...]:
+    def list_reach(self, permission: Permission) -> tuple[tuple[int, int | None], ...]:
         """The (study, site) pairs at which this is allowed; a site of None means every site of the study."""
         granted = {
             (grant.study_id, grant.site_id): None for grant in self.grants if permission in grant.permissions

@@ -73,7 +73,7 @@ class KeyedAct:
         identifying = [Refused("identifying_words", field=each) for each in self.identifying]
         raise_all([*unwritable, *too_long, *identifying])
 
-    def part(self, name: str, body: str) -> "KeyedAct":
+    def derive_part(self, name: str, body: str) -> "KeyedAct":
         """The act upon one of several records that this act is about: done once, like the whole.
 
         `body` is the digest of what was typed about this record alone: what is said of others may differ.

@@ -31,7 +31,7 @@ class EventSection:
     data: object
     salt: str
 
-    def digest(self, spelled: str) -> str:
+    def compute_digest(self, spelled: str) -> str:
         """The digest of the data's canonical text."""
         return sha256_hex(f"{self.salt}:{spelled}")
 
@@ -99,7 +99,7 @@ class UnnumberedEvent:
     envelope: tuple[str, str]
     line: tuple[str, str, str, str, str]
 
-    def numbered(self, seq: int, prev_hash: str) -> tuple[str, str]:
+    def add_number(self, seq: int, prev_hash: str) -> tuple[str, str]:
         """The event's JSON line and its hash. Storage says the same in SQL."""
         envelope_sha256 = sha256_hex(str(seq).join(self.envelope))
         current = link_hash(prev_hash, envelope_sha256)
@@ -121,7 +121,7 @@ def serialise_event(draft: FeedEventDraft, recorded_at: datetime) -> UnnumberedE
         "actor": dict(draft.actor),
         "reason": dict(draft.reason) if draft.reason else None,
         "changed": list(draft.changed),
-        "digests": {name: section.digest(spelled[name]) for name, section in draft.sections.items()},
+        "digests": {name: section.compute_digest(spelled[name]) for name, section in draft.sections.items()},
     }
     outside = {
         "salts": {name: section.salt for name, section in draft.sections.items()},
@@ -146,7 +146,7 @@ def _object(members: Mapping[str, str]) -> str:
 
 def finalise_event(draft: FeedEventDraft, seq: int, prev_hash: str, recorded_at: datetime) -> tuple[str, str]:
     """The event's JSON line and its hash, once number and predecessor are known."""
-    return serialise_event(draft, recorded_at).numbered(seq, prev_hash)
+    return serialise_event(draft, recorded_at).add_number(seq, prev_hash)
 
 
 def may_know_event(event: Mapping[str, Any], scopes: Collection[str]) -> bool:

@@ -34,7 +34,7 @@ DARK_PART, DESK_PART = "/* == dark == */", "/* == desk == */"
 
 @dataclass(frozen=True, slots=True)
 class FormAssets:
-    """Texts to inline: the stylesheet's part of every form and those of some, and the runner of each kind."""
+    """Assets to inline: the parts of the stylesheet, and the runner of each kind of form."""
 
     mark: Markup
     css: Markup
@@ -55,7 +55,7 @@ class FormAssets:
         )
         return replace(self, css=self.css + Markup().join(css for is_needed, css in needed if is_needed))
 
-    def parts(self, questions: Collection[Question], *, dark: bool) -> FormParts:
+    def build_parts(self, questions: Collection[Question], *, dark: bool) -> FormParts:
         """What a form of these questions carries; `dark`: it may be dark where the phone is."""
         kind, css = kind_of_form(questions), self.css
         if kind is not RunnerKind.choice:

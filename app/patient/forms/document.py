@@ -55,7 +55,7 @@ class FormDocument:
     brief: tuple[tuple[str, slice, bytes], ...]
     headers: Mapping[str, str]
 
-    def fill(self, form: OpenForm, mark: Markup) -> bytes:
+    def fill_gaps(self, form: OpenForm, mark: Markup) -> bytes:
         """The document with this form's own addresses, numbers and answers, and its person's mark."""
         pieces = list(self.pieces)
         answers = clear_unticked(form.instrument, form.answers, form.leave_out)
@@ -82,7 +82,7 @@ class FormDocument:
             if gap in self.gaps:
                 yield gap, _CHECKED
             elif value is not None and (code, "") in self.gaps and not (isinstance(value, int) and value < 0):
-                yield (code, ""), _as_html(format_answer(form.instrument.item(code), value))
+                yield (code, ""), _as_html(format_answer(form.instrument.get_item(code), value))
 
     def _boxes(
         self, form: OpenForm, answers: Mapping[str, AnswerValue]
@@ -128,7 +128,7 @@ class FormDocuments:
                 if len(self._documents) >= self._most:
                     del self._documents[next(iter(self._documents))]
                 self._documents[key] = document
-        return document.fill(form, frame.mark), document.headers
+        return document.fill_gaps(form, frame.mark), document.headers
 
     def _cut(self, form: OpenForm, frame: PageFrame, call: UrgentCall) -> FormDocument:
         assets = self._assets.for_reader(frame)
@@ -139,9 +139,9 @@ class FormDocuments:
         names |= {name for item in form.items for name in (item.code, f"blank_{item.code}")}
         names |= {TICK_PREFIX + item.code for item in form.items if item.listed}
         brief = [question.code for question in page.questions if question.like]
-        shown = _sections(self._pages.text(page, frame)) if brief else {}
+        shown = _sections(self._pages.render_document(page, frame)) if brief else {}
         words = {code: shown[code][0] for code in brief}
-        return _cut_document(self._pages.text(whole, frame), names, words, policy_of_page(page))
+        return _cut_document(self._pages.render_document(whole, frame), names, words, policy_of_page(page))
 
 
 def _mark_look(question: Question) -> Question:

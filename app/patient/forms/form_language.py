@@ -55,7 +55,7 @@ def show_language_form(current: UnlockedRequest, slot: str, code: str) -> Respon
         language=language.name,
         lang=language.tag,
         sentence_here=_sentence(pages, language, current.frame),
-        sentence_there=_sentence(pages, language, current.frame.speaking(language)),
+        sentence_there=_sentence(pages, language, current.frame.in_language(language)),
         action_url=f"{url}/language/{language.code}",
         form_url=url,
     )
@@ -64,7 +64,9 @@ def show_language_form(current: UnlockedRequest, slot: str, code: str) -> Respon
 
 def _sentence(pages: Pages, language: Language, frame: PageFrame) -> str:
     name = NAMES.get(language.code)
-    return pages.word(STAYS, frame) % {"language": pages.word(name, frame) if name else language.name}
+    return pages.translate(STAYS, frame) % {
+        "language": pages.translate(name, frame) if name else language.name
+    }
 
 
 @router.post("/f/{slot}/language/{code}")

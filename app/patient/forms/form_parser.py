@@ -38,8 +38,8 @@ _LIGHT_LETTERS = re.compile(r"\(2[0-9][0-9]")
 class ParsedForm:
     """A whole form as a page sent it. `invalid`: what stood there for the items whose answer is not possible.
 
-    `saves`: it is to be saved and not submitted. `language`: to be saved and shown in this one. `events`: JSON
-    of the answers that the page had sent to be saved and had not heard of yet.
+    `saves`: it is to be saved and not submitted. `language`: to be saved and shown in this one. `events`:
+    JSON of the answers that the page had sent to be saved and had not heard of yet.
     """
 
     form: SubmittedForm

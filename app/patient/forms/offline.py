@@ -21,7 +21,7 @@ from app.services.capture.forms import open_form
 from app.services.patient.urgent_call import get_urgent_call
 from app.web.dependencies import At, CurrentInstallation
 from app.web.pages.page_frame import NO_MARK, PageFrame
-from app.web.pages.rendering import render
+from app.web.pages.rendering import render_page
 from app.web.statics import StaticFiles
 
 
@@ -68,7 +68,7 @@ def show_no_connection(current: OfflineRequest) -> Response:
     assets: FormAssets = current.request.app.state.form_assets
     css = assets.for_reader(frame).css
     headers = {"Content-Security-Policy": form_policy(css)}
-    return render(current.request, OfflinePage(css), frame=frame, headers=headers)
+    return render_page(current.request, OfflinePage(css), frame=frame, headers=headers)
 
 
 @router.get("/f/{slot}/blank")
@@ -84,7 +84,7 @@ def show_blank_form(current: OfflineRequest, slot: str) -> Response:
     frame = _frame_of_nobody(current)
     assets = assets.for_reader(frame)
     page = form_page(replace(form, answers={}, revision=0), assets, {}, get_urgent_call(current.context))
-    return render(current.request, replace(page, blank=True), frame=frame, headers=policy_of_page(page))
+    return render_page(current.request, replace(page, blank=True), frame=frame, headers=policy_of_page(page))
 
 
 def _frame_of_nobody(current: ParticipantRequest) -> PageFrame:

@@ -35,7 +35,9 @@ def url_of_form(slot: str) -> str:
     return f"/f/{slot}"
 
 
-def begin_page(current: ParticipantRequest, form: OpenForm, error: str = "", who: str = "") -> BeginPage:
+def begin_page(
+    current: ParticipantRequest, form: OpenForm, error: str = "", filled_by: str = ""
+) -> BeginPage:
     return BeginPage(
         name=name_form(current, form.name, form.occasion),
         lang=_tag(form),
@@ -45,7 +47,7 @@ def begin_page(current: ParticipantRequest, form: OpenForm, error: str = "", who
         begin_url=f"{url_of_form(form.slot.public_id)}/begin",
         demonstration=_demonstration(form),
         error=error,
-        who=who,
+        who=filled_by,
         asks_late_reason=form.asks_late_reason,
         recalls=list_recalls(form.instrument, form.text, form.leave_out),
         copyright_line=form.text.copyright,
@@ -78,7 +80,7 @@ def form_page(
         revision=form.revision,
         demonstration=_demonstration(form),
         day=form_day(form),
-        parts=assets.parts(questions, dark=dark),
+        parts=assets.build_parts(questions, dark=dark),
         dark=dark,
         key=form.key,
         copyright_line=form.text.copyright,
@@ -175,7 +177,7 @@ def _word(current: ParticipantRequest, occasion: FormOccasion) -> str:
         return occasion.words
     pages: Pages = current.request.app.state.pages
     sentence = _COUNTED[occasion.unit] if occasion.number else _START
-    return pages.word(sentence, current.frame) % {"number": occasion.number}
+    return pages.translate(sentence, current.frame) % {"number": occasion.number}
 
 
 def format_optional_day(day: date | None, spoken: Language) -> str:

@@ -70,8 +70,8 @@ from app.services.patient.submitted_forms import (
 )
 from app.services.patient.urgent_call import get_urgent_call
 from app.web.dependencies import get_device_context
-from app.web.pages.rendering import render, render_blocks
-from app.web.permissions import CallerKind, guards
+from app.web.pages.rendering import render_blocks, render_page
+from app.web.permissions import CallerKind, mark_guard
 from app.web.urls import PATIENT_HOME
 
 _busiest = APIRouter(route_class=PlainPatientRoute, include_in_schema=False)
@@ -85,21 +85,21 @@ async def read_body(request: Request) -> bytes:
 # they need is taken from the request itself: to resolve the declared dependencies that all other routes
 # have would cost as much as reading the form.
 @_busiest.post("/f/{slot}/answers")
-@guards(CallerKind.PARTICIPANT)
+@mark_guard(CallerKind.PARTICIPANT)
 async def save_answer(request: Request) -> Response:
     """One answer or several, as they are given: no page, and no look-up but the one of the use case."""
     return await run_in_threadpool(_save, request, request.path_params["slot"], await request.body())
 
 
 @_busiest.post("/f/{slot}/submit")
-@guards(CallerKind.PARTICIPANT)
+@mark_guard(CallerKind.PARTICIPANT)
 async def submit_form_post(request: Request) -> Response:
     """A whole form: sent, or to be reviewed first."""
     return await run_in_threadpool(_submit, request, request.path_params["slot"], await read_fields(request))
 
 
 @_busiest.get("/f/{slot}")
-@guards(CallerKind.PARTICIPANT)
+@mark_guard(CallerKind.PARTICIPANT)
 async def show_form(request: Request) -> Response:
     """The form document with the draft, or who fills it in where it is not begun yet."""
     return await run_in_threadpool(_show_form, request, request.path_params["slot"])
@@ -110,21 +110,21 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False, routes=lis
 
 @router.post("/f/{slot}/begin")
 def begin_form_post(post: ParticipantPost, slot: str) -> Response:
-    who, scribe, late = (post.fields.get(name, "") for name in ("who", "scribe", "late_reason"))
-    if who == "proxy":
+    filled_by, scribe, late = (post.fields.get(name, "") for name in ("who", "scribe", "late_reason"))
+    if filled_by == "proxy":
         return post.current.show(NoticePage("proxy"))
-    if who != "confirmed" and (lacks := _lacking(who, scribe)):
-        return _begin_again(post, slot, lacks, who if lacks == "scribe" else "")
+    if filled_by != "confirmed" and (lacks := _lacking(filled_by, scribe)):
+        return _begin_again(post, slot, lacks, filled_by if lacks == "scribe" else "")
     try:
-        if who == "confirmed":
+        if filled_by == "confirmed":
             begin_as_confirmed(post.current.context, slot, scribe)
         else:
             reason = LateReason(late) if late in tuple(LateReason) else None
-            begin_form(post.current.context, slot, _helped_by(who, scribe), reason)
+            begin_form(post.current.context, slot, _helped_by(filled_by, scribe), reason)
     except Refused as refused:
         if refused.code not in _MISSING_QUESTION:
             raise
-        return _begin_again(post, slot, _MISSING_QUESTION[refused.code], who)
+        return _begin_again(post, slot, _MISSING_QUESTION[refused.code], filled_by)
     return post.current.finish()
 
 
@@ -132,15 +132,15 @@ _MISSING_QUESTION = {"late_reason_needed": "late", "who_needed": "who"}
 """What the first page asks again, by the refusal that says it is missing."""
 
 
-def _lacking(who: str, scribe: str) -> str:
+def _lacking(filled_by: str, scribe: str) -> str:
     """Which question is not answered of who fills in a form: "who", "scribe", or "" for none."""
-    if who not in ("self", "scribe"):
+    if filled_by not in ("self", "scribe"):
         return "who"
-    return "scribe" if who == "scribe" and scribe not in tuple(HelpedBy) else ""
+    return "scribe" if filled_by == "scribe" and scribe not in tuple(HelpedBy) else ""
 
 
-def _helped_by(who: str, scribe: str) -> HelpedBy | None:
-    return HelpedBy(scribe) if who == "scribe" else None
+def _helped_by(filled_by: str, scribe: str) -> HelpedBy | None:
+    return HelpedBy(scribe) if filled_by == "scribe" else None
 
 
 @router.get("/f/{slot}/who")
@@ -150,12 +150,12 @@ def show_helper_form(current: UnlockedRequest, slot: str) -> Response:
 
 @router.post("/f/{slot}/who")
 def change_form_helper(post: ParticipantPost, slot: str) -> Response:
-    who, scribe = (post.fields.get(name, "") for name in ("who", "scribe"))
-    if who == "proxy":
+    filled_by, scribe = (post.fields.get(name, "") for name in ("who", "scribe"))
+    if filled_by == "proxy":
         return post.current.show(NoticePage("proxy"))
-    if lacks := _lacking(who, scribe):
-        return post.current.show(replace(_helper_page(post.current, slot), error=lacks, who=who), 422)
-    change_helper(post.current.context, slot, _helped_by(who, scribe))
+    if lacks := _lacking(filled_by, scribe):
+        return post.current.show(replace(_helper_page(post.current, slot), error=lacks, who=filled_by), 422)
+    change_helper(post.current.context, slot, _helped_by(filled_by, scribe))
     return post.current.finish()
 
 
@@ -166,9 +166,9 @@ def _helper_page(current: ParticipantRequest, slot: str) -> HelperPage:
     return HelperPage(name, f"{url}/who", url, "scribe" if scribe else "self", scribe)
 
 
-def _begin_again(post: FormPost, slot: str, error: str, who: str) -> Response:
+def _begin_again(post: FormPost, slot: str, error: str, filled_by: str) -> Response:
     form = open_form(post.current.context, slot)
-    return post.current.show(begin_page(post.current, form, error, who), 422)
+    return post.current.show(begin_page(post.current, form, error, filled_by), 422)
 
 
 @router.get("/f/{slot}/review")
@@ -322,7 +322,7 @@ def _received(
 def _drafted(
     current: ParticipantRequest, form: OpenForm, page: ParsedForm, before: Mapping[str, AnswerValue]
 ) -> Response:
-    """Without the runner: the draft is kept, and the next page is shown; this one again for what is not possible.
+    """Without the runner: the draft is kept, and the next page follows; this one for what is not possible.
 
     `before` is the draft as it was: what is ticked since then is asked now, and nothing was forgotten.
     """
@@ -339,7 +339,7 @@ def _drafted(
 
 
 def _is_newly_ticked(form: OpenForm, code: str, before: Mapping[str, AnswerValue]) -> bool:
-    box = form.instrument.item(code).box
+    box = form.instrument.get_item(code).box
     return box != "" and not is_ticked(box, before)
 
 
@@ -360,4 +360,4 @@ def _form(
     call = get_urgent_call(current.context)
     page = form_page(form, assets.for_reader(frame), answers, call, missing, invalid)
     status = 422 if invalid or current.request.method == "POST" else 200
-    return render(current.request, page, status, frame, policy_of_page(page))
+    return render_page(current.request, page, status, frame, policy_of_page(page))

@@ -85,7 +85,7 @@ def _needed(instrument: Instrument, item: Item) -> dict[str, int]:
     """What earlier items must be answered with before this one is asked: the value of each condition."""
     if item.condition is None:
         return {}
-    source = instrument.item(item.condition.item)
+    source = instrument.get_item(item.condition.item)
     return {source.code: item.condition.value} | _needed(instrument, source)
 
 

@@ -1,4 +1,4 @@
-"""The participant's way in: an invitation, the second check, and the browser that is bound by them."""
+"""Activation of a participant's browser: invitation, second check, and binding the browser."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -63,7 +63,7 @@ class InvitationContext:
 
 
 def find_invitation(installation: Installation, link: str, at: datetime) -> InvitationContext:
-    """Whom this link invites. Changes nothing: link scanners and message previews open links too.
+    """Look up the invitation of a link. Changes nothing: link scanners and message previews open links too.
 
     Raises Refused("wrong_link") alike for an unknown, used, revoked or expired one (SEC-07). A short
     code is none: it can be guessed, so that it is looked up by `redeem_invitation` alone.
@@ -95,7 +95,7 @@ def redeem_invitation(
         installation, code_limits(source), at, lambda: _look_up(installation, secret, at, pin)
     )
     if invited is None:
-        with installation.work(_STRANGER, at) as work:
+        with installation.open_work(_STRANGER, at) as work:
             work.record(AuditEvent.ACTIVATION_REFUSED, INSTALLATION_CHAIN)
         raise Refused("wrong_link")
     return invited
@@ -118,7 +118,7 @@ def activate_device(
     else:
         _confirm(installation, invited, answer, source, at)
     cookie = new_token()
-    with installation.work(participant_actor(invited.public_id), at) as work:
+    with installation.open_work(participant_actor(invited.public_id), at) as work:
         _bind(work, invited.participant_id, secret, pin_hash, cookie, label)
     return cookie
 
@@ -154,7 +154,7 @@ def _confirm(
     if check_guess(installation, limits, at, lambda: is_confirmed(box, participant, check, answer)):
         return
     chain = participant_chain(invited.participant_id)
-    with installation.work(_STRANGER, at) as work:
+    with installation.open_work(_STRANGER, at) as work:
         work.record(AuditEvent.ACTIVATION_REFUSED, chain)
     raise Refused("wrong_link")
 
@@ -217,7 +217,7 @@ def _invited(
     participant, site, study, slot = session.exec(statement).one()
     if participant.exit_kind is not None:
         return None
-    plan = installation.library.plan(study.code, participant.plan_version)
+    plan = installation.library.get_plan(study.code, participant.plan_version)
     return InvitationContext(
         participant_id=participant.id,
         public_id=participant.public_id,

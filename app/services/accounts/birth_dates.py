@@ -20,7 +20,7 @@ _OLDEST = 120
 
 
 def check_birth_date(born_on: date | None, today: date) -> None:
-    """Refuse none, and one that nobody alive can have: "birth_date_needed", "bad_birth_date"."""
+    """Refuse a missing birth date, and an impossible one: "birth_date_needed", "bad_birth_date"."""
     if born_on is None:
         raise Refused("birth_date_needed", field="born_on")
     if not today.year - _OLDEST <= born_on.year or born_on > today:

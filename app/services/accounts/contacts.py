@@ -48,7 +48,7 @@ class ContactDetails:
 
 def parse_contact_address(address: str | None) -> str:
     """The address as it is kept, in Latin letters. Raises Refused: "address_needed", "bad_address"."""
-    narrowed = narrow_text(address or "")
+    narrowed = narrow_text(address or "").replace("。", ".")
     if not narrowed:
         raise Refused("address_needed", field="address")
     if len(narrowed) > LONGEST_ADDRESS or _EMAIL.fullmatch(narrowed) is None:

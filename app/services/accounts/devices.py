@@ -1,4 +1,4 @@
-"""The browsers of a participant: a lost one is dead at once (IAM-13), another one is let in by a code."""
+"""The browsers of a participant: revoking a lost one at once (IAM-13), and binding another by a code."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +31,7 @@ class BoundDevice:
 
 @dataclass(frozen=True, slots=True)
 class OwnCode:
-    """A code that lets one more browser in, once."""
+    """A single-use code by which a participant binds one more browser of their own."""
 
     code: str
     expires_at: datetime

@@ -68,7 +68,7 @@ def _issue_or_refuse(
         study_id = client.study_id if client else None
     chain = study_chain(study_id) if study_id else INSTALLATION_CHAIN
     secret_token = new_token()
-    with installation.work(Actor(ActorKind.EDC, _named(client_id), "edc"), at) as work:
+    with installation.open_work(Actor(ActorKind.EDC, _named(client_id), "edc"), at) as work:
         work.lock(chain, study_id)
         outcome = _issue(work, client_id, secret, requested, secret_token)
         event = AuditEvent.EDC_TOKEN_REFUSED if isinstance(outcome, Refused) else AuditEvent.EDC_TOKEN_ISSUED

@@ -1,4 +1,4 @@
-"""The participant behind a bound browser: who it is, its idle lock, how they read, leaving."""
+"""The session of a participant in a bound browser: authentication, idle lock, language, sign-out."""
 
 from datetime import datetime, timedelta
 
@@ -18,7 +18,9 @@ from app.storage.unit_of_work import UnitOfWork
 _SEEN_EVERY = timedelta(seconds=60)
 
 
-def authenticate(session: Session, context: DeviceContext, *, bringing: bool = False) -> ParticipantSession:
+def authenticate_participant(
+    session: Session, context: DeviceContext, *, bringing: bool = False
+) -> ParticipantSession:
     """The participant behind this browser; raises Refused("not_signed_in") for none, unknown or revoked.
 
     Raises Refused("hand_over_ended") for a tablet of the clinic that is this participant's no longer;
@@ -36,7 +38,7 @@ def authenticate(session: Session, context: DeviceContext, *, bringing: bool = F
 def authenticate_device(context: DeviceContext, *, bringing: bool = False) -> ParticipantSession:
     """Authenticate the browser of a request, in a read of its own."""
     with context.installation.read() as session:
-        return authenticate(session, context, bringing=bringing)
+        return authenticate_participant(session, context, bringing=bringing)
 
 
 def build_session(context: DeviceContext, rows: SessionRows, *, bringing: bool = False) -> ParticipantSession:
@@ -46,7 +48,7 @@ def build_session(context: DeviceContext, rows: SessionRows, *, bringing: bool =
     request is `bringing` answers it is locked instead, so that they wait for the second check.
     """
     device, participant, study = rows.device, rows.participant, rows.study
-    plan = context.installation.library.plan(study.code, participant.plan_version)
+    plan = context.installation.library.get_plan(study.code, participant.plan_version)
     idle = is_idle(device.seen_at, context.at, plan.idle_minutes)
     if idle and device.handed_over_by is not None and not bringing:
         raise Refused("hand_over_ended")
@@ -82,12 +84,12 @@ def is_idle(seen_at: datetime, at: datetime, idle_minutes: int) -> bool:
 
 
 def is_keep_alive_due(seen_at: datetime, at: datetime) -> bool:
-    """Whether a browser's lease is worth writing down again: once a minute is enough."""
+    """Whether to renew a browser's lease (debounced: at most once a minute)."""
     return at - seen_at >= _SEEN_EVERY
 
 
 def device_to_keep_alive(context: ParticipantContext) -> int | None:
-    """The browser whose lease is due to be renewed; None for a locked one, or when it was just done."""
+    """The browser whose lease is due (debounced); None for a locked one, or one renewed a moment ago."""
     participant = context.participant
     if participant.locked or not is_keep_alive_due(participant.seen_at, context.at):
         return None
@@ -102,7 +104,7 @@ def keep_alive(context: ParticipantContext) -> None:
 
 
 def unlock_device(context: ParticipantContext, answer: str) -> None:
-    """Wake a browser with the answer to the study's second check: PIN, birth date, or nothing at all.
+    """Unlock a browser by the answer to the study's second check: PIN, birth date, or nothing at all.
 
     Raises Refused: "throttled" (this browser alone), "sign_in_busy", "wrong_pin", "wrong_birth_date"; a wrong
     answer is recorded.
@@ -130,9 +132,9 @@ def lock_device(context: ParticipantContext) -> None:
 
 def sign_out_device(context: ParticipantContext) -> None:
     """Unbind this browser (idempotent); a fresh link binds it again."""
-    who = context.participant
+    participant = context.participant
     with context.unit_of_work() as work:
-        unbind_device(work, who.participant_id, who.device_id, AuditEvent.DEVICE_SIGNED_OUT)
+        unbind_device(work, participant.participant_id, participant.device_id, AuditEvent.DEVICE_SIGNED_OUT)
 
 
 def unbind_device(
@@ -150,7 +152,9 @@ def unbind_device(
 def change_language(context: ParticipantContext, language: str) -> None:
     """Set the participant's language; raises Refused("no_language") naming those of the study."""
     with context.unit_of_work() as work:
-        plan = context.installation.library.plan(context.participant.study, context.participant.plan_version)
+        plan = context.installation.library.get_plan(
+            context.participant.study, context.participant.plan_version
+        )
         if language not in plan.languages:
             raise Refused("no_language", field="language", allowed=plan.languages)
         participant = work.session.get_one(Participant, context.participant.participant_id)
@@ -165,8 +169,8 @@ def remember_language(context: DeviceContext, language: str) -> None:
     A language that the study is not done in, or a browser that nobody has bound, changes nothing.
     """
     try:
-        visitor = authenticate_device(context)
-        change_language(ParticipantContext(context.installation, visitor, context.at), language)
+        participant = authenticate_device(context)
+        change_language(ParticipantContext(context.installation, participant, context.at), language)
     except Refused as refused:
         if refused.code not in ("not_signed_in", "hand_over_ended", "no_language"):
             raise

@@ -64,12 +64,12 @@ def require_answer(context: ParticipantContext, check: SecondCheck, answer: str)
 
 
 def _is_answer_right(context: ParticipantContext, check: SecondCheck, answer: str) -> bool:
-    who, box = context.participant, context.installation.secret_box
+    participant_session, box = context.participant, context.installation.secret_box
     with context.read() as session:
-        participant = session.get_one(Participant, who.participant_id)
+        participant = session.get_one(Participant, participant_session.participant_id)
     return check_guess(
         context.installation,
-        device_limits(who.participant_id, who.device_id),
+        device_limits(participant_session.participant_id, participant_session.device_id),
         context.at,
         lambda: is_confirmed(box, participant, check, answer, True),
         context.opened,

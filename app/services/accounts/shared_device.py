@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
-from app.services.accounts.participant_session import authenticate, lock_device, unbind_device
+from app.services.accounts.participant_session import authenticate_participant, lock_device, unbind_device
 from app.services.core.context import (
     DeviceContext,
     ParticipantContext,
@@ -42,7 +42,7 @@ def list_bound_participants(
 
 def _bound_participant(session: Session, context: DeviceContext, token: str) -> BoundParticipant | None:
     try:
-        return BoundParticipant(token, authenticate(session, context))
+        return BoundParticipant(token, authenticate_participant(session, context))
     except Refused:
         return None
 
@@ -71,6 +71,6 @@ def end_hand_over(context: DeviceContext, why: HandOverEnd) -> bool:
     device, participant = row
     if device.revoked_at is None:
         actor = participant_actor(participant.public_id)
-        with context.installation.work(actor, context.at) as work:
+        with context.installation.open_work(actor, context.at) as work:
             unbind_device(work, participant.id, device.id, AuditEvent.HAND_OVER_ENDED, why.value)
     return True

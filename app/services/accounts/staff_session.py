@@ -1,4 +1,4 @@
-"""The staff's way in: password, then the second factor, then a session that ends by itself."""
+"""Sign-in of staff: password, then the second factor, then a session that expires."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -126,7 +126,7 @@ def _half_opened(
     installation: Installation, confirmed: Staff, cookie: str, earlier: str | None, at: datetime
 ) -> bool:
     """Open half a session, unless the account was reset or disabled since its password was checked."""
-    with installation.work(staff_actor(confirmed.id), at) as work:
+    with installation.open_work(staff_actor(confirmed.id), at) as work:
         if not stands_unchanged(work, confirmed):
             return False
         _end_earlier_session(work, earlier)
@@ -186,7 +186,7 @@ def _opened(
     at: datetime,
 ) -> bool:
     """Open the whole session under a new token, unless what was shown, or a newer one, was used before."""
-    with installation.work(staff_actor(staff.id, grants), at) as work:
+    with installation.open_work(staff_actor(staff.id, grants), at) as work:
         # Two tries with one code or answer wait in line here, so that one finds the other's.
         if not stands_unchanged(work, staff):
             return False
@@ -293,7 +293,7 @@ def authenticate_staff(
         if row.ends_on is None or not rules.has_ended(row.ends_on, row.site_zone, row.code, row.plan_version)
     ]
     grants = tuple(
-        rules.grant(row.role, row.study_id, row.site_id, row.code, row.plan_version)
+        rules.make_grant(row.role, row.study_id, row.site_id, row.code, row.plan_version)
         for row in rows
         if row.role is not None
     )
@@ -315,18 +315,18 @@ def authenticate_staff(
 def keep_staff_session_alive(
     installation: Installation, staff: SignedInStaff, cookie: str | None, at: datetime
 ) -> None:
-    """Keep a session awake; writes at most once a minute."""
+    """Renew a session's idle time-out (debounced: writes at most once a minute)."""
     if at - staff.seen_at < _SEEN_EVERY:
         return
-    with installation.work(staff.actor, at) as work:
+    with installation.open_work(staff.actor, at) as work:
         work.session.get_one(StaffSession, token_digest(cookie or "")).seen_at = at
 
 
 def sign_out_staff(
     installation: Installation, staff: SignedInStaff, cookie: str | None, at: datetime
 ) -> None:
-    """Close the session; its cookie is worth nothing from now on."""
-    with installation.work(staff.actor, at) as work:
+    """Revoke the session; its cookie authenticates nobody from now on."""
+    with installation.open_work(staff.actor, at) as work:
         work.session.get_one(StaffSession, token_digest(cookie or "")).closed_at = at
         work.record(AuditEvent.STAFF_SIGNED_OUT, INSTALLATION_CHAIN)
 
@@ -360,7 +360,7 @@ def list_open_sessions(session: Session, staff_id: int, at: datetime) -> list[St
 
 
 def stands_unchanged(work: UnitOfWork, checked: Staff) -> bool:
-    """Whether an account still has what was checked, and may use it.
+    """Whether an account is still enabled, with the password and factor that were checked before the lock.
 
     A check takes long and is made outside of the transaction. This waits in line with all that changes
     accounts: no reset comes between it and what follows, and none that came before is undone.
@@ -380,7 +380,7 @@ def _end_oldest_sessions(work: UnitOfWork, staff_id: int) -> None:
 
 def _record_refusal(installation: Installation, staff: Staff | None, at: datetime, factor: str) -> None:
     actor = staff_actor(staff.id) if staff else STRANGER
-    with installation.work(actor, at) as work:
+    with installation.open_work(actor, at) as work:
         work.record(AuditEvent.STAFF_SIGN_IN_REFUSED, INSTALLATION_CHAIN, reason=factor)
 
 
@@ -391,5 +391,5 @@ def _end_earlier_session(work: UnitOfWork, cookie: str | None) -> None:
         return
     earlier.closed_at = work.at
     if earlier.second_factor_at is not None:
-        with work.joined(staff_actor(earlier.staff_id), work.at) as ending:
+        with work.join_act(staff_actor(earlier.staff_id), work.at) as ending:
             ending.record(AuditEvent.STAFF_SIGNED_OUT, INSTALLATION_CHAIN)

@@ -68,7 +68,7 @@ class ReplayedRecord:
     whole: bool
     later: dict[_Layout, tuple[str, int]] | None = None
 
-    def change(self, layout: _Layout, values: Iterable[object], entry: tuple[str, int]) -> None:
+    def apply_entry(self, layout: _Layout, values: Iterable[object], entry: tuple[str, int]) -> None:
         """Take in what an entry states of some columns."""
         for index, value in zip(layout.places, values, strict=True):
             if index is not None:
@@ -124,7 +124,7 @@ class Replay:
                 if record is None:
                     unstated: list[object] = [_UNSTATED] * layout.columns
                     record = records[key] = ReplayedRecord(chain, seq, unstated, whole=False)
-                record.change(layout, values, (chain, seq))
+                record.apply_entry(layout, values, (chain, seq))
         else:
             for values in rows:
                 records.pop(find_key(values), None)

@@ -42,8 +42,8 @@ class ScoreCheck:
         """The scores of the response's answers; None if this version cannot compute them."""
         try:
             slot = slots[response.slot_id]
-            plan = self.library.plan(self.studies[slot.study_id], slot.plan_version)
-            instrument = self.library.instrument(slot.instrument, slot.instrument_version)
+            plan = self.library.get_plan(self.studies[slot.study_id], slot.plan_version)
+            instrument = self.library.get_instrument(slot.instrument, slot.instrument_version)
             leave_out = excluded_items(plan, slot.instrument)
         except (LookupError, Refused, StopIteration):
             self.unscored += 1

@@ -75,11 +75,11 @@ def answer_changes(
 
     `record`: as `name_answers` has it; `before` are those that the items hold.
     """
-    changes, held = [], dict(before)
+    changes, current = [], dict(before)
     for item, value in answers:
-        old = serialise_answer(held[item], client) if item in held else None
+        old = serialise_answer(current[item], client) if item in current else None
         changes.append(FieldChange(record, item, old, serialise_answer(value, client)))
-        held[item] = value
+        current[item] = value
     return changes
 
 

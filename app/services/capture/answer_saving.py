@@ -54,7 +54,7 @@ from app.storage.statements.saving_context import SavingContext
 
 @dataclass(frozen=True, slots=True)
 class AnswerBatch:
-    """Answers on their way to a form, numbered by the page that counts them as `client`.
+    """A batch of answers to save, numbered by the page that counts them as `client`.
 
     `late`: they were judged to be unaltered and captured in time, so that the form may be closed.
     `definition` is what the form asks, where this request has made it already.
@@ -123,7 +123,7 @@ def _judge(
 ) -> tuple[AnswerBatch, AuditedAnswers | None]:
     """The batch as it is checked by now, and what of it is stored; None where everything is already."""
     installation = context.installation
-    plan = installation.library.plan(read.study, read.slot.plan_version)
+    plan = installation.library.get_plan(read.study, read.slot.plan_version)
     _check_takes_answers(read, batch, context.at, plan.idle_minutes)
     unsaved = [answer for answer in batch.answers if answer.seq not in read.known_seqs]
     if not unsaved:
@@ -177,9 +177,9 @@ def _entry_and_rows(
         source = AnswerSource(answer.device_at, answer.skew, answer.offline)
         shared = answer_columns(read.slot.id, client, source, text, at, untrusted)
         rows += answer_rows(shared, number, [(answer.seq, base, answer.item, answer.value)])
-    given = [(answer.item, answer.value) for answer in unsaved]
+    unsaved_answers = [(answer.item, answer.value) for answer in unsaved]
     changes = clock_changes(untrusted)
-    changes += answer_changes(name_answers(read.slot), client, given, read.earlier)
+    changes += answer_changes(name_answers(read.slot), client, unsaved_answers, read.earlier)
     actor = participant_actor(read.participant)
     fact_key = context.installation.fact_key
     facts = new_row_facts(fact_key, "answer_event", rows)

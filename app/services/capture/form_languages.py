@@ -10,7 +10,7 @@ from app.services.core.installation import Installation
 
 def list_form_languages(context: ParticipantContext, slot: SlotInstrument) -> tuple[str, ...]:
     """The codes of the study's languages in which this slot's very instrument version has words."""
-    plan = context.installation.library.plan(context.participant.study, slot.plan_version)
+    plan = context.installation.library.get_plan(context.participant.study, slot.plan_version)
     return tuple(
         code
         for code in plan.languages
@@ -19,9 +19,9 @@ def list_form_languages(context: ParticipantContext, slot: SlotInstrument) -> tu
 
 
 def _has_words(installation: Installation, study: str, slot: SlotInstrument, language: str) -> bool:
-    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    instrument = installation.library.get_instrument(slot.instrument, slot.instrument_version)
     try:
-        installation.text(study, instrument, language, slot.begun_at)
+        installation.get_text(study, instrument, language, slot.begun_at)
     except Refused:
         return False
     return True

@@ -130,10 +130,12 @@ def find_form(context: DeviceContext, slot_id: str, *, bringing: bool = False) -
 
 def find_form_to_submit(context: DeviceContext, slot_id: str) -> SubmissionAccess | None:
     """As `find_form`, of a browser that brings the answers."""
-    found = read_form_to_submit(context.installation.engine, context.token_digest, slot_id, context.at)
-    if found is None:
+    submission_rows = read_form_to_submit(
+        context.installation.engine, context.token_digest, slot_id, context.at
+    )
+    if submission_rows is None:
         return None
-    rows, upcoming = found
+    rows, upcoming = submission_rows
     return SubmissionAccess(build_session(context, rows.person, bringing=True), rows, upcoming)
 
 
@@ -221,9 +223,9 @@ def define_form(
 
     `shown` is the digest of the words in which answers at hand were given.
     """
-    plan = installation.library.plan(study, slot.plan_version)
-    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
-    text = installation.text(study, instrument, language, slot.begun_at, shown)
+    plan = installation.library.get_plan(study, slot.plan_version)
+    instrument = installation.library.get_instrument(slot.instrument, slot.instrument_version)
+    text = installation.get_text(study, instrument, language, slot.begun_at, shown)
     return FormDefinition(slot, plan, instrument, text, excluded_items(plan, slot.instrument))
 
 
@@ -332,7 +334,7 @@ def begin_form(
             return
         participant = context.participant
         check_form_wording(context.installation, participant.study, participant.language, slot, context.at)
-        plan = context.installation.library.plan(context.participant.study, slot.plan_version)
+        plan = context.installation.library.get_plan(context.participant.study, slot.plan_version)
         if late_reason is None and needs_late_reason(plan, planned_slot(slot), context.at):
             raise Refused("late_reason_needed", field="late_reason", allowed=tuple(LateReason))
         slot.begun_at = context.at

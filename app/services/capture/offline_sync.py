@@ -1,4 +1,4 @@
-"""Synchronising a phone's outbox whose form is not on the screen any more: judged, and never dropped.
+"""Synchronising a phone's offline outbox after its form was left: each answer is validated, none dropped.
 
 It comes as the phone stored it: events under tokens, and when Send was pressed, if it was.
 """

@@ -63,7 +63,7 @@ class _Received(Protocol):
 def submission_context(
     context: ParticipantContext, rows: FormRows, known: FormDefinition | None = None
 ) -> SubmissionContext:
-    """What a submission meets, of rows that were read; what the form asks may be `known` already.
+    """Build the context of a submission from rows that were read; what the form asks may be `known` already.
 
     Raises Refused("no_translation").
     """
@@ -129,7 +129,7 @@ def _submit_if_head_unmoved(
 def _submit_holding_head(
     context: ParticipantContext, slot_id: str, form: SubmittedForm, definition: FormDefinition | None
 ) -> SubmissionReceipt:
-    """Read and write anew under the head's row lock, where nobody else can move it."""
+    """Submit under the row lock of the chain's head: the retry, which cannot conflict again."""
 
     def read_and_write(connection: Connection) -> tuple[SubmissionContext, Submission | None]:
         known = submission_context(context, read_own_form(context, slot_id, connection), definition)

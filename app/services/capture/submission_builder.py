@@ -99,7 +99,7 @@ def by_paper(actor: Actor) -> Submitter:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionContext:
-    """Everything that a submission meets, read once: the rows, what the form asks, who submits and stores it.
+    """All that a submission depends on, read once: the rows, what the form asks, who submits and stores it.
 
     `seen_device`: the browser whose lease is renewed along with the submission, where that is due;
     `clock_untrusted`: the server's clock is in doubt.

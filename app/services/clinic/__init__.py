@@ -1,1 +1,1 @@
-"""What site staff read and decide."""
+"""Use cases of site staff: what they read and decide."""

@@ -31,13 +31,13 @@ _REQUEST = table_of(TeamRequest)
 
 
 _CLOSE = Permission.REQUEST_CLOSE
-_WHO = table_of(Participant).alias("who")
+_PARTICIPANT = table_of(Participant).alias("who")
 # A look-up for each open request, of which there are few, and never a walk through the participants.
 _THEIRS = sa.exists().where(
-    _WHO.c.id == _REQUEST.c.participant_id,
+    _PARTICIPANT.c.id == _REQUEST.c.participant_id,
     sa.or_(
-        _WHO.c.study_id.in_(sa.bindparam("studies", expanding=True)),
-        _WHO.c.site_id.in_(sa.bindparam("sites", expanding=True)),
+        _PARTICIPANT.c.study_id.in_(sa.bindparam("studies", expanding=True)),
+        _PARTICIPANT.c.site_id.in_(sa.bindparam("sites", expanding=True)),
     ),
 )
 _OPEN_THERE = (_REQUEST.c.closed_at.is_(None), _THEIRS)
@@ -165,7 +165,7 @@ def _was_reached(row: TeamRequest, reached: Mapping[int, datetime]) -> bool:
 
 def _reach(actor: Actor) -> tuple[list[int], list[int]]:
     """The studies of which they may close every request, and the single sites."""
-    reach = actor.reach(_CLOSE)
+    reach = actor.list_reach(_CLOSE)
     sites = [site for _study, site in reach if site is not None]
     return [study for study, site in reach if site is None], sites
 
@@ -204,5 +204,5 @@ def _describe(
 
 def _hidden(context: StaffContext, study: str, slot: Slot) -> bool:
     """Whether the very form would tell this colleague the arm."""
-    plan = context.installation.library.plan(study, slot.plan_version)
+    plan = context.installation.library.get_plan(study, slot.plan_version)
     return slot.arm_revealing and not sees_arm(context.actor, plan, slot.study_id, slot.site_id)

@@ -47,7 +47,7 @@ class LookLog:
     most: int = 5000
     _entered: dict[tuple[str, PageLook], datetime] = field(default_factory=dict)
 
-    def enter(self, context: StaffContext, look: PageLook) -> None:
+    def enter_look(self, context: StaffContext, look: PageLook) -> None:
         """Enter this look, before anything is shown, unless an entry of the same stands for it."""
         seen = (context.actor.id, look)
         last = self._entered.get(seen)

@@ -165,7 +165,7 @@ def get_participant_overview(context: StaffContext, participant_id: int) -> Part
     with context.read_plainly() as connection:
         participant, contact = get_card(connection, participant_id)
         may = _permissions(context.actor, participant)
-        plan = context.installation.library.plan(participant.study, participant.plan_version)
+        plan = context.installation.library.get_plan(participant.study, participant.plan_version)
         hides = not sees_arm(context.actor, plan, participant.study_id, participant.site_id)
         every = read_slot_records(connection, participant_id)
         slots = [slot for slot in every if not (hides and slot.arm_revealing)]
@@ -263,7 +263,7 @@ def _judge_forms(
         )
 
     content = plan.id, plan.version, stored, len(slots), frozenset(answered.items())
-    return _JUDGED_FORMS.of(context.installation.cache_owner).find(content, context.at, judge)
+    return _JUDGED_FORMS.get_cache(context.installation.cache_owner).find(content, context.at, judge)
 
 
 def _list_states(
@@ -285,5 +285,5 @@ def _count_questions(
 ) -> int:
     """How many questions of an instrument a version of the plan asks; 0 where answers decide."""
     library = context.installation.library
-    leave_out = excluded_items(library.plan(plan.id, plan_version), instrument)
-    return count_certain(library.instrument(instrument, instrument_version), leave_out)
+    leave_out = excluded_items(library.get_plan(plan.id, plan_version), instrument)
+    return count_certain(library.get_instrument(instrument, instrument_version), leave_out)

@@ -42,7 +42,7 @@ class NeverActivated:
 
 @dataclass(frozen=True, slots=True)
 class SignInProblems:
-    """Who needs help with getting in; `after_days` from enrolment somebody should have used their sheet.
+    """Participants who cannot sign in; `after_days` from enrolment somebody should have activated a phone.
 
     `more_locked` is the code and `more_unused` the place from which each list goes on, empty at its end.
     """
@@ -72,7 +72,7 @@ def list_sign_in_problems(context: StaffContext, chosen: ProblemFilter = EVERYBO
     with context.read() as session:
         reached = list_staff_sites(session.connection(), context.actor)
         sites = {site.site_id: site.name for site in reached}
-        plans = [context.installation.library.plan(site.study, site.plan_version) for site in reached]
+        plans = [context.installation.library.get_plan(site.study, site.plan_version) for site in reached]
         after_days = min((plan.worklist.unused_days for plan in plans), default=0)
         before = context.at - timedelta(days=after_days)
         keys = [each.site_id for each in reached if chosen.site in ("", each.code)]

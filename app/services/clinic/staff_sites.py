@@ -35,7 +35,7 @@ class StaffSite:
 
     def list_plans(self, library: Library) -> tuple[Plan, ...]:
         """Every version of its plan that the study has followed, the present one first."""
-        return tuple(library.plan(self.study, version) for version in (self.plan_version, *self.earlier))
+        return tuple(library.get_plan(self.study, version) for version in (self.plan_version, *self.earlier))
 
 
 _COLUMNS: list[Any] = [
@@ -75,7 +75,7 @@ def list_staff_sites(
 
 def name_reach(actor: Actor, permission: Permission) -> dict[str, list[int]]:
     """The studies and the sites that this permission reaches, by the names of the parameters."""
-    reach = actor.reach(permission)
+    reach = actor.list_reach(permission)
     studies = [study for study, site in reach if site is None]
     return {"studies": studies, "sites": [site for _study, site in reach if site is not None]}
 

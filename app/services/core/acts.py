@@ -21,7 +21,7 @@ def new_page_key(installation: Installation, actor_id: str, at: datetime, seen: 
 
 
 def _page_epoch(installation: Installation, at: datetime) -> int:
-    epoch = installation.page_epochs.cached(at)
+    epoch = installation.page_epochs.get_cached(at)
     if epoch is not None:
         return epoch
     with installation.read() as session:

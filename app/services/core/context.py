@@ -134,8 +134,8 @@ class _Transactions:
         of a page, which the face puts into the context, is claimed first; raises as `claim_act`.
         """
         if self.opened is not None:
-            return self.opened.joined(self.actor, self.at)
-        return self.installation.work(self.actor, self.at, self.act)
+            return self.opened.join_act(self.actor, self.at)
+        return self.installation.open_work(self.actor, self.at, self.act)
 
     def read(self: _Context) -> AbstractContextManager[Session]:
         """A session to read with: the open transaction's own, or one that can only read."""
@@ -178,7 +178,7 @@ class StaffContext(_Transactions):
     opened: UnitOfWork | None = None
     act: KeyedAct | None = None
 
-    def inside(self, work: UnitOfWork) -> "StaffContext":
+    def join_work(self, work: UnitOfWork) -> "StaffContext":
         """This context in a transaction that is open: use cases join it, and read what it has locked."""
         return replace(self, opened=work, act=None)
 

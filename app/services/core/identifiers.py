@@ -1,4 +1,4 @@
-"""Chance and digests: public ids, tokens, short codes and how they are stored."""
+"""Random identifiers and digests: public ids, tokens, short codes and how they are stored."""
 
 import binascii
 import hashlib

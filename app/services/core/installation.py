@@ -68,7 +68,7 @@ class Installation:
         """A connection that can only read, for plain statements: a session costs as much as one of them."""
         return open_page_connection(self.engine)
 
-    def work(self, actor: Actor, at: datetime, act: KeyedAct | None = None) -> UnitOfWork:
+    def open_work(self, actor: Actor, at: datetime, act: KeyedAct | None = None) -> UnitOfWork:
         """One audited transaction by this actor at this moment; a context manager that commits.
 
         An `act` that a page offered is claimed in it, so that it is done once.
@@ -77,9 +77,9 @@ class Installation:
 
     def grant_rules(self, at: datetime) -> GrantRules:
         """Which grants are in force at a moment, and what they let see."""
-        return GrantRules(at, self.library.plan)
+        return GrantRules(at, self.library.get_plan)
 
-    def text(
+    def get_text(
         self,
         study: str,
         instrument: Instrument,
@@ -94,27 +94,27 @@ class Installation:
         Raises Refused: "no_translation", "pack_missing", "pack_altered".
         """
         if not instrument.licensed or not self.study_packs(study, begun_at).live:
-            return self.library.editions.get(shown) or self.library.text(instrument, language)
-        return self.pack(study, instrument, language, begun_at).text
+            return self.library.editions.get(shown) or self.library.get_text(instrument, language)
+        return self.get_pack(study, instrument, language, begun_at).text
 
-    def name(self, study: str, instrument: Instrument, language: str) -> str:
+    def name_instrument(self, study: str, instrument: Instrument, language: str) -> str:
         """What staff call an instrument: its pack's name in their language, or the one that is ours."""
-        pack = self.study_packs(study).pack(instrument, language) if instrument.licensed else None
-        return pack.name if pack else self.library.text(instrument, language).name
+        pack = self.study_packs(study).get_pack(instrument, language) if instrument.licensed else None
+        return pack.name if pack else self.library.get_text(instrument, language).name
 
-    def pack(
+    def get_pack(
         self, study: str, instrument: Instrument, language: str, begun_at: datetime | None = None
     ) -> Pack:
         """The pack in force. Raises Refused: "pack_missing", "pack_altered"."""
-        row = self.study_packs(study, begun_at).pack(instrument, language, begun_at)
-        row = row or self.refresh_packs(study).pack(instrument, language, begun_at)
+        row = self.study_packs(study, begun_at).get_pack(instrument, language, begun_at)
+        row = row or self.refresh_packs(study).get_pack(instrument, language, begun_at)
         if row is None:
             raise Refused("pack_missing", instrument=instrument.id, language=language)
         return self.pack_registry.read_pack(row, study, instrument)
 
     def study_packs(self, study: str, begun_at: datetime | None = None) -> StudyPacks:
         """The study's packs from the cache, refreshed for a form begun since it was read last."""
-        packs = self.pack_registry.cached(study)
+        packs = self.pack_registry.get_cached(study)
         if packs is None or (packs.live and begun_at is not None and begun_at > packs.known_until):
             return self.refresh_packs(study, begun_at)
         return packs

@@ -62,7 +62,7 @@ class OwnedCache(Generic[CachedResult]):
         self._caches: WeakKeyDictionary[CacheOwner, IntervalCache[CachedResult]] = WeakKeyDictionary()
         self._lock = Lock()
 
-    def of(self, owner: CacheOwner) -> IntervalCache[CachedResult]:
+    def get_cache(self, owner: CacheOwner) -> IntervalCache[CachedResult]:
         """The cache of this owner."""
         cache = self._caches.get(owner)
         if cache is None:

@@ -40,7 +40,7 @@ class StudyPacks:
     last: int = 0
     packs: Mapping[PackKey, tuple[InstrumentPack, ...]] = field(default_factory=dict)
 
-    def pack(
+    def get_pack(
         self, instrument: Instrument, language: str, begun_at: datetime | None = None
     ) -> InstrumentPack | None:
         """The newest pack, which replaces those before it; a begun form keeps its first one (CAP-15)."""
@@ -57,7 +57,7 @@ class PackRegistry:
         self._studies: dict[str, StudyPacks] = {}
         self._packs: dict[int, Pack] = {}
 
-    def cached(self, study: str) -> StudyPacks | None:
+    def get_cached(self, study: str) -> StudyPacks | None:
         """What is known of a study; None before the first refresh."""
         return self._studies.get(study)
 

@@ -17,7 +17,7 @@ class PageEpochs:
         self._epoch = 0
         self._read_at: datetime | None = None
 
-    def cached(self, at: datetime) -> int | None:
+    def get_cached(self, at: datetime) -> int | None:
         """The epoch that was read lately, None where it should be read anew."""
         fresh = self._read_at is not None and self._read_at <= at < self._read_at + FRESH_FOR
         return self._epoch if fresh else None

@@ -23,13 +23,13 @@ def get_plan(installation: Installation, session: Session, study_id: int) -> Pla
     study = session.get(Study, study_id)
     if study is None:
         raise Refused("unknown_study")
-    return installation.library.plan(study.code, study.plan_version)
+    return installation.library.get_plan(study.code, study.plan_version)
 
 
 def get_plan_of(installation: Installation, session: Session, participant: Participant) -> Plan:
     """The plan version that a participant follows: that of the study, or one that it has not left yet."""
     study = session.get_one(Study, participant.study_id)
-    return installation.library.plan(study.code, participant.plan_version)
+    return installation.library.get_plan(study.code, participant.plan_version)
 
 
 def list_plan_versions(session: Session, study_id: int, until: str = "") -> tuple[str, ...]:
@@ -40,13 +40,13 @@ def list_plan_versions(session: Session, study_id: int, until: str = "") -> tupl
 def list_plans(installation: Installation, session: Session, study_id: int) -> Sequence[Plan]:
     """Every version of its plan that a study has followed, the present one first: forms of each exist."""
     code, versions = _versions(session, study_id)
-    return [installation.library.plan(code, version) for version in versions]
+    return [installation.library.get_plan(code, version) for version in versions]
 
 
 def list_plans_of_forms(library: Library, plan: Plan, slots: Iterable[SlotInstrument]) -> list[Plan]:
     """The version of the plan that a participant follows, and behind it those of their other forms."""
     others = {slot.plan_version for slot in slots} - {plan.version}
-    return [plan, *(library.plan(plan.id, version) for version in sorted(others, reverse=True))]
+    return [plan, *(library.get_plan(plan.id, version) for version in sorted(others, reverse=True))]
 
 
 def _versions(session: Session, study_id: int, until: str = "") -> tuple[str, tuple[str, ...]]:

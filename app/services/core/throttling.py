@@ -1,4 +1,4 @@
-"""Slowing down guesses: per account and source, per source, and slowly per account; never for good (IAM-12).
+"""Throttling of guesses: per account and source, per source, and slowly per account; never for good (IAM-12).
 
 Whoever checks a secret does it through `check_guess`: the try is counted before anything is compared or
 hashed, by one statement that counts and decides, in the database that all processes share.
@@ -87,7 +87,7 @@ def check_guess(
 
 
 def staff_limits(factor: str, account: str, source: str, browser: str | None) -> Sequence[TryLimit]:
-    """What counts guesses at a factor of a staff account, whether there is such an account or not.
+    """The counters of guesses at a factor of a staff account, whether there is such an account or not.
 
     `browser` names one that this account signed in with before: it has a counter to itself, so that nobody
     else can hold it up.
@@ -102,17 +102,17 @@ def staff_limits(factor: str, account: str, source: str, browser: str | None) ->
 
 
 def client_limits(client_id: str, source: str) -> Sequence[TryLimit]:
-    """What counts guesses at an EDC client's secret from one source."""
+    """The counters of guesses at an EDC client's secret from one source."""
     return (_limit("edc", f"{client_id} {source}", TRIES, cleared=True),)
 
 
 def code_limits(source: str) -> Sequence[TryLimit]:
-    """What counts short codes and links that let nobody in."""
+    """The counters of short codes and links that do not exist."""
     return (TryLimit(f"link:{source}", CODE_TRIES, SPAN),)
 
 
 def invitation_limits(participant_id: int, activation_id: int, source: str) -> Sequence[TryLimit]:
-    """What counts wrong answers to a good invitation; a new one, from the site, is another."""
+    """The counters of wrong answers to an invitation; a new invitation has counters of its own."""
     invitation = f"{_INVITATION}:{participant_id}:{activation_id}:{source}"
     return (
         TryLimit(invitation, TRIES, SPAN, cleared=True),
@@ -122,12 +122,12 @@ def invitation_limits(participant_id: int, activation_id: int, source: str) -> S
 
 
 def device_limits(participant_id: int, device_id: int) -> Sequence[TryLimit]:
-    """What counts the wrong answers of one bound browser; others are not held up by it, nor it by others."""
+    """The counters of one bound browser's wrong answers; browsers do not throttle each other."""
     return (TryLimit(f"{_DEVICE}:{participant_id}:{device_id}", TRIES, SPAN, cleared=True),)
 
 
 def address_limits(participant_id: int) -> Sequence[TryLimit]:
-    """What counts wrong codes of an address that a participant entered."""
+    """The counters of wrong codes for an address that a participant entered."""
     return (TryLimit(f"address:{participant_id}", TRIES, SPAN, cleared=True),)
 
 
@@ -147,7 +147,7 @@ def count_code_message(work: UnitOfWork, participant_id: int, address: str) -> N
 
 @contextmanager
 def send_alone(installation: Installation, participant_id: int, at: datetime) -> Iterator[None]:
-    """Let one test message at a time leave for a participant, of all processes together.
+    """Send one test message at a time per participant, across all processes.
 
     Raises Refused("test_under_way").
     """
@@ -199,11 +199,11 @@ def find_full_counters(counters: Iterable[tuple[str, int, datetime]], at: dateti
     """Until when whose second check is refused, by counters: their names, failures, and since when."""
     until: dict[int, datetime] = {}
     for subject, failures, since_at in counters:
-        kind, who = subject.split(":")[:2]
+        kind, participant_key = subject.split(":")[:2]
         tries, span = _PARTICIPANT_LIMITS[kind]
         ends = min(since_at, at) + span  # one from the future runs out as if it began now
         if failures >= tries and ends > at:
-            until[int(who)] = max(ends, until.get(int(who), at))
+            until[int(participant_key)] = max(ends, until.get(int(participant_key), at))
     return until
 
 

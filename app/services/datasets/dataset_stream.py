@@ -34,7 +34,7 @@ class DataSelection:
 
     without: frozenset[str] = frozenset()
 
-    def narrow(self, scopes: frozenset[str]) -> frozenset[str]:
+    def narrow_scopes(self, scopes: frozenset[str]) -> frozenset[str]:
         """The scopes that are left."""
         return scopes - self.without
 
@@ -44,15 +44,15 @@ def describe_dataset_study(installation: Installation, cut: NamedCut, sees_arm: 
     library = installation.library
     with installation.read() as session:
         versions = list_plan_versions(session, cut.study_id, until=cut.plan_version)
-    plan = library.plan(cut.study, cut.plan_version)
+    plan = library.get_plan(cut.study, cut.plan_version)
     return DatasetStudy(
         study=cut.study,
         cut=cut.name,
         through=cut.through,
         at=cut.at,
         plan=plan,
-        earlier=tuple(library.plan(cut.study, version) for version in versions[1:]),
-        find_instrument=library.instrument,
+        earlier=tuple(library.get_plan(cut.study, version) for version in versions[1:]),
+        find_instrument=library.get_instrument,
         terms=library.terms,
         thresholds=library.thresholds_of(plan),
         sees_arm=sees_arm,
@@ -74,7 +74,9 @@ def stream_histories(
             with context.read() as session:
                 refs = read_refs(session, person)
                 events = read_newest_events(session, cut.study_id, refs, cut.through)
-            history = fold_history((json.loads(event.line) for event in events), selection.narrow(scopes))
+            history = fold_history(
+                (json.loads(event.line) for event in events), selection.narrow_scopes(scopes)
+            )
             if history is not None:
                 yield history
         progress(done, len(people))
@@ -91,7 +93,7 @@ def stream_datasets(
     """Every record of every dataset of a cut, or of these; those of one dataset come in its order."""
     builder = DatasetBuilder(study, names)
     for history in stream_histories(context, cut, selection, progress):
-        yield from builder.add(history)
+        yield from builder.add_participant(history)
     yield from builder.finish()
 
 

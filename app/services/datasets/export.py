@@ -171,7 +171,7 @@ class OpenedExport:
     selection: DataSelection
     contents: tuple[str, ...]
 
-    def columns(self, table: DatasetTable) -> tuple[Column, ...]:
+    def list_columns(self, table: DatasetTable) -> tuple[Column, ...]:
         """The columns of a dataset that this reader gets."""
         return table.seen_columns(self.study.sees_arm)
 
@@ -237,7 +237,7 @@ class _OpenFile:
     def add(self, row: DatasetRow) -> None:
         if not self.fault:
             try:
-                self.file.write(self.format.record(self.columns, row, self.records + 1))
+                self.file.write(self.format.write_record(self.columns, row, self.records + 1))
             except CellTooWide as fault:
                 self.fault = str(fault)
             self.records += 1
@@ -247,7 +247,7 @@ class _OpenFile:
             self.file.close()
             self.path.unlink()
             return ExportedFile(self.path.name, None, 0, "", self.fault)
-        self.file.write(self.format.tail(self.columns, self.records))
+        self.file.write(self.format.write_tail(self.columns, self.records))
         self.file.close()
         return describe_file(self.path, self.records)
 
@@ -282,7 +282,7 @@ def write_files(
                 described = each.finish()
                 if each.path.parent != folder:
                     target = folder / f"{table.name.lower()}.{PARQUET}"
-                    write_parquet(each.path, target, opened.columns(table))
+                    write_parquet(each.path, target, opened.list_columns(table))
                     described = describe_file(target, each.records)
                 written.append(described)
     return (*written, *(() if entry.dataset else _write_descriptions(opened, entry.formats, folder)))
@@ -292,17 +292,17 @@ def serialise_dataset(
     context: DataContext, opened: OpenedExport, table: DatasetTable, format_: DatasetFormat
 ) -> Iterator[tuple[int, bytes]]:
     """One dataset in one format, piece by piece, each with the number of records so far."""
-    columns, records = opened.columns(table), 0
-    piece = bytearray(format_.head(opened.file, table, columns))
+    columns, records = opened.list_columns(table), 0
+    piece = bytearray(format_.write_head(opened.file, table, columns))
     stream = stream_datasets(
         context, opened.cut, opened.study, opened.selection, names=frozenset((table.name,))
     )
     for records, (_table, row) in enumerate(yield_thread(stream), 1):
-        piece += format_.record(columns, row, records)
+        piece += format_.write_record(columns, row, records)
         if len(piece) >= _PIECE:
             yield records, bytes(piece)
             piece.clear()
-    yield records, bytes(piece + format_.tail(columns, records))
+    yield records, bytes(piece + format_.write_tail(columns, records))
 
 
 def _open_file(
@@ -310,14 +310,14 @@ def _open_file(
 ) -> _OpenFile:
     path = folder / f"{table.name.lower()}.{format_.suffix}"
     file = stack.enter_context(path.open("wb"))
-    file.write(format_.head(opened.file, table, opened.columns(table)))
-    return _OpenFile(path, file, format_, opened.columns(table))
+    file.write(format_.write_head(opened.file, table, opened.list_columns(table)))
+    return _OpenFile(path, file, format_, opened.list_columns(table))
 
 
 def _write_descriptions(
     opened: OpenedExport, formats: Collection[str], folder: Path
 ) -> tuple[ExportedFile, ...]:
-    described = [(table, opened.columns(table)) for table in DATASETS]
+    described = [(table, opened.list_columns(table)) for table in DATASETS]
     texts = {"codebook.csv": write_codebook(described)}
     if {"xpt", "json"} & set(formats):
         texts["define.xml"] = write_define(opened.file, described)

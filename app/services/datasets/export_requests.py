@@ -148,8 +148,8 @@ def _new_row(
         "packed": packed,
     }
     purpose = check_export(entry)
-    who = [context.actor.kind.value, context.actor.id, scopes]
-    said = [*who, opened.cut.study, opened.cut.name, kind.value, request, purpose]
+    reader = [context.actor.kind.value, context.actor.id, scopes]
+    said = [*reader, opened.cut.study, opened.cut.name, kind.value, request, purpose]
     return DataExport(
         public_id=new_public_id(),
         study_id=opened.cut.study_id,

@@ -163,7 +163,9 @@ def _find_reader(context: ClockContext, row: DataExport) -> DataContext:
         staff = session.get(Staff, number)
         able = staff is not None and staff.disabled_at is None
         grants = list_grants(session, number or 0, context.grant_rules) if able else ()
-    return StaffContext(context.installation, staff_actor(number, grants).inside(row.study_id), context.at)
+    return StaffContext(
+        context.installation, staff_actor(number, grants).keep_study(row.study_id), context.at
+    )
 
 
 def _write(

@@ -42,7 +42,7 @@ def study_scopes(context: DataContext, study_id: int) -> frozenset[str]:
 
 
 def _sites(context: DataContext, permission: Permission, study_id: int) -> list[int | None]:
-    return [site for study, site in context.actor.reach(permission) if study == study_id]
+    return [site for study, site in context.actor.list_reach(permission) if study == study_id]
 
 
 def reached_sites(context: DataContext, study_id: int) -> tuple[int, ...] | None:

@@ -1,1 +1,1 @@
-"""What an EDC client sends, pulls and looks up."""
+"""Use cases of an EDC client: what it sends, pulls and looks up."""

@@ -14,7 +14,7 @@ from app.services.edc.entity_tags import (
     serialise_representation,
 )
 from app.services.edc.records import StoreEffect, StoreResult
-from app.services.edc.representations import JsonObject, Stated, describe_form, list_forms, represent
+from app.services.edc.representations import JsonObject, Stated, describe_form, list_forms, represent_part
 from app.services.edc.requests import find_participant
 from app.services.edc.transfers import newest_seal
 from app.storage.queries import feed_pages
@@ -32,7 +32,7 @@ def describe_study(context: EdcContext, study: str) -> JsonObject:
         plans = list_plans(context.installation, session, context.client.study_id)
         head = feed_pages.read_feed_head(session, context.client.study_id)
         seal = newest_seal(session, context.client.study_id)
-    plan, find = plans[0], context.installation.library.instrument
+    plan, find = plans[0], context.installation.library.get_instrument
     named = dict.fromkeys((each.id, each.version) for version in plans for each in version.instruments)
     used = [find(*each) for each in named]
     return {
@@ -57,12 +57,12 @@ def describe_study(context: EdcContext, study: str) -> JsonObject:
 
 
 def describe_part(context: EdcContext, subject: str, part: str) -> JsonObject:
-    """What stands at a part of a participant, as `represent` names them.
+    """The representation of a part of a participant, as `represent_part` names them.
 
     Raises Refused: "unknown_participant", "no_anchor", "no_visit", "insufficient_scope".
     """
     with context.read() as session:
-        return represent(_find(context, session, subject), part)
+        return represent_part(_find(context, session, subject), part)
 
 
 def confirm_unset(

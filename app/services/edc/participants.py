@@ -124,16 +124,16 @@ def receive_participant(request: EdcRequest, body: ParticipantBody) -> StoreResu
             require_open_site(work, site)
             check_subject(plan, request.subject)
             check_packs(request.context.installation, plan, request.at)
-            stored = request.store(work, None, "", body.as_document())
+            stored = request.store_body(work, None, "", body.as_document())
             participant = _register(request.context.installation, work, plan, site, request.subject, body)
-            return request.finish(work, participant, "", stored)
+            return request.finish_request(work, participant, "", stored)
         if participant.site_id != site.id:
             raise Refused("site_fixed", field="site", allowed=(get_site(work.session, participant).code,))
-        stored = request.store(work, participant, "", body.as_document())
+        stored = request.store_body(work, participant, "", body.as_document())
         record_event(work, participant, AuditEvent.PARTICIPANT_UPDATED, stored)
         if stored.acts:
             _update(request.context.installation, work, participant, body, stored)
-        return request.finish(work, participant, "", stored)
+        return request.finish_request(work, participant, "", stored)
 
 
 def _register(
@@ -187,10 +187,10 @@ def receive_status(request: EdcRequest, body: StatusBody) -> StoreResult:
         kind = body.kind
         participant = lock_participant(work, request)
         binding = kind is DispositionKind.death
-        stored = request.store(work, participant, "status", body.as_document(), binding)
+        stored = request.store_body(work, participant, "status", body.as_document(), binding)
         if not stored.acts or not _dispose(request.context.installation, work, participant, kind, body):
             record_event(work, participant, AuditEvent.DISPOSITION_RECEIVED, stored)
-        return request.finish(work, participant, "status", stored)
+        return request.finish_request(work, participant, "status", stored)
 
 
 def _dispose(

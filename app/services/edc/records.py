@@ -14,7 +14,7 @@ from app.storage.tables.edc import EdcRecord
 
 
 class StoreEffect(StrEnum):
-    """What a body changes: it is the first, another, only its moment is newer, or nothing at all."""
+    """The effect of storing a body: created, changed, only its `as_of` is newer, or nothing at all."""
 
     created = "created"
     changed = "changed"

@@ -1,4 +1,4 @@
-"""What stands at the addresses that the EDC writes to: read by GET, compared by If-Match, taken back by PUT.
+"""Representations of what the EDC writes: read by GET, compared by If-Match, accepted back by PUT.
 
 Nothing in these changes by time alone, so that a tag stays right until somebody changes something.
 """
@@ -34,7 +34,7 @@ class Stated:
     plan: Plan
     participant: Participant
 
-    def record(self, part: str) -> EdcRecord | None:
+    def find_record(self, part: str) -> EdcRecord | None:
         """What the EDC last sent to a part of this participant."""
         stem = f"participants/{self.participant.subject}"
         return find_record(self.session, self.client.study_id, f"{stem}/{part}" if part else stem)
@@ -44,13 +44,13 @@ class Stated:
         return Scope.ARM_READ.value in self.client.scopes
 
 
-def represent(stated: Stated, part: str) -> JsonObject:
+def represent_part(stated: Stated, part: str) -> JsonObject:
     """What stands at a part: `""` (the participant), `status`, `arm`, `anchors/<kind>` or `visits/<visit>`.
 
     Raises Refused: "no_anchor", "no_visit", "insufficient_scope" for a date that would tell the arm.
     """
     kind, _, name = part.partition("/")
-    record = stated.record(part)
+    record = stated.find_record(part)
     own: JsonObject = {
         "subject": stated.participant.subject,
         "as_of": format_instant(record.as_of) if record else None,

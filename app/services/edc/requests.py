@@ -36,7 +36,7 @@ from app.services.edc.refused_bodies import (
     judges_fact,
     note_refused_body,
 )
-from app.services.edc.representations import JsonObject, Stated, represent
+from app.services.edc.representations import JsonObject, Stated, represent_part
 from app.storage.queries.contradictions import Contradiction, read_contradictions
 from app.storage.queries.participants import get_site_by_code
 from app.storage.row_changes import participant_chain, study_chain
@@ -72,7 +72,7 @@ class EdcRequest:
     def at(self) -> datetime:
         return self.context.at
 
-    def resource(self, part: str = "") -> str:
+    def name_resource(self, part: str = "") -> str:
         """The address under which a body about this participant is kept."""
         return f"participants/{self.subject}/{part}" if part else f"participants/{self.subject}"
 
@@ -99,7 +99,7 @@ class EdcRequest:
         if contradiction is not None:
             raise contradiction
 
-    def store(
+    def store_body(
         self,
         work: UnitOfWork,
         participant: Participant | None,
@@ -113,7 +113,7 @@ class EdcRequest:
         "version_mismatch", "read_only", "stale_update", and "date_in_future" for an `as_of` ahead of our
         clock, which would make every true message after it stale. Raises ContradictingBody.
         """
-        session, study_id, resource = work.session, self.client.study_id, self.resource(part)
+        session, study_id, resource = work.session, self.client.study_id, self.name_resource(part)
         if binding:
             return store_record(session, study_id, resource, self._binding_body(body))
         record = find_record(session, study_id, resource)
@@ -132,7 +132,7 @@ class EdcRequest:
             return StatedBody(body, to_milliseconds(self.at), self.as_of, binding=True)
         return StatedBody(body, self.as_of, binding=True)
 
-    def finish(
+    def finish_request(
         self, work: UnitOfWork, participant: Participant, part: str, stored: StoreResult
     ) -> StoreResult:
         """The result with what a GET serves once this transaction is committed.
@@ -148,7 +148,7 @@ class EdcRequest:
         if participant is None:
             return {}
         plan = get_plan_of(self.context.installation, work.session, participant)
-        return represent(Stated(work.session, self.client, plan, participant), part)
+        return represent_part(Stated(work.session, self.client, plan, participant), part)
 
     def _check_unwritable(self, served: JsonObject) -> None:
         for name, value in self.unwritable.items():

@@ -74,7 +74,7 @@ def receive_visit(
         check_visit(work.session, plan, participant, visit)
         if state is VisitState.occurred:
             _check_day(plan, participant, on, request.at)
-        stored = request.store(work, participant, f"visits/{visit}", body)
+        stored = request.store_body(work, participant, f"visits/{visit}", body)
         record_event(work, participant, AuditEvent.VISIT_RECEIVED, stored)
         if stored.acts:
             row = _visit_row(work, participant, visit)
@@ -85,7 +85,7 @@ def receive_visit(
             version = work.next_version(participant.study_id, visit_ref(participant, visit))
             draft = visit_event(participant, site, work.actor, row, version)
             work.publish(participant.study_id, draft)
-        return request.finish(work, participant, f"visits/{visit}", stored)
+        return request.finish_request(work, participant, f"visits/{visit}", stored)
 
 
 def _check_day(plan: Plan, participant: Participant, on: date | None, at: datetime) -> None:
@@ -119,7 +119,7 @@ def _reschedule(
     installation = request.context.installation
     library = installation.library
     proposal = propose_schedule(work.session, library, plan, participant, slots, anchors, work.at)
-    proposal.confirm(confirm)
+    proposal.require_confirmed(confirm)
     apply_proposal(installation, work, plan, participant, proposal)
 
 
@@ -150,18 +150,18 @@ def receive_anchor(request: EdcRequest, body: AnchorBody) -> tuple[StoreResult, 
         participant = lock_participant(work, request)
         plan = get_plan_of(request.context.installation, work.session, participant)
         entry = _entry(plan, participant, body)
-        stored = request.store(work, participant, part, document)
+        stored = request.store_body(work, participant, part, document)
         in_force = is_date_in_force(work.session, participant, body.kind, body.on, body.dated_at)
         if stored.acts and in_force:
             retire_differing(work.session, participant, body.kind, Owner.edc)
         if not stored.acts or in_force:
             record_event(work, participant, AuditEvent.ANCHOR_RECEIVED, stored)
             standing = AnchorStanding.CURRENT if in_force else AnchorStanding.DIFFERING
-            return request.finish(work, participant, part, stored), AnchorOutcome(standing.value, ())
+            return request.finish_request(work, participant, part, stored), AnchorOutcome(standing.value, ())
         confirmed = body.confirm or plan.is_owner(Owner.edc, body.kind)
         proposal = enter_anchor(request.context.installation, work, participant, entry, confirmed)
         outcome = AnchorOutcome(proposal.standing.value, proposal.moves)
-        return request.finish(work, participant, part, stored), outcome
+        return request.finish_request(work, participant, part, stored), outcome
 
 
 def _entry(plan: Plan, participant: Participant, body: AnchorBody) -> AnchorEntry:
@@ -183,7 +183,7 @@ def receive_arm(request: EdcRequest, arm: str, confirm: bool = False) -> StoreRe
         plan = get_plan_of(request.context.installation, work.session, participant)
         if arm not in {each.code for each in plan.arms}:
             raise Refused("unknown_arm", field="arm", allowed=tuple(each.code for each in plan.arms))
-        stored = request.store(work, participant, "arm", {"arm": arm})
+        stored = request.store_body(work, participant, "arm", {"arm": arm})
         record_event(work, participant, AuditEvent.ARM_RECORDED, stored)
         if participant.arm != arm:
             participant.arm = arm
@@ -192,4 +192,4 @@ def receive_arm(request: EdcRequest, arm: str, confirm: bool = False) -> StoreRe
             version = raise_version(participant)
             draft = participant_event(participant, version, site, work.actor, "updated", ("arm",))
             work.publish(participant.study_id, draft)
-        return request.finish(work, participant, "arm", stored)
+        return request.finish_request(work, participant, "arm", stored)

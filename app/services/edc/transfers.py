@@ -38,7 +38,7 @@ class FeedQuery:
     type: str | None = None
     feed: str | None = None
 
-    def takes(self, type_: str) -> bool:
+    def takes_type(self, type_: str) -> bool:
         """Whether an event of this type is asked for."""
         if self.type is None:
             return True
@@ -82,7 +82,7 @@ def _stretch(session: Session, caller: EdcClientSession, query: FeedQuery) -> tu
         return feed_pages.read_feed_lines(session, caller.study_id, query.after, query.limit)
     rows = feed_pages.read_feed_page(session, caller.study_id, query.after, query.limit)
     through = rows[-1].seq if rows else query.after
-    return through, _readable(caller, [row for row in rows if query.takes(row.type)], query.type is None)
+    return through, _readable(caller, [row for row in rows if query.takes_type(row.type)], query.type is None)
 
 
 def _head(context: EdcContext, session: Session, query: FeedQuery) -> int:

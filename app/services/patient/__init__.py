@@ -1,1 +1,1 @@
-"""What participants read and ask for."""
+"""Use cases of participants: what they read and ask for."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sqlmodel import col, select
 
@@ -31,12 +31,15 @@ class OwnDay:
 
 @dataclass(frozen=True, slots=True)
 class OwnCourse:
-    """Diary days up to today, and the other forms: how many of them are sent; and when the next one opens."""
+    """Diary days up to today, and the other forms: how many of them are sent; and when the next one opens.
+
+    `next_at` is a moment: a day of the diary may open within it.
+    """
 
     days: tuple[OwnDay, ...]
     submitted: int
     expected: int
-    next_on: date | None
+    next_at: datetime | None
 
 
 def get_own_course(context: ParticipantContext) -> OwnCourse:
@@ -58,16 +61,16 @@ def get_own_course(context: ParticipantContext) -> OwnCourse:
         if slot.for_day is not None and slot.for_day <= today
     )
     forms = [status for slot, _, status in due if slot.for_day is None and status is not Status.excused]
-    opening = (slot.opens_on for slot, _, status in due if status is Status.planned)
-    next_on = min((day for day in opening if day is not None), default=None)
-    return OwnCourse(tuple(days), forms.count(Status.submitted), len(forms), next_on)
+    opening = (slot.opens_at for slot, _, status in due if status is Status.planned)
+    next_at = min((at for at in opening if at is not None), default=None)
+    return OwnCourse(tuple(days), forms.count(Status.submitted), len(forms), next_at)
 
 
 def _worst(context: ParticipantContext, slot: Slot, response: Response | None) -> int | None:
-    plan = context.installation.library.plan(context.participant.study, slot.plan_version)
+    plan = context.installation.library.get_plan(context.participant.study, slot.plan_version)
     if response is None or not plan.shows_answers:
         return None
-    instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
+    instrument = context.installation.library.get_instrument(slot.instrument, slot.instrument_version)
     return find_worst(instrument, response.answers)
 
 

@@ -119,8 +119,8 @@ def get_submitted_answers(context: ParticipantContext, slot_id: str) -> Submitte
     if row is None or latest is None or not (form := _summarise(context, *row)).readable:
         raise Refused("unknown_slot")
     slot = row[0]
-    instrument = context.installation.library.instrument(slot.instrument, slot.instrument_version)
-    text = context.installation.text(
+    instrument = context.installation.library.get_instrument(slot.instrument, slot.instrument_version)
+    text = context.installation.get_text(
         context.participant.study, instrument, latest.language, slot.begun_at, latest.text_sha256
     )
     return SubmittedAnswers(form, instrument, text, latest.answers)

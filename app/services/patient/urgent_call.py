@@ -44,7 +44,7 @@ def get_urgent_call(context: ParticipantContext) -> UrgentCall:
 def find_emergency_phone(context: ParticipantContext, site: Site | SiteRecord) -> str:
     """The emergency number of the site, or of the plan; "" where neither names one."""
     participant = context.participant
-    plan = context.installation.library.plan(participant.study, participant.plan_version)
+    plan = context.installation.library.get_plan(participant.study, participant.plan_version)
     return site.emergency_phone or plan.emergency_phone
 
 

@@ -96,7 +96,7 @@ def record_review(context: StaffContext, study: str, listed: str, notes: str, se
         row = get_permitted_study(work.session, context.actor, study, Permission.STAFF_MANAGE)
         require_manager(context, row.id, None)
         work.lock(INSTALLATION_CHAIN)
-        people = list_study_people(context.inside(work), study)
+        people = list_study_people(context.join_work(work), study)
         if digest_access(people) != listed:
             raise Refused("access_changed")
         newest = select(sa.func.max(col(AccessReview.id))).where(AccessReview.study_id == row.id)

@@ -72,7 +72,7 @@ def can_reach(actor: Actor, permission: Permission, study_id: int, site_id: int 
     """Whether a permission reaches a grant's place; people of the whole study are seen from each site."""
     return actor.is_operator or any(
         study == study_id and (own is None or site_id in (None, own))
-        for study, own in actor.reach(permission)
+        for study, own in actor.list_reach(permission)
     )
 
 
@@ -113,7 +113,7 @@ def require_whole_account(context: StaffContext, work: UnitOfWork, staff_id: int
     with a role in force where the caller does not manage staff.
     """
     work.lock(INSTALLATION_CHAIN)
-    person = get_managed_person(context.inside(work), staff_id)
+    person = get_managed_person(context.join_work(work), staff_id)
     if is_self(context, staff_id):
         raise Refused("own_account")
     for grant in list_grants(work.session, staff_id, context.grant_rules):
@@ -132,7 +132,7 @@ def get_permitted_study(session: Session, actor: Actor, code: str, permission: P
 
 def list_permitted_studies(context: StaffContext, permission: Permission) -> tuple[str, ...]:
     """The codes of the studies in which this permission reaches."""
-    reached = {study for study, _site in context.actor.reach(permission)}
+    reached = {study for study, _site in context.actor.list_reach(permission)}
     with context.read() as session:
         codes = select(Study.code).where(col(Study.id).in_(reached)).order_by(Study.code)
         return tuple(session.exec(codes))

@@ -113,14 +113,14 @@ def disable_person(context: StaffContext, staff_id: int, reason: str) -> None:
     """Disable an account at once. Raises as `require_whole_account` and `disable_staff`."""
     with context.unit_of_work() as work:
         person = require_whole_account(context, work, staff_id)
-        disable_staff(context.inside(work), person.email, reason)
+        disable_staff(context.join_work(work), person.email, reason)
 
 
 def enable_person(context: StaffContext, staff_id: int, reason: str) -> None:
     """Enable a disabled account for the same person. Raises as `require_whole_account` and `enable_staff`."""
     with context.unit_of_work() as work:
         person = require_whole_account(context, work, staff_id)
-        enable_staff(context.inside(work), person.email, reason)
+        enable_staff(context.join_work(work), person.email, reason)
 
 
 def _require_study(context: StaffContext, study: str) -> None:

@@ -73,7 +73,7 @@ def find_desk_zone(context: StaffContext, study_id: int) -> str:
         if len(sites) == 1 and (site_id := next(iter(sites))) is not None:
             return session.get_one(Site, site_id).zone
         study = session.get_one(Study, study_id)
-    return context.installation.library.plan(study.code, study.plan_version).zone
+    return context.installation.library.get_plan(study.code, study.plan_version).zone
 
 
 def get_site_details(context: StaffContext, site_id: int) -> ManagedSite:

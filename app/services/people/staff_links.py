@@ -121,7 +121,7 @@ def invite_person(context: StaffContext, entry: InvitationEntry) -> IssuedLink:
         work.session.flush()
         issued = _issue(context, work, staff, LinkPurpose.INVITATION, LINK_LIFE)
         work.record(AuditEvent.STAFF_INVITED, INSTALLATION_CHAIN, reason=reason)
-        inside = context.inside(work)
+        inside = context.join_work(work)
         for role in entry.roles:
             for site in entry.sites or (None,):
                 grant_role(inside, staff.id, role, entry.study, site, entry.ends_on, reason)
@@ -156,7 +156,7 @@ def _check_roles(roles: Collection[Role]) -> None:
 
 
 def reset_person(context: StaffContext, staff_id: int, purpose: LinkPurpose, reason: str) -> IssuedLink:
-    """Make what somebody signs in with worth nothing at once, and give them a link to choose anew.
+    """Void at once what somebody signs in with, and issue a link by which they choose it anew.
 
     An invitation that was not used is renewed alike. Raises Refused: "staff_disabled", "last_admin" unless
     the operator resets, or as `require_whole_account` and `parse_reason`.
@@ -248,7 +248,7 @@ def use_link(
     proof = check_guess(installation, limits, at, find_proof)
     if isinstance(proof, Refused):
         raise proof
-    with installation.work(staff_actor(staff.id), at) as work:
+    with installation.open_work(staff_actor(staff.id), at) as work:
         work.lock(INSTALLATION_CHAIN)
         link, staff = _find_link(work.session, token, at)
         if not spend_factor(work, staff.id, proof):

@@ -32,7 +32,7 @@ class StaffMail:
     environments: Mapping[str, Environment]
 
     @classmethod
-    def load(cls, channel: MessageChannel | None, catalogues: Catalogues) -> "StaffMail":
+    def load_texts(cls, channel: MessageChannel | None, catalogues: Catalogues) -> "StaffMail":
         """Letters in every language, by one channel or none."""
         return cls(channel, load_environments(catalogues))
 

@@ -1,1 +1,1 @@
-"""Work that falls due by time alone, and delivering reminders."""
+"""Work that is due by time alone: feed events, reminders, alerts, and delivering messages."""

@@ -35,7 +35,7 @@ def _judge_notice(
     """
     alert = work.session.get_one(Alert, message.alert_id)
     staff = work.session.get_one(Staff, message.staff_id)
-    who = work.session.get_one(Participant, alert.participant_id)
+    participant = work.session.get_one(Participant, alert.participant_id)
     rule = _find_rule(context, work, alert)
     channel = sender.channels.get(CHANNEL)
     if alert.acknowledged_at is not None:
@@ -43,11 +43,13 @@ def _judge_notice(
     if staff.disabled_at is not None:
         return "account_disabled"
     roles = _notified_roles(rule, message)
-    if staff.id not in list_site_staff(work.session, who.study_id, who.site_id, roles, context.grant_rules):
+    if staff.id not in list_site_staff(
+        work.session, participant.study_id, participant.site_id, roles, context.grant_rules
+    ):
         return "not_in_charge"
     if channel is None:
         return "no_channel"
-    subject, text = sender.words.alert(_content(context, work, alert, message), staff.language)
+    subject, text = sender.words.write_alert(_content(context, work, alert, message), staff.language)
     message_text = MessageText(message.key, staff.email, subject, text, staff.language, context.at)
     return ReadyMessage(channel, message_text)
 
@@ -56,7 +58,7 @@ def _find_rule(context: ClockContext, work: UnitOfWork, alert: Alert) -> AlertRu
     """The rule of an alert; None: a draft of the plan that lost it."""
     slot = work.session.get_one(Slot, alert.slot_id)
     study = work.session.get_one(Study, alert.study_id).code
-    return context.installation.library.plan(study, slot.plan_version).find_alert_rule(alert.rule)
+    return context.installation.library.get_plan(study, slot.plan_version).find_alert_rule(alert.rule)
 
 
 def _notified_roles(rule: AlertRule | None, message: AlertMessage) -> Collection[Role]:
@@ -66,17 +68,17 @@ def _notified_roles(rule: AlertRule | None, message: AlertMessage) -> Collection
 
 
 def _content(context: ClockContext, work: UnitOfWork, alert: Alert, message: AlertMessage) -> AlertContent:
-    who = work.session.get_one(Participant, alert.participant_id)
+    participant = work.session.get_one(Participant, alert.participant_id)
     study = work.session.get_one(Study, alert.study_id).code
     rule = _find_rule(context, work, alert)
     due_at = deadline_of(rule, alert.raised_at) if rule else alert.raised_at
-    path = PATH.format(participant=who.public_id, alert=alert.public_id)
+    path = PATH.format(participant=participant.public_id, alert=alert.public_id)
     return AlertContent(
         study=study,
-        site=get_site(work.session, who).code,
+        site=get_site(work.session, participant).code,
         escalation=message.escalation,
         due_at=due_at,
-        zone=who.zone,
+        zone=participant.zone,
         link=f"{context.installation.public_url}{path}",
     )
 

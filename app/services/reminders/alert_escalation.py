@@ -68,7 +68,7 @@ def process_due_alert(context: ClockContext, due: DueAlert) -> int:
         alert = work.session.get_one(Alert, due.alert_id)
         if alert.wake_at is None or alert.wake_at > context.at:
             return 0
-        return _Turn.of(context, work, alert).take()
+        return _Turn.load(context, work, alert).notify_staff()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +83,15 @@ class _Turn:
     rules: GrantRules
 
     @classmethod
-    def of(cls, context: ClockContext, work: UnitOfWork, alert: Alert) -> "_Turn":
+    def load(cls, context: ClockContext, work: UnitOfWork, alert: Alert) -> "_Turn":
         slot = work.session.get_one(Slot, alert.slot_id)
         study = work.session.get_one(Study, alert.study_id)
-        plan = context.installation.library.plan(study.code, slot.plan_version)
+        plan = context.installation.library.get_plan(study.code, slot.plan_version)
         participant = work.session.get_one(Participant, alert.participant_id)
         rule = plan.find_alert_rule(alert.rule)
         return cls(work, alert, slot, participant, rule, context.grant_rules)
 
-    def take(self) -> int:
+    def notify_staff(self) -> int:
         """Tell whoever is to be told, and escalate where the time is over; returns how many messages."""
         alert, rule, at, queued = self.alert, self.rule, self.work.at, 0
         if rule is None:
@@ -108,8 +108,10 @@ class _Turn:
         return queued
 
     def _queue(self, roles: Sequence[Role], event: AuditEvent, *, escalation: bool) -> int:
-        who, at = self.participant, self.work.at
-        staff = list_site_staff(self.work.session, who.study_id, who.site_id, roles, self.rules)
+        participant, at = self.participant, self.work.at
+        staff = list_site_staff(
+            self.work.session, participant.study_id, participant.site_id, roles, self.rules
+        )
         self.work.session.add_all([self._message(each, at, escalation) for each in staff])
         about = name_alert(record_name(self.slot), self.alert.rule)
         self.work.record(event, participant_chain(self.alert.participant_id), changes=[about])

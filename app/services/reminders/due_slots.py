@@ -1,4 +1,4 @@
-"""What time alone makes owed: telling that a slot opened or was missed, and queueing reminders.
+"""Processing what is due by time alone: publishing that a slot opened or was missed, queueing reminders.
 
 Nothing sweeps over slots: one indexed column, `slot.wake_at`, says which of them owe anything now.
 A read finds them; the claim is the participant's audit chain, taken one participant at a time and
@@ -50,7 +50,7 @@ _SLOT = table_of(Slot)
 
 @dataclass(frozen=True, slots=True)
 class DueWork:
-    """What waits for the clock: slots to push, messages to settle, a day to seal, keys of acts to purge,
+    """Work that is due: slots to process, messages to settle, a day to seal, keys of acts to purge,
     alerts of which somebody is to be told.
     """
 
@@ -63,7 +63,7 @@ class DueWork:
 
 @dataclass(frozen=True, slots=True)
 class SlotsProcessed:
-    """What one push did for a participant: slots told opened or missed, and reminders queued."""
+    """What one run did for a participant: slots published as opened or missed, and reminders queued."""
 
     opened: int = 0
     missed: int = 0
@@ -130,7 +130,7 @@ def participants_due(context: ClockContext, study_id: int | None = None) -> Iter
 
 
 def process_due_slots(context: ClockContext, participant_id: int, *, waits: bool = False) -> SlotsProcessed:
-    """Do what a participant's slots owe at `at`, in one transaction; nothing when somebody else is at them.
+    """Process a participant's due slots at `at`, in one transaction; nothing when another worker holds them.
 
     With `waits` it comes after them instead. After an outage what was missed is told in the order in which it
     fell due, and of the reminders missed only the latest of each slot is queued, if it is fresh.
@@ -142,7 +142,7 @@ def process_due_slots(context: ClockContext, participant_id: int, *, waits: bool
         work.lock(chain)
         slots = _due(work.session, participant_id, context.at)
         return (
-            _ParticipantRun.of(context.installation, work, participant_id, slots).all()
+            _ParticipantRun.load(context.installation, work, participant_id, slots).process_slots()
             if slots
             else SlotsProcessed()
         )
@@ -183,21 +183,21 @@ class _ParticipantRun:
     slots: Sequence[Slot]
 
     @classmethod
-    def of(
+    def load(
         cls, installation: Installation, work: UnitOfWork, participant_id: int, slots: Sequence[Slot]
     ) -> "_ParticipantRun":
         participant = work.session.get_one(Participant, participant_id)
         study = work.session.get_one(Study, participant.study_id)
         return cls(installation, work, study, get_site(work.session, participant), participant, slots)
 
-    def all(self) -> SlotsProcessed:
+    def process_slots(self) -> SlotsProcessed:
         """Tell events in order of time over all slots, then queue reminders and set the next waking."""
         changes = publish_due(self.installation, self.work, self.participant.id, self.slots)
         queued = self._remind()
         return SlotsProcessed(changes.count(SlotChange.opened), changes.count(SlotChange.missed), queued)
 
     def _plan(self, slot: Slot) -> Plan:
-        return self.installation.library.plan(self.study.code, slot.plan_version)
+        return self.installation.library.get_plan(self.study.code, slot.plan_version)
 
     def _channel(self) -> str:
         contact = find_contact(self.work.session, self.participant.id)

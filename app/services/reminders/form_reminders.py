@@ -27,7 +27,7 @@ def count_form_reminders(
         col(Message.slot_id) == slot.id, col(Message.state).in_([state.value for state in states])
     )
     study = session.get_one(Study, slot.study_id)
-    plan = installation.library.plan(study.code, slot.plan_version)
+    plan = installation.library.get_plan(study.code, slot.plan_version)
     return FormReminders(
         session.execute(messages).scalar_one(), len(plan_reminders(plan, planned_slot(slot)))
     )

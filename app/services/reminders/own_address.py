@@ -50,11 +50,11 @@ class OwnAddress:
 
 
 def get_own_address(context: ParticipantContext, sender: MessageSender) -> OwnAddress:
-    """How it stands now: whoever agreed to messages may enter one, where the installation can send it any."""
-    who = context.participant.participant_id
+    """The state of one's own address: with consent one may be entered, if the server sends mail."""
+    participant_id = context.participant.participant_id
     with context.read() as session:
-        consented = session.get_one(Participant, who).consent_version is not None
-        claim = session.get(AddressClaim, who)
+        consented = session.get_one(Participant, participant_id).consent_version is not None
+        claim = session.get(AddressClaim, participant_id)
     may_enter = consented and _WAY.value in sender.channels
     if not may_enter or claim is None or claim.closed_at is not None or claim.expires_at <= context.at:
         return OwnAddress(may_enter)
@@ -70,27 +70,27 @@ def mail_address_code(context: ParticipantContext, sender: MessageSender, addres
     "throttled", "address_not_reached".
     """
     checked = parse_contact_address(narrow_text(address))
-    who = context.participant.participant_id
+    participant_id = context.participant.participant_id
     with context.read() as session:
         _check_new(context, session, checked)
     if _WAY.value not in sender.channels:
         raise Refused("unknown_channel", field="address", allowed=tuple(sender.channels))
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
     with context.unit_of_work() as work:
-        count_code_message(work, who, checked)
+        count_code_message(work, participant_id, checked)
         message = _write(context, sender, work.session, checked, code)
-        check_reachable(lock_participant(work, who))
+        check_reachable(lock_participant(work, participant_id))
         _keep_claim(context, work, checked, code)
-        work.record(AuditEvent.ADDRESS_CODE_ISSUED, participant_chain(who))
+        work.record(AuditEvent.ADDRESS_CODE_ISSUED, participant_chain(participant_id))
     try:
         sender.channels[_WAY.value].send(message)
     except SendFailed as failed:
-        with context.installation.work(context.actor, context.at) as work:
-            lock_participant(work, who)
-            claim = work.session.get_one(AddressClaim, who)
+        with context.installation.open_work(context.actor, context.at) as work:
+            lock_participant(work, participant_id)
+            claim = work.session.get_one(AddressClaim, participant_id)
             if claim.code_hash == _digest(context, code):  # another may have been mailed meanwhile
                 _close(work, claim)
-            work.record(AuditEvent.ADDRESS_CODE_UNSENT, participant_chain(who))
+            work.record(AuditEvent.ADDRESS_CODE_UNSENT, participant_chain(participant_id))
         raise Refused("address_not_reached", field="address") from failed
     except Unconfirmed:
         return  # it may arrive; whoever waits in vain has another one mailed
@@ -103,15 +103,18 @@ def verify_address(context: ParticipantContext, typed: str) -> None:
     before is reminded from now on. Raises Refused: "throttled", "code_expired" (none is waited for),
     "wrong_code", "consent_needed".
     """
-    who, chain = context.participant.participant_id, participant_chain(context.participant.participant_id)
+    participant_id, chain = (
+        context.participant.participant_id,
+        participant_chain(context.participant.participant_id),
+    )
     digest = _digest(context, "".join(sign for sign in narrow_text(typed) if sign.isdecimal()))
     with context.unit_of_work() as work:
-        participant = lock_participant(work, who)
-        claim = work.session.get(AddressClaim, who)
+        participant = lock_participant(work, participant_id)
+        claim = work.session.get(AddressClaim, participant_id)
         if claim is None or claim.expires_at <= context.at:
             raise Refused("code_expired", field="code")
         right = hmac.compare_digest(claim.code_hash, digest)
-        check_guess(context.installation, address_limits(who), context.at, lambda: right, work)
+        check_guess(context.installation, address_limits(participant_id), context.at, lambda: right, work)
         if not right:
             work.record(AuditEvent.ADDRESS_CODE_REFUSED, chain)
         elif claim.closed_at is not None:
@@ -128,10 +131,14 @@ def _take_over(
 ) -> None:
     """Write to the claimed address from now on, and to no other."""
     check_reachable(participant)
-    who = context.participant.participant_id
-    participant.reminders_wanted |= find_contact(work.session, who) is None
+    participant_id = context.participant.participant_id
+    participant.reminders_wanted |= find_contact(work.session, participant_id) is None
     store_contact(
-        context.installation, work, who, _WAY, context.installation.secret_box.decrypt(claim.address_sealed)
+        context.installation,
+        work,
+        participant_id,
+        _WAY,
+        context.installation.secret_box.decrypt(claim.address_sealed),
     )
     _close(work, claim)
     refresh_next_due(context.installation.library, work, participant)
@@ -163,12 +170,12 @@ def _write(
 
 def _keep_claim(context: ParticipantContext, work: UnitOfWork, address: str, code: str) -> None:
     """Store what is waited for, in place of what was waited for before."""
-    who = context.participant.participant_id
-    claim = work.session.get(AddressClaim, who)
+    participant_id = context.participant.participant_id
+    claim = work.session.get(AddressClaim, participant_id)
     sealed = context.installation.secret_box.encrypt(address)
     if claim is None:
         claim = AddressClaim(
-            participant_id=who,
+            participant_id=participant_id,
             channel=_WAY.value,
             address_sealed=sealed,
             code_hash="",

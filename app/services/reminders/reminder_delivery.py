@@ -1,4 +1,4 @@
-"""Delivering messages: at most once, whatever dies in between.
+"""Delivering messages at most once: a claim is a lease, and a crash in between never sends twice.
 
 Reminders to participants and messages to staff about alerts stand in two queues that are worked alike.
 A message is queued by the ticker, claimed by a lease, and judged once more under its participant's
@@ -59,7 +59,7 @@ BACK_OFF = (timedelta(minutes=5), timedelta(minutes=30))
 
 @dataclass(frozen=True, slots=True)
 class MessageSender:
-    """How messages leave: a channel for each kind of address, and their words."""
+    """Sends messages: by a channel for each kind of address, with their words."""
 
     channels: Mapping[str, MessageChannel]
     words: ReminderTexts
@@ -133,7 +133,7 @@ def _judge_reminder(
     reason = reason or _beyond_limit(context, work, slot)
     if contact is None or channel is None or slot.closes_on is None or reason is not None:
         return reason or ("no_contact" if contact is None else "no_channel")
-    subject, text = sender.words.reminder(
+    subject, text = sender.words.write_reminder(
         _note(context.installation, work, slot, slot.closes_on, participant), participant.language
     )
     to = context.installation.secret_box.decrypt(contact.address_sealed)
@@ -197,8 +197,8 @@ def _note(
     installation: Installation, work: UnitOfWork, slot: Slot, closes_on: date, participant: Participant
 ) -> ReminderContent:
     study = work.session.get_one(Study, slot.study_id)
-    plan = installation.library.plan(study.code, slot.plan_version)
-    instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+    plan = installation.library.get_plan(study.code, slot.plan_version)
+    instrument = installation.library.get_instrument(slot.instrument, slot.instrument_version)
     excluded = next(used.leave_out for used in plan.instruments if used.id == slot.instrument)
     site = get_site(work.session, participant)
     return ReminderContent(
@@ -228,7 +228,7 @@ REMINDERS = MessageQueue(
 def claim_messages(
     context: ClockContext, limit: int = BATCH, queue: AnyQueue = REMINDERS
 ) -> list[ClaimedMessage]:
-    """Take queued messages for this worker, in one statement; nobody else gets them before the lease ends."""
+    """Claim queued messages for this worker by a lease, in one statement; until it ends nobody else can."""
     table = queue.table
     free = (
         sa.select(table.c.id)

@@ -44,7 +44,7 @@ class ReminderSettings:
 def get_reminder_settings(context: ParticipantContext) -> ReminderSettings:
     """What this participant's settings of reminders are now."""
     today = local_day(context.at, context.participant.zone)
-    rules = context.installation.library.plan(
+    rules = context.installation.library.get_plan(
         context.participant.study, context.participant.plan_version
     ).reminders
     with context.read() as session:

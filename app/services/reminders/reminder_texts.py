@@ -71,7 +71,7 @@ class ReminderTexts:
         """Environments for every language."""
         return cls(load_environments(catalogues, templates))
 
-    def reminder(self, note: ReminderContent, code: str) -> tuple[str, str]:
+    def write_reminder(self, note: ReminderContent, code: str) -> tuple[str, str]:
         """Subject and text in the participant's language."""
         spoken = find_language(code) or ENGLISH
         return write_letter(self.environments[spoken.code], "messages/reminder.txt", note=note)
@@ -86,7 +86,7 @@ class ReminderTexts:
         spoken = find_language(code) or ENGLISH
         return write_letter(self.environments[spoken.code], "messages/address_code.txt", note=note)
 
-    def alert(self, note: AlertContent, code: str) -> tuple[str, str]:
+    def write_alert(self, note: AlertContent, code: str) -> tuple[str, str]:
         """Subject and text of a message to a member of staff, in their language (ALR-06)."""
         spoken = find_language(code) or ENGLISH
         return write_letter(self.environments[spoken.code], "messages/alert.txt", note=note)

@@ -97,7 +97,7 @@ def enter_anchor(
     slots = list_slot_records(session, participant.id)
     anchors[entry.kind] = AnchorDate(entry.kind, entry.on, entry.at)
     proposal = propose_schedule(session, installation.library, plan, participant, slots, anchors, at)
-    proposal.confirm(confirmed)
+    proposal.require_confirmed(confirmed)
     apply_proposal(installation, work, plan, participant, proposal)
     _publish(work, plan, participant, StatedAnchor(anchors[entry.kind], entry.source, entry.reason))
     return proposal
@@ -125,7 +125,7 @@ def withdraw_anchor(
 def confirm_anchor(
     installation: Installation, work: UnitOfWork, participant: Participant, kind: str, reason: str
 ) -> None:
-    """Tell the EDC once more, with a reason, the date in force from which its own differs; none, nothing."""
+    """Publish the date in force again, with a reason, where the EDC has another one; nothing without one."""
     row = _current(work.session, participant, kind)
     if row is not None:
         plan = get_plan_of(installation, work.session, participant)
@@ -133,7 +133,7 @@ def confirm_anchor(
 
 
 def retire_differing(session: Session, participant: Participant, kind: str, source: Owner) -> None:
-    """Let dates rest that this source said and that were never in force, once it says the one that is."""
+    """Close the differing dates of this source, which were never in force, once it states the one that is."""
     rows = select(Anchor).where(
         Anchor.participant_id == participant.id,
         Anchor.kind == kind,

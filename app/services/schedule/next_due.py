@@ -81,13 +81,13 @@ def next_due_moments(
     study = session.get_one(Study, participant.study_id).code
     preference, used_up = reminder_preference(participant), used_up_kinds(session, slots)
     return {
-        key: next_due_at(library.plan(study, slot.plan_version), slot, used_up[key], at, preference)
+        key: next_due_at(library.get_plan(study, slot.plan_version), slot, used_up[key], at, preference)
         for key, slot in ((slot.id, slot) for slot in slots)
     }
 
 
 def refresh_next_due(library: Library, work: UnitOfWork, participant: Participant) -> None:
-    """Set every open slot's next moment again, after something changed what reminders are owed."""
+    """Recompute the next due moment of every open slot, after something changed what reminders are owed."""
     slots = list_unsubmitted_slots(work.session, participant)
     due = next_due_moments(library, work.session, participant, slots, work.at)
     work.update_slots(participant.id, [(slot, slot._replace(wake_at=due[slot.id])) for slot in slots])
@@ -99,6 +99,6 @@ def list_unsubmitted_slots(session: Session, participant: Participant) -> Sequen
 
 
 def lock_participant(work: UnitOfWork, participant_id: int) -> Participant:
-    """The participant, with nobody else changing meanwhile what they are owed."""
+    """Lock a participant, so that nobody else changes meanwhile what they are owed."""
     work.lock(participant_chain(participant_id))
     return work.session.get_one(Participant, participant_id)

@@ -153,7 +153,7 @@ def new_slot_values(
 
 
 def apply_exit(library: Library, work: UnitOfWork, participant: Participant, exit_: Exit | None) -> None:
-    """Repeat the exit in force on the participant and every slot not submitted (None takes it away)."""
+    """Copy the exit in force to the participant and to every slot not submitted (None clears it)."""
     participant.exit_kind = exit_.kind if exit_ else None
     participant.exit_at = exit_.at if exit_ else None
     slots = list_unsubmitted_slots(work.session, participant)

@@ -66,7 +66,7 @@ class _FormOwner:
     site: Site
 
     @classmethod
-    def of(cls, session: Session, participant_id: int) -> "_FormOwner":
+    def load(cls, session: Session, participant_id: int) -> "_FormOwner":
         participant = session.get_one(Participant, participant_id)
         study = session.get_one(Study, participant.study_id)
         return cls(participant, study, get_site(session, participant))
@@ -152,7 +152,7 @@ def _act_changes(session: Session, participant_id: int, at: datetime) -> list[_P
 def _publish(installation: Installation, work: UnitOfWork, pending: Sequence[_Pending]) -> None:
     if not pending:
         return
-    person = _FormOwner.of(work.session, pending[0].slot.participant_id)
+    person = _FormOwner.load(work.session, pending[0].slot.participant_id)
     for each in pending:
         actor = CLOCK if each.what.by_time else work.actor
         _publish_changes(installation, work, person, each.slot, actor, each.what.published)
@@ -176,7 +176,9 @@ def publish_slot(
     what: PublishedChange,
 ) -> None:
     """Tell one form as it is now, and note what was told."""
-    _publish_changes(installation, work, _FormOwner.of(work.session, slot.participant_id), slot, actor, what)
+    _publish_changes(
+        installation, work, _FormOwner.load(work.session, slot.participant_id), slot, actor, what
+    )
 
 
 def _publish_changes(
@@ -187,7 +189,7 @@ def _publish_changes(
     actor: Actor,
     what: PublishedChange,
 ) -> None:
-    plan = installation.library.plan(person.study.code, slot.plan_version)
+    plan = installation.library.get_plan(person.study.code, slot.plan_version)
     response = _response(work.session, slot) if what.state is FeedState.submitted else None
     slot.published_state, slot.published_window = what.state.value, slot.window_version
     version, subject = raise_version(slot), person.participant.subject

@@ -74,7 +74,7 @@ class ScheduleProposal:
             each.planned.key for each in self.changes if each.would_be_missed and each.planned is not None
         )
 
-    def confirm(self, confirmed: bool) -> None:
+    def require_confirmed(self, confirmed: bool) -> None:
         """Refuse to make forms missed that nobody was asked about: Refused("would_be_missed")."""
         if self.would_be_missed and not confirmed:
             raise Refused(
@@ -196,7 +196,7 @@ def _propose(
 ) -> ScheduleProposal:
     """`unchanged` are the forms that are where an earlier version of the plan has them."""
     earlier = {
-        each: library.plan(plan.id, each) for each in {form.planned.plan_version for form in unchanged}
+        each: library.get_plan(plan.id, each) for each in {form.planned.plan_version for form in unchanged}
     }
     by_version = {
         version: plan_slots(its_plan, anchors, participant.arm, participant.zone)

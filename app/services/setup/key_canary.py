@@ -34,7 +34,7 @@ def lay_canary(installation: Installation, at: datetime) -> None:
     with installation.read() as session:
         if _check(installation, session):
             return
-    with installation.work(SYSTEM, at) as work:
+    with installation.open_work(SYSTEM, at) as work:
         work.lock(INSTALLATION_CHAIN)
         if not _check(installation, work.session):
             work.session.add(KeyCanary(id=_ID, sealed=installation.secret_box.encrypt(_SONG), laid_at=at))

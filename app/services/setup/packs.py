@@ -59,7 +59,7 @@ def import_sample_pack(context: StaffContext, study: str, content: str, file: st
 def _import(
     context: StaffContext, study: str, content: str, file: str, wording: Wording
 ) -> tuple[Pack, bool]:
-    pack = parse_pack(content, file, context.installation.library.instrument, wording)
+    pack = parse_pack(content, file, context.installation.library.get_instrument, wording)
     with context.unit_of_work() as work:
         study_row = get_study(work.session, study)
         chain = study_chain(study_row.id)
@@ -67,7 +67,7 @@ def _import(
         _check_fits(context.installation, study_row, pack)
         if _is_stored(work.session, study_row, pack):
             return pack, False
-        plan = context.installation.library.plan(study_row.code, study_row.plan_version)
+        plan = context.installation.library.get_plan(study_row.code, study_row.plan_version)
         _check_runs(pack, plan, context.at)
         work.session.add(_row(study_row, pack, content, context.actor, context.at))
         work.record(AuditEvent.PACK_IMPORTED, chain, study_row.id)
@@ -134,8 +134,8 @@ def check_form_wording(
     Raises as `check_pack`.
     """
     if slot.begun_at is None:
-        plan = installation.library.plan(study, slot.plan_version)
-        instrument = installation.library.instrument(slot.instrument, slot.instrument_version)
+        plan = installation.library.get_plan(study, slot.plan_version)
+        instrument = installation.library.get_instrument(slot.instrument, slot.instrument_version)
         check_pack(installation, plan, instrument, language, at)
 
 
@@ -160,14 +160,14 @@ def check_pack(
     """
     if not instrument.licensed or not installation.study_packs(plan.id).live:
         return
-    pack = installation.pack(plan.id, instrument, language)
-    if pack.standing(local_day(at, plan.zone)) is PackValidity.EXPIRED:
+    pack = installation.get_pack(plan.id, instrument, language)
+    if pack.judge_validity(local_day(at, plan.zone)) is PackValidity.EXPIRED:
         installation.refresh_packs(plan.id, at)  # perhaps another process imported its successor
-        _check_runs(installation.pack(plan.id, instrument, language), plan, at)
+        _check_runs(installation.get_pack(plan.id, instrument, language), plan, at)
 
 
 def _check_runs(pack: Pack, plan: Plan, at: datetime) -> None:
-    if pack.standing(local_day(at, plan.zone)) is PackValidity.EXPIRED:
+    if pack.judge_validity(local_day(at, plan.zone)) is PackValidity.EXPIRED:
         text = pack.text
         raise Refused("pack_expired", instrument=text.instrument, language=text.lang, day=pack.valid_until)
 
@@ -185,12 +185,12 @@ def list_pack_statuses(
 
     A demonstration, which needs no licences, has those that were made up for it.
     """
-    plan, packs = installation.library.plan(study, plan_version), installation.study_packs(study)
+    plan, packs = installation.library.get_plan(study, plan_version), installation.study_packs(study)
     return [
         _standing(installation, plan, instrument, language, at)
         for instrument in _licensed(installation, plan)
         for language in plan.languages
-        if packs.live or packs.pack(instrument, language) is not None
+        if packs.live or packs.get_pack(instrument, language) is not None
     ]
 
 
@@ -216,7 +216,7 @@ def packs_needing_attention(packs: Iterable[PackStatus]) -> list[PackStatus]:
 
 def _licensed(installation: Installation, plan: Plan) -> Iterator[Instrument]:
     for used in plan.instruments:
-        instrument = installation.library.instrument(used.id, used.version)
+        instrument = installation.library.get_instrument(used.id, used.version)
         if instrument.licensed:
             yield instrument
 
@@ -229,8 +229,8 @@ def _standing(
 ) -> PackStatus:
     of = (plan.id, instrument.id, instrument.version, language)
     try:
-        pack = installation.pack(plan.id, instrument, language)
+        pack = installation.get_pack(plan.id, instrument, language)
     except Refused as refused:
         return PackStatus(*of, _STANDINGS[refused.code])
     today = local_day(at, plan.zone)
-    return PackStatus(*of, pack.standing(today), pack.valid_until, pack.days_to_expiry(today))
+    return PackStatus(*of, pack.judge_validity(today), pack.valid_until, pack.days_to_expiry(today))

@@ -61,7 +61,9 @@ def mark_restored(context: StaffContext, lost: KnownHeads, reason: str) -> Mappi
         studies = work.session.exec(select(Study).order_by(col(Study.id))).all()
         heads = read_heads(work.session)
         for study in studies:
-            with work.joined(work.actor, work.at) as own:  # what changes in a study is told in its own chain
+            with work.join_act(
+                work.actor, work.at
+            ) as own:  # what changes in a study is told in its own chain
                 _begin_feed(own, study, lost.studies.get(study.code), heads[study.code], reason)
         return {study.code: study.feed for study in studies}
 

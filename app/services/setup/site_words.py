@@ -28,7 +28,7 @@ def set_urgent_words(context: StaffContext, study: str, site: str, language: str
     with context.unit_of_work() as work:
         study_row = get_study(work.session, study)
         site_row = get_site_by_code(work.session, study_row.id, site)
-        languages = context.installation.library.plan(study_row.code, study_row.plan_version).languages
+        languages = context.installation.library.get_plan(study_row.code, study_row.plan_version).languages
         if language not in languages:
             raise Refused("no_language", field="language", allowed=languages)
         others = {code: text for code, text in (site_row.urgent_words or {}).items() if code != language}

@@ -95,6 +95,6 @@ def end_sessions(work: UnitOfWork, staff_id: int, spared: str | None = None) -> 
 
 
 def revoke_links(work: UnitOfWork, staff_id: int) -> None:
-    """Make every link of an account that was not used worth nothing."""
+    """Revoke every unused link of an account."""
     for row in list_unused_links(work.session, staff_id):
         row.revoked_at = work.at

@@ -49,7 +49,7 @@ def load_study(context: StaffContext, code: str, version: str, mode: StudyMode) 
     "unknown_plan", "draft_plan" (a trial takes none), "study_exists", "mixed_modes" (demonstration and
     trial never share a database, VAL-08).
     """
-    plan = context.installation.library.plan(code, version)
+    plan = context.installation.library.get_plan(code, version)
     if plan.draft and mode is not StudyMode.DEMO:
         raise Refused("draft_plan", plan=f"{code}@{version}")
     with context.unit_of_work() as work:
@@ -196,7 +196,7 @@ def create_granted_staff(
 ) -> NewStaff:
     """Create an account with its first role, or neither. Raises as `create_staff` and `grant_role`."""
     with context.unit_of_work() as work:
-        inside = context.inside(work)
+        inside = context.join_work(work)
         account = create_staff(inside, email, name, password, language)
         grant_role(inside, account.staff_id, role, study, site)
     return account
@@ -241,7 +241,7 @@ def choose_grant_end(
     with context.read() as session:
         row = get_study(session, study)
         zone = get_site_by_code(session, row.id, site).zone if site else None
-    return choose_last_day(role, chosen, context.grant_rules.day(zone, row.code, row.plan_version))
+    return choose_last_day(role, chosen, context.grant_rules.find_day(zone, row.code, row.plan_version))
 
 
 def disable_staff(context: StaffContext, email: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Reads of many rows about few records: those of a record come as one text, and one seen before is kept.
+"""Reads whose rows of one record come as one JSON document; its parsed rows are cached by that document.
 
 A page of fifty people reads thousands of values, of which hardly any is another one than a minute ago. To
 make each of them anew is most of what such a page costs. So the database writes the rows of a record as one
@@ -75,7 +75,7 @@ class GroupedRead(Generic[ReadRow]):
         return {key: memory(self, document, name) for key, document in self._read.fetch(connection, values)}
 
     def prepare_for(self, dialect: Dialect) -> DocumentRowsCache:
-        """Find out how documents of this database are read, before the first one is; what then reads them."""
+        """Prepare, once, how documents of this database are read; returns their readers."""
         if dialect.name not in self._processors:
             self._processors[dialect.name] = list(_list_processors(self._types, dialect))
         return self._memory

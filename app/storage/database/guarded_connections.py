@@ -56,13 +56,13 @@ class SqliteCursor(sqlite3.Cursor):
 
     def execute(self, sql: str, parameters: Any = (), /) -> "SqliteCursor":  # noqa: ANN401 - the driver's own
         """Execute one statement."""
-        self.connection.write_guard.check(sql)
+        self.connection.write_guard.check_statement(sql)
         super().execute(sql, parameters)
         return self
 
     def executemany(self, sql: str, parameters: Any, /) -> "SqliteCursor":  # noqa: ANN401 - the driver's own
         """Execute one statement with many values."""
-        self.connection.write_guard.check(sql)
+        self.connection.write_guard.check_statement(sql)
         super().executemany(sql, parameters)
         return self
 

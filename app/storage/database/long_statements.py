@@ -56,7 +56,7 @@ class LongStatementCursor(RawCursor[Any]):
     stream = copy = _refuse
 
     def _check(self, statement: object) -> None:
-        cast(PostgresqlConnection, self.connection).write_guard.check(statement)
+        cast(PostgresqlConnection, self.connection).write_guard.check_statement(statement)
 
 
 @lru_cache(maxsize=_CACHE_SIZE)

@@ -36,7 +36,7 @@ class CompiledText:
     results: tuple[tuple[int, _ColumnProcessor], ...]
     compiled: SQLCompiler | None = None
 
-    def bind(self, values: BoundValues) -> BoundValues | tuple[Any, ...]:
+    def bind_values(self, values: BoundValues) -> BoundValues | tuple[Any, ...]:
         """The parameters of one execution."""
         bound = dict(self.constants)
         for name, source, process in self.single:
@@ -72,7 +72,7 @@ def run_plainly(
     Whoever listens to the statements of an engine hears this one too, the guard of the connection among them.
     Raises DatabaseUnavailable, and otherwise what the driver raises.
     """
-    bound, driver, heard = text.bind(values), connection.connection, connection.engine.dispatch
+    bound, driver, heard = text.bind_values(values), connection.connection, connection.engine.dispatch
     plain: Any = driver.dbapi_connection
     context = None if text.compiled is None else PlainContext(text.compiled, (values,))
     try:

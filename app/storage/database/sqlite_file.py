@@ -33,9 +33,9 @@ def prepare_sqlite_file(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, PRIVATE))
     for companion in _COMPANIONS:
-        each = Path(f"{file}{companion}")
-        if each.exists():
-            each.chmod(PRIVATE)
+        part_file = Path(f"{file}{companion}")
+        if part_file.exists():
+            part_file.chmod(PRIVATE)
 
 
 def require_sqlite_file(engine: Engine, file: Path) -> None:

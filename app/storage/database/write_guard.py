@@ -34,9 +34,6 @@ ENTRIES = "audit_entry"
 """The table of what is owed."""
 HEAD_CHAIN = "head_chain"
 """The parameter by which a statement that moves the head of a chain names it."""
-ANY_CHAIN = ""
-"""Stands for the chain of the act: its row names none, and an entry of any chain covers it."""
-
 Debt = tuple[str, str]
 """A chain, and a table whose rows an entry of it has yet to cover."""
 _NO_DEBTS = frozenset[Debt]()
@@ -141,7 +138,7 @@ class WriteGuard:
         self._owed.clear()
 
     @contextmanager
-    def allow(
+    def allow_tables(
         self,
         tables: WrittenTables | None,
         *,
@@ -176,7 +173,7 @@ class WriteGuard:
         self._owed.update(debts)
         self._compared = statement
 
-    def check(self, statement: object) -> None:
+    def check_statement(self, statement: object) -> None:
         """Let the driver execute a statement that the engine has just compared, or one that reads."""
         compared, self._compared = self._compared, None
         if statement in (compared, _NOTHING):
@@ -193,7 +190,7 @@ class WriteGuard:
         paid = {(chain, table) for table in covered}
         if self._allowance is not None:
             self._allowance.paid |= paid
-        self._owed -= paid | {(ANY_CHAIN, table) for table in covered}
+        self._owed -= paid
 
     def check_entry_written(self, roll_back: Callable[[], object]) -> None:
         """Let the driver commit; while an entry is owed, roll all back instead and raise WriteRefused."""

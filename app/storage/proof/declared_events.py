@@ -7,7 +7,6 @@ from datetime import datetime
 from app.domain.records.access import Actor
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.storage.audit import UnauditedChange
-from app.storage.database.write_guard import ANY_CHAIN
 from app.storage.proof.event_tables import COVERS
 from app.storage.proof.row_facts import RowChange, RowFact
 
@@ -31,7 +30,7 @@ def cover_change(declared: Sequence[DeclaredEvent], change: RowChange) -> None:
 
     A participant's rows are told in their chain alone, where whoever proves them looks for it.
     """
-    able = (each for each in declared if change.chain in (ANY_CHAIN, each.chain))
+    able = (each for each in declared if change.chain == each.chain)
     answering = next((each for each in able if change.table in COVERS.get(each.event, ())), None)
     if answering is None:
         names = [f"{each.record}.{each.field}" for each in change.changes[:1]] or [change.table]

@@ -84,7 +84,7 @@ class FactKey:
 
     key: bytes
 
-    def digest(self, column: str, record: str, text: str) -> str:
+    def compute_digest(self, column: str, record: str, text: str) -> str:
         """The digest of a text in one column (`table.column`) of one record."""
         return f"keyed:{hmac.digest(self.key, f'{column}:{record}:{text}'.encode(), 'sha256').hex()[:32]}"
 
@@ -163,7 +163,7 @@ class ProvenTable:
 
     def _digest(self, key: FactKey, record: str, name: str, value: object) -> str:
         text = value if isinstance(value, str) else canonical_json(value)
-        return key.digest(f"{self.table.name}.{name}", record, text)
+        return key.compute_digest(f"{self.table.name}.{name}", record, text)
 
 
 @cache

@@ -38,7 +38,7 @@ _PERSON: tuple[Any, ...] = (
     *(getattr(Site, name) for name in SiteRecord._fields),
     *(getattr(Study, name) for name in StudyRecord._fields),
 )
-_WHO: tuple[Any, ...] = (*(getattr(Device, name) for name in DeviceRecord._fields), *_PERSON)
+_DEVICE_COLUMNS: tuple[Any, ...] = (*(getattr(Device, name) for name in DeviceRecord._fields), *_PERSON)
 _FORM: tuple[Any, ...] = (
     *(getattr(Slot, name) for name in SlotRecord._fields),
     *(getattr(AuditChain, name) for name in ChainHeadRecord._fields),
@@ -77,9 +77,9 @@ _OF_DEVICE = (
     .join(Study, col(Study.id) == col(Participant.study_id))
 )
 _BOUND = (col(Device.token_hash) == sa.bindparam("token"), col(Device.revoked_at).is_(None))
-_SESSION = PlainRead(sa.select(*_WHO).select_from(_OF_DEVICE).where(*_BOUND))
+_SESSION = PlainRead(sa.select(*_DEVICE_COLUMNS).select_from(_OF_DEVICE).where(*_BOUND))
 _ALL = (
-    sa.select(*_WHO, *_FORM, _DRAFT)
+    sa.select(*_DEVICE_COLUMNS, *_FORM, _DRAFT)
     .select_from(_OF_DEVICE)
     .join(Slot, col(Slot.participant_id) == col(Participant.id))
     .join(AuditChain, col(AuditChain.chain) == CHAIN)

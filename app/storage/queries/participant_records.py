@@ -26,7 +26,7 @@ _AT = table_of(Anchor).c.recorded_at.type
 _WORDS = dict.fromkeys(("kind", "note", "source", "detail", "by", "who"), "")
 """Columns of text, where nothing is as good as an empty text."""
 _Column = TypeVar("_Column")
-_WHO = sa.bindparam("participant", type_=sa.Integer)
+_PARTICIPANT = sa.bindparam("participant", type_=sa.Integer)
 _COUNTERS = ("counter_1", "counter_2", "counter_3")
 _TYPES: dict[str, Any] = {
     "number": sa.BigInteger(),
@@ -88,7 +88,7 @@ _SLOT, _EVENT, _APART = table_of(Slot), table_of(AnswerEvent), table_of(Quaranti
 _DECIDED = (
     sa.select(sa.cast(col(Settlement.decision), sa.String))
     .where(
-        col(Settlement.participant_id) == _WHO,
+        col(Settlement.participant_id) == _PARTICIPANT,
         sa.cast(col(Settlement.kind), sa.String) == code_literal(MatterKind.quarantine),
         col(Settlement.ref) == sa.cast(_APART.c.id, sa.String),
     )
@@ -97,14 +97,16 @@ _DECIDED = (
 """What was decided of answers that lay apart; nothing while that waits."""
 _DRAFTS = _part(
     "draft",
-    sa.and_(_SLOT.c.participant_id == _WHO, _SLOT.c.begun_at.is_not(None), _SLOT.c.submitted_at.is_(None)),
+    sa.and_(
+        _SLOT.c.participant_id == _PARTICIPANT, _SLOT.c.begun_at.is_not(None), _SLOT.c.submitted_at.is_(None)
+    ),
     number=sa.func.count(sa.distinct(_EVENT.c.item)),
     slot_id=_SLOT.c.id,
 )
 _PARTS: Sequence[sa.Select[Any]] = (
     _part(
         "anchor",
-        col(Anchor.participant_id) == _WHO,
+        col(Anchor.participant_id) == _PARTICIPANT,
         number=col(Anchor.id),
         kind=col(Anchor.kind),
         detail=col(Anchor.standing),
@@ -116,7 +118,7 @@ _PARTS: Sequence[sa.Select[Any]] = (
     ),
     _part(
         "disposition",
-        col(Disposition.participant_id) == _WHO,
+        col(Disposition.participant_id) == _PARTICIPANT,
         number=col(Disposition.id),
         kind=col(Disposition.kind),
         detail=col(Disposition.stated_date),
@@ -128,7 +130,7 @@ _PARTS: Sequence[sa.Select[Any]] = (
     ),
     _part(
         "device",
-        col(Device.participant_id) == _WHO,
+        col(Device.participant_id) == _PARTICIPANT,
         number=col(Device.id),
         kind=col(Device.label),
         at=col(Device.bound_at),
@@ -138,7 +140,7 @@ _PARTS: Sequence[sa.Select[Any]] = (
     ),
     _part(
         "activation",
-        sa.and_(col(Activation.participant_id) == _WHO, col(Activation.handed_over_by).is_(None)),
+        sa.and_(col(Activation.participant_id) == _PARTICIPANT, col(Activation.handed_over_by).is_(None)),
         number=col(Activation.id),
         at=col(Activation.issued_at),
         seen_at=col(Activation.expires_at),
@@ -148,7 +150,7 @@ _PARTS: Sequence[sa.Select[Any]] = (
     ),
     _part(
         "participant_request",
-        col(TeamRequest.participant_id) == _WHO,
+        col(TeamRequest.participant_id) == _PARTICIPANT,
         number=col(TeamRequest.id),
         kind=col(TeamRequest.kind),
         slot_id=col(TeamRequest.slot_id),
@@ -159,7 +161,7 @@ _PARTS: Sequence[sa.Select[Any]] = (
     ),
     _part(
         "contact_entry",
-        col(ContactEntry.participant_id) == _WHO,
+        col(ContactEntry.participant_id) == _PARTICIPANT,
         number=col(ContactEntry.id),
         kind=col(ContactEntry.outcome),
         note=col(ContactEntry.note),
@@ -172,7 +174,7 @@ _PARTS: Sequence[sa.Select[Any]] = (
     ),
     _part(
         "quarantine",
-        sa.and_(_SLOT.c.participant_id == _WHO, _APART.c.slot_id == _SLOT.c.id),
+        sa.and_(_SLOT.c.participant_id == _PARTICIPANT, _APART.c.slot_id == _SLOT.c.id),
         number=_APART.c.id,
         kind=_APART.c.reason,
         slot_id=_APART.c.slot_id,
@@ -191,7 +193,7 @@ _PARTS: Sequence[sa.Select[Any]] = (
     ),
     _part(
         "conflict",
-        sa.and_(UNAWARE, _SLOT.c.id == LATER.c.slot_id, _SLOT.c.participant_id == _WHO),
+        sa.and_(UNAWARE, _SLOT.c.id == LATER.c.slot_id, _SLOT.c.participant_id == _PARTICIPANT),
         number=LATER.c.id,
         slot_id=LATER.c.slot_id,
         kind=LATER.c.item,
@@ -201,16 +203,16 @@ _PARTS: Sequence[sa.Select[Any]] = (
     ),
     _part(
         "settlement",
-        col(Settlement.participant_id) == _WHO,
+        col(Settlement.participant_id) == _PARTICIPANT,
         number=col(Settlement.id),
         kind=col(Settlement.kind),
         note=col(Settlement.ref),
         at=col(Settlement.settled_at),
     ),
-    _part("alert", col(Alert.participant_id) == _WHO, number=col(Alert.id)),
+    _part("alert", col(Alert.participant_id) == _PARTICIPANT, number=col(Alert.id)),
     _part(
         "paper",
-        sa.and_(col(PaperEntry.participant_id) == _WHO, *paper_waits()),
+        sa.and_(col(PaperEntry.participant_id) == _PARTICIPANT, *paper_waits()),
         number=col(PaperEntry.id),
         slot_id=col(PaperEntry.slot_id),
     ),

@@ -61,7 +61,7 @@ def code_pattern(typed: str) -> str:
 def _is_reached(actor: Actor, permission: Permission) -> sa.ColumnElement[bool]:
     reached = [
         col(Participant.study_id) == study if site is None else col(Participant.site_id) == site
-        for study, site in actor.reach(permission)
+        for study, site in actor.list_reach(permission)
     ]
     return sa.or_(sa.false(), *reached)
 
@@ -106,7 +106,7 @@ def find_readable_with_head(
     connection: Connection, actor: Actor, permission: Permission, public_id: str
 ) -> ReadableParticipant | None:
     """The participant of this public id, if this permission reaches them."""
-    reach = actor.reach(permission)
+    reach = actor.list_reach(permission)
     rows = _READABLE.fetch(
         connection,
         {

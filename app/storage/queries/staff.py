@@ -36,15 +36,15 @@ class GrantRules:
         """A day that is over in no zone later than this moment: what ended before it is over everywhere."""
         return (self.at.astimezone(UTC) - ONE_DAY).date()
 
-    def day(self, site_zone: str | None, study: str, version: str) -> date:
+    def find_day(self, site_zone: str | None, study: str, version: str) -> date:
         """The day that it is where a grant counts."""
         return local_day(self.at, site_zone or self.find_plan(study, version).zone)
 
     def has_ended(self, ends_on: date | None, site_zone: str | None, study: str, version: str) -> bool:
         """Whether the last day of a grant is over where it counts."""
-        return ends_on is not None and self.day(site_zone, study, version) > ends_on
+        return ends_on is not None and self.find_day(site_zone, study, version) > ends_on
 
-    def grant(self, role: Role, study_id: int, site_id: int | None, study: str, version: str) -> Grant:
+    def make_grant(self, role: Role, study_id: int, site_id: int | None, study: str, version: str) -> Grant:
         """The role at that site, with what the study's plan lets it see."""
         views = find_view(self.find_plan(study, version).role_views, role)
         return Grant(role, study_id, site_id, views)
@@ -61,7 +61,7 @@ def grant_may_last(earliest_day: date | sa.BindParameter[date]) -> sa.ColumnElem
 def list_grants(session: Session, staff_id: int, rules: GrantRules) -> tuple[Grant, ...]:
     """The grants of an account that are in force at a moment."""
     return tuple(
-        rules.grant(row.role, row.study_id, row.site_id, study, version)
+        rules.make_grant(row.role, row.study_id, row.site_id, study, version)
         for row, study, version in _read_grants(session, staff_id, rules)
     )
 

@@ -1,4 +1,4 @@
-"""The hot path of an answer: one read, one write.
+"""The hot path of saving answers, under an optimistic lock: one read, one write.
 
 The head of a participant's audit chain is also the version number of everything that is known of
 them, because every change is audited. So an answer is judged on one read and written by one
@@ -83,7 +83,7 @@ class NothingToSaveInto(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ArrivingAnswers:
-    """Answers on their way to a draft: of which browser, by the hash of its token, slot and client."""
+    """Answers to be saved into a draft: of which browser, by the hash of its token, slot and client."""
 
     token_hash: str
     slot: str
@@ -106,7 +106,7 @@ class AuditedAnswers:
 def save_if_unmoved(
     engine: Engine, arriving: ArrivingAnswers, judge: Callable[[SavingContext], AuditedAnswers | None]
 ) -> int | None:
-    """Read once, write what `judge` makes of it, and return the form's revision.
+    """Save under an optimistic lock: read once, write what `judge` makes of it, return the form's revision.
 
     None, with nothing written, where the head of the chain has moved since it was read. Raises
     NothingToSaveInto, and whatever `judge` raises.
@@ -123,7 +123,7 @@ def save_if_unmoved(
 def save_holding_head(
     engine: Engine, arriving: ArrivingAnswers, judge: Callable[[SavingContext], AuditedAnswers | None]
 ) -> int:
-    """Read and write anew under the head's row lock, where nobody else can move it."""
+    """Save under the row lock of the chain's head: the retry, which cannot conflict again."""
     with open_transaction(engine) as connection:
         chain = connection.execute(_CHAIN_OF, {"token_hash": arriving.token_hash}).scalar_one()
         lock_chain(connection, chain)
@@ -175,7 +175,7 @@ def insert_answers_statement(
     """The statement that stores these answers, and its values: on PostgreSQL all of them as one document."""
     if connection.dialect.name == "postgresql":
         return _ALL_AT_ONCE, {"rows": orjson.dumps(events).decode()}
-    return _EACH, list(events)
+    return _INSERT_EVENT, list(events)
 
 
 def _entry_values(entry: ChainEntry) -> dict[str, Any]:
@@ -255,4 +255,4 @@ def _from_document() -> sa.Insert:
 
 
 _ALL_AT_ONCE = _from_document()
-_EACH = sa.insert(table_of(AnswerEvent))
+_INSERT_EVENT = sa.insert(table_of(AnswerEvent))

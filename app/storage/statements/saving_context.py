@@ -1,4 +1,4 @@
-"""What answers on their way to a draft meet, in one read: browser, slot, chain head and earlier answers."""
+"""The context of saving answers, in one read: browser, slot, chain head and earlier answers."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ _COLUMNS: tuple[Any, ...] = (
     .scalar_subquery()
     .label("revision"),
 )
-"""`_WHO` columns of device, participant and study, then slot, head and revision."""
+"""`_OWNER_COLUMNS` columns of device, participant and study, then slot, head and revision."""
 
 _BEFORE: tuple[Any, ...] = (
     col(AnswerEvent.item).label("earlier_item"),
@@ -52,8 +52,8 @@ _BEFORE: tuple[Any, ...] = (
     col(AnswerEvent.base).label("earlier_base"),
     col(AnswerEvent.revision).label("earlier_revision"),
 )
-_WHO = 6
-_SLOT_ENDS = _WHO + len(SlotRecord._fields)
+_OWNER_COLUMNS = 6
+_SLOT_ENDS = _OWNER_COLUMNS + len(SlotRecord._fields)
 _HEAD_ENDS = _SLOT_ENDS + len(ChainHeadRecord._fields)
 
 _CONCERNED = sa.and_(
@@ -99,7 +99,7 @@ class DraftAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SavingContext:
-    """What answers on their way to a draft meet: browser, participant, slot, chain head, and earlier answers.
+    """The context of saving answers: browser, participant, slot, chain head, and earlier answers.
 
     `known_seqs`: numbers of this client's events that are stored already, from the one before these on;
     `aware`: the revisions of those that rested on the one before them; `earlier`: what the items hold now.
@@ -147,7 +147,7 @@ def _saving_context(rows: Sequence[tuple[Any, ...]], client: str) -> SavingConte
                 if base >= revision - 1:
                     aware[seq] = revision
     first = rows[0]
-    device_id, seen_at, locked_at, participant, language, study = first[:_WHO]
+    device_id, seen_at, locked_at, participant, language, study = first[:_OWNER_COLUMNS]
     return SavingContext(
         device_id=device_id,
         seen_at=seen_at,
@@ -155,7 +155,7 @@ def _saving_context(rows: Sequence[tuple[Any, ...]], client: str) -> SavingConte
         participant=participant,
         language=language,
         study=study,
-        slot=SlotRecord._make(first[_WHO:_SLOT_ENDS]),
+        slot=SlotRecord._make(first[_OWNER_COLUMNS:_SLOT_ENDS]),
         head=ChainHeadRecord._make(first[_SLOT_ENDS:_HEAD_ENDS]),
         revision=first[_HEAD_ENDS],
         known_seqs=known_seqs,

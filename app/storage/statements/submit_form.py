@@ -1,4 +1,4 @@
-"""The hot path of a sending: everything it changes, written only if the participant's head has not moved.
+"""The hot path of a submission: an optimistic lock on the chain's head, and all that it changes.
 
 On PostgreSQL that is one statement, a transaction by itself: head, audit entry, answers, response, slot,
 and last of all the feed, whose head stays locked for hardly longer than the commit takes. The number and
@@ -74,7 +74,7 @@ class Submission:
 
 
 def submit_if_unmoved(engine: Engine, submission: Submission) -> bool:
-    """Write it in a transaction of its own; False, and nothing written, if the chain has moved meanwhile."""
+    """Submit under an optimistic lock: False, and nothing written, if the chain's head has moved."""
     # One statement is a transaction by itself; alerts are a second one.
     opened = open_transaction if submission.alerts else open_autocommit
     with opened(engine) as connection:

@@ -1,4 +1,4 @@
-"""Counting tries: one statement counts a try and decides whether it may be made.
+"""Throttle counters: one statement counts a try and decides whether it may be made.
 
 What is asked first and counted afterwards lets as many guesses through as ask at the same moment. Here the
 database itself, with the counter's row locked, either adds the try or finds the counter full; so the limit

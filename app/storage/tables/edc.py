@@ -50,6 +50,11 @@ class EdcRecord(SQLModel, table=True):
     claimed_as_of: datetime | None = None
     body: dict[str, Any] = Field(sa_type=json_type())
 
+    @property
+    def subject(self) -> str:
+        """The code of the participant about whom the address is: `participants/<code>/<part>`."""
+        return self.resource.split("/")[1]
+
 
 class EdcRefusal(SQLModel, table=True):
     """The newest body about one fact of a participant that was refused: one row a fact, whoever repeats it.

@@ -1,4 +1,4 @@
-"""Whom a request comes from: the peer of the connection, or whoever a trusted proxy says that it was."""
+"""The client address of a request: the connection's peer, or the one that a trusted proxy forwards."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network

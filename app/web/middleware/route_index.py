@@ -1,4 +1,4 @@
-"""Finds the route of a request among those whose addresses begin alike, not one after the other among all."""
+"""Route index: a request is matched against the routes whose addresses begin alike, not against all."""
 
 from collections.abc import Collection
 

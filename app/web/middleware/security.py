@@ -50,14 +50,14 @@ class SameOrigin:
             scope["type"] != "http"
             or scope["method"] in _SAFE
             or is_api_path(scope["path"])
-            or self.allows(scope["headers"])
+            or self.allows_request(scope["headers"])
         ):
             await self.app(scope, receive, send)
             return
         response = refusal_response(Request(scope), Refused("cross_site"))
         await response(scope, receive, send)
 
-    def allows(self, headers: RawHeaders) -> bool:
+    def allows_request(self, headers: RawHeaders) -> bool:
         values = dict(headers)
         site, origin = values.get(b"sec-fetch-site"), values.get(b"origin")
         if site is not None:
@@ -75,10 +75,10 @@ class ReadableRequest:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self.refusal(scope) if scope["type"] == "http" else None
+        refusal = self.find_refusal(scope) if scope["type"] == "http" else None
         await (refusal or self.app)(scope, receive, send)
 
-    def refusal(self, scope: Scope) -> Response | None:
+    def find_refusal(self, scope: Scope) -> Response | None:
         """The answer to a request that cannot be read; None for any other."""
         if _CONTROL.search(scope["path"]):
             return http_response(Request(scope), HTTPException(404))

@@ -59,7 +59,7 @@ class PageFrame:
     def htmx_href(self) -> str:
         return f"{self.static_root}/vendor/htmx/htmx.min.js"
 
-    def speaking(self, spoken: Language) -> "PageFrame":
+    def in_language(self, spoken: Language) -> "PageFrame":
         """This frame in another language."""
         return replace(self, lang=spoken.tag, dir=spoken.dir, code=spoken.code, date_order=spoken.date_order)
 

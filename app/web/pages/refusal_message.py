@@ -11,21 +11,21 @@ class RefusalMessage(NamedTuple):
     kind: str
 
 
-def conflict(sentence: str, kind: str = "not-acceptable") -> RefusalMessage:
-    """What stands against the state of the records."""
+def make_conflict(sentence: str, kind: str = "not-acceptable") -> RefusalMessage:
+    """A 409 message: the request conflicts with the state of the records."""
     return RefusalMessage(409, sentence, kind)
 
 
-def invalid(sentence: str, kind: str = "validation") -> RefusalMessage:
-    """What was typed or chosen and cannot be."""
+def make_invalid(sentence: str, kind: str = "validation") -> RefusalMessage:
+    """A 422 message: what was typed or chosen is invalid."""
     return RefusalMessage(422, sentence, kind)
 
 
-def absent(kind: str) -> RefusalMessage:
-    """What is not there, or is somebody else's; it has no sentence of its own."""
+def make_absent(kind: str) -> RefusalMessage:
+    """A 404 message, without a sentence of its own: the thing is not there, or somebody else's."""
     return RefusalMessage(404, "", kind)
 
 
-def gone(sentence: str) -> RefusalMessage:
-    """What was there and works no more."""
+def make_gone(sentence: str) -> RefusalMessage:
+    """A 410 message: the thing was there once and works no more."""
     return RefusalMessage(410, sentence, "gone")

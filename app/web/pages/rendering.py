@@ -52,44 +52,44 @@ class Pages:
             {known.code: _environment(known, catalogues, templates) for known in languages}, catalogues
         )
 
-    def word(self, sentence: str, frame: PageFrame) -> str:
+    def translate(self, sentence: str, frame: PageFrame) -> str:
         """A marked sentence in the reader's language."""
         return str(self.catalogues.by_code[frame.code].gettext(sentence))
 
-    def text(self, page: Page, frame: PageFrame) -> str:
-        """The whole document."""
+    def render_document(self, page: Page, frame: PageFrame) -> str:
+        """Render the whole document of a page."""
         template = self.environments[frame.code].get_template(page.template)
         return template.render(page=page, frame=frame)
 
-    def blocks(self, page: Page, frame: PageFrame, *blocks: str) -> str:
+    def render_blocks(self, page: Page, frame: PageFrame, *blocks: str) -> str:
         """Some named blocks of the page's template; macros must be imported inside each."""
         template = self.environments[frame.code].get_template(page.template)
         context = template.new_context({"page": page, "frame": frame})
         return "".join("".join(template.blocks[block](context)) for block in blocks)
 
 
-def render(
+def render_page(
     request: Request,
     page: Page,
     status: int = 200,
     frame: PageFrame | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
-    """The page as a response; without a frame in the language that the browser asks for."""
+    """Render a page as a response; without a frame in the language that the browser asks for."""
     pages: Pages = request.app.state.pages
-    return HTMLResponse(pages.text(page, frame or frame_for(request)), status, headers)
+    return HTMLResponse(pages.render_document(page, frame or frame_for(request)), status, headers)
 
 
 def render_blocks(request: Request, page: Page, *blocks: str, frame: PageFrame | None = None) -> HTMLResponse:
     """A fragment of the page for a script: some named blocks of its template."""
     pages: Pages = request.app.state.pages
     shown = frame or frame_for(request)
-    return HTMLResponse(pages.blocks(page, shown, *blocks))
+    return HTMLResponse(pages.render_blocks(page, shown, *blocks))
 
 
 def frame_for(request: Request, stored: str | None = None) -> PageFrame:
     """The frame in the reader's language; `stored` is the language kept for a known person."""
-    return base_frame(request).speaking(get_language(request, stored))
+    return base_frame(request).in_language(get_language(request, stored))
 
 
 def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> Environment:
@@ -103,7 +103,7 @@ def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> E
         cache_size=-1,
     )
     environment.policies["ext.i18n.trimmed"] = True
-    words = catalogues.translations(spoken)
+    words = catalogues.get_translations(spoken)
     environment.policies[POLICY] = words
     environment.code_generator_class = CompiledTranslations
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # set by i18n

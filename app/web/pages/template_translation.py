@@ -1,4 +1,4 @@
-"""Words are put into a template when it is compiled, for each language its own; only what varies is left.
+"""Compile-time translation of templates: one compiled template per language; only what varies is left.
 
 Asking the catalogue for every word of every row took about a third of the time of a long list, and filling
 values into sentences as much again: a sentence that is shown at once is its pieces with the values between.

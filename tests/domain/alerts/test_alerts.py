@@ -37,7 +37,7 @@ WATCHED = HEAD.replace(
     NOBODY,
     f'monitoring = {{ kind = "alerts", out_of_hours = {{ en = "At night nobody." }}, rules = [{RULE}] }}\n',
 )
-PLAN = library().plan("sbrt-nsclc", "1.0")
+PLAN = library().get_plan("sbrt-nsclc", "1.0")
 
 
 def judge(answers: Mapping[str, Any], *rules: AlertRule, instrument: str = "qlq-c30") -> list[str]:

@@ -48,20 +48,20 @@ def test_only_values_of_the_instrument_pass(item: Item, value: int) -> None:
 @pytest.mark.req("CAP-12")
 @pytest.mark.parametrize("value", [True, False, "1", 1.0, [1], {}, b"1"])
 def test_only_whole_numbers_answer_a_numbered_item(value: object) -> None:
-    refused = refusal(QLQ_C30.item("q1"), value)
+    refused = refusal(QLQ_C30.get_item("q1"), value)
     assert (refused.code, refused.details["item"]) == ("wrong_kind", "q1")
 
 
 @pytest.mark.req("CAP-07")
 def test_a_skip_is_its_own_answer_where_allowed() -> None:
-    assert validate_answer(QLQ_C30.item("q1"), None) is None
-    refused = refusal(DIARY.item("any_symptom"), None)
+    assert validate_answer(QLQ_C30.get_item("q1"), None) is None
+    refused = refusal(DIARY.get_item("any_symptom"), None)
     assert (refused.code, dict(refused.details)) == ("must_answer", {"item": "any_symptom"})
 
 
 @pytest.mark.parametrize("words", ["itchy scalp", "头皮发痒\n夜里更重", "x" * 200, "👩‍⚕️"])
 def test_free_text_is_stored_unchanged(words: str) -> None:
-    assert validate_answer(DIARY.item("other"), words) == words
+    assert validate_answer(DIARY.get_item("other"), words) == words
 
 
 @pytest.mark.req("CAP-12")
@@ -77,7 +77,7 @@ def test_free_text_is_stored_unchanged(words: str) -> None:
     ],
 )
 def test_unstorable_text_is_refused_without_repeating_it(value: object, code: str) -> None:
-    refused = refusal(DIARY.item("other"), value)
+    refused = refusal(DIARY.get_item("other"), value)
     assert refused.code == code
     assert value not in refused.details.values()
 
@@ -97,7 +97,7 @@ def test_unstorable_text_is_refused_without_repeating_it(value: object, code: st
     ],
 )
 def test_typed_text_becomes_the_stored_value(code: str, text: str, value: AnswerValue) -> None:
-    assert parse_answer(DIARY.item(code), text) == value
+    assert parse_answer(DIARY.get_item(code), text) == value
 
 
 @pytest.mark.req("CAP-12")
@@ -119,7 +119,7 @@ def test_typed_text_becomes_the_stored_value(code: str, text: str, value: Answer
 )
 def test_typed_text_that_is_no_answer_is_refused(code: str, text: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
-        parse_answer(DIARY.item(code), text)
+        parse_answer(DIARY.get_item(code), text)
 
 
 def test_one_typed_digit_is_read_as_any_number() -> None:
@@ -128,7 +128,7 @@ def test_one_typed_digit_is_read_as_any_number() -> None:
         for item in each.items:
             assert {digit: parse_answer(item, f"0{digit}") for digit in item.by_digit} == item.by_digit
             assert all(validate_answer(item, value) == value for value in item.by_digit.values())
-    assert (len(QLQ_C30.item("q1").by_digit), DIARY.item("temperature").by_digit) == (4, {})
+    assert (len(QLQ_C30.get_item("q1").by_digit), DIARY.get_item("temperature").by_digit) == (4, {})
 
 
 @given(st.data(), st.sampled_from(DIARY.items))
@@ -318,8 +318,8 @@ def test_a_list_is_answered_by_ticks_or_by_none_of_these() -> None:
     ],
 )
 def test_only_items_of_a_list_have_its_codes(item: str, value: int | None, code: str) -> None:
-    assert refusal(LISTED.item(item), value).code == code
+    assert refusal(LISTED.get_item(item), value).code == code
     allowed = [("pain", NOT_TICKED), ("other", NOT_TICKED), ("temperature", OPEN), ("any_symptom", OPEN)]
     for each, expected in allowed:
-        assert validate_answer(LISTED.item(each), expected) == expected
-        assert refusal(DIARY.item(each), expected).code in ("out_of_range", "wrong_kind")
+        assert validate_answer(LISTED.get_item(each), expected) == expected
+        assert refusal(DIARY.get_item(each), expected).code in ("out_of_range", "wrong_kind")

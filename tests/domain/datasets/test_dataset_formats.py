@@ -61,8 +61,10 @@ def written(
     format_: DatasetFormat, rows: Sequence[DatasetRow] = ROWS, context: FileContext = CONTEXT
 ) -> bytes:
     columns = TABLE.columns
-    body = (format_.record(columns, row, number) for number, row in enumerate(rows, 1))
-    return b"".join((format_.head(context, TABLE, columns), *body, format_.tail(columns, len(rows))))
+    body = (format_.write_record(columns, row, number) for number, row in enumerate(rows, 1))
+    return b"".join(
+        (format_.write_head(context, TABLE, columns), *body, format_.write_tail(columns, len(rows)))
+    )
 
 
 @pytest.mark.req("EDC-10", "REP-09")

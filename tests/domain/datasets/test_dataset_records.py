@@ -181,9 +181,9 @@ def test_requested_visits_and_undated_forms_are_distinct() -> None:
     assert visits["UNS-1"]["VISITNUM"] == STUDY.numbers["UNS"] + Decimal("0.01")
     assert adqs(STUDY, *events)["EOT"]["AWHI"] is None
     counts = CompletenessCounts()
-    counts.add(STUDY, subject)
-    counts.add(STUDY, history(person(consented=None), anchor("randomisation", "2026-03-04")))
-    counts.add(STUDY, history(person(), anchor("randomisation", None)))
+    counts.add_participant(STUDY, subject)
+    counts.add_participant(STUDY, history(person(consented=None), anchor("randomisation", "2026-03-04")))
+    counts.add_participant(STUDY, history(person(), anchor("randomisation", None)))
     assert list(counts.build_compl(STUDY)) == []
     assert counts.people == {"ALL": 1, "SBRT": 1}
     reasons = [(row["ARMCD"], row["VISIT"], row["REASON"]) for row in counts.build_reasons(STUDY)]
@@ -217,7 +217,7 @@ def test_the_population_of_a_visit_is_of_those_who_have_it() -> None:
         for events in (treated, control, waiting):
             folded = fold_history([{**each, "scopes": {"arm": "arm:read"}} for each in events], scopes)
             assert folded is not None
-            counts.add(study, folded)
+            counts.add_participant(study, folded)
         rows = list(counts.build_compl(study))
         assert {(row["ARMCD"], row["VISIT"]): row["NPOP"] for row in rows} == populations
         assert {row["COMPLPCT"] for row in rows} == {Decimal("100.0")}
@@ -225,7 +225,7 @@ def test_the_population_of_a_visit_is_of_those_who_have_it() -> None:
     had = (person(), anchor("randomisation", "2026-03-04"), form("W6", "2026-04-15T02:00:00.000Z", 2))
     counts, amended = CompletenessCounts(), replace(STUDY, plan=shorter, earlier=(SHIPPED,))
     for events_of_one in (had, control):
-        counts.add(amended, history(*events_of_one))
+        counts.add_participant(amended, history(*events_of_one))
     assert {row["NPOP"] for row in counts.build_compl(amended)} == {1}
 
 
@@ -261,7 +261,7 @@ def test_forms_unopened_at_an_exit_have_a_record() -> None:
     missed = adqs(STUDY, *events, exited, during, event("f-W12", 3, slot=whole), anchor("sbrt_end", None))
     assert [missed[name]["MISRSN"] for name in ("W12", "W24")] == ["WITHDREW STUDY", "UNKNOWN"]
     counts = CompletenessCounts()
-    counts.add(STUDY, history(*events, exited))
+    counts.add_participant(STUDY, history(*events, exited))
     counted = {row["VISIT"]: (row["STATE"], row["REASON"]) for row in counts.build_reasons(STUDY)}
     assert counted == dict.fromkeys(("W12", "W24", "W36"), ("NOT EXPECTED", "WITHDREW STUDY"))
     moved = replace(
@@ -313,7 +313,7 @@ def test_a_blinded_reader_gets_no_row_for_a_missing_event() -> None:
 def test_terms_have_a_code_for_everything_that_is_scored() -> None:
     terms = TERMS["qlq-c30", "3.0"]
     assert terms.category == "EORTC QLQ-C30 V3.0"
-    codes: Sequence[str] = [terms.parameter(scale) for scale in QLQ_C30.scales]
+    codes: Sequence[str] = [terms.name_parameter(scale) for scale in QLQ_C30.scales]
     assert len(set(codes)) == len(QLQ_C30.scales)
     assert terms.scale_name(QLQ_C30.scales[0]) == "EOR01-Global Health Status/QoL"
     assert [terms.scale_code(scale) for scale in QLQ_C30.scales if scale.code == "SUM"] == [None]

@@ -41,12 +41,12 @@ def qlq_c30() -> RowScorer:
 @pytest.mark.req("VAL-07")
 @given(st.lists(CELL, min_size=30, max_size=30))
 def test_any_row_scores_as_exact_scoring_does(cells: list[str]) -> None:
-    assert ANY.row(cells) == exact(QLQ_C30, cells)
+    assert ANY.score_row(cells) == exact(QLQ_C30, cells)
 
 
 @given(st.lists(CELL, min_size=7, max_size=7))
 def test_conditions_reversal_and_minimum_hold_in_bulk(cells: list[str]) -> None:
-    assert ODD.row(cells) == exact(ODDITY, cells)
+    assert ODD.score_row(cells) == exact(ODDITY, cells)
 
 
 ANY, ODD = compile_row_scorer(QLQ_C30), compile_row_scorer(ODDITY)
@@ -58,13 +58,13 @@ def test_reference_rows_score_alike_the_first_time_and_when_remembered(qlq_c30: 
     assert len(rows) == 1201
     for row in rows:
         cells = [row[code] for code in CODES]
-        assert qlq_c30.row(cells) == qlq_c30.row(cells) == exact(QLQ_C30, cells)
+        assert qlq_c30.score_row(cells) == qlq_c30.score_row(cells) == exact(QLQ_C30, cells)
 
 
 def test_flags_name_the_items_and_only_empty_cells_are_plainly_missing(qlq_c30: RowScorer) -> None:
     cells = ["1"] * 30
     cells[0], cells[3], cells[7], cells[29] = "9", "", "NA", "8"
-    texts, flags = qlq_c30.row(cells)
+    texts, flags = qlq_c30.score_row(cells)
     scores = dict(zip(qlq_c30.columns, texts, strict=True))
     assert flags == ("q1", "q8", "q30")
     assert (scores["PF"], scores["DY"], scores["QL"], scores["SUM"]) == ("100", "", "0", "")
@@ -86,17 +86,17 @@ def test_items_outside_every_scale_are_checked_too() -> None:
         sha256="",
     )
     scorer = compile_row_scorer(partial)
-    assert scorer.row(["1"] * 29 + ["9"]) == (["100"], ("q30",))
-    assert scorer.row(["1"] * 30) == (["100"], ())
+    assert scorer.score_row(["1"] * 29 + ["9"]) == (["100"], ("q30",))
+    assert scorer.score_row(["1"] * 30) == (["100"], ())
 
 
 @pytest.mark.parametrize("odd", [" " * 100 + "2", "x"])
 def test_odd_cells_are_not_remembered(odd: str) -> None:
     scorer = compile_row_scorer(QLQ_C30)
     cells = ["2"] * 30
-    scorer.row(cells)
+    scorer.score_row(cells)
     sizes = [len(patterns) for _, patterns in scorer._lookups]
-    scorer.row([odd, *cells[1:]])
+    scorer.score_row([odd, *cells[1:]])
     assert [len(patterns) for _, patterns in scorer._lookups] == sizes
 
 
@@ -105,7 +105,7 @@ def test_memory_stays_bounded_and_results_the_same(monkeypatch: pytest.MonkeyPat
     scorer = compile_row_scorer(QLQ_C30)
     for row, _ in list(reference_rows())[::40]:
         cells = [row[code] for code in CODES]
-        assert scorer.row(cells) == exact(QLQ_C30, cells)
+        assert scorer.score_row(cells) == exact(QLQ_C30, cells)
     assert max(len(patterns) for _, patterns in scorer._lookups) == 2
 
 

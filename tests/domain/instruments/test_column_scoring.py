@@ -33,7 +33,7 @@ def compiled(instrument: Instrument, missing: Sequence[str] = ()) -> ColumnScore
 def together(scorer: ColumnScorer, rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """The printed scores of rows of cells of one sign, scored together."""
     columns = [bytes(map(ord, column)) for column in zip(*rows, strict=True)]
-    return ["".join(pieces).split(",")[1:] for pieces in zip(*scorer.texts(columns), strict=True)]
+    return ["".join(pieces).split(",")[1:] for pieces in zip(*scorer.format_scores(columns), strict=True)]
 
 
 def sums_alone(instrument: Instrument, scale: Scale) -> set[tuple[tuple[int, int], str]]:
@@ -78,9 +78,11 @@ def test_whatever_the_instrument_columns_score_as_rows_do(data: st.DataObject) -
     rows = data.draw(st.lists(st.lists(cell, min_size=size, max_size=size), min_size=1, max_size=6))
     if scorer is None:
         return
-    alone = [compile_row_scorer(instrument).row([each.replace(".", "") for each in row]) for row in rows]
+    alone = [
+        compile_row_scorer(instrument).score_row([each.replace(".", "") for each in row]) for row in rows
+    ]
     columns = [bytes(map(ord, column)) for column in zip(*rows, strict=True)]
-    doubted = scorer.doubted(columns)
+    doubted = scorer.find_doubted_rows(columns)
     assert doubted == {index for index, (_, flags) in enumerate(alone) if flags}
     for index, texts in enumerate(together(scorer, rows)):
         assert index in doubted or texts == alone[index][0]
@@ -93,7 +95,7 @@ def test_what_is_remembered_of_summaries_is_bounded(monkeypatch: pytest.MonkeyPa
     for first in range(0, 120, 40):
         some = rows[first : first + 40]
         texts = together(scorer, [[cell or " " for cell in row] for row in some])
-        assert texts == [alone.row(row)[0] for row in some]
+        assert texts == [alone.score_row(row)[0] for row in some]
     assert max(len(summary.known) for summary in scorer._summaries) <= 40
 
 
@@ -133,4 +135,4 @@ def test_a_scale_of_as_many_states_as_a_byte_has_is_looked_up() -> None:
     rows = [["1"] * 16, ["0"] * 16, [*"101010101010101", " "], [" "] * 15 + ["1"]]
     alone = compile_row_scorer(instrument)
     cells = [["" if cell == " " else cell for cell in row] for row in rows]
-    assert together(compiled(instrument), rows) == [alone.row(row)[0] for row in cells]
+    assert together(compiled(instrument), rows) == [alone.score_row(row)[0] for row in cells]

@@ -57,13 +57,13 @@ def test_the_diary_begins_with_no_symptoms_and_allows_blanks() -> None:
     assert (first.code, first.skippable, first.condition) == ("any_symptom", False, None)
     assert all(item.skippable and item.condition for item in rest)
     assert [item.code for item in DIARY.items if item.free_text] == ["other"]
-    assert (DIARY.item("temperature").low, DIARY.item("temperature").decimals) == (340, 1)
+    assert (DIARY.get_item("temperature").low, DIARY.get_item("temperature").decimals) == (340, 1)
     assert not DIARY.licensed
 
 
 def test_an_unknown_item_is_refused_with_those_allowed() -> None:
     with pytest.raises(Refused, match="unknown_item") as refused:
-        ODDITY.item("zz")
+        ODDITY.get_item("zz")
     assert refused.value.details == {"item": "zz", "allowed": ("a", "b", "c", "d", "e", "f", "note")}
 
 
@@ -81,15 +81,15 @@ def with_ten(keys: str) -> Instrument:
 @pytest.mark.parametrize(("high", "typed"), [(10, False), (11, True), (100, True)])
 def test_a_row_of_more_than_eleven_numbers_is_typed(high: int, typed: bool) -> None:
     instrument = with_ten(f"high = {high}\nnamed = [0, {high}]")
-    assert instrument.item("f").typed_number is typed
-    assert (instrument.item("a").typed_number, instrument.item("note").typed_number) == (False, False)
-    assert DIARY.item("temperature").typed_number
+    assert instrument.get_item("f").typed_number is typed
+    assert (instrument.get_item("a").typed_number, instrument.get_item("note").typed_number) == (False, False)
+    assert DIARY.get_item("temperature").typed_number
 
 
 def test_a_numeric_row_runs_left_to_right_by_default() -> None:
-    assert ODDITY.item("f").direction is RowDirection.LEFT_TO_RIGHT
+    assert ODDITY.get_item("f").direction is RowDirection.LEFT_TO_RIGHT
     turned = with_ten('high = 10\nnamed = [0, 10]\ndirection = "rtl"')
-    assert turned.item("f").direction is RowDirection.RIGHT_TO_LEFT
+    assert turned.get_item("f").direction is RowDirection.RIGHT_TO_LEFT
     assert ODDITY.draft is False
 
 

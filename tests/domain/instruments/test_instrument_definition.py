@@ -27,28 +27,28 @@ n = 2
 
 def test_every_getter_reads_what_it_names() -> None:
     root = read_toml(SAMPLE, "f.toml")
-    assert (root.text("name"), root.integer("size", 1, 3), root.flag("on")) == ("x", 3, True)
-    assert root.choice("kind", ["a", "b"]) == "b"
-    assert root.code("kind", "[a-c]", "a, b or c") == "b"
-    assert root.day("day") == date(2026, 2, 13)
-    assert (root.texts("tags"), root.integers("sizes", 1, 2)) == (("p", "q"), (1, 2))
-    assert root.table("below") == {"deep": "y"}
-    assert [row.integer("n", 1, 2) for row in root.sections("rows")] == [1, 2]
-    root.done()
+    assert (root.read_text("name"), root.read_integer("size", 1, 3), root.read_flag("on")) == ("x", 3, True)
+    assert root.read_choice("kind", ["a", "b"]) == "b"
+    assert root.read_code("kind", "[a-c]", "a, b or c") == "b"
+    assert root.read_day("day") == date(2026, 2, 13)
+    assert (root.read_texts("tags"), root.read_integers("sizes", 1, 2)) == (("p", "q"), (1, 2))
+    assert root.read_table("below") == {"deep": "y"}
+    assert [row.read_integer("n", 1, 2) for row in root.read_sections("rows")] == [1, 2]
+    root.refuse_unknown()
 
 
 def test_defaults_stand_in_for_absent_keys_only() -> None:
     root = read_toml("size = 3", "f.toml")
-    assert root.text("t", "d") == "d"
-    assert root.integer("size", 0, 9, 1) == 3
-    assert root.integer("n", 0, 9, 1) == 1
-    assert root.flag("f", False) is False
-    assert root.choice("c", ["a"], "a") == "a"
-    assert root.texts("ts", ()) == ()
-    assert root.integers("is", 0, 1, ()) == ()
-    assert root.sections("ss", ()) == ()
+    assert root.read_text("t", "d") == "d"
+    assert root.read_integer("size", 0, 9, 1) == 3
+    assert root.read_integer("n", 0, 9, 1) == 1
+    assert root.read_flag("f", False) is False
+    assert root.read_choice("c", ["a"], "a") == "a"
+    assert root.read_texts("ts", ()) == ()
+    assert root.read_integers("is", 0, 1, ()) == ()
+    assert root.read_sections("ss", ()) == ()
     assert (root.has("size"), root.has("nothing")) == (True, False)
-    root.done()
+    root.refuse_unknown()
 
 
 @pytest.mark.parametrize(
@@ -86,18 +86,18 @@ def test_a_wrong_value_is_refused_with_its_position(
 
 def test_a_moment_is_not_a_day() -> None:
     with pytest.raises(BadDefinition, match="a date, such as"):
-        read_toml("k = 2026-02-13T00:00:00Z", "f.toml").day("k")
+        read_toml("k = 2026-02-13T00:00:00Z", "f.toml").read_day("k")
 
 
 @pytest.mark.parametrize(("toml", "key"), [("x = 1", "x"), ("[a]\nx = 1", "a.x"), ("[[a]]\nx = 1", "a[0].x")])
 def test_an_unknown_key_is_refused(toml: str, key: str) -> None:
     root = read_toml(toml, "f.toml")
     if toml.startswith("[["):
-        root.sections("a")
+        root.read_sections("a")
     elif root.has("a"):
-        root.section("a").has("y")
+        root.read_section("a").has("y")
     with pytest.raises(BadDefinition, match="unknown key; allowed: ") as refused:
-        root.done()
+        root.refuse_unknown()
     assert refused.value.key == key
 
 

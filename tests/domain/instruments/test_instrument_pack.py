@@ -92,4 +92,4 @@ def test_a_licence_counts_through_its_last_day_with_a_warning_before(
     days: int, standing: PackValidity
 ) -> None:
     pack, today = parsed(pack_of("en")), date(2028, 12, 31) - timedelta(days=days)
-    assert (pack.standing(today), pack.days_to_expiry(today)) == (standing, days)
+    assert (pack.judge_validity(today), pack.days_to_expiry(today)) == (standing, days)

@@ -94,7 +94,7 @@ def test_what_ships_asks_its_twenty_symptoms_in_one_list() -> None:
         code: item.number for code, item in plain.by_code.items()
     }, "an item is the same variable in both versions"
     assert (count_questions(listed, {"other"}), count_questions(plain, {"other"})) == (1, 21)
-    assert (plain.list_item, listed.item("temperature").box, listed.item("temperature").listed) == (
+    assert (plain.list_item, listed.get_item("temperature").box, listed.get_item("temperature").listed) == (
         None,
         "fever",
         False,
@@ -151,7 +151,7 @@ def test_a_list_has_words_for_its_names_and_for_not_being_ticked() -> None:
         "Fever",
         "How hot?",
     ]
-    sick = instrument.item("sick")
+    sick = instrument.get_item("sick")
     assert [print_answer(sick, text, value) for value in (NOT_TICKED, OPEN, 0)] == [
         "Not ticked",
         "Ticked",
@@ -174,7 +174,7 @@ def test_what_is_not_ticked_counts_in_no_scale_and_raises_none() -> None:
 
 def test_no_number_that_is_typed_is_a_code() -> None:
     """-0.2 of a temperature that is asked by its tick would be "not answered yet"."""
-    temperature = shipped_instrument("symptom-diary/1.1").item("temperature")
+    temperature = shipped_instrument("symptom-diary/1.1").get_item("temperature")
     for typed in ("-0.1", "-0.2", "-2", "-38.5"):
         with pytest.raises(Refused, match=r"^out_of_range"):
             parse_typed_answer(temperature, typed)

@@ -83,7 +83,7 @@ def test_every_pattern_of_a_scale_agrees_with_an_oracle(scale: Scale) -> None:
 
 
 def with_one_scale(scale: Scale) -> Instrument:
-    items = tuple(QLQ_C30.item(code) for code in scale.items)
+    items = tuple(QLQ_C30.get_item(code) for code in scale.items)
     whole = QLQ_C30
     return Instrument(
         id=whole.id,

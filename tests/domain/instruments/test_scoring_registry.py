@@ -65,8 +65,8 @@ def test_rows_score_as_forms_do_whatever_the_instrument_and_its_algorithm(data: 
     size = len(instrument.items)
     for cells in data.draw(st.lists(st.lists(CELL, min_size=size, max_size=size), min_size=1, max_size=4)):
         scores = by_code(instrument, read_cells(instrument, cells))
-        texts, _ = scorer.row(cells)
-        assert scorer.row(cells)[0] == texts
+        texts, _ = scorer.score_row(cells)
+        assert scorer.score_row(cells)[0] == texts
         printed = dict(zip(scorer.columns, texts, strict=True))
         assert printed == {
             code: "" if score.value is None else format_score(score.value) for code, score in scores.items()
@@ -120,7 +120,7 @@ def test_items_may_be_numbered_on_from_another_instrument() -> None:
     assert [item.number for item in BURDEN.items] == [31, 32, 33, 40, 43]
     scorer = compile_row_scorer(BURDEN)
     assert scorer.columns == ("BURDEN", "UNREST", "DAY", "WORST")
-    assert scorer.row(["0", "4", "4", "4", "x"]) == (["0", "0", "", "0"], ("day",))
+    assert scorer.score_row(["0", "4", "4", "4", "x"]) == (["0", "0", "", "0"], ("day",))
 
 
 def test_a_sum_of_levels_is_prorated_into_its_own_range_and_may_be_summed_again() -> None:

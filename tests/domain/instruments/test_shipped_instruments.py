@@ -70,7 +70,7 @@ def test_lc13_scores_dyspnoea_from_all_three_and_the_question_of_painkillers_nev
     assert not {code for scale in LC13.scales for code in scale.items} & {"q42a", "q43", "q43a"}
     assert {item.recall for item in LC13.items} == {item.recall for item in CTCAE.items} == {"week"}
     cells = [*["2"] * 12, "left hip", "1", "4"]
-    assert compile_row_scorer(LC13).row(cells) == (["33.3333333333"] * 10, ())
+    assert compile_row_scorer(LC13).score_row(cells) == (["33.3333333333"] * 10, ())
 
 
 def test_ctcae_asks_later_parts_of_a_symptom_where_its_first_is_not_none() -> None:
@@ -103,7 +103,7 @@ def test_five_lines_are_one_state_or_none_and_the_rating_is_typed() -> None:
     algorithm = find_algorithm(FIVE.algorithm)
     assert [algorithm.score_range(scale) for scale in FIVE.scales] == [(0, 20), (0, 100)]
     assert [item.typed_number for item in FIVE.items] == [False] * 5 + [True]
-    assert FIVE.item("rating").kind is ItemKind.SCALE
+    assert FIVE.get_item("rating").kind is ItemKind.SCALE
     four: dict[str, AnswerValue] = {"strength": 4, "breathing": 0, "pain": 1, "sleep": 3, "rating": 70}
     state, rating = score_answers(FIVE, {**four, "spirits": 2})
     assert [state.value, rating.value] == [10, 70]
@@ -116,9 +116,9 @@ def test_all_of_them_have_words_in_every_language_and_codes_for_datasets() -> No
         assert instrument.draft
         terms = library.terms[instrument.id, instrument.version]
         names = [(terms.item_code(item), terms.item_name(item)) for item in instrument.items]
-        names += [(terms.parameter(scale), terms.scale_name(scale)) for scale in instrument.scales]
+        names += [(terms.name_parameter(scale), terms.scale_name(scale)) for scale in instrument.scales]
         assert len({code for code, _ in names}) == len({name for _, name in names}) == len(names)
         for language in LANGUAGE_CODES:
-            text = library.text(library.instrument(instrument.id, instrument.version), language)
+            text = library.get_text(library.get_instrument(instrument.id, instrument.version), language)
             assert len(set(text.items.values())) == len(text.items)
             assert all(words.endswith(("?", "？")) for words in text.items.values())  # whole questions

@@ -235,7 +235,7 @@ def test_bad_visits_are_refused_by_key(part: str, key: str) -> None:
 
 def test_without_labels_dates_and_exemptions_are_called_as_their_codes_read() -> None:
     assert SHIPPED.anchor_label("second_line_start", "zh_CN") == "Second line start"
-    assert SHIPPED.anchors[0].label("en") == "Enrolment"
+    assert SHIPPED.anchors[0].get_label("en") == "Enrolment"
     assert SHIPPED.exemption_label("no_translation", "en") == "No translation"
     assert SHIPPED.form_name("qlq-c30", "en") is None
     assert SHIPPED.draft is False

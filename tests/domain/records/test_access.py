@@ -53,8 +53,8 @@ def test_a_grant_reaches_its_own_study_and_site() -> None:
     assert not actor.may(Permission.PARTICIPANT_ENROL, 1, 11)
     assert not actor.may(Permission.PARTICIPANT_ENROL, 2, 10)
     assert actor.may(Permission.PARTICIPANT_SEE, 2, 99)
-    assert actor.reach(Permission.PARTICIPANT_SEE) == ((1, 10), (2, None))
-    assert actor.reach(Permission.DISPOSITION_UNDO) == ()
+    assert actor.list_reach(Permission.PARTICIPANT_SEE) == ((1, 10), (2, None))
+    assert actor.list_reach(Permission.DISPOSITION_UNDO) == ()
 
 
 @pytest.mark.req("IAM-02", "IAM-03")
@@ -66,7 +66,7 @@ def test_on_a_route_no_grant_reaches_where_the_routes_permission_does_not(other_
         assert free.on_route(None) == free
         for of_route, permission in product(Permission, Permission):
             actor = free.on_route(of_route)
-            reach = actor.reach(permission)
+            reach = actor.list_reach(permission)
             for site in (10, 20, None):
                 both = free.may(of_route, 1, site) and free.may(permission, 1, site)
                 assert actor.may(permission, 1, site) is both
@@ -104,7 +104,7 @@ def test_a_plan_grants_or_withholds_what_a_role_sees() -> None:
         assert granted[role] == usual[role]
     blind = Actor(ActorKind.STAFF, "a", "investigator", (Grant(Role.INVESTIGATOR, 1, 10, frozenset()),))
     assert not blind.may(Permission.ARM_SEE, 1, 10)
-    assert blind.reach(Permission.SCORES_SEE) == ()
+    assert blind.list_reach(Permission.SCORES_SEE) == ()
     assert Permission.ANSWERS_SEE not in blind.permissions
     assert not sees_arm(blind, replace(SHIPPED, blinded=True), 1, 10)
 

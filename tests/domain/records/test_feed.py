@@ -102,7 +102,7 @@ def test_another_site_s_or_a_withheld_event_is_a_stub_that_verifies(
 
 def test_a_digest_without_its_salt_tells_nothing() -> None:
     arm = canonical_json({"arm": "SOC"})
-    assert EventSection(arm, "s1").digest(arm) != EventSection(arm, "s2").digest(arm)
+    assert EventSection(arm, "s1").compute_digest(arm) != EventSection(arm, "s2").compute_digest(arm)
 
 
 def test_the_words_of_a_correction_take_the_scope_of_answers() -> None:

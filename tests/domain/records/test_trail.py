@@ -135,7 +135,7 @@ def test_a_form_and_a_question_narrow_the_changes() -> None:
     unknown = TrailChange("message:9", "state", None, "sent", None)
     every = [answer, slot, unknown]
     filters = [("",), ("BL",), ("", "qlq-c30", "q5"), ("W6", "qlq-c30", "q5"), ("BL", "symptom-diary", "q5")]
-    shown = [[each for each in every if FieldFilter(*criteria).keeps(each)] for criteria in filters]
+    shown = [[each for each in every if FieldFilter(*criteria).keeps_change(each)] for criteria in filters]
     assert shown == [every, [answer, slot], [answer], [], []]
     assert [FieldFilter().narrows, FieldFilter("BL").narrows] == [False, True]
 

@@ -42,7 +42,7 @@ def stage() -> Stage:
 
 @pytest.fixture
 def clinic(app: FastAPI, clock: Clock, migrated_sqlite_url: str) -> ClinicFixture:
-    """A course of every kind of act in a with_hidden_arms study, and all that was typed of it names the arm."""
+    """A course of every kind of act in a blinded study, and all that was typed of it names the arm."""
     with closing(sqlite3.connect(migrated_sqlite_url.partition("///")[2])) as file, file:
         for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             file.execute(f"DROP TRIGGER {name}")

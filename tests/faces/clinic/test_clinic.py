@@ -185,7 +185,7 @@ def test_a_monitor_reads_and_changes_nothing(clinic: ClinicFixture) -> None:
 @pytest.mark.req("REP-08")
 def test_the_arm_is_never_shown(clinic: ClinicFixture, nurse: TestClient) -> None:
     installation: Installation = clinic.app.state.installation
-    with installation.work(SYSTEM, START) as work:
+    with installation.open_work(SYSTEM, START) as work:
         row = work.session.get_one(type(clinic.person.row()), clinic.person.row().id)
         row.arm = "SOC"
         work.record(AuditEvent.ARM_RECORDED, f"participant:{row.id}")

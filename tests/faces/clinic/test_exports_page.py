@@ -151,7 +151,7 @@ def _renumber(clinic: ClinicFixture) -> None:
     """The plan asks a later version of its questionnaire, in which every question has another number."""
     installation: Installation = clinic.app.state.installation
     library = installation.library
-    known, plan = library.instrument("qlq-c30", "3.0"), library.plan("sbrt-nsclc", "1.0")
+    known, plan = library.get_instrument("qlq-c30", "3.0"), library.get_plan("sbrt-nsclc", "1.0")
     items = tuple(replace(item, number=item.number + 30) for item in known.items)
     used = tuple(replace(each, version="3.1") if each.id == known.id else each for each in plan.instruments)
     later = replace(

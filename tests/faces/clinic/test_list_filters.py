@@ -44,10 +44,10 @@ def chosen(desk: TestClient, address: str) -> dict[str, str]:
 
 @pytest.mark.req("AUD-09")
 def test_each_list_opens_as_its_reader_filtered_it_last(everybody: list[TestClient]) -> None:
-    lists = {path: kept for path, kept in REMEMBERED.items() if "{" not in path}
-    for path, kept in lists.items():
+    lists = {path: remembered for path, remembered in REMEMBERED.items() if "{" not in path}
+    for path, remembered in lists.items():
         here, *elsewhere = [desk for desk in everybody if desk.get(path).status_code == 200]
-        values = {name: (VALUES | OWN.get(path, {}))[name] for name in kept.parameters}
+        values = {name: (VALUES | OWN.get(path, {}))[name] for name in remembered.parameters}
         address = build_address(path, values)
         assert chosen(here, address).items() <= values.items(), "as it stands in the address"
         for _twice in range(2):

@@ -86,7 +86,7 @@ def test_all_plots_can_be_drawn_with_up_as_better_and_no_number_changes(
     (turn,) = [str(each["href"]) for each in plain.all("a") if "up as better" in each.text]
     turned = page(investigator, turn)
     fatigue = next(each for each in turned.all("figure") if "Fatigue" in each.text)
-    assert "upside down: up is better" in fatigue.text
+    assert "turned: up is better" in fatigue.text
     assert "Baseline 33 → latest 67 (+33, worse)" in fatigue.text
     assert "drawn upside down, so that up is better. BL: 33.3" in str(fatigue.one("svg")["aria-label"])
     assert [each.text for each in turned.all("table")] == [each.text for each in plain.all("table")]

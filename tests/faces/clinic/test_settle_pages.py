@@ -58,7 +58,7 @@ def differing(clinic: ClinicFixture) -> str:
 def keep_apart(clinic: ClinicFixture, number: int = 3) -> str:
     """The address of the matter of a whole form that came too late."""
     installation: Installation = clinic.app.state.installation
-    with installation.work(SYSTEM, clinic.clock.at) as work:
+    with installation.open_work(SYSTEM, clinic.clock.at) as work:
         public_id = clinic.person.slot("BL").public_id
         slot = work.session.exec(select(Slot).where(Slot.public_id == public_id)).one()
         at, mode = clinic.clock.at, CollectionMode.own_device
@@ -294,7 +294,7 @@ def test_whatever_the_edc_states_has_words() -> None:
     ]  # fmt: skip
     assert spelled("at", "2026-03-07T01:15:00Z") == "7 Mar 2026, 09:15"
     assert (spelled("language", "en"), spelled("site", "0571")) == ("English", "0571")
-    plan = library().plan("sbrt-nsclc", "1.1")
+    plan = library().get_plan("sbrt-nsclc", "1.1")
     parts = ("visits/W6", "participant", "anchors/progression", "anchors/full_moon", "visits")
     assert [edc_words.name_part(plan, part, "en", str) for part in parts] == [
         "Visit W6",

@@ -210,7 +210,7 @@ def test_the_study_and_the_client_tell_of_themselves(filled: Edc) -> None:
 def test_the_newest_seal_goes_with_every_pull(app: FastAPI, filled: Edc, clock: Clock) -> None:
     installation: Installation = app.state.installation
     seal = DaySeal(study_id=1, sealed_on="2026-03-01", chains=3, hash="a" * 64, sealed_at=clock.at)
-    with installation.work(CLOCK, clock.at) as work:
+    with installation.open_work(CLOCK, clock.at) as work:
         work.session.add(seal)
     seal_body = {"day": "2026-03-01", "chains": 3, "hash": "a" * 64}
     assert filled.get("/changes").json()["audit_head"] == seal_body

@@ -185,7 +185,7 @@ class SpoiledCalls:
             self._carried[Who.investigator] = sign_in_colleague(self.sites, Who.investigator, email)
 
     def _forget_failures(self) -> None:
-        with self.sites.installation.work(SYSTEM, START) as work:
+        with self.sites.installation.open_work(SYSTEM, START) as work:
             for counted in work.session.exec(select(Throttle)):
                 counted.failures = 0
 

@@ -71,13 +71,13 @@ def pages() -> Pages:
 def open_form(
     library: Library, named: tuple[str, str], code: str, answers: Mapping[str, AnswerValue]
 ) -> OpenForm:
-    instrument = library.instrument(*named)
+    instrument = library.get_instrument(*named)
     diary = named != samples.QLQ
     return OpenForm(
         slot=SlotOfForm(for_day=date(2026, 11, 27) if diary else None),
-        plan=library.plan("sbrt-nsclc", "1.0"),
+        plan=library.get_plan("sbrt-nsclc", "1.0"),
         instrument=instrument,
-        text=library.text(instrument, code),
+        text=library.get_text(instrument, code),
         leave_out=frozenset(),
         answers=answers,
         revision=len(answers),
@@ -107,9 +107,9 @@ def test_a_filled_document_is_the_rendered_page(
         (form, CALL),
     ):
         html = documents.render(shown, frame, call)[0].decode()
-        assert html == pages.text(form_page(shown, shown_here, shown.answers, call), frame)
+        assert html == pages.render_document(form_page(shown, shown_here, shown.answers, call), frame)
     large = replace(frame, size="large", phone="0571 1", mark=samples.MARK)
-    assert documents.render(form, large, CALL)[0].decode() == pages.text(
+    assert documents.render(form, large, CALL)[0].decode() == pages.render_document(
         form_page(form, assets.for_reader(large), answers, CALL), large
     )
 
@@ -119,7 +119,7 @@ def test_the_page_of_another_language_marks_the_instruments_words(library: Libra
     form = open_form(library, samples.QLQ, "en", QLQ_DRAFT)
     html = FormDocuments(pages, assets).render(form, frame, CALL)[0].decode()
     shown_here = assets.for_reader(frame)
-    assert html == pages.text(form_page(form, shown_here, form.answers, CALL), frame)
+    assert html == pages.render_document(form_page(form, shown_here, form.answers, CALL), frame)
 
 
 def test_nobody_sees_what_another_answered(library: Library, pages: Pages) -> None:
@@ -137,7 +137,7 @@ def test_nobody_sees_what_another_answered(library: Library, pages: Pages) -> No
 def test_an_answer_that_the_form_does_not_offer_is_not_shown(library: Library, pages: Pages) -> None:
     form, frame = open_form(library, samples.QLQ, "en", {"q1": 9}), replace(samples.frame("en"), demo=False)
     html = FormDocuments(pages, samples.assets()).render(form, frame, CALL)[0].decode()
-    assert html == pages.text(form_page(form, samples.assets(), form.answers, CALL), frame)
+    assert html == pages.render_document(form_page(form, samples.assets(), form.answers, CALL), frame)
 
 
 def test_the_oldest_cached_document_is_evicted_first(library: Library, pages: Pages) -> None:

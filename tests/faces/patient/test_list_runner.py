@@ -156,7 +156,7 @@ def test_an_answer_of_a_ticked_item_decides_what_follows(chromium: Browser) -> N
     page, choices = samples.form(samples.LISTED), (Choice("1", "No"), Choice("2", "Yes"))
     after = Question("relief", 90, "choice", "Did anything help?", choices, ask_if="pain,5,10")
     questions = (*page.questions, after)
-    parts = samples.assets().parts(questions, dark=False)
+    parts = samples.assets().build_parts(questions, dark=False)
     assert parts.kind is RunnerKind.all
     both = replace(page, questions=questions, parts=parts, key=item_tokens(len(questions), b"x"))
     for phone in phone_with(chromium, both):

@@ -160,7 +160,7 @@ def test_the_picture_of_an_item_opens_at_that_item() -> None:
     assert complete_answers(listed)["fever"] == 1
     shown = [
         screen.name
-        for screen in list_screens(listed, text, library().plan("sbrt-nsclc", "1.1"), samples.assets())
+        for screen in list_screens(listed, text, library().get_plan("sbrt-nsclc", "1.1"), samples.assets())
     ]
     assert (shown[:2], "fever" in shown) == (["begin", "any_symptom"], False)
 

@@ -116,7 +116,7 @@ def test_a_phone_gets_the_worker_unless_the_study_does_not_want_it(
 def test_without_an_outbox_nothing_opens_offline(migrated_sqlite_url: str, tmp_path: Path) -> None:
     without = ("outbox = false", "opens_offline = true\noutbox = false")
     plans = [write_definitions(tmp_path / str(index), settings) for index, settings in enumerate(without)]
-    read = [load_library(folder, LANGUAGE_CODES).plan("sbrt-nsclc", VERSION) for folder in plans]
+    read = [load_library(folder, LANGUAGE_CODES).get_plan("sbrt-nsclc", VERSION) for folder in plans]
     assert [plan.opens_offline for plan in read] == [False, True]
     phone = enrol_with_link(offline_app(migrated_sqlite_url, Clock(START), plans[1]))
     phone.activate()

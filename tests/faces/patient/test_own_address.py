@@ -23,7 +23,7 @@ def test_an_address_is_entered_and_verified_without_a_script(app: FastAPI, phone
     page = parse_page(bad.text)
     assert (bad.status_code, page.one("input", name="address")["value"]) == (422, "li.example.org")
     assert page.one("h2").text == "There is a problem"
-    response = client.post("/settings/address", data={"address": "li@example.org"})
+    response = client.post("/settings/address", data={"address": "ｌｉ＠example。org"})
     assert response.headers["location"] == CODE
     code_page = client.get(CODE)
     assert ("l***@example.org" in code_page.text, "li@example.org" in code_page.text) == (True, False)

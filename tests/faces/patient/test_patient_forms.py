@@ -385,7 +385,7 @@ def calls(page: HttpResponse) -> list[str]:
 
 
 def phone_items(phone: Phone) -> list[str]:
-    instrument = phone.person.installation.library.instrument("symptom-diary", "1.0")
+    instrument = phone.person.installation.library.get_instrument("symptom-diary", "1.0")
     return [item.code for item in instrument.items if item.code != "other"]
 
 

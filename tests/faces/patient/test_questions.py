@@ -46,14 +46,14 @@ def test_a_row_too_long_for_a_telephone_is_a_number_that_is_typed() -> None:
         "37",
         (Choice("0", "None"), Choice("100", "Worst imaginable")),
     )
-    assert print_answer(instrument.item("fatigue"), text, 100) == "100: Worst imaginable"
-    assert print_answer(instrument.item("fatigue"), text, 37) == "37"
+    assert print_answer(instrument.get_item("fatigue"), text, 100) == "100: Worst imaginable"
+    assert print_answer(instrument.get_item("fatigue"), text, 37) == "37"
 
 
 def form_html(instrument: Instrument, text: InstrumentText) -> Element:
     pages = shipped_pages()
     page = replace(samples.form(samples.DIARY), questions=build_questions(instrument, text, {}))
-    return parse_page(pages.text(page, samples.frame("en")))
+    return parse_page(pages.render_document(page, samples.frame("en")))
 
 
 def test_the_typed_number_is_shown_with_its_range_and_the_words_of_its_ends() -> None:
@@ -93,8 +93,8 @@ def test_a_row_runs_as_the_instrument_says(key: str, side: str) -> None:
 
 def test_an_answer_is_printed_with_its_words() -> None:
     diary, text = samples.instrument(samples.DIARY, "zh_CN")
-    assert print_answer(diary.item("any_symptom"), text, 1) == "是"
-    assert print_answer(diary.item("fatigue"), text, 0) == "0：没有"
-    assert print_answer(diary.item("fatigue"), text, 4) == "4"
-    assert print_answer(diary.item("temperature"), text, 385) == "38.5"
-    assert print_answer(diary.item("other"), text, "头晕") == "头晕"
+    assert print_answer(diary.get_item("any_symptom"), text, 1) == "是"
+    assert print_answer(diary.get_item("fatigue"), text, 0) == "0：没有"
+    assert print_answer(diary.get_item("fatigue"), text, 4) == "4"
+    assert print_answer(diary.get_item("temperature"), text, 385) == "38.5"
+    assert print_answer(diary.get_item("other"), text, "头晕") == "头晕"

@@ -50,7 +50,7 @@ condition = { item = "well", op = "==", value = 0 }
 
 
 def plan() -> Plan:
-    return load_library(samples.ROOT / "questionnaires", LANGUAGE_CODES).plan("sbrt-nsclc", "1.0")
+    return load_library(samples.ROOT / "questionnaires", LANGUAGE_CODES).get_plan("sbrt-nsclc", "1.0")
 
 
 @pytest.mark.parametrize("named", [samples.QLQ, samples.DIARY, ("qlq-lc13", "1.0"), ("pro-ctcae", "1.0")])
@@ -82,7 +82,9 @@ def test_the_runner_opens_each_page_at_its_item(chromium: Browser) -> None:
 
     def answer(route: Route) -> None:
         screen = next(each for each in every if each.name == Path(route.request.url).name)
-        route.fulfill(body=pages.text(screen.page, samples.frame("zh_CN")), content_type="text/html")
+        route.fulfill(
+            body=pages.render_document(screen.page, samples.frame("zh_CN")), content_type="text/html"
+        )
 
     with chromium.new_context(viewport={"width": 360, "height": 740}) as context:
         context.route("https://screens.example/*", answer)
@@ -92,4 +94,4 @@ def test_the_runner_opens_each_page_at_its_item(chromium: Browser) -> None:
             shown[screen.name] = tab.inner_text(".q.on h1")
     assert shown == {**text.items, "review": "请核对您的回答"}
     assert [every[0].name, every[-1].name] == ["begin", "review"]
-    assert text.instruction in pages.text(every[0].page, samples.frame("zh_CN"))
+    assert text.instruction in pages.render_document(every[0].page, samples.frame("zh_CN"))

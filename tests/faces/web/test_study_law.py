@@ -371,7 +371,7 @@ def test_what_is_not_there_is_said_in_the_frame_of_the_desk(two: TwoStudies) -> 
 
 def test_pages_of_a_study_without_diary_and_arms_speak_of_neither(two: TwoStudies) -> None:
     installation = two.installation
-    plan = installation.library.plan(OTHER, "1.0")
+    plan = installation.library.get_plan(OTHER, "1.0")
     anchors = tuple(each for each in plan.anchors if each.kind != RANDOMISATION)
     visits = tuple(each for each in plan.visits if each.anchor == "enrolment")
     bare = replace(plan, diary=None, arms=(), anchors=anchors, visits=visits, alert_rules=())

@@ -18,10 +18,12 @@ from app.i18n.languages import LANGUAGE_CODES
 from app.patient.forms.assets import csp_source, kind_of_form, policy_of_page
 from app.patient.forms.pages import DonePage, FormPage, RunnerKind
 from app.patient.forms.questions import build_questions
+from app.patient.own_diary import CalendarPage
 from app.web.middleware.compression import compress_body
 from app.web.pages.rendering import TEMPLATES, Page, Pages
 from tests.compiled_templates import shipped_pages
 from tests.faces import page_samples as samples
+from tests.markup import parse_page
 
 CODES = ("en", "zh_CN")
 VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
@@ -55,7 +57,7 @@ def pages() -> Pages:
 
 
 def shown(pages: Pages, page: Page, code: str) -> str:
-    return pages.text(page, samples.frame(code))
+    return pages.render_document(page, samples.frame(code))
 
 
 def page_classes() -> list[type[Page]]:
@@ -166,7 +168,7 @@ def test_hashes_allow_exactly_the_inlined_texts(pages: Pages, named: tuple[str, 
     inlined = re.findall(r"<(?:script|style)>(.*?)</", html, flags=re.DOTALL)
     assert re.findall(r"'sha256-[^']+'", policy) == [csp_source(inlined[each]) for each in (1, 2, 0)]
     assert "color-scheme:dark" not in inlined[0]
-    assert "color-scheme:dark" in samples.assets().parts(page.questions, dark=True).css
+    assert "color-scheme:dark" in samples.assets().build_parts(page.questions, dark=True).css
 
 
 def test_a_form_carries_what_it_has_a_use_for() -> None:
@@ -182,15 +184,15 @@ def test_a_form_carries_what_it_has_a_use_for() -> None:
         for frame in (english, replace(english, size="large"), replace(english, dir="rtl"))
     )
     for instrument in library.instruments.values():
-        questions = build_questions(instrument, library.text(instrument, "en"), {})
-        parts = assets.parts(questions, dark=False)
+        questions = build_questions(instrument, library.get_text(instrument, "en"), {})
+        parts = assets.build_parts(questions, dark=False)
         kinds[instrument.id, instrument.version] = parts.kind
         assert parts.runner == assets.runners[parts.kind]
         assert ("input:not([type])" in parts.css) is (parts.kind is not RunnerKind.choice)
         assert (".row.long" in parts.css) is any(len(each.choices) > 7 for each in questions)
-        assert plain.parts(questions, dark=False) == parts
+        assert plain.build_parts(questions, dark=False) == parts
         for needed, reader in (("html.large{", large), ("[dir=rtl]", arabic)):
-            styles = parts.css, reader.parts(questions, dark=False).css
+            styles = parts.css, reader.build_parts(questions, dark=False).css
             assert [needed in css for css in styles] == [False, True]
     assert kinds[samples.QLQ] == RunnerKind.choice
     assert kinds[samples.DIARY] == RunnerKind.full
@@ -235,13 +237,13 @@ def as_submitted(
 ) -> tuple[str, FormPage]:
     """The document of a participant, in a study that is no demonstration."""
     questions = build_questions(*samples.instrument(named, code), {}, leave_out)
-    parts = samples.assets().parts(questions, dark=False)
+    parts = samples.assets().build_parts(questions, dark=False)
     helper = "self" if named == samples.LISTED else ""  # a form that begins with a list says who fills it in
     page = replace(samples.form(named, code), questions=questions, parts=parts, day=samples.DAY)
     page = replace(
         page, helper=helper, form_url="/f/4Xk9vT3qLw2RbY7m", submit_url="/f/4Xk9vT3qLw2RbY7m/submit"
     )
-    return pages.text(page, replace(samples.frame(code), demo=False)), page
+    return pages.render_document(page, replace(samples.frame(code), demo=False)), page
 
 
 @pytest.mark.parametrize(
@@ -336,6 +338,28 @@ def test_a_stylesheet_stays_small(name: str, limit: int) -> None:
     """A patient's phone fetches the first alone."""
     css = (samples.STATIC / "css" / f"{name}.css").read_bytes()
     assert len(gzip.compress(css, 9)) <= limit
+
+
+def test_the_calendar_explains_the_signs_that_stand_in_it(pages: Pages) -> None:
+    page = samples.calendars()[-2]
+    assert isinstance(page, CalendarPage)
+    for states, explained in (
+        (
+            {"sent", "missed", "open", "excused", "later", ""},
+            "✓ sent · ○ can be filled in · – not filled in · · not needed",
+        ),
+        ({"sent", ""}, "✓ sent"),
+    ):
+        weeks = tuple(
+            replace(week, days=tuple(day for day in week.days if day.state in states)) for week in page.weeks
+        )
+        legend = (
+            parse_page(pages.render_document(replace(page, weeks=weeks), samples.frame("en")))
+            .one("p", class_="hint")
+            .text
+        )
+        assert legend.startswith(explained)
+        assert legend.endswith("… opens later") is ("later" in states)
 
 
 def test_review_without_script_carries_every_answer(pages: Pages) -> None:

@@ -204,7 +204,7 @@ def test_a_password_fits_however_the_keyboard_composes_it(app: FastAPI, clock: C
         return response.status_code == 303
 
     assert [goes_on(composed), goes_on(apart), goes_on(composed[:-1])] == [True, True, False]
-    with installation.work(SYSTEM, START) as work:
+    with installation.open_work(SYSTEM, START) as work:
         work.record(AuditEvent.STAFF_CREATED, INSTALLATION_CHAIN)
         # As it was hashed before passwords were composed.
         work.session.get_one(Staff, new.staff_id).password_hash = installation.secret_box.passwords.hash(

@@ -104,7 +104,8 @@ def test_any_text_is_read_alike(phone: Phone, texts: list[tuple[str, str]]) -> N
         assert read_on_server(INSTRUMENT, code, reading.field) == read
         if reading.value is not None:
             assert (
-                read_on_server(INSTRUMENT, code, format_answer(INSTRUMENT.item(code), reading.value)) == read
+                read_on_server(INSTRUMENT, code, format_answer(INSTRUMENT.get_item(code), reading.value))
+                == read
             )
 
 
@@ -114,7 +115,7 @@ def test_the_review_shows_the_stored_number(phone: Phone) -> None:
     fill_in(phone, typed.values())
     shown = phone.page.locator("#rows dd:nth-of-type(1)").all_inner_texts()
     assert shown == ["38.5", "8.4", "1.005", "7"]
-    spelled = [format_answer(INSTRUMENT.item(code), value) for code, value in stored.items()]
+    spelled = [format_answer(INSTRUMENT.get_item(code), value) for code, value in stored.items()]
     assert [Decimal(each) for each in shown] == [Decimal(each) for each in spelled]
     phone.next()
     phone.page.wait_for_url("**/done")

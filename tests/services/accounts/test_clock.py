@@ -11,7 +11,7 @@ from app.domain.capture.answers import SubmittedAnswer
 from app.domain.records.access import SYSTEM, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.jobs.ticker import tick
+from app.jobs.ticker import run_tick
 from app.services.accounts.edc_clients import TOKEN_LIFE, authenticate_client, issue_token
 from app.services.accounts.participant_session import unlock_device
 from app.services.accounts.staff_session import (
@@ -77,14 +77,14 @@ def test_a_jump_stops_the_clocks_work_until_the_clock_is_back(
     machine.ahead, machine.true = jump, START + days(1)
     mail = MailServer()
     with capture_logs() as logs:
-        tick(watched, message_sender(mail), watched.clock_watch)
+        run_tick(watched, message_sender(mail), watched.clock_watch)
     assert [log["event"] for log in logs] == ["clock_untrusted"]
     assert watched.clock_watch() == START + days(1)
     with pytest.raises(ClockUntrusted):
         ClockContext(watched, START)
     assert count_entries(installation, AuditEvent.SLOT_OPENED) == 0
     machine.ahead = timedelta()
-    tick(watched, message_sender(mail), watched.clock_watch)
+    run_tick(watched, message_sender(mail), watched.clock_watch)
     assert (
         count_entries(installation, AuditEvent.SLOT_OPENED)
         == count_entries(installation, AuditEvent.TRAIL_SEALED)
@@ -270,8 +270,8 @@ def test_what_was_put_off_into_a_wrong_future_falls_due_now(installation: Instal
     somebody.randomise(START.date(), START)
     evening, mail = START + timedelta(hours=10), MailServer()
     wrong = START + days(6)
-    tick(installation, message_sender(mail), lambda: wrong)
-    with installation.work(SYSTEM, wrong) as work:
+    run_tick(installation, message_sender(mail), lambda: wrong)
+    with installation.open_work(SYSTEM, wrong) as work:
         columns = Message.__table__  # type: ignore[attr-defined]  # SQLModel declares it at run time
         work.update_bookkeeping(
             columns, columns.c.id > 0, {"state": "queued", "lease_until": wrong + days(1)}
@@ -282,7 +282,7 @@ def test_what_was_put_off_into_a_wrong_future_falls_due_now(installation: Instal
         awake = select(Slot.visit).where(col(Slot.wake_at) == evening)
         assert {"D0", "D1", "W6"} <= set(session.exec(awake))
     assert set(waiting) == {evening}
-    tick(installation, message_sender(mail), lambda: evening)
+    run_tick(installation, message_sender(mail), lambda: evening)
     assert not find_due_work(ClockContext(installation, evening)).slots
 
 

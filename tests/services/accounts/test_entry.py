@@ -186,7 +186,7 @@ def test_a_link_used_while_a_pin_is_being_hashed_binds_nobody_else(
 
 def test_an_invitation_ends_with_the_participation(guest: Person) -> None:
     link = link_of(invite_person(guest))
-    with guest.installation.work(guest.nurse, START) as work:
+    with guest.installation.open_work(guest.nurse, START) as work:
         row = work.session.merge(guest.row())
         row.exit_kind, row.exit_at = ExitKind.withdrew_study, START
         work.record(AuditEvent.DISPOSITION_RECORDED, f"participant:{row.id}")
@@ -226,7 +226,7 @@ def test_a_browser_is_woken_in_the_transaction_that_its_context_carries(person: 
     """The try is counted there too: a wrong one stays counted once it commits."""
     later = START + days(1)
     participant = person.participant(later)
-    with person.installation.work(CLOCK, later) as opened:
+    with person.installation.open_work(CLOCK, later) as opened:
         context = ParticipantContext(person.installation, participant, later, opened)
         for _ in range(TRIES - 1):
             assert refused(partial(unlock_device, context, "000001")) == "wrong_pin"

@@ -121,7 +121,7 @@ def test_a_tablet_is_not_handed_over_for_what_cannot_be_filled_in(lone: Person) 
         DispositionKind.death, START.date().isoformat(), Owner.site, "told by the family"
     )
     codes = []
-    with lone.installation.work(lone.nurse, START) as work:
+    with lone.installation.open_work(lone.nurse, START) as work:
         plan = get_plan(lone.installation, work.session, lone.site.study_id)
         add_participant(work, plan, lone.site, "0571-007", "en", AuditEvent.PARTICIPANT_REGISTERED)
     registered = Person(lone.installation, lone.site, "0571-007")

@@ -67,7 +67,7 @@ def test_old_entries_are_counted_and_later_acts_are_proven(
     assert {fault.chain for fault in report.faults} == {"guards", "seal:1"}
     assert report.old_entries > 10
     assert report.unproven > 245
-    with course.work(SYSTEM, LATER) as work:
+    with course.open_work(SYSTEM, LATER) as work:
         work.session.get_one(Device, 1).label = "tablet"
         work.record(AuditEvent.DEVICE_LOCKED, chain)
     owner.run("UPDATE device SET label = 'stolen', token_hash = 'x' WHERE id = 1")

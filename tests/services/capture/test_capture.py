@@ -216,7 +216,7 @@ def test_saving_keeps_a_browser_awake(person: Person) -> None:
 
 def test_answers_end_with_the_participation(person: Person) -> None:
     person.begin("BL", START)
-    with person.installation.work(person.nurse, START) as work:
+    with person.installation.open_work(person.nurse, START) as work:
         slot = work.session.merge(person.slot("BL"))
         slot.exit_kind, slot.exit_at = ExitKind.withdrew_study, START
         work.record(AuditEvent.DISPOSITION_RECORDED, f"participant:{slot.participant_id}")

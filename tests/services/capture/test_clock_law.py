@@ -22,7 +22,7 @@ from app.domain.clock_trust import CLOCK_LIMIT, ClockReading
 from app.domain.plans.status import ANSWERABLE, Status
 from app.domain.records.access import SYSTEM
 from app.domain.refusal import Refused
-from app.jobs.ticker import tick
+from app.jobs.ticker import run_tick
 from app.services.accounts.participant_session import unlock_device
 from app.services.audit.clock_confirmation import check_clock, confirm_clock, update_clock_trust
 from app.services.capture.answer_saving import AnswerBatch, save_answers
@@ -201,7 +201,7 @@ class ClockMachine(RuleBasedStateMachine):
         self.check_reading()
         before, was_untrusted = self.list_outcomes(), self.untrusted
         self.ticks[was_untrusted] += 1
-        tick(self.installation, message_sender(self.mail), self.installation.clock_watch)
+        run_tick(self.installation, message_sender(self.mail), self.installation.clock_watch)
         if was_untrusted and self.still_confirmed:
             self.believed = self.confirmed or NO_SPAN
         self.check_reading()

@@ -48,7 +48,7 @@ SHANGHAI = timezone(timedelta(hours=8))
 def test_a_sending_joins_the_transaction_that_its_context_carries(person: Person) -> None:
     """Begun, sent and answered again in one transaction; the trail and what the session holds stay true."""
     slot_id, participant = person.slot("BL").public_id, person.participant(START)
-    with person.installation.work(CLOCK, START) as opened:
+    with person.installation.open_work(CLOCK, START) as opened:
         context = ParticipantContext(person.installation, participant, START, opened)
         process_due_slots(ClockContext(person.installation, START, opened), participant.participant_id)
         begin_form(context, slot_id, None, None)
@@ -192,7 +192,7 @@ def test_what_was_read_before_somebody_came_between_is_read_again(person: Person
     stored, instrument = only_response(person), known_before.definition.instrument
     assert (receipt.number, receipt.overtaken) == (stored.public_id, True)
     # Language and words are those of one moment, that of the sending.
-    words = person.installation.text("sbrt-nsclc", instrument, "zh_CN").sha256
+    words = person.installation.get_text("sbrt-nsclc", instrument, "zh_CN").sha256
     assert (stored.language, stored.text_sha256) == ("zh_CN", words)
     assert len(stored_rows(person, AnswerEvent)) == 31
 

@@ -76,7 +76,7 @@ def test_paper_of_an_earlier_day_calls_nobody_on_the_day_of_its_entry(lone: Pers
 def feverish(person: Person, filled_in_on: date) -> TypedPaper:
     """A day with fever and nothing else said."""
     fever = {"any_symptom": "1", "fever": "1", "temperature": "38.7"}
-    items = person.installation.library.instrument("symptom-diary", "1.0").items
+    items = person.installation.library.get_instrument("symptom-diary", "1.0").items
     blank = [TypedAnswer(item.code, "", True) for item in items if item.code not in {*fever, "other"}]
     typed = [TypedAnswer(code, answer) for code, answer in fever.items()]
     return TypedPaper([*typed, *blank], filled_in_on, "sheet 1", "other", note="x", late_reason="forgot")

@@ -65,7 +65,7 @@ def test_who_has_no_phone_after_three_days_stands_there(person: Person, site: Si
     assert [each.subject for each in problems.not_activated] == ["0571-002"]
     assert counted(person, START + days(3), Role.ADMIN) == 0
     gone = Person(person.installation, site, "0571-002")
-    with person.installation.work(person.nurse, START) as work:
+    with person.installation.open_work(person.nurse, START) as work:
         row = work.session.merge(gone.row())
         row.exit_kind, row.exit_at = ExitKind.withdrew_study, START
         work.record(AuditEvent.DISPOSITION_RECORDED, f"participant:{row.id}")

@@ -215,13 +215,13 @@ def test_a_form_that_would_tell_the_arm_is_not_named(person: Person) -> None:
     library = person.installation.library
     plans = {key: replace(plan, blinded=True) for key, plan in library.plans.items()}
     blind = replace(person.installation, library=replace(library, plans=plans))
-    with blind.work(SYSTEM, SUBMITTED) as work:
+    with blind.open_work(SYSTEM, SUBMITTED) as work:
         slot = work.session.get_one(Slot, person.slot("BL").id)
         slot.arm_revealing = True
         work.record(AuditEvent.ANCHOR_RECORDED, participant_chain(slot.participant_id))
         work.mark_published(participant_chain(slot.participant_id))
     alert = first(replace(person, installation=blind))
-    assert (alert.slot, alert.visit, alert.label("zh_CN")) == ("", "", "很痛")
+    assert (alert.slot, alert.visit, alert.get_label("zh_CN")) == ("", "", "很痛")
     doctor = StaffContext(blind, staff_member(Role.INVESTIGATOR, person.site), SUBMITTED)
     assert get_alert(doctor, person.row().id, alert.alert).visit == "BL"
 
@@ -306,7 +306,7 @@ def test_no_alert_goes_to_staff_without_the_role(person: Person) -> None:
     submit_severe_pain(person, SUBMITTED)
     mail, here = MailServer(), person.installation
     process_due_alert(ClockContext(here, SUBMITTED), due_alert(person))
-    with here.work(SYSTEM, SUBMITTED) as work:
+    with here.open_work(SYSTEM, SUBMITTED) as work:
         work.session.exec(select(RoleGrant).where(RoleGrant.role == Role.NURSE)).one().revoked_at = SUBMITTED
         work.record(AuditEvent.ROLE_REVOKED, INSTALLATION_CHAIN, reason="left the ward")
     escalate_alerts(here, message_sender(mail), SUBMITTED + timedelta(hours=48))
@@ -330,7 +330,7 @@ def test_a_rule_that_a_draft_lost_leaves_the_alert_to_staff(person: Person) -> N
     other, due = with_alert_rules(person.installation, [SLEEP]), due_alert(person)
     assert escalate_alerts(other, message_sender(MailServer()), SUBMITTED) == 0
     alert = get_alert(StaffContext(other, person.nurse, SUBMITTED), person.row().id, first(person).alert)
-    assert (alert.label("en"), alert.due_at, alert.overdue, alert.notices) == ("Pain", None, False, ())
+    assert (alert.get_label("en"), alert.due_at, alert.overdue, alert.notices) == ("Pain", None, False, ())
     assert (
         process_due_alert(ClockContext(person.installation, SUBMITTED), due) == 0
     )  # nothing is owed any more

@@ -205,8 +205,11 @@ def test_a_newer_call_brings_a_resting_row_back(person: Person) -> None:
     with person.installation.read() as session:
         assert session.exec(select(Snooze.reasons)).one() == " call "  # nothing was missed
     assert get_today(desk(person), TodayFilter()).rows == ()
+    assert get_today(desk(person), TodayFilter()).counts.resting == 1
     closed = desk(person, LATER + timedelta(hours=1))
     log_contact(closed, key(person), "reached_will_do", "", None, answers_call=True)
+    calm = get_today(closed, TodayFilter())  # nothing is left that could rest
+    assert (calm.counts.resting, get_today(closed, TodayFilter(resting=True)).rows) == (0, ())
     call(LATER + timedelta(hours=2))
     again = desk(person, LATER + timedelta(hours=3))
     (row,) = get_today(again, TodayFilter()).rows

@@ -252,7 +252,7 @@ def test_a_correction_of_a_form_that_tells_the_arm_is_hidden_from_the_blinded(
     lone_installation: Installation, author: Person, investigator: Signer
 ) -> None:
     correction, key, slot = propose(author, entry()), author.row().id, author.slot("BL")
-    with lone_installation.work(author.nurse, SUBMITTED) as work:
+    with lone_installation.open_work(author.nurse, SUBMITTED) as work:
         work.session.get_one(type(slot), slot.id).arm_revealing = True
         work.record(AuditEvent.VISIT_REQUESTED, participant_chain(key))
     veiled = with_hidden_arms(lone_installation)
@@ -339,7 +339,7 @@ def test_a_signature_uses_the_current_account_and_roles(
     key = author.row().id
     taken = lambda: decide_correction(context, key, correction, APPROVED, signer)  # noqa: E731 - one use
     assert refused(taken) == "not_signed_in"
-    with lone_installation.work(SYSTEM, SUBMITTED) as work:
+    with lone_installation.open_work(SYSTEM, SUBMITTED) as work:
         work.session.get_one(Staff, investigator.staff_id).disabled_at = SUBMITTED
         work.record(AuditEvent.STAFF_DISABLED, INSTALLATION_CHAIN)
     assert refused(lambda: investigator.decide(author, correction, SUBMITTED, APPROVED)) == "not_signed_in"

@@ -160,7 +160,7 @@ def test_hidden_days_are_in_nobody_s_gap_and_history(
     person = lone_diarist
     assert person.installation is lone_installation
     person.installation = with_hidden_arms(lone_installation)
-    with lone_installation.work(person.nurse, START) as work:
+    with lone_installation.open_work(person.nurse, START) as work:
         hidden = [slot for slot in diary_slots(person) if slot.for_day and slot.for_day > date(2026, 3, 6)]
         for slot in hidden:
             work.session.get_one(Slot, slot.id).arm_revealing = True

@@ -70,7 +70,7 @@ def person(
 
 def codes(person: Person) -> list[str]:
     """The items of the list that this study asks, in their order."""
-    items = person.installation.library.instrument("symptom-diary", "1.1").items
+    items = person.installation.library.get_instrument("symptom-diary", "1.1").items
     return [item.code for item in items if item.listed and item.code != "other"]
 
 
@@ -114,8 +114,8 @@ def test_a_symptom_that_is_not_ticked_has_a_status_and_no_value(
     assert event["data"]["item_status"] == dict.fromkeys(unticked, "not_ticked")
     assert (event["scopes"]["item_status"], len(event["digests"]["item_status"])) == ("answers:read", 64)
     assert verify_trail(installation) == []
-    plan = installation.library.plan("sbrt-nsclc", "1.0")
-    study = DatasetStudy("sbrt-nsclc", "IA1", 99, SUBMITTED, plan, installation.library.instrument)
+    plan = installation.library.get_plan("sbrt-nsclc", "1.0")
+    study = DatasetStudy("sbrt-nsclc", "IA1", 99, SUBMITTED, plan, installation.library.get_instrument)
     facts = events_of(installation, "participant.created")
     history = fold_history([*facts, event], ("answers:read", "diary:read"))
     assert history is not None
@@ -157,7 +157,7 @@ def bring(
 ) -> SyncOutcome:
     """An outbox whose answers were given at this moment without a connection, and which arrives then."""
     slot = person.slot(visit).public_id
-    definition = person.installation.library.instrument("symptom-diary", "1.1")
+    definition = person.installation.library.get_instrument("symptom-diary", "1.1")
     codes = [item.code for item in definition.items if item.code != "other"]
     signs = item_tokens(len(codes), person.installation.secret_box.keyed_digest("outbox", slot))
     submitted_answers = []

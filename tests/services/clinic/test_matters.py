@@ -191,7 +191,7 @@ def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_sites: TwoSites
     record_contradiction_about(trial, trial.person(site), "visits/EOT")
     record_contradiction_about(trial, trial.person(site), "visits/EOT-2")
     library = trial.installation.library
-    blinded = replace(library.plan("sbrt-nsclc", "1.1"), blinded=True)
+    blinded = replace(library.get_plan("sbrt-nsclc", "1.1"), blinded=True)
     plans = {**library.plans, ("sbrt-nsclc", "1.1"): blinded}
     trial.installation = replace(trial.installation, library=replace(library, plans=plans))
     assert trial.open(trial.investigator(site)).every == 7
@@ -250,7 +250,7 @@ def test_what_was_put_right_is_there_before_the_matter_is_closed(lone_sites: Two
 def record_contradiction_about(trial: TwoSites, person: Person, part: str) -> None:
     contradiction = Contradiction(f"participants/{person.subject}/{part}", NOW, {"date": "1"}, {"date": "2"})
     chain = participant_chain(person.row().id)
-    with trial.installation.work(SYSTEM, NOW) as work:
+    with trial.installation.open_work(SYSTEM, NOW) as work:
         work.record(
             AuditEvent.BODY_CONTRADICTED, chain, person.site.study_id, changes=[contradiction.as_change()]
         )

@@ -83,7 +83,7 @@ def reached(installation: Installation, site: Site) -> Person:
     person = Person(installation, site, "0571-009")
     enrol_participant(StaffContext(installation, person.nurse, START), site, enrolment_entry(person.subject))
     address = installation.secret_box.encrypt("li@example.org")
-    with installation.work(person.nurse, START) as work:
+    with installation.open_work(person.nurse, START) as work:
         key = person.row().id
         work.lock(participant_chain(key))
         work.session.add(
@@ -140,7 +140,7 @@ def test_before_randomisation_no_diary_has_a_worst_answer(installation: Installa
 
 def test_without_a_diary_there_is_no_worst_answer(lone_installation: Installation, lone_site: Site) -> None:
     context = StaffContext(lone_installation, staff_member(Role.INVESTIGATOR, lone_site), START)
-    plan = lone_installation.library.plan("sbrt-nsclc", "1.0")
+    plan = lone_installation.library.get_plan("sbrt-nsclc", "1.0")
     with lone_installation.read() as session:
         for studied in (plan, replace(plan, diary=None)):
             assert read_worst_severities(context, session, studied, 0, []) == {}
@@ -300,7 +300,7 @@ def test_a_missed_form_gets_its_reason_and_the_edc_hears(installation: Installat
 def test_a_hidden_form_takes_no_missed_reason(installation: Installation, person: Person) -> None:
     veiled = with_hidden_arms(installation)
     slot = person.slot("BL")
-    with installation.work(person.nurse, START) as work:
+    with installation.open_work(person.nurse, START) as work:
         work.session.get_one(type(slot), slot.id).arm_revealing = True
         work.record(AuditEvent.VISIT_REQUESTED, participant_chain(slot.participant_id))
     who = person.row().id
@@ -317,7 +317,7 @@ def stops(
     installation: Installation, person: Person, kind: DispositionKind, on: date, at: datetime
 ) -> DispositionPreview:
     with installation.read() as session:
-        plan = installation.library.plan("sbrt-nsclc", "1.0")
+        plan = installation.library.get_plan("sbrt-nsclc", "1.0")
         entry = DispositionEntry(kind, on.isoformat(), Owner.site)
         return preview_disposition(session, plan, person.row(), entry, at)
 

@@ -165,7 +165,7 @@ def test_another_sites_requests_are_not_there(installation: Installation, person
 
 def test_a_blinded_plan_hides_a_form_that_tells_the_arm(installation: Installation, person: Person) -> None:
     slot = person.slot("BL")
-    with installation.work(person.nurse, START) as work:
+    with installation.open_work(person.nurse, START) as work:
         work.session.get_one(type(slot), slot.id).arm_revealing = True
         work.record(AuditEvent.VISIT_REQUESTED, participant_chain(slot.participant_id))
     person.begin("BL", START)

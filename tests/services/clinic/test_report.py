@@ -178,7 +178,7 @@ def test_every_number_is_the_number_of_its_rows(
 def test_the_ledger_is_what_the_tables_hold(installation: Installation, site: Site) -> None:
     """Counted once more from whole rows, by the pure function of status, without any aggregate."""
     context = report_reader(installation, site, Role.NURSE)
-    plan = installation.library.plan("sbrt-nsclc", "1.0")
+    plan = installation.library.get_plan("sbrt-nsclc", "1.0")
     with installation.read() as session:
         slots = [slot for slot in session.exec(select(Slot)) if not is_diary_slot(plan, slot)]
     states = [slot_status(slot, CLOSED) for slot in slots]
@@ -392,7 +392,7 @@ def test_who_has_not_consented_is_not_due_to_sign_in(installation: Installation,
     context = report_reader(installation, site, Role.NURSE)
     (march,) = report_table(context, ReportTable.recruitment).lines
     assert march.counts["never"] == 1
-    with installation.work(context.actor, START) as work:
+    with installation.open_work(context.actor, START) as work:
         row = work.session.merge(Person(installation, site, "0571-200").row())
         row.consent_version = None
         work.record(AuditEvent.PARTICIPANT_UPDATED, f"participant:{row.id}")

@@ -92,7 +92,7 @@ def test_a_form_submitted_after_randomisation_is_no_baseline(alone: Person) -> N
     alone.randomise(START.date(), START + 2 * HOUR)
     (course,) = seen(alone, START + 3 * HOUR).instruments
     assert course.courses[0].baseline is not None  # a day alone counts as before
-    with alone.installation.work(alone.nurse, START + 3 * HOUR) as work:
+    with alone.installation.open_work(alone.nurse, START + 3 * HOUR) as work:
         chain = participant_chain(alone.row().id)
         work.lock(chain)
         anchor = work.session.exec(select(Anchor).where(Anchor.kind == "randomisation")).one()

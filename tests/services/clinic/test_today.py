@@ -121,12 +121,12 @@ def disturb(trial: list[Person]) -> None:
     third.begin("W6", WEEK_6 + days(3))
     person_with_alert_rules(third).submit("W6", WEEK_6 + days(3), qlq(2) | {"q9": 4})
     slot = second.slot("W6")
-    with first.installation.work(SYSTEM, WEEK_6) as work:
+    with first.installation.open_work(SYSTEM, WEEK_6) as work:
         work.session.add(_message(second, slot.id, WEEK_6 - days(1), "failed"))
         work.session.add(_message(third, third.slot("W6").id, WEEK_6 - days(1), "failed"))
         work.record(AuditEvent.REMINDER_FAILED, participant_chain(second.row().id))
         work.record(AuditEvent.REMINDER_FAILED, participant_chain(third.row().id))
-    with first.installation.work(SYSTEM, WEEK_6) as work:
+    with first.installation.open_work(SYSTEM, WEEK_6) as work:
         work.session.add(_message(third, third.slot("W6").id, WEEK_6, "sent"))
         work.record(AuditEvent.REMINDER_SENT, participant_chain(third.row().id))
 
@@ -158,7 +158,7 @@ def test_every_reason_comes_and_goes_in_a_whole_course(
     disturb(trial)
     site = trial[0].site
     seen: set[Reason] = set()
-    plan, locked = library().plan("sbrt-nsclc", "1.0"), trial[2].row().id
+    plan, locked = library().get_plan("sbrt-nsclc", "1.0"), trial[2].row().id
     search = TodaySearch(site.study_id, plan, (site.id,), START, locked=(locked,))
     for offset in MOMENTS:
         for phase in (timedelta(), timedelta(hours=14, minutes=30)):
@@ -178,14 +178,14 @@ def test_a_count_that_stops_early_says_so_also_where_few_people_have_many_entrie
     lone: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site, key = lone.site, lone.row().id
-    with lone.installation.work(SYSTEM, START) as work:
+    with lone.installation.open_work(SYSTEM, START) as work:
         calls = (
             TeamRequest(participant_id=key, kind=TeamRequestKind.call, asked_at=START, slot_key=number)
             for number in range(3)
         )
         work.session.add_all(calls)
         work.record(AuditEvent.CALL_REQUESTED, participant_chain(key))
-    search = TodaySearch(site.study_id, library().plan("sbrt-nsclc", "1.0"), (site.id,), START)
+    search = TodaySearch(site.study_id, library().get_plan("sbrt-nsclc", "1.0"), (site.id,), START)
     with lone.installation.read() as session:
         exact = statements.count_reasons(session.connection(), search)
         monkeypatch.setattr(statements, "COUNTED", 3)
@@ -221,7 +221,7 @@ def test_counts_and_rows_are_those_of_the_search(installation: Installation, tri
     assert today(installation, at, trial[0], TodayFilter(language="zh_CN")).counts.every == 0
     person = trial[1]
     assert person.subject == "0571-002"
-    with installation.work(person.nurse, at) as work:
+    with installation.open_work(person.nurse, at) as work:
         slots = list(
             work.session.exec(select(Slot.id).where(Slot.participant_id == person.row().id).limit(2))
         )
@@ -373,7 +373,7 @@ def test_a_page_of_which_everybody_stood_before_leads_on(
 
 def test_a_study_without_a_diary_has_no_such_reason(installation: Installation, trial: list[Person]) -> None:
     site = trial[0].site
-    plan = replace(library().plan("sbrt-nsclc", "1.0"), diary=None)
+    plan = replace(library().get_plan("sbrt-nsclc", "1.0"), diary=None)
     search = TodaySearch(site.study_id, plan, (site.id,), START + days(20))
     assert by_statement(installation, search)[Reason.diary] == {}
     assert all(facts.diary == DiaryFacts() for facts in read_facts(installation, search).values())

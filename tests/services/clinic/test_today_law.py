@@ -21,6 +21,7 @@ from app.services.setup.studies import open_site
 from app.storage.queries.report.form_figures import FormFigures, FormSelection, count_forms
 from app.storage.queries.report.matrix_rows import read_cells
 from app.storage.queries.today.rows import TodaySearch, count_reasons
+from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from app.storage.tables.studies import Site
 from tests.scenarios.drawn_rows import NUMBER, store_participant
@@ -156,7 +157,7 @@ def test_statements_and_rule_agree_for_any_facts_at_any_moment(
     hospital = open_site(
         StaffContext(installation, SYSTEM, LONG_AGO), "sbrt-nsclc", site_entry(f"{next(NUMBER):04d}")
     )
-    with installation.work(SYSTEM, LONG_AGO) as work:
+    with installation.open_work(SYSTEM, LONG_AGO) as work:
         keys = [store_participant(work, hospital, each) for each in drawn]
     names = _names(installation, keys)
     plan = replace(PLAN, worklist=rule)
@@ -187,6 +188,7 @@ def test_statements_and_rule_agree_for_any_facts_at_any_moment(
     _check_report(installation, search, drawn, names)
     edges = edges_of([form for person in drawn for form in person.forms], PLAN.worklist)
     turns = draw.sample(edges, min(4, len(edges)))
+    _check_resting(installation, hospital, drawn, names, NOW + timedelta(hours=draw.randint(-72, 96)))
     _check_caches(installation, hospital, [at + tick for at in turns for tick in (-TICK, TICK * 0, -TICK)])
 
 
@@ -197,6 +199,33 @@ def _check_whole_study(
     by_sql = by_statement(installation, replace(search, whole_study=True))
     for reason, who in by_rule(true, search).items():
         assert {key: at for key, at in by_sql[reason].items() if key in true} == who, reason
+
+
+def _check_resting(
+    installation: Installation,
+    hospital: Site,
+    drawn: Sequence[DrawnPerson],
+    names: Mapping[int, Mapping[int, str]],
+    at: datetime,
+) -> None:
+    """Snoozed are those of whom a reason holds that rests, and as many are counted; nobody else."""
+    search = TodaySearch(hospital.study_id, PLAN, (hospital.id,), at)
+    resting = {
+        key
+        for each, key in zip(drawn, names, strict=True)
+        if not each.exited
+        for reason in find_reasons(
+            facts_of(each, names[key], search)._replace(locked=False), PLAN.worklist, at
+        )
+        if reason.snoozed
+    }
+    nurse = Actor(ActorKind.STAFF, "nurse", "nurse", (Grant(Role.NURSE, hospital.study_id, hospital.id),))
+    context = StaffContext(installation, nurse, at)
+    with installation.read() as session:
+        rows = session.exec(select(Participant.id, Participant.public_id)).all()
+    shown = {row.participant for row in get_today(context, TodayFilter(resting=True)).rows}
+    assert {key for key, public_id in rows if public_id in shown} == resting, at
+    assert get_today(context, TodayFilter()).counts.resting == len(resting)
 
 
 def _check_caches(installation: Installation, site: Site, moments: Sequence[datetime]) -> None:

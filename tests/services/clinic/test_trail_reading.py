@@ -257,7 +257,7 @@ def test_a_view_is_an_entry_of_whom_it_was_about_once_in_ten_minutes(person: Per
     rows = PageLook("rows", row.study_id, None, (("contents", "rates_by_arm"), ("arm", "SBRT")))
 
     def enter(view: PageLook, minutes: int = 0, who: StaffContext = context) -> None:
-        views.enter(replace(who, at=LATER + timedelta(minutes=minutes)), view)
+        views.enter_look(replace(who, at=LATER + timedelta(minutes=minutes)), view)
 
     enter(of_one)
     enter(of_one, 9)

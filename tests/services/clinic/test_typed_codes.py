@@ -23,7 +23,7 @@ AT = START + days(30)
 
 def renamed(person: Person, subject: str) -> int:
     """The person under a code that the plan's pattern would not give, as other plans' do."""
-    with person.installation.work(person.nurse, START) as work:
+    with person.installation.open_work(person.nurse, START) as work:
         row = work.session.merge(person.row())
         row.subject = subject
         work.record(AuditEvent.PARTICIPANT_UPDATED, f"participant:{row.id}")

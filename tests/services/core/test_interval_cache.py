@@ -44,9 +44,9 @@ def test_a_cached_result_is_recomputed_for_new_content_and_times() -> None:
 def test_an_owner_has_its_own_cache_which_goes_with_it() -> None:
     names: OwnedCache[str] = OwnedCache(2)
     one, other = CacheOwner(), CacheOwner()
-    names.of(one).find("a", NOON, lambda: ("mine", ()))
-    assert names.of(one).find("a", NOON, lambda: ("not asked", ())) == "mine"
-    assert names.of(other).find("a", NOON, lambda: ("yours", ())) == "yours"
-    gone = ref(names.of(one))
+    names.get_cache(one).find("a", NOON, lambda: ("mine", ()))
+    assert names.get_cache(one).find("a", NOON, lambda: ("not asked", ())) == "mine"
+    assert names.get_cache(other).find("a", NOON, lambda: ("yours", ())) == "yours"
+    gone = ref(names.get_cache(one))
     del one
     assert gone() is None

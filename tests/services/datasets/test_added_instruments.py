@@ -52,8 +52,8 @@ def _visit(like: VisitRule, code: str, instrument: str) -> VisitRule:
 def added(lone_installation: Installation, lone_site: Site) -> Person:
     """Somebody of a study that asks all of them."""
     library = lone_installation.library
-    ctcae = library.instrument("pro-ctcae", "1.0")
-    plans = {**library.plans, PLAN: asking(library.plan(*PLAN), frozenset(ctcae.by_code))}
+    ctcae = library.get_instrument("pro-ctcae", "1.0")
+    plans = {**library.plans, PLAN: asking(library.get_plan(*PLAN), frozenset(ctcae.by_code))}
     installation = replace(lone_installation, library=replace(library, plans=plans))
     return enrol_person(installation, lone_site, "0571-001")
 

@@ -284,7 +284,7 @@ def test_every_figure_is_computed_a_second_time(
     with pytest.raises(Refused, match=r"^recheck_needs_all"):
         recheck_cut(viewer, STUDY, "IA1")
     library = lone_trial.library
-    qlq = library.instrument("qlq-c30", "3.0")
+    qlq = library.get_instrument("qlq-c30", "3.0")
     scales = tuple(replace(each, minimum=1) if each.code == "PF" else each for each in qlq.scales)
     instruments = {**library.instruments, ("qlq-c30", "3.0"): replace(qlq, scales=scales)}
     other = replace(lone_trial, library=replace(library, instruments=instruments))
@@ -312,7 +312,7 @@ def test_a_format_that_cannot_hold_a_text_is_omitted_and_named(
     lone_trial: Installation, tmp_path: Path
 ) -> None:
     """What a study had before a limit was there ends one file, and no other."""
-    long = tuple(replace(arm, name="n" * 201) for arm in lone_trial.library.plan(STUDY, "1.0").arms)
+    long = tuple(replace(arm, name="n" * 201) for arm in lone_trial.library.get_plan(STUDY, "1.0").arms)
     wide = with_versions(lone_trial, lambda plan: replace(plan, arms=long), draft=False)
     entry = ExportEntry("FINAL", PURPOSE, ("csv", "xpt"), dataset="DM")
     export = export_cut(operator(wide), STUDY, entry, tmp_path / "out")

@@ -250,7 +250,7 @@ def test_an_export_claimed_in_the_future_is_produced_now(lone_trial: Installatio
     request_export(edc, STUDY, ENTRY)
     assert claim_export(ClockContext(lone_trial, ahead)) is not None
     assert claim_export(ClockContext(lone_trial, AT)) is None
-    with lone_trial.work(SYSTEM, ahead) as work:
+    with lone_trial.open_work(SYSTEM, ahead) as work:
         work.record(AuditEvent.FEED_PULLED, INSTALLATION_CHAIN)
     reading = machine_at(AT).read()
     confirm_clock(StaffContext(lone_trial, SYSTEM, AT), reading, BOOT_ID, "the clock was wrong")

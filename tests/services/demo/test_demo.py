@@ -127,7 +127,7 @@ def test_the_second_study_is_of_another_shape_and_settles_a_paper_form(
     demonstration_run: DemonstrationRun,
 ) -> None:
     second = next(study for study in demonstration_run.rows(Study) if study.code == HOME_STUDY)
-    plan = library().plan(HOME_STUDY, second.plan_version)
+    plan = library().get_plan(HOME_STUDY, second.plan_version)
     assert (plan.draft, plan.diary, plan.monitoring, plan.double_paper_entry) == (True, None, "none", True)
     people = [each for each in demonstration_run.rows(Participant) if each.study_id == second.id]
     assert {each.subject for each in people} == {story.subject for story in HOME_PEOPLE}
@@ -338,7 +338,7 @@ def test_an_interrupted_demonstration_is_recognised(migrated_url: str) -> None:
 @pytest.mark.req("VAL-08")
 def test_a_trials_database_is_never_taken_for_a_demonstration(migrated_url: str) -> None:
     installation = open_installation(migrated_url)
-    with installation.work(SYSTEM, NOON) as work:
+    with installation.open_work(SYSTEM, NOON) as work:
         work.session.add(
             Study(
                 code="real",

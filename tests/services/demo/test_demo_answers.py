@@ -5,7 +5,7 @@ from tests.scenarios.people import library
 
 
 def test_chance_is_the_same_every_time_and_differs_between_people() -> None:
-    instrument = library().instrument("qlq-c30", "3.0")
+    instrument = library().get_instrument("qlq-c30", "3.0")
     first = answers.draw_answers(instrument, (), "0571-001", "W6", 0.4)
     assert first == answers.draw_answers(instrument, (), "0571-001", "W6", 0.4)
     assert first != answers.draw_answers(instrument, (), "0571-002", "W6", 0.4)

@@ -257,7 +257,7 @@ def test_two_at_once_register_a_code_once(migrated_postgres_url: str) -> None:
     def register() -> object:
         return receive_participant(request_about(running, caller, "0571-100"), body())
 
-    with running.work(caller.actor, START) as work:
+    with running.open_work(caller.actor, START) as work:
         site = get_own_site(work.session, caller, "0571")
         home = Site(**site.model_dump())
         work.lock(study_chain(caller.study_id))

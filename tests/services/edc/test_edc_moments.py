@@ -23,7 +23,7 @@ from app.services.edc.entity_tags import Preconditions
 from app.services.edc.lookups import describe_part
 from app.services.edc.participants import StatusBody, StatusWord, WithdrawalScope, receive_status
 from app.services.edc.records import StoreEffect, to_milliseconds
-from app.services.edc.representations import Stated, represent
+from app.services.edc.representations import Stated, represent_part
 from app.services.edc.requests import EdcRequest
 from app.services.edc.schedule import AnchorBody, receive_anchor, receive_arm
 from app.storage.tables.schedule import Anchor
@@ -167,10 +167,10 @@ def test_a_date_that_would_tell_the_arm_takes_its_scope(
         plan = get_plan(installation, session, person.site.study_id)
         stated = Stated(session, blind, replace(plan, blinded=True), person.row())
         with pytest.raises(Refused, match="insufficient_scope"):
-            represent(stated, "anchors/sbrt_start")
-        assert represent(stated, "anchors/randomisation")["date"] is None
+            represent_part(stated, "anchors/sbrt_start")
+        assert represent_part(stated, "anchors/randomisation")["date"] is None
         with pytest.raises(Refused, match="no_anchor"):
-            represent(stated, "anchors/full_moon")
+            represent_part(stated, "anchors/full_moon")
 
 
 @pytest.mark.usefixtures("person")

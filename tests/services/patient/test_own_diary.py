@@ -8,6 +8,7 @@ import pytest
 from app.domain.capture.answers import SubmittedAnswer
 from app.domain.instruments.responses import NOT_TICKED, OPEN
 from app.domain.plans.status import Status
+from app.domain.plans.windows import start_of_day
 from app.services.core.context import ParticipantContext
 from app.services.core.installation import Installation
 from app.services.core.plans import excluded_items
@@ -25,8 +26,8 @@ def course(person: Person, after: int, installation: Installation | None = None)
 def symptoms(person: Person) -> dict[str, int | str | None]:
     """Everything that the plan asks of a day with symptoms, left blank, without what hangs on one."""
     library = person.installation.library
-    excluded = excluded_items(library.plan("sbrt-nsclc", "1.0"), "symptom-diary") | {"temperature"}
-    items = library.instrument("symptom-diary", "1.0").items
+    excluded = excluded_items(library.get_plan("sbrt-nsclc", "1.0"), "symptom-diary") | {"temperature"}
+    items = library.get_instrument("symptom-diary", "1.0").items
     return {item.code: None for item in items if item.code not in excluded}
 
 
@@ -45,7 +46,7 @@ def test_own_days_are_done_missed_or_open_and_forms_are_counted(person: Person) 
         (5, Status.overdue, None),
         (6, Status.due, None),
     ]
-    assert (own_course.submitted, own_course.next_on) == (0, date(2026, 3, 7))
+    assert (own_course.submitted, own_course.next_at) == (0, start_of_day(date(2026, 3, 7), "Asia/Shanghai"))
     assert own_course.expected > 5
     library = person.installation.library
     shown = {key: replace(plan, shows_answers=True) for key, plan in library.plans.items()}
@@ -54,7 +55,7 @@ def test_own_days_are_done_missed_or_open_and_forms_are_counted(person: Person) 
 
 
 def test_what_is_not_ticked_is_no_number_of_a_day(person: Person) -> None:
-    listed = person.installation.library.instrument("symptom-diary", "1.1")
+    listed = person.installation.library.get_instrument("symptom-diary", "1.1")
     codes = dict.fromkeys((item.code for item in listed.items), NOT_TICKED)
     assert find_worst(listed, {**codes, "any_symptom": 0}) is None
     assert find_worst(listed, {**codes, "any_symptom": 1, "pain": 0, "cough": OPEN}) == 0

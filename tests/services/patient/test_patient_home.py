@@ -134,8 +134,8 @@ def test_submitted_answers_are_shown_in_their_own_text_version(person: Person) -
     person.begin("BL", START)
     person.submit("BL", START)
     slot, library = person.slot("BL"), person.installation.library
-    instrument = library.instrument(slot.instrument, slot.instrument_version)
-    text = library.text(instrument, "en")
+    instrument = library.get_instrument(slot.instrument, slot.instrument_version)
+    text = library.get_text(instrument, "en")
     newer = replace(text, items=dict.fromkeys(text.items, "Newer"), sha256="1" * 64)
     texts = {**library.texts, (instrument.id, instrument.version, "en"): newer}
     plans = {key: replace(plan, shows_answers=True) for key, plan in library.plans.items()}
@@ -155,7 +155,7 @@ def test_minutes_are_never_none() -> None:
 def test_forms_of_a_visit_come_in_the_order_of_the_plan_for_everybody(
     lone_installation: Installation, lone_site: Site, order: tuple[str, str]
 ) -> None:
-    plan = lone_installation.library.plan("sbrt-nsclc", "1.0")
+    plan = lone_installation.library.get_plan("sbrt-nsclc", "1.0")
     visits = tuple(replace(visit, instruments=order) for visit in plan.visits)
     plans = {**lone_installation.library.plans, ("sbrt-nsclc", "1.0"): replace(plan, visits=visits)}
     installation = replace(lone_installation, library=replace(lone_installation.library, plans=plans))
@@ -199,15 +199,15 @@ def _assert_read_beside_each_form(person: Person, at: datetime) -> None:
         upcoming = read_upcoming_forms(connection, context.participant.participant_id, at)
     for visit in ("BL", "D1"):
         slot = person.slot(visit).public_id
-        access = find_form_to_submit(person.device(at), slot)
-        assert access is not None
+        form_to_submit = find_form_to_submit(person.device(at), slot)
+        assert form_to_submit is not None
         others = [form for form in upcoming.open if form.public_id != slot]
-        assert access.upcoming == UpcomingForms(others, upcoming.next_at)
+        assert form_to_submit.upcoming == UpcomingForms(others, upcoming.next_at)
 
 
 def test_a_diary_that_opens_in_the_evening_is_what_comes_next_until_then(lone: Person) -> None:
     library = lone.installation.library
-    plan = library.plan("sbrt-nsclc", "1.0")
+    plan = library.get_plan("sbrt-nsclc", "1.0")
     assert plan.diary is not None
     late = replace(plan, diary=replace(plan.diary, opens_at=time(18)))
     library = replace(library, plans={**library.plans, ("sbrt-nsclc", "1.0"): late})

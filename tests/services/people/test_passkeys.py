@@ -154,7 +154,7 @@ def test_an_answer_counts_once_in_its_own_session_and_not_for_long(owner: Owner)
     )
     assert use is not None
     assert use == two
-    with desk.installation.work(desk.context(owner.staff_id).actor, desk.at) as work:
+    with desk.installation.open_work(desk.context(owner.staff_id).actor, desk.at) as work:
         assert [spend_passkey(work, use), spend_passkey(work, use)] == [True, False]
     assert [recognise(newer), recognise(older)] == [None, None]
     desk.later(seconds=1)
@@ -233,7 +233,7 @@ def test_a_passkey_whose_count_goes_back_is_stopped_and_shown_as_stopped(owner: 
     assert owner.row().stopped_at == desk.at
     assert desk.reasons(AuditEvent.PASSKEY_STOPPED) == [None]
     assert get_managed_person(desk.context(), owner.staff_id).stopped_passkeys == 1
-    with desk.installation.work(desk.context(owner.staff_id).actor, desk.at) as work:
+    with desk.installation.open_work(desk.context(owner.staff_id).actor, desk.at) as work:
         assert not spend_passkey(work, use)  # it was checked before
     assert write_passkey_request(desk.installation, owner.staff_id, half, desk.at) is None
     own = desk.context(owner.staff_id)

@@ -119,7 +119,7 @@ def in_line(
 
     with desk.system.unit_of_work() as work:
         work.lock(chain)
-        first(desk.system.inside(work))
+        first(desk.system.join_work(work))
         work.session.flush()
         waiting = Thread(target=act)
         waiting.start()

@@ -109,7 +109,7 @@ def test_a_recovery_code_stands_in_once_and_new_ones_replace_all(desk: Desk) -> 
         staff = session.get_one(Staff, staff_id)
     known = recognise_code(desk.installation, staff, fresh[1], desk.at)
     assert known is not None
-    with desk.installation.work(SYSTEM, desk.at) as work:
+    with desk.installation.open_work(SYSTEM, desk.at) as work:
         assert [spend_code(work, staff_id, known), spend_code(work, staff_id, known)] == [True, False]
     assert {AuditEvent.RECOVERY_CODE_USED, AuditEvent.RECOVERY_CODES_MADE} <= desk.events()
 
@@ -353,11 +353,11 @@ def test_the_letter_says_what_to_do_and_its_outcome_is_recorded(desk: Desk) -> N
 
     words = Catalogues.load(ROOT / "locales")
     outcomes = [
-        StaffMail.load(Post(fault), words).send_link(issued, START)
+        StaffMail.load_texts(Post(fault), words).send_link(issued, START)
         for fault in (None, SendFailed("refused"), Unconfirmed())
     ]
     assert outcomes == [MailOutcome.SENT, MailOutcome.FAILED, MailOutcome.UNCONFIRMED]
-    assert StaffMail.load(None, words).send_link(issued, START) is None  # nobody was written to
+    assert StaffMail.load_texts(None, words).send_link(issued, START) is None  # nobody was written to
     assert letters[0].to == EMAIL
     assert letters[0].subject == "Your account in Daybook"
     assert issued.url in letters[0].text

@@ -47,7 +47,7 @@ from tests.scenarios.reminders import (
 
 def submit(person: Person, at: datetime) -> None:
     entry = person.slot("D0")
-    with person.installation.work(CLOCK, at) as work:
+    with person.installation.open_work(CLOCK, at) as work:
         row = work.session.get_one(Slot, entry.id)
         row.begun_at = row.submitted_at = at
         row.published_state, row.published_window = "submitted", row.window_version
@@ -70,20 +70,20 @@ def move(person: Person, at: datetime) -> None:
 
 
 def want_no_more(person: Person, at: datetime) -> None:
-    with person.installation.work(CLOCK, at) as work:
+    with person.installation.open_work(CLOCK, at) as work:
         work.session.get_one(Participant, person.row().id).reminders_wanted = False
         work.record(AuditEvent.PARTICIPANT_UPDATED, participant_chain(person.row().id))
 
 
 def forget(person: Person, at: datetime) -> None:
-    with person.installation.work(CLOCK, at) as work:
+    with person.installation.open_work(CLOCK, at) as work:
         work.session.delete(work.session.get_one(Contact, person.row().id))
         work.record(AuditEvent.PARTICIPANT_ENROLLED, participant_chain(person.row().id))
 
 
 def excuse(person: Person, at: datetime) -> None:
     entry = person.slot("D0")
-    with person.installation.work(CLOCK, at) as work:
+    with person.installation.open_work(CLOCK, at) as work:
         work.session.get_one(Slot, entry.id).excused = "no_translation"
         work.record(AuditEvent.SLOT_EXCUSED, participant_chain(entry.participant_id))
         work.mark_published(participant_chain(entry.participant_id))

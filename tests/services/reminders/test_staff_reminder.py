@@ -85,7 +85,7 @@ def deliver(installation: Installation, at: datetime) -> tuple[list[MessageState
 
 
 def change(person: Person, event: AuditEvent, alter: Change) -> None:
-    with person.installation.work(person.nurse, START) as work:
+    with person.installation.open_work(person.nurse, START) as work:
         alter(work.session.get_one(Participant, person.row().id))
         work.record(event, f"participant:{person.row().id}")
 
@@ -234,7 +234,7 @@ def test_a_rule_reminder_counts_on_its_delivery_day(installation: Installation, 
 
 
 def test_an_undeliverable_address_counts_as_none(installation: Installation, reader: Person) -> None:
-    with installation.work(reader.nurse, START) as work:
+    with installation.open_work(reader.nurse, START) as work:
         work.session.get_one(Contact, reader.row().id).channel = "letter"
         work.record(AuditEvent.PARTICIPANT_ENROLLED, f"participant:{reader.row().id}")
     assert refused(reader, START) == "reminders_not_wanted"

@@ -179,7 +179,7 @@ def test_a_new_address_switches_reminders_on_unless_exited(installation: Install
     ):
         assert refused(act) == "participation_ended"
     assert len(server.letters) == 1
-    with installation.work(person.nurse, START) as work:
+    with installation.open_work(person.nurse, START) as work:
         plan = get_plan(installation, work.session, site.study_id)
         known = add_participant(work, plan, site, "0571-004", "en", AuditEvent.PARTICIPANT_REGISTERED)
         unasked = known.id

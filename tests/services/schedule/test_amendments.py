@@ -343,7 +343,7 @@ def test_a_trial_follows_no_draft_and_takes_the_words_of_the_next_version_before
     for file in later.iterdir():
         file.write_text(file.read_text("utf-8").replace('version = "1.0"', 'version = "1.1"'), "utf-8")
     library = load_library(folder, LANGUAGE_CODES)
-    first = library.plan(MOON, "1.0")
+    first = library.get_plan(MOON, "1.0")
     used = tuple(replace(each, version="1.1") if each.id == "moon-6" else each for each in first.instruments)
     plan = replace(first, version="1.1", instruments=used)
     plans = {**library.plans, (MOON, "1.1"): plan, (MOON, "1.2"): replace(plan, version="1.2", draft=True)}

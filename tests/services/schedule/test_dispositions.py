@@ -247,7 +247,7 @@ def test_a_death_to_the_month_and_then_to_the_day_leaves_nothing_missed(person: 
 
 
 def test_a_plan_without_the_date_of_a_withdrawal_records_the_withdrawal_alone(person: Person) -> None:
-    plan = person.installation.library.plan("sbrt-nsclc", "1.0")
+    plan = person.installation.library.get_plan("sbrt-nsclc", "1.0")
     kinds = tuple(anchor for anchor in plan.anchors if anchor.kind != "treatment_withdrawal")
     library = person.installation.library
     plans = {**library.plans, ("sbrt-nsclc", "1.0"): replace(plan, anchors=kinds)}

@@ -141,12 +141,12 @@ def test_nobody_is_invited_without_consent_or_after_leaving(newcomer: Person) ->
             StaffContext(newcomer.installation, newcomer.nurse, START), newcomer.site.study_id, subject
         )
 
-    with newcomer.installation.work(newcomer.nurse, START) as work:
+    with newcomer.installation.open_work(newcomer.nurse, START) as work:
         plan = get_plan(newcomer.installation, work.session, newcomer.site.study_id)
         add_participant(work, plan, newcomer.site, "0571-004", "en", AuditEvent.PARTICIPANT_REGISTERED)
     assert refused(lambda: invite("0571-004")) == "consent_needed"
     admit(newcomer, enrolment_entry("0571-003"))
-    with newcomer.installation.work(newcomer.nurse, START) as work:
+    with newcomer.installation.open_work(newcomer.nurse, START) as work:
         row = work.session.merge(newcomer.row())
         row.exit_kind, row.exit_at = ExitKind.death, START - timedelta(days=1)
         work.record(AuditEvent.DISPOSITION_RECORDED, f"participant:{row.id}")

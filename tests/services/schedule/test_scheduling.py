@@ -113,7 +113,7 @@ def test_a_visit_that_cannot_be_requested_is_refused(person: Person) -> None:
 
 
 def test_actual_visits_count_among_the_anchors(person: Person) -> None:
-    with person.installation.work(SYSTEM, START) as work:
+    with person.installation.open_work(SYSTEM, START) as work:
         for visit, on in (("W6", DAY0), ("W12", None)):
             work.session.add(
                 VisitRecord(
@@ -181,7 +181,7 @@ def test_a_mistaken_visit_can_be_cancelled_until_it_is_begun(person: Person) -> 
 
 @pytest.mark.usefixtures("randomised")
 def test_exchanged_codes_are_assigned_in_order(person: Person) -> None:
-    with person.installation.work(SYSTEM, START) as work:
+    with person.installation.open_work(SYSTEM, START) as work:
         slots = {slot.visit: slot for slot in list_slot_records(work.session, person.row().id)}
         exchange = {"D1": "D2", "D2": "D3", "D3": "D1"}
         changed = [(slots[code], slots[code]._replace(visit=to)) for code, to in exchange.items()]
@@ -220,7 +220,7 @@ def test_no_two_forms_hold_one_code_on_the_way(
 def test_a_waiting_requested_visit_stays_waiting(person: Person) -> None:
     study = person.site.study_id
     request_visit(StaffContext(person.installation, person.nurse, START), study, person.subject, "UNS", DAY0)
-    with person.installation.work(SYSTEM, START) as work:
+    with person.installation.open_work(SYSTEM, START) as work:
         slot = work.session.exec(select(Slot).where(Slot.visit == "UNS-1")).one()
         slot.opens_on = slot.target_on = slot.closes_on = None
         slot.opens_at = slot.due_at = slot.overdue_at = slot.closes_at = slot.grace_until = None

@@ -70,7 +70,7 @@ def test_words_of_another_kind_are_no_canary(installation: Installation) -> None
 def test_of_two_that_lay_it_at_once_the_second_finds_it(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual, looks = Installation.work, list[object]()
+    usual, looks = Installation.open_work, list[object]()
 
     def overtaken(self: Installation, actor: object, at: object) -> object:
         if not looks:

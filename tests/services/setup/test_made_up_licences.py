@@ -47,7 +47,7 @@ def empty(migrated_sqlite_url: str, library: Library) -> Iterator[Installation]:
 
 @pytest.fixture
 def licensed(library: Library) -> Instrument:
-    return library.instrument("moon-6", "1.0")
+    return library.get_instrument("moon-6", "1.0")
 
 
 @pytest.mark.req("VAL-08")
@@ -57,7 +57,7 @@ def test_a_demonstration_takes_no_licensed_words_and_pays_nothing_for_its_own(
     open_trial(empty, START, StudyMode.DEMO)
     with expect_refusal("demo_takes_no_pack"):
         import_pack(StaffContext(empty, SYSTEM, START), STUDY, pack_of("en"), "licensed.toml")
-    assert empty.text(STUDY, licensed, "en").wording == "demonstration"
+    assert empty.get_text(STUDY, licensed, "en").wording == "demonstration"
     assert (list_pack_statuses(empty, STUDY, "1.0", START), list_all_pack_statuses(empty, START)) == ([], [])
     made_up = pack_of("en", ENDS).replace("official", "demonstration")
     system = StaffContext(empty, SYSTEM, START)
@@ -69,9 +69,9 @@ def test_a_demonstration_takes_no_licensed_words_and_pays_nothing_for_its_own(
     for at, standing in ((ends - days(30), PackValidity.ENDS_SOON), (ends + days(2), PackValidity.EXPIRED)):
         (status,) = list_pack_statuses(empty, STUDY, "1.0", at)
         assert (status.language, status.standing) == ("en", standing)
-        check_pack(empty, empty.library.plan(STUDY, "1.0"), licensed, "en", at)  # it stops nobody
+        check_pack(empty, empty.library.get_plan(STUDY, "1.0"), licensed, "en", at)  # it stops nobody
     with record_statements(empty.engine) as statements:
-        assert empty.text(STUDY, licensed, "zh_CN", START + days(1)).wording == "demonstration"
+        assert empty.get_text(STUDY, licensed, "zh_CN", START + days(1)).wording == "demonstration"
         refresh_packs(empty, START)
     assert list(statements) == []
 

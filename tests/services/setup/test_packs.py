@@ -18,7 +18,7 @@ from app.domain.records.messages import MessageState
 from app.domain.records.studies import StudyMode
 from app.domain.refusal import BadDefinition
 from app.i18n.languages import LANGUAGE_CODES
-from app.jobs.ticker import tick
+from app.jobs.ticker import run_tick
 from app.services.clinic.study.overviews import list_instruments
 from app.services.core.context import EdcClientSession, EdcContext, ParticipantContext, StaffContext
 from app.services.core.hashing import HashCost
@@ -107,7 +107,7 @@ def site(trial: Installation) -> Site:
 
 @pytest.fixture
 def licensed(library: Library) -> Instrument:
-    return library.instrument("moon-6", "1.0")
+    return library.get_instrument("moon-6", "1.0")
 
 
 def brought(trial: Installation, content: str, study: str = STUDY, at: datetime = START) -> bool:
@@ -189,13 +189,13 @@ def test_nobody_is_enrolled_before_every_language_is_there(trial: Installation, 
 @pytest.mark.req("CAP-03")
 def test_no_language_stands_in_for_another(trial: Installation, licensed: Instrument) -> None:
     brought(trial, pack_of("en"))
-    assert trial.text(STUDY, licensed, "en").items["m1"] == "How bright 1?"
+    assert trial.get_text(STUDY, licensed, "en").items["m1"] == "How bright 1?"
     with expect_refusal("pack_missing"):
-        trial.text(STUDY, licensed, "zh_CN")
-    assert trial.name(STUDY, licensed, "en") == "Moonlight"
-    assert trial.name(STUDY, licensed, "zh_CN") == "月光"  # staff read a name of ours; no question
+        trial.get_text(STUDY, licensed, "zh_CN")
+    assert trial.name_instrument(STUDY, licensed, "en") == "Moonlight"
+    assert trial.name_instrument(STUDY, licensed, "zh_CN") == "月光"  # staff read a name of ours; no question
     with expect_refusal("unknown_study"):
-        trial.text("mars-trial", licensed, "en")
+        trial.get_text("mars-trial", licensed, "en")
 
 
 @pytest.mark.req("CAP-01", "CAP-03")
@@ -208,7 +208,7 @@ def test_answers_and_responses_name_their_text_version(trial: Installation, site
     with trial.read() as session:
         answers = session.exec(select(AnswerEvent)).all()
         response = session.exec(select(Response)).one()
-    official = trial.text(STUDY, trial.library.instrument("moon-6", "1.0"), "en").sha256
+    official = trial.get_text(STUDY, trial.library.get_instrument("moon-6", "1.0"), "en").sha256
     assert {answer.text_sha256 for answer in answers} == {response.text_sha256} == {official}
     assert (
         get_submitted_form(
@@ -227,12 +227,12 @@ def test_a_begun_form_keeps_its_words_and_a_new_one_has_the_newest(
     begun, later = START + timedelta(minutes=1), START + timedelta(minutes=5)
     person.begin("BL", begun)
     worker = another_process(trial)
-    assert worker.text(STUDY, licensed, "en", begun).items["m1"] == "How bright 1?"
+    assert worker.get_text(STUDY, licensed, "en", begun).items["m1"] == "How bright 1?"
     import_packs_of_trial(trial, later, date(2029, 12, 31), " *")
     for process in (trial, worker):
-        assert process.text(STUDY, licensed, "en", begun).items["m1"] == "How bright 1?"
-        assert process.text(STUDY, licensed, "en", later).items["m1"] == "How bright 1? *"
-    assert worker.text(STUDY, licensed, "en").items["m1"] == "How bright 1? *"
+        assert process.get_text(STUDY, licensed, "en", begun).items["m1"] == "How bright 1?"
+        assert process.get_text(STUDY, licensed, "en", later).items["m1"] == "How bright 1? *"
+    assert worker.get_text(STUDY, licensed, "en").items["m1"] == "How bright 1? *"
 
 
 def test_a_language_that_came_after_the_beginning_keeps_its_first_words(
@@ -240,7 +240,7 @@ def test_a_language_that_came_after_the_beginning_keeps_its_first_words(
 ) -> None:
     import_packs_of_trial(trial, START + days(1), ENDS, "", "en")
     import_packs_of_trial(trial, START + days(2), ENDS, " *", "en")
-    assert trial.text(STUDY, licensed, "en", START).items["m1"] == "How bright 1?"
+    assert trial.get_text(STUDY, licensed, "en", START).items["m1"] == "How bright 1?"
 
 
 def test_a_running_process_sees_a_new_pack_at_its_next_tick(
@@ -248,12 +248,12 @@ def test_a_running_process_sees_a_new_pack_at_its_next_tick(
 ) -> None:
     import_packs_of_trial(trial, START)
     worker = another_process(trial)
-    assert worker.text(STUDY, licensed, "en").items["m1"] == "How bright 1?"
+    assert worker.get_text(STUDY, licensed, "en").items["m1"] == "How bright 1?"
     import_packs_of_trial(trial, START + days(1), ENDS, " *")
     refresh_packs(worker, START + days(1))
     with record_statements(trial.engine) as statements:
-        assert worker.text(STUDY, licensed, "en").items["m1"] == "How bright 1? *"
-        assert worker.text(STUDY, licensed, "en", START + days(1)).items["m1"] == "How bright 1? *"
+        assert worker.get_text(STUDY, licensed, "en").items["m1"] == "How bright 1? *"
+        assert worker.get_text(STUDY, licensed, "en", START + days(1)).items["m1"] == "How bright 1? *"
     assert list(statements) == []
 
 
@@ -278,7 +278,7 @@ def test_when_the_licence_is_over_begun_forms_are_finished_and_none_begins(
         enrol_participant(StaffContext(trial, first.nurse, OVER), site, enrolment_entry("0571-003"))
     import_packs_of_trial(another_process(trial), OVER, ENDS, " *")
     second.begin("BL", OVER)
-    assert trial.text(STUDY, licensed, "en", second.slot("BL").begun_at).items["m1"] == "How bright 1? *"
+    assert trial.get_text(STUDY, licensed, "en", second.slot("BL").begun_at).items["m1"] == "How bright 1? *"
 
 
 def test_nobody_is_reminded_of_a_form_that_cannot_begin(trial: Installation, site: Site) -> None:
@@ -286,7 +286,7 @@ def test_nobody_is_reminded_of_a_form_that_cannot_begin(trial: Installation, sit
     person = enrol_with_reminders(trial, site)
     person.randomise(date(2026, 3, 2), START)
     mail_server, opened = MailServer(), shanghai(date(2026, 4, 6), 9, 1)
-    tick(trial, message_sender(mail_server), lambda: opened)
+    run_tick(trial, message_sender(mail_server), lambda: opened)
     with trial.read() as session:
         settled = select(Slot.instrument, Message.state, Message.failure).join(
             Message, col(Message.slot_id) == col(Slot.id)
@@ -321,14 +321,14 @@ def test_a_stored_pack_that_was_altered_is_not_shown(
         connection.exec_driver_sql("DROP TRIGGER instrument_pack_no_update")
         connection.exec_driver_sql(f"UPDATE instrument_pack SET {change} WHERE lang = 'zh_CN'")
     with expect_refusal("pack_altered"):
-        trial.text(study, licensed, lang)
+        trial.get_text(study, licensed, lang)
     with expect_refusal("pack_altered"):
-        check_pack(trial, trial.library.plan(study, "1.0"), licensed, lang, START)
+        check_pack(trial, trial.library.get_plan(study, "1.0"), licensed, lang, START)
     altered = [each for each in list_all_pack_statuses(trial, START) if each.standing is PackValidity.ALTERED]
     assert [(each.study, each.language) for each in altered] == [(study, lang)]
     assert "pack_altered" in find_readiness_warnings(trial, START)
     if "content" in change:
-        assert trial.text(study, licensed, "en").items["m1"] == "How bright 1?"
+        assert trial.get_text(study, licensed, "en").items["m1"] == "How bright 1?"
 
 
 def test_packs_needing_attention_are_listed_in_time(trial: Installation) -> None:

@@ -35,7 +35,7 @@ def test_a_study_begins_with_an_empty_feed(installation: Installation) -> None:
         study = get_study(session, "sbrt-nsclc")
         head = session.exec(select(FeedHead).where(FeedHead.study_id == study.id)).one()
     assert (head.seq, head.hash) == (0, "0" * 64)
-    assert study.plan_sha256 == installation.library.plan("sbrt-nsclc", "1.0").sha256
+    assert study.plan_sha256 == installation.library.get_plan("sbrt-nsclc", "1.0").sha256
 
 
 @pytest.mark.req("CAP-01")
@@ -112,7 +112,7 @@ def test_an_address_is_never_used_twice(installation: Installation) -> None:
 @pytest.mark.req("IAM-06")
 def test_disabling_an_account_closes_its_sessions(installation: Installation) -> None:
     issued = create_staff(StaffContext(installation, SYSTEM, START), "n@example.org", "N", PASSWORD, "en")
-    with installation.work(SYSTEM, START) as work:
+    with installation.open_work(SYSTEM, START) as work:
         work.session.add(
             StaffSession(token_hash="t", staff_id=issued.staff_id, opened_at=START, seen_at=START)
         )

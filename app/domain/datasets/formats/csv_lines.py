@@ -15,19 +15,19 @@ _DURATION = re.compile(r"-P[0-9]+[DWMY]")
 
 
 class CsvFormat:
-    """One line for each record, the names of the columns first; no text is taken for a formula."""
+    """CSV: one line for each record, the names of the columns first; no text is taken for a formula."""
 
     suffix = "csv"
 
-    def head(self, context: FileContext, _table: DatasetTable, columns: Sequence[Column]) -> bytes:
+    def write_head(self, context: FileContext, _table: DatasetTable, columns: Sequence[Column]) -> bytes:
         """The names of the columns, behind a mark where spreadsheets are to know UTF-8."""
         return ((MARK if context.with_mark else "") + csv_line(column.name for column in columns)).encode()
 
-    def record(self, columns: Sequence[Column], row: DatasetRow, _number: int) -> bytes:
+    def write_record(self, columns: Sequence[Column], row: DatasetRow, _number: int) -> bytes:
         """One line."""
         return csv_line(_cell(row.get(column.name)) for column in columns).encode()
 
-    def tail(self, _columns: Sequence[Column], _records: int) -> bytes:
+    def write_tail(self, _columns: Sequence[Column], _records: int) -> bytes:
         """Nothing."""
         return b""
 

@@ -23,17 +23,17 @@ class NdjsonFormat:
 
     suffix = "ndjson"
 
-    def head(self, _context: FileContext, _table: DatasetTable, _columns: Sequence[Column]) -> bytes:
+    def write_head(self, _context: FileContext, _table: DatasetTable, _columns: Sequence[Column]) -> bytes:
         """Nothing."""
         return b""
 
-    def record(self, columns: Sequence[Column], row: DatasetRow, _number: int) -> bytes:
-        """One object and the end of its line."""
+    def write_record(self, columns: Sequence[Column], row: DatasetRow, _number: int) -> bytes:
+        """One record as a JSON object and the end of its line."""
         cells = ((column.name, row.get(column.name)) for column in columns)
         members = (f'"{name}":{_number_or_text(value)}' for name, value in cells if value not in (None, ""))
         return f"{{{','.join(members)}}}\n".encode()
 
-    def tail(self, _columns: Sequence[Column], _records: int) -> bytes:
+    def write_tail(self, _columns: Sequence[Column], _records: int) -> bytes:
         """Nothing."""
         return b""
 
@@ -43,8 +43,8 @@ class DatasetJsonFormat:
 
     suffix = "json"
 
-    def head(self, context: FileContext, table: DatasetTable, columns: Sequence[Column]) -> bytes:
-        """Everything but the records and how many there are."""
+    def write_head(self, context: FileContext, table: DatasetTable, columns: Sequence[Column]) -> bytes:
+        """The opening of the JSON document: all but the records and their number."""
         described = {
             "datasetJSONCreationDateTime": format_instant(context.at),
             "datasetJSONVersion": "1.1.0",
@@ -62,13 +62,13 @@ class DatasetJsonFormat:
         }
         return (_serialise(described)[:-1] + ',"rows":[').encode()
 
-    def record(self, columns: Sequence[Column], row: DatasetRow, number: int) -> bytes:
-        """One list, behind a comma but for the first."""
+    def write_record(self, columns: Sequence[Column], row: DatasetRow, number: int) -> bytes:
+        """One record as a JSON list, behind a comma but for the first."""
         cells = ",".join(_cell(column, row.get(column.name)) for column in columns)
         return f"{',' if number > 1 else ''}\n[{cells}]".encode()
 
-    def tail(self, _columns: Sequence[Column], records: int) -> bytes:
-        """How many records there were."""
+    def write_tail(self, _columns: Sequence[Column], records: int) -> bytes:
+        """The closing of the JSON document, with the number of records."""
         return f'\n],"records":{records}}}\n'.encode()
 
 

@@ -35,15 +35,15 @@ class DatasetFormat(Protocol):
         """How files of this format end."""
         ...
 
-    def head(self, context: FileContext, table: DatasetTable, columns: Sequence[Column]) -> bytes:
+    def write_head(self, context: FileContext, table: DatasetTable, columns: Sequence[Column]) -> bytes:
         """What stands before the first record."""
         ...
 
-    def record(self, columns: Sequence[Column], row: DatasetRow, number: int) -> bytes:
+    def write_record(self, columns: Sequence[Column], row: DatasetRow, number: int) -> bytes:
         """One record; `number` counts from 1. Raises CellTooWide where a column has a width."""
         ...
 
-    def tail(self, columns: Sequence[Column], records: int) -> bytes:
+    def write_tail(self, columns: Sequence[Column], records: int) -> bytes:
         """What stands behind the last record."""
         ...
 

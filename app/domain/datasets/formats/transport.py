@@ -30,7 +30,7 @@ class TransportFormat:
 
     suffix = "xpt"
 
-    def head(self, context: FileContext, table: DatasetTable, columns: Sequence[Column]) -> bytes:
+    def write_head(self, context: FileContext, table: DatasetTable, columns: Sequence[Column]) -> bytes:
         """Headers of library and member, and a description of each variable."""
         stamp = _stamp(context.at)
         variables = b"".join(_describe_all(columns))
@@ -49,11 +49,11 @@ class TransportFormat:
             )
         )
 
-    def record(self, columns: Sequence[Column], row: DatasetRow, _number: int) -> bytes:
-        """One observation."""
+    def write_record(self, columns: Sequence[Column], row: DatasetRow, _number: int) -> bytes:
+        """One record as an observation of fixed width."""
         return b"".join(_cell(column, row.get(column.name)) for column in columns)
 
-    def tail(self, columns: Sequence[Column], records: int) -> bytes:
+    def write_tail(self, columns: Sequence[Column], records: int) -> bytes:
         """Blanks to the end of the last card."""
         length = sum(_width(column) for column in columns) * records
         return b" " * (-length % CARD)

@@ -1,4 +1,4 @@
-"""Scores for many rows at once: a column of one-sign cells is a whole number that has a byte for every row.
+"""Vectorised scoring: a column of one-character cells is one whole number with a byte for each row.
 
 No rule of scoring is here. Where an algorithm says that it is additive, the registered algorithm fills a
 table for every number of answers and every sum that they can have, and rows are only looked up in it.
@@ -49,7 +49,7 @@ class _ScaleGroup:
     scores: tuple[tuple[ScaleScore, ...], ...]
     texts: tuple[str, ...]
 
-    def states(self, columns: Sequence[bytes]) -> bytes:
+    def compute_states(self, columns: Sequence[bytes]) -> bytes:
         rows, total = len(columns[0]), 0
         for scale, weight in zip(self.scales, self.weights, strict=True):
             counts = 0
@@ -69,7 +69,7 @@ class _Summary:
     """Group, byte and what the group's states add there."""
     known: dict[int, str]
 
-    def keys(self, states: Sequence[bytes]) -> tuple[int, ...]:
+    def compute_keys(self, states: Sequence[bytes]) -> tuple[int, ...]:
         rows = len(states[0])
         total = 0
         for group, byte, weight in self.weights:
@@ -82,7 +82,7 @@ class _Summary:
 class ColumnScorer:
     """Scores rows by their columns, one per item in the instrument's order, one byte per cell (ASCII).
 
-    A blank stands for an empty cell. A row with a cell that is no answer is `doubted`: score it by itself.
+    A blank stands for an empty cell. `find_doubted_rows` finds rows to score alone: a cell is no answer.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class ColumnScorer:
         self._summaries = summaries
         self._delimiter = delimiter
 
-    def doubted(self, columns: Sequence[bytes]) -> set[int]:
+    def find_doubted_rows(self, columns: Sequence[bytes]) -> set[int]:
         """The rows with a cell that is neither a possible answer nor missing."""
         rows: set[int] = set()
         for column, signs in zip(columns, self._signs, strict=True):
@@ -107,9 +107,9 @@ class ColumnScorer:
                 rows.update(row for row, sign in enumerate(column) if sign not in signs)
         return rows
 
-    def texts(self, columns: Sequence[bytes]) -> list[list[str]]:
+    def format_scores(self, columns: Sequence[bytes]) -> list[list[str]]:
         """Pieces of each row's scores, to be put one after another; each has the delimiter in front."""
-        states = [group.states(columns) for group in self._groups]
+        states = [group.compute_states(columns) for group in self._groups]
         pieces = [
             [group.texts[state] for state in column]
             for group, column in zip(self._groups, states, strict=True)
@@ -117,7 +117,7 @@ class ColumnScorer:
         return [*pieces, *(self._summarised(summary, states) for summary in self._summaries)]
 
     def _summarised(self, summary: _Summary, states: Sequence[bytes]) -> list[str]:
-        keys, known = summary.keys(states), summary.known
+        keys, known = summary.compute_keys(states), summary.known
         new = set(keys).difference(known)
         if new:
             if len(known) > REMEMBERED:
@@ -210,14 +210,14 @@ def _count(
 
 
 def states_of_scale(scale: Scale) -> Iterator[tuple[int, int]]:
-    """Every number of answers that a scale can have, with every sum above their least, turned round first."""
+    """Each state of a scale: a count of answers, and their sum above the lowest values, after reversal."""
     for answered in range(len(scale.items) + 1):
         for total in range(answered * (scale.high - scale.low) + 1):
             yield answered, total
 
 
 def answers_of_state(scale: Scale, answered: int, total: int) -> dict[str, int | None]:
-    """Answers, so many, that have this sum above their least: the first ones as high as they can be."""
+    """That many answers with this sum above their lowest values, the first ones as high as possible."""
     answers: dict[str, int | None] = dict.fromkeys(scale.items)
     for code in scale.items[:answered]:
         part = min(total, scale.high - scale.low)

@@ -33,15 +33,15 @@ class EortcLinear:
     def score_items(self, scale: Scale, answers: Mapping[str, int | None]) -> ScaleScore:
         """The score of a scale of items; `answers` are those to the items that were asked."""
         turned, mirror = scale.reversed, scale.low + scale.high
-        total = answered = questions = 0
+        total = answered = expected = 0
         for code in scale.items:
             if code in answers:
-                questions += 1
+                expected += 1
                 value = answers[code]
                 if value is not None:
                     answered += 1
                     total += mirror - value if code in turned else value
-        return _score(scale, total, 1, answered, questions, whole=True)
+        return _score(scale, total, 1, answered, expected, whole=True)
 
     def score_parts(self, scale: Scale, parts: Sequence[ScaleScore]) -> ScaleScore:
         """The score of a summary, in whole numbers over one denominator, as fractions are slow."""

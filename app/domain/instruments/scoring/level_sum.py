@@ -1,4 +1,4 @@
-"""The sum of a scale's levels, openly of this program: nothing is weighted, nobody's values are used."""
+"""The unweighted sum of a scale's levels: defined by this program, and by no publication."""
 
 from collections.abc import Sequence
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Scores for many forms at once: what the registered algorithm gave for a tuple of cells is remembered."""
+"""Batch scoring row by row: the registered algorithm's results are memoised by their tuple of cells."""
 
 from collections.abc import Sequence
 from operator import itemgetter
@@ -54,7 +54,7 @@ class RowScorer:
             for scale in scales
         ]
 
-    def row(self, cells: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    def score_row(self, cells: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
         """The printed scores, "" where not scorable, and the codes of flagged items."""
         applicable = self._without_unasked(cells) if self._conditional else cells
         results = [patterns[pick(applicable)] for pick, patterns in self._lookups]
@@ -101,7 +101,7 @@ class _Patterns(dict[RawAnswer | tuple[RawAnswer, ...], ScaleResult]):
         super().__init__()
         self._scale = scale
         self._algorithm = algorithm
-        self._items = tuple(instrument.item(code) for code in scale.items)
+        self._items = tuple(instrument.get_item(code) for code in scale.items)
 
     def __missing__(self, key: RawAnswer | tuple[RawAnswer, ...]) -> ScaleResult:
         cells = key if isinstance(key, tuple) else (key,)

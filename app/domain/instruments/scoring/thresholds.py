@@ -28,20 +28,20 @@ class ThresholdSet:
 def parse_thresholds(toml: str, file: str, versions: Collection[Instrument]) -> ThresholdSet:
     """The thresholds that a TOML text states for an instrument of these versions. Raises BadDefinition."""
     root = read_toml(toml, file)
-    source = root.line("source")
+    source = root.read_line("source")
     if len(source) > MOST_SOURCE or not source.isascii():
         root.refuse("source", source, f"at most {MOST_SOURCE} characters of ASCII")
-    limits = root.section("limits")
+    limits = root.read_section("limits")
     ranges = _score_ranges(versions)
-    thresholds = ThresholdSet(source, {code: _limit(limits, code, ranges) for code in limits.names()})
-    root.done()
+    thresholds = ThresholdSet(source, {code: _limit(limits, code, ranges) for code in limits.list_names()})
+    root.refuse_unknown()
     return thresholds
 
 
 def _limit(limits: TomlSection, code: str, ranges: Mapping[str, tuple[int, int]]) -> Fraction:
     if code not in ranges:
         limits.refuse(code, code, "a scale of the instrument: " + ", ".join(ranges))
-    return Fraction(limits.integer(code, *ranges[code]))
+    return Fraction(limits.read_integer(code, *ranges[code]))
 
 
 def _score_ranges(versions: Collection[Instrument]) -> Mapping[str, tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Dealing with an alert: acknowledging it, recording what was done, closing it; each an audited act."""
+"""Handling an alert: acknowledging it, recording what was done, closing it; each an audited act."""
 
 from app.domain.alerts.handling import (
     AlertState,
@@ -18,7 +18,7 @@ from app.storage.unit_of_work import UnitOfWork
 
 
 def acknowledge_alert(context: StaffContext, participant_id: int, alert: str) -> None:
-    """Say that one looks after an alert; it is not escalated any more.
+    """Acknowledge an alert as the one who handles it; it is not escalated any more.
 
     Raises Refused: "unknown_alert", "alert_acknowledged".
     """

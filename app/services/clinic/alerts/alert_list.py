@@ -94,7 +94,7 @@ class AlertRecord:
     notices: tuple[AlertNotice, ...]
     may_handle: bool
 
-    def label(self, language: str) -> str:
+    def get_label(self, language: str) -> str:
         """What the plan calls such an answer, in this language."""
         return self.plan.alert_label(self.rule, language)
 
@@ -169,7 +169,7 @@ def read_own_alerts(
     if not context.actor.may(Permission.ALERT_SEE, participant.study_id, participant.site_id):
         return ()
     reader = _Reader(context, study, {})
-    return tuple(reader.describe(rows, (), ()) for rows in list_own_alerts(session, participant.id))
+    return tuple(reader.describe_alert(rows, (), ()) for rows in list_own_alerts(session, participant.id))
 
 
 def _describe(
@@ -185,7 +185,7 @@ def _describe(
     study = session.get_one(Study, listed[0].alert.study_id).code
     reader = _Reader(context, study, names)
     return tuple(
-        reader.describe(rows, actions.get(key, []), messages.get(key, []))
+        reader.describe_alert(rows, actions.get(key, []), messages.get(key, []))
         for key, rows in zip(keys, listed, strict=True)
     )
 
@@ -198,23 +198,23 @@ class _Reader:
     study: str
     names: Mapping[str, str]
 
-    def describe(
+    def describe_alert(
         self, rows: AlertRows, actions: Sequence[AlertAction], messages: Sequence[AlertMessageRow]
     ) -> AlertRecord:
-        alert, who, site, slot, newest, acted = rows
-        plan = self.context.installation.library.plan(self.study, slot.plan_version)
+        alert, participant, site, slot, newest, acted = rows
+        plan = self.context.installation.library.get_plan(self.study, slot.plan_version)
         rule = plan.find_alert_rule(alert.rule)
-        may, at_site = self.context.actor.may, (who.study_id, who.site_id)
+        may, at_site = self.context.actor.may, (participant.study_id, participant.site_id)
         hidden = slot.arm_revealing and not sees_arm(self.context.actor, plan, *at_site)
         state = derive_alert_state(alert.acknowledged_at, acted, alert.closed_at)
         due_at = deadline_of(rule, alert.raised_at) if rule else None
         return AlertRecord(
             alert=alert.public_id,
-            participant=who.public_id,
-            subject=who.subject,
+            participant=participant.public_id,
+            subject=participant.subject,
             site=site.name,
-            zone=who.zone,
-            exit_kind=who.exit_kind,
+            zone=participant.zone,
+            exit_kind=participant.exit_kind,
             slot="" if hidden else slot.public_id,
             visit="" if hidden else slot.visit,
             for_day=None if hidden else slot.for_day,

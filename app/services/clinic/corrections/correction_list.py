@@ -165,18 +165,18 @@ def get_correction(context: StaffContext, participant_id: int, correction: str) 
 
 def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: CorrectionRows) -> CorrectionDetails:
     session = work.session
-    correction, decision, who = rows.correction, rows.decision, rows.participant
+    correction, decision, participant = rows.correction, rows.decision, rows.participant
     versions = {row.version: row for row in list_response_versions(session, rows.slot.id)}
     base, newest = versions[correction.response_version], versions[max(versions)]
-    sees = context.actor.may(Permission.ANSWERS_SEE, who.study_id, who.site_id)
+    sees = context.actor.may(Permission.ANSWERS_SEE, participant.study_id, participant.site_id)
     # Once it is approved the new answer is the answer; who proposed it knows it already.
     sees_proposal = sees or correction.proposed_by == context.actor.id
     if sees:
         record_look(work, rows.slot, *sorted({base.version, newest.version}))
     definition = define_form(context.installation, study.code, rows.slot, base.language, base.text_sha256)
     days = definition.plan.correction_days
-    submitted_on = local_day(base.submitted_at, who.zone)
-    mask = find_arm_mask(context, session, who)
+    submitted_on = local_day(base.submitted_at, participant.zone)
+    mask = find_arm_mask(context, session, participant)
     texts = (correction.words, *((decision.note, decision.late_reason) if decision else ("", "")))
     words, note, late_reason = _tell(mask, *texts) if sees_proposal else ("", "", "")
     return CorrectionDetails(
@@ -190,11 +190,11 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
         note=note,
         late_reason=late_reason,
         overtaken=decision is None and is_overtaken(session, rows),
-        late=needs_second_reason(submitted_on, local_day(context.at, who.zone), days),
+        late=needs_second_reason(submitted_on, local_day(context.at, participant.zone), days),
         days=days,
         sees_answers=sees,
         sees_proposal=sees_proposal,
-        may_decide=context.actor.may(Permission.CORRECTION_DECIDE, who.study_id, who.site_id),
+        may_decide=context.actor.may(Permission.CORRECTION_DECIDE, participant.study_id, participant.site_id),
     )
 
 
@@ -251,5 +251,5 @@ def _summarise(
 
 def _hides(context: StaffContext, study: str, slot: Slot) -> bool:
     """Whether the very form would tell this colleague the arm."""
-    plan = context.installation.library.plan(study, slot.plan_version)
+    plan = context.installation.library.get_plan(study, slot.plan_version)
     return slot.arm_revealing and not sees_arm(context.actor, plan, slot.study_id, slot.site_id)

@@ -113,8 +113,8 @@ def _decide(
 
 
 def _may_decide(context: StaffContext, rows: CorrectionRows) -> bool:
-    who = rows.participant
-    return context.actor.may(Permission.CORRECTION_DECIDE, who.study_id, who.site_id)
+    participant = rows.participant
+    return context.actor.may(Permission.CORRECTION_DECIDE, participant.study_id, participant.site_id)
 
 
 def check_decision(entry: DecisionEntry) -> CheckedDecision:

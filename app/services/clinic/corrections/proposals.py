@@ -153,8 +153,8 @@ def propose_correction(
         work.lock(chain)
         known = checked.definition if checked else None
         form = read_correctable_form(context, work.session, participant_id, slot_id, known)
-        who = form.participant
-        if not context.actor.may(Permission.CORRECTION_PROPOSE, who.study_id, who.site_id):
+        participant = form.participant
+        if not context.actor.may(Permission.CORRECTION_PROPOSE, participant.study_id, participant.site_id):
             raise Refused("unknown_slot")
         if form.response.version != entry.response_version:
             raise Refused("state_changed")
@@ -202,7 +202,7 @@ def corrected_document(
     corrected = {**answers, **{each.item: each.value for each in corrections}}
     over = instrument.list_item
     if over is not None and corrected.get(over.code) == 0:
-        listed = [each for each in corrections if instrument.item(each.item).listed]
+        listed = [each for each in corrections if instrument.get_item(each.item).listed]
         if any(each.value != NOT_TICKED for each in listed):
             raise Refused("unanswered", items=(over.code,))
     applicable = ValidAnswers(without_unasked(instrument, corrected, leave_out))
@@ -220,7 +220,7 @@ def check_proposal(form: CorrectableForm, entry: ProposalEntry) -> CheckedPropos
 
 def _read_correction(definition: FormDefinition, proposed: ProposedAnswer) -> ItemCorrection:
     """One answer of a proposal. Raises Refused, naming the item."""
-    item = definition.instrument.item(proposed.item)
+    item = definition.instrument.get_item(proposed.item)
     value = capture_refusal(lambda: _read_answer(item, proposed))
     check_all(lambda: require_result(value), lambda: _check_reason(item, proposed.reason))
     return ItemCorrection(item.code, require_result(value), CorrectionReason(proposed.reason))
@@ -272,8 +272,8 @@ def _check_dependents(
 
 
 def _sees_answers(context: StaffContext, form: CorrectableForm) -> bool:
-    who = form.participant
-    return context.actor.may(Permission.ANSWERS_SEE, who.study_id, who.site_id)
+    participant = form.participant
+    return context.actor.may(Permission.ANSWERS_SEE, participant.study_id, participant.site_id)
 
 
 def _check_evidence(form: CorrectableForm, entry: ProposalEntry) -> None:

@@ -113,5 +113,5 @@ def _act_once(
 
 
 def _record_refusal(context: StaffContext, factor: str) -> None:
-    with context.installation.work(context.actor, context.at) as work:
+    with context.installation.open_work(context.actor, context.at) as work:
         work.record(AuditEvent.SIGNATURE_REFUSED, INSTALLATION_CHAIN, reason=factor)

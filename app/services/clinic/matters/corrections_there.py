@@ -1,4 +1,4 @@
-"""Decisions that say that something was put right: they rest on the correction or message that is there."""
+"""Validating decisions that claim a correction: the correction or EDC message must be stored."""
 
 import json
 
@@ -20,7 +20,7 @@ from app.storage.tables.schedule import Slot
 def check_put_right(
     session: Session, participant: Participant, row: MatterRow, decision: MatterDecision
 ) -> None:
-    """Refuse a decision that only promises; nothing where it promises nothing.
+    """Refuse a decision that claims a correction while none is stored; any other decision passes.
 
     Raises Refused: "correction_not_proposed" before a correction of the form was proposed since, or where it
     was declined; "edc_not_corrected" before the EDC sent something for a later moment.

@@ -1,4 +1,4 @@
-"""Answers that lie apart from their form: what they are, and making them its response."""
+"""Quarantined answers: reading them, and accepting them as the response of their form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ from app.storage.unit_of_work import UnitOfWork
 
 
 class Obstacle(StrEnum):
-    """Why answers that lie apart cannot become the response of their form."""
+    """Why quarantined answers cannot become the response of their form."""
 
     already_sent = "already_sent"
     still_open = "still_open"
@@ -45,7 +45,7 @@ class Obstacle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LateAnswers:
-    """Answers that lie apart, and the form as it would be with them over what was saved in time.
+    """Quarantined answers, and the form as it would be with them over what was saved in time.
 
     `document` are all its answers; with the `obstacle` "incomplete" those that there are. `paper` is the
     sheet from which staff entered them, if they came on paper.
@@ -95,7 +95,7 @@ def fingerprint_answers(context: StaffContext, late: LateAnswers) -> str:
 def accept_late_answers(
     context: StaffContext, work: UnitOfWork, participant: Participant, late: LateAnswers, reason: str
 ) -> None:
-    """Make them the form's response, out of its window and scored, and tell the EDC.
+    """Accept quarantined answers as the form's response, scored and out of its window; the EDC is told.
 
     It counts as sent when the answers arrived, in the participant's language of then, and says by which means
     they were given; what came on paper says who entered it. Raises Refused("not_acceptable") naming the

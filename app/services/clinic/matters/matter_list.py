@@ -109,7 +109,7 @@ class MatterScope:
         """The version of the plan that the study follows now."""
         return self.plans[0]
 
-    def search(
+    def build_search(
         self,
         at: datetime,
         kinds: Sequence[MatterKind] = tuple(MatterKind),
@@ -133,12 +133,12 @@ def get_open_matters(context: StaffContext, criteria: MatterFilter) -> OpenMatte
             return OpenMatters((), {}, (), criteria)
         licences = [] if criteria.search or criteria.site else list_open_licences(context, session, scope)
         subject = criteria.search
-        counts = dict(count_matters(session, scope.search(context.at, subject=subject)))
+        counts = dict(count_matters(session, scope.build_search(context.at, subject=subject)))
         if licences:
             counts[MatterKind.licence] = len(licences)
         shown = licences if criteria.kind in (None, MatterKind.licence) and criteria.after is None else []
         kinds = tuple(MatterKind) if criteria.kind is None else (criteria.kind,)
-        search, most = scope.search(context.at, kinds, subject=subject), PAGE - len(shown)
+        search, most = scope.build_search(context.at, kinds, subject=subject), PAGE - len(shown)
         matters = list_matters(session, search, criteria.after, most + 1)
         rows = _with_signers(
             context, session, scope, [describe_matter(row, context.at) for row in matters[:most]]
@@ -154,7 +154,7 @@ def count_open_matters(context: StaffContext) -> int:
         if scope is None:
             return 0
         licences = list_open_licences(context, session, scope)
-        return len(licences) + sum(count_matters(session, scope.search(context.at)).values())
+        return len(licences) + sum(count_matters(session, scope.build_search(context.at)).values())
 
 
 def open_matter_scope(context: StaffContext, session: Session, site: str = "") -> MatterScope | None:

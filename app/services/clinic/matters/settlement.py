@@ -142,7 +142,7 @@ def _search_one(
     scope = open_matter_scope(context, session)
     if scope is None or name.kind not in DECISIONS:
         return None
-    return scope.search(context.at, (name.kind,), participant_id=participant_id)
+    return scope.build_search(context.at, (name.kind,), participant_id=participant_id)
 
 
 def find_open_matter(

@@ -188,8 +188,8 @@ def _read_alone(
     context: StaffContext, session: Session, form: PaperForm, entry: PaperEntry
 ) -> PaperDifference:
     """One entry that waits for no second any more, because the form was sent."""
-    who = form.participant
-    sees = context.actor.may(Permission.ANSWERS_SEE, who.study_id, who.site_id)
+    participant = form.participant
+    sees = context.actor.may(Permission.ANSWERS_SEE, participant.study_id, participant.site_id)
     submitted = get_first_response(session, form.slot).answers if sees else None
     names = find_staff_names(session, {entry.entered_by})
     return PaperDifference(form, entry, entry, names, (), entry.entered_by == context.actor.id, submitted)

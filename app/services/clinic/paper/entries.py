@@ -309,7 +309,7 @@ def _read_document(definition: FormDefinition, typed: Sequence[TypedAnswer]) -> 
     instrument, leave_out, refusals = definition.instrument, definition.leave_out, []
     for each in typed:
         try:
-            answers.update(_read_answer(instrument.item(each.item), each))
+            answers.update(_read_answer(instrument.get_item(each.item), each))
         except Refused as refused:
             refusals.append(refused)
     applicable = ValidAnswers(without_unasked(instrument, answers, leave_out))

@@ -1,4 +1,4 @@
-"""What becomes of a paper entry that was judged: kept, submitted as the form's response, or laid apart."""
+"""Storing a validated paper entry: it waits for a second one, becomes the response, or is set aside."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -88,7 +88,7 @@ def store_paper(
     checked: CheckedPaper,
     outcome: PaperOutcome,
 ) -> PaperOutcome:
-    """Submit it as the form's response; apart, where the form was sent or the participant had left.
+    """Submit a paper entry as the form's response; set it aside if the form was sent or the person had left.
 
     Raises Refused("same_answers_sent") for a form that was sent with the same answers.
     """

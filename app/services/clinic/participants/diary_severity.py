@@ -23,8 +23,8 @@ def read_worst_severities(
     library, worst = context.installation.library, {}
     for slot in diary:
         if slot.id in answers:
-            instrument = library.instrument(slot.instrument, slot.instrument_version)
-            leave_out = excluded_items(library.plan(plan.id, slot.plan_version), slot.instrument)
+            instrument = library.get_instrument(slot.instrument, slot.instrument_version)
+            leave_out = excluded_items(library.get_plan(plan.id, slot.plan_version), slot.instrument)
             said = list_severities(instrument, ValidAnswers(answers[slot.id]), leave_out)
             worst[slot.public_id] = find_worst(said.values())
     return {slot: each for slot, each in worst.items() if each is not None}

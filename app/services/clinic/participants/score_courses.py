@@ -100,7 +100,7 @@ def get_participant_scores(context: StaffContext, participant_id: int) -> Partic
         _instrument_course(
             context.installation.library,
             plan,
-            context.installation.library.instrument(*named),
+            context.installation.library.get_instrument(*named),
             [slot for slot in scored if (slot.instrument, slot.instrument_version) == named],
             forms,
             anchors,
@@ -156,7 +156,7 @@ def _instrument_course(
     scores = {}
     for slot in slots:
         if slot.id in forms:
-            leave_out = excluded_items(library.plan(plan.id, slot.plan_version), instrument.id)
+            leave_out = excluded_items(library.get_plan(plan.id, slot.plan_version), instrument.id)
             answers = ValidAnswers(forms[slot.id].answers)
             scores[slot.id] = {score.scale: score for score in score_answers(instrument, answers, leave_out)}
     courses = []
@@ -216,7 +216,7 @@ def _diary_course(
     if plan.diary is None or not slots:
         return None
     version = plan.version_of(plan.diary.instrument)
-    instrument = context.installation.library.instrument(plan.diary.instrument, version)
+    instrument = context.installation.library.get_instrument(plan.diary.instrument, version)
     leave_out = excluded_items(plan, instrument.id)
     days = tuple(
         DiaryDay(
@@ -239,6 +239,6 @@ def read_severities(
     if form is None:
         return {}
     library = context.installation.library
-    instrument = library.instrument(slot.instrument, slot.instrument_version)
-    leave_out = excluded_items(library.plan(plan.id, slot.plan_version), slot.instrument)
+    instrument = library.get_instrument(slot.instrument, slot.instrument_version)
+    leave_out = excluded_items(library.get_plan(plan.id, slot.plan_version), slot.instrument)
     return list_severities(instrument, ValidAnswers(form.answers), leave_out)

@@ -93,7 +93,7 @@ def _read_page(
 def _rank_forms(context: StaffContext, sites: Sequence[StaffSite]) -> sa.Select[Any]:
     """Every scored form of these sites' study that was sent, the newest of each participant first."""
     library = context.installation.library
-    plan = library.plan(sites[0].study, sites[0].plan_version)
+    plan = library.get_plan(sites[0].study, sites[0].plan_version)
     scored = [name for (name, _version), each in library.instruments.items() if each.scales]
     sees = sees_arm(context.actor, plan, sites[0].study_id, *(site.site_id for site in sites))
     newest = sa.func.row_number().over(

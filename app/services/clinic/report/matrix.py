@@ -52,9 +52,9 @@ def get_matrix(context: StaffContext, chosen: ReportFilter, after: str) -> Matri
     """
     with context.read_plainly() as connection:
         scope = open_scope(connection, context, chosen, Permission.TRAIL_SEE)
-        people = read_participants(connection, scope.people(context), after, MATRIX_PAGE + 1)
+        people = read_participants(connection, scope.select_people(context), after, MATRIX_PAGE + 1)
         shown = people[:MATRIX_PAGE]
-        cells = read_cells(connection, scope.forms(context), [person.id for person in shown])
+        cells = read_cells(connection, scope.select_forms(context), [person.id for person in shown])
     columns: dict[MatrixColumn, int] = {}
     for person in reversed(shown):  # of two places of a column the first person's counts
         columns.update(_index_columns(cells.get(person.id, _NO_FORMS)))

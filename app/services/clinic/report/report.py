@@ -98,8 +98,8 @@ def _read_groups(
     connection: Connection, context: StaffContext, scope: ReportScope, source: FormFigures | None
 ) -> Sequence[FigureGroup]:
     if source is None:
-        return count_people(connection, scope.people(context))
-    return count_forms(connection, source, scope.forms(context))
+        return count_people(connection, scope.select_people(context))
+    return count_forms(connection, source, scope.select_forms(context))
 
 
 def list_figure_rows(
@@ -147,7 +147,7 @@ def _forms(
         raise Refused("unknown_figure", field="site", allowed=tuple(each.code for each in scope.sites))
     visits = (figure.visit,) if figure.visit else ()
     selection = replace(
-        scope.forms(context, site_id=site, arm=figure.arm, visits=visits), instrument=figure.instrument
+        scope.select_forms(context, site_id=site, arm=figure.arm, visits=visits), instrument=figure.instrument
     )
     counted = count_forms(connection, source, selection)
     of_reached = figure.table in OF_REACHED_VISITS and not figure.visit
@@ -185,7 +185,7 @@ def _people(
     readable: frozenset[int],
 ) -> FigureRows:
     rule, no_weeks = TABLES[figure.table], dict[str, int]()
-    selection = scope.people(context)
+    selection = scope.select_people(context)
     groups: list[Mapping[str, object]] = [
         group
         for group in count_people(connection, selection)

@@ -64,7 +64,7 @@ class ReportScope:
         """Whether the population is only those who are randomised."""
         return RANDOMISATION in self.plan.anchor_kinds
 
-    def forms(
+    def select_forms(
         self,
         context: StaffContext,
         *,
@@ -88,7 +88,7 @@ class ReportScope:
             diary=self.plan.diary.series if self.plan.diary else "",
         )
 
-    def people(self, context: StaffContext) -> PeopleSelection:
+    def select_people(self, context: StaffContext) -> PeopleSelection:
         """The participants of this report; the days are those of enrolment."""
         return PeopleSelection(
             study_id=self.study_id,
@@ -131,7 +131,7 @@ def open_scope(
     if chosen.visit and chosen.visit not in list_visits(*plans):
         raise Refused("unknown_visit", field="visit", allowed=list_visits(*plans))
     keys = tuple(site.site_id for site in counted)
-    everywhere = not chosen.site and (study_id, None) in context.actor.reach(permission)
+    everywhere = not chosen.site and (study_id, None) in context.actor.list_reach(permission)
     return ReportScope(
         study_id=study_id,
         study=code,

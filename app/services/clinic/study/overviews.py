@@ -40,7 +40,7 @@ class InstrumentUse:
 
 def list_studies(context: StaffContext) -> tuple[StudyOverview, ...]:
     """The studies whose plan the caller may see, by code."""
-    reached = {study for study, _site in context.actor.reach(Permission.PLAN_SEE)}
+    reached = {study for study, _site in context.actor.list_reach(Permission.PLAN_SEE)}
     enrolled = sa.select(sa.func.count()).where(col(Participant.study_id) == col(Study.id))
     opened = sa.select(sa.func.count()).where(col(Site.study_id) == col(Study.id))
     statement = (
@@ -62,12 +62,12 @@ def list_studies(context: StaffContext) -> tuple[StudyOverview, ...]:
 
 def list_instruments(context: StaffContext) -> tuple[InstrumentUse, ...]:
     """Every instrument of the installation, with its use in the studies that the caller administers."""
-    reached = {study for study, _site in context.actor.reach(Permission.SITE_MANAGE)}
+    reached = {study for study, _site in context.actor.list_reach(Permission.SITE_MANAGE)}
     library = context.installation.library
     with context.read() as session:
         rows = session.exec(select(Study).where(col(Study.id).in_(reached)).order_by(Study.code)).all()
         named = [(row.id, row.code, row.plan_version) for row in rows]
-    plans = [library.plan(code, version) for _key, code, version in named]
+    plans = [library.get_plan(code, version) for _key, code, version in named]
     packs = [
         each
         for _key, code, version in named

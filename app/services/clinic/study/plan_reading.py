@@ -26,7 +26,7 @@ class ReadablePlans:
     hides_arms: bool
     zones: tuple[str, ...]
 
-    def version(self, number: str) -> Plan:
+    def get_version(self, number: str) -> Plan:
         """The plan of this number, "" for the current one. Raises Refused("unknown_plan")."""
         try:
             return self.versions[number or self.current]
@@ -49,7 +49,7 @@ def read_plans(context: StaffContext, study: str) -> ReadablePlans:
         (plan for (name, _version), plan in context.installation.library.plans.items() if name == study),
         key=lambda plan: [int(part) for part in plan.version.split(".")],
     )
-    reached = [site for each, site in context.actor.reach(Permission.PLAN_SEE) if each == study_id]
+    reached = [site for each, site in context.actor.list_reach(Permission.PLAN_SEE) if each == study_id]
     hides = not all(sees_arm(context.actor, plan, study_id, *reached) for plan in plans)
     zones = (*(plan.zone for plan in plans), *(site.zone for site in sites if site.study_id == study_id))
     versions = {plan.version: hide_arms(plan) if hides else plan for plan in plans}

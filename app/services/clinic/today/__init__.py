@@ -1,1 +1,1 @@
-"""The work list: who needs somebody today, what was tried, and what rests."""
+"""The work list: participants who need staff today, contact tries, and snoozed rows."""

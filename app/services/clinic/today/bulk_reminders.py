@@ -56,7 +56,7 @@ def remind_participants(context: StaffContext, chosen: Mapping[str, str]) -> Bul
     for key, public_id, subject in people:
         form = chosen[public_id]
         body = context.installation.secret_box.keyed_fingerprint(f"{public_id} {form}", "act")
-        act = context.act.part(public_id, body) if context.act else None
+        act = context.act.derive_part(public_id, body) if context.act else None
         try:
             with suppress(ActRepeated):
                 queue_staff_reminder(replace(context, act=act), key, form)

@@ -131,14 +131,14 @@ def _read_some(
 def _find_diary(context: StaffContext, sites: Mapping[int, StaffSite]) -> DiaryRule | None:
     """The diary of these sites' study; None at no site, or in a study without one."""
     first = next(iter(sites.values()), None)
-    return context.installation.library.plan(first.study, first.plan_version).diary if first else None
+    return context.installation.library.get_plan(first.study, first.plan_version).diary if first else None
 
 
 def _search(
     context: StaffContext, sites: Mapping[int, StaffSite], diary: DiaryRule, chosen: GapFilter
 ) -> DiarySearch:
     first = next(iter(sites.values()))
-    plan = context.installation.library.plan(first.study, first.plan_version)
+    plan = context.installation.library.get_plan(first.study, first.plan_version)
     hides_arm = not sees_arm(context.actor, plan, first.study_id, *sites)
     return DiarySearch(tuple(sites), diary.series, context.at, hides_arm, chosen.search, chosen.language)
 

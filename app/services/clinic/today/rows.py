@@ -58,7 +58,7 @@ class LatestContact(NamedTuple):
 
 
 class TodaySnooze(NamedTuple):
-    """Until when a row rests, and why."""
+    """Until when a row is snoozed, and why."""
 
     until: datetime
     reason: str
@@ -145,36 +145,36 @@ def choose_form(
 
     `forms` are by their keys, in the order in which they close.
     """
-    for each in reasons:
-        if each.forms:
-            return forms[each.forms[0]]
+    for reason in reasons:
+        if reason.forms:
+            return forms[reason.forms[0]]
     others = (form for form in forms.values() if form.for_day is None and is_open(form, at))
     return next(others, None)
 
 
 def describe_reason(
-    each: WorkReason, forms: Mapping[str, FormRow], facts: ParticipantFacts, today: date, zone: str
+    reason: WorkReason, forms: Mapping[str, FormRow], facts: ParticipantFacts, today: date, zone: str
 ) -> TodayReason:
     """The reason with the numbers and visits that its words name."""
     number = total = 0
-    first = forms[each.forms[0]] if each.forms else None
-    if first is not None and each.reason in (Reason.closing, Reason.opens):
-        day = first.closes_on if each.reason is Reason.closing else first.opens_on
+    first = forms[reason.forms[0]] if reason.forms else None
+    if first is not None and reason.reason in (Reason.closing, Reason.opens):
+        day = first.closes_on if reason.reason is Reason.closing else first.opens_on
         number = (day - today).days
-    elif first is not None and first.begun_at is not None and each.reason is Reason.idle:
+    elif first is not None and first.begun_at is not None and reason.reason is Reason.idle:
         last = max(first.begun_at, first.answered_at or first.begun_at)
         number = (today - local_day(last, zone)).days
-    elif each.reason is Reason.diary:
+    elif reason.reason is Reason.diary:
         daily = facts.diary.daily_submitted + facts.diary.daily_missed
         number, total = facts.diary.daily_submitted, daily
         if not daily:
             total = facts.diary.weekly_missed + facts.diary.weekly_submitted
-    visits = tuple(dict.fromkeys([forms[key].visit for key in each.forms]))
-    return TodayReason(each.reason, each.snoozed, number, total, visits)
+    visits = tuple(dict.fromkeys([forms[key].visit for key in reason.forms]))
+    return TodayReason(reason.reason, reason.snoozed, number, total, visits)
 
 
 def find_snooze(person: PersonRow) -> TodaySnooze | None:
-    """Until when their row rests, and why; None where it does not."""
+    """Until when their row is snoozed, and why; None where it is not."""
     return TodaySnooze(person.until_at, person.snooze_reason or "") if person.until_at else None
 
 

@@ -1,4 +1,4 @@
-"""Letting a participant's row of the work list rest until a day, for the reasons that it has now."""
+"""Snoozing a participant's row of the work list until a day, for the reasons that it has now."""
 
 from collections.abc import Collection
 from datetime import date
@@ -17,7 +17,7 @@ from app.storage.tables.participants import Participant, Snooze
 def snooze_participant(
     context: StaffContext, participant_id: int, reasons: Collection[Reason], reason: str, until: date | None
 ) -> None:
-    """Let a row rest for these of its reasons until the beginning of a day; any other brings it back.
+    """Snooze a row for these of its reasons until the beginning of a day; any other reason brings it back.
 
     What rests are the reasons that were shown and still hold, with what is known of them now: a newer call,
     message or form of the same kind brings the row back too. Raises Refused: "snooze_reason",
@@ -50,7 +50,7 @@ def snooze_participant(
 
 
 def resume_participant(context: StaffContext, participant_id: int) -> None:
-    """Bring a resting row back at once. Raises Refused("not_snoozed")."""
+    """End the snooze of a row at once. Raises Refused("not_snoozed")."""
     with context.unit_of_work() as work:
         chain = participant_chain(participant_id)
         work.lock(chain)

@@ -144,8 +144,9 @@ def _read_today(
         return Today((), NOTHING, sites, criteria)
     search = _search(context, criteria, chosen, setup.locked)
     counts = count_reasons(connection, search)
-    reader = _RowReader(context, connection, search, {site.site_id: site for site in sites})
+    reader = _RowReader(context, connection, search, {site.site_id: site for site in sites}, counts.snoozed)
     rows, after = reader.read(criteria, counts)
+    counts = replace(counts, resting=reader.count_resting())
     calm = not (rows or counts.every or counts.resting)
     opening = next_opening(connection, search) if calm else None
     return Today(rows, counts, sites, criteria, after, opening)
@@ -182,7 +183,7 @@ def _search(
     plans = first.list_plans(context.installation.library)
     plan = plans[0]
     keys = tuple(site.site_id for site in sites)
-    reach = context.actor.reach(Permission.PARTICIPANT_SEE)
+    reach = context.actor.list_reach(Permission.PARTICIPANT_SEE)
     return TodaySearch(
         study_id=first.study_id,
         plan=plan,
@@ -205,6 +206,7 @@ class _JudgedRow(NamedTuple):
     transitions: Sequence[datetime]
 
 
+_Work = tuple[DocumentRows[PersonRow], DocumentRows[FormRow]]
 _JUDGED_ROWS: OwnedCache[_JudgedRow] = OwnedCache(1000)
 _JUDGED_PAGES: OwnedCache[tuple[TodayRow, ...]] = OwnedCache(64)
 
@@ -214,13 +216,16 @@ class _RowReader:
     """Makes rows of entries: reads what is known of their participants and lets the rule decide.
 
     What is the same in many rows is worked out once: `permissions` by site, and how many questions are
-    `questions` by instrument, its version and that of the plan.
+    `questions` by instrument, its version and that of the plan. `known` is what was read of participants;
+    that of the `snoozed` is read with the first page.
     """
 
     context: StaffContext
     connection: Connection
     search: TodaySearch
     sites: Mapping[int, StaffSite]
+    snoozed: tuple[int, ...]
+    known: dict[int, _Work] = field(default_factory=dict)
     permissions: dict[int, tuple[bool, bool]] = field(default_factory=dict)
     questions: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
@@ -231,7 +236,7 @@ class _RowReader:
         after = criteria.after
         for _round in range(_ROUNDS):
             entries = self._entries(criteria, counts, after)
-            page = _first_of_each(entries, PAGE)
+            page = _first_entries(entries, PAGE)
             rows = self._rows(page, criteria) if page else ()
             after = _next_cursor(entries, page)
             if rows or after is None:
@@ -252,28 +257,34 @@ class _RowReader:
 
     def _rows(self, page: Sequence[TodayCursor], criteria: TodayFilter) -> tuple[TodayRow, ...]:
         """The rows of these entries, all of them at once where nothing of them changed."""
-        known = read_work(self.connection, self.search, [entry.person for entry in page])
+        self._read([entry.person for entry in page])
         # A site that opened since the sites were read is not among them; of a whole study its people are.
-        page = [entry for entry in page if known[entry.person][0][0].site_id in self.sites]
-        work = tuple([known[entry.person] for entry in page])
+        page = [entry for entry in page if self.known[entry.person][0][0].site_id in self.sites]
+        work = tuple([self.known[entry.person] for entry in page])
         places = frozenset([(person.site_id, person.zone) for (person,), _forms in work])
 
         def judge() -> tuple[tuple[TodayRow, ...], Iterable[datetime]]:
             judged = [(entry, self._judge(*each)) for entry, each in zip(page, work, strict=True)]
-            rows = tuple(
-                [
-                    each.row
-                    for entry, each in judged
-                    if criteria.resting or _stands_here(each.reasons, entry, criteria.reason)
-                ]
-            )
+            rows = tuple([each.row for entry, each in judged if _stands_here(each.reasons, entry, criteria)])
             return rows, chain.from_iterable(each.transitions for _entry, each in judged)
 
         search = self.search
         around = frozenset([self._surroundings(*site_zone) for site_zone in places])
         shown = criteria.resting, criteria.reason, tuple(page)
         content = (search.plan_rules, work, search.locked, around, *shown)
-        return _JUDGED_PAGES.of(self.context.installation.cache_owner).find(content, search.at, judge)
+        return _JUDGED_PAGES.get_cache(self.context.installation.cache_owner).find(content, search.at, judge)
+
+    def _read(self, people: Iterable[int]) -> None:
+        """Read what is known of these participants and of the snoozed, as far as it was not read yet."""
+        unread = [each for each in dict.fromkeys((*people, *self.snoozed)) if each not in self.known]
+        if unread:
+            self.known.update(read_work(self.connection, self.search, unread))
+
+    def count_resting(self) -> int:
+        """How many of the snoozed have a reason that rests."""
+        self._read(())
+        work = [self.known[each] for each in self.snoozed]
+        return sum(_rests(self._judge(*each).reasons) for each in work if each[0][0].site_id in self.sites)
 
     def _surroundings(self, site_id: int, zone: str) -> tuple[object, ...]:
         """What a row shows beside what is stored of its participant and the plan."""
@@ -296,7 +307,7 @@ class _RowReader:
         locked = person.person in search.locked
         around = self._surroundings(person.site_id, person.zone)
         content = (search.plan_rules, people, forms, locked, around)
-        return _JUDGED_ROWS.of(self.context.installation.cache_owner).find(content, search.at, judge)
+        return _JUDGED_ROWS.get_cache(self.context.installation.cache_owner).find(content, search.at, judge)
 
     def _row(
         self,
@@ -344,16 +355,16 @@ class _RowReader:
     def _form(self, form: FormRow, today: date) -> TodayForm:
         """A form as the version of the plan has it that the form follows."""
         library = self.context.installation.library
-        plan = library.plan(self.search.plan.id, form.plan_version)
+        plan = library.get_plan(self.search.plan.id, form.plan_version)
         name, version = form.instrument, form.instrument_version
         key = (name, version, plan.version)
         if key not in self.questions:
-            instrument = library.instrument(name, version)
+            instrument = library.get_instrument(name, version)
             self.questions[key] = count_certain(instrument, excluded_items(plan, name))
         return build_form(form, plan, self.questions[key], today, self.search.at)
 
 
-def _first_of_each(entries: Iterable[TodayCursor], most: int) -> list[TodayCursor]:
+def _first_entries(entries: Iterable[TodayCursor], most: int) -> list[TodayCursor]:
     """Each participant's first entry, at most so many."""
     first: dict[int, TodayCursor] = {}
     for entry in entries:
@@ -372,8 +383,16 @@ def _next_cursor(entries: Sequence[TodayCursor], page: Sequence[TodayCursor]) ->
     return entries[-1] if len(entries) >= _ENTRIES else None
 
 
-def _stands_here(reasons: Sequence[WorkReason], entry: TodayCursor, chosen: Reason | None) -> bool:
+def _rests(reasons: Sequence[WorkReason]) -> bool:
+    """Whether a snooze has something to hold back: a reason that ended does not rest."""
+    return any(each.snoozed for each in reasons)
+
+
+def _stands_here(reasons: Sequence[WorkReason], entry: TodayCursor, criteria: TodayFilter) -> bool:
     """Whether this entry is the one at which the participant is shown, and no earlier page showed them."""
+    chosen = criteria.reason
+    if criteria.resting:
+        return _rests(reasons)
     if chosen is not None:
         mine = next((each for each in reasons if each.reason is chosen and not each.snoozed), None)
     else:

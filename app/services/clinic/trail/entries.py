@@ -164,7 +164,7 @@ def _describe(session: Session, scope: TrailScope, rows: Sequence[sa.Row[Any]]) 
             sees_answers=scope.sees_answers_at(site_id),
         )
         if shown is not None and fields.narrows:
-            shown = replace(shown, changes=tuple(filter(fields.keeps, shown.changes)))
+            shown = replace(shown, changes=tuple(filter(fields.keeps_change, shown.changes)))
         if shown is None or (fields.narrows and not shown.changes):
             continue
         yield TrailEntry(

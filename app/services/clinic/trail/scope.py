@@ -104,7 +104,7 @@ def open_trail_scope(session: Session, context: StaffContext, chosen: TrailFilte
     study_id = study.id
     plans = reached[0].list_plans(context.installation.library)
     participant = _find_participant(session, context, study_id, chosen.participant)
-    whole = (study_id, None) in context.actor.reach(Permission.TRAIL_SEE)
+    whole = (study_id, None) in context.actor.list_reach(Permission.TRAIL_SEE)
     near = None if whole else tuple(site.site_id for site in reached)
     counted = tuple(site.site_id for site in reached if site.code == chosen.site) if chosen.site else near
     people = {staff_actor(key).id: name for key, name in list_study_staff(session, study_id, near)}

@@ -1,4 +1,4 @@
-"""Challenges that passkeys sign, kept nowhere: each says when it was made, under the installation's key.
+"""Stateless challenges for passkeys: each states when it was made, authenticated by the installation's key.
 
 A challenge is good for one account, one browser session and one purpose, and not for long. That an answer to
 it counts once is for who checks the answer: no passkey accepts a challenge older than its last use.

@@ -103,7 +103,7 @@ def make_recovery_codes(work: UnitOfWork, box: SecretBox, staff_id: int) -> Sequ
 
 
 def void_recovery_codes(work: UnitOfWork, staff_id: int) -> None:
-    """Make every recovery code of an account worth nothing."""
+    """Void every recovery code of an account."""
     for row in work.session.exec(_unused(staff_id)):
         row.replaced_at = work.at
 

@@ -179,7 +179,7 @@ def describe_passkeys(rows: Sequence[Passkey]) -> list[PublicKeyCredentialDescri
 
 
 def void_passkeys(work: UnitOfWork, staff_id: int) -> None:
-    """Make every passkey of an account worth nothing."""
+    """Void every passkey of an account."""
     for row in list_passkeys(work.session, staff_id):
         row.revoked_at = work.at
 
@@ -234,7 +234,7 @@ def _has_grown(row: Passkey, use: PasskeyUse) -> bool:
 
 def _stop(installation: Installation, staff: Staff, row: Passkey, at: datetime) -> None:
     """Stop a passkey of which there may be a copy; whoever is beside it in the trail is its owner."""
-    with installation.work(staff_actor(staff.id), at) as work:
+    with installation.open_work(staff_actor(staff.id), at) as work:
         work.lock(INSTALLATION_CHAIN)
         work.session.get_one(Passkey, row.id).stopped_at = at
         work.record(AuditEvent.PASSKEY_STOPPED, INSTALLATION_CHAIN)

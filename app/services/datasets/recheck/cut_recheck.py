@@ -90,9 +90,9 @@ def _check_scores(database: sqlite3.Connection, study: DatasetStudy) -> tuple[Re
             rows = database.execute(
                 "SELECT ASSESSID, AVAL FROM adqs"
                 " WHERE PARAMCD = ? AND PARCAT1 = ? AND INSTRVER = ? AND DTYPE = ''",
-                (terms.parameter(scale), terms.category, instrument.version),
+                (terms.name_parameter(scale), terms.category, instrument.version),
             )
-            codes = {terms.item_code(instrument.item(item)): item for item in scale.items}
+            codes = {terms.item_code(instrument.get_item(item)): item for item in scale.items}
             for form, exported in rows.fetchall():
                 values = _read_answers(database, form, codes) or {
                     part: known for part in scale.parts if (known := exact[form, part]) is not None

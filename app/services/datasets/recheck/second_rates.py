@@ -117,7 +117,7 @@ class _Completeness:
                 return at <= self.study.at
         return start_of_day(day + timedelta(days=1), person.zone) <= self.study.at
 
-    def compute(self, line: tuple[str, str, str, str, str], category: str) -> str:
+    def compute_line(self, line: tuple[str, str, str, str, str], category: str) -> str:
         """The figures of one line of COMPL: of an arm, visit, rule set and choice about late forms."""
         arm, visit, _instrument, rules, late = line
         forms = [
@@ -169,7 +169,7 @@ def check_rates(
         if not used[instrument].scales:
             continue  # ADQS has no record of its forms
         category = study.terms_of(used[instrument]).category
-        computed = counted.compute((arm, visit, instrument, rules, late), category)
+        computed = counted.compute_line((arm, visit, instrument, rules, late), category)
         rates.compare(f"{arm} {visit} rule set {rules}, late {late}", " ".join(printed), computed)
     return flags, rates
 

@@ -95,13 +95,13 @@ class _SingleRows:
             sink, delimiter=table.delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
         )
 
-    def score(self, read: str | AnswerTableRow) -> str:
+    def score_row(self, read: str | AnswerTableRow) -> str:
         """The row with its scores, and with the delimiter that it was read with."""
         row, lines, length = self._table.row_of(read) if isinstance(read, str) else read
         cells = None
         if len(row) == self._width:
             cells = _without_codes([row[index] for index in self._places], self._codes)
-            texts, flags = self._scorer.row(cells)
+            texts, flags = self._scorer.score_row(cells)
         else:
             row = [*row[: self._width], *[""] * (self._width - len(row))]
             texts, flags = [""] * len(self._scorer.columns), (RAGGED,)
@@ -146,10 +146,10 @@ def _score_batch(
     """The scored rows in their order: those together that can be, the others by themselves."""
     lines = [row.rstrip("\r\n") for row in batch if isinstance(row, str)]
     if together is None or not lines:
-        return [rows.score(row) for row in batch]
+        return [rows.score_row(row) for row in batch]
     columns, odd = together.columns.read(lines)
-    odd |= together.scorer.doubted(columns)
-    texts = together.scorer.texts(columns)
+    odd |= together.scorer.find_doubted_rows(columns)
+    texts = together.scorer.format_scores(columns)
     joined = list(map("".join, zip(lines, *texts, repeat(together.end))))
     rows.count += len(lines) - len(odd)
     if rows.report:
@@ -159,7 +159,7 @@ def _score_batch(
     scored, line = [], 0
     for row in batch:
         alone = not isinstance(row, str)
-        scored.append(rows.score(row) if alone or line in odd else joined[line])
+        scored.append(rows.score_row(row) if alone or line in odd else joined[line])
         line += not alone
     return scored
 

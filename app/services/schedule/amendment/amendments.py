@@ -78,7 +78,7 @@ class ParticipantMove:
 
 
 def open_amendment(context: StaffContext, study: str, version: str) -> Amendment:
-    """What is to be done until everybody in a study follows this version; nothing is changed.
+    """Read what is left to do until everybody in a study follows this version; nothing is changed.
 
     Raises Refused: "unknown_study", "unknown_plan", "draft_plan" (a trial takes none), "older_plan", as
     `packs.check_packs`; BadDefinition for a plan that cannot follow the present one.
@@ -86,7 +86,7 @@ def open_amendment(context: StaffContext, study: str, version: str) -> Amendment
     with context.read() as session:
         row = get_study(session, study)
         followed = list_plans(context.installation, session, row.id)
-        present, plan = followed[0], context.installation.library.plan(study, version)
+        present, plan = followed[0], context.installation.library.get_plan(study, version)
         waiting = _list_waiting(session, row.id, version)
         begun = present.version == version
         if waiting or not begun:
@@ -149,7 +149,7 @@ def follow_amendment(
             return None
         check_newer(amendment.plan, participant.plan_version)
         proposal = _propose(context, work.session, amendment, participant)
-        proposal.confirm(confirmed)
+        proposal.require_confirmed(confirmed)
         work.record(AuditEvent.PLAN_FOLLOWED, chain, reason=parse_reason(reason))
         participant.plan_version = amendment.plan.version
         apply_proposal(context.installation, work, amendment.plan, participant, proposal)

@@ -33,7 +33,7 @@ class MatterSearch:
     subject: str = ""
     participant_id: int = 0
 
-    def values(self) -> dict[str, Any]:
+    def bind_values(self) -> dict[str, Any]:
         """The parameters of this search."""
         return {
             "study": self.study_id,
@@ -83,7 +83,7 @@ class MatterRow:
 
 def count_matters(session: Session, search: MatterSearch) -> Mapping[MatterKind, int]:
     """How many open matters there are of each kind; a kind without any is not named."""
-    rows = session.connection().execute(_counts(search.shape), search.values())
+    rows = session.connection().execute(_counts(search.shape), search.bind_values())
     return {MatterKind(row.kind): row.open for row in rows}
 
 
@@ -92,7 +92,7 @@ def list_matters(
 ) -> Sequence[MatterRow]:
     """A page of them by keyset, the oldest first."""
     statement = _page(search.shape, after is not None)
-    values = search.values() | {"most": limit}
+    values = search.bind_values() | {"most": limit}
     if after is not None:
         values |= {
             "after_at": after.at,
@@ -104,13 +104,13 @@ def list_matters(
 
 def find_matter(session: Session, search: MatterSearch, ref: str) -> MatterRow | None:
     """The open matter of this name; None where it is settled, or is no more what it was."""
-    rows = session.connection().execute(_named(search.shape), search.values() | {"ref": ref}).mappings()
+    rows = session.connection().execute(_named(search.shape), search.bind_values() | {"ref": ref}).mappings()
     return next(map(_row, rows), None)
 
 
 def is_matter_seen(session: Session, search: MatterSearch, ref: str) -> bool:
     """Whether a search reaches the matter of this name, settled or not."""
-    result = session.connection().execute(_reached(search.shape), search.values() | {"ref": ref})
+    result = session.connection().execute(_reached(search.shape), search.bind_values() | {"ref": ref})
     return bool(result.scalar())
 
 

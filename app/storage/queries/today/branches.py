@@ -88,12 +88,12 @@ def rule_moments(plans: Sequence[Plan], at: datetime) -> dict[str, Any]:
     }
 
 
-def moment(name: str) -> sa.BindParameter[datetime]:
+def bind_moment(name: str) -> sa.BindParameter[datetime]:
     """A parameter that holds a moment."""
     return sa.bindparam(name, type_=_MOMENT)
 
 
-_NOW = moment("now")
+_NOW = bind_moment("now")
 SITES = sa.bindparam("sites", type_=sa.Integer, expanding=True)
 LOCKED = sa.bindparam("locked", type_=sa.BigInteger, expanding=True)
 
@@ -169,7 +169,7 @@ def _people(at: sa.orm.Mapped[Any], *conditions: sa.ColumnElement[bool]) -> Toda
 
 def _closing(shape: TodayShape) -> TodaySource:
     closes = col(Slot.closes_at)
-    soon = (closes > _NOW, closes <= moment("closing"), col(Slot.opens_at) <= _NOW)
+    soon = (closes > _NOW, closes <= bind_moment("closing"), col(Slot.opens_at) <= _NOW)
     known = (closes <= _later("closing_days"), col(Slot.opens_at) <= _SNOOZED_AT)
     awake = _awake(col(Slot.participant_id), Reason.closing, *known)
     return _slots(closes, shape, *_VISIT, is_here(shape), *soon, awake)
@@ -177,8 +177,13 @@ def _closing(shape: TodayShape) -> TodaySource:
 
 def _half(shape: TodayShape) -> TodaySource:
     opens, closes = col(Slot.opens_at), col(Slot.closes_at)
-    later = (closes > moment("closing"), closes > _NOW, closes <= moment("half_gone"), opens <= _NOW)
-    gone: sa.ColumnElement[bool] = HalfGone(opens, closes, moment("second"))
+    later = (
+        closes > bind_moment("closing"),
+        closes > _NOW,
+        closes <= bind_moment("half_gone"),
+        opens <= _NOW,
+    )
+    gone: sa.ColumnElement[bool] = HalfGone(opens, closes, bind_moment("second"))
     known: sa.ColumnElement[bool] = HalfGone(opens, closes, _SNOOZED_AT)
     awake = _awake(col(Slot.participant_id), Reason.half, known)
     half = (*later, col(Slot.begun_at).is_(None), gone, awake)
@@ -191,11 +196,11 @@ def _idle(shape: TodayShape) -> TodaySource:
         later = sa.exists().where(col(answer.slot_id) == col(Slot.id), col(answer.received_at) > when)
         return later.correlate(Slot, Snooze)  # by itself it sees no farther than the statement around it
 
-    begun = (col(Slot.begun_at).is_not(None), col(Slot.begun_at) <= moment("idle"))
+    begun = (col(Slot.begun_at).is_not(None), col(Slot.begun_at) <= bind_moment("idle"))
     open_still = (col(Slot.grace_until) > _NOW, col(Slot.opens_at) < col(Slot.closes_at))
     known = (col(Slot.begun_at) <= _later("idle_days"), ~answered_after(_later("idle_days")))
     awake = _awake(col(Slot.participant_id), Reason.idle, *known)
-    idle = (*begun, *open_still, ~answered_after(moment("idle")), awake)
+    idle = (*begun, *open_still, ~answered_after(bind_moment("idle")), awake)
     return _slots(col(Slot.grace_until), shape, *LIVE, _THERE, *idle)
 
 
@@ -229,7 +234,7 @@ def _unexplained_awake(form: type[Slot]) -> sa.ColumnElement[bool]:
 def _opens(shape: TodayShape) -> TodaySource:
     opens = col(Slot.opens_at)
     awake = _awake(col(Slot.participant_id), Reason.opens, opens <= _later("opens_days"))
-    soon = (opens > _NOW, opens <= moment("opening"), awake)
+    soon = (opens > _NOW, opens <= bind_moment("opening"), awake)
     return _slots(opens, shape, *_VISIT, is_here(shape), *soon)
 
 
@@ -258,12 +263,12 @@ def _unused(_shape: TodayShape) -> TodaySource:
         col(Participant.enrolled_at),
         col(Participant.activated_at).is_(None),
         col(Participant.consent_version).is_not(None),
-        col(Participant.enrolled_at) <= moment("unused"),
+        col(Participant.enrolled_at) <= bind_moment("unused"),
         _awake(_PERSON, Reason.unused),
     )
 
 
-def undelivered() -> tuple[sa.ColumnElement[bool], ...]:
+def match_undelivered() -> tuple[sa.ColumnElement[bool], ...]:
     """What a message fulfils that reached nobody and is a participant's newest, with an address as old."""
     later = sa.orm.aliased(Message)
     newer = sa.exists().where(
@@ -279,12 +284,12 @@ def undelivered() -> tuple[sa.ColumnElement[bool], ...]:
         col(Contact.recorded_at) > col(Message.settled_at),
     )
     reached_nobody: Any = MESSAGE_UNDELIVERED
-    return reached_nobody, col(Message.settled_at) > moment("undelivered"), ~newer, ~changed
+    return reached_nobody, col(Message.settled_at) > bind_moment("undelivered"), ~newer, ~changed
 
 
 def _undelivered(_shape: TodayShape) -> TodaySource:
     awake = _awake(_PERSON, Reason.undelivered, col(Message.settled_at) <= _SNOOZED_AT)
-    failed = _people(col(Message.settled_at), *undelivered(), awake)
+    failed = _people(col(Message.settled_at), *match_undelivered(), awake)
     return failed.join(Message, col(Message.participant_id) == col(Participant.id))
 
 
@@ -301,8 +306,8 @@ def diary_counts(shape: TodayShape) -> dict[str, sa.ColumnElement[int]]:
     """Sums over closed entries of the diary, daily and weekly, by the names of `DiaryFacts`."""
     weekly = diary_is_weekly(shape)
     recent = {
-        "daily": sa.and_(~weekly, col(Slot.opens_at) > moment("diary_from")),
-        "weekly": sa.and_(weekly, col(Slot.closes_at) > moment("weekly_from")),
+        "daily": sa.and_(~weekly, col(Slot.opens_at) > bind_moment("diary_from")),
+        "weekly": sa.and_(weekly, col(Slot.closes_at) > bind_moment("weekly_from")),
     }
     outcomes = {
         "missed": sa.and_(col(Slot.submitted_at).is_(None), _OVER),
@@ -326,7 +331,7 @@ def closed_diary() -> tuple[sa.ColumnElement[bool], ...]:
         col(Slot.for_day) >= sa.bindparam("diary_day", type_=sa.Date),
         col(Slot.opens_at) < col(Slot.closes_at),
         col(Slot.closes_at) <= _NOW,
-        col(Slot.closes_at) > moment("diary_closed_from"),
+        col(Slot.closes_at) > bind_moment("diary_closed_from"),
     )
 
 

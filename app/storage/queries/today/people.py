@@ -19,10 +19,10 @@ from app.storage.queries.slots import code_literal
 from app.storage.queries.today.branches import (
     LIVE,
     TodayShape,
+    bind_moment,
     closed_diary,
     diary_counts,
-    moment,
-    undelivered,
+    match_undelivered,
 )
 from app.storage.queries.today.rows import TodaySearch
 from app.storage.tables.capture import Alert, AnswerEvent
@@ -34,7 +34,7 @@ _REMEMBERED = 1000
 """Of how many participants, of all studies together, the rows that were read last are remembered."""
 _CACHED_PEOPLE, _CACHED_FORMS = cache_document_rows(_REMEMBERED), cache_document_rows(_REMEMBERED)
 _PERSON = col(Participant.id)
-_NOW = moment("now")
+_NOW = bind_moment("now")
 _NONE = sa.literal_column("0", sa.Integer)
 
 
@@ -126,7 +126,7 @@ def _open_call() -> sa.ScalarSelect[Any]:
 def _lost_message() -> sa.ScalarSelect[Any]:
     """When a participant's newest message reached nobody."""
     lost = sa.select(sa.func.max(col(Message.settled_at)))
-    return lost.where(col(Message.participant_id) == _PERSON, *undelivered()).scalar_subquery()
+    return lost.where(col(Message.participant_id) == _PERSON, *match_undelivered()).scalar_subquery()
 
 
 def _newest_staff_reminder() -> sa.ScalarSelect[Any]:
@@ -217,12 +217,12 @@ def _forms(hides_arm: bool) -> GroupedRead[FormRow]:
     closes, begun = col(Slot.closes_at), col(Slot.begun_at).is_not(None)
     unexplained = sa.and_(col(Slot.for_day).is_(None), col(Slot.missed_reason).is_(None))
     displayed = sa.or_(closes > _NOW, sa.and_(begun, col(Slot.grace_until) > _NOW), unexplained)
-    near = (closes > moment("settled"), closes <= moment("reached"), displayed)
+    near = (closes > bind_moment("settled"), closes <= bind_moment("reached"), displayed)
     parts = [
         sa.select(*(getattr(Slot, name) for name in (*_OF_SLOT, "id"))).where(
-            *theirs, *conditions, col(Slot.opens_at) <= moment("opening")
+            *theirs, *conditions, col(Slot.opens_at) <= bind_moment("opening")
         )
-        for conditions in (near, (closes <= moment("settled"), unexplained))
+        for conditions in (near, (closes <= bind_moment("settled"), unexplained))
     ]
     form = sa.union_all(*parts).subquery("form")
     answers = sa.and_(col(AnswerEvent.slot_id) == form.c.id, form.c.begun_at.is_not(None))

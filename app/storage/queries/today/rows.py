@@ -22,8 +22,8 @@ from app.storage.queries.today.branches import (
     SITES,
     SOURCES,
     TodayShape,
+    bind_moment,
     is_here,
-    moment,
     rule_moments,
     shape_of,
 )
@@ -32,6 +32,8 @@ from app.storage.tables.schedule import Slot
 
 COUNTED = 200
 """Entries of one reason, beyond which nobody reads an exact count; counting stops there."""
+SNOOZED_COUNTED = 50
+"""Snoozes in force, beyond which nobody judges whether their reasons still hold: as many as a page has."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,9 @@ class TodaySearch:
 class TodayCounts:
     """How many participants there are for each reason, in all, and resting.
 
+    `snoozed` are those with a snooze in force, the first `SNOOZED_COUNTED`, the soonest to come back first;
+    `resting` is how many of them have a reason that rests, once that is judged, and until then all of them.
+
     Of the reasons in `cut` only the first `COUNTED` entries were counted, several of one participant among
     them perhaps: there are so many or more, and in all too. `corrections` are participants who asked to
     have a form corrected, `orphan_alerts` open alerts of participants who left, and `orphan_calls` those of
@@ -98,6 +103,8 @@ class TodayCounts:
     orphan_calls: int = 0
     first: tuple[TodayCursor, ...] = ()
     cut: frozenset[Reason] = frozenset()
+    snoozed: tuple[int, ...] = ()
+    resting_is_cut: bool = False
 
 
 _LANGUAGE = sa.bindparam("language", type_=sa.String)
@@ -110,7 +117,7 @@ _NAMED = (
     )
     .cte("named")
 )
-_NOW = moment("now")
+_NOW = bind_moment("now")
 
 
 def _source(reason: Reason, shape: TodayShape) -> sa.Subquery:
@@ -150,9 +157,13 @@ def _counts(shape: TodayShape) -> GroupedRead["_ListLine"]:
             is_alive(),
         ),
     }
+    snoozed = _resting(shape).subquery()
+    soonest = sa.select(_number(_RESTING).label("rank"), snoozed.c.at, snoozed.c.person)
+    some_snoozed = soonest.order_by(snoozed.c.at, snoozed.c.person).limit(_number(SNOOZED_COUNTED)).subquery()
     lines = [sa.select(_number(kind), *_tally(count, _number(0))) for kind, count in others.items()]
     uncounted = _number(0).label("number"), _number(0).label("listed")
-    counted = sa.union_all(sa.select(in_order, *uncounted), each, *lines)
+    entries = [sa.select(part, *uncounted) for part in (in_order, some_snoozed)]
+    counted = sa.union_all(*entries, each, *lines)
     return GroupedRead(counted, _ListLine._make, memory=_CACHED_LINES)
 
 
@@ -232,9 +243,13 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
     numbers: dict[int, int] = {}
     first: list[TodayCursor] = []
     full: set[int] = set()
+    snoozed: tuple[int, ...] = ()
     for rank, lines in _counts(search.shape).fetch(connection, search.values).items():
         counted, entries = _sort_lines(lines)
-        first += entries
+        if rank == _RESTING:
+            snoozed = tuple([entry.person for entry in sorted(entries)])
+        else:
+            first += entries
         numbers[rank] = counted.number
         full |= {rank} if counted.listed >= COUNTED else set()
     return TodayCounts(
@@ -246,6 +261,8 @@ def count_reasons(connection: Connection, search: TodaySearch) -> TodayCounts:
         orphan_calls=numbers[_ORPHAN_CALLS],
         first=tuple(sorted(first)),
         cut=frozenset(reason for reason in SOURCES if RANKS[reason] in full),
+        snoozed=snoozed,
+        resting_is_cut=numbers[_RESTING] > len(snoozed),
     )
 
 
@@ -270,9 +287,9 @@ def _entries(shape: TodayShape, reasons: tuple[Reason, ...], first_is_cut: bool)
         cut: tuple[sa.ColumnElement[bool], ...] = ()
         if first_is_cut and index == 0:
             later = sa.or_(
-                at > moment("after_at"), person > sa.bindparam("after_person", type_=sa.BigInteger)
+                at > bind_moment("after_at"), person > sa.bindparam("after_person", type_=sa.BigInteger)
             )
-            cut = (at >= moment("after_at"), later)
+            cut = (at >= bind_moment("after_at"), later)
         part = sa.select(_rank(reason), at.label("at"), person.label("person"))
         part = part.where(*_conditions(source, shape), *cut).order_by(at, person)
         parts.append(sa.select(part.limit(sa.bindparam("most", type_=sa.Integer)).subquery()))
@@ -303,7 +320,7 @@ def list_entries(
 def list_resting(
     connection: Connection, search: TodaySearch, after: TodayCursor | None, most: int
 ) -> list[TodayCursor]:
-    """Whose row rests, the soonest to come back first."""
+    """Whose snooze is in force, the soonest to come back first."""
     resting = _resting(search.shape).subquery()
     at, person = resting.c.at, resting.c.person
     statement = sa.select(at, person).order_by(at, person).limit(most)

@@ -31,11 +31,11 @@ class DiarySearch:
     subject: str = ""
     language: str = ""
 
-    def values(self) -> Mapping[str, Any]:
+    def bind_values(self) -> Mapping[str, Any]:
         """The parameters of the statements."""
         return {"sites": list(self.sites), "series": self.series, "now": self.at}
 
-    def narrowed(self) -> Iterator[sa.ColumnElement[bool]]:
+    def narrow_people(self) -> Iterator[sa.ColumnElement[bool]]:
         """What narrows the participants."""
         if self.subject:
             yield holds_code(sa.literal(code_pattern(self.subject)))
@@ -92,12 +92,12 @@ def list_candidates(
             col(Participant.site_id).in_(sa.bindparam("sites", expanding=True)),
             col(Participant.subject) > after,
             unexplained,
-            *search.narrowed(),
+            *search.narrow_people(),
         )
         .order_by(col(Participant.subject), col(Participant.id))
         .limit(most)
     )
-    return [Candidate(*row) for row in connection.execute(statement, search.values())]
+    return [Candidate(*row) for row in connection.execute(statement, search.bind_values())]
 
 
 def list_unexplained_days(
@@ -113,7 +113,7 @@ def list_unexplained_days(
     statement = sa.select(*columns).where(
         col(Slot.participant_id).in_(people), *_OF_DIARY, _UNEXPLAINED, *_shown(search)
     )
-    return [UnexplainedDay(*row) for row in connection.execute(statement, search.values())]
+    return [UnexplainedDay(*row) for row in connection.execute(statement, search.bind_values())]
 
 
 def _shown(search: DiarySearch) -> tuple[sa.ColumnElement[bool], ...]:
