@@ -352,8 +352,13 @@ def every_page(code: str) -> tuple[Page, ...]:
         replace(home(), hint_url="/settings/home-screen"),
         *(NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
         *(
-            NoticePage("already_sent", "Diary", DAY, "", "482913057316", means, "Chrome", more=1)
-            for means in ("here", "other", "site_device", "paper")
+            NoticePage("already_sent", "Diary", DAY, "", "482913057316", means, "Chrome", more=1, call=call)
+            for means, call in (
+                ("here", CALL_EMERGENCY),
+                ("other", None),
+                ("site_device", None),
+                ("paper", None),
+            )
         ),
         *person_pages(),
         OfflinePage(assets().css),
