@@ -321,6 +321,18 @@ def thanks() -> tuple[Page, ...]:
     )
 
 
+def notices() -> tuple[Page, ...]:
+    """Every stop with its reason; of a form that was sent already, by each means."""
+    sent_by = (("here", CALL_EMERGENCY), ("other", None), ("site_device", None), ("paper", None))
+    return (
+        *(NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
+        *(
+            NoticePage("already_sent", "Diary", DAY, "", "482913057316", means, "Chrome", more=1, call=call)
+            for means, call in sent_by
+        ),
+    )
+
+
 def every_page(code: str) -> tuple[Page, ...]:
     """Every page and every state of it that its template tells apart."""
     return (
@@ -350,11 +362,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         ActivatePage("/a", handed_over=True),
         replace(home(), give_back_url="/settings/leave"),
         replace(home(), hint_url="/settings/home-screen"),
-        *(NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
-        *(
-            NoticePage("already_sent", "Diary", DAY, "", "482913057316", means, "Chrome", more=1)
-            for means in ("here", "other", "site_device", "paper")
-        ),
+        *notices(),
         *person_pages(),
         OfflinePage(assets().css),
         replace(home("due"), opens_offline=True),

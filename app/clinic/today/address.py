@@ -25,13 +25,14 @@ class TodayQuery:
     site: str = ""
     reason: str = ""
     language: str = ""
+    visit: str = ""
     q: str = ""
     view: str = ""
 
     @property
     def is_filtered(self) -> bool:
         """Whether anything narrows the list; a tab is no filter."""
-        return bool(self.site or self.language or self.q)
+        return bool(self.site or self.language or self.visit or self.q)
 
     def build_url(self, path: str = DESK, **changes: str) -> str:
         """The address with some parts changed; it always says something, so that nothing is remembered."""
@@ -43,13 +44,14 @@ class TodayQuery:
             site=self.site,
             reason=Reason(self.reason) if self.reason else None,
             language=self.language,
+            visit=self.visit,
             search=narrow_text(self.q)[:40],
             resting=self.view == SNOOZED,
             after=parse_cursor(after),
         )
 
 
-LONGEST: Mapping[str, int] = {"site": 40, "reason": 40, "language": 10, "q": 40, "view": 10}
+LONGEST: Mapping[str, int] = {"site": 40, "reason": 40, "language": 10, "visit": 20, "q": 40, "view": 10}
 """Characters of each filter in the address, at most."""
 _REASONS = frozenset(each.value for each in Reason)
 
@@ -65,7 +67,7 @@ def build_query(typed: Mapping[str, str]) -> TodayQuery:
     """The filters in the address, without a reason or a view that there is not."""
     known = typed["reason"] if typed["reason"] in _REASONS else ""
     view = SNOOZED if typed["view"] == SNOOZED else ""
-    return TodayQuery(typed["site"], known, typed["language"], typed["q"], view)
+    return TodayQuery(typed["site"], known, typed["language"], typed["visit"], typed["q"], view)
 
 
 def has_filters(request: Request) -> bool:
@@ -79,6 +81,7 @@ def query_of(criteria: TodayFilter) -> TodayQuery:
         site=criteria.site,
         reason=criteria.reason.value if criteria.reason else "",
         language=criteria.language,
+        visit=criteria.visit,
         q=criteria.search,
         view=SNOOZED if criteria.resting else "",
     )

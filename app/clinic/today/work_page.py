@@ -23,6 +23,7 @@ from app.clinic.today.address import (
     has_filters,
     query_of,
 )
+from app.domain.desk.arm_blinding import sees_arm
 from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactOutcome
 from app.domain.typed_text import narrow_text
@@ -98,6 +99,7 @@ class TodayPage:
     tabs: tuple[ReasonTab, ...]
     sites: tuple[tuple[str, str], ...]
     languages: tuple[tuple[str, str], ...]
+    visits: tuple[tuple[str, str], ...]
     query: TodayQuery
     clear_url: str
     sheet_url: str
@@ -222,6 +224,7 @@ def build_today_page(
         tabs=tuple(_tabs(request, query, today)),
         sites=tuple((site.code, f"{site.code} {site.name}") for site in today.sites),
         languages=tuple(_languages(request)),
+        visits=tuple(_visits(request, today.sites)),
         query=query,
         clear_url=within(TodayQuery().build_url()),
         sheet_url=within(query.build_url(CALL_SHEET)),
@@ -288,6 +291,17 @@ def _languages(request: StaffRequest) -> Iterator[tuple[str, str]]:
         yield code, language_name(code)
 
 
+def _visits(request: StaffRequest, sites: Sequence[StaffSite]) -> Iterator[tuple[str, str]]:
+    """The visits of the plan by which one may narrow; none that tells a hidden arm."""
+    if not sites:
+        return
+    plan = sites[0].list_plans(request.installation.library)[0]
+    sees = sees_arm(request.actor, plan, sites[0].study_id, *(site.site_id for site in sites))
+    for rule in plan.visits:
+        codes = [rule.code_of(offset) for offset in rule.offsets]
+        yield from ((code, code) for code in codes if sees or not plan.reveals_visit(code))
+
+
 def _narrowing(query: TodayQuery) -> dict[str, str]:
     """What narrows the participants, whatever they stand on the list for."""
     return {"site": query.site, "q": query.q, "language": query.language}
@@ -295,7 +309,7 @@ def _narrowing(query: TodayQuery) -> dict[str, str]:
 
 def _count_gaps(request: StaffRequest, query: TodayQuery) -> GapCount:
     """How many of these participants have days of the diary that this colleague can explain."""
-    if not request.offers_route(DIARY_GAP_LIST):
+    if not request.offers_route(DIARY_GAP_LIST) or query.visit:  # a day of the diary is of no visit
         return NO_GAPS
     looking = replace(request.context, act=None)
     if not query.is_filtered:

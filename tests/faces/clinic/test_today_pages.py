@@ -219,6 +219,10 @@ def test_the_call_sheet_has_room_for_outcomes(nurse: TestClient) -> None:
     assert "☐ Other" in sheet.text
     assert "Note" in [each.text for each in sheet.all("th")]
     assert "Language English" in page(nurse, "/desk/call-sheet?reason=call&language=en").text
+    assert "Visit W6" in page(nurse, "/desk/call-sheet?reason=&visit=W6").text
+    choices = page(nurse, "/desk?reason=&visit=W6").one("select", name="visit").all("option")
+    assert [each.text for each in choices][:3] == ["All visits", "BL", "W6"]
+    assert [each["value"] for each in choices if "selected" in each.attributes] == ["W6"]
     assert "Nobody to call." in page(nurse, "/desk/call-sheet?reason=diary").text
 
 

@@ -243,24 +243,6 @@ def test_the_runner_sends_once_and_learns_of_its_receipt(phone: Phone) -> None:
         assert len(session.exec(select(Quarantine)).all()) == 1
 
 
-def test_the_runner_gets_the_refusal_of_impossible_answers(phone: Phone) -> None:
-    slot = phone.begin()
-    for fields, code in (
-        ({"q1": "9", "reviewed": "1"}, "invalid_answers"),
-        ({"q1": "2", "reviewed": "1"}, "unanswered"),
-        ({"q1": "2"}, "not_reviewed"),
-        ({"q1": "2", "q77": "1"}, "unknown_field"),
-        ({"q1": "2", "blank_q77": "1"}, "unknown_field"),
-        ({"q1": "2", "tick_q1": "1"}, "unknown_field"),
-        ({"q1": "2", "revision": "-1"}, "bad_field"),
-        ({"q1": "2", "at": "yesterday"}, "bad_field"),
-        ({"q1": "2", "width": "x"}, "bad_field"),
-        ({"q1": "2", "submission_id": "not a name"}, "bad_field"),
-    ):
-        body = phone.client.post(f"/f/{slot}/submit", data={"submission_id": "s1", **fields}, headers=JSON)
-        assert (body.status_code, body.json()["code"]) == (422, code)
-
-
 def test_without_the_runner_a_form_is_saved_reviewed_and_submitted(phone: Phone) -> None:
     slot = phone.begin()
     saved = phone.send(slot, {"q1": "4", "blank_q2": "1"}, reviewed="0", action="save")

@@ -143,3 +143,25 @@ def test_what_no_browser_sends_is_not_read(phone: Phone, body: bytes) -> None:
     plain = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
     refused = phone.client.post(f"/f/{phone.begin()}/submit", content=body, headers=plain)
     assert (refused.status_code, "This could not be read." in refused.text) == (400, True)
+
+
+def test_the_runner_gets_the_refusal_of_impossible_answers(phone: Phone) -> None:
+    slot = phone.begin()
+    for fields, code in (
+        ({"q1": "9", "reviewed": "1"}, "invalid_answers"),
+        ({"q1": "2", "reviewed": "1"}, "unanswered"),
+        ({"q1": "2"}, "not_reviewed"),
+        ({"q1": "2", "q77": "1"}, "unknown_field"),
+        ({"q1": "2", "blank_q77": "1"}, "unknown_field"),
+        ({"q1": "2", "tick_q1": "1"}, "unknown_field"),
+        ({"q1": "2", "revision": "-1"}, "bad_field"),
+        ({"q1": "2", "at": "yesterday"}, "bad_field"),
+        ({"q1": "2", "width": "x"}, "bad_field"),
+        ({"q1": "2", "submission_id": "not a name"}, "bad_field"),
+    ):
+        body = phone.client.post(
+            f"/f/{slot}/submit",
+            data={"submission_id": "s1", **fields},
+            headers={"accept": "application/json"},
+        )
+        assert (body.status_code, body.json()["code"]) == (422, code)

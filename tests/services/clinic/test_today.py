@@ -221,6 +221,12 @@ def test_counts_and_rows_are_those_of_the_search(installation: Installation, tri
     assert today(installation, at, trial[0], TodayFilter(language="zh_CN")).counts.every == 0
     person = trial[1]
     assert person.subject == "0571-002"
+    every = today(installation, at, trial[0])
+    of_visit = {row.subject for row in every.rows if row.form and row.form.visit == "W6"}
+    assert of_visit
+    narrowed = today(installation, at, trial[0], TodayFilter(visit="W6"))
+    assert ({row.subject for row in narrowed.rows}, narrowed.counts.every) == (of_visit, len(of_visit))
+    assert today(installation, at, trial[0], TodayFilter(visit="W96")).counts.every == 0
     with installation.open_work(person.nurse, at) as work:
         slots = list(
             work.session.exec(select(Slot.id).where(Slot.participant_id == person.row().id).limit(2))

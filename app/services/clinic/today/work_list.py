@@ -82,6 +82,7 @@ class TodayFilter:
     site: str = ""
     reason: Reason | None = None
     language: str = ""
+    visit: str = ""
     search: str = ""
     resting: bool = False
     after: TodayCursor | None = None
@@ -102,15 +103,12 @@ class Today:
     next_opening: datetime | None = None
 
 
-NOTHING = TodayCounts({}, 0, 0, 0)
-
-
 def get_today(context: StaffContext, criteria: TodayFilter | None, viewer: int | None = None) -> Today:
     """The participants at this colleague's sites who need somebody, in at most four queries.
 
     The sites are those of one study: a code means nothing without it. A participant whose exit is recorded
-    never appears, because nobody is to call them. Site, reason and language that `viewer`, a member of staff,
-    chose are remembered; without `criteria` the list opens with those.
+    never appears, because nobody is to call them. Site, reason, language and visit that `viewer`, a member of
+    staff, chose are remembered; without `criteria` the list opens with those.
     """
     with context.read_plainly() as connection:
         setup = read_worklist_setup(context, connection, TODAY, viewer)
@@ -141,7 +139,7 @@ def _read_today(
     sites = setup.sites
     chosen = tuple(site for site in sites if criteria.site in ("", site.code))
     if not chosen:
-        return Today((), NOTHING, sites, criteria)
+        return Today((), TodayCounts({}, 0, 0, 0), sites, criteria)
     search = _search(context, criteria, chosen, setup.locked)
     counts = count_reasons(connection, search)
     reader = _RowReader(context, connection, search, {site.site_id: site for site in sites}, counts.snoozed)
@@ -154,14 +152,12 @@ def _read_today(
 
 def _of_own_sites(criteria: TodayFilter, sites: Sequence[StaffSite]) -> TodayFilter:
     """The filters without a site that is no longer one of these: it would empty every day's list."""
-    own = any(site.code == criteria.site for site in sites)
-    return criteria if own else replace(criteria, site="")
+    return criteria if criteria.site in [site.code for site in sites] else replace(criteria, site="")
 
 
 def format_view(criteria: TodayFilter) -> str:
     """The filters as they are remembered: what is looked for once, or rests, is not where a day begins."""
-    reason = criteria.reason or ""
-    parts = {"site": criteria.site, "reason": reason, "language": criteria.language}
+    parts = {name: getattr(criteria, name) for name in ("site", "reason", "language", "visit")}
     return urlencode({name: value for name, value in parts.items() if value})
 
 
@@ -173,6 +169,7 @@ def parse_view(text: str) -> TodayFilter:
         site=parts.get("site", ""),
         reason=Reason(reason) if reason in tuple(Reason) else None,
         language=parts.get("language", ""),
+        visit=parts.get("visit", ""),
     )
 
 
@@ -193,6 +190,7 @@ def _search(
         hides_arm=not sees_arm(context.actor, plan, first.study_id, *keys),
         subject=criteria.search.strip(),
         language=criteria.language,
+        visit=criteria.visit,
         locked=locked,
         whole_study=not criteria.site and (first.study_id, None) in reach,
     )
@@ -283,7 +281,7 @@ class _RowReader:
     def count_resting(self) -> int:
         """How many of the snoozed have a reason that rests."""
         self._read(())
-        work = [self.known[each] for each in self.snoozed]
+        work = map(self.known.__getitem__, self.snoozed)
         return sum(_rests(self._judge(*each).reasons) for each in work if each[0][0].site_id in self.sites)
 
     def _surroundings(self, site_id: int, zone: str) -> tuple[object, ...]:

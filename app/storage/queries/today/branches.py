@@ -33,6 +33,8 @@ _WEEK = 7
 class TodayShape:
     """By what statements of the work list differ: they are built once for each and differ in values alone.
 
+    `filtered`: people are narrowed by code, language or (`by_visit`) an outstanding form of one visit.
+
     `phases` are the beginnings of the diary's codes, the longest first, and whether each is weekly. Those of
     a `whole_study` find visits by the study, not by its sites.
     """
@@ -41,14 +43,17 @@ class TodayShape:
     hides_arm: bool
     filtered: bool
     whole_study: bool
+    by_visit: bool = False
 
 
-def shape_of(plans: Iterable[Plan], *, hides_arm: bool, filtered: bool, whole_study: bool) -> TodayShape:
+def shape_of(
+    plans: Iterable[Plan], *, hides_arm: bool, filtered: bool, whole_study: bool, by_visit: bool = False
+) -> TodayShape:
     """The shape of the statements for the versions of a plan, a reader and their filters."""
     phases = [phase for plan in plans if plan.diary for phase in plan.diary.phases]
     named = {(phase.code.partition("{")[0], phase.unit is Unit.weeks) for phase in phases}
     longest_first = tuple(sorted(named, key=lambda each: (-len(each[0]), each[0])))
-    return TodayShape(longest_first, hides_arm, filtered, whole_study)
+    return TodayShape(longest_first, hides_arm, filtered, whole_study, by_visit)
 
 
 def rule_moments(plans: Sequence[Plan], at: datetime) -> dict[str, Any]:
@@ -164,6 +169,16 @@ def _people(at: sa.orm.Mapped[Any], *conditions: sa.ColumnElement[bool]) -> Toda
     columns: list[Any] = [col(Participant.id).label("person"), at.label("at")]
     return sa.select(*columns).where(
         col(Participant.site_id).in_(SITES), col(Participant.exit_kind).is_(None), *conditions
+    )
+
+
+def select_outstanding(shape: TodayShape) -> sa.Select[Any]:
+    """Who has a form of one visit that is open, opens soon, or was missed without a reason."""
+    due = (col(Slot.opens_at) <= bind_moment("opening"), col(Slot.closes_at) <= bind_moment("reached"))
+    of_visit = col(Slot.visit) == sa.bindparam("visit", type_=sa.String)
+    shown = (col(Slot.arm_revealing).is_(sa.false()),) if shape.hides_arm else ()
+    return sa.select(col(Slot.participant_id)).where(
+        *_VISIT, is_here(shape), *due, of_visit, col(Slot.missed_reason).is_(None), *shown
     )
 
 

@@ -25,6 +25,7 @@ from app.storage.queries.today.branches import (
     bind_moment,
     is_here,
     rule_moments,
+    select_outstanding,
     shape_of,
 )
 from app.storage.tables.participants import Participant, Snooze, TeamRequest
@@ -50,6 +51,7 @@ class TodaySearch:
     hides_arm: bool = False
     subject: str = ""
     language: str = ""
+    visit: str = ""
     locked: tuple[int, ...] = ()
     earlier: tuple[Plan, ...] = ()
     whole_study: bool = False
@@ -60,8 +62,9 @@ class TodaySearch:
         return shape_of(
             (self.plan, *self.earlier),
             hides_arm=self.hides_arm,
-            filtered=bool(self.subject or self.language),
+            filtered=bool(self.subject or self.language or self.visit),
             whole_study=self.whole_study,
+            by_visit=bool(self.visit),
         )
 
     @property
@@ -78,6 +81,7 @@ class TodaySearch:
             "sites": list(self.sites),
             "locked": list(self.locked),
             **(filters if self.shape.filtered else {}),
+            **({"visit": self.visit} if self.shape.by_visit else {}),
         }
 
 
@@ -108,16 +112,20 @@ class TodayCounts:
 
 
 _LANGUAGE = sa.bindparam("language", type_=sa.String)
-_NAMED = (
-    sa.select(col(Participant.id))
-    .where(
+_NOW = bind_moment("now")
+
+
+@lru_cache(maxsize=64)
+def _narrowed(shape: TodayShape) -> sa.CTE:
+    """The participants of the filters."""
+    visit = (col(Participant.id).in_(select_outstanding(shape)),) if shape.by_visit else ()
+    named = sa.select(col(Participant.id)).where(
         col(Participant.site_id).in_(SITES),
         holds_code(sa.bindparam("subject", type_=sa.String)),
         sa.or_(_LANGUAGE == "", col(Participant.language) == _LANGUAGE),
+        *visit,
     )
-    .cte("named")
-)
-_NOW = bind_moment("now")
+    return named.cte("named")
 
 
 def _source(reason: Reason, shape: TodayShape) -> sa.Subquery:
@@ -125,7 +133,7 @@ def _source(reason: Reason, shape: TodayShape) -> sa.Subquery:
 
 
 def _conditions(source: sa.Subquery, shape: TodayShape) -> tuple[sa.ColumnElement[bool], ...]:
-    return (source.c.person.in_(sa.select(_NAMED.c.id)),) if shape.filtered else ()
+    return (source.c.person.in_(sa.select(_narrowed(shape).c.id)),) if shape.filtered else ()
 
 
 @lru_cache(maxsize=64)
@@ -203,7 +211,7 @@ def _tally(count: sa.ColumnElement[int], listed: sa.ColumnElement[int]) -> tuple
 
 def _named(shape: TodayShape) -> tuple[sa.ColumnElement[bool], ...]:
     """What narrows participants themselves, as `_conditions` does what they stand on the list for."""
-    return (col(Participant.id).in_(sa.select(_NAMED.c.id)),) if shape.filtered else ()
+    return (col(Participant.id).in_(sa.select(_narrowed(shape).c.id)),) if shape.filtered else ()
 
 
 def _count_requests(
