@@ -41,6 +41,7 @@ STAGED: Mapping[str, Sequence[str]] = {
         "tests/services/clinic/test_participant_history.py",
         "tests/services/audit/test_records_replayed.py",
         "tests/services/clinic/test_trail_reading.py",
+        "tests/faces/clinic/test_arm_veil.py",
         "tests/services/audit/test_unprovable.py",
         "tests/faces/clinic/test_trail_words.py",
         "tests/faces/clinic/test_arm_veil.py",
