@@ -321,6 +321,22 @@ def thanks() -> tuple[Page, ...]:
     )
 
 
+def notices() -> tuple[Page, ...]:
+    """Every stop, and a form that was sent from each place."""
+    return (
+        *(NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
+        *(
+            NoticePage("already_sent", "Diary", DAY, "", "482913057316", means, "Chrome", more=1, call=call)
+            for means, call in (
+                ("here", CALL_EMERGENCY),
+                ("other", None),
+                ("site_device", None),
+                ("paper", None),
+            )
+        ),
+    )
+
+
 def every_page(code: str) -> tuple[Page, ...]:
     """Every page and every state of it that its template tells apart."""
     return (
@@ -350,16 +366,7 @@ def every_page(code: str) -> tuple[Page, ...]:
         ActivatePage("/a", handed_over=True),
         replace(home(), give_back_url="/settings/leave"),
         replace(home(), hint_url="/settings/home-screen"),
-        *(NoticePage(notice, "Diary", DAY, DAY) for notice in NOTICES),
-        *(
-            NoticePage("already_sent", "Diary", DAY, "", "482913057316", means, "Chrome", more=1, call=call)
-            for means, call in (
-                ("here", CALL_EMERGENCY),
-                ("other", None),
-                ("site_device", None),
-                ("paper", None),
-            )
-        ),
+        *notices(),
         *person_pages(),
         OfflinePage(assets().css),
         replace(home("due"), opens_offline=True),
