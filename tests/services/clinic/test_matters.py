@@ -190,11 +190,17 @@ def test_what_tells_the_arm_is_hidden_where_the_plan_blinds(lone_sites: TwoSites
     queue_two_messages(trial, site, "progression")
     record_contradiction_about(trial, trial.person(site), "visits/EOT")
     record_contradiction_about(trial, trial.person(site), "visits/EOT-2")
+    refused, ahead = (
+        trial.build_request(trial.person(site)),
+        AnchorBody("sbrt_start", date(2030, 1, 1), None, True),
+    )
+    with pytest.raises(Refused, match="date_in_future"):
+        receive_anchor(refused, ahead)
     library = trial.installation.library
     blinded = replace(library.get_plan("sbrt-nsclc", "1.1"), blinded=True)
     plans = {**library.plans, ("sbrt-nsclc", "1.1"): blinded}
     trial.installation = replace(trial.installation, library=replace(library, plans=plans))
-    assert trial.open(trial.investigator(site)).every == 7
+    assert trial.open(trial.investigator(site)).every == 8
     assert trial.open().counts == {MatterKind.dates_differ: 1, MatterKind.edc_message: 1}
     hidden = trial.open(trial.investigator(site), kind=MatterKind.dates_order).rows[0]
     person = Person(trial.installation, site, hidden.row.subject if hidden.row else "")

@@ -191,6 +191,12 @@ def test_what_is_repeated_is_one_matter_and_ends_with_what_is_accepted(edc: Edc)
     edc.send("visits/W6", "occurred", DAY)
     edc.check()
     assert accepted_change(edc) == ("edc_refusal:visits/W6", "2030-01-01", None)
+
+
+def test_what_is_refused_again_is_open_until_it_is_decided(edc: Edc) -> None:
+    for day in (WRONG[0], DAY):
+        edc.wait(1)
+        edc.send("visits/W6", "occurred", day)
     edc.wait(1)
     edc.send("visits/W6", "occurred", DAY, late=True)  # stale, and what is stored already
     edc.check()
