@@ -217,6 +217,13 @@ def _let_the_edc_in(person: Person) -> None:
     receive_participant(
         EdcRequest(context, "0571-100", LATER, Preconditions()), ParticipantBody("0571", "en", START.date())
     )
+    with suppress(Refused):  # no such visit, which is listed for the desk
+        receive_visit(
+            EdcRequest(context, person.subject, LATER, Preconditions()),
+            "W99",
+            VisitState.occurred,
+            date(2026, 4, 15),
+        )
     log_transfer(context, TransferRange("changes", 0, 3, 3))
 
 

@@ -49,7 +49,7 @@ def test_an_administrator_creates_a_client_whose_secret_is_shown_once_and_revoke
     assert token.scopes == ("visits:write",)
     context = StaffContext(running, SYSTEM, START)
     assert [each.used_at for each in list_clients(context, STUDY)] == [START]
-    with running.work(SYSTEM, START) as work:
+    with running.open_work(SYSTEM, START) as work:
         study_id = clinic.site.study_id
         pull = Transfer(
             client_id=client_id,

@@ -150,7 +150,8 @@ def test_what_no_entry_proves_is_little() -> None:
     }
     first_of_devices = {"participant.activated_at"}  # the moments of the devices themselves are proven
     exports = {f"data_export.{name}" for name in ("lease_until", "tries", "done", "total")}
-    assert keeps_alive | delivery | first_of_devices | exports == UNPROVEN
+    repeats = {"edc_refusal.last_at", "edc_refusal.times"}  # of a refused body that is proven
+    assert keeps_alive | delivery | first_of_devices | exports | repeats == UNPROVEN
 
 
 @pytest.mark.req("AUD-04")

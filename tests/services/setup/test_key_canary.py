@@ -78,6 +78,6 @@ def test_of_two_that_lay_it_at_once_the_second_finds_it(
             lay_canary(installation, START)
         return usual(self, actor, at)  # type: ignore[arg-type]  # passed on as it came
 
-    monkeypatch.setattr(Installation, "work", overtaken)
+    monkeypatch.setattr(Installation, "open_work", overtaken)
     lay_canary(installation, START)
     assert len(canaries(installation)) == 1
