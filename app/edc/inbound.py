@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -113,9 +114,8 @@ def put_anchor(
     address = _Address(request, context, subject, f"anchors/{kind}", conditions)
     more: dict[str, object] = {"dry_run": query.dry_run}
     if payload.as_of is None or payload.date is None:
-        return address.confirm_empty(
-            payload.stated_members(), **more, standing=AnchorStanding.CURRENT.value, windows=[]
-        )
+        current: dict[str, object] = {"standing": AnchorStanding.CURRENT.value, "windows": []}
+        return address.confirm_empty(payload.stated_members(), dry_run=query.dry_run, more=more | current)
     body = AnchorBody(kind, payload.date, payload.at, query.confirm)
     if query.dry_run:
         seen = preview_edc_anchor(context, subject, body)
@@ -163,12 +163,22 @@ class _Address:
         unwritable = payload.unwritable_members()
         return EdcRequest(self.context, self.subject, as_of, self.conditions, spelled, unwritable)
 
-    def confirm_empty(self, body: Mapping[str, object], **more: object) -> Response:
-        """The answer to a body with empty members: only what was served so may come back."""
+    def confirm_empty(
+        self,
+        body: Mapping[str, object],
+        *,
+        dry_run: bool = False,
+        more: Mapping[str, object] = MappingProxyType({}),
+    ) -> Response:
+        """The answer to a body with empty members: only what was served so may come back.
+
+        Another is refused, and kept as an open matter, but for one of a dry run, which changes nothing.
+        """
         try:
             unset = confirm_unset(self.context, self.subject, self.part, body, self.conditions)
         except Refused as refused:
-            keep_incomplete(self.context, self.subject, self.part, body, refused)
+            if not dry_run:
+                keep_incomplete(self.context, self.subject, self.part, body, refused)
             raise
         return self.build_receipt(unset, **more)
 

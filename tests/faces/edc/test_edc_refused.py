@@ -67,6 +67,8 @@ def test_what_states_no_fact_of_somebody_known_is_not_kept(edc: Edc, app: FastAP
     edc.put(WHO, REGISTER)
     edc.put("/participants/0571-999", REGISTER | {"reference_date": "1926-05-14"})
     edc.put(f"{WHO}/anchors/randomisation", {"date": "1926-05-14", "as_of": AS_OF}, dry_run=True)
+    half = {"date": "2026-03-02", "as_of": None}
+    assert edc.put(f"{WHO}/anchors/randomisation", half, dry_run=True).status_code == 422
     edc.put(WHO, REGISTER | {"zone": "Mars"})
     edc.put(f"{WHO}/arm", {"arm": None, "as_of": AS_OF})
     assert edc.http.put(f"{BASE}{WHO}/arm", json={"arm": 7}).status_code == 401
