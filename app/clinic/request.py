@@ -105,11 +105,14 @@ class StaffRequest:
         return render_blocks(self.http, self.veil_texts(page), block, frame=self.frame)
 
     def veil_texts(self, shown: Shown) -> Shown:
-        """A page without words that name an arm, for whoever may not see it, but for what they typed."""
+        """A page without words that name an arm, for whoever may not see it, but for what they sent in a form.
+
+        An address shows nothing by naming it: whoever guesses what a note says would read whether it is true.
+        """
         mask = self.arm_mask
         if mask is None:
             return shown
-        typed = {*self.http.query_params.values(), *self.http.state.typed}
+        typed: frozenset[str] = self.http.state.typed
         return veil_texts(shown, mask, typed, self.translate(HIDDEN))
 
     @property

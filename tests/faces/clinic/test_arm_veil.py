@@ -78,6 +78,8 @@ def test_a_form_keeps_what_its_reader_typed_and_offers_no_words_of_ours(clinic: 
     assert nurse.post(f"{clinic.url}/contacts", data=typed | {"next_try": ""}).status_code == 303
     shown = nurse.get(clinic.url)
     assert (ARM_WORDS in shown.text, "not shown to you" in shown.text) == (False, True)
+    guessed = nurse.get(clinic.url, params={"seen": f"he {ARM_WORDS}"})
+    assert ARM_WORDS not in guessed.text, "a right guess is told apart from a wrong one"
     (entry, *_others) = (each["href"] for each in parse_page(shown.text).all("a") if each.text == "Correct")
     form = parse_page(nurse.get(str(entry)).text)
     notes = [*form.all("input", name="note"), *form.all("textarea", name="note")]
