@@ -105,7 +105,7 @@ class StaffRequest:
         return render_blocks(self.http, self.veil_texts(page), block, frame=self.frame)
 
     def veil_texts(self, shown: Shown) -> Shown:
-        """A page without words that name an arm, for whoever may not see it, but for what they sent in a form.
+        """A page without words that name an arm, for whoever may not see it, but for what their form sent.
 
         An address shows nothing by naming it: whoever guesses what a note says would read whether it is true.
         """
