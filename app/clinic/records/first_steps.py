@@ -17,7 +17,6 @@ from app.domain.plans.windows import local_day
 from app.domain.records.access import ActorKind, Permission
 from app.domain.today.reasons import Reason
 from app.i18n.languages import ENGLISH, find_language
-from app.i18n.marking import N_
 from app.services.accounts.contacts import ContactDetails
 from app.services.clinic.invitation_sheets import InvitationSheet
 from app.services.clinic.participant_overview import (
@@ -26,7 +25,8 @@ from app.services.clinic.participant_overview import (
     get_participant_overview,
 )
 from app.services.core.installation import Installation
-from app.web.pages.rendering import Pages, render_page
+from app.web.pages.page_frame import PageFrame
+from app.web.pages.rendering import Pages
 from app.web.urls import CODE
 
 
@@ -78,19 +78,8 @@ class FirstSteps:
 
 
 @dataclass(frozen=True, slots=True)
-class TogetherPage:
-    """The steps as a part of the page that a sheet is printed from, in the language of the desk."""
-
-    template: ClassVar[str] = "clinic/together.html"
-    steps: FirstSteps
-
-
-@dataclass(frozen=True, slots=True)
-class SheetPage:
-    """The printable sheet with the QR code, in the participant's language: no name, no diagnosis.
-
-    Beside it, and never printed, stands in the language of the desk what is done `together`.
-    """
+class PrintedSheet:
+    """The sheet with the QR code, in the participant's language: no name, no diagnosis."""
 
     template: ClassVar[str] = "clinic/sheet.html"
     subject: str
@@ -104,14 +93,22 @@ class SheetPage:
     code_expires_at: datetime
     zone: str
     replaces: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SheetPage:
+    """The page from which a sheet is printed; beside it, and never printed, what is done together: `steps`.
+
+    `title` and `sheet` are in the participant's language, and all else is in that of the desk.
+    """
+
+    template: ClassVar[str] = "clinic/sheet_page.html"
+    title: Markup
+    sheet: Markup
+    sheet_lang: str
+    sheet_dir: str
+    steps: FirstSteps | None
     back_url: str
-    desk_words: tuple[str, str, str]
-    desk_lang: str
-    desk_dir: str
-    together: Markup
-
-
-_DESK_WORDS = N_("Print this sheet"), N_("Back to the participant"), N_("See how far you are")
 
 
 def find_first_steps(
@@ -185,7 +182,7 @@ def show_sheet(request: StaffRequest, sheet: InvitationSheet, replaces: bool) ->
     """The sheet in the participant's language; link and code stand here and nowhere else, once."""
     spoken = find_language(sheet.language) or ENGLISH
     invitation = sheet.invitation
-    page = SheetPage(
+    printed = PrintedSheet(
         subject=sheet.subject,
         study=sheet.study_names.get(spoken.code, ""),
         qr=draw_qr(invitation.url),
@@ -197,27 +194,25 @@ def show_sheet(request: StaffRequest, sheet: InvitationSheet, replaces: bool) ->
         code_expires_at=invitation.code_expires_at,
         zone=sheet.zone,
         replaces=replaces,
-        back_url=url_of_participant(sheet.public_id),
-        desk_words=_say_at_desk(request),
-        desk_lang=request.frame.lang,
-        desk_dir=request.frame.dir,
-        together=_show_together(request, sheet.participant_id),
     )
-    return render_page(request.http, page, frame=request.frame.in_language(spoken))
+    view = get_participant_overview(request.context, sheet.participant_id)
+    frame = request.frame.in_language(spoken)
+    return request.show(
+        SheetPage(
+            title=_draw_block(request, printed, frame, "title"),
+            sheet=_draw_block(request, printed, frame, "sheet"),
+            sheet_lang=frame.lang,
+            sheet_dir=frame.dir,
+            steps=find_first_steps(request.installation, view, request.frame.code, request.at),
+            back_url=url_of_participant(sheet.public_id),
+        )
+    )
 
 
-def _say_at_desk(request: StaffRequest) -> tuple[str, str, str]:
-    printing, back, together = (request.translate(each) for each in _DESK_WORDS)
-    return printing, back, together
-
-
-def _show_together(request: StaffRequest, participant_id: int) -> Markup:
-    """The steps of the first day in the language of the desk; nothing once they are done."""
-    view = get_participant_overview(request.context, participant_id)
-    steps = find_first_steps(request.installation, view, request.frame.code, request.at)
+def _draw_block(request: StaffRequest, printed: PrintedSheet, frame: PageFrame, block: str) -> Markup:
     pages: Pages = request.http.app.state.pages
-    words = pages.render_blocks(TogetherPage(steps), request.frame, "together") if steps else ""
-    return Markup(words)  # noqa: S704 - a part of our own template, escaped there
+    drawn = pages.render_blocks(printed, frame, block)
+    return Markup(drawn)  # noqa: S704 - a part of our own template, escaped there
 
 
 def draw_qr(url: str) -> Markup:

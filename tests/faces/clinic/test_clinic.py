@@ -99,12 +99,17 @@ def test_a_day_of_enrolment_shows_the_windows_that_it_opens(nurse: TestClient) -
 
 def test_enrolment_gives_a_sheet_in_the_participants_language(nurse: TestClient) -> None:
     answer = nurse.post("/desk/enrol", data=enrolment())
-    sheet = parse_page(answer.text).all("article", class_="sheet")[0]
+    shown = parse_page(answer.text)
+    sheet = shown.one("article", class_="sheet", lang="zh-Hans", dir="ltr")
     assert answer.status_code == 200
-    assert parse_page(answer.text).all("html")[0]["lang"] == "zh-Hans"
+    assert shown.one("html")["lang"] == "en"
+    header = shown.one("header").text
+    assert ("Sign out" in header, "退出登录" in header) == (True, False), (
+        "the nurse reads the rest of the page"
+    )
     assert len(sheet.one("div", class_="qr").all("svg")) == 1
     assert [len(step.all("svg", role="img")) for step in sheet.all("li")] == [1, 1, 1]
-    together = parse_page(answer.text).one("section", class_="unprinted", lang="en")
+    together = shown.one("section", class_="unprinted")
     assert "Sign in on the participant's phone ○ Not yet" in together.text
     code = sheet.all("p", class_="code")[0].text
     assert re.fullmatch(r"[A-Z2-9]{4} [A-Z2-9]{4}", code)
