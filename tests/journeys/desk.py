@@ -101,5 +101,12 @@ def check_sound(page: Page) -> None:
     check_fits(page)
 
 
+CUT_OFF = """innerWidth > 640 ? [] : [...document.querySelectorAll('.scroll')]
+  .filter(each => each.querySelector('.cards') && each.scrollWidth > each.clientWidth)
+  .map(each => each.innerText.slice(0, 80))"""
+"""Lists whose rows are blocks of their own on a phone, and hide the end of a line all the same."""
+
+
 def check_fits(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, page.url
+    assert page.evaluate(CUT_OFF) == [], page.url
