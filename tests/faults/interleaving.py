@@ -75,13 +75,14 @@ class Interleaving:
         if not shown and phone.screen().kind != "form":
             return  # what was kept had gone out in between, and the page has gone on with it
         arrived = [(event.item, answer_of(event)) for event in self.ledger.events()[before:]]
+        drafts = (answers, {**answers, **dict(arrived)}, {**answers, **own})
         for item, item_of_form in phone.form.items():
             value = shown.get(item, _NOTHING)
             allowed = {_NOTHING if seen.blank else answers.get(item, _NOTHING)}
             allowed |= {other for code, other in (*arrived, *own.items()) if code == item}
             if NOT_TICKED in allowed or (OPEN in allowed and not item_of_form.listed):
                 allowed.add(_NOTHING)  # a box without its tick, or a question that is open again
-            if is_excluded(phone.form, item_of_form, answers):
+            if any(is_excluded(phone.form, item_of_form, draft) for draft in drafts):
                 allowed.add(_NOTHING)
             if value not in allowed:
                 self.fault(f"{phone.name}: the form opened with {item} = {value}, kept is {allowed}")

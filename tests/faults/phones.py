@@ -230,8 +230,16 @@ class Phone:
         return {item.code: item.read(value) for item, is_checked, value in rows if item and is_checked}
 
     def answered(self, item: FormItem) -> bool:
-        """Whether an answer to it stands on the form; that it is ticked in a list is none yet."""
-        return self.checked().get(item.code, OPEN) != OPEN
+        """Whether an answer to it stands on the form; that it is ticked in a list is none yet.
+
+        A list is answered where a box of it is ticked, or "none of these". Without a connection a form does
+        not show the ticks that had arrived, and whoever sees none gives them again.
+        """
+        shown = self.checked()
+        if item.kind is Kind.list and shown.get(item.code) == 1:
+            listed = [code for code, each in self.form.items() if each.listed]
+            return any(shown.get(code, NOT_TICKED) != NOT_TICKED for code in listed)
+        return shown.get(item.code, OPEN) != OPEN
 
     def choose(self, seen: Screen, drawn: int) -> None:
         """Answer the question on the screen that was just looked at: tap an option of it, or type."""
