@@ -91,7 +91,7 @@ def shorten(program: js.Node) -> None:
 
 
 def _drop_alias(program: js.Node) -> bool:
-    """Replace a function that only passes its parameters on by the one it calls; tell whether there was one."""
+    """Replace a function that only passes its parameters on by what it calls; return whether one was."""
     for function in [node for node in walk(program) if isinstance(node, js.FuncDecl)]:
         only = function.elements[0] if len(function.elements) == 1 else None
         call = only.expr if isinstance(only, js.Return) else None
