@@ -10,6 +10,7 @@ from app.domain.plans.schedule import AnchorDate, plan_requested_visit
 from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused, check_all
+from app.domain.typed_text import trim_words
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
 from app.services.schedule.slot_changes import change_slots, leave_plan, new_slot_values
@@ -85,7 +86,7 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
         waiting = find_waiting_paper(work.session, participant.id)
         if any(is_slot_touched(slot, waiting) for slot in slots):
             raise Refused("visit_begun", visit=visit)
-        work.record(AuditEvent.VISIT_CANCELLED, chain, reason=reason.strip())
+        work.record(AuditEvent.VISIT_CANCELLED, chain, reason=trim_words(reason))
         publish_acts_of(context.installation, work, participant.id)
         rows = [(slot, leave_plan(slot, touched=False)._replace(wake_at=None)) for slot in slots]
         change_slots(work, participant, rows)

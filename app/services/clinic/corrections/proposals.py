@@ -29,7 +29,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused, capture_refusal, check_all, raise_all, require_result
-from app.domain.typed_text import trim_text
+from app.domain.typed_text import trim_text, trim_words
 from app.services.capture.answer_events import serialise_answer
 from app.services.capture.forms import FormDefinition, redefine_form
 from app.services.clinic.corrections.submitted_form import record_look
@@ -173,7 +173,7 @@ def propose_correction(
             slot_id=form.slot.id,
             response_version=form.response.version,
             changes={each.item: each.as_document() for each in corrections},
-            words=trim_text(entry.words),
+            words=trim_words(entry.words),
             told_on=entry.told_on,
             evidence=CorrectionEvidence(entry.evidence),
             proposed_at=context.at,
@@ -278,7 +278,7 @@ def _sees_answers(context: StaffContext, form: CorrectableForm) -> bool:
 
 def _check_evidence(form: CorrectableForm, entry: ProposalEntry) -> None:
     refusals = []
-    if not trim_text(entry.words):
+    if not trim_words(entry.words):
         refusals.append(Refused("words_needed", field="words"))
     if names_somebody(entry.words):
         refusals.append(Refused("identifying_words", field="words"))

@@ -14,6 +14,7 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused, check_all
 from app.domain.today.contacts import SETTLING, ContactNote, parse_contact_note
+from app.domain.typed_text import trim_words
 from app.services.accounts.contacts import ContactDetails, get_masked_contact
 from app.services.core.context import StaffContext
 from app.storage.queries.participants import find_deceased
@@ -115,7 +116,7 @@ def correct_contact(
         if next_try != entry.next_try_on:
             _check_next_try(participant, next_try)
         row = _entry(context, participant_id, checked, entry.contacted_at)
-        row.corrects_id, row.reason = entry_id, reason.strip()
+        row.corrects_id, row.reason = entry_id, trim_words(reason)
         work.session.add(row)
         work.record(AuditEvent.CONTACT_CORRECTED, chain, reason=row.reason)
         _reopen_call(work, participant, row)
@@ -167,7 +168,7 @@ def parse_contact_correction(
 
 
 def _check_correction_reason(reason: str) -> None:
-    if not reason.strip():
+    if not trim_words(reason):
         raise Refused("correction_reason", field="reason")
 
 
