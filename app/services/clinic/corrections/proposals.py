@@ -71,7 +71,8 @@ class CorrectableForm:
     """A submitted form with its newest response, in the words that the participant read.
 
     The participant can have said what they meant from `first_day` to `last_day`: since they filled it in, and
-    while they lived. `waiting` are the ids of the proposals for this form that nobody has decided.
+    while they lived; on the day of the form at least, also if their death is dated before it. `waiting` are
+    the ids of the proposals for this form that nobody has decided.
     """
 
     participant: Participant
@@ -129,7 +130,7 @@ def read_correctable_form(
         context.installation, study.code, slot, response.language, known, response.text_sha256
     )
     first_day = response.collected_on or local_day(response.submitted_at, participant.zone)
-    last_day = min(find_death_day(session, participant_id) or today, today)
+    last_day = max(first_day, min(find_death_day(session, participant_id) or today, today))
     waiting = list_waiting_corrections(session, slot.id)
     return CorrectableForm(participant, slot, response, definition, first_day, last_day, waiting)
 
