@@ -331,7 +331,13 @@ def notices() -> tuple[Page, ...]:
             for means, call in sent_by
         ),
         NoticePage(
-            "already_sent", "Diary", DAY, receipt="482913057316", means="other", label="Chrome", kept=True
+            "already_sent",
+            "Diary",
+            DAY,
+            receipt="482913057316",
+            means="other",
+            label="Chrome",
+            quarantined=True,
         ),
         NoticePage("kept", "Diary"),
     )

@@ -20,7 +20,7 @@ def save_page(context: ParticipantContext, known: SubmissionContext, page: Submi
     """Store what the page has beyond the draft; return the form with it.
 
     Where the form takes no more answers, what it does not hold of the page is quarantined, as a reviewed form
-    would be. Raises Refused: "arrived_too_late", or "already_submitted" with `kept`, where something was;
+    would be. Raises Refused: "arrived_too_late", or "already_submitted" with `quarantined`, if anything was;
     else "participation_ended", and as `save_draft`.
     """
     instrument, before = known.definition.instrument, known.rows.answers
@@ -42,15 +42,15 @@ def _keep_apart(context: ParticipantContext, known: SubmissionContext, page: Sub
         work.lock(participant_chain(context.participant.participant_id))
         slot = get_own_slot(work.session, context.participant, known.rows.slot.public_id)
         if slot.submitted_at is None:
-            held = known.rows.answers
+            stored = known.rows.answers
             refusal = Refused("arrived_too_late", day=slot.closes_on)
         else:
             first = get_first_response(work.session, slot)
-            held = first.answers
+            stored = first.answers
             refusal = Refused(
-                "already_submitted", receipt=first.public_id, received=first.submitted_at, kept=True
+                "already_submitted", receipt=first.public_id, received=first.submitted_at, quarantined=True
             )
-        unsaved = {item: value for item, value in page.answers.items() if not _holds(held, item, value)}
+        unsaved = {item: value for item, value in page.answers.items() if not _holds(stored, item, value)}
         if not unsaved:
             return None
         quarantine_answers(
@@ -65,8 +65,8 @@ def _keep_apart(context: ParticipantContext, known: SubmissionContext, page: Sub
     return refusal
 
 
-def _holds(held: Mapping[str, AnswerValue], item: str, value: AnswerValue) -> bool:
+def _holds(stored: Mapping[str, AnswerValue], item: str, value: AnswerValue) -> bool:
     """Whether the answer stands there; a tick that awaits its answer does where the item has any."""
-    if item not in held:
+    if item not in stored:
         return False
-    return held[item] == value or (value == OPEN and held[item] != NOT_TICKED)
+    return stored[item] == value or (value == OPEN and stored[item] != NOT_TICKED)

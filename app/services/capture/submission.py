@@ -177,7 +177,7 @@ def _first_receipt_or_quarantine(
             if content_digest(document) == first.content_sha256:
                 return _receipt(first, repeated=True)
             refusal = Refused(
-                "already_submitted", receipt=first.public_id, received=first.submitted_at, kept=True
+                "already_submitted", receipt=first.public_id, received=first.submitted_at, quarantined=True
             )
         quarantine_answers(
             work,

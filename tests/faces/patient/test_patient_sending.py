@@ -129,9 +129,9 @@ def test_a_page_that_comes_too_late_without_the_runner_is_kept_apart(
     locked = phone.send(slot, {"q1": "2"}, reviewed="", **button)
     assert locked.status_code == 401
     carried = {each["name"]: each["value"] for each in parse_page(locked.text).all("input", type="hidden")}
-    kept = phone.client.post(f"/f/{slot}/submit", data={**carried, "pin": PIN})
-    assert (kept.status_code, heading(kept)) == (409, "Your answers have arrived")
-    assert "closed on Monday, 30 March 2026" in kept.text
+    notice = phone.client.post(f"/f/{slot}/submit", data={**carried, "pin": PIN})
+    assert (notice.status_code, heading(notice)) == (409, "Your answers have arrived")
+    assert "closed on Monday, 30 March 2026" in notice.text
     with phone.person.installation.read() as session:
         assert session.exec(select(Quarantine)).one().answers == {"q1": 2}
 
@@ -151,15 +151,18 @@ def test_a_page_that_differs_from_what_was_sent_elsewhere_says_that_it_is_kept(p
 def test_who_left_is_told_no_closing_day_of_what_they_still_send(phone: Phone, clock: Clock) -> None:
     slot, person = phone.begin(), phone.person
     clock.forward(minutes=1)
-    left = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site, "asked to")
+    withdrawal = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site, "asked to")
     record_disposition(
-        StaffContext(person.installation, person.nurse, clock.at), person.site.study_id, person.subject, left
+        StaffContext(person.installation, person.nurse, clock.at),
+        person.site.study_id,
+        person.subject,
+        withdrawal,
     )
     clock.forward(minutes=1)
-    kept = phone.send(slot, {"q1": "2"}, reviewed="")
-    assert (kept.status_code, heading(kept)) == (409, "Your answers have arrived")
-    assert "no more forms were expected from you" in kept.text
-    assert "closed on" not in kept.text
+    notice = phone.send(slot, {"q1": "2"}, reviewed="")
+    assert (notice.status_code, heading(notice)) == (409, "Your answers have arrived")
+    assert "no more forms were expected from you" in notice.text
+    assert "closed on" not in notice.text
 
 
 @pytest.mark.parametrize(

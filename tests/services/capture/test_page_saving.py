@@ -83,13 +83,13 @@ def test_after_the_grace_what_was_not_saved_is_quarantined_once(begun: Person) -
 def test_what_differs_from_a_form_that_was_sent_is_quarantined(begun: Person) -> None:
     receipt = begun.submit("BL", START)
     refusal = refusal_of(lambda: send_page(begun, {"q1": 2, "q2": 4}, START))
-    assert (refusal.code, refusal.details["receipt"], refusal.details["kept"]) == (
+    assert (refusal.code, refusal.details["receipt"], refusal.details["quarantined"]) == (
         "already_submitted",
         receipt.number,
         True,
     )
     assert list_apart(begun) == [("already_submitted", {"q2": 4})]
-    assert "kept" not in refusal_of(lambda: send_page(begun, {"q1": 2}, START)).details
+    assert "quarantined" not in refusal_of(lambda: send_page(begun, {"q1": 2}, START)).details
 
 
 @pytest.mark.req("COR-10")
@@ -108,9 +108,9 @@ def test_a_tick_without_its_answer_is_kept_where_the_form_says_otherwise(person:
     listed.begin("D0", START)
     assert send_page(listed, {"any_symptom": 1, "pain": OPEN}, START, "D0")["pain"] == OPEN
     items = listed.installation.library.get_instrument("symptom-diary", "1.1").items
-    asked = [item.code for item in items if item.listed and not item.free_text]
-    sent = dict[str, AnswerValue].fromkeys(asked, NOT_TICKED)
-    listed.submit("D0", START, {**sent, "any_symptom": 1, "fatigue": 2})
+    symptoms = [item.code for item in items if item.listed and not item.free_text]
+    document = dict[str, AnswerValue].fromkeys(symptoms, NOT_TICKED)
+    listed.submit("D0", START, {**document, "any_symptom": 1, "fatigue": 2})
     page = {"any_symptom": 1, "fatigue": OPEN, "pain": OPEN}
     assert refusal_of(lambda: send_page(listed, page, START, "D0")).code == "already_submitted"
     assert list_apart(listed) == [("already_submitted", {"pain": OPEN})]
@@ -139,9 +139,9 @@ def test_every_answer_of_every_page_stands_somewhere(people: Callable[[int], Per
             except Refused:
                 assert moment != "open"
             beside = (*stored_of(person, Response), *stored_of(person, Quarantine))
-            held = [draft, *(row.answers for row in beside)]
+            places = [draft, *(row.answers for row in beside)]
             for item, value in page.items():
-                assert any(item in each and each[item] == value for each in held)
+                assert any(item in each and each[item] == value for each in places)
 
     send()
 
