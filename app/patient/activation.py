@@ -200,7 +200,8 @@ def use_code(
     except Refused as refused:
         error = _WAITS.get(refused.code, "wrong")
         page = ActivatePage(CODE, True, error, wechat=_in_wechat(request))
-        return ask_to_retry(request, render_page(request, page, message_of(refused).status), refused)
+        shown = _probing(request, render_page(request, page, message_of(refused).status))
+        return ask_to_retry(request, shown, refused)
     coming = ActivationRequest(request, installation, at, invited, _bound(request, installation, at))
     if not _keeps_cookies(request, fields):
         return coming.show(NoticePage("no_cookies"), 400)

@@ -162,6 +162,19 @@ def test_a_browser_without_cookies_spends_neither_link_nor_code(guest: Phone) ->
     assert (done.status_code, done.headers["location"]) == (303, "/welcome")
 
 
+@pytest.mark.req("IAM-10")
+@pytest.mark.parametrize("first", ["/", "/home", "/a/of-nobody-and-long-enough", "/code"])
+def test_a_code_mistyped_at_first_is_no_fault_of_the_browser(app: FastAPI, guest: Phone, first: str) -> None:
+    """Whichever page a strange browser begins at: one that asks whether it keeps cookies gives it one."""
+    browser = open_browser(app)
+    form = {"probe": "1"} if parse_page(browser.get(first).text).all("input", name="probe") else {}
+    wrong = browser.post("/code", data={"code": "ABCD2345", **form})
+    assert heading(wrong) == "Enter your code"
+    assert parse_page(wrong.text).one("input", name="probe")["value"] == "1"
+    right = browser.post("/code", data={"code": guest.code, "probe": "1"})
+    assert (right.status_code, heading(right)) == (200, "Choose a PIN")
+
+
 @pytest.mark.req("CAP-10")
 def test_a_phone_that_lost_its_cookie_comes_back_with_a_code(phone: Phone) -> None:
     code = parse_page(phone.client.post("/settings/devices").text).one("p", class_="code").text
