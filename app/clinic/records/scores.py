@@ -91,12 +91,16 @@ class InstrumentPlots:
 
 @dataclass(frozen=True, slots=True)
 class SymptomPlot:
-    """One symptom of the diary: a strip of its days, the mean of each week, and its worst answer."""
+    """One symptom of the diary: a strip of its days, the mean of each week, and its worst answer.
+
+    `means` are those of the line in words: the number of each study week, and its mean or "".
+    """
 
     name: str
     high: int
     strip: DayStrip
     weeks: LineChart
+    means: tuple[tuple[str, str], ...]
     worst: int
     worst_on: date | None
 
@@ -223,11 +227,22 @@ def _lies_beyond(value: Fraction | None, limit: tuple[Fraction, bool]) -> bool:
 
 
 def _cell(point: CoursePoint) -> ScoreCell:
-    text = "" if point.value is None else f"{Decimal(round_score(point.value * 10)) / 10:.1f}"
     status = point.score.status if point.score else None
     return ScoreCell(
-        point.visit, text, point.missed, "" if status in (None, ScoreStatus.COMPLETE) else str(status)
+        point.visit,
+        _one_decimal(point.value),
+        point.missed,
+        "" if status in (None, ScoreStatus.COMPLETE) else str(status),
     )
+
+
+def _one_decimal(value: Fraction | None) -> str:
+    return "" if value is None else f"{Decimal(round_score(value * 10)) / 10:.1f}"
+
+
+def _week_number(week: int) -> str:
+    """The number of a study week, from 1 on; weeks before the first are counted back from it, from -1 on."""
+    return str(week + 1 if week >= 0 else week)
 
 
 def _whole(value: Fraction | None) -> str:
@@ -275,15 +290,20 @@ def _symptom(diary: DiaryCourse, symptom: str, name: str, *, turned: bool) -> Sy
     high = diary.instrument.get_item(symptom).high
     answers = [(each.day, each.severities.get(symptom)) for each in diary.days]
     values = [(day, Fraction(answer.value) if answer else None) for day, answer in answers]
-    weeks = mean_of_weeks(diary.days[0].day, values)
+    weeks = mean_of_weeks(diary.weeks_from, values)
+    means = tuple((_week_number(each.week), _one_decimal(each.value)) for each in weeks)
     worst = max((answer.value for _day, answer in answers if answer), default=0)
     return SymptomPlot(
         name=name,
         high=high,
         strip=draw_strip([_strip_day(each, symptom) for each in diary.days]),
         weeks=draw_line(
-            [Reading(mean) for mean in weeks], (0, high), ends=("1", str(len(weeks))), turned=turned
+            [Reading(each.value) for each in weeks],
+            (0, high),
+            ends=(means[0][0], means[-1][0]),
+            turned=turned,
         ),
+        means=means,
         worst=worst,
         worst_on=next((day for day, answer in answers if answer and answer.value == worst), None),
     )
