@@ -22,7 +22,6 @@ from app.domain.instruments.scoring.course import (
     round_score,
 )
 from app.domain.instruments.scoring.score import ScoreStatus
-from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.services.clinic.participants.score_courses import (
     DiaryCourse,
@@ -131,7 +130,6 @@ class ScoresPage:
     instruments: tuple[InstrumentPlots, ...]
     events: tuple[tuple[str, date], ...]
     diary: DiaryPlots | None
-    printed_on: date
     turned: bool
     turn_url: str
     person_url: str = ""
@@ -142,11 +140,10 @@ class ScoresPage:
 def show_scores(request: PermittedRequest, up: Annotated[str, Query(max_length=10)] = "") -> Response:
     """The plots as published, or with `up=better` drawn so that up is better; the numbers are the same."""
     scores = get_participant_scores(request.context, request.participant.participant_id)
-    today = local_day(request.at, scores.zone)
     person = url_of_participant(scores.public_id) if request.offers_route(PARTICIPANT) else ""
     other = SCORES.format(participant=scores.public_id) + ("?up=" if up == BETTER else f"?up={BETTER}")
     drawn = _Drawing(request.installation, scores, request.frame.code, up == BETTER)
-    page = _page(drawn, today, request.frame.within(other))
+    page = _page(drawn, request.frame.within(other))
     return request.show(replace(page, person_url=person, list_url=request.frame.within(SCORE_LIST)))
 
 
@@ -165,14 +162,13 @@ class _Drawing:
         return named or self.installation.name_instrument(self.view.plan.id, instrument, self.code)
 
 
-def _page(drawn: _Drawing, today: date, turn_url: str) -> ScoresPage:
+def _page(drawn: _Drawing, turn_url: str) -> ScoresPage:
     view = drawn.view
     return ScoresPage(
         subject=view.subject,
         instruments=tuple(_plots(drawn, each) for each in view.instruments),
         events=tuple((view.plan.anchor_label(each.kind, drawn.code), each.dated_on) for each in view.events),
         diary=_diary(drawn, view.diary) if view.diary else None,
-        printed_on=today,
         turned=drawn.turned,
         turn_url=turn_url,
     )
