@@ -42,7 +42,7 @@ def _keep_apart(context: ParticipantContext, known: SubmissionContext, page: Sub
         work.lock(participant_chain(context.participant.participant_id))
         slot = get_own_slot(work.session, context.participant, known.rows.slot.public_id)
         if slot.submitted_at is None:
-            stored = known.rows.answers
+            stored: Mapping[str, AnswerValue] = known.rows.answers
             refusal = Refused("arrived_too_late", day=slot.closes_on)
         else:
             first = get_first_response(work.session, slot)

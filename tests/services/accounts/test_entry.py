@@ -216,6 +216,24 @@ def test_a_link_used_while_a_pin_is_being_hashed_binds_nobody_else(
         assert len(session.exec(mine).all()) == 1
 
 
+@pytest.mark.req("IAM-10")
+def test_a_second_press_that_is_overtaken_by_the_first_gets_the_same_token(
+    guest: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, hashes, tokens = link_of(invite_person(guest)), SecretHasher.hash, list[str]()
+
+    def overtaken(hasher: SecretHasher, pin: str) -> str:
+        monkeypatch.setattr(SecretHasher, "hash", hashes)
+        tokens.append(activate_in(guest, link, PROBES[0]))
+        return hashes(hasher, pin)
+
+    monkeypatch.setattr(SecretHasher, "hash", overtaken)
+    assert [activate_in(guest, link, PROBES[0])] == tokens
+    bound = entries_of(guest.installation, AuditEvent.DEVICE_BOUND)
+    guest.cookie = tokens[0]
+    assert len([each for each in bound if each.actor_id == guest.participant(START).public_id]) == 1
+
+
 def test_an_invitation_ends_with_the_participation(guest: Person) -> None:
     link = link_of(invite_person(guest))
     with guest.installation.open_work(guest.nurse, START) as work:

@@ -138,8 +138,8 @@ def test_every_answer_of_every_page_stands_somewhere(people: Callable[[int], Per
                 draft = {**send_page(person, page, after_grace(person) if moment == "late" else START)}
             except Refused:
                 assert moment != "open"
-            beside = (*stored_of(person, Response), *stored_of(person, Quarantine))
-            places = [draft, *(row.answers for row in beside)]
+            responses = [row.answers for row in stored_of(person, Response)]
+            places = [draft, *responses, *(row.answers for row in stored_of(person, Quarantine))]
             for item, value in page.items():
                 assert any(item in each and each[item] == value for each in places)
 
