@@ -375,3 +375,17 @@ def test_a_past_enrolment_says_what_it_makes_missed_and_waits_for_a_yes(clinic: 
     assert nurse.post("/desk/enrol", data=typed | seen).status_code == 200
     early = typed | {"subject": "0571-089", "enrolled_on": "1026-01-05"}
     assert nurse.post("/desk/enrol", data=early).status_code == 422
+
+
+def test_the_head_of_a_participant_says_how_many_phones_are_signed_in(
+    clinic: ClinicFixture, nurse: TestClient
+) -> None:
+    def said() -> str:
+        return next(
+            fact.one("dd").text for fact in page(nurse, clinic.url).all("div") if "Phones" in fact.text[:6]
+        )
+
+    assert re.fullmatch(r"1 · last used \d+ Mar 2026, \d\d:\d\d", said())
+    act = next(each["action"] for each in page(nurse, clinic.url).all("form") if "devices" in each["action"])
+    nurse.post(act, data={"reason": "lost"})
+    assert said() == "No phone is signed in."

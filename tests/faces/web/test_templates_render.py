@@ -333,6 +333,17 @@ def test_a_table_whose_cells_name_themselves_is_stacked_on_a_phone() -> None:
     assert looks == {True, False}
 
 
+def test_each_time_at_the_desk_tells_its_zone() -> None:
+    """In words, or on hovering and on paper.
+
+    What a participant takes home, or a simulated one lives by, knows one clock; a span tells it once.
+    """
+    theirs = {"sheet.html", "answers.html", "simulator.html"}
+    for path in (samples.ROOT / "app" / "templates" / "clinic").rglob("*.html"):
+        bare = re.findall(r"\|(?:clock|local_time)\b", path.read_text("utf-8"))
+        assert not bare or path.name in theirs, path.name
+
+
 @pytest.mark.parametrize(("name", "limit"), [("daybook", 3_700), ("desk", 2_600)])
 def test_a_stylesheet_stays_small(name: str, limit: int) -> None:
     """A patient's phone fetches the first alone."""
