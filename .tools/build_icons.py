@@ -24,31 +24,31 @@ LINES = [(22.5, y - 1.5, right, y + 1.5, 1.5, TEAL) for y, right in ((26, 41.5),
 Shape = tuple[float, float, float, float, float, tuple[int, int, int]]
 
 
-def png(size: int, radius: float) -> bytes:
+def encode_png(size: int, radius: float) -> bytes:
     """The icon as a PNG with transparency."""
-    rows = b"".join(b"\0" + pixels(size, radius, row) for row in range(size))
+    rows = b"".join(b"\0" + draw_row(size, radius, row) for row in range(size))
     head = struct.pack(">IIBBBBB", size, size, 8, 6, 0, 0, 0)
     parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(map(_chunk, parts))
 
 
-def pixels(size: int, radius: float, row: int) -> bytes:
+def draw_row(size: int, radius: float, row: int) -> bytes:
     """One row of it, red, green, blue and cover for each pixel."""
     shapes: list[Shape] = [(0.0, 0.0, 64.0, 64.0, radius, TEAL), PAPER, *LINES]
-    scale, told = 64 / size, bytearray()
+    scale, row_bytes = 64 / size, bytearray()
     for column in range(size):
         x, y = (column + 0.5) * scale, (row + 0.5) * scale
         red, green, blue = TEAL
         for shape in shapes[1:]:
-            part, (r, g, b) = _cover(shape, x, y, scale), shape[5]
+            part, (r, g, b) = _coverage(shape, x, y, scale), shape[5]
             red, green, blue = (
                 round(old + (new - old) * part) for old, new in ((red, r), (green, g), (blue, b))
             )
-        told += bytes((red, green, blue, round(255 * _cover(shapes[0], x, y, scale))))
-    return bytes(told)
+        row_bytes += bytes((red, green, blue, round(255 * _coverage(shapes[0], x, y, scale))))
+    return bytes(row_bytes)
 
 
-def _cover(shape: Shape, x: float, y: float, scale: float) -> float:
+def _coverage(shape: Shape, x: float, y: float, scale: float) -> float:
     """How much of the pixel at x, y lies in a rectangle with round corners, 0 to 1."""
     left, top, right, bottom, radius, _ = shape
     dx = abs(x - (left + right) / 2) - (right - left) / 2 + radius
@@ -64,4 +64,4 @@ def _chunk(part: tuple[bytes, bytes]) -> bytes:
 
 if __name__ == "__main__":
     for name, (size, radius) in FILES.items():
-        (FOLDER / name).write_bytes(png(size, radius))
+        (FOLDER / name).write_bytes(encode_png(size, radius))

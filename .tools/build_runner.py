@@ -21,7 +21,7 @@ from calmjs.parse.ruletypes import Resolve
 from calmjs.parse.unparsers.es5 import Unparser
 from calmjs.parse.walkers import Walker
 
-from shorter_code import is_name, rewrite, shorten
+from js_rewrites import is_name, rewrite, shorten
 
 FOLDER = Path(__file__).resolve().parents[1] / "app" / "static" / "js"
 SOURCES = ("outbox", "transport", "form", "list")
@@ -64,11 +64,11 @@ LOCAL_NAMES = ("a", "b")
 def main() -> int:
     """Write the minified scripts."""
     for kind in RUNNERS:
-        output_of(kind).write_text(build(kind), encoding="utf-8")
+        output_path(kind).write_text(build(kind), encoding="utf-8")
     return 0
 
 
-def output_of(kind: str) -> Path:
+def output_path(kind: str) -> Path:
     """Where the runner of this kind stands."""
     return FOLDER / f"runner.{kind}.min.js"
 
@@ -77,11 +77,11 @@ def build(kind: str) -> str:
     """The script for forms of this kind as it travels in the page."""
     names = (name for name in SOURCES if name != "list" or "LIST" in RUNNERS[kind])
     sources = (FOLDER / "runner" / f"{name}.js" for name in names)
-    joined = "\n".join(source.read_text(encoding="utf-8") for source in sources)
-    return minified(joined, {flag: flag in RUNNERS[kind] for flag in FLAGS})
+    source = "\n".join(source.read_text(encoding="utf-8") for source in sources)
+    return minify(source, {flag: flag in RUNNERS[kind] for flag in FLAGS})
 
 
-def minified(source: str, flags: Mapping[str, bool] | None = None) -> str:
+def minify(source: str, flags: Mapping[str, bool] | None = None) -> str:
     """The statements of a source in one function, with short names and without blanks and comments.
 
     What depends on one of `flags` is decided here, and functions that nobody calls then are left out.
@@ -89,10 +89,10 @@ def minified(source: str, flags: Mapping[str, bool] | None = None) -> str:
     Raises ECMASyntaxError for anything newer than ES5, and ValueError for a use of the state that is not
     `state.member` with a declared member.
     """
-    return written(shortened_program(source, flags or {}))
+    return unparse(build_program(source, flags or {}))
 
 
-def shortened_program(source: str, flags: Mapping[str, bool]) -> js.Node:
+def build_program(source: str, flags: Mapping[str, bool]) -> js.Node:
     """The syntax tree of what remains, before its variables are named."""
     program = es5(f"(function (document, window, undefined) {{\n{source}\n}})(document, window);")
     constants = {
@@ -101,19 +101,19 @@ def shortened_program(source: str, flags: Mapping[str, bool]) -> js.Node:
         for each in statement
     }
     rewrite(program, lambda node: None if _declares_constants(node) else node)
-    rewrite(program, partial(_decided, flags))
-    _drop_uncalled(program)
+    rewrite(program, partial(_fold_flags, flags))
+    _drop_unused_functions(program)
     rewrite(program, lambda node: constants.get(node.value, node) if is_name(node) else node)
-    rewrite(program, _flattened)
+    rewrite(program, _replace_state_members)
     _drop_getters(program)
-    rewrite(program, _shortened)
+    rewrite(program, _shorten_literals)
     shorten(program)
     if any(is_name(node, STATE) for node in Walker().walk(program)):
         raise ValueError(f"`{STATE}` can only be used as `{STATE}.member`")
     return program
 
 
-def written(program: js.Node) -> str:
+def unparse(program: js.Node) -> str:
     """The program as text, with short names."""
     unparser = Unparser(rules=(rules.minify(drop_semi=True), _short_names))
     script = "".join(chunk.text for chunk in unparser(program))
@@ -122,38 +122,42 @@ def written(program: js.Node) -> str:
     return script
 
 
-def _decided(flags: Mapping[str, bool], node: js.Node) -> js.Node | None:
+def _fold_flags(flags: Mapping[str, bool], node: js.Node) -> js.Node | None:
     """What remains of a condition in which a flag stands; flags are told as JavaScript's true and false."""
     if is_name(node) and node.value in flags:
         return js.Boolean(str(flags[node.value]).lower())
-    if isinstance(node, js.UnaryExpr) and node.op == "!" and (known := _known(node.value)) is not None:
-        return js.Boolean(str(not known).lower())
-    if isinstance(node, js.GroupingOp) and _known(node.expr) is not None:
+    if (
+        isinstance(node, js.UnaryExpr)
+        and node.op == "!"
+        and (constant := _constant_value(node.value)) is not None
+    ):
+        return js.Boolean(str(not constant).lower())
+    if isinstance(node, js.GroupingOp) and _constant_value(node.expr) is not None:
         return node.expr
     if isinstance(node, js.BinOp) and node.op in ("&&", "||"):
-        return _joined(node)
-    if isinstance(node, js.If | js.Conditional) and (known := _known(node.predicate)) is not None:
-        return node.consequent if known else node.alternative
+        return _fold_logical(node)
+    if isinstance(node, js.If | js.Conditional) and (constant := _constant_value(node.predicate)) is not None:
+        return node.consequent if constant else node.alternative
     return node
 
 
-def _joined(node: js.Node) -> js.Node:
+def _fold_logical(node: js.Node) -> js.Node:
     """`true && x` and `false || x` are x, `false && x` is false; so are they the other way round."""
     neutral = node.op == "&&"
-    for known, other in ((node.left, node.right), (node.right, node.left)):
-        if _known(known) is not None:
-            return other if _known(known) is neutral else known
+    for constant, other in ((node.left, node.right), (node.right, node.left)):
+        if _constant_value(constant) is not None:
+            return other if _constant_value(constant) is neutral else constant
     return node
 
 
-def _known(node: js.Node) -> bool | None:
+def _constant_value(node: js.Node) -> bool | None:
     return node.value == "true" if isinstance(node, js.Boolean) else None
 
 
-def _drop_uncalled(program: js.Node) -> None:
+def _drop_unused_functions(program: js.Node) -> None:
     """Remove functions that nothing but themselves names, until all are named."""
-    while uncalled := _uncalled(program):
-        rewrite(program, partial(_without, uncalled))
+    while unused := _unused_functions(program):
+        rewrite(program, partial(_remove_nodes, unused))
 
 
 def _drop_getters(program: js.Node) -> None:
@@ -165,7 +169,7 @@ def _drop_getters(program: js.Node) -> None:
         return called.elements[0].expr if called else node
 
     rewrite(program, replaced)
-    _drop_uncalled(program)
+    _drop_unused_functions(program)
 
 
 def _is_getter(node: js.Node) -> bool:
@@ -179,17 +183,17 @@ def _is_plain_call(node: js.Node) -> bool:
     return isinstance(node, js.FunctionCall) and is_name(node.identifier)
 
 
-def _without(dropped: Collection[js.Node], node: js.Node) -> js.Node | None:
+def _remove_nodes(dropped: Collection[js.Node], node: js.Node) -> js.Node | None:
     return None if node in dropped else node
 
 
-def _uncalled(program: js.Node) -> list[js.Node]:
-    named = Counter(node.value for node in Walker().walk(program) if is_name(node))
+def _unused_functions(program: js.Node) -> list[js.Node]:
+    mentions = Counter(node.value for node in Walker().walk(program) if is_name(node))
     declared = (node for node in Walker().walk(program) if isinstance(node, js.FuncDecl))
-    return [each for each in declared if _times_named(each) == named[each.identifier.value]]
+    return [each for each in declared if _count_own_mentions(each) == mentions[each.identifier.value]]
 
 
-def _times_named(function: js.Node) -> int:
+def _count_own_mentions(function: js.Node) -> int:
     """How often a function names itself, once of which is its declaration."""
     return sum(is_name(node, function.identifier.value) for node in Walker().walk(function))
 
@@ -198,24 +202,24 @@ def _declares_constants(node: js.Node) -> bool:
     return isinstance(node, js.VarStatement) and all(each.identifier.value.isupper() for each in node)
 
 
-def _flattened(node: js.Node) -> js.Node:
+def _replace_state_members(node: js.Node) -> js.Node:
     """A variable in place of each member of the state, under a name that no source uses."""
     if isinstance(node, js.DotAccessor) and is_name(node.node, "window") and node.identifier.value in GLOBALS:
         return js.Identifier(node.identifier.value)
     if isinstance(node, js.DotAccessor) and is_name(node.node, STATE):
         return js.Identifier(f"{STATE}${node.identifier.value}")
     if isinstance(node, js.VarStatement) and is_name(node.children()[0].identifier, STATE):
-        return js.VarStatement([_variable(each) for each in node.children()[0].initializer.properties])
+        return js.VarStatement([_declare_member(each) for each in node.children()[0].initializer.properties])
     return node
 
 
-def _variable(member: js.Node) -> js.Node:
+def _declare_member(member: js.Node) -> js.Node:
     starts_undefined = is_name(member.right, "undefined")
     name = js.Identifier(f"{STATE}${member.left.value}")
     return js.VarDecl(name, None if starts_undefined else member.right)
 
 
-def _shortened(node: js.Node) -> js.Node:
+def _shorten_literals(node: js.Node) -> js.Node:
     """The same in fewer bytes: !0 for true, short members, no braces around a single simple statement."""
     if isinstance(node, js.Boolean):
         node.value = {"true": "!0", "false": "!1"}[node.value]
@@ -235,7 +239,7 @@ def _short_names() -> dict[str, Any]:
     def assign(dispatcher: object, program: js.Node) -> js.Node:
         names.walk(dispatcher, program)
         (shared,) = names.global_scope.children
-        for scope in _inner(shared):
+        for scope in _inner_scopes(shared):
             ranks = range(len(scope.referenced_symbols), 0, -1)
             scope.referenced_symbols = dict(zip(scope.referenced_symbols, ranks, strict=True))
         # A name that counts as used by this function, but not declared by it, is given to none of its own.
@@ -250,12 +254,12 @@ def _short_names() -> dict[str, Any]:
     }
 
 
-def _inner(scope: Scope) -> Iterator[Scope]:
+def _inner_scopes(scope: Scope) -> Iterator[Scope]:
     """The functions inside this one, without the blocks of `catch`, which count with their function."""
     for child in scope.children:
         if not isinstance(child, CatchScope):
             yield child
-        yield from _inner(child)
+        yield from _inner_scopes(child)
 
 
 if __name__ == "__main__":

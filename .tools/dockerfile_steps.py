@@ -24,20 +24,20 @@ class Step:
 
     def command(self) -> list[str]:
         """The exec form of a CMD or HEALTHCHECK."""
-        listed = EXEC.search(f"{self.word} {self.rest}")
-        if listed is None:
+        exec_form = EXEC.search(f"{self.word} {self.rest}")
+        if exec_form is None:
             raise ValueError(f"{self.word} has no exec form: {self.rest}")
-        return [str(word) for word in json.loads(listed[1])]
+        return [str(word) for word in json.loads(exec_form[1])]
 
 
-def steps(file: Path = FILE) -> tuple[Step, ...]:
+def read_steps(file: Path = FILE) -> tuple[Step, ...]:
     """Every instruction in order, continued lines joined."""
     lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    found: list[Step] = []
+    result: list[Step] = []
     stage = -1
     for line in re.sub(r"\\\n\s*", "", "\n".join(lines)).splitlines():
         if line.strip():
             word, _, rest = line.partition(" ")
             stage += word == "FROM"
-            found.append(Step(word, rest.strip(), stage))
-    return tuple(found)
+            result.append(Step(word, rest.strip(), stage))
+    return tuple(result)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from dockerfile_steps import FILE, Step, steps
+from dockerfile_steps import FILE, Step, read_steps
 
 SOURCE = FILE.parent
 IMAGE_FOLDERS = re.compile(r"(?<![\w./])/(srv|opt|data)\b")
@@ -29,7 +29,7 @@ NOT_HERE = re.compile(r"useradd[^&]*&&\s*")
 # The base image's interpreter; here, one of this machine.
 BASE_PYTHON = re.compile(r"(?<![\w./-])python(?= )")
 PATIENCE_SECONDS = 60.0
-IMAGE_USER = next(int(step.rest) for step in steps() if step.word == "USER")
+IMAGE_USER = next(int(step.rest) for step in read_steps() if step.word == "USER")
 
 
 def main() -> int:
@@ -58,22 +58,22 @@ class Build:
 
     def run(self) -> bool:
         """Each step in order; true when the server became healthy."""
-        for step in steps():
+        for step in read_steps():
             print(f"{step.word} {step.rest}", flush=True)
-            self._do(step)
+            self._run_step(step)
         return self._serve()
 
-    def _do(self, step: Step) -> None:
+    def _run_step(self, step: Step) -> None:
         match step.word:
             case "WORKDIR":
-                self.place = Path(self._mapped(step.rest))
+                self.place = Path(self._map_paths(step.rest))
                 self.place.mkdir(parents=True, exist_ok=True)
             case "ENV":
                 self._set(step)
             case "COPY":
                 self._copy(step)
             case "RUN":
-                self._frame(step)
+                self._set_image_config(step)
             case "USER":
                 self.user = int(step.rest)
             case "HEALTHCHECK":
@@ -81,13 +81,13 @@ class Build:
             case "CMD":
                 self.start = step.command()
 
-    def _mapped(self, text: str) -> str:
+    def _map_paths(self, text: str) -> str:
         return IMAGE_FOLDERS.sub(lambda found: f"{self.root}/{found[1]}", text)
 
     def _set(self, step: Step) -> None:
         for pair in shlex.split(step.rest):
             name, _, value = pair.partition("=")
-            self.environment[name] = self._mapped(value).replace("$PATH", self.environment["PATH"])
+            self.environment[name] = self._map_paths(value).replace("$PATH", self.environment["PATH"])
 
     def _copy(self, step: Step) -> None:
         if "--from" in step.rest:
@@ -102,8 +102,8 @@ class Build:
             else:
                 shutil.copy(SOURCE / name, goal)
 
-    def _frame(self, step: Step) -> None:
-        line = NOT_HERE.sub("", self._mapped(step.rest))
+    def _set_image_config(self, step: Step) -> None:
+        line = NOT_HERE.sub("", self._map_paths(step.rest))
         line = line.replace("-o daybook -g daybook", f"-o {IMAGE_USER} -g {IMAGE_USER}")
         line = BASE_PYTHON.sub(shlex.quote(_python(IMAGE_USER)), line)
         subprocess.run(["/bin/sh", "-ec", line], cwd=self.place, env=self.environment, check=True)
@@ -122,7 +122,7 @@ class Build:
         server.terminate()
         server.wait(timeout=PATIENCE_SECONDS)
         print("healthy" if healthy else "NOT healthy")
-        return healthy and self._nothing_else_written()
+        return healthy and self._wrote_only_data()
 
     def _as_user(self, command: list[str]) -> "subprocess.Popen[bytes]":
         print(shlex.join(command), flush=True)
@@ -136,7 +136,7 @@ class Build:
             extra_groups=[],
         )
 
-    def _nothing_else_written(self) -> bool:
+    def _wrote_only_data(self) -> bool:
         written = [
             path
             for path in self.root.rglob("*")

@@ -36,8 +36,8 @@ PATIENCE_SECONDS = 600.0
 def main() -> int:
     """Write both, and say how large they are."""
     PICTURES.mkdir(exist_ok=True)
-    with demonstration() as told, browser() as opened:
-        for name, picture in ("phone", take_phone(opened, told)), ("desk", take_desk(opened, told)):
+    with serve_demonstration() as access, launch_browser() as browser:
+        for name, picture in ("phone", take_phone(browser, access)), ("desk", take_desk(browser, access)):
             path = PICTURES / f"{name}.webp"
             path.write_bytes(picture)
             print(f"{path.relative_to(ROOT)}: {len(picture):,} bytes")
@@ -45,27 +45,27 @@ def main() -> int:
 
 
 @contextmanager
-def demonstration() -> Iterator[Mapping[str, Any]]:
+def serve_demonstration() -> Iterator[Mapping[str, Any]]:
     """A new demonstration, served until this is left; yields how to sign in to it."""
     with tempfile.TemporaryDirectory(prefix="daybook-pictures-") as name:
         database = f"sqlite:///{Path(name) / 'demo.sqlite3'}"
         with free_socket() as held:
             port = held.getsockname()[1]
-        told = Path(name) / "told.json"
-        command = [sys.executable, "-m", "app", "demo", "--port", str(port), "--json", str(told)]
+        access = Path(name) / "access.json"
+        command = [sys.executable, "-m", "app", "demo", "--port", str(port), "--json", str(access)]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("DAYBOOK_")}
         environment |= {"DAYBOOK_DATABASE_URL": database, "PYTHONPATH": str(ROOT)}
         with (Path(name) / "log").open("w") as log:
             server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
             try:
-                wait_for(server, f"http://127.0.0.1:{port}/readyz")
-                yield json.loads(told.read_text("utf-8"))
+                wait_until_ready(server, f"http://127.0.0.1:{port}/readyz")
+                yield json.loads(access.read_text("utf-8"))
             finally:
                 server.terminate()
                 server.wait(PATIENCE_SECONDS)
 
 
-def wait_for(server: subprocess.Popen[bytes], url: str) -> None:
+def wait_until_ready(server: subprocess.Popen[bytes], url: str) -> None:
     """Until the program answers there."""
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
@@ -80,21 +80,23 @@ def wait_for(server: subprocess.Popen[bytes], url: str) -> None:
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
+def launch_browser() -> Iterator[Browser]:
     """The Chromium of this machine."""
     with sync_playwright() as driver:
         # No sandbox: root may run this, and it opens our own pages only.
-        opened = driver.chromium.launch(
+        browser = driver.chromium.launch(
             executable_path=find_camera(**PHONE).program, args=["--no-sandbox", "--hide-scrollbars"]
         )
-        yield opened
-        opened.close()
+        yield browser
+        browser.close()
 
 
-def take_phone(opened: Browser, told: Mapping[str, Any]) -> bytes:
+def take_phone(browser: Browser, access: Mapping[str, Any]) -> bytes:
     """A question as a participant meets it, with an answer tapped."""
-    page = opened.new_context(viewport=PHONE, has_touch=True).new_page()
-    page.goto(next(each for each in told["participants"] if each["subject"] == "0571-002")["activation_url"])
+    page = browser.new_context(viewport=PHONE, has_touch=True).new_page()
+    page.goto(
+        next(each for each in access["participants"] if each["subject"] == "0571-002")["activation_url"]
+    )
     page.locator(".bar button:visible").last.click()
     page.locator("[name=pin]").fill("246802")
     page.locator("[name=pin_again]").fill("246802")
@@ -103,36 +105,36 @@ def take_phone(opened: Browser, told: Mapping[str, Any]) -> bytes:
         page.wait_for_url(f"**/{step}")
         page.locator("footer a").click()
     page.wait_for_url("**/home**")
-    in_english(page)
+    switch_to_english(page)
     page.locator("main a[href^='/f/']").first.click()
     page.locator("[name=who][value=self]").check()
     page.locator(".bar button:visible").click()
     page.locator("#f .q.on .o").nth(1).click()
-    return as_webp(page, 2)
+    return screenshot_as_webp(page, 2)
 
 
-def take_desk(opened: Browser, told: Mapping[str, Any]) -> bytes:
+def take_desk(browser: Browser, access: Mapping[str, Any]) -> bytes:
     """Today, as a nurse meets it."""
-    nurse = next(each for each in told["staff"] if each["role"] == "nurse")
-    page = opened.new_context(viewport=DESK).new_page()
-    page.goto(f"{told['base_url']}/desk/sign-in")
+    nurse = next(each for each in access["staff"] if each["role"] == "nurse")
+    page = browser.new_context(viewport=DESK).new_page()
+    page.goto(f"{access['base_url']}/desk/sign-in")
     page.locator("[name=email]").fill(nurse["email"])
     page.locator("[name=password]").fill(nurse["password"])
     page.locator("main button[type=submit]").last.click()
     page.locator("[name=code]").fill(pyotp.TOTP(nurse["totp_secret"]).now())
     page.locator("main button[type=submit]").last.click()
     page.wait_for_url("**/desk")
-    in_english(page)
-    return as_webp(page, 1)
+    switch_to_english(page)
+    return screenshot_as_webp(page, 1)
 
 
-def in_english(page: Page) -> None:
+def switch_to_english(page: Page) -> None:
     """Those of the demonstration read Chinese."""
     page.get_by_text("English", exact=True).first.click()
     page.locator("html[lang=en]").wait_for(state="attached")
 
 
-def as_webp(page: Page, scale: int) -> bytes:
+def screenshot_as_webp(page: Page, scale: int) -> bytes:
     """What the page shows. The browser's own protocol knows WebP, which is a third of a PNG."""
     page.wait_for_load_state("networkidle")
     view = page.evaluate("({x: scrollX, y: scrollY, width: innerWidth, height: innerHeight})")

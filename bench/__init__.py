@@ -1,1 +1,1 @@
-"""The benchmark: our figures beside their limits, all taken in one run on one machine."""
+"""The benchmark: each figure of speed beside its limit, measured in one run on one machine."""

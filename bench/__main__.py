@@ -1,4 +1,4 @@
-"""`python -m bench`: starts a real PostgreSQL, takes every figure in one run, prints each when it has it."""
+"""`python -m bench`: start a PostgreSQL, measure every figure in one run, print each row when it is known."""
 
 import argparse
 import subprocess
@@ -27,7 +27,7 @@ from bench import (
     verifying,
 )
 from bench.figures import Figure, cores, headline, row
-from bench.machine import Strangers
+from bench.machine import OtherProcesses
 from bench.run import Pass, Run, Scale
 from bench.serving import hello
 from tests import postgres
@@ -62,12 +62,12 @@ _FAILURES = (
     Refused,
     postgres.Unavailable,
 )
-"""How a pass ends that could not be taken; the others are taken all the same."""
+"""Errors that end a pass; the other passes are run all the same."""
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the chosen passes, or all; return 1 when any of them could not be taken."""
-    arguments = _parser().parse_args(words)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the chosen passes, or all; return 1 when any of them failed."""
+    arguments = _parser().parse_args(argv)
     chosen = arguments.only.split(",") if arguments.only else list(PASSES)
     if unknown := [name for name in chosen if name not in PASSES]:
         print(f"unknown pass: {', '.join(unknown)}; known: {', '.join(PASSES)}", file=sys.stderr)
@@ -77,7 +77,9 @@ def main(words: Sequence[str] | None = None) -> int:
     cluster = postgres.start(fsync=not scale.tiny, settings=_SERVER)
     try:
         with hello(scale.workers, forked=scale.tiny) as bare, ExitStack() as until_end:
-            failed = take(Run(cluster, scale, bare, until_end), {name: PASSES[name] for name in chosen})
+            failed = measure_passes(
+                Run(cluster, scale, bare, until_end), {name: PASSES[name] for name in chosen}
+            )
     finally:
         cluster.stop()
     print(f"\nscale {scale.share:g}; {cores()} cores; {time.monotonic() - began:.0f} s")
@@ -86,23 +88,25 @@ def main(words: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def take(run: Run, passes: dict[str, Pass]) -> list[str]:
+def measure_passes(run: Run, passes: dict[str, Pass]) -> list[str]:
     """Print every figure of these passes as soon as it is known; return the passes that failed."""
     print(headline(), flush=True)
     _print(Figure("H: a bare coroutine says hello, CPU", f"{run.hello() * 1000:.3f} ms"))
     failed: list[str] = []
     for name, measure in passes.items():
-        strangers, began = Strangers(), time.monotonic()
+        others, began = OtherProcesses(), time.monotonic()
         try:
             for figure in measure(run):
                 _print(figure)
         except _FAILURES as reason:
             print(f"{name}: FAILED: {type(reason).__name__}: {reason}", flush=True)
             failed.append(name)
-        busy = strangers.cores()
+        busy = others.cores()
         again = "; take it again" if busy > QUIET_CORES else ""
         took = time.monotonic() - began
-        print(f"{name}: {took:.0f} s, strangers used {busy:.1f} cores{again}", file=sys.stderr, flush=True)
+        print(
+            f"{name}: {took:.0f} s, other processes used {busy:.1f} cores{again}", file=sys.stderr, flush=True
+        )
     return failed
 
 

@@ -1,4 +1,4 @@
-"""The participant's passes: the form document, saving one answer, and sending a form."""
+"""Measures the participant's requests: the form document, saving one answer, submitting a form."""
 
 import gzip
 import json
@@ -12,12 +12,12 @@ from urllib.parse import urlencode
 
 from bench import floors
 from bench.figures import Figure, at_least_share, at_most, at_most_hellos, milliseconds
-from bench.grown import Begun, add_begun
+from bench.grown import BegunForm, add_begun_forms
 from bench.load import CLIENTS, Requests, fetch, request
 from bench.machine import Memory
 from bench.run import Measured, Run
-from bench.serving import Served
-from bench.trial import Trial, trial
+from bench.serving import RunningServer
+from bench.trial import Trial, open_trial
 
 SITES, TINY_SITES = 20, 2
 FORMS = {"form": 320_000, "save": 8000, "submit": 80_000, "feed": 40}
@@ -38,40 +38,44 @@ _BROWSER = {"Sec-Fetch-Site": "same-origin", "Accept-Encoding": "gzip"}
 
 
 def save(run: Run) -> Iterator[Figure]:
-    """Saving answers one by one, every form by its own browser."""
+    """Measure saving answers one by one, every form by its own browser."""
     with begun_trial(run, "save") as begun:
-        limit, found = _beside_floor(run, "save", begun, saving_requests(begun.forms))
-    yield at_least_share("save one answer, of L_save", found.load.rate, limit, 25, "/s")
-    yield at_most_hellos("save one answer, CPU", found.load.cpu_each, found.hello, 15)
-    yield Figure("save one answer, p99", milliseconds(found.load.p99))
+        limit, measured = _beside_floor(run, "save", begun, save_requests(begun.forms))
+    yield at_least_share("save one answer, of L_save", measured.load.rate, limit, 25, "/s")
+    yield at_most_hellos("save one answer, CPU", measured.load.cpu_each, measured.hello, 15)
+    yield Figure("save one answer, p99", milliseconds(measured.load.p99))
 
 
 def submit(run: Run) -> Iterator[Figure]:
-    """Sending forms of 30 answers, none of them saved before: the most that sending can have to do."""
+    """Measure submitting forms of 30 answers, none of them saved before: the dearest submission."""
     with begun_trial(run, "submit") as begun:
         half = len(begun.forms) // 2
         fresh, idle = begun.forms[:half], begun.forms[half:]
-        limit, found = _beside_floor(run, "submit", begun, sending_requests(fresh))
-        begun.made.execute(_SEEN_TWO_MINUTES_AGO)
-        with begun.served() as served:
-            seen = run.driven(served, sending_requests(idle))
-    yield at_least_share("submit 30 items, of L_submit", found.load.rate, limit, 22, "/s")
-    yield at_most_hellos("submit 30 items, CPU", found.load.cpu_each, found.hello, 28)
-    yield at_most_hellos("submit, last seen two minutes ago, CPU", seen.load.cpu_each, seen.hello, 28)
-    yield Figure("submit 30 items, p99", milliseconds(found.load.p99))
-    yield memory(found.memory)
+        limit, measured = _beside_floor(run, "submit", begun, submit_requests(fresh))
+        begun.trial.execute(_SEEN_TWO_MINUTES_AGO)
+        with begun.serve() as server:
+            after_two_minutes = run.driven(server, submit_requests(idle))
+    yield at_least_share("submit 30 items, of L_submit", measured.load.rate, limit, 22, "/s")
+    yield at_most_hellos("submit 30 items, CPU", measured.load.cpu_each, measured.hello, 28)
+    yield at_most_hellos(
+        "submit, last seen two minutes ago, CPU", after_two_minutes.load.cpu_each, after_two_minutes.hello, 28
+    )
+    yield Figure("submit 30 items, p99", milliseconds(measured.load.p99))
+    yield memory(measured.memory)
 
 
 def form(run: Run) -> Iterator[Figure]:
-    """The form document of 30 items, as a browser gets it: empty, with a draft, and after two minutes."""
+    """Measure the form document of 30 items: empty, with a draft, and last seen two minutes ago."""
     with begun_trial(run, "form") as begun:
         empty, filled, idle = begun.forms[:200], begun.forms[200:400], begun.forms[400:]
-        begun.made.execute(_DRAFTS.format(first=201, last=400))
-        with begun.served() as served:
-            document = fetch(served, _opening(empty[0]))
-            measured = [run.driven(served, reopening(empty)), run.driven(served, reopening(filled))]
-            begun.made.execute(_SEEN_TWO_MINUTES_AGO)
-            measured.append(run.driven(served, lambda client: map(_opening, _own(idle, client))))
+        begun.trial.execute(_DRAFTS.format(first=201, last=400))
+        with begun.serve() as server:
+            document = fetch(server, _form_request(empty[0]))
+            measured = [run.driven(server, form_requests(empty)), run.driven(server, form_requests(filled))]
+            begun.trial.execute(_SEEN_TWO_MINUTES_AGO)
+            measured.append(
+                run.driven(server, lambda client: map(_form_request, _forms_of_client(idle, client)))
+            )
     html = gzip.decompress(document.body).decode()
     yield at_most("form document, gzip", len(document.body), 9000, lambda size: f"{size:,.0f} B")
     # The icon is fetched in the background, and by no phone that was here before.
@@ -83,88 +87,88 @@ def form(run: Run) -> Iterator[Figure]:
 
 
 def memory(worker: Memory) -> Figure:
-    """What one worker holds; the pages that it shares with others count by share."""
+    """Memory of one worker; pages shared with other processes count by their share (PSS)."""
     return Figure("... memory of a worker, PSS", f"{worker.pss:.0f} MB", f"RSS {worker.rss:.0f} MB")
 
 
 @dataclass(frozen=True, slots=True)
 class BegunTrial:
-    """A trial with begun forms of a pass's own, and how to have it served."""
+    """A trial with begun forms of one pass, and what serves it."""
 
-    made: Trial
-    forms: Sequence[Begun]
-    served: Callable[[], AbstractContextManager[Served]]
+    trial: Trial
+    forms: Sequence[BegunForm]
+    serve: Callable[[], AbstractContextManager[RunningServer]]
 
 
 @contextmanager
 def begun_trial(run: Run, name: str) -> Iterator[BegunTrial]:
-    """Every pass has a fresh trial and fresh servers; those of a tiny run share one of each."""
+    """Open a fresh trial for a pass; the passes of a tiny run share one trial and one server."""
     if run.scale.tiny:
-        made, forms, served = _shared(run)
-        yield BegunTrial(made, forms[name], lambda: nullcontext(served))
+        trial, forms, server = _open_shared_trial(run)
+        yield BegunTrial(trial, forms[name], lambda: nullcontext(server))
         return
-    with trial(run.cluster, run.scale.of(SITES)) as made:
+    with open_trial(run.cluster, run.scale.of(SITES)) as trial:
         count = run.scale.of(FORMS[name])
-        yield BegunTrial(made, add_begun(made, count), lambda: run.serve(made.url))
+        yield BegunTrial(trial, add_begun_forms(trial, count), lambda: run.serve(trial.url))
 
 
 @cache
-def _shared(run: Run) -> tuple[Trial, Mapping[str, Sequence[Begun]], Served]:
-    made = run.until_end.enter_context(trial(run.cluster, TINY_SITES))
-    forms = iter(add_begun(made, sum(TINY_FORMS.values())))
+def _open_shared_trial(run: Run) -> tuple[Trial, Mapping[str, Sequence[BegunForm]], RunningServer]:
+    trial = run.until_end.enter_context(open_trial(run.cluster, TINY_SITES))
+    forms = iter(add_begun_forms(trial, sum(TINY_FORMS.values())))
     own = {name: list(islice(forms, count)) for name, count in TINY_FORMS.items()}
-    return made, own, run.until_end.enter_context(run.serve(made.url))
+    return trial, own, run.until_end.enter_context(run.serve(trial.url))
 
 
 def _beside_floor(run: Run, script: str, begun: BegunTrial, requests: Requests) -> tuple[float, Measured]:
-    """The database's own limit, before and after, so that a machine growing slower is seen in both."""
+    """Measure the requests, and what the database alone does before and after them: clock rates wander."""
     count, seconds = 100 if run.scale.tiny else FLOOR_FORMS, run.scale.seconds / 2
-    bare = floors.prepared(run.cluster, count)
+    bare = floors.create_floor_database(run.cluster, count)
     try:
-        before = floors.floor(run.cluster, bare, script, count, seconds)
-        with begun.served() as served:
-            found = run.driven(served, requests)
-        return (before + floors.floor(run.cluster, bare, script, count, seconds)) / 2, found
+        before = floors.measure_floor(run.cluster, bare, script, count, seconds)
+        with begun.serve() as server:
+            measured = run.driven(server, requests)
+        return (before + floors.measure_floor(run.cluster, bare, script, count, seconds)) / 2, measured
     finally:
         run.cluster.drop(bare)
 
 
-def saving_requests(forms: Sequence[Begun]) -> Requests:
-    """Every answer of these forms, one request each."""
-    return lambda client: _savings(_own(forms, client))
+def save_requests(forms: Sequence[BegunForm]) -> Requests:
+    """Requests that save every answer of these forms, one each."""
+    return lambda client: _save_messages(_forms_of_client(forms, client))
 
 
-def sending_requests(forms: Sequence[Begun]) -> Requests:
-    """Each of these forms with 30 answers, none of them saved before."""
-    return lambda client: _sendings(_own(forms, client))
+def submit_requests(forms: Sequence[BegunForm]) -> Requests:
+    """Requests that submit each of these forms with 30 answers, none of them saved before."""
+    return lambda client: _submit_messages(_forms_of_client(forms, client))
 
 
-def _own(forms: Sequence[Begun], client: int) -> Sequence[Begun]:
+def _forms_of_client(forms: Sequence[BegunForm], client: int) -> Sequence[BegunForm]:
     return forms[client::CLIENTS]
 
 
-def _cookie(form: Begun) -> dict[str, str]:
+def _cookie(form: BegunForm) -> dict[str, str]:
     return {"Cookie": f"__Host-device={form.cookie}", **_BROWSER}
 
 
-def _opening(form: Begun) -> bytes:
+def _form_request(form: BegunForm) -> bytes:
     return request("GET", f"/f/{form.slot}", _cookie(form))
 
 
-def reopening(forms: Sequence[Begun]) -> Requests:
-    return lambda client: cycle(map(_opening, _own(forms, client)))
+def form_requests(forms: Sequence[BegunForm]) -> Requests:
+    return lambda client: cycle(map(_form_request, _forms_of_client(forms, client)))
 
 
-def _savings(forms: Sequence[Begun]) -> Iterator[bytes]:
+def _save_messages(forms: Sequence[BegunForm]) -> Iterator[bytes]:
     for form in forms:
         headers = {**_cookie(form), "Content-Type": "application/json", "Accept": "application/json"}
         for number in _ITEMS:
             event = {"seq": number, "base": number - 1, "item": f"q{number}", "value": number % 4 + 1}
-            told = {"client": f"c-{form.slot}", "events": [event | {"at": "2026-03-02T09:30:00.000+08:00"}]}
-            yield request("POST", f"/f/{form.slot}/answers", headers, json.dumps(told).encode())
+            body = {"client": f"c-{form.slot}", "events": [event | {"at": "2026-03-02T09:30:00.000+08:00"}]}
+            yield request("POST", f"/f/{form.slot}/answers", headers, json.dumps(body).encode())
 
 
-def _sendings(forms: Sequence[Begun]) -> Iterator[bytes]:
+def _submit_messages(forms: Sequence[BegunForm]) -> Iterator[bytes]:
     answers = {f"q{number}": str(number % 4 + 1) for number in _ITEMS}
     for form in forms:
         headers = {

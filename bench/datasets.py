@@ -1,4 +1,4 @@
-"""The statistician's other pass: a whole trial exported in every format, beside a cursor and CSV writer."""
+"""Measures the export of a whole trial in every format, beside a bare cursor and CSV writer."""
 
 import json
 import os
@@ -17,9 +17,9 @@ from app.services.datasets.cuts import make_cut
 from app.storage.tables.feed import FeedEvent
 from bench.figures import Figure, at_most
 from bench.grown import add_slots
+from bench.programs import run_program
 from bench.run import Run
-from bench.spending import spend
-from bench.trial import STUDY, ZONE, Trial, sqlite_trial
+from bench.trial import STUDY, ZONE, Trial, open_sqlite_trial
 from tests.scenarios.dataset_stage import complete_diary
 from tests.scenarios.people import START, Person, enrol_person, qlq
 
@@ -32,7 +32,7 @@ CUT = "WHOLE"
 _MOST_MEGABYTES = 300
 _FEED = "study_id,seq,type,ref,version,site_id,recorded_at,line,hash"
 _FIRST_KEY = 1000
-"""Keys of the grown participants begin above that of the one who really answered."""
+"""Keys of the loaded participants begin above that of the one who answered through the use cases."""
 _BARE = """
 import csv, json, sqlite3, sys
 with open(sys.argv[2], "w", newline="", encoding="utf-8") as file:
@@ -48,17 +48,17 @@ with open(sys.argv[2], "w", newline="", encoding="utf-8") as file:
 
 
 def datasets(run: Run) -> Iterator[Figure]:
-    """CPU of one process for all five formats, and its memory, which must not depend on the trial's size."""
+    """Measure CPU and memory of one process for all five formats; memory has a fixed limit."""
     people = run.scale.of(PEOPLE, 1)
-    with sqlite_trial(1) as made, tempfile.TemporaryDirectory() as name:
-        fill_whole_trial(made, people)
-        make_cut(StaffContext(made.installation, SYSTEM, made.at), STUDY, CUT, "bench")
-        file, folder = made.url.removeprefix("sqlite:///"), Path(name) / "out"
-        environ, tiny = {**os.environ, "DAYBOOK_DATABASE_URL": made.url}, run.scale.tiny
-        bare = spend(["-c", _BARE, file, str(Path(name) / "bare.csv")], environ, forked=tiny)
-        asked = [word for each in FORMATS for word in ("--format", each)]
+    with open_sqlite_trial(1) as trial, tempfile.TemporaryDirectory() as name:
+        fill_whole_trial(trial, people)
+        make_cut(StaffContext(trial.installation, SYSTEM, trial.at), STUDY, CUT, "bench")
+        file, folder = trial.url.removeprefix("sqlite:///"), Path(name) / "out"
+        environ, tiny = {**os.environ, "DAYBOOK_DATABASE_URL": trial.url}, run.scale.tiny
+        bare = run_program(["-c", _BARE, file, str(Path(name) / "bare.csv")], environ, forked=tiny)
+        formats = [word for each in FORMATS for word in ("--format", each)]
         command = ["-m", "app", "export", STUDY, "--cut", CUT, "--to", str(folder)]
-        ours = spend([*command, "--purpose", "bench", *asked], environ, forked=tiny)
+        ours = run_program([*command, "--purpose", "bench", *formats], environ, forked=tiny)
         records = sum(each["records"] or 0 for each in _files(folder) if each["name"].endswith(".csv"))
     row = f"export {people} people, {people * FORMS:,} forms, {records:,} records, 5 formats"
     ratio = f"{ours.seconds / max(bare.seconds, 0.001):.1f}"
@@ -71,12 +71,12 @@ def _files(folder: Path) -> list[dict[str, Any]]:
     return files
 
 
-def fill_whole_trial(made: Trial, people: int) -> None:
-    """A feed in which everybody sent every form of 36 months, as our own code tells it of one of them."""
-    model = _model(made)
+def fill_whole_trial(trial: Trial, people: int) -> None:
+    """Fill the feed with every form of 36 months for everybody, from the events of one participant."""
+    model = _model(trial)
     slots = [f"{number}s{place}" for number in range(people) for place in range(FORMS)]
-    study, site, moment = made.study.id, made.sites[0], made.at.isoformat()
-    made.copy(
+    study, site, moment = trial.study.id, trial.sites[0], trial.at.isoformat()
+    trial.copy(
         "participant",
         "id,public_id,study_id,site_id,subject,zone,language,enrolled_at,reminders_wanted,version",
         (
@@ -85,7 +85,7 @@ def fill_whole_trial(made: Trial, people: int) -> None:
             for number in range(people)
         ),
     )
-    made.copy(
+    trial.copy(
         "anchor",
         "participant_id,kind,dated_on,source,recorded_at,recorded_by,standing",
         (
@@ -93,8 +93,8 @@ def fill_whole_trial(made: Trial, people: int) -> None:
             for n in range(people)
         ),
     )
-    add_slots(made, ((_FIRST_KEY + int(each.split("s")[0]), f"X{each}") for each in slots))
-    with made.installation.read() as session:
+    add_slots(trial, ((_FIRST_KEY + int(each.split("s")[0]), f"X{each}") for each in slots))
+    with trial.installation.read() as session:
         last = max(session.exec(select(FeedEvent.seq)).all())
     lines = (event for number in range(people) for event in _events(model, site.code, number))
 
@@ -104,28 +104,28 @@ def fill_whole_trial(made: Trial, people: int) -> None:
             name = f"{study}\t{seq}\t{event['type']}\t{event['ref']}\t1\t{site.id}"
             yield f"{name}\t{moment}\t{line}\t{'0' * 64}\n"
 
-    made.copy("feed_event", _FEED, rows())
-    made.execute(f"UPDATE feed_head SET seq = {last + people * (FORMS + 2)}")
-    made.execute("ANALYZE")
+    trial.copy("feed_event", _FEED, rows())
+    trial.execute(f"UPDATE feed_head SET seq = {last + people * (FORMS + 2)}")
+    trial.execute("ANALYZE")
 
 
-def _model(made: Trial) -> Mapping[str, dict[str, Any]]:
-    """What the feed tells of somebody who really answered: person, randomisation, both kinds of form."""
-    person: Person = enrol_person(made.installation, made.sites[0], f"{made.sites[0].code}-999")
+def _model(trial: Trial) -> Mapping[str, dict[str, Any]]:
+    """Events of a participant who answered through the use cases, one of each kind."""
+    person: Person = enrol_person(trial.installation, trial.sites[0], f"{trial.sites[0].code}-999")
     person.begin("BL", START)
     person.submit("BL", START, qlq(2) | {"q9": 3, "q14": None})
     person.randomise(date(2026, 3, 4), START + timedelta(days=2))
     evening = START + timedelta(days=2.5)
     person.begin("D0", evening)
     person.submit("D0", evening, complete_diary({"any_symptom": 1, "fatigue": 4, "pain": 2}))
-    found = {}
-    with made.installation.read() as session:
+    events = {}
+    with trial.installation.read() as session:
         for row in session.exec(select(FeedEvent).order_by("seq")).all():
             event = json.loads(row.line)
             kind = "anchor" if "anchor" in event["data"] else event["type"].partition(".")[0]
             if kind in ("participant", "anchor") or event["type"].endswith(".completed"):
-                found[kind] = event
-    return found
+                events[kind] = event
+    return events
 
 
 def _events(model: Mapping[str, dict[str, Any]], site: str, number: int) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The newcomer's pass: what the demonstration costs before its first page."""
+"""Measures what the demonstration costs before its first page."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ _ROOT = Path(__file__).parents[1]
 
 
 def demo(run: Run) -> Iterator[Figure]:
-    """CPU of the command that makes it. It has one size, so that a tiny run leaves it out."""
+    """Measure the CPU of the command that makes it. It has one size, so that a tiny run leaves it out."""
     if run.scale.tiny:
         print("demo: has one size, left out of a tiny run", file=sys.stderr, flush=True)
         return

@@ -1,4 +1,4 @@
-"""The EDC's pass: pages of 1,000 changes at the beginning and at the end of a long feed."""
+"""Measures the change feed: pages of 1,000 changes at the beginning and at the end of a long feed."""
 
 import itertools
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from app.storage.tables.participants import Participant
 from app.storage.tables.schedule import Slot
 from bench.capture import begun_trial
 from bench.figures import Figure, at_most_hellos
-from bench.grown import Begun
+from bench.grown import BegunForm
 from bench.load import CLIENTS, fetch, request
 from bench.run import Run
 from bench.trial import STUDY, Trial
@@ -30,82 +30,87 @@ LENGTH = 200_000
 PAGE = 1000
 SHARES = 8
 """EDC clients that each connection speaks for in turn; every worker grants each of them 600 requests."""
-ROWS = "study_id,seq,type,ref,version,site_id,recorded_at,line,hash"
+FEED_COLUMNS = "study_id,seq,type,ref,version,site_id,recorded_at,line,hash"
 
 
 def feed(run: Run) -> Iterator[Figure]:
-    """Pages near the beginning and near the end cost the same: nothing is counted off."""
+    """Measure both pages: they cost the same, because the cursor is a key and not an offset."""
     length = run.scale.of(LENGTH, 2000)
     with begun_trial(run, "feed") as begun:
-        made = begun.made
-        last = _fill(made, begun.forms[0], length)
-        clients = [bearer_of(made, number) for number in range(CLIENTS * (1 if run.scale.tiny else SHARES))]
-        with begun.served() as served:
+        trial = begun.trial
+        last = _fill(trial, begun.forms[0], length)
+        clients = [
+            authorization_header(trial, number)
+            for number in range(CLIENTS * (1 if run.scale.tiny else SHARES))
+        ]
+        with begun.serve() as server:
             for name, after in (("at the beginning", 0), (f"after {length - PAGE:,}", last - PAGE)):
                 path = f"/api/edc/v1/changes?after={after}&limit={PAGE}"
                 messages = [request("GET", path, client) for client in clients]
-                megabytes = len(fetch(served, messages[0]).body) / 1e6
-                measured = run.driven(served, lambda number: itertools.cycle(messages[number::CLIENTS]))  # noqa: B023 - called before the next turn
+                megabytes = len(fetch(server, messages[0]).body) / 1e6
+                measured = run.driven(server, lambda number: itertools.cycle(messages[number::CLIENTS]))  # noqa: B023 - called before the next turn
                 row = f"page of {PAGE:,} changes {name}, {megabytes:.1f} MB"
                 yield at_most_hellos(row, measured.load.cpu_each, measured.hello, 80)
 
 
-def bearer_of(made: Trial, number: int) -> dict[str, str]:
-    """A client of its own: one alone would run into the limit of requests that the program grants it."""
-    context = StaffContext(made.installation, SYSTEM, made.at)
+def authorization_header(trial: Trial, number: int) -> dict[str, str]:
+    """Create an EDC client of this number: one alone would run into the rate limit."""
+    context = StaffContext(trial.installation, SYSTEM, trial.at)
     client = create_client(context, STUDY, f"bench {number}", tuple(Scope), None)
-    issued = issue_token(made.installation, client.client_id, client.secret, None, "bench", made.at)
+    issued = issue_token(trial.installation, client.client_id, client.secret, None, "bench", trial.at)
     return {"Authorization": f"Bearer {issued.token}"}
 
 
-def _fill(made: Trial, form: Begun, length: int) -> int:
+def _fill(trial: Trial, form: BegunForm, length: int) -> int:
     """Fill a feed up to this length, which is returned, or a few events more where others are in it already.
 
     Every other event is a form with its answers and scores, as our own code tells it.
     """
-    lines = [spell_completed(made, form), _opened(made, form)]
-    study = made.study.id
-    site, moment = made.sites[0].id, made.at.isoformat()
-    with made.installation.read() as session:
-        told = session.exec(select(sa.func.max(FeedEvent.seq))).one()
-    last = told + length - 1
+    lines = [build_completed_line(trial, form), _build_opened_line(trial, form)]
+    study = trial.study.id
+    site, moment = trial.sites[0].id, trial.at.isoformat()
+    with trial.installation.read() as session:
+        highest = session.exec(select(sa.func.max(FeedEvent.seq))).one()
+    last = highest + length - 1
 
     def rows() -> Iterator[str]:
-        for seq in range(told + 1, last + 1):
+        for seq in range(highest + 1, last + 1):
             line = lines[seq % 2].replace('"seq":1,', f'"seq":{seq},', 1)
             kind = "assessment.opened" if seq % 2 else "assessment.completed"
             yield f"{study}\t{seq}\t{kind}\tR{seq}\t1\t{site}\t{moment}\t{line}\t{'0' * 64}\n"
 
-    made.copy("feed_event", ROWS, rows())
-    made.execute(f"UPDATE feed_head SET seq = {last}")
-    made.execute("ANALYZE feed_event")
+    trial.copy("feed_event", FEED_COLUMNS, rows())
+    trial.execute(f"UPDATE feed_head SET seq = {last}")
+    trial.execute("ANALYZE feed_event")
     return last
 
 
-def spell_completed(made: Trial, form: Begun) -> str:
-    """The line of a form that is really sent, with the number 1."""
+def build_completed_line(trial: Trial, form: BegunForm) -> str:
+    """Submit the form by the use case; return its line of the feed, numbered 1."""
     answers = {f"q{number}": number % 4 + 1 for number in range(1, 31)}
-    visitor = authenticate_device(DeviceContext.of_cookie(made.installation, form.cookie, made.at))
+    visitor = authenticate_device(DeviceContext.of_cookie(trial.installation, form.cookie, trial.at))
     submit_form(
-        ParticipantContext(made.installation, visitor, made.at), form.slot, SubmittedForm(answers, "s", True)
+        ParticipantContext(trial.installation, visitor, trial.at),
+        form.slot,
+        SubmittedForm(answers, "s", True),
     )
-    with made.installation.read() as session:
+    with trial.installation.read() as session:
         newest = select(FeedEvent.seq, FeedEvent.line).order_by(col(FeedEvent.seq).desc()).limit(1)
         seq, line = session.exec(newest).one()
-    return _escaped(line.replace(f'"seq":{seq},', '"seq":1,', 1))
+    return _escape_for_copy(line.replace(f'"seq":{seq},', '"seq":1,', 1))
 
 
-def _opened(made: Trial, form: Begun) -> str:
-    """The line of the same form when it opened."""
-    with made.installation.read() as session:
+def _build_opened_line(trial: Trial, form: BegunForm) -> str:
+    """The line of the feed that told of the same form when it opened."""
+    with trial.installation.read() as session:
         slot = session.exec(select(Slot).where(Slot.public_id == form.slot)).one()
         participant = session.get_one(Participant, slot.participant_id)
         actor = participant_actor(participant.public_id)
         opened = PublishedChange(SlotChange.opened, FeedState.open)
-        draft = slot_event(slot, slot.version + 1, participant.subject, made.sites[0], actor, opened)
-    return _escaped(finalise_event(draft, 1, "0" * 64, made.at)[0])
+        draft = slot_event(slot, slot.version + 1, participant.subject, trial.sites[0], actor, opened)
+    return _escape_for_copy(finalise_event(draft, 1, "0" * 64, trial.at)[0])
 
 
-def _escaped(line: str) -> str:
-    """As COPY wants it."""
+def _escape_for_copy(line: str) -> str:
+    """Escape backslashes, tabs and line ends for COPY."""
     return line.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")

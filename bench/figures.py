@@ -1,4 +1,4 @@
-"""A figure of the table: ours, the limit measured in the same run, and the target for their ratio."""
+"""A row of the table: our figure, the limit measured in the same run, and the target for their ratio."""
 
 import math
 import os
@@ -44,7 +44,7 @@ def at_least_share(name: str, ours: float, limit: float, percent: float, unit: s
 
 
 def at_most_hellos(name: str, seconds: float, hello: float, most: float) -> Figure:
-    """CPU of one request in H, the CPU of a request that does nothing, endless where that took no time."""
+    """CPU of one request in H, the CPU of a bare hello; infinite where that took no measurable time."""
     times = seconds / hello if hello else math.inf
     return Figure(
         name,

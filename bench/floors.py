@@ -1,4 +1,4 @@
-"""What the database alone does with the same SQL, under pgbench."""
+"""Measures what the database alone does with the same SQL, by pgbench."""
 
 import re
 import shutil
@@ -23,8 +23,8 @@ _FEW = "5"
 _RATE = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
 
-def prepared(cluster: Cluster, forms: int) -> str:
-    """A fresh database with the floor's tables and so many forms; returns its name."""
+def create_floor_database(cluster: Cluster, forms: int) -> str:
+    """Create a database with the tables of the SQL scripts and so many forms; return its name."""
     name = cluster.create()
     with psycopg.connect(cluster.admin, dbname=name, autocommit=True) as connection:
         connection.execute((_SCRIPTS / "floor.sql").read_text("utf-8").encode())
@@ -33,8 +33,8 @@ def prepared(cluster: Cluster, forms: int) -> str:
     return name
 
 
-def floor(cluster: Cluster, database: str, script: str, forms: int, seconds: float) -> float:
-    """Transactions a second of this script with as many clients as we drive ourselves with.
+def measure_floor(cluster: Cluster, database: str, script: str, forms: int, seconds: float) -> float:
+    """Transactions a second of this script with as many clients as our own server is asked by.
 
     Of less than a second, pgbench counts transactions instead.
     """

@@ -1,4 +1,4 @@
-"""Rows of a grown trial, written as text for COPY: participants, their browsers, chains and slots."""
+"""Loads the rows of a large trial: participants, their devices, audit chains and slots, as text for COPY."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ EVERY = 84
 """Days between two visits of a participant: twelve weeks."""
 _AROUND = 7
 _BEGUN_PLACE = 50
-"""Of a begun form among the visits: one that `add_live` and `add_closed` leave free."""
+"""Position of a begun form among the visits, which `add_open_slots` and `add_closed_slots` do not use."""
 _NULL = r"\N"
 _SLOT_COLUMNS = (
     "public_id,study_id,participant_id,site_id,visit,series,instrument,instrument_version,plan_version,"
@@ -25,19 +25,19 @@ _SLOT_MIDDLE = f"\tfollow_up\tqlq-c30\t3.0\t{PLAN_VERSION}\trandomisation\tf\t"
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class BegunForm:
     """One participant with a begun form: the cookie of their browser and the slot's public id."""
 
     cookie: str
     slot: str
 
 
-def add_participants(made: Trial, count: int) -> None:
-    """So many enrolled participants, dealt out over the sites, each with a browser and an audit chain."""
-    study, moment = made.study.id, made.at.isoformat()
-    sites = [(site.id, site.code) for site in made.sites]
+def add_participants(trial: Trial, count: int) -> None:
+    """Load so many enrolled participants, spread over the sites, each with a device and an audit chain."""
+    study, moment = trial.study.id, trial.at.isoformat()
+    sites = [(site.id, site.code) for site in trial.sites]
     places = [(number, *sites[number % len(sites)]) for number in range(1, count + 1)]
-    made.copy(
+    trial.copy(
         "participant",
         "id,public_id,study_id,site_id,subject,plan_version,zone,language,enrolled_at,reminders_wanted,version",
         (
@@ -46,7 +46,7 @@ def add_participants(made: Trial, count: int) -> None:
             for number, site, code in places
         ),
     )
-    made.copy(
+    trial.copy(
         "device",
         "participant_id,token_hash,label,bound_at,seen_at",
         (
@@ -54,18 +54,18 @@ def add_participants(made: Trial, count: int) -> None:
             for number in range(1, count + 1)
         ),
     )
-    made.copy(
+    trial.copy(
         "audit_chain",
         "chain,study_id,seq,hash",
         (f"participant:{number}\t{study}\t0\t{GENESIS}\n" for number in range(1, count + 1)),
     )
-    made.execute("ANALYZE")  # as the database does by itself within a minute
+    trial.execute("ANALYZE")  # as the database does by itself within a minute
 
 
-def add_anchors(made: Trial, people: int) -> None:
-    """The days on which they were enrolled and randomised: long before the oldest form."""
-    day, moment = local_day(made.at, ZONE) - timedelta(days=EVERY * 12), made.at.isoformat()
-    made.copy(
+def add_anchors(trial: Trial, people: int) -> None:
+    """Load the dates of enrolment and randomisation, long before the oldest form."""
+    day, moment = local_day(trial.at, ZONE) - timedelta(days=EVERY * 12), trial.at.isoformat()
+    trial.copy(
         "anchor",
         "participant_id,kind,dated_on,standing,source,recorded_at,recorded_by",
         (
@@ -74,64 +74,64 @@ def add_anchors(made: Trial, people: int) -> None:
             for kind in ("enrolment", "randomisation")
         ),
     )
-    made.execute("ANALYZE anchor")
+    trial.execute("ANALYZE anchor")
 
 
 def cookie(number: int) -> str:
-    """What the browser of this participant keeps."""
+    """The device cookie of this participant."""
     return f"browser-of-{number}"
 
 
-def add_begun(made: Trial, count: int) -> list[Begun]:
-    """So many participants, each with one form begun today."""
-    add_participants(made, count)
-    window, begun = _window(local_day(made.at, ZONE)), made.at.isoformat()
-    made.copy(
+def add_begun_forms(trial: Trial, count: int) -> list[BegunForm]:
+    """Load so many participants, each with one form begun today."""
+    add_participants(trial, count)
+    window, begun = _window(local_day(trial.at, ZONE)), trial.at.isoformat()
+    trial.copy(
         "slot",
         _SLOT_COLUMNS,
         (
-            _slot(made, number, len(made.sites), f"B{number}", _BEGUN_PLACE, window, (begun, _NULL, _NULL))
+            _slot(trial, number, len(trial.sites), f"B{number}", _BEGUN_PLACE, window, (begun, _NULL, _NULL))
             for number in range(1, count + 1)
         ),
     )
-    made.execute("ANALYZE")
-    return [Begun(cookie(number), f"B{number}") for number in range(1, count + 1)]
+    trial.execute("ANALYZE")
+    return [BegunForm(cookie(number), f"B{number}") for number in range(1, count + 1)]
 
 
-def add_live(made: Trial, people: int, each: int) -> None:
-    """Slots whose window is open or still to come, one every twelve weeks for each participant.
+def add_open_slots(trial: Trial, people: int, each: int) -> None:
+    """Load slots whose window is open or still to come, one every twelve weeks for each participant.
 
     Three in four of those due already are submitted; the rest is what a nurse calls about.
     """
-    today = local_day(made.at, ZONE)
-    made.copy("slot", _SLOT_COLUMNS, _visits(made, people, range(each), today))
-    made.execute("ANALYZE slot")
+    today = local_day(trial.at, ZONE)
+    trial.copy("slot", _SLOT_COLUMNS, _visits(trial, people, range(each), today))
+    trial.execute("ANALYZE slot")
 
 
-def add_closed(made: Trial, people: int, each: int) -> None:
-    """Slots of the years before: three in four submitted, the rest missed and so never closed by a row."""
-    today = local_day(made.at, ZONE)
-    made.copy("slot", _SLOT_COLUMNS, _visits(made, people, range(-each, 0), today))
-    made.execute("ANALYZE slot")
+def add_closed_slots(trial: Trial, people: int, each: int) -> None:
+    """Load slots of the years before: three in four submitted, the rest missed."""
+    today = local_day(trial.at, ZONE)
+    trial.copy("slot", _SLOT_COLUMNS, _visits(trial, people, range(-each, 0), today))
+    trial.execute("ANALYZE slot")
 
 
-def add_diary(made: Trial, people: int, each: int) -> None:
-    """Entries of a diary that ended long ago, one a day: three in four submitted, the rest missed."""
-    last = local_day(made.at, ZONE) - timedelta(days=EVERY)
-    made.copy("slot", f"{_SLOT_COLUMNS},for_day", _entries(made, people, each, last))
-    made.execute("ANALYZE slot")
+def add_diary_entries(trial: Trial, people: int, each: int) -> None:
+    """Load entries of a diary that ended long ago, one a day: three in four submitted, the rest missed."""
+    last = local_day(trial.at, ZONE) - timedelta(days=EVERY)
+    trial.copy("slot", f"{_SLOT_COLUMNS},for_day", _entries(trial, people, each, last))
+    trial.execute("ANALYZE slot")
 
 
-def _entries(made: Trial, people: int, each: int, last: date) -> Iterator[str]:
+def _entries(trial: Trial, people: int, each: int, last: date) -> Iterator[str]:
     middle = f"\tdiary\tsymptom-diary\t1.0\t{PLAN_VERSION}\trandomisation\tf\t"
     for number in range(1, people + 1):
-        site = made.sites[number % len(made.sites)].id
+        site = trial.sites[number % len(trial.sites)].id
         for place in range(each):
             day = last - timedelta(days=each - place)
             moment = f"{day}T12:00:00+00:00"
             sent = moment if (number * 31 + place * 7) % 4 else _NULL
             yield (
-                f"D{number}x{place}\t{made.study.id}\t{number}\t{site}\tD{place:03d}{middle}{place}"
+                f"D{number}x{place}\t{trial.study.id}\t{number}\t{site}\tD{place:03d}{middle}{place}"
                 f"\t{_entry_window(day)}\t1\tf\t1\t{sent}\t{sent}\t{_NULL}\t{day}\n"
             )
 
@@ -143,32 +143,32 @@ def _entry_window(day: date) -> str:
     )
 
 
-def add_slots(made: Trial, slots: Iterable[tuple[int, str]]) -> None:
-    """Slots of participants by their key and public name, all sent: nothing is owed of them."""
-    window, sent = _window(local_day(made.at, ZONE)), made.at.isoformat()
+def add_slots(trial: Trial, slots: Iterable[tuple[int, str]]) -> None:
+    """Load submitted slots of participants, by participant key and public id: nothing is due of them."""
+    window, sent = _window(local_day(trial.at, ZONE)), trial.at.isoformat()
     facts = (sent, sent, _NULL)
     rows = enumerate(slots)
-    made.copy(
+    trial.copy(
         "slot",
         _SLOT_COLUMNS,
-        (_slot(made, number, 1, name, place, window, facts) for place, (number, name) in rows),
+        (_slot(trial, number, 1, name, place, window, facts) for place, (number, name) in rows),
     )
 
 
-def _visits(made: Trial, people: int, places: range, today: date) -> Iterator[str]:
-    sites = len(made.sites)
+def _visits(trial: Trial, people: int, places: range, today: date) -> Iterator[str]:
+    sites = len(trial.sites)
     for number in range(1, people + 1):
         # The multiplier spreads neighbours, who would otherwise share site and day.
         phase = number * 2_654_435_761 % EVERY
         for place in places:
             days = phase + place * EVERY - _AROUND
             window = _window(today + timedelta(days=days))
-            facts = _facts(made.at, days, number * 31 + place * 7)
-            yield _slot(made, number, sites, f"S{number}x{place}", place, window, facts)
+            facts = _facts(trial.at, days, number * 31 + place * 7)
+            yield _slot(trial, number, sites, f"S{number}x{place}", place, window, facts)
 
 
 def _facts(at: datetime, days: int, chance: int) -> tuple[str, str, str]:
-    """Begun, submitted and next owed, for a slot due so many days from today."""
+    """The moments begun, submitted and next due of a slot due so many days from today."""
     if days <= 0 and chance % 4:
         moment = (at + timedelta(days=days)).isoformat()
         return moment, moment, _NULL
@@ -177,11 +177,17 @@ def _facts(at: datetime, days: int, chance: int) -> tuple[str, str, str]:
 
 
 def _slot(
-    made: Trial, number: int, sites: int, public_id: str, place: int, window: str, facts: tuple[str, str, str]
+    trial: Trial,
+    number: int,
+    sites: int,
+    public_id: str,
+    place: int,
+    window: str,
+    facts: tuple[str, str, str],
 ) -> str:
-    site = made.sites[number % sites].id
+    site = trial.sites[number % sites].id
     visit = f"W{(place + 100) * 12}"
-    start = f"{public_id}\t{made.study.id}\t{number}\t{site}\t{visit}{_SLOT_MIDDLE}"
+    start = f"{public_id}\t{trial.study.id}\t{number}\t{site}\t{visit}{_SLOT_MIDDLE}"
     return f"{start}{place + 100}\t{window}\t1\tf\t1\t{facts[0]}\t{facts[1]}\t{facts[2]}\n"
 
 

@@ -1,4 +1,4 @@
-"""The bare application by which requests are measured: one coroutine that answers hello."""
+"""The bare application that H is measured on: one coroutine that answers hello."""
 
 from fastapi import FastAPI
 

@@ -1,4 +1,4 @@
-"""Clients that keep a server busy: plain sockets, so that they cost little beside what they measure."""
+"""Clients that put a load on a server: plain sockets, so that they use little CPU themselves."""
 
 import itertools
 import socket
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.figures import percentile
-from bench.serving import Served
+from bench.serving import RunningServer
 
 CLIENTS = 8
 Requests = Callable[[int], Iterator[bytes]]
@@ -17,7 +17,7 @@ Requests = Callable[[int], Iterator[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a server did: requests a second, and its CPU seconds for each."""
+    """The result of a load: requests a second, and the server's CPU seconds for each."""
 
     requests: int
     seconds: float
@@ -50,7 +50,7 @@ class Answer:
 
 @dataclass(slots=True)
 class _Tally:
-    """What the clients of one load share."""
+    """State shared by the clients of one load."""
 
     counted: bool = False
     ended: bool = False
@@ -77,59 +77,59 @@ class Connection:
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._held = bytearray()
+        self._buffer = bytearray()
 
     def ask(self, message: bytes) -> Answer:
         """Send a request and read its whole response; raises ConnectionError when the server goes away."""
         self._socket.sendall(message)
-        while (end := self._held.find(b"\r\n\r\n")) < 0:
+        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             self._read()
-        first, *lines = self._held[:end].decode("latin-1").split("\r\n")
+        first, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         status = int(first.split(" ", 2)[1])
-        del self._held[: end + 4]
+        del self._buffer[: end + 4]
         if headers.get("transfer-encoding") == "chunked":
             return Answer(status, headers, b"".join(self._chunks()))
         return Answer(status, headers, self._take(int(headers.get("content-length", "0"))))
 
     def _chunks(self) -> Iterator[bytes]:
         while True:
-            while (end := self._held.find(b"\r\n")) < 0:
+            while (end := self._buffer.find(b"\r\n")) < 0:
                 self._read()
-            size = int(self._held[:end], 16)
-            del self._held[: end + 2]
+            size = int(self._buffer[:end], 16)
+            del self._buffer[: end + 2]
             chunk = self._take(size + 2)[:-2]
             if not size:
                 return
             yield chunk
 
     def _take(self, size: int) -> bytes:
-        while len(self._held) < size:
+        while len(self._buffer) < size:
             self._read()
-        taken = bytes(self._held[:size])
-        del self._held[:size]
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
         return taken
 
     def _read(self) -> None:
         part = self._socket.recv(262_144)
         if not part:
             raise ConnectionError("the server closed the connection")
-        self._held += part
+        self._buffer += part
 
     def close(self) -> None:
         self._socket.close()
 
 
-def fetch(served: Served, message: bytes) -> Answer:
-    """One request by itself."""
-    connection = Connection(served.port)
+def fetch(server: RunningServer, message: bytes) -> Answer:
+    """Send one request on a connection of its own."""
+    connection = Connection(server.port)
     try:
         return connection.ask(message)
     finally:
         connection.close()
 
 
-def drive(served: Served, requests: Requests, seconds: float, clients: int = CLIENTS) -> Load:
+def drive(server: RunningServer, requests: Requests, seconds: float, clients: int = CLIENTS) -> Load:
     """Send each client's requests one after another, warm up, then count for so many seconds.
 
     Raises RuntimeError when any answer is not a success, or when a client runs out of requests.
@@ -137,30 +137,32 @@ def drive(served: Served, requests: Requests, seconds: float, clients: int = CLI
     tally = _Tally()
     latencies: list[list[float]] = [[] for _ in range(clients)]
     threads = [
-        threading.Thread(target=_one, args=(served, requests(number), tally, latencies[number]))
+        threading.Thread(target=_run_client, args=(server, requests(number), tally, latencies[number]))
         for number in range(clients)
     ]
     for thread in threads:
         thread.start()
     time.sleep(seconds / 4)
-    before, began, tally.counted = served.cpu(), time.monotonic(), True
+    before, began, tally.counted = server.cpu(), time.monotonic(), True
     time.sleep(seconds)
     # A moment may be too short for one answer, or for one tick of the kernel's clock.
-    while not (any(latencies) and served.cpu() > before) and not tally.wrong:
+    while not (any(latencies) and server.cpu() > before) and not tally.wrong:
         time.sleep(0.01)
     tally.counted = False
-    spent, cpu = time.monotonic() - began, served.cpu() - before
+    spent, cpu = time.monotonic() - began, server.cpu() - before
     tally.ended = True
     for thread in threads:
         thread.join()
-    taken = [latency for each in latencies for latency in each]
-    if tally.wrong or not taken:
+    all_latencies = [latency for each in latencies for latency in each]
+    if tally.wrong or not all_latencies:
         raise RuntimeError(f"answers that were not expected: {tally.wrong[:3] or 'none came'}")
-    return Load(len(taken), spent, cpu, taken)
+    return Load(len(all_latencies), spent, cpu, all_latencies)
 
 
-def _one(served: Served, requests: Iterator[bytes], tally: _Tally, latencies: list[float]) -> None:
-    connection = Connection(served.port)
+def _run_client(
+    server: RunningServer, requests: Iterator[bytes], tally: _Tally, latencies: list[float]
+) -> None:
+    connection = Connection(server.port)
     try:
         for message in requests:
             if tally.ended:

@@ -16,7 +16,7 @@ _NULL = r"\N"
 
 
 class Loader(Protocol):
-    """What fills the tables of a trial."""
+    """Loads rows into the tables of a trial."""
 
     def copy(self, table: str, columns: str, rows: Iterator[str]) -> None: ...
 
@@ -73,7 +73,7 @@ def _blocks(rows: Iterator[str]) -> Iterator[list[str]]:
 
 
 def _reader(column: sa.types.TypeEngine[Any]) -> Callable[[str], object]:
-    """How a cell's text becomes what the column takes."""
+    """The function that converts a cell's text to the type of the column."""
     plain = column.impl_instance if isinstance(column, sa.types.TypeDecorator) else column
     kind = plain.python_type
     special: dict[type, Callable[[str], object]] = {

@@ -1,4 +1,4 @@
-"""CPU time by process as the kernel counts it, so that the noise of others weighs little."""
+"""Reads CPU time and memory of processes from /proc; CPU time depends little on what else runs."""
 
 import os
 import time
@@ -12,14 +12,14 @@ _PROC = Path("/proc")
 
 def cpu_of(pids: Collection[int]) -> float:
     """Seconds of CPU, user and system, that these processes have used so far."""
-    return sum(own for pid in pids if (own := _used(pid)) is not None)
+    return sum(own for pid in pids if (own := _cpu_of_process(pid)) is not None)
 
 
 def children_of(pid: int) -> tuple[int, ...]:
     """Every process below this one."""
     found, unseen = set[int](), {pid}
     while unseen:
-        unseen = {child for parent in unseen for child in _started_by(parent)} - found
+        unseen = {child for parent in unseen for child in _children_started_by(parent)} - found
         found |= unseen
     return tuple(found)
 
@@ -47,39 +47,39 @@ def _stat(pid: int) -> list[str] | None:
         return None
 
 
-def _used(pid: int, with_waited: bool = False) -> float | None:
+def _cpu_of_process(pid: int, with_waited: bool = False) -> float | None:
     fields = _stat(pid)
     last = 15 if with_waited else 13
     return sum(int(ticks) for ticks in fields[11:last]) / _TICK if fields else None
 
 
-def _started_by(pid: int) -> Iterator[int]:
+def _children_started_by(pid: int) -> Iterator[int]:
     """The processes that any of its threads has started and that still run."""
-    for told in (_PROC / str(pid)).glob("task/*/children"):
+    for listed in (_PROC / str(pid)).glob("task/*/children"):
         try:
-            yield from map(int, told.read_text().split())
+            yield from map(int, listed.read_text().split())
         except (FileNotFoundError, ProcessLookupError):
             continue
 
 
-def _total() -> float:
+def _total_cpu() -> float:
     user, nice, system, _idle, _waiting, interrupts, soft, *_ = _PROC.joinpath("stat").read_text().split()[1:]
     return sum(map(int, (user, nice, system, interrupts, soft))) / _TICK
 
 
-def _own() -> float:
+def _own_cpu() -> float:
     pids = (os.getpid(), *children_of(os.getpid()))
-    return sum(used for pid in pids if (used := _used(pid, with_waited=True)) is not None)
+    return sum(used for pid in pids if (used := _cpu_of_process(pid, with_waited=True)) is not None)
 
 
 @dataclass(slots=True)
-class Strangers:
+class OtherProcesses:
     """How many cores processes that are not ours have used since the watch began."""
 
     began: float = field(default_factory=time.monotonic)
-    busy: float = field(default_factory=_total)
-    ours: float = field(default_factory=_own)
+    busy: float = field(default_factory=_total_cpu)
+    ours: float = field(default_factory=_own_cpu)
 
     def cores(self) -> float:
         spent = time.monotonic() - self.began
-        return max(0.0, (_total() - self.busy) - (_own() - self.ours)) / spent if spent else 0.0
+        return max(0.0, (_total_cpu() - self.busy) - (_own_cpu() - self.ours)) / spent if spent else 0.0

@@ -1,4 +1,4 @@
-"""The participant's phone: a whole QLQ-C30 in Chromium on a slow connection and a slow processor.
+"""Measures a whole QLQ-C30 in Chromium on a slow connection and a slow processor.
 
 Slow 3G is what Chromium's own tools called so for years: 2,000 ms from a request to the first byte of its
 answer, 400 kbit/s either way. The processor is four times slower than the machine's.
@@ -13,11 +13,11 @@ from statistics import median
 from playwright.sync_api import Browser, Page, Request
 
 from bench.figures import Figure, at_most, milliseconds, p95
-from bench.grown import Begun, add_begun
+from bench.grown import BegunForm, add_begun_forms
 from bench.load import fetch, request
 from bench.run import Run
-from bench.serving import Served
-from bench.trial import trial
+from bench.serving import RunningServer
+from bench.trial import open_trial
 from tests.servers import launch_chromium
 
 ITEMS = 30
@@ -45,7 +45,7 @@ _WATCH = """(() => {
 
 @dataclass(slots=True)
 class Walk:
-    """One participant's way through the form. Times in milliseconds."""
+    """Timings of one participant filling in the form, in milliseconds."""
 
     usable: float = 0
     busy: float = 0
@@ -62,17 +62,17 @@ class Walk:
 
 
 def phone(run: Run) -> Iterator[Figure]:
-    """The median of three walks; a tiny run walks once, over the last three questions, at full speed."""
+    """Measure three walks; a tiny run walks once, over the last three questions, unthrottled."""
     tiny = run.scale.tiny
     with (
         launch_chromium() as browser,
-        trial(run.cluster, 1) as made,
-        run.serve(made.url, "http") as served,
+        open_trial(run.cluster, 1) as trial,
+        run.serve(trial.url, "http") as server,
     ):
-        forms = add_begun(made, 3)[: 1 if tiny else 3]
+        forms = add_begun_forms(trial, 3)[: 1 if tiny else 3]
         if tiny:
-            _answer_most(served, forms[0])
-        walks = [_walk(browser, served, form, slow=not tiny) for form in forms]
+            _answer_most(server, forms[0])
+        walks = [_walk(browser, server, form, slow=not tiny) for form in forms]
     yield from _figures(walks)
 
 
@@ -90,9 +90,9 @@ def _figures(walks: Sequence[Walk]) -> Iterator[Figure]:
     yield Figure("phone: ... with the headers", f"{received:.1f} kB")
 
 
-def _walk(browser: Browser, served: Served, form: Begun, *, slow: bool) -> Walk:
-    """From the tap on the form's link to the thanks, in a browser that was never here."""
-    walk, url = Walk(), f"http://127.0.0.1:{served.port}"
+def _walk(browser: Browser, server: RunningServer, form: BegunForm, *, slow: bool) -> Walk:
+    """Fill in the form from the tap on its link to the thanks, in a browser without a cache."""
+    walk, url = Walk(), f"http://127.0.0.1:{server.port}"
     context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, locale="en-GB")
     context.add_cookies([{"name": "device", "value": form.cookie, "url": url}])
     context.add_init_script(_WATCH)
@@ -100,10 +100,11 @@ def _walk(browser: Browser, served: Served, form: Begun, *, slow: bool) -> Walk:
     tab = context.new_page()
     sent: list[Request] = []
 
-    def note(request: Request) -> None:  # Playwright marks what it is given, which a built-in cannot bear
+    # Playwright sets attributes on the callback, which a bound built-in method does not allow.
+    def record_request(request: Request) -> None:
         sent.append(request)
 
-    context.on("request", note)
+    context.on("request", record_request)
     if slow:
         session = context.new_cdp_session(tab)
         session.send("Network.emulateNetworkConditions", {"offline": False, **SLOW_3G})
@@ -122,24 +123,24 @@ def _walk(browser: Browser, served: Served, form: Begun, *, slow: bool) -> Walk:
 
 
 def _answer(tab: Page, walk: Walk) -> None:
-    """Every open question, the review, and Send."""
+    """Answer every open question, read the review, and send."""
     while tab.locator("section.on").get_attribute("id") != "review":
         tab.locator("section.on label.o:not(.no-js)").nth(1).tap()
         tab.wait_for_timeout(_STEP_MS)
         tab.locator("#next").tap()
     tab.wait_for_timeout(_STEP_MS)
-    told = tab.evaluate("window.seen")
-    walk.usable, walk.busy, walk.steps = told["usable"], told["busy"], told["steps"]
+    timings = tab.evaluate("window.seen")
+    walk.usable, walk.busy, walk.steps = timings["usable"], timings["busy"], timings["steps"]
     began = time.perf_counter()
     tab.locator("#next").tap()
     tab.get_by_role("heading", name="Thank you").wait_for()
     walk.thanks = (time.perf_counter() - began) * 1000
 
 
-def _answer_most(served: Served, form: Begun) -> None:
-    """All but three questions, before anybody looks."""
+def _answer_most(server: RunningServer, form: BegunForm) -> None:
+    """Save the answers of all but three questions beforehand."""
     given = [{"seq": n, "base": 0, "item": f"q{n}", "value": 1} for n in range(1, ITEMS - 2)]
     events = [event | {"at": "2026-03-02T09:30:00.000+08:00"} for event in given]
     headers = {"Cookie": f"device={form.cookie}", "Accept": "application/json"}
     body = json.dumps({"client": "before", "events": events}).encode()
-    fetch(served, request("POST", f"/f/{form.slot}/answers", headers, body))
+    fetch(server, request("POST", f"/f/{form.slot}/answers", headers, body))

@@ -12,7 +12,7 @@ from app.storage.engine import page_engine
 from bench.figures import Figure
 from bench.load import CLIENTS, Load, Requests, drive, repeating, request
 from bench.machine import Memory
-from bench.serving import WORKERS, Served, daybook
+from bench.serving import WORKERS, RunningServer, daybook
 from tests.postgres import Cluster
 
 
@@ -62,21 +62,21 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What every pass is given; `bare` is the running application that only says hello."""
+    """Server, scale and shared resources of one run; `bare` is the running application that says hello."""
 
     cluster: Cluster
     scale: Scale
-    bare: Served
+    bare: RunningServer
     until_end: ExitStack
-    """What a tiny run makes once for several passes is entered here."""
+    """Holds the context managers that a tiny run opens once for several passes."""
 
     def hello(self) -> float:
         """H now: CPU seconds of a bare request, driven exactly as ours are."""
         return self.drive(self.bare, repeating(request("GET", "/")), self.scale.seconds / 4).cpu_each
 
-    def drive(self, served: Served, requests: Requests, seconds: float) -> Load:
+    def drive(self, server: RunningServer, requests: Requests, seconds: float) -> Load:
         """A server under these requests for so many seconds."""
-        return drive(served, requests, seconds, self.scale.clients)
+        return drive(server, requests, seconds, self.scale.clients)
 
     def serve(
         self,
@@ -84,47 +84,47 @@ class Run:
         scheme: str = "https",
         workers: int | None = None,
         settings: Mapping[str, str] | None = None,
-    ) -> AbstractContextManager[Served]:
+    ) -> AbstractContextManager[RunningServer]:
         """Daybook on this database; that of a tiny run is forked, and needs not import everything anew."""
         return daybook(url, scheme, workers or self.scale.workers, settings, forked=self.scale.tiny)
 
-    def driven(self, served: Served, requests: Requests) -> Measured:
+    def driven(self, server: RunningServer, requests: Requests) -> Measured:
         """Our server under these requests. H is taken before and after: clock rates wander."""
         before = self.hello()
-        load = self.drive(served, requests, self.scale.seconds)
-        return Measured(load, (before + self.hello()) / 2, served.memory())
+        load = self.drive(server, requests, self.scale.seconds)
+        return Measured(load, (before + self.hello()) / 2, server.memory())
 
 
 Pass = Callable[[Run], Iterator[Figure]]
 
 
 @dataclass(slots=True)
-class Statements:
-    """How many statements ran while we listened, and the seconds they took on the wire and in the server."""
+class StatementTimes:
+    """Number and seconds of the recorded statements, as seen by the client."""
 
     count: int = 0
     seconds: float = 0.0
     began: float = field(default=0.0, repr=False)
 
-    def before(self, *_told: object) -> None:
+    def before(self, *_event: object) -> None:
         self.began = time.perf_counter()
 
-    def after(self, *_told: object) -> None:
+    def after(self, *_event: object) -> None:
         self.count += 1
         self.seconds += time.perf_counter() - self.began
 
 
 @contextmanager
-def listening(engine: Engine) -> Iterator[Statements]:
+def time_statements(engine: Engine) -> Iterator[StatementTimes]:
     """Time every statement of this engine and of its pool of pages; for one thread at a time."""
-    heard = Statements()
+    recorded = StatementTimes()
     engines = {engine, page_engine(engine)}
     for each in engines:
-        event.listen(each, "before_cursor_execute", heard.before)
-        event.listen(each, "after_cursor_execute", heard.after)
+        event.listen(each, "before_cursor_execute", recorded.before)
+        event.listen(each, "after_cursor_execute", recorded.after)
     try:
-        yield heard
+        yield recorded
     finally:
         for each in engines:
-            event.remove(each, "before_cursor_execute", heard.before)
-            event.remove(each, "after_cursor_execute", heard.after)
+            event.remove(each, "before_cursor_execute", recorded.before)
+            event.remove(each, "after_cursor_execute", recorded.after)

@@ -1,12 +1,12 @@
-"""The statistician's pass: a file of forms through the program's own command."""
+"""Measures scoring a file of forms by `daybook score`."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.figures import Figure, at_most
+from bench.programs import ProgramUse, run_program
 from bench.run import Run
-from bench.spending import Spent, spend
 
 FORMS = 1_000_000
 _MOST_GROWTH = 10.0
@@ -32,7 +32,7 @@ with open(sys.argv[1], encoding="utf-8", newline="") as answers:
 
 
 def scoring(run: Run) -> Iterator[Figure]:
-    """CPU of one core, reading and writing CSV included; memory does not grow with the file."""
+    """Measure CPU, reading and writing CSV included, and memory, which must not grow with the file."""
     forms = run.scale.of(FORMS, 2000)
     with tempfile.TemporaryDirectory() as name:
         few, many = Path(name) / "few.csv", Path(name) / "many.csv"
@@ -71,6 +71,6 @@ def _write(path: Path, forms: int) -> None:
             file.write(f"{row}," + ",".join(cells) + "\n")
 
 
-def _score(source: Path, forked: bool, program: Sequence[str] = _COMMAND) -> Spent:
-    """What `daybook score`, or another program, takes for this file."""
-    return spend([*program, str(source), str(source.with_suffix(".out"))], forked=forked)
+def _score(source: Path, forked: bool, program: Sequence[str] = _COMMAND) -> ProgramUse:
+    """Run `daybook score`, or another program, on this file."""
+    return run_program([*program, str(source), str(source.with_suffix(".out"))], forked=forked)

@@ -1,4 +1,4 @@
-"""The program behind a socket, in processes of its own: started, asked until ready, stopped."""
+"""Starts and stops servers in processes of their own."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ Process = Fork | subprocess.Popen[bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class RunningServer:
     """A running server."""
 
     port: int
@@ -39,14 +39,14 @@ class Served:
 
 
 @contextmanager
-def hello(workers: int = WORKERS, *, forked: bool = False) -> Iterator[Served]:
-    """The bare application, served exactly as ours is."""
+def hello(workers: int = WORKERS, *, forked: bool = False) -> Iterator[RunningServer]:
+    """Serve the bare application with the same options as Daybook."""
     port = free_port()
     options = ["--workers", str(workers), "--port", str(port), "--no-access-log", "--no-server-header"]
     options += ["--log-level", "warning", "--ws", "none"]
     words = ["-m", "uvicorn", *options, "bench.hello:app"]
-    with _running(words, _environment({}), port, workers, forked) as served:
-        yield served
+    with _running(words, _environment({}), port, workers, forked) as server:
+        yield server
 
 
 @contextmanager
@@ -57,8 +57,8 @@ def daybook(
     settings: Mapping[str, str] | None = None,
     *,
     forked: bool = False,
-) -> Iterator[Served]:
-    """Daybook on this database, started by its own command; `forked`: run in a fork of this process.
+) -> Iterator[RunningServer]:
+    """Serve Daybook on this database by `daybook serve`; `forked`: in a fork of this process.
 
     As behind a proxy with https, so that cookies carry the prefix that a trial has; a real browser
     keeps such cookies on https only and is served "http".
@@ -69,15 +69,15 @@ def daybook(
     port = free_port()
     words = ["-m", "app", "serve", "--workers", str(workers), "--port", str(port)]
     environ = {"DAYBOOK_DATABASE_URL": url, "DAYBOOK_PUBLIC_URL": f"{scheme}://127.0.0.1:{port}"}
-    with _running(words, _environment(environ | dict(settings or {})), port, workers, forked) as served:
-        yield served
+    with _running(words, _environment(environ | dict(settings or {})), port, workers, forked) as server:
+        yield server
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")} | dict(own)
 
 
-def begin(words: Sequence[str], environ: Mapping[str, str], log: int, *, forked: bool) -> Process:
+def start_process(words: Sequence[str], environ: Mapping[str, str], log: int, *, forked: bool) -> Process:
     """Start `python` with these arguments, which writes into a file; `forked`: in a fork of this process."""
     if not forked:
         return subprocess.Popen([sys.executable, *words], cwd=_ROOT, env=environ, stdout=log, stderr=log)
@@ -87,21 +87,21 @@ def begin(words: Sequence[str], environ: Mapping[str, str], log: int, *, forked:
 @contextmanager
 def _running(
     words: Sequence[str], environ: Mapping[str, str], port: int, workers: int, forked: bool
-) -> Iterator[Served]:
+) -> Iterator[RunningServer]:
     # The log goes to a file: a pipe that nobody reads would stop the server.
     with tempfile.TemporaryFile() as log:
-        process = begin(words, environ, log.fileno(), forked=forked)
+        process = start_process(words, environ, log.fileno(), forked=forked)
         try:
-            if not _comes_up(process, port, workers if workers > 1 else 0):
+            if not _wait_until_ready(process, port, workers if workers > 1 else 0):
                 log.seek(0)
                 raise RuntimeError(f"the server did not start: {log.read().decode()}")
-            yield Served(port, process.pid)
+            yield RunningServer(port, process.pid)
         finally:
             process.terminate()
             process.wait(_PATIENCE_SECONDS)
 
 
-def _comes_up(process: Process, port: int, children: int) -> bool:
+def _wait_until_ready(process: Process, port: int, children: int) -> bool:
     until = time.monotonic() + _PATIENCE_SECONDS
     while process.poll() is None and time.monotonic() < until:
         if len(children_of(process.pid)) >= children and _answers(port):

@@ -1,12 +1,12 @@
-"""The small installation's pass: saving and sending on SQLite, which has one worker."""
+"""Measures saving and submitting on SQLite, which has one worker."""
 
 from collections.abc import Iterator
 
-from bench.capture import memory, saving_requests, sending_requests
+from bench.capture import memory, save_requests, submit_requests
 from bench.figures import Figure, milliseconds
-from bench.grown import add_begun
+from bench.grown import add_begun_forms
 from bench.run import Measured, Run
-from bench.trial import sqlite_trial
+from bench.trial import open_sqlite_trial
 
 SITES = 20
 SAVED, SENT = 1000, 12_000
@@ -16,14 +16,14 @@ _LEAST_SENT, _TINY_SENT = 3000, 600
 
 
 def sqlite(run: Run) -> Iterator[Figure]:
-    """The same requests as on PostgreSQL, in one process that holds the file."""
+    """Measure the same requests as on PostgreSQL, in the one process that opens the file."""
     saved = run.scale.of(SAVED, 60)
-    with sqlite_trial(run.scale.of(SITES, 2)) as study:
+    with open_sqlite_trial(run.scale.of(SITES, 2)) as study:
         sent = run.scale.of(SENT, _TINY_SENT if run.scale.tiny else _LEAST_SENT)
-        forms = add_begun(study, saved + sent)
-        with run.serve(study.url, workers=1) as served:
-            save = run.driven(served, saving_requests(forms[:saved]))
-            submit = run.driven(served, sending_requests(forms[saved:]))
+        forms = add_begun_forms(study, saved + sent)
+        with run.serve(study.url, workers=1) as server:
+            save = run.driven(server, save_requests(forms[:saved]))
+            submit = run.driven(server, submit_requests(forms[saved:]))
     yield from _figures("save one answer", save)
     yield from _figures("submit 30 items", submit)
     yield memory(submit.memory)

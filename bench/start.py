@@ -1,4 +1,4 @@
-"""Starting: CPU of `--help`, of `health` and of a server until it is ready, beside what they must import."""
+"""Measures starting: CPU of `--help`, `health` and a server until ready, beside importing their libraries."""
 
 import os
 import statistics
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from bench.figures import Figure
 from bench.machine import children_of, cpu_of
+from bench.programs import run_program
 from bench.run import Run
-from bench.serving import Process, begin
-from bench.spending import spend
+from bench.serving import Process, start_process
 from bench.trial import migrated
 from tests import postgres
 
@@ -31,7 +31,7 @@ _PATIENCE_SECONDS = 300.0
 
 
 def start(run: Run) -> Iterator[Figure]:
-    """Medians of programs that run in turn, because clock rates wander; their byte code exists beforehand."""
+    """Measure programs that run in turn, because clock rates wander; byte code is compiled beforehand."""
     name = run.cluster.create(migrated(run.cluster))
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -59,21 +59,21 @@ class Programs:
     forked: bool = False
 
     def code(self, statements: str) -> float:
-        return spend(["-c", statements], self.environ, forked=self.forked).seconds
+        return run_program(["-c", statements], self.environ, forked=self.forked).seconds
 
     def help(self) -> float:
-        return spend(["-m", "app", "--help"], self.environ).seconds
+        return run_program(["-m", "app", "--help"], self.environ).seconds
 
     def health(self) -> float:
         """Asks the bare application, whose answer costs this process nothing."""
         words = ["-m", "app", "health", "--url", f"http://127.0.0.1:{self.hello_port}/"]
-        return spend(words, self.environ).seconds
+        return run_program(words, self.environ).seconds
 
     def serve(self, workers: int) -> float:
         """Until every worker is ready; the processes that watch over them count too."""
         words = ["-m", "app", "serve", "--port", "0", "--workers", str(workers)]
         with tempfile.NamedTemporaryFile() as log:
-            process = begin(words, self.environ, log.fileno(), forked=self.forked)
+            process = start_process(words, self.environ, log.fileno(), forked=self.forked)
             try:
                 _wait_until_ready(process, Path(log.name), workers)
                 return cpu_of((process.pid, *children_of(process.pid)))
@@ -107,9 +107,9 @@ def _wait_until_ready(process: Process, log: Path, workers: int) -> None:
 
 def _commands(programs: Programs, runs: int) -> Iterator[Figure]:
     taken = [(programs.code(BARE), programs.help(), programs.health()) for _ in range(runs)]
-    bare, shown, healthy = _medians(taken)
-    yield _times("daybook --help, CPU; limit: a bare import of argparse", shown, bare, 2)
-    yield _times("daybook health, CPU; limit: the same", healthy, bare)
+    bare, shown, health = _medians(taken)
+    yield _ratio_figure("daybook --help, CPU; limit: a bare import of argparse", shown, bare, 2)
+    yield _ratio_figure("daybook health, CPU; limit: the same", health, bare)
 
 
 def _servers(programs: Programs, runs: int, workers: int) -> Iterator[Figure]:
@@ -118,9 +118,9 @@ def _servers(programs: Programs, runs: int, workers: int) -> Iterator[Figure]:
         for _ in range(runs)
     ]
     frameworks, libraries, one, several = _medians(taken)
-    yield _times("serve until ready, CPU; limit: import all its libraries", one, libraries, 1.3)
-    yield _times("... limit: import the six frameworks alone", one, frameworks)
-    yield _times(
+    yield _ratio_figure("serve until ready, CPU; limit: import all its libraries", one, libraries, 1.3)
+    yield _ratio_figure("... limit: import the six frameworks alone", one, frameworks)
+    yield _ratio_figure(
         f"... {workers} workers, CPU of each; limit: all libraries", several / workers, libraries, 1.3
     )
 
@@ -129,8 +129,8 @@ def _medians(taken: Sequence[Sequence[float]]) -> Iterator[float]:
     return map(statistics.median, zip(*taken, strict=True))
 
 
-def _times(name: str, ours: float, limit: float, most: float | None = None) -> Figure:
-    """CPU as a multiple of what cannot be spared; without `most` for information."""
+def _ratio_figure(name: str, ours: float, limit: float, most: float | None = None) -> Figure:
+    """CPU as a multiple of the imports' CPU; a row without `most` has no target."""
     times = ours / limit
     target, met = ("", None) if most is None else (f"<= {most:g} x", times <= most)
     return Figure(name, f"{ours:.3f} s", f"{limit:.3f} s", f"{times:.2f} x", target, met)

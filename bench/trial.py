@@ -1,4 +1,4 @@
-"""A study in a database of its own, set up by the real use cases: plan, sites, colleague, EDC client."""
+"""Opens a study in a fresh database, set up by the use cases: plan, sites and two signed-in staff."""
 
 import tempfile
 from collections.abc import Iterator
@@ -60,8 +60,8 @@ class Trial:
 
 
 @contextmanager
-def trial(cluster: Cluster, sites: int) -> Iterator[Trial]:
-    """A fresh database with the study and so many sites; dropped afterwards."""
+def open_trial(cluster: Cluster, sites: int) -> Iterator[Trial]:
+    """Open a fresh PostgreSQL database with the study and so many sites; drop it afterwards."""
     name = cluster.create(migrated(cluster))
     loader = PostgresLoader(f"{cluster.admin} user={OWNER} dbname={name}")
     try:
@@ -72,8 +72,8 @@ def trial(cluster: Cluster, sites: int) -> Iterator[Trial]:
 
 
 @contextmanager
-def sqlite_trial(sites: int) -> Iterator[Trial]:
-    """The same in a SQLite file that goes with it."""
+def open_sqlite_trial(sites: int) -> Iterator[Trial]:
+    """Open the same study in a temporary SQLite file."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench.sqlite3"
         file.write_bytes(_migrated_file())
@@ -133,17 +133,17 @@ def _set_up(installation: Installation, url: str, loader: Loader, sites: int) ->
     return opened_trial
 
 
-def _sign_in(made: Trial, cookie: str, role: Role, site: str | None) -> None:
+def _sign_in(trial: Trial, cookie: str, role: Role, site: str | None) -> None:
     staff = create_staff(
-        StaffContext(made.installation, SYSTEM, made.at),
+        StaffContext(trial.installation, SYSTEM, trial.at),
         f"{cookie}@example.org",
         cookie,
         "a password of a bench",
         "en",
     )
-    grant_role(StaffContext(made.installation, SYSTEM, made.at), staff.staff_id, role, STUDY, site)
-    moment = made.at.isoformat()
-    made.copy(
+    grant_role(StaffContext(trial.installation, SYSTEM, trial.at), staff.staff_id, role, STUDY, site)
+    moment = trial.at.isoformat()
+    trial.copy(
         "staff_session",
         "token_hash,staff_id,second_factor_at,opened_at,seen_at",
         iter([f"{token_digest(cookie)}\t{staff.staff_id}\t{moment}\t{moment}\t{moment}\n"]),

@@ -1,4 +1,4 @@
-"""The verifier's pass: replaying a trail of people who answered, and comparing every record with it."""
+"""Measures `verify-audit`: replaying the audit trail and comparing every record with it."""
 
 import time
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from app.services.schedule.enrolment import EnrolmentEntry, IdentityCheck, enrol
 from app.storage.tables.schedule import Slot
 from bench.figures import Figure, at_most
 from bench.run import Run
-from bench.trial import ZONE, Trial, sqlite_trial, trial
+from bench.trial import ZONE, Trial, open_sqlite_trial, open_trial
 
 PEOPLE, ROUNDS = 10, 12
 """Of a full run: participants, and how often each gives every answer."""
@@ -32,14 +32,14 @@ _PIN = "135790"
 
 
 def verify(run: Run) -> Iterator[Figure]:
-    """CPU of one verification for each entry, the reading of the database by the program included."""
+    """Measure the CPU of one verification for each entry, reading the database included."""
     people, rounds = run.scale.of(PEOPLE, 1), run.scale.of(ROUNDS, 1)
     opened: tuple[tuple[str, AbstractContextManager[Trial]], ...] = (
-        ("SQLite", sqlite_trial(1)),
-        ("PostgreSQL", trial(run.cluster, 1)),
+        ("SQLite", open_sqlite_trial(1)),
+        ("PostgreSQL", open_trial(run.cluster, 1)),
     )
-    for name, made in opened:
-        with made as study:
+    for name, trial in opened:
+        with trial as study:
             for number in range(people):
                 _add_answering(study, number, rounds)
             before = time.process_time()
@@ -50,7 +50,7 @@ def verify(run: Run) -> Iterator[Figure]:
 
 
 def _add_answering(study: Trial, number: int, rounds: int) -> None:
-    """Somebody who answers one item of the baseline after the other, and sends it."""
+    """Enrol a participant who answers the items of the baseline one after the other and submits it."""
     installation, site, at = study.installation, study.sites[0], study.at
     nurse = StaffContext(
         installation,

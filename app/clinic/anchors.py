@@ -22,6 +22,7 @@ from app.domain.plans.rescheduling import WindowMove
 from app.domain.plans.windows import Window
 from app.domain.records.acts import fingerprint_consequences
 from app.domain.refusal import Refused, check_all
+from app.domain.typed_text import trim_words
 from app.i18n.marking import N_
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.previews import preview_anchor_entry, record_shown_anchor
@@ -143,7 +144,7 @@ def _check_kind(view: ParticipantOverview, kind: str) -> None:
 
 
 def _entry(page: AnchorPage) -> AnchorEntry:
-    day, reason = page.on.parse("on"), page.reason.strip() or None
+    day, reason = page.on.parse("on"), trim_words(page.reason) or None
     return AnchorEntry(page.kind, day, Owner.site, reason, against_order=page.against == "yes")
 
 

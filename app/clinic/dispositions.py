@@ -22,7 +22,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.acts import fingerprint_consequences
 from app.domain.records.dispositions import DispositionKind, check_disposition_reason
 from app.domain.refusal import Refused, check_all
-from app.domain.typed_text import narrow_text
+from app.domain.typed_text import narrow_text, trim_words
 from app.i18n.marking import N_
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.clinic.previews import preview_disposition_entry, record_shown_disposition
@@ -96,7 +96,8 @@ def post_disposition(
 
 
 def _entry(kind: str, stated: TypedDay, reason: str) -> DispositionEntry:
-    return DispositionEntry(_read_kind(kind), _read_stated(kind, stated), Owner.site, reason.strip() or None)
+    read = _read_kind(kind), _read_stated(kind, stated)
+    return DispositionEntry(*read, Owner.site, trim_words(reason) or None)
 
 
 def _read_kind(kind: str) -> DispositionKind:
@@ -108,7 +109,7 @@ def _read_kind(kind: str) -> DispositionKind:
 def _check_reason(kind: str, reason: str) -> None:
     """Refuse one that has to say why and does not; of no kind nobody knows whether it has to."""
     if kind in set(DispositionKind):
-        check_disposition_reason(DispositionKind(kind), reason.strip())
+        check_disposition_reason(DispositionKind(kind), trim_words(reason))
 
 
 def _read_stated(kind: str, typed: TypedDay) -> str:

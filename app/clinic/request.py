@@ -328,6 +328,7 @@ def _frame_within(
     """
     pages: Pages = request.app.state.pages
     frame, path, actor = replace(frame, study=study), request.url.path, context.actor
+    library = context.installation.library
     counts = get_desk_counts(request)
     return replace(
         frame,
@@ -343,6 +344,8 @@ def _frame_within(
         ),
         here_url=frame.within(find_page_address(request)),
         searches=bool(actor.list_reach(Permission.PARTICIPANT_SEE)),
+        as_of=context.at,
+        zone=library.get_plan(study.code, study.plan_version).zone if study else "UTC",
     )
 
 

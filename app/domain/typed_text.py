@@ -18,6 +18,8 @@ _DECIMAL_MARKS = re.compile("[,。]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
 _DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\u30fc]+")
 """What keyboards and word processors write for a hyphen; the Chinese one writes two signs for one key."""
+_FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and signs that are drawn as nothing."""
 _BLANKS = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -42,6 +44,11 @@ def fold_code(typed: str) -> str:
 def trim_text(typed: str) -> str:
     """The text without blanks at its ends, exactly as the phone sees them."""
     return typed.strip(_BLANKS)
+
+
+def trim_words(typed: str) -> str:
+    """People's own words without blanks at their ends; nothing where nobody would see any of them."""
+    return trim_text(typed) if any(map(_is_seen, typed)) else ""
 
 
 def narrow_number(typed: str) -> str:
@@ -89,6 +96,11 @@ def check_day(day: date, field: str) -> date:
     if not EARLIEST_DAY <= day <= LATEST_DAY:
         raise Refused("impossible_date", field=field, earliest=EARLIEST_DAY, latest=LATEST_DAY)
     return day
+
+
+def _is_seen(sign: str) -> bool:
+    """Whether a sign is drawn by itself: a letter, number, mark or picture, and no filler."""
+    return unicodedata.category(sign)[0] in "LNPS" and sign not in _FILLERS
 
 
 def _is_writable_sign(sign: str, lines: bool) -> bool:

@@ -56,8 +56,12 @@ def format_moment(at: datetime, zone: str, language: Language) -> str:
 @lru_cache(maxsize=4096)
 def _format_minute(at: datetime, zone: str, language: Language) -> str:
     # Pages say as of when they are: a moment that never comes again, within a minute that many share.
-    offset = at.astimezone(ZoneInfo(zone)).isoformat()[-6:]
-    return _WITH_OFFSET[language.code].format(format_local_time(at, zone, language), offset)
+    return _WITH_OFFSET[language.code].format(format_local_time(at, zone, language), format_offset(at, zone))
+
+
+def format_offset(at: datetime, zone: str) -> str:
+    """How far a zone is from UTC at a moment, e.g. `+08:00`."""
+    return at.astimezone(ZoneInfo(zone)).isoformat()[-6:]
 
 
 @lru_cache(maxsize=4096)

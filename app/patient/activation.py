@@ -29,13 +29,15 @@ from app.services.accounts.activation import (
     RequiredCheck,
     activate_device,
     find_invitation,
+    find_own_activation,
     redeem_invitation,
 )
 from app.services.accounts.participant_session import remember_language, unlock_device
 from app.services.accounts.second_check import PIN_DIGITS
 from app.services.core.context import DeviceContext
+from app.services.core.identifiers import new_token
 from app.services.core.installation import Installation
-from app.web.cookies import get_cookie, other_tokens, set_cookie
+from app.web.cookies import bound_tokens, get_cookie, other_tokens, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation
 from app.web.errors import ask_to_retry
 from app.web.form_fields import read_field
@@ -156,10 +158,11 @@ def show_link(
     try:
         invited = find_invitation(installation, link, at)
     except Refused:
-        if bound is None:
-            raise
-        # The sheet was scanned again by the phone that it bound.
-        return RedirectResponse(PEOPLE if other_tokens(request) else PATIENT_HOME, 303)
+        if bound is not None:  # the sheet was scanned again by the phone that it bound
+            return RedirectResponse(PEOPLE if other_tokens(request) else PATIENT_HOME, 303)
+        if (again := _enter_again(request, installation, link, at)) is not None:
+            return again
+        raise
     coming = ActivationRequest(request, installation, at, invited, bound)
     page = ActivatePage(f"{WAY_IN}{link}", handed_over=invited.handed_over, wechat=_in_wechat(request))
     return coming.show(replace(page, shared=coming.shared))
@@ -169,6 +172,8 @@ def show_link(
 def use_link(
     request: Request, installation: CurrentInstallation, at: At, link: str, fields: ParticipantFields
 ) -> Response:
+    if (again := _enter_again(request, installation, link, at)) is not None:
+        return again
     invited = redeem_invitation(installation, link, find_source(request), at, fields.get("pin"))
     coming = ActivationRequest(request, installation, at, invited, _bound(request, installation, at))
     if not _keeps_cookies(request, fields):
@@ -188,12 +193,15 @@ def use_code(
     request: Request, installation: CurrentInstallation, at: At, fields: ParticipantFields
 ) -> Response:
     code = read_field(fields, "code")
+    if (again := _enter_again(request, installation, code, at)) is not None:
+        return again
     try:
         invited = redeem_invitation(installation, code, find_source(request), at, fields.get("pin"))
     except Refused as refused:
         error = _WAITS.get(refused.code, "wrong")
         page = ActivatePage(CODE, True, error, wechat=_in_wechat(request))
-        return ask_to_retry(request, render_page(request, page, message_of(refused).status), refused)
+        shown = _probing(request, render_page(request, page, message_of(refused).status))
+        return ask_to_retry(request, shown, refused)
     coming = ActivationRequest(request, installation, at, invited, _bound(request, installation, at))
     if not _keeps_cookies(request, fields):
         return coming.show(NoticePage("no_cookies"), 400)
@@ -201,9 +209,9 @@ def use_code(
 
 
 def _probing(request: Request, response: Response) -> Response:
-    """The page with a cookie by which its form tells whether this browser keeps any."""
-    if not _has_cookie(request):
-        set_cookie(response, PROBE_COOKIE, "1")
+    """The page with a cookie by which its form tells whether this browser keeps any, and which it is."""
+    if get_cookie(request, PROBE_COOKIE) is None:
+        set_cookie(response, PROBE_COOKIE, new_token())
     return response
 
 
@@ -224,8 +232,9 @@ def _enter(coming: ActivationRequest, secret: str, fields: Mapping[str, str], pa
     label, source = _browser(request.headers.get("user-agent", "")), find_source(request)
     try:
         again = read_field(fields, "pin_again")
+        answer, browser = read_check_answer(fields), get_cookie(request, PROBE_COOKIE) or ""
         cookie = activate_device(
-            coming.installation, secret, read_check_answer(fields), again, label, source, coming.at
+            coming.installation, secret, answer, again, label, source, coming.at, browser
         )
     except Refused as refused:
         error = _fault(refused, asks, fields)
@@ -236,12 +245,28 @@ def _enter(coming: ActivationRequest, secret: str, fields: Mapping[str, str], pa
     if coming.chosen is not None:
         remember_language(DeviceContext.of_cookie(coming.installation, cookie, coming.at), coming.chosen.code)
     newcomer = request_with(request, coming.installation, cookie, coming.at)
-    if coming.invited.handed_over:
-        slot = coming.invited.slot
-        response = RedirectResponse(url_of_form(slot) if slot else PATIENT_HOME, 303)
+    slot = coming.invited.slot
+    return _welcome(newcomer, url_of_form(slot) if slot else PATIENT_HOME, shared=coming.shared)
+
+
+def _enter_again(request: Request, installation: Installation, secret: str, at: datetime) -> Response | None:
+    """Let in whom this link or code let in a moment ago in this browser: the answer was lost on the way."""
+    cookie = find_own_activation(installation, secret, get_cookie(request, PROBE_COOKIE) or "", at)
+    if cookie is None:
+        return None
+    return _welcome(request_with(request, installation, cookie, at), PATIENT_HOME, shared=False)
+
+
+def _welcome(newcomer: ParticipantRequest, tablet_url: str, *, shared: bool) -> Response:
+    """Bind the browser of the request to its newcomer, unless it is, and lead them on."""
+    request = newcomer.request
+    if newcomer.cookie in bound_tokens(request):
+        return RedirectResponse(PEOPLE if other_tokens(request) else PATIENT_HOME, 303)
+    if newcomer.participant.handed_over:
+        response = RedirectResponse(tablet_url, 303)
         bind_tablet(request, response, newcomer)
         return response
-    response = RedirectResponse(f"{MARK}?new=1" if coming.shared else WELCOME, 303)
+    response = RedirectResponse(f"{MARK}?new=1" if shared else WELCOME, 303)
     bind_newcomer(request, response, newcomer)
     return response
 

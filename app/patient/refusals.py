@@ -66,6 +66,7 @@ class NoticePage:
     receipt: str = ""
     means: str = ""  # of a form that was sent: "here" | "other" | "site_device" | "paper"; "" where not known
     label: str = ""  # of the other browser from which it was sent
+    quarantined: bool = False  # what was entered for a form that was sent differs from it, and lies beside it
     more: int = 0  # forms that can be filled in now
     call: UrgentCall | None = None  # because of what was sent today
     call_url: str = CALL
@@ -197,14 +198,16 @@ def _about(current: ParticipantRequest, slot: str, code: str, refused: Refused) 
         form = get_form_definition(current.context, slot)
         name = name_form(current, form.name, form.occasion)
         day, opens_at = refused.details.get("day"), refused.details.get("opens_at")
-        when = format_optional_day(day if isinstance(day, date) else None, spoken)
+        has_ended = current.participant.exit_kind is not None  # for them it ended before it closed
+        when = "" if has_ended else format_optional_day(day if isinstance(day, date) else None, spoken)
         if isinstance(opens_at, datetime):
             when = formats.format_opening(opens_at, current.participant.zone, spoken)
     if code == "not_open":
         return NoticePage(code, name, when)
     ahead = get_next_forms(current.context)
     next_on = formats.format_opening(ahead.next_at, current.participant.zone, spoken)
-    return NoticePage(code, name, when, next_on, receipt, means, label, more=ahead.more, call=call)
+    quarantined = bool(refused.details.get("quarantined"))
+    return NoticePage(code, name, when, next_on, receipt, means, label, quarantined, ahead.more, call)
 
 
 def _locked(current: ParticipantRequest, refused: Refused, form: Mapping[str, object]) -> LockedPage:

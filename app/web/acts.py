@@ -86,6 +86,7 @@ _INVITED = frozenset(
 )
 _BORN = frozenset({AuditEvent.BIRTH_DATE_RECORDED, AuditEvent.PARTICIPANT_ENROLLED})
 _SNOOZED = frozenset({AuditEvent.WORK_SNOOZED, AuditEvent.WORK_RESUMED})
+_CALLS = frozenset({AuditEvent.CALL_REQUESTED, AuditEvent.REQUEST_REOPENED})
 _REMINDERS = frozenset(
     {
         AuditEvent.REMINDERS_CHANGED,
@@ -123,7 +124,7 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.BULK_REMINDERS): ActRule(f"{urls.DESK}?done=reminded"),  # each judged by itself
     ("POST", urls.CONTACT_LOG): ActRule(f"{urls.DESK}?done=contact"),  # never spoiled: it was tried
     ("POST", urls.CONTACT_ENTRY): ActRule(f"{urls.PARTICIPANT}?done=contact"),
-    ("POST", urls.SNOOZE): ActRule(f"{urls.DESK}?done=snoozed", _SNOOZED | {AuditEvent.CALL_REQUESTED}),
+    ("POST", urls.SNOOZE): ActRule(f"{urls.DESK}?done=snoozed", _SNOOZED | _CALLS),
     ("POST", urls.RESUME): ActRule(f"{urls.DESK}?done=resumed", _SNOOZED),
     ("POST", urls.ENROL): ActRule(f"{urls.PARTICIPANTS}?done=enrolled"),
     ("POST", urls.CONTACT): ActRule(f"{urls.PARTICIPANT}?done=looked"),

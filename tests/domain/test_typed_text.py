@@ -20,6 +20,7 @@ from app.domain.typed_text import (
     narrow_text,
     parse_day,
     password_spellings,
+    trim_words,
 )
 
 VISIBLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E))
@@ -89,3 +90,12 @@ def test_what_is_no_day_is_refused_in_words(typed: str) -> None:
 
 def test_a_day_at_full_width_is_that_day() -> None:
     assert parse_day("２０２６－０３－０２", "on") == date(2026, 3, 2)
+
+
+@given(
+    st.text("\u200b\u200d\u2060\ufeff\u00ad\u115f\u1160\u2800\u3164\uffa0\ufe0f\u0301\u3000\t\n "), VISIBLE
+)
+def test_words_that_nobody_sees_are_no_words(unseen: str, words: str) -> None:
+    assert trim_words(unseen) == ""
+    assert trim_words(f" {unseen}{words}x\u3000").endswith(f"{words}x")
+    assert all(trim_words(each) == each for each in ("。", "-", "痛", "☺", "7"))

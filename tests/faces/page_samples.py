@@ -330,6 +330,16 @@ def notices() -> tuple[Page, ...]:
             NoticePage("already_sent", "Diary", DAY, "", "482913057316", means, "Chrome", more=1, call=call)
             for means, call in sent_by
         ),
+        NoticePage(
+            "already_sent",
+            "Diary",
+            DAY,
+            receipt="482913057316",
+            means="other",
+            label="Chrome",
+            quarantined=True,
+        ),
+        NoticePage("kept", "Diary"),
     )
 
 

@@ -165,7 +165,7 @@ def check_copy(page: Page, form: str) -> None:
     expect(revision).not_to_be_visible()
     page.set_viewport_size({"width": A4_WIDTH, "height": 900})
     page.emulate_media(media="print")
-    expect(page.locator(".print-head")).to_be_visible()
+    expect(page.locator(".printed")).to_be_visible()
     expect(page.locator("[data-print]")).not_to_be_visible()
     expect(revision).to_be_visible()
     check_fits(page)

@@ -1,6 +1,7 @@
 """The frame of the desk with its menu, of which everybody sees what their grants in the study allow."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 from urllib.parse import urlencode
 
@@ -125,6 +126,7 @@ class DeskFrame(PageFrame):
 
     `studies` are all of theirs; `here_url` leads to this page again; `searches`: they look codes up.
     `list_url` is the address of the list from which the request comes, as `read_list_position` has it.
+    What is printed says who printed it and when, `as_of` in the `zone` of the study.
     """
 
     layout: ClassVar[str] = "clinic/desk.html"
@@ -137,6 +139,8 @@ class DeskFrame(PageFrame):
     searches: bool = False
     search: str = ""
     list_url: str = ""
+    as_of: datetime | None = None
+    zone: str = "UTC"
 
     @property
     def desk_js_href(self) -> str:

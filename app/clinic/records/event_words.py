@@ -50,6 +50,7 @@ EVENT_WORDS: Mapping[str, str] = {
     AuditEvent.CORRECTION_REQUESTED: N_("Asked for a correction"),
     AuditEvent.CORRECTION_WITHDRAWN: N_("Withdrew the request for a correction"),
     AuditEvent.REQUEST_CLOSED: N_("Request closed"),
+    AuditEvent.REQUEST_REOPENED: N_("Request for a call opened again"),
     AuditEvent.CORRECTION_PROPOSED: N_("Correction proposed"),
     AuditEvent.CORRECTION_APPROVED: N_("Correction approved"),
     AuditEvent.CORRECTION_DECLINED: N_("Correction declined"),

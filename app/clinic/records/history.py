@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import ClassVar
 
 from fastapi import APIRouter
@@ -12,7 +11,6 @@ from app.clinic.records.event_words import name_event
 from app.clinic.request import PermittedRequest, url_of_participant
 from app.clinic.trail.address import TrailQuery
 from app.domain.desk.history import HistoryKind
-from app.domain.plans.windows import local_day
 from app.services.clinic.participants.history import HistoryEntry, get_participant_history
 from app.web.form_fields import parse_number
 from app.web.urls import HISTORY
@@ -38,7 +36,6 @@ class HistoryPage:
     words: Mapping[str, str]
     trail_url: str
     older_url: str
-    printed_on: date
 
 
 @router.get(HISTORY)
@@ -66,6 +63,5 @@ def show_history(request: PermittedRequest, kind: str = "", before: str = "") ->
         words={entry.event: request.translate(name_event(entry.event)) for entry in history.entries},
         trail_url=request.frame.within(trail.build_url()) if history.sees_trail else "",
         older_url=f"{url}?kind={named}&before={history.older}" if history.older is not None else "",
-        printed_on=local_day(request.at, history.zone),
     )
     return request.show(page)

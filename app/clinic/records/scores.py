@@ -22,7 +22,6 @@ from app.domain.instruments.scoring.course import (
     round_score,
 )
 from app.domain.instruments.scoring.score import ScoreStatus
-from app.domain.plans.windows import local_day
 from app.domain.refusal import Refused
 from app.services.clinic.participants.score_courses import (
     DiaryCourse,
@@ -91,12 +90,16 @@ class InstrumentPlots:
 
 @dataclass(frozen=True, slots=True)
 class SymptomPlot:
-    """One symptom of the diary: a strip of its days, the mean of each week, and its worst answer."""
+    """One symptom of the diary: a strip of its days, the mean of each week, and its worst answer.
+
+    `means` are those of the line in words: the number of each study week, and its mean or "".
+    """
 
     name: str
     high: int
     strip: DayStrip
     weeks: LineChart
+    means: tuple[tuple[str, str], ...]
     worst: int
     worst_on: date | None
 
@@ -127,7 +130,6 @@ class ScoresPage:
     instruments: tuple[InstrumentPlots, ...]
     events: tuple[tuple[str, date], ...]
     diary: DiaryPlots | None
-    printed_on: date
     turned: bool
     turn_url: str
     person_url: str = ""
@@ -138,11 +140,10 @@ class ScoresPage:
 def show_scores(request: PermittedRequest, up: Annotated[str, Query(max_length=10)] = "") -> Response:
     """The plots as published, or with `up=better` drawn so that up is better; the numbers are the same."""
     scores = get_participant_scores(request.context, request.participant.participant_id)
-    today = local_day(request.at, scores.zone)
     person = url_of_participant(scores.public_id) if request.offers_route(PARTICIPANT) else ""
     other = SCORES.format(participant=scores.public_id) + ("?up=" if up == BETTER else f"?up={BETTER}")
     drawn = _Drawing(request.installation, scores, request.frame.code, up == BETTER)
-    page = _page(drawn, today, request.frame.within(other))
+    page = _page(drawn, request.frame.within(other))
     return request.show(replace(page, person_url=person, list_url=request.frame.within(SCORE_LIST)))
 
 
@@ -161,7 +162,7 @@ class _Drawing:
         return named or self.installation.name_instrument(self.view.plan.id, instrument, self.code)
 
 
-def _page(drawn: _Drawing, today: date, turn_url: str) -> ScoresPage:
+def _page(drawn: _Drawing, turn_url: str) -> ScoresPage:
     view = drawn.view
     return ScoresPage(
         subject=view.subject,
@@ -170,7 +171,6 @@ def _page(drawn: _Drawing, today: date, turn_url: str) -> ScoresPage:
             (view.plan.anchor_label(event.kind, drawn.code), event.dated_on) for event in view.events
         ),
         diary=_diary(drawn, view.diary) if view.diary else None,
-        printed_on=today,
         turned=drawn.turned,
         turn_url=turn_url,
     )
@@ -227,11 +227,22 @@ def _lies_beyond(value: Fraction | None, limit: tuple[Fraction, bool]) -> bool:
 
 
 def _cell(point: CoursePoint) -> ScoreCell:
-    text = "" if point.value is None else f"{Decimal(round_score(point.value * 10)) / 10:.1f}"
     status = point.score.status if point.score else None
     return ScoreCell(
-        point.visit, text, point.missed, "" if status in (None, ScoreStatus.COMPLETE) else str(status)
+        point.visit,
+        _one_decimal(point.value),
+        point.missed,
+        "" if status in (None, ScoreStatus.COMPLETE) else str(status),
     )
+
+
+def _one_decimal(value: Fraction | None) -> str:
+    return "" if value is None else f"{Decimal(round_score(value * 10)) / 10:.1f}"
+
+
+def _week_number(week: int) -> str:
+    """The number of a study week, from 1 on; weeks before the first are counted back from it, from -1 on."""
+    return str(week + 1 if week >= 0 else week)
 
 
 def _whole(value: Fraction | None) -> str:
@@ -279,15 +290,20 @@ def _symptom(diary: DiaryCourse, symptom: str, name: str, *, turned: bool) -> Sy
     high = diary.instrument.get_item(symptom).high
     answers = [(day.day, day.severities.get(symptom)) for day in diary.days]
     values = [(day, Fraction(answer.value) if answer else None) for day, answer in answers]
-    weeks = mean_of_weeks(diary.days[0].day, values)
+    weeks = mean_of_weeks(diary.weeks_from, values)
+    means = tuple((_week_number(week.week), _one_decimal(week.value)) for week in weeks)
     worst = max((answer.value for _day, answer in answers if answer), default=0)
     return SymptomPlot(
         name=name,
         high=high,
         strip=draw_strip([_strip_day(day, symptom) for day in diary.days]),
         weeks=draw_line(
-            [Reading(mean) for mean in weeks], (0, high), ends=("1", str(len(weeks))), turned=turned
+            [Reading(week.value) for week in weeks],
+            (0, high),
+            ends=(means[0][0], means[-1][0]),
+            turned=turned,
         ),
+        means=means,
         worst=worst,
         worst_on=next((day for day, answer in answers if answer and answer.value == worst), None),
     )

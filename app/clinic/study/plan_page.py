@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import groupby
 from typing import Annotated, ClassVar
 
@@ -15,7 +14,6 @@ from app.clinic.study.plan_tabs import PlanTab, list_tabs, name_forms, version_c
 from app.domain.plans.outline.hidden_arms import shown_arms
 from app.domain.plans.outline.rows import PlanRow, list_plan_rows
 from app.domain.plans.plan import AnchorKind, DiaryRule, Plan
-from app.domain.plans.windows import local_day
 from app.domain.typed_text import narrow_text
 from app.services.clinic.study.plan_reading import ReadablePlans, read_plans
 from app.web.charts.plan_chart import DrawnGroup, DrawnLane, DrawnSpan, PlanChart, draw_plan
@@ -82,7 +80,6 @@ class StudyPlanPage:
     zone: str
     grace_hours: int
     hides_arms: bool
-    today: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,6 @@ def _page(request: StaffRequest, plans: ReadablePlans, plan: Plan) -> StudyPlanP
         zone=plan.zone,
         grace_hours=plan.grace_hours,
         hides_arms=plans.hides_arms,
-        today=local_day(request.at, request.zone),
     )
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from app.domain.alerts.rules import AlertRule
 from app.domain.people.identifying import names_somebody
 from app.domain.refusal import Refused, raise_all
-from app.domain.typed_text import trim_text
+from app.domain.typed_text import trim_words
 
 
 class AlertState(StrEnum):
@@ -82,12 +82,12 @@ def check_alert_words(kind: str, note: str) -> AlertAct:
     refusals = []
     if kind not in tuple(AlertActionKind):
         refusals.append(Refused("alert_action", field="kind", allowed=tuple(AlertActionKind)))
-    if kind in _EXPLAINED and not trim_text(note):
+    if kind in _EXPLAINED and not trim_words(note):
         refusals.append(Refused("alert_note", field="note"))
     if names_somebody(note):
         refusals.append(Refused("identifying_words", field="note"))
     raise_all(refusals)
-    return AlertAct(AlertActionKind(kind), trim_text(note))
+    return AlertAct(AlertActionKind(kind), trim_words(note))
 
 
 def parse_closing_note(state: AlertState, note: str) -> str:
@@ -103,7 +103,7 @@ def parse_alert_note(note: str) -> str:
     """The note without what surrounds it. Raises Refused("identifying_words")."""
     if names_somebody(note):
         raise Refused("identifying_words", field="note")
-    return trim_text(note)
+    return trim_words(note)
 
 
 def deadline_of(rule: AlertRule, raised_at: datetime) -> datetime:

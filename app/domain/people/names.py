@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from app.domain.refusal import Refused
-from app.domain.typed_text import is_writable, narrow_address, narrow_text
+from app.domain.typed_text import is_writable, narrow_address, narrow_text, trim_words
 
 MOST_NAME = 80
 """Characters of a name; more break the line of a telephone twice."""
@@ -80,8 +80,8 @@ def parse_mail_address(typed: str, field: str) -> str:
 
 
 def require_reason(typed: str) -> None:
-    """Refuse an act of which nobody says why: Refused("reason_needed"). Any words will do."""
-    if not typed.strip():
+    """Refuse an act of which nobody says why: Refused("reason_needed"). Any words to be seen will do."""
+    if not trim_words(typed):
         raise Refused("reason_needed", field="reason")
 
 
@@ -110,7 +110,7 @@ def parse_notes(typed: str, field: str) -> str:
 
 
 def _check_line(typed: str, field: str, most: int) -> str:
-    text = " ".join(unicodedata.normalize("NFC", typed).split())
+    text = " ".join(unicodedata.normalize("NFC", trim_words(typed)).split())
     if not is_writable(text, lines=False) or not _DIRECTIONS.isdisjoint(text):
         raise Refused("hidden_signs", field=field)
     if len(text) > most:

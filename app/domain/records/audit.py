@@ -86,6 +86,7 @@ class AuditEvent(StrEnum):
     CORRECTION_REQUESTED = "participant:correction:requested"
     CORRECTION_WITHDRAWN = "participant:correction:withdrawn"
     REQUEST_CLOSED = "site:request:closed"
+    REQUEST_REOPENED = "site:request:reopened"
     CONTACT_LOGGED = "site:contact:logged"
     CONTACT_CORRECTED = "site:contact:corrected"
     WORK_SNOOZED = "site:work:snoozed"

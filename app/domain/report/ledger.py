@@ -7,6 +7,9 @@ from typing import NamedTuple
 from app.domain.plans.status import ANSWERABLE, Status
 from app.domain.report.completeness import FormFacts, RateRules, is_expected, is_valid
 
+EXITED = "left"
+"""No reason was given, and the participant died or left inside the form's window."""
+
 
 def why_missed(stated: str | None, exit_: str | None) -> str | None:
     """The reason of a missed form: the one that staff gave, else the exit inside its window, if any."""

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from app.domain.refusal import Refused, raise_all
 from app.domain.today.reasons import Reason
+from app.domain.typed_text import trim_words
 
 LONGEST_SNOOZE_DAYS = 28
 """A row rests no longer than this; whoever wants more looks at it again."""
@@ -46,7 +47,7 @@ def parse_contact_note(
     Raises Refused: "contact_outcome", "contact_note", "next_try", and "call_not_settled" for an outcome that
     reached nobody.
     """
-    refusals, note = [], note.strip()
+    refusals, note = [], trim_words(note)
     if outcome not in tuple(ContactOutcome):
         refusals.append(Refused("contact_outcome", field="outcome", allowed=tuple(ContactOutcome)))
     elif answers_call and outcome not in SETTLING:
@@ -64,12 +65,12 @@ def parse_contact_note(
 def parse_snooze(reason: str, until: date | None, today: date) -> tuple[str, date]:
     """Why and until which day a row rests. Raises Refused: "snooze_reason", "snooze_until"."""
     refusals, day = [], until or date.min
-    if not reason.strip():
+    if not trim_words(reason):
         refusals.append(Refused("snooze_reason", field="reason"))
     if not 1 <= (day - today).days <= LONGEST_SNOOZE_DAYS:
         refusals.append(Refused("snooze_until", field="until", most=LONGEST_SNOOZE_DAYS))
     raise_all(refusals)
-    return reason.strip(), day
+    return trim_words(reason), day
 
 
 def join_reasons(reasons: frozenset[Reason]) -> str:

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.domain.capture.answers import HelpedBy, LateReason
-from app.domain.instruments.responses import AnswerValue, reopen_unticked, unanswered_items
+from app.domain.instruments.responses import AnswerValue, unanswered_items
 from app.domain.records.participants import HandOverEnd
 from app.domain.refusal import Refused
 from app.patient.forms.assets import FormAssets, policy_of_page
@@ -49,7 +49,6 @@ from app.services.capture.answer_saving import (
     AnswerBatch,
     record_altered_answers,
     save_answers,
-    save_draft,
 )
 from app.services.capture.forms import (
     OpenForm,
@@ -60,6 +59,7 @@ from app.services.capture.forms import (
     open_read_form,
 )
 from app.services.capture.offline_sync import accept_offline_answers
+from app.services.capture.page_saving import save_page
 from app.services.capture.submission import reread_submission, submission_context, submit_form
 from app.services.capture.submission_builder import SubmissionContext
 from app.services.patient.home import NextForms, choose_next_forms, get_next_forms
@@ -251,13 +251,9 @@ def _submit_or_review(post: SubmissionPost) -> Response:
         raise (
             Refused("invalid_answers", items=tuple(page.invalid)) if page.invalid else Refused("not_reviewed")
         )
-    if current.participant.exit_kind is not None:
-        raise Refused("participation_ended")
     keep_alive(current.context)
-    before, form = known.rows.answers, open_read_form(current.context, known.rows, definition)
-    answers = reopen_unticked(definition.instrument, before, page.form.answers)
-    form = save_draft(current.context, form, answers, page.form.base or 0)
-    return _drafted(current, form, page, before)
+    form = save_page(current.context, known, page.form)
+    return _drafted(current, form, page, known.rows.answers)
 
 
 def _submit_reviewed(post: SubmissionPost, known: SubmissionContext, page: ParsedForm) -> Response:

@@ -1,5 +1,6 @@
 """Activation of a participant's browser: invitation, second check, and binding the browser."""
 
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,6 +15,7 @@ from app.services.accounts.second_check import check_new_pin, is_confirmed
 from app.services.core.context import participant_actor
 from app.services.core.identifiers import (
     CODE_LENGTH,
+    TOKEN_BYTES,
     new_token,
     normalise_code,
     token_digest,
@@ -102,11 +104,19 @@ def redeem_invitation(
 
 
 def activate_device(
-    installation: Installation, secret: str, answer: str, again: str, label: str, source: str, at: datetime
+    installation: Installation,
+    secret: str,
+    answer: str,
+    again: str,
+    label: str,
+    source: str,
+    at: datetime,
+    browser: str = "",
 ) -> str:
     """Bind a browser with a link or code and the answer to what it asks; returns the cookie's token.
 
     `answer` is a new PIN (`again` repeats it), the PIN that there is, a birth date as YYYY-MM-DD, or "".
+    What the same `browser` (its probe) asks twice at once binds it once (idempotent).
     Raises Refused: "bad_pin", "pins_differ", "throttled", "sign_in_busy", or as `redeem_invitation`: a wrong
     answer reads like a wrong code (SEC-07). Neither PIN nor date is ever stored.
     """
@@ -117,10 +127,40 @@ def activate_device(
         pin_hash = installation.secret_box.pins.hash(answer)
     else:
         _confirm(installation, invited, answer, source, at)
-    cookie = new_token()
+    cookie = _token_of_browser(installation, secret, browser) or new_token()
     with installation.open_work(participant_actor(invited.public_id), at) as work:
         _bind(work, invited.participant_id, secret, pin_hash, cookie, label)
     return cookie
+
+
+def find_own_activation(installation: Installation, secret: str, browser: str, at: datetime) -> str | None:
+    """The cookie's token that this browser got by this link or code within the hour; None where it did not.
+
+    So who pressed twice, or whose answer was lost on the way, is not shut out by a link that they used.
+    """
+    token = _token_of_browser(installation, secret, browser)
+    if not token:
+        return None
+    with installation.read() as session:
+        return token if _is_bound(session, token, at) else None
+
+
+def _token_of_browser(installation: Installation, secret: str, browser: str) -> str:
+    """The token that this browser gets by this link or code, the same each time; "" where it has no probe.
+
+    Only who has the installation's key can make it of the two, and each of them is a secret.
+    """
+    if len(browser) < len(new_token()):
+        return ""
+    used = normalise_code(secret) if is_short_code(secret) else secret
+    digest = installation.secret_box.keyed_digest("device", f"{browser}:{used}")
+    return urlsafe_b64encode(digest[:TOKEN_BYTES]).decode()
+
+
+def _is_bound(session: Session, token: str, at: datetime) -> bool:
+    lately = col(Device.bound_at) > at - REPEATED_FOR, col(Device.revoked_at).is_(None)
+    statement = select(Device.id).where(Device.token_hash == token_digest(token), *lately)
+    return session.exec(statement).one_or_none() is not None
 
 
 def is_short_code(secret: str) -> bool:
@@ -164,6 +204,8 @@ def _bind(
 ) -> None:
     chain = participant_chain(participant_id)
     work.lock(chain)
+    if _is_bound(work.session, cookie, work.at):
+        return  # the same browser was quicker with the same link
     activation = _usable(work.session, secret, work.at)
     participant = work.session.get_one(Participant, participant_id)
     if activation is None or participant.exit_kind is not None:
@@ -242,3 +284,4 @@ def _requires(check: SecondCheck, activation: Activation) -> RequiredCheck:
 
 LINK_LIFE = timedelta(days=14)
 CODE_LIFE = timedelta(hours=24)
+REPEATED_FOR = timedelta(hours=1)

@@ -7,6 +7,7 @@ from app.domain.plans.plan import Plan, SecondCheck
 from app.domain.plans.windows import local_day
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused, check_all
+from app.domain.typed_text import trim_words
 from app.services.accounts.second_check import birth_date_fingerprint
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
@@ -63,4 +64,4 @@ def record_birth_date(
         check_all(lambda: check_birth_date(born_on, today), lambda: require_reason(reason))
         participant.birth_hash = birth_date_hash(context.installation, plan, participant.public_id, born_on)
         forget_invitation_failures(work.session, participant_id)
-        work.record(AuditEvent.BIRTH_DATE_RECORDED, chain, reason=reason.strip())
+        work.record(AuditEvent.BIRTH_DATE_RECORDED, chain, reason=trim_words(reason))

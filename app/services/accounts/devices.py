@@ -9,6 +9,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from app.domain.people.names import require_reason
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.domain.typed_text import trim_words
 from app.services.accounts.activation import CODE_LIFE
 from app.services.accounts.participant_session import unbind_device
 from app.services.core.context import ParticipantContext, ParticipantSession, StaffContext
@@ -45,7 +46,7 @@ def revoke_device(context: StaffContext, participant_id: int, device_id: int, re
     with context.unit_of_work() as work:
         _check_owner(work.session, participant_id, device_id)
         require_reason(reason)
-        unbind_device(work, participant_id, device_id, AuditEvent.DEVICE_REVOKED, reason.strip())
+        unbind_device(work, participant_id, device_id, AuditEvent.DEVICE_REVOKED, trim_words(reason))
 
 
 def list_own_devices(context: ParticipantContext) -> tuple[BoundDevice, ...]:

@@ -10,6 +10,7 @@ from app.domain.clock_trust import ClockReading, choose_anchor, follows_anchor, 
 from app.domain.people.names import require_reason
 from app.domain.records.audit import AuditEvent, format_instant
 from app.domain.refusal import Refused
+from app.domain.typed_text import trim_words
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.storage.row_changes import INSTALLATION_CHAIN, participant_chain
@@ -80,7 +81,7 @@ def confirm_clock(context: StaffContext, reading: ClockReading, boot_id: str, re
                 newest_entry_at=newest.at if newest else None,
             )
         )
-        work.record(AuditEvent.CLOCK_CONFIRMED, INSTALLATION_CHAIN, reason=reason.strip())
+        work.record(AuditEvent.CLOCK_CONFIRMED, INSTALLATION_CHAIN, reason=trim_words(reason))
 
 
 def list_put_off(at: datetime) -> Mapping[sa.Column[datetime], sa.ColumnElement[bool]]:

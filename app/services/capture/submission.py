@@ -176,7 +176,9 @@ def _first_receipt_or_quarantine(
             document = answer_document(known.definition, form, reviewed=True)
             if content_digest(document) == first.content_sha256:
                 return _receipt(first, repeated=True)
-            refusal = Refused("already_submitted", receipt=first.public_id, received=first.submitted_at)
+            refusal = Refused(
+                "already_submitted", receipt=first.public_id, received=first.submitted_at, quarantined=True
+            )
         quarantine_answers(
             work,
             slot,

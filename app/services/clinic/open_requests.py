@@ -13,6 +13,7 @@ from app.domain.records.access import Actor, Permission
 from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused
+from app.domain.typed_text import trim_words
 from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.clinic.today.contact_log import read_last_reached
 from app.services.core.context import StaffContext
@@ -130,7 +131,7 @@ def close_request(context: StaffContext, request_id: int, outcome: str) -> None:
     died. Raises Refused: "unknown_request" (also for another site's), "request_closed", "call_not_logged",
     and "outcome_needed" for a correction without one (COR-04), or a call that nobody can make any more.
     """
-    outcome = outcome.strip()
+    outcome = trim_words(outcome)
     with context.unit_of_work() as work:
         row = work.session.get(TeamRequest, request_id)
         participant = work.session.get_one(Participant, row.participant_id) if row else None

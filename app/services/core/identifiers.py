@@ -14,6 +14,8 @@ _LETTERS_ALONE = bytes.maketrans(b"+/", b"xy")
 
 RECEIPT_DIGITS = 12
 
+TOKEN_BYTES = 24
+
 CODE_LENGTH = 8
 """Characters of a short code; every other secret is longer."""
 
@@ -40,7 +42,7 @@ def normalise_receipt(text: str) -> str:
 
 def new_token() -> str:
     """A secret for a link, a cookie or an API client (192 bits)."""
-    return secrets.token_urlsafe(24)
+    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def new_short_code() -> str:

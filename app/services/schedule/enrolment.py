@@ -12,6 +12,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.acts import fingerprint_consequences
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused, check_all
+from app.domain.typed_text import trim_words
 from app.services.accounts.activation import CODE_LIFE, LINK_LIFE
 from app.services.accounts.birth_dates import birth_date_hash, check_birth_date
 from app.services.accounts.contacts import (
@@ -103,7 +104,7 @@ def enrol_participant(context: StaffContext, site: Site, entry: EnrolmentEntry) 
             work, plan, site, entry.subject, entry.language, AuditEvent.PARTICIPANT_ENROLLED
         )
         participant.language = entry.language
-        participant.consent_version = entry.consent_version.strip()
+        participant.consent_version = trim_words(entry.consent_version)
         participant.consented_on = entry.consented_on
         participant.identity_check = entry.identity_check.value
         participant.reminders_wanted = entry.channel is not None
@@ -215,7 +216,7 @@ def check_past_day(field: str, day: date, today: date) -> None:
 
 def check_consent_version(version: str) -> None:
     """Refuse a consent without the version of its form. Raises Refused("consent_needed")."""
-    if not version.strip():
+    if not trim_words(version):
         raise Refused("consent_needed", field="consent")
 
 

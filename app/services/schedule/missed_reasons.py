@@ -11,6 +11,7 @@ from app.domain.plans.publication import FORM_MISSED
 from app.domain.plans.status import Status
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused
+from app.domain.typed_text import trim_words
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of, list_plans_of_forms
 from app.services.schedule.slot_publication import publish_slot
@@ -94,7 +95,7 @@ def check_missed_reason(plan: Plan, reason: str, note: str) -> None:
     """Raises Refused: "unknown_reason", "note_needed" for a reason that says nothing by itself."""
     if reason not in plan.missed_reasons:
         raise Refused("unknown_reason", field="reason", allowed=tuple(plan.missed_reasons))
-    if reason == MissedReason.other and not note.strip():
+    if reason == MissedReason.other and not trim_words(note):
         raise Refused("note_needed", field="note")
 
 
@@ -102,7 +103,7 @@ def _record(
     context: StaffContext, work: UnitOfWork, plan: Plan, slots: Sequence[Slot], reason: str, note: str
 ) -> None:
     check_missed_reason(plan, reason, note)
-    said, chain = note.strip() or None, participant_chain(slots[0].participant_id)
+    said, chain = trim_words(note) or None, participant_chain(slots[0].participant_id)
     # The entry names each form and its reason, also where only the note is another one.
     unchanged = [record_name(slot) for slot in slots if slot.missed_reason == reason]
     for slot in slots:

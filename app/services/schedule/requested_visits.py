@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from app.domain.people.names import require_reason
 from app.domain.plans.plan import ENROLMENT
 from app.domain.plans.schedule import AnchorDate, plan_requested_visit
-from app.domain.plans.windows import local_day
+from app.domain.plans.windows import local_day, start_of_day
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused, check_all
+from app.domain.typed_text import trim_words
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
 from app.services.schedule.slot_changes import change_slots, leave_plan, new_slot_values
@@ -40,7 +41,8 @@ def request_visit(
     """Create an unscheduled visit or a repeated baseline from a day on; returns the new visit codes.
 
     Raises Refused: "unknown_visit" naming those that can be requested, "outside_window", "anchor_unknown",
-    "visit_exists" naming the one from that day, "date_out_of_range" with the days that can be asked for.
+    "visit_exists" naming the one from that day, "date_out_of_range" with the days that can be asked for,
+    "participation_ended" for a day on which they take part no more.
     """
     with context.unit_of_work() as work:
         participant = get_participant(work.session, study_id, subject)
@@ -85,7 +87,7 @@ def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str,
         waiting = find_waiting_paper(work.session, participant.id)
         if any(is_slot_touched(slot, waiting) for slot in slots):
             raise Refused("visit_begun", visit=visit)
-        work.record(AuditEvent.VISIT_CANCELLED, chain, reason=reason.strip())
+        work.record(AuditEvent.VISIT_CANCELLED, chain, reason=trim_words(reason))
         publish_acts_of(context.installation, work, participant.id)
         rows = [(slot, leave_plan(slot, touched=False)._replace(wake_at=None)) for slot in slots]
         change_slots(work, participant, rows)
@@ -110,6 +112,8 @@ def _check_day(
     high = local_day(at, participant.zone) + FURTHEST_AHEAD
     if not low <= on_day <= high:
         raise Refused("date_out_of_range", date=on_day, low=low, high=high)
+    if participant.exit_at is not None and start_of_day(on_day, participant.zone) >= participant.exit_at:
+        raise Refused("participation_ended")
     for slot in slots:
         if slot.visit.startswith(f"{visit}-") and slot.opens_on == on_day and not slot.out_of_plan:
             raise Refused("visit_exists", visit=slot.visit, day=on_day)

@@ -69,10 +69,48 @@
     }
     if (/(sign-out|hand-over)$/.test(event.target.getAttribute('action') || '')) { forgetAll(); }
   });
-  if (/[?&]done=/.test(window.location.search)) {
+  var isDone = /[?&]done=/.test(window.location.search);
+  if (isDone) {
     tab(function (store) { store.removeItem(store.getItem(SENT) || SENT); store.removeItem(SENT); });
+    sayDone();
   }
   all('form.keeps').forEach(restore);
+
+  // What was done is said where it can be seen for a while, and not once more when the page is loaded again.
+  function sayDone() {
+    var here = new URL(window.location.href), said = find('main .note[role=status]');
+    here.searchParams.delete('done');
+    window.history.replaceState(window.history.state, '', here);
+    if (!said) { return; }
+    said.classList.add('toast');
+    window.setTimeout(function () { said.classList.remove('toast'); }, 6000);
+  }
+  // After an act on a row the focus goes on there, or at the row after it where this one left the list.
+  var ROWS = 'desk-rows';
+  function followRow(event) {
+    var by = event.submitter, row = (by && by.name === 'one' ? by : event.target).closest('#worklist tr');
+    var under = row && row.className === 'under';
+    var here = row && find('[data-open]', under ? row.previousElementSibling : row);
+    if (!here) { return; }
+    var rows = all('[data-open]').map(function (link) { return link.getAttribute('href'); });
+    var place = rows.indexOf(here.getAttribute('href'));
+    var next = rows.slice(place).concat(rows.slice(0, place).reverse());
+    tab(function (store) { store.setItem(ROWS, JSON.stringify(next)); });
+  }
+  function comeBack() {
+    var rows = tab(function (store) { return JSON.parse(store.getItem(ROWS)); }) || [], said = find('.toast[role=status]');
+    tab(function (store) { store.removeItem(ROWS); });
+    if (!isDone) { return; }
+    rows.some(function (href) {
+      var link = all('[data-open]').filter(function (each) { return each.getAttribute('href') === href; })[0];
+      if (link) { link.focus(); }
+      return Boolean(link);
+    });
+    // Said anew, because what stands on a page from the start is not read out.
+    if (said && find('#found')) { window.setTimeout(function () { find('#found').textContent = said.textContent; }, 500); }
+  }
+  document.addEventListener('submit', followRow);
+  if (find('#worklist')) { comeBack(); }
 
   // Before the session ends by itself, a page says so; a request keeps it awake, and no word is lost either way.
   var idle = find('#idle'), ending = 0;
@@ -83,7 +121,7 @@
   }
   if (idle) {
     stayAwake();
-    document.addEventListener('htmx:afterRequest', stayAwake);
+    document.addEventListener('htmx:after:request', stayAwake);
     find('button', idle).addEventListener('click', function () {
       window.fetch(window.location.href, { credentials: 'same-origin' }).then(function (answer) {
         if (answer.ok && !answer.redirected) { stayAwake(); }
@@ -125,6 +163,7 @@
     var under = close && close.closest('tr.under');
     if (under) { event.preventDefault(); closeUnder(under); } else if (close) { all('form.keeps').forEach(forget); }
     if (target.closest('[data-retry]')) { retry(); }
+    if (target.closest('[data-dismiss]')) { clearFailed(); }
   }, true);
   if (window.MutationObserver && find('#worklist')) {
     new MutationObserver(function () {
@@ -139,27 +178,36 @@
   }
 
   // Requests for a part of the list: they never take the place of something typed, and one that fails says so.
-  var agreed = null, failed = null;
+  var agreed = null, failed = null, before = null;
   function wouldBeLost(source) { return find(source.closest('[data-under]') ? 'tr.under' : '#worklist'); }
   function sayFailed(source) {
     var words = find('#failed-words');
     if (!words) { return; }
     failed = source;
+    before = find('#failed').contains(document.activeElement) ? before : document.activeElement;
     find('#failed').replaceChildren(words.content.cloneNode(true));
+  }
+  function clearFailed() {
+    find('#failed').replaceChildren();
+    if (before && before.isConnected) { before.focus(); }
   }
   function retry() {
     var source = failed;
-    find('#failed').replaceChildren();
+    clearFailed();
     if (!source || !source.isConnected) { window.location.reload(); } else if (source.requestSubmit) { source.requestSubmit(); } else { source.click(); }
   }
   document.addEventListener('htmx:before:request', function (event) {
     var source = event.detail.ctx.sourceElement, lost = wouldBeLost(source);
     agreed = null;
-    if (!isChanged(lost)) { return; }
-    if (isAgreed()) { agreed = lost; return; }
-    event.preventDefault();
-    if (source.reset) { source.reset(); }
+    if (isChanged(lost) && !isAgreed()) {
+      event.preventDefault();
+      if (source.reset) { source.reset(); }
+      return;
+    }
+    agreed = isChanged(lost) ? lost : null;
+    find('#worklist').setAttribute('aria-busy', 'true');
   });
+  document.addEventListener('htmx:finally:request', function () { find('#worklist').removeAttribute('aria-busy'); });
   document.addEventListener('htmx:before:swap', function (event) {
     var context = event.detail.ctx, status = context.response ? context.response.status : 200;
     var lost = wouldBeLost(context.sourceElement);

@@ -67,6 +67,7 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.CALL_WITHDRAWN: frozenset({"participant_request"}),
     AuditEvent.CORRECTION_WITHDRAWN: frozenset({"participant_request"}),
     AuditEvent.REQUEST_CLOSED: frozenset({"participant_request"}),
+    AuditEvent.REQUEST_REOPENED: frozenset({"participant_request"}),
     AuditEvent.CONTACT_LOGGED: frozenset({"contact_entry"}),
     AuditEvent.CONTACT_CORRECTED: frozenset({"contact_entry"}),
     AuditEvent.WORK_SNOOZED: frozenset({"snooze"}),

@@ -1,6 +1,7 @@
 """How scores go from visit to visit: baseline, latest, change, all exact until they are shown."""
 
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
 import pytest
@@ -112,8 +113,50 @@ def test_weeks_without_an_entry_have_no_mean() -> None:
         (DAY + timedelta(8), None),
         (DAY + timedelta(21), Fraction(4)),
     ]
-    assert mean_of_weeks(DAY, days) == (Fraction(3, 2), None, None, Fraction(4))
+    means = mean_of_weeks(DAY, days)
+    assert [(each.week, each.value) for each in means] == [
+        (0, Fraction(3, 2)), (1, None), (2, None), (3, Fraction(4)),
+    ]  # fmt: skip
     assert mean_of_weeks(DAY, []) == ()
+    later = mean_of_weeks(DAY - timedelta(3), days)
+    assert [each.value for each in later] == [Fraction(1), Fraction(2), None, Fraction(4)]
+    assert [each.week for each in mean_of_weeks(DAY + timedelta(3), days)] == [-1, 0, 1, 2]
+
+
+@given(
+    st.integers(-30, 30),
+    st.lists(
+        st.tuples(st.integers(0, 60), st.none() | st.integers(0, 10)), min_size=1, unique_by=lambda x: x[0]
+    ),
+)
+def test_a_week_is_that_of_the_study_whatever_was_shown_first(
+    start: int, entries: list[tuple[int, int | None]]
+) -> None:
+    """Every entry counts in one week, once, and no other week has a mean."""
+    values = [(DAY + timedelta(day), None if said is None else Fraction(said)) for day, said in entries]
+    means = {each.week: each.value for each in mean_of_weeks(DAY + timedelta(start), values)}
+    assert list(means) == list(range(min(means), max(means) + 1))
+    for week, mean in means.items():
+        own = [said for day, said in entries if said is not None and 0 <= day - start - 7 * week < 7]
+        assert mean == (Fraction(sum(own), len(own)) if own else None)
+
+
+def test_of_two_forms_of_one_day_the_later_is_the_baseline_and_the_latest() -> None:
+    """As datasets choose them; what tells the day alone, as paper does, comes before any hour of it."""
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+    def on_day(baseline: bool, *hours: int | None) -> tuple[CoursePoint, ...]:
+        return tuple(
+            replace(
+                point(0, Fraction(number), baseline),
+                completed_at=None if hour is None else noon + timedelta(hours=hour),
+            )
+            for number, hour in enumerate(hours)
+        )
+
+    for hours, chosen in (((0, 1), 1), ((1, 0), 0), ((0, None), 0), ((None, 0), 1)):
+        both = course(*on_day(True, *hours), *on_day(False, *hours))
+        assert (both.baseline, both.latest) == (both.points[chosen], both.points[2 + chosen]), hours
 
 
 @pytest.mark.req("REP-07")

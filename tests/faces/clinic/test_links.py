@@ -1,4 +1,9 @@
-"""Nothing at the desk leads nowhere: every link that a role is shown opens, to a page without codes."""
+"""Nothing at the desk leads nowhere: every link that a role is shown opens, to a page without codes.
+
+On paper each of them says who printed it and when, in which zone.
+"""
+
+import re
 
 import pytest
 from fastapi import FastAPI
@@ -32,4 +37,8 @@ def test_every_link_that_a_role_is_shown_opens(clinic: ClinicFixture, role: Role
     assert "/desk/account" in answers
     for url, answer in answers.items():
         if answer.headers["content-type"].startswith("text/html"):
-            assert find_internals(parse_page(answer.text)) == [], url
+            shown = parse_page(answer.text)
+            assert find_internals(shown) == [], url
+            if shown.all("body", class_="desk") and "/call-sheet" not in url:  # shown on the screen
+                said = " ".join(each.text for each in shown.all("p", class_="printed"))
+                assert re.search(r"Li Na.* \d\d:\d\d.?[（(]UTC\+08:00", said), url

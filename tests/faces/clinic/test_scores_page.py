@@ -115,6 +115,8 @@ def test_the_diary_is_a_strip_and_a_line_for_each_symptom(
         "Tiredness by day: worst 4 of 10 on 2 Mar 2026.",
         "Pain by day: worst 10 of 10 on 2 Mar 2026.",
     ]
+    weeks = [str(each["aria-label"]) for each in shown.all("svg") if "study week" in str(each["aria-label"])]
+    assert weeks[1].startswith("Pain, mean of each study week. 1: 10.0; 2: no entry; 3: no entry")
     assert "Never reported: Chest pain, Cough" in shown.text
     assert "1 of 82 entries" in shown.text
 

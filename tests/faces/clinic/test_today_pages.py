@@ -332,6 +332,20 @@ def multiply(installation: Installation, count: int) -> None:
     beside.dispose()
 
 
+def test_the_count_that_is_read_out_is_that_of_the_whole_list(
+    clinic: ClinicFixture, nurse: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    multiply(clinic.person.installation, 4)
+    clinic.clock.at = START + days(27)
+    monkeypatch.setattr("app.services.clinic.today.work_list.PAGE", 2)
+    nurse = clinic.browser(Role.INVESTIGATOR)
+    shown = parse_page(nurse.get("/desk?reason=", headers=FRAGMENT).text)
+    assert len(shown.all("a", **{"data-log": ""})) == 2
+    assert shown.one("p", **{"hx-swap-oob": "innerHTML:#found"}).text == "5 participants"
+    snoozed = parse_page(nurse.get("/desk?reason=&view=snoozed", headers=FRAGMENT).text)
+    assert snoozed.one("p", **{"hx-swap-oob": "innerHTML:#found"}).text == "0 participants"
+
+
 def test_a_page_of_a_hundred_rows_is_light_and_costs_eight_statements(
     clinic: ClinicFixture, nurse: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

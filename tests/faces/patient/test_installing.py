@@ -54,7 +54,9 @@ def test_an_icon_is_what_was_drawn(name: str) -> None:
     at = body.index(b"IDAT")
     rows = zlib.decompress(body[at + 4 : at + 4 + int.from_bytes(body[at - 4 : at])])
     for row in (0, size // 3, size // 2):
-        assert rows[row * (size * 4 + 1) + 1 : (row + 1) * (size * 4 + 1)] == ICONS.pixels(size, radius, row)
+        assert rows[row * (size * 4 + 1) + 1 : (row + 1) * (size * 4 + 1)] == ICONS.draw_row(
+            size, radius, row
+        )
 
 
 def test_pages_of_a_phone_name_it_and_forms_and_the_desk_do_not(phone: Phone) -> None:

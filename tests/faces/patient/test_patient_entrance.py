@@ -61,6 +61,56 @@ def test_a_used_link_is_worth_nothing_to_others_and_leads_its_own_phone_home(
     assert (again.status_code, again.headers["location"]) == (303, "/home")
 
 
+def lose_the_answer(phone: Phone) -> None:
+    """The browser pressed twice, or its connection broke: what the first answer set never came."""
+    probe = phone.client.cookies["__Host-probe"]
+    phone.client.cookies.clear()
+    phone.client.cookies.set("__Host-probe", probe)
+
+
+@pytest.mark.req("IAM-10")
+@pytest.mark.parametrize("by", ["link", "code"])
+def test_who_pressed_twice_is_let_in_by_the_link_that_they_used(
+    app: FastAPI, guest: Phone, clock: Clock, by: str
+) -> None:
+    """As often as they ask for within the hour, in that browser alone, and as one phone."""
+    path, secret = (f"/a/{guest.link}", {}) if by == "link" else ("/code", {"code": guest.code})
+    typed = {**secret, "pin": PIN, "pin_again": PIN, "probe": "1"}
+    guest.client.get(path)
+    assert guest.client.post(path, data=typed).headers["location"] == "/welcome"
+    for _press in ("second", "third"):
+        lose_the_answer(guest)
+        assert guest.client.post(path, data=typed).headers["location"] == "/welcome"
+        assert guest.client.get("/welcome").status_code == 200
+    assert guest.client.post(path, data=typed).headers["location"] == "/home", "by Back, and sent again"
+    listed = parse_page(guest.client.get("/settings/devices").text)
+    assert len(listed.one("main").all("ul", class_="list")[0].all("li")) == 1
+    stranger = open_browser(app)
+    stranger.get("/code")
+    assert stranger.post(path, data=typed).status_code in (404, 422)
+    assert not [name for name in stranger.cookies if "device" in name]
+    clock.forward(hours=1)
+    lose_the_answer(guest)
+    assert guest.client.post(path, data=typed).status_code in (404, 422)
+
+
+def test_the_sheet_scanned_again_after_a_lost_answer_leads_in(guest: Phone) -> None:
+    guest.client.get(f"/a/{guest.link}")
+    guest.activate()
+    lose_the_answer(guest)
+    again = guest.client.get(f"/a/{guest.link}")
+    assert (again.status_code, again.headers["location"]) == (303, "/welcome")
+    assert guest.client.get("/home").status_code == 200
+    guest.client.post("/settings/leave", data=dict(page_key(guest)))
+    lose_the_answer(guest)
+    assert heading(guest.client.get(f"/a/{guest.link}")) == "This link does not work"
+
+
+def page_key(phone: Phone) -> list[tuple[str, str]]:
+    fields = parse_page(phone.client.get("/settings/leave").text).all("input", type="hidden")
+    return [(str(each["name"]), str(each["value"])) for each in fields]
+
+
 def test_a_code_leads_in_as_well(guest: Phone) -> None:
     assert heading(guest.client.get("/code")) == "Enter your code"
     chosen = guest.client.post("/code", data={"code": guest.code.lower()})
@@ -110,6 +160,19 @@ def test_a_browser_without_cookies_spends_neither_link_nor_code(guest: Phone) ->
     assert heading(client.get(f"/a/{guest.link}")) == "Is this your link? It was made for one person."
     done = client.post(f"/a/{guest.link}", data=typed)
     assert (done.status_code, done.headers["location"]) == (303, "/welcome")
+
+
+@pytest.mark.req("IAM-10")
+@pytest.mark.parametrize("first", ["/", "/home", "/a/of-nobody-and-long-enough", "/code"])
+def test_a_code_mistyped_at_first_is_no_fault_of_the_browser(app: FastAPI, guest: Phone, first: str) -> None:
+    """Whichever page a strange browser begins at: one that asks whether it keeps cookies gives it one."""
+    browser = open_browser(app)
+    form = {"probe": "1"} if parse_page(browser.get(first).text).all("input", name="probe") else {}
+    wrong = browser.post("/code", data={"code": "ABCD2345", **form})
+    assert heading(wrong) == "Enter your code"
+    assert parse_page(wrong.text).one("input", name="probe")["value"] == "1"
+    right = browser.post("/code", data={"code": guest.code, "probe": "1"})
+    assert (right.status_code, heading(right)) == (200, "Choose a PIN")
 
 
 @pytest.mark.req("CAP-10")
@@ -201,7 +264,7 @@ def test_who_withdrew_is_thanked_on_every_page(phone: Phone) -> None:
         answer = phone.client.get(path)
         assert (answer.status_code, heading(answer)) == (403, "There are no more forms for you")
     assert phone.client.post(f"/f/{slot}/begin", data={"who": "self"}).status_code == 403
-    assert phone.send(slot, reviewed="0").status_code == 403
+    assert phone.send(slot, {}, reviewed="0").status_code == 403
     quarantined = phone.send(slot)
     assert (quarantined.status_code, heading(quarantined)) == (409, "Your answers have arrived")
     assert phone.client.get("/help").status_code == 200

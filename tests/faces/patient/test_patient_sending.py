@@ -18,6 +18,7 @@ from app.storage.tables.capture import AnswerEvent, Quarantine
 from app.storage.tables.capture import Response as Sent
 from tests.applications import Clock
 from tests.faces.participant_browsers import ANSWERS, Phone, event, heading
+from tests.markup import parse_page
 from tests.scenarios.people import PIN, START
 from tests.statement_log import record_statements, statement_verbs
 
@@ -114,6 +115,54 @@ def test_a_form_submitted_after_an_exit_is_quarantined(phone: Phone) -> None:
     assert list_stored(phone) == []
     with person.installation.read() as session:
         assert session.exec(select(Quarantine)).one().answers["q1"] == 2
+
+
+@pytest.mark.req("CAP-14", "OFF-04")
+@pytest.mark.parametrize("button", [{"action": "send"}, {"action": "save"}, {"lang": "zh_CN"}])
+def test_a_page_that_comes_too_late_without_the_runner_is_kept_apart(
+    phone: Phone, clock: Clock, button: dict[str, str]
+) -> None:
+    """Whichever button was pressed, and whoever waited at the second check on the way."""
+    slot, until = phone.begin(), phone.person.slot("BL").grace_until
+    assert until is not None
+    clock.at = until
+    locked = phone.send(slot, {"q1": "2"}, reviewed="", **button)
+    assert locked.status_code == 401
+    carried = {each["name"]: each["value"] for each in parse_page(locked.text).all("input", type="hidden")}
+    notice = phone.client.post(f"/f/{slot}/submit", data={**carried, "pin": PIN})
+    assert (notice.status_code, heading(notice)) == (409, "Your answers have arrived")
+    assert "closed on Monday, 30 March 2026" in notice.text
+    with phone.person.installation.read() as session:
+        assert session.exec(select(Quarantine)).one().answers == {"q1": 2}
+
+
+def test_a_page_that_differs_from_what_was_sent_elsewhere_says_that_it_is_kept(phone: Phone) -> None:
+    slot = phone.begin()
+    assert phone.send(slot).status_code == 303
+    differs = "What you entered here is different."
+    same = phone.send(slot, {"q1": "2"}, reviewed="", submission_id="s2")
+    assert (same.status_code, heading(same)) == (409, "This form was already sent")
+    assert differs not in same.text
+    for reviewed in ("", "1"):
+        other = phone.send(slot, {**ANSWERS, "q1": "3"}, reviewed=reviewed, submission_id="s2")
+        assert (other.status_code, differs in other.text) == (409, True)
+
+
+def test_who_left_is_told_no_closing_day_of_what_they_still_send(phone: Phone, clock: Clock) -> None:
+    slot, person = phone.begin(), phone.person
+    clock.forward(minutes=1)
+    withdrawal = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site, "asked to")
+    record_disposition(
+        StaffContext(person.installation, person.nurse, clock.at),
+        person.site.study_id,
+        person.subject,
+        withdrawal,
+    )
+    clock.forward(minutes=1)
+    notice = phone.send(slot, {"q1": "2"}, reviewed="")
+    assert (notice.status_code, heading(notice)) == (409, "Your answers have arrived")
+    assert "no more forms were expected from you" in notice.text
+    assert "closed on" not in notice.text
 
 
 @pytest.mark.parametrize(

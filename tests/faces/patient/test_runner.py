@@ -15,7 +15,7 @@ from tests.page_time import forward_clock, take_turns, wait_until
 from tests.servers import serve_application
 from tests.tools import tool
 
-tool("shorter_code")  # which the next one imports
+tool("js_rewrites")  # which the next one imports
 BUILDER = tool("build_runner")
 
 
@@ -178,7 +178,7 @@ def test_without_script_the_form_goes_to_the_review(chromium: Browser) -> None:
 def test_what_travels_is_the_runner_and_old_browsers_can_read_it() -> None:
     for kind in RunnerKind:
         built = BUILDER.build(kind)
-        assert BUILDER.output_of(kind).read_text(encoding="utf-8") == built, (
+        assert BUILDER.output_path(kind).read_text(encoding="utf-8") == built, (
             "run `python .tools/build_runner.py`"
         )
     assert set(BUILDER.RUNNERS) == set(RunnerKind)
@@ -189,15 +189,15 @@ def test_the_builder_leaves_out_what_a_flag_decides() -> None:
         "function once() { return TYPED ? all() : 1; } function all() { return all(LIST); }"
         "if (TYPED && once()) { all(); } if (!TYPED || all()) { once(); } f(g || LIST && all());"
     )
-    built = BUILDER.minified(source, {"TYPED": False, "LIST": False})
+    built = BUILDER.minify(source, {"TYPED": False, "LIST": False})
     assert built == "(function(e,c,d){1,f(g)})(document,window)"
-    built = BUILDER.minified(source, {"TYPED": True, "LIST": False})
+    built = BUILDER.minify(source, {"TYPED": True, "LIST": False})
     assert built == "(function(h,d,e){c()&&c(),c()&&c(),f(g);function c(){return c(!1)}})(document,window)"
 
 
 def test_the_builder_makes_variables_of_the_state_and_numbers_of_constants() -> None:
     source = "var LIMIT = 5; var state = { size: 1, last: undefined }; state.last = state.size > LIMIT;"
-    assert BUILDER.minified(source) == "(function(g,e,f){var c=1,d;d=c>5})(document,window)"
+    assert BUILDER.minify(source) == "(function(g,e,f){var c=1,d;d=c>5})(document,window)"
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_the_builder_makes_variables_of_the_state_and_numbers_of_constants() -> 
     ],
 )
 def test_the_builder_writes_the_same_in_fewer_bytes(source: str, built: str) -> None:
-    assert BUILDER.minified(source).partition("{")[2].removesuffix("})(document,window)") == built
+    assert BUILDER.minify(source).partition("{")[2].removesuffix("})(document,window)") == built
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_the_builder_writes_the_same_in_fewer_bytes(source: str, built: str) -> 
 )
 def test_the_builder_refuses_a_state_that_is_more_than_its_members(use: str) -> None:
     with pytest.raises(ValueError, match=r"`state\.member`"):
-        BUILDER.minified(f"var state = {{ size: 1 }}; {use}")
+        BUILDER.minify(f"var state = {{ size: 1 }}; {use}")
 
 
 @pytest.mark.req("CAP-16")

@@ -1,5 +1,7 @@
 """The patient's scripts are read by a parser of ECMAScript 5: nobody raises the level by accident."""
 
+import re
+
 import pytest
 from calmjs.parse.exceptions import ECMASyntaxError
 from calmjs.parse.parsers.es5 import Parser
@@ -32,3 +34,11 @@ def test_the_served_runner_is_ecmascript_5() -> None:
 def test_the_parser_refuses_newer_words(newer: str) -> None:
     with pytest.raises(ECMASyntaxError):
         Parser().parse(newer)
+
+
+def test_the_desk_listens_to_events_that_its_htmx_has() -> None:
+    """Another version names them otherwise, and a listener for what never comes does nothing."""
+    named = set(re.findall("'(htmx:[a-zA-Z:]+)'", (FOLDER / "desk.js").read_text(encoding="utf-8")))
+    known = (samples.STATIC / "vendor" / "htmx" / "htmx.min.js").read_text(encoding="utf-8")
+    assert named
+    assert {name for name in named if f'"{name}"' not in known} == set()

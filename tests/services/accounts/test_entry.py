@@ -12,7 +12,12 @@ from app.domain.plans.status import ExitKind
 from app.domain.records.access import CLOCK, ActorKind
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
-from app.services.accounts.activation import find_invitation, redeem_invitation
+from app.services.accounts.activation import (
+    activate_device,
+    find_invitation,
+    find_own_activation,
+    redeem_invitation,
+)
 from app.services.accounts.participant_session import (
     authenticate_device,
     change_language,
@@ -57,6 +62,33 @@ def stage(request: pytest.FixtureRequest) -> Stage | None:
 def guest(installation: Installation, site: Site) -> Person:
     """Somebody enrolled who has no phone yet."""
     return Person(installation, site, "0571-009")
+
+
+PROBES = ("a" * 32, "b" * 32)
+
+
+def activate_in(guest: Person, link: str, browser: str) -> str:
+    """Use the link in this browser; "" where it was refused."""
+    try:
+        return activate_device(guest.installation, link, PIN, PIN, "phone", HERE, START, browser)
+    except Refused:
+        return find_own_activation(guest.installation, link, browser, START) or ""
+
+
+@pytest.mark.req("IAM-10")
+def test_a_link_pressed_at_once_in_two_browsers_lets_one_of_them_in(guest: Person) -> None:
+    """However often each presses; whoever was first has one phone, and one entry in the trail."""
+    link = link_of(invite_person(guest))
+    with ThreadPoolExecutor(4) as pool:
+        tokens = list(pool.map(partial(activate_in, guest, link), PROBES * 3))
+    first, second = set(tokens[::2]), set(tokens[1::2])
+    assert sorted([first, second], key=len) != [{""}, {""}]
+    assert {""} in (first, second)
+    (token,) = (first | second) - {""}
+    assert DeviceContext.of_cookie(guest.installation, token, START).token_digest
+    with guest.installation.read() as session:
+        assert len(session.exec(select(Device).where(Device.participant_id == guest.row().id)).all()) == 1
+    assert find_own_activation(guest.installation, link, "", START) is None
 
 
 @pytest.mark.req("IAM-10", "AUD-07")

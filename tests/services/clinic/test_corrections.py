@@ -7,16 +7,19 @@ from datetime import datetime
 import pytest
 from sqlmodel import select
 
+from app.domain.plans.plan import Owner
 from app.domain.records.access import Actor, ActorKind, Grant, Role
 from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
 from app.services.clinic.corrections.correction_list import list_corrections
 from app.services.clinic.corrections.decisions import DecisionEntry
-from app.services.clinic.corrections.proposals import ProposedAnswer
+from app.services.clinic.corrections.proposals import ProposedAnswer, get_correctable_form
 from app.services.clinic.open_requests import close_request, list_open_requests
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.correction_news import CorrectionState, list_correction_news
 from app.services.patient.team_requests import pending_corrections, request_correction
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import TeamRequest
 from app.storage.tables.studies import Site
@@ -168,3 +171,19 @@ def test_lists_and_news_tell_what_waits_and_what_was_decided(
     (request,) = list_open_requests(nurse)
     close_request(nurse, request.request_id, "as it was")
     assert read_news() == (CorrectionState.answered, declined + days(3))
+
+
+@pytest.mark.parametrize("ahead", range(4))
+def test_there_is_a_day_on_which_they_can_have_said_it(person: Person, ahead: int) -> None:
+    """Also where a death is dated before the form, as it is found out later: on the day of the form."""
+    filled_at = SUBMITTED + days(3)
+    person.begin("BL", filled_at)
+    person.submit("BL", filled_at)
+    died = DispositionEntry(
+        DispositionKind.death, (SUBMITTED + days(ahead)).date().isoformat(), Owner.site, "told"
+    )
+    nurse = StaffContext(person.installation, person.nurse, filled_at)
+    record_disposition(nurse, person.site.study_id, person.subject, died)
+    form = get_correctable_form(nurse, person.row().id, person.slot("BL").public_id)
+    assert (form.first_day, form.last_day) == (filled_at.date(), filled_at.date())
+    assert propose(person, replace(entry(), told_on=form.last_day), at=filled_at)

@@ -97,6 +97,20 @@ def test_the_ledger_gives_each_form_one_outcome_and_each_missed_one_its_reason(
     }  # fmt: skip
 
 
+@pytest.mark.req("REP-04")
+def test_rows_say_the_reason_by_which_they_are_counted(installation: Installation, site: Site) -> None:
+    """Of every missed form, in each table of completeness; also of whoever left inside the window."""
+    context = report_reader(installation, site, Role.MONITOR)
+    for reason, subjects in (("left", [WITHDREW]), ("too_ill_patient", [TOO_ILL]), ("unstated", [LOST])):
+        figure = FigureAddress(ReportTable.reasons, reason, visit="W6")
+        rows = list_figure_rows(context, ReportFilter(), figure).forms
+        assert [each.subject for each in rows] == subjects
+        assert [each.reason or "unstated" for each in rows] == [reason]
+    known = FigureAddress(ReportTable.ledger, "missed_with_reason", visit="W6")
+    listed = list_figure_rows(context, ReportFilter(), known).forms
+    assert {each.subject: each.reason for each in listed} == {WITHDREW: "left", TOO_ILL: "too_ill_patient"}
+
+
 def test_timing_tables_say_days_minutes_blanks_and_weeks(installation: Installation, site: Site) -> None:
     context = report_reader(installation, site, Role.NURSE)
     on_day = table_line(report_table(context, ReportTable.days), visit="W6")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from app.domain.instruments.scoring.course import mean_of_weeks
 from app.domain.records.access import Permission, Role
 from app.domain.records.audit import AuditEvent
 from app.services.capture.submission import submit_form
@@ -68,6 +69,19 @@ def test_scores_are_exact_and_compared_with_the_baseline(person: Person) -> None
     assert "pain" in view.diary.symptoms
     assert second.severities == {}
     assert len(view.diary.days) == 43  # what has not opened yet is not there
+
+
+def test_study_weeks_are_counted_from_their_anchor_not_from_the_first_day_shown(alone: Person) -> None:
+    """An entry that was made before the day of randomisation was corrected keeps its day."""
+    alone.randomise(START.date(), START)
+    submit(alone, "D0", START + HOUR, {"any_symptom": 0})
+    moved = START.date() + timedelta(days=3)
+    alone.randomise(moved, START + days(4))
+    diary = seen(alone, START + days(20)).diary
+    assert diary is not None
+    assert (diary.days[0].day, diary.weeks_from) == (START.date(), moved)
+    means = mean_of_weeks(diary.weeks_from, [(each.day, None) for each in diary.days])
+    assert [each.week for each in means][:2] == [-1, 0]
 
 
 @pytest.mark.usefixtures("randomised")

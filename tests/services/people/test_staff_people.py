@@ -366,3 +366,25 @@ def test_the_letter_says_what_to_do_and_its_outcome_is_recorded(desk: Desk) -> N
     with desk.installation.read() as session:
         assert session.get_one(StaffLink, issued.link_id).mailed is MailOutcome.FAILED
     assert AuditEvent.STAFF_LINK_MAILED in desk.events()
+
+
+@pytest.mark.parametrize("purpose", [LinkPurpose.PASSWORD, LinkPurpose.SECOND_FACTOR, LinkPurpose.BOTH])
+def test_whoever_cannot_sign_in_is_told_of_no_alert_and_signs_nothing(
+    desk: Desk, purpose: LinkPurpose
+) -> None:
+    """Not before their link is used, and not while one is out after a reset of any kind."""
+
+    def is_counted() -> bool:
+        role, rules = (Role.INVESTIGATOR,), desk.context().grant_rules
+        with desk.installation.read() as session:
+            notified = list_site_staff(session, desk.site.study_id, desk.site.id, role, rules)
+            signs = read_signers(session, desk.site.study_id, rules).can_sign("nurse@0571", desk.site.id)
+        assert signs is (issued.staff_id in notified)
+        return signs
+
+    issued = desk.invite(roles=(Role.INVESTIGATOR,))
+    assert not is_counted()
+    desk.join(issued)
+    assert is_counted()
+    reset_person(desk.context(), issued.staff_id, purpose, "lost")
+    assert not is_counted()

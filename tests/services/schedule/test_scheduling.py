@@ -1,5 +1,6 @@
 """Creating slots ahead and keeping them in step with the facts."""
 
+from contextlib import nullcontext
 from datetime import date
 
 import pytest
@@ -7,12 +8,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from app.domain.plans.status import Status
+from app.domain.plans.plan import Owner
+from app.domain.plans.status import ExitKind, Status
 from app.domain.records.access import SYSTEM
 from app.domain.records.audit import AuditEvent
+from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
+from app.services.clinic.paper.entries import takes_paper
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan
+from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.schedule.exemptions import excuse_visit
 from app.services.schedule.requested_visits import cancel_visit, request_visit
 from app.services.schedule.slot_changes import NOT_IN_PLAN, change_slots, rename_steps
@@ -149,6 +154,23 @@ def test_a_visit_is_requested_once_a_day_and_within_reach(person: Person) -> Non
     assert [code(on) for on in (date(1926, 1, 1), date(2126, 1, 1), date.min, date.max)] == [
         "date_out_of_range"
     ] * 4
+
+
+@pytest.mark.parametrize("kind", ExitKind)
+@pytest.mark.parametrize("ahead", range(-2, 3))
+def test_no_visit_is_requested_for_a_day_on_which_nobody_takes_part(
+    person: Person, kind: ExitKind, ahead: int
+) -> None:
+    """Before they left it is: a sheet of paper may have been filled in then."""
+    later, exit_day = START + days(5), DAY0 + days(3)
+    nurse, study = StaffContext(person.installation, person.nurse, later), person.site.study_id
+    entry = DispositionEntry(DispositionKind(kind.value), exit_day.isoformat(), Owner.site, "moved")
+    record_disposition(nurse, study, person.subject, entry)
+    with nullcontext() if ahead < 0 else pytest.raises(Refused, match="participation_ended"):
+        request_visit(nurse, study, person.subject, "UNS", exit_day + days(ahead))
+    with person.installation.read() as session:
+        added = [slot for slot in list_slot_records(session, person.row().id) if slot.visit == "UNS-1"]
+    assert [takes_paper(slot, later) for slot in added] == [True] * (ahead < 0)
 
 
 @pytest.mark.req("EDC-04")

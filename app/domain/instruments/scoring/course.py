@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from fractions import Fraction
 
 from app.domain.instruments.definition import Direction, Scale
@@ -27,7 +27,8 @@ NOTABLE_CHANGES: Mapping[str, NotableChange] = {
 class CoursePoint:
     """One visit: its target day, the day on which a form was completed, and its score, if any.
 
-    `may_be_baseline`: it was completed in the baseline's series and before the anchor that ends it.
+    `completed_at`: the instant of that day, None where paper tells the day alone. `may_be_baseline`: it was
+    completed in the baseline's series and before the anchor that ends it.
     """
 
     visit: str
@@ -36,6 +37,7 @@ class CoursePoint:
     score: Score | None
     missed: bool = False
     may_be_baseline: bool = False
+    completed_at: datetime | None = None
 
     @property
     def value(self) -> Fraction | None:
@@ -56,13 +58,13 @@ class ScaleCourse:
     def baseline(self) -> CoursePoint | None:
         """The last valid form before the anchor that ends the baseline."""
         valid = (point for point in self.points if point.may_be_baseline and point.value is not None)
-        return max(valid, key=_completed_on, default=None)
+        return max(valid, key=_completion_order, default=None)
 
     @property
     def latest(self) -> CoursePoint | None:
         """The newest score of another form than the baseline's."""
         later = (point for point in self.points if point.value is not None and not point.may_be_baseline)
-        return max(later, key=_completed_on, default=None)
+        return max(later, key=_completion_order, default=None)
 
     @property
     def change(self) -> Fraction | None:
@@ -84,8 +86,12 @@ class ScaleCourse:
         return notable is not None and self.change is not None and abs(self.change) >= notable.points
 
 
-def _completed_on(point: CoursePoint) -> date:
-    return point.completed_on or point.target_on
+_BEFORE_ANY_HOUR = datetime.min.replace(tzinfo=UTC)
+
+
+def _completion_order(point: CoursePoint) -> tuple[date, datetime]:
+    """By day and, of one day, by instant, as in datasets: a day without an hour comes before its hours."""
+    return point.completed_on or point.target_on, point.completed_at or _BEFORE_ANY_HOUR
 
 
 def round_score(value: Fraction) -> int:
@@ -94,14 +100,23 @@ def round_score(value: Fraction) -> int:
     return -whole if value < 0 else whole
 
 
-def mean_of_weeks(first: date, values: Sequence[tuple[date, Fraction | None]]) -> tuple[Fraction | None, ...]:
-    """The exact mean of each week from the first day on; None for a week in which nothing was entered."""
+@dataclass(frozen=True, slots=True)
+class WeekMean:
+    """The exact mean of a study week, None where nothing was entered; the first week is 0."""
+
+    week: int
+    value: Fraction | None
+
+
+def mean_of_weeks(start: date, values: Sequence[tuple[date, Fraction | None]]) -> tuple[WeekMean, ...]:
+    """The mean of each study week from `start` on, from the week of the first day to that of the last."""
     weeks: dict[int, list[Fraction]] = {}
     for day, value in values:
-        entered = weeks.setdefault((day - first).days // 7, [])
+        entered = weeks.setdefault((day - start).days // 7, [])
         if value is not None:
             entered.append(value)
-    return tuple(_mean(weeks.get(week, [])) for week in range(max(weeks, default=-1) + 1))
+    span = range(min(weeks), max(weeks) + 1) if weeks else ()
+    return tuple(WeekMean(week, _mean(weeks.get(week, []))) for week in span)
 
 
 def _mean(values: Sequence[Fraction]) -> Fraction | None:

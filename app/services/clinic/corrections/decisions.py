@@ -20,7 +20,7 @@ from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused, raise_all
-from app.domain.typed_text import trim_text
+from app.domain.typed_text import trim_words
 from app.services.capture.alerting import raise_alerts
 from app.services.capture.answer_events import serialise_answer
 from app.services.capture.submission_builder import ResponseOrigin, build_response
@@ -122,7 +122,7 @@ def check_decision(entry: DecisionEntry) -> CheckedDecision:
 
     Raises Refused: "unknown_outcome", "decline_reason_needed", "identifying_words".
     """
-    refusals, note = [], trim_text(entry.note) or None
+    refusals, note = [], trim_words(entry.note) or None
     if entry.outcome not in tuple(CorrectionOutcome):
         refusals.append(Refused("unknown_outcome", field="outcome", allowed=tuple(CorrectionOutcome)))
     if entry.outcome == CorrectionOutcome.declined and note is None:
@@ -132,7 +132,7 @@ def check_decision(entry: DecisionEntry) -> CheckedDecision:
         Refused("identifying_words", field=field) for field, words in typed.items() if names_somebody(words)
     ]
     raise_all(refusals)
-    return CheckedDecision(CorrectionOutcome(entry.outcome), note, trim_text(entry.late_reason) or None)
+    return CheckedDecision(CorrectionOutcome(entry.outcome), note, trim_words(entry.late_reason) or None)
 
 
 def _approve(

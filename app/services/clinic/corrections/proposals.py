@@ -29,7 +29,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.records.audit import AuditEvent, FieldChange
 from app.domain.refusal import Refused, capture_refusal, check_all, raise_all, require_result
-from app.domain.typed_text import trim_text
+from app.domain.typed_text import trim_text, trim_words
 from app.services.capture.answer_events import serialise_answer
 from app.services.capture.forms import FormDefinition, redefine_form
 from app.services.clinic.corrections.submitted_form import record_look
@@ -71,7 +71,8 @@ class CorrectableForm:
     """A submitted form with its newest response, in the words that the participant read.
 
     The participant can have said what they meant from `first_day` to `last_day`: since they filled it in, and
-    while they lived. `waiting` are the ids of the proposals for this form that nobody has decided.
+    while they lived; on the day of the form at least, also if their death is dated before it. `waiting` are
+    the ids of the proposals for this form that nobody has decided.
     """
 
     participant: Participant
@@ -129,7 +130,7 @@ def read_correctable_form(
         context.installation, study.code, slot, response.language, known, response.text_sha256
     )
     first_day = response.collected_on or local_day(response.submitted_at, participant.zone)
-    last_day = min(find_death_day(session, participant_id) or today, today)
+    last_day = max(first_day, min(find_death_day(session, participant_id) or today, today))
     waiting = list_waiting_corrections(session, slot.id)
     return CorrectableForm(participant, slot, response, definition, first_day, last_day, waiting)
 
@@ -173,7 +174,7 @@ def propose_correction(
             slot_id=form.slot.id,
             response_version=form.response.version,
             changes={correction.item: correction.as_document() for correction in corrections},
-            words=trim_text(entry.words),
+            words=trim_words(entry.words),
             told_on=entry.told_on,
             evidence=CorrectionEvidence(entry.evidence),
             proposed_at=context.at,
@@ -278,7 +279,7 @@ def _sees_answers(context: StaffContext, form: CorrectableForm) -> bool:
 
 def _check_evidence(form: CorrectableForm, entry: ProposalEntry) -> None:
     refusals = []
-    if not trim_text(entry.words):
+    if not trim_words(entry.words):
         refusals.append(Refused("words_needed", field="words"))
     if names_somebody(entry.words):
         refusals.append(Refused("identifying_words", field="words"))

@@ -25,7 +25,7 @@ from app.domain.plans.schedule import needs_late_reason
 from app.domain.plans.status import ANSWERABLE, Status, died_in_window
 from app.domain.plans.windows import Window, local_day, start_of_day
 from app.domain.refusal import Refused, capture_refusal, check_all, raise_all, require_result
-from app.domain.typed_text import trim_text
+from app.domain.typed_text import trim_text, trim_words
 from app.services.capture.forms import FormDefinition, redefine_form
 from app.services.clinic.paper.storing import (
     CheckedPaper,
@@ -277,7 +277,7 @@ def _check_day(context: StaffContext, session: Session, form: PaperForm, collect
 
 
 def _check_sheet(typed: str) -> str:
-    paper = " ".join(typed.split())
+    paper = " ".join(trim_words(typed).split())
     if not paper:
         raise Refused("paper_needed", field="paper")
     if len(paper) > LONGEST_PAPER:
@@ -286,7 +286,7 @@ def _check_sheet(typed: str) -> str:
 
 
 def _check_note(window: Window, typed: str) -> str:
-    note = trim_text(typed)
+    note = trim_words(typed)
     if not note:
         raise Refused("outside_reason_needed", field="note", low=window.opens_on, high=window.closes_on)
     if names_somebody(note):

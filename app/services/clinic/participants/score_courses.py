@@ -53,11 +53,15 @@ class DiaryDay:
 
 @dataclass(frozen=True, slots=True)
 class DiaryCourse:
-    """The diary day by day; `symptoms` are the items that ask how bad something is, in their order."""
+    """The diary day by day; `symptoms` are the items that ask how bad something is, in their order.
+
+    `weeks_from`: the day from which study weeks are counted, that of the diary's anchor.
+    """
 
     instrument: Instrument
     symptoms: tuple[str, ...]
     days: tuple[DiaryDay, ...]
+    weeks_from: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,9 @@ def get_participant_scores(context: StaffContext, participant_id: int) -> Partic
         zone=participant.zone,
         plan=plan,
         instruments=tuple(course for course in courses if course.courses),
-        diary=_diary_course(context, plan, [slot for slot in shown if is_diary_slot(plan, slot)], forms),
+        diary=_diary_course(
+            context, plan, [slot for slot in shown if is_diary_slot(plan, slot)], forms, anchors
+        ),
         events=tuple(
             DatedEvent(kind, anchor.dated_on)
             for kind, anchor in anchors.items()
@@ -188,6 +194,7 @@ def _point(
         missed=slot_status(slot, at) is Status.missed,
         may_be_baseline=completed_on is not None
         and _is_before_anchor(plan, slot, completed_at, completed_on, anchors),
+        completed_at=completed_at,
     )
 
 
@@ -211,10 +218,15 @@ def _is_before_anchor(
 
 
 def _diary_course(
-    context: StaffContext, plan: Plan, slots: Sequence[Slot], forms: Mapping[int, AnsweredForm]
+    context: StaffContext,
+    plan: Plan,
+    slots: Sequence[Slot],
+    forms: Mapping[int, AnsweredForm],
+    anchors: Mapping[str, Anchor],
 ) -> DiaryCourse | None:
     if plan.diary is None or not slots:
         return None
+    anchor = anchors.get(plan.diary.anchor)
     version = plan.version_of(plan.diary.instrument)
     instrument = context.installation.library.get_instrument(plan.diary.instrument, version)
     leave_out = excluded_items(plan, instrument.id)
@@ -229,7 +241,8 @@ def _diary_course(
         if slot.for_day is not None
     )
     items = (item for item in instrument.items if item.code not in leave_out and has_severity(item))
-    return DiaryCourse(instrument, tuple(item.code for item in items), days)
+    weeks_from = anchor.dated_on if anchor else days[0].day
+    return DiaryCourse(instrument, tuple(item.code for item in items), days, weeks_from)
 
 
 def read_severities(

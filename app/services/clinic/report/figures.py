@@ -14,7 +14,7 @@ from app.domain.capture.corrections import CorrectionOutcome
 from app.domain.plans.plan import MissedReason
 from app.domain.plans.status import Status
 from app.domain.report.completeness import FormFacts, RateRules, RuleSet
-from app.domain.report.ledger import FormOutcome, LedgerForm, RateFigure, counts_for, why_missed
+from app.domain.report.ledger import EXITED, FormOutcome, LedgerForm, RateFigure, counts_for, why_missed
 from app.domain.report.spreads import (
     CompletionTime,
     DaysFromTarget,
@@ -186,8 +186,6 @@ _QUOTIENTS = {
     "available": (RateFigure.valid.value, RateFigure.population.value),
     "completion": (RateFigure.valid_expected.value, RateFigure.expected.value),
 }
-EXITED = "left"
-"""No reason was given, and the participant died or left inside the form's window."""
 REASONS = (*(code.value for code in MissedReason), EXITED, "unstated")
 _SETTLED = ("settled", "on_time")
 _CALLS = ("called", "uncalled")

@@ -14,11 +14,14 @@ from app.domain.records.audit import AuditEvent
 from app.domain.records.participants import TeamRequestKind
 from app.domain.refusal import Refused, check_all
 from app.domain.today.contacts import SETTLING, ContactNote, parse_contact_note
+from app.domain.typed_text import trim_words
 from app.services.accounts.contacts import ContactDetails, get_masked_contact
 from app.services.core.context import StaffContext
+from app.storage.queries.participants import find_deceased
 from app.storage.queries.staff import find_staff_names
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import ContactEntry, Participant, TeamRequest
+from app.storage.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,7 @@ def log_contact(
         participant = work.session.get_one(Participant, participant_id)
         today = local_day(context.at, participant.zone)
         checked = parse_contact_note(outcome, note, next_try, today, answers_call=answers_call)
-        if participant.exit_kind is not None and next_try is not None:
-            raise Refused("no_next_try", field="next_try")
+        _check_next_try(participant, next_try)
         work.session.add(_entry(context, participant_id, checked, context.at))
         work.record(AuditEvent.CONTACT_LOGGED, chain, reason=checked.note or None)
         request = _open_call(work.session, participant_id) if answers_call else None
@@ -96,8 +98,9 @@ def correct_contact(
 ) -> None:
     """Record how an entry should have read; what it said stays in the log.
 
-    Raises Refused: "unknown_contact", "contact_corrected" for one that was corrected already,
-    "correction_reason", or as `log_contact`.
+    A request for a call that was closed by it is open again where nobody was spoken to after all. Raises
+    Refused: "unknown_contact", "contact_corrected" for one that was corrected already, "correction_reason",
+    or as `log_contact`.
     """
     with context.unit_of_work() as work:
         chain = participant_chain(participant_id)
@@ -110,10 +113,45 @@ def correct_contact(
         participant = work.session.get_one(Participant, participant_id)
         today = local_day(entry.contacted_at, participant.zone)
         checked = parse_contact_correction(outcome, note, next_try, today, reason)
+        if next_try != entry.next_try_on:
+            _check_next_try(participant, next_try)
         row = _entry(context, participant_id, checked, entry.contacted_at)
-        row.corrects_id, row.reason = entry_id, reason.strip()
+        row.corrects_id, row.reason = entry_id, trim_words(reason)
         work.session.add(row)
         work.record(AuditEvent.CONTACT_CORRECTED, chain, reason=row.reason)
+        _reopen_call(work, participant, row)
+
+
+def _check_next_try(participant: Participant, next_try: date | None) -> None:
+    if participant.exit_kind is not None and next_try is not None:
+        raise Refused("no_next_try", field="next_try")
+
+
+def _reopen_call(work: UnitOfWork, participant: Participant, correction: ContactEntry) -> None:
+    """Open the request for a call again that staff closed, and that no entry of the log answers any more.
+
+    What the participant withdrew stays closed, and so does the request of somebody who died.
+    """
+    session, theirs = work.session, col(TeamRequest.participant_id) == participant.id
+    closed = (
+        select(TeamRequest)
+        .where(
+            theirs,
+            TeamRequest.kind == TeamRequestKind.call,
+            TeamRequest.asked_at <= correction.contacted_at,
+            col(TeamRequest.closed_at) >= correction.contacted_at,
+            TeamRequest.closed_by != participant.public_id,
+        )
+        .order_by(col(TeamRequest.id).desc())
+    )
+    session.flush()
+    request = session.exec(closed).first()
+    if request is None or _open_call(session, participant.id) or find_deceased(session, [participant.id]):
+        return
+    reached = read_last_reached(session, [participant.id]).get(participant.id)
+    if reached is None or reached < request.asked_at:
+        request.closed_at = request.closed_by = request.outcome = None
+        work.record(AuditEvent.REQUEST_REOPENED, participant_chain(participant.id), reason=correction.reason)
 
 
 def parse_contact_correction(
@@ -130,7 +168,7 @@ def parse_contact_correction(
 
 
 def _check_correction_reason(reason: str) -> None:
-    if not reason.strip():
+    if not trim_words(reason):
         raise Refused("correction_reason", field="reason")
 
 

@@ -18,7 +18,7 @@ from app.domain.plans.plan import RANDOMISATION
 from app.domain.plans.status import ExitKind, Status
 from app.domain.records.anchors import AnchorStanding
 from app.domain.report.completeness import EXITS, RuleSet
-from app.domain.report.ledger import NO_ARM
+from app.domain.report.ledger import EXITED, NO_ARM
 from app.domain.report.spreads import LONG_TIME
 from app.storage.queries.report.dialects import each_answer, epoch_seconds, has_score, local_days_between
 from app.storage.queries.slots import status_expression
@@ -80,7 +80,10 @@ class FormSelection:
 
 @dataclass(frozen=True, slots=True)
 class ListedForm:
-    """One form behind a figure. `key` continues the list: the form's, or that of its correction or alert."""
+    """One form behind a figure. `key` continues the list: the form's, or that of its correction or alert.
+
+    `reason`: why it was missed, `EXITED` where nobody said and figures of completeness count it so.
+    """
 
     key: int
     participant: str
@@ -181,8 +184,12 @@ def list_forms(
         for group in facts_of_groups
     ]
     subject, key = known.c.subject, known.c.key
+    shown = {column.name: known.c[column.name] for column in listed}
+    if "left_inside" in facts:
+        left = sa.case((known.c.fact_left_inside, sa.literal(EXITED)), else_=known.c.reason)
+        shown["reason"] = left.label("reason")
     statement = (
-        sa.select(*(known.c[column.name] for column in listed))
+        sa.select(*shown.values())
         .where(
             _any_of(alike),
             sa.or_(subject > after[0], sa.and_(subject == after[0], key > after[1])),
