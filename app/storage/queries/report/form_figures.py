@@ -186,8 +186,8 @@ def list_forms(
     subject, key = known.c.subject, known.c.key
     shown = {column.name: known.c[column.name] for column in listed}
     if "left_inside" in facts:
-        left = sa.case((known.c.fact_left_inside, sa.literal(EXITED)), else_=known.c.reason)
-        shown["reason"] = left.label("reason")
+        reason = sa.case((known.c.fact_left_inside, sa.literal(EXITED)), else_=known.c.reason)
+        shown["reason"] = reason.label("reason")
     statement = (
         sa.select(*shown.values())
         .where(
