@@ -133,7 +133,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Raises BadDefinition naming the variable and what is allowed; never a secret's value."""
         _refuse_unknown_names(environ)
-        values = {each.name: _stated(each, environ) for each in VARIABLES}
+        values = {variable.name: _stated(variable, environ) for variable in VARIABLES}
         mode = StudyMode(_one_of("DAYBOOK_MODE", values["DAYBOOK_MODE"], tuple(StudyMode)))
         public_url = _public_url(values["DAYBOOK_PUBLIC_URL"], mode)
         settings = cls(
@@ -230,7 +230,9 @@ def _stated(variable: Variable, environ: Mapping[str, str]) -> str:
 
 def _refuse_unknown_names(environ: Iterable[str]) -> None:
     """A setting with a slip in its name would else be a default that nobody meant."""
-    known = [each.name for each in VARIABLES] + [f"{each.name}_FILE" for each in VARIABLES if each.secret]
+    known = [variable.name for variable in VARIABLES] + [
+        f"{variable.name}_FILE" for variable in VARIABLES if variable.secret
+    ]
     for name in environ:
         if name.startswith("DAYBOOK_") and name not in known:
             nearest = get_close_matches(name, known, 1, 0.0)[0]
@@ -343,7 +345,7 @@ def _hosts(value: str, public_url: str, mode: StudyMode) -> tuple[str, ...]:
 
 def _proxies(value: str) -> tuple[ProxyNetwork, ...]:
     try:
-        networks = tuple(ip_network(each.strip()) for each in value.split(",") if each.strip())
+        networks = tuple(ip_network(network.strip()) for network in value.split(",") if network.strip())
     except ValueError:
         networks = None
     if networks is None or any(network.prefixlen == 0 for network in networks):

@@ -47,8 +47,8 @@ def _check(root: Path, publishing: bool) -> None:
     library = load_library(root, LANGUAGE_CODES)
     agreed = check_golden(library)
     print(f"{len(library.instruments)} instruments, {len(library.texts)} texts, {len(library.plans)} plans")
-    for each in agreed:
-        print(f"{each.instrument}: {each.rows} golden rows, {each.values} scores agree.")
+    for agreement in agreed:
+        print(f"{agreement.instrument}: {agreement.rows} golden rows, {agreement.values} scores agree.")
     for name in list_drafts(library):
         print(f"draft, for the demonstration alone: {name}")
     for name in publish_definitions(library) if publishing else ():

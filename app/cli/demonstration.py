@@ -190,9 +190,9 @@ def _write(path: Path, document: dict[str, Any]) -> None:
 
 def describe_as_json(settings: Settings, demonstration: Demonstration) -> dict[str, Any]:
     """How to sign in, for programs."""
-    participants = [asdict(each) for each in demonstration.participants]
-    for each in participants:
-        del each["shows"]
+    participants = [asdict(participant) for participant in demonstration.participants]
+    for participant in participants:
+        del participant["shows"]
     return {
         "base_url": settings.public_url,
         "edc": {
@@ -201,7 +201,7 @@ def describe_as_json(settings: Settings, demonstration: Demonstration) -> dict[s
             "token_url": settings.public_url + TOKEN_PATH,
             "study": demonstration.study,
         },
-        "staff": [asdict(each) for each in demonstration.staff],
+        "staff": [asdict(person) for person in demonstration.staff],
         "participants": participants,
     }
 
@@ -217,16 +217,16 @@ def _both_studies(demonstration: Demonstration) -> list[str]:
 def describe_for_people(settings: Settings, demonstration: Demonstration) -> list[str]:
     """How to sign in, for people."""
     staff = [
-        f"  {each.email:28} {each.role:13} {each.site or 'all':5} {each.totp_secret}"
-        f"  code now {pyotp.TOTP(each.totp_secret).at(now())}"
-        for each in demonstration.staff
+        f"  {person.email:28} {person.role:13} {person.site or 'all':5} {person.totp_secret}"
+        f"  code now {pyotp.TOTP(person.totp_secret).at(now())}"
+        for person in demonstration.staff
     ]
     people = [
         line
-        for each in demonstration.participants
+        for person in demonstration.participants
         for line in (
-            f"  {each.subject}  {each.state.value:13} PIN {each.pin or '-':7} {each.shows}",
-            f"{'':12}{each.activation_url or 'no link: not expected any more'}",
+            f"  {person.subject}  {person.state.value:13} PIN {person.pin or '-':7} {person.shows}",
+            f"{'':12}{person.activation_url or 'no link: not expected any more'}",
         )
     ]
     return [

@@ -53,13 +53,13 @@ def run_check(_arguments: argparse.Namespace) -> int:
     pressing = packs_needing_attention(statuses)
     return (
         ExitCode.FAULT_FOUND
-        if any(each.standing is not PackValidity.ENDS_SOON for each in pressing)
+        if any(status.standing is not PackValidity.ENDS_SOON for status in pressing)
         else ExitCode.WELL
     )
 
 
 def print_statuses(statuses: Iterable[PackStatus]) -> None:
     """Print one line for each instrument and language."""
-    for each in statuses:
-        how = _SENTENCES[each.standing].format(on=each.valid_until, left=each.remaining_days)
-        print(f"{each.study}: {each.instrument} {each.version} in {each.language}: {how}")
+    for status in statuses:
+        how = _SENTENCES[status.standing].format(on=status.valid_until, left=status.remaining_days)
+        print(f"{status.study}: {status.instrument} {status.version} in {status.language}: {how}")

@@ -112,7 +112,7 @@ def _show_refused(
     page = replace(
         page,
         faults=list_faults(
-            request, refused, LABELS, find=_find_field, tell=lambda each: _words(request, view, each)
+            request, refused, LABELS, find=_find_field, tell=lambda fault: _words(request, view, fault)
         ),
         contradicts=refused.code == "dates_contradict" and view.plan.confirms_contradictions,
     )
@@ -162,7 +162,7 @@ def _dates_page(
         back_url=participant_url(view),
         action_url=f"{participant_url(view)}/dates",
         kinds=tuple(
-            (each, view.plan.anchor_label(each, request.frame.code), owners[each]) for each in _kinds(view)
+            (kind, view.plan.anchor_label(kind, request.frame.code), owners[kind]) for kind in _kinds(view)
         ),
         kind=kind,
         on=on,
@@ -191,7 +191,7 @@ def _preview(
 
 def _stays(view: ParticipantOverview, entry: AnchorEntry) -> date | None:
     """The date of its owner that stays in force beside this one, which is listed as differing."""
-    dated = next(each for each in view.dates if each.kind.kind == entry.kind)
+    dated = next(history for history in view.dates if history.kind.kind == entry.kind)
     current = dated.current
     if current is None or current.source == entry.source or dated.kind.owner is entry.source:
         return None

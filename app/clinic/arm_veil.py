@@ -31,11 +31,11 @@ def _veil(shown: object, hide: _Hide) -> object:
     if isinstance(shown, str):
         return shown if isinstance(shown, Enum) else hide(shown)
     if isinstance(shown, tuple):
-        parts = [_veil(each, hide) for each in shown]
+        parts = [_veil(part, hide) for part in shown]
         make = getattr(shown, "_make", tuple)
         return shown if _are_same(parts, shown) else make(parts)
     if isinstance(shown, Mapping):
-        veiled = {key: _veil(each, hide) for key, each in shown.items()}
+        veiled = {key: _veil(part, hide) for key, part in shown.items()}
         return shown if _are_same(veiled.values(), shown.values()) else veiled
     if is_dataclass(shown) and not isinstance(shown, type):
         stated = {name: getattr(shown, name) for name in _list_texts(type(shown))}
@@ -51,4 +51,4 @@ def _are_same(new: Iterable[object], old: Iterable[object]) -> bool:
 @lru_cache(maxsize=400)
 def _list_texts(kind: type[Any]) -> tuple[str, ...]:
     """The fields that may hold words: an address is none."""
-    return tuple(each.name for each in fields(kind) if each.init and not each.name.endswith("url"))
+    return tuple(field.name for field in fields(kind) if field.init and not field.name.endswith("url"))

@@ -159,7 +159,7 @@ def _disposition_page(
         subject=view.participant.subject,
         back_url=participant_url(view),
         action_url=f"{participant_url(view)}/disposition",
-        kinds=tuple(each.value for each in DispositionKind),
+        kinds=tuple(code.value for code in DispositionKind),
         kind=kind,
         stated=stated or TypedDay.from_date(local_day(request.at, view.participant.zone)),
         reason=reason,

@@ -59,6 +59,7 @@ class EnrolPage:
     enrolled_on: TypedDay
     consented_on: TypedDay
     born_on: TypedDay
+    channels: tuple[str, ...] = tuple(ContactChannel)
     faults: FormFaults = NO_FAULTS
     existing_url: str = ""
     asks_birth_date: bool = False
@@ -171,7 +172,7 @@ def _check_address(channel: str, address: str) -> None:
     if address and not channel:
         raise Refused("address_without_channel", field="address")
     if channel:
-        parse_contact_address(address)
+        parse_contact_address(address, channel)
 
 
 def _entry(values: dict[str, str]) -> EnrolmentEntry:
@@ -262,7 +263,7 @@ def _refused(request: StaffRequest, form: EnrolPage, values: dict[str, str], ref
             refused,
             ENROLMENT_LABELS,
             find=_find_field,
-            tell=lambda each: _show_refusal(request, form, values, each),
+            tell=lambda fault: _show_refusal(request, form, values, fault),
         ),
         existing_url=existing,
         would_miss=str(refused.details.get("shown", "")),

@@ -135,7 +135,7 @@ def build_participant_page(
         faults=faults,
         asks_birth_date=view.plan.second_check is SecondCheck.birth_date,
         together=find_first_steps(installation, view, code, request.at),
-        alerts=tuple(build_alert_row(installation, each, code) for each in view.alerts),
+        alerts=tuple(build_alert_row(installation, alert, code) for alert in view.alerts),
         contacts=view.contacts,
         snoozed=view.work.snooze.reason if view.work.snooze else "",
         typed=typed or {},

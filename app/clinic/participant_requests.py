@@ -115,8 +115,8 @@ def _page(request: StaffRequest) -> RequestsPage:
     further = format_list_cursor(ListCursor(last.asked_at, last.request_id)) if last else ""
     url = build_address(REQUESTS, {"site": site, "after": further})
     return RequestsPage(
-        rows=tuple(_row(request, each) for each in listed[:LISTED]),
-        sites=tuple((each.code, f"{each.code} {each.name}") for each in known.sites),
+        rows=tuple(_row(request, open_request) for open_request in listed[:LISTED]),
+        sites=tuple((site.code, f"{site.code} {site.name}") for site in known.sites),
         site=site,
         next_url=request.frame.within(url) if further else "",
     )

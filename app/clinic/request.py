@@ -335,12 +335,12 @@ def _frame_within(
         home_url=frame.within(DESK) if study else ACCOUNT,
         menu=tuple(
             MenuItem(
-                frame.within(each.address),
-                pages.translate(each.label, frame),
-                find_current(each, path),
-                counts.read(context, count_open_matters) if each.address == SETTLE else 0,
+                frame.within(entry.address),
+                pages.translate(entry.label, frame),
+                find_current(entry, path),
+                counts.read(context, count_open_matters) if entry.address == SETTLE else 0,
             )
-            for each in list_menu(actor)
+            for entry in list_menu(actor)
         ),
         here_url=frame.within(find_page_address(request)),
         searches=bool(actor.list_reach(Permission.PARTICIPANT_SEE)),

@@ -76,10 +76,10 @@ def show_sign_in_problems(
 
     unused = format_list_cursor(problems.more_unused) if problems.more_unused else ""
     page = SignInProblemsPage(
-        locked_out=tuple(_locked_row(each) for each in problems.locked_out),
-        not_activated=tuple(_unused_row(request, each) for each in problems.not_activated),
+        locked_out=tuple(_locked_row(problem) for problem in problems.locked_out),
+        not_activated=tuple(_unused_row(request, problem) for problem in problems.not_activated),
         after_days=problems.after_days,
-        sites=tuple((each.code, f"{each.code} {each.name}") for each in problems.sites),
+        sites=tuple((site.code, f"{site.code} {site.name}") for site in problems.sites),
         site=site,
         locked_url=further(locked=problems.more_locked),
         unused_url=further(after=unused),

@@ -11,7 +11,7 @@ from app.domain.refusal import BadDefinition
 
 def check_alert_rules(plan: Plan, file: str, instruments: Mapping[tuple[str, str], Instrument]) -> None:
     """Refuse a rule of which no answer or score could be judged. Raises BadDefinition."""
-    used = {each.id: each for each in plan.instruments}
+    used = {instrument.id: instrument for instrument in plan.instruments}
     for index, rule in enumerate(plan.alert_rules):
         planned, key = used[rule.instrument], f"monitoring.rules[{index}]"
         instrument = instruments[planned.id, planned.version]
@@ -25,7 +25,7 @@ def _range(
 ) -> tuple[int, int]:
     """The least and the greatest that the rule's item or scale can be."""
     if rule.scale:
-        scale = next((each for each in instrument.scales if each.code == rule.scale), None)
+        scale = next((scale for scale in instrument.scales if scale.code == rule.scale), None)
         if scale is None:
             raise BadDefinition(file, f"{key}.scale", rule.scale, f"a scale of {instrument.id}")
         return find_algorithm(instrument.algorithm).score_range(scale)

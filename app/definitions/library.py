@@ -79,7 +79,13 @@ class Library:
             if text.wording is Wording.DEMONSTRATION
         }
         return tuple(
-            sorted({each.name for each in self.instruments.values() if (each.id, each.version) in ours})
+            sorted(
+                {
+                    instrument.name
+                    for instrument in self.instruments.values()
+                    if (instrument.id, instrument.version) in ours
+                }
+            )
         )
 
 
@@ -103,7 +109,9 @@ def load_library(root: Path, languages: Collection[str]) -> Library:
     for path in list_definitions(root, "plans/*/*.toml"):
         plan = parse_plan(read_definition(path, _name(root, path)), _name(root, path))
         _check_folder(root, path.with_suffix(""), f"plans/{plan.id}/{plan.version}")
-        used = tuple(_resolved(each, plan, _name(root, path), instruments) for each in plan.instruments)
+        used = tuple(
+            _resolved(instrument, plan, _name(root, path), instruments) for instrument in plan.instruments
+        )
         _check_languages(plan, _name(root, path), languages, texts)
         plan = replace(plan, instruments=used)
         check_alert_rules(plan, _name(root, path), instruments)
@@ -138,7 +146,7 @@ def _thresholds(
     thresholds: dict[tuple[str, str], ThresholdSet] = {}
     for path in list_definitions(root, "thresholds/*/*.toml"):
         file, instrument = _name(root, path), path.parent.name
-        versions = [each for (name, _version), each in instruments.items() if name == instrument]
+        versions = [definition for (name, _version), definition in instruments.items() if name == instrument]
         if not versions:
             raise BadDefinition(file, WHOLE_FILE, instrument, "a folder named after an instrument")
         thresholds[instrument, path.stem] = parse_thresholds(read_definition(path, file), file, versions)

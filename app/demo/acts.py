@@ -231,7 +231,7 @@ def snooze_row(stage: DemoStage, at: datetime, story: Story, reason: str) -> Non
     """A nurse snoozes the person's row of the work list for two days."""
     context = stage.staff_context(stage.nurses[story.site], at)
     participant = _participant(stage, story)
-    reasons = [each.reason for each in list_participant_reasons(context, participant)]
+    reasons = [reason.reason for reason in list_participant_reasons(context, participant)]
     snooze_participant(context, participant, reasons, reason, at.date() + timedelta(days=2))
 
 

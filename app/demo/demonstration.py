@@ -224,8 +224,8 @@ def list_sign_ins(installation: Installation, stored: DemoSecrets | None, at: da
     with installation.read() as session:
         people = _people(session)
         states = {
-            subject: most_pressing_status(list_slot_records(session, each.id), at)
-            for subject, each in people.items()
+            subject: most_pressing_status(list_slot_records(session, person.id), at)
+            for subject, person in people.items()
         }
         staff = _staff(installation, session)
         both = _working_in_both(session)

@@ -59,11 +59,11 @@ def open_home_study(stage: DemoStage, at: datetime) -> None:
     system = stage.staff_context(SYSTEM, at)
     study_id = load_study(system, HOME_STUDY, HOME_PLAN, StudyMode.DEMO).id
     site = open_site(system, HOME_STUDY, HOME_SITE)
-    for each in STAFF:
-        if each.email in BOTH_STUDIES:
+    for colleague in STAFF:
+        if colleague.email in BOTH_STUDIES:
             with stage.read() as session:
-                staff_id = get_staff_by_address(session, each.email).id
-            grant_role(system, staff_id, each.role, HOME_STUDY, each.site)
+                staff_id = get_staff_by_address(session, colleague.email).id
+            grant_role(system, staff_id, colleague.role, HOME_STUDY, colleague.site)
     stage.others[HOME_STUDY] = replace(
         stage,
         study_id=study_id,

@@ -33,7 +33,7 @@ class Refused(Exception):
 
 def raise_all(refusals: Iterable[Refused]) -> None:
     """Raise the first of these, which carries the others; return where there is none."""
-    every = [each for refused in refusals for each in (refused, *refused.also)]
+    every = [fault for refused in refusals for fault in (refused, *refused.also)]
     if every:
         first, *others = every
         first.also = tuple(others)

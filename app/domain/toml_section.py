@@ -105,7 +105,7 @@ def _check_values(root: Mapping[str, object], file: str) -> None:
                     raise BadDefinition(file, path or WHOLE_FILE, key, _PLAIN_KEY)
                 waiting.append((f"{path}.{key}" if path else key, below, depth + 1))
         elif isinstance(value, list):
-            waiting.extend((f"{path}[{index}]", each, depth + 1) for index, each in enumerate(value))
+            waiting.extend((f"{path}[{index}]", member, depth + 1) for index, member in enumerate(value))
         elif isinstance(value, str) and _UNSEEN_IN_TEXT.search(value):
             raise BadDefinition(file, path, value, "a text without control characters")
         elif isinstance(value, int) and abs(value) > LARGEST_NUMBER:
@@ -308,4 +308,4 @@ class TomlSection:
         value = self._required(key, named)
         if not isinstance(value, list):
             self.refuse(key, value, named)
-        return tuple(one(f"{key}[{index}]", each) for index, each in enumerate(value))
+        return tuple(one(f"{key}[{index}]", member) for index, member in enumerate(value))

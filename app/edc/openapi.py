@@ -59,7 +59,10 @@ STREAM: Responses = (
 
 
 def _in_types(description: str, types: Sequence[str], schema: Mapping[str, str]) -> dict[str, Any]:
-    return {"description": description, "content": {each: {"schema": dict(schema)} for each in types}}
+    return {
+        "description": description,
+        "content": {content_type: {"schema": dict(schema)} for content_type in types},
+    }
 
 
 _TEXT, _BYTES = {"type": "string"}, {"type": "string", "format": "binary"}
@@ -78,7 +81,7 @@ REQUESTED: Responses = PUT | {
     200: {"model": response_models.ExportOut, "description": "Requested before; Location says where it is"},
     202: {"model": response_models.ExportOut, "description": "To be made; Location says where it will be"},
 }
-FILE_TYPES = tuple(each.partition(";")[0] for each in MEDIA_TYPES.values())
+FILE_TYPES = tuple(content_type.partition(";")[0] for content_type in MEDIA_TYPES.values())
 EXPORT_FILE: Responses = {
     200: _in_types("The file", FILE_TYPES, _BYTES),
     206: _in_types("The ranges of it that were asked for", FILE_TYPES, _BYTES),

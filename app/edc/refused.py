@@ -50,7 +50,7 @@ def keep_incomplete(
 
 def _read_body(template: str, path: Mapping[str, object], fault: RequestValidationError) -> FactBody:
     """The members of a fact that are as they should be, and days; nothing else that was sent."""
-    wrong = {str(each["loc"][1]) for each in fault.errors() if len(each["loc"]) > 1}
+    wrong = {str(error["loc"][1]) for error in fault.errors() if len(error["loc"]) > 1}
     kind = template.partition("/")[0]
     part = kind if wrong & path.keys() else template.format(**path)
     document = fault.body if isinstance(fault.body, dict) else {}

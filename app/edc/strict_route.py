@@ -85,6 +85,6 @@ def _objects(document: object) -> Iterator[tuple[tuple[str | int, ...], _Members
         path, value = waiting.pop()
         if isinstance(value, _Members):
             yield path, value
-            waiting += [((*path, name), each) for name, each in value.items()]
+            waiting += [((*path, name), member) for name, member in value.items()]
         elif isinstance(value, list):
-            waiting += [((*path, index), each) for index, each in enumerate(value)]
+            waiting += [((*path, index), member) for index, member in enumerate(value)]

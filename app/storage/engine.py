@@ -129,12 +129,12 @@ def _open_postgresql_engine(
     event.listen(engine, "begin", _begin_postgresql)
     event.listen(engine, "engine_disposed", lambda _engine: beside.dispose())
     event.listen(engine, "engine_disposed", lambda _engine: pages.dispose())
-    for each in (beside, pages, engine):
-        event.listen(each, "do_connect", partial(_connect_postgresql, each is beside))
-        _guard(each)
-        check_connections_alive(each)
+    for pool in (beside, pages, engine):
+        event.listen(pool, "do_connect", partial(_connect_postgresql, pool is beside))
+        _guard(pool)
+        check_connections_alive(pool)
         if encrypted:
-            require_encryption(each)
+            require_encryption(pool)
     return engine
 
 

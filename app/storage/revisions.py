@@ -18,7 +18,7 @@ def head_revision() -> str:
     scripts: list[dict[str, str]] = [
         dict(_REVISION.findall(path.read_text("utf-8"))) for path in SCRIPTS.glob("versions/[0-9]*.py")
     ]
-    (head,) = {each["revision"] for each in scripts} - {each.get("down_revision") for each in scripts}
+    (head,) = {script["revision"] for script in scripts} - {script.get("down_revision") for script in scripts}
     return head
 
 

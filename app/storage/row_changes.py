@@ -269,7 +269,7 @@ def new_slot_changes(slot: Mapping[str, Any]) -> list[FieldChange]:
 def changed_slot_changes(slot: SlotRecord, new: SlotRecord) -> list[FieldChange]:
     """The changes of a slot that is to be changed."""
     name = f"slot:{new.visit}/{new.instrument}"
-    before, after = [[getattr(each, day) for day in _WINDOW] for each in (slot, new)]
+    before, after = [[getattr(dates, day) for day in _WINDOW] for dates in (slot, new)]
     changes = [] if before == after else [FieldChange(name, "window", _days(before), _days(after))]
     for column, was, now in zip(slot._fields, slot, new, strict=True):
         if was != now and column in _AUDITED_OF_SLOTS:

@@ -291,7 +291,9 @@ class _Transaction:
         """Let what was changed be told by an event, without which nothing is committed from now on."""
         new = list(changes)
         self._collected.extend(new)
-        find_write_guard(self.session.connection()).require_entries((each.chain, each.table) for each in new)
+        find_write_guard(self.session.connection()).require_entries(
+            (change.chain, change.table) for change in new
+        )
 
     def assign_changes(self) -> None:
         """Assign what changed since the last time to the events that were declared since then."""
@@ -317,10 +319,16 @@ class _Transaction:
         if self.unpublished:
             raise UnpublishedChange(f"forms of {sorted(self.unpublished)} changed and the feed was not told")
         entries = []
-        for each in sorted(self.declared, key=lambda declared: declared.chain):
-            head = self._head(each.chain, each.study_id)
+        for declaration in sorted(self.declared, key=lambda declared: declared.chain):
+            head = self._head(declaration.chain, declaration.study_id)
             audited = build_entry(
-                head, each.event, each.actor, each.at, each.changes, each.reason, each.facts
+                head,
+                declaration.event,
+                declaration.actor,
+                declaration.at,
+                declaration.changes,
+                declaration.reason,
+                declaration.facts,
             )
             head.seq, head.hash = audited.entry.seq, audited.entry.hash
             entries.append(audited)

@@ -174,7 +174,9 @@ def http_response(request: Request, error: HTTPException) -> Response:
 
 def list_methods(request: Request) -> list[str]:
     """The methods that any route takes at the address of this request; HEAD goes with GET unless refused."""
-    routes = [each for each in request.app.router.routes if each.matches(request.scope)[0] is not Match.NONE]
+    routes = [
+        route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE
+    ]
     methods = {method for route in routes for method in route.methods or ()}
     return sorted(methods | ({"HEAD"} if "GET" in methods and not is_bodiless(request) else set()))
 

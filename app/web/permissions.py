@@ -360,5 +360,5 @@ def _check_route(method: str, route: APIRoute) -> None:
 def _calls(dependant: Dependant) -> Iterator[Callable[..., object] | None]:
     """The handler and everything that it depends on."""
     yield dependant.call
-    for each in dependant.dependencies:
-        yield from _calls(each)
+    for dependency in dependant.dependencies:
+        yield from _calls(dependency)

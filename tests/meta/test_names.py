@@ -24,6 +24,8 @@ STANDARD_NAMES = {
 """Names that are such words all the same, by their file, and why."""
 PERSON_WORDS = frozenset({"who", "visitor", "visitors"})
 """Of parameters and variables: a person has the name of what they are here, participant, reader or actor."""
+ROW_WORDS = frozenset({"each"})
+"""Of parameters and variables: what a loop runs over has the name of one of it."""
 LONE_VERBS = frozenset(
     "add check close combine commit compare decrypt encrypt enter fetch find finish forget hash load lock"
     " matches may has parse publish read record refresh refuse render require reread send show start stop"
@@ -108,7 +110,7 @@ def test_no_variable_parameter_or_field_is_a_word_that_says_nothing() -> None:
     assert not unclear
 
 
-def test_no_variable_or_parameter_names_a_person_without_saying_as_what() -> None:
+def test_no_variable_or_parameter_names_a_person_or_a_row_without_saying_as_what() -> None:
     """Fields of pages and rows may: a template reads them beside what they are about."""
     unclear = []
     for path in modules("app"):
@@ -119,7 +121,7 @@ def test_no_variable_or_parameter_names_a_person_without_saying_as_what() -> Non
                     pass
                 case _:
                     continue
-            if name.strip("_").lower() in PERSON_WORDS:
+            if name.strip("_").lower() in PERSON_WORDS | ROW_WORDS:
                 unclear.append(f"{path.relative_to(ROOT)}:{node.lineno}: {name}")
     assert not unclear
 

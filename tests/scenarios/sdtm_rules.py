@@ -14,7 +14,6 @@ from decimal import Decimal, InvalidOperation
 
 Cells = Mapping[str, str]
 Tables = Mapping[str, Sequence[Cells]]
-_TIMED = (("qs", "QSDTC", "QSDY"), ("sv", "SVSTDTC", "SVSTDY"), ("ds", "DSSTDTC", "DSSTDY"))
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,13 @@ def run_recheck(arguments: argparse.Namespace) -> int:
     """Say of each kind of figure how many are equal, and name the first that are not."""
     with operator_context() as context:
         checked = recheck_cut(context, arguments.study, arguments.cut, show_export_progress)
-    for each in checked:
-        print(f"{each.kind}: {each.equal} of {each.total} equal")
-        for difference in each.differences:
+    for figures in checked:
+        print(f"{figures.kind}: {figures.equal} of {figures.total} equal")
+        for difference in figures.differences:
             print(difference, file=sys.stderr)
-    return ExitCode.WELL if all(each.equal == each.total for each in checked) else ExitCode.FAULT_FOUND
+    return (
+        ExitCode.WELL if all(figures.equal == figures.total for figures in checked) else ExitCode.FAULT_FOUND
+    )
 
 
 def run_export(arguments: argparse.Namespace) -> int:

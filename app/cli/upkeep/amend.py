@@ -101,7 +101,7 @@ def _describe(move: ParticipantMove, version: str) -> str:
     parts = [f"{len(move.following)} forms follow {version}"]
     for label, moves in (("new", move.appearing), ("moved", move.moving), ("gone", move.vanishing)):
         if moves:
-            parts.append(f"{label}: {_list([_name(each) for each in moves])}")
+            parts.append(f"{label}: {_list([_name(move) for move in moves])}")
     if missed := move.proposal.would_be_missed:
         parts.append(f"missed at once: {_list([f'{visit} {form}' for visit, form in missed])}")
     return f"{move.subject}: {'; '.join(parts)}"

@@ -86,8 +86,10 @@ def show_alerts(
         open_url=within(build_address(ALERTS, {"site": site})),
         closed_url=within(build_address(ALERTS, {"closed": "1", "site": site})),
         file_url=within(ALERTS_FILE),
-        rows=tuple(build_alert_row(request.installation, each, request.frame.code) for each in alerts.alerts),
-        sites=tuple((each.code, f"{each.code} {each.name}") for each in alerts.sites),
+        rows=tuple(
+            build_alert_row(request.installation, alert, request.frame.code) for alert in alerts.alerts
+        ),
+        sites=tuple((site.code, f"{site.code} {site.name}") for site in alerts.sites),
         site=site,
         next_url=within(build_address(ALERTS, {**chosen, "after": further})) if further else "",
         unwatched=_in_language(plan.monitoring_reason, request.frame.code),
@@ -105,7 +107,7 @@ def download_alerts(request: SignedInRequest) -> Response:
     both = (
         list_alerts(request.context, request.study.id, closed=closed, every=True) for closed in (False, True)
     )
-    rows = (_line(each) for alerts in both for each in request.veil_texts(alerts.alerts))
+    rows = (_line(alert) for alerts in both for alert in request.veil_texts(alerts.alerts))
     return csv_response(request.study.code, "alerts", local_day(request.at, request.zone), HEADS, rows)
 
 
@@ -115,7 +117,7 @@ def _in_language(words: Mapping[str, str], code: str) -> str:
 
 
 def _line(alert: AlertRecord) -> tuple[SheetCell, ...]:
-    delivered_at = [each.at for each in alert.notices if each.state == "sent"]
+    delivered_at = [notice.at for notice in alert.notices if notice.state == "sent"]
     return (
         alert.site,
         alert.subject,
@@ -130,7 +132,9 @@ def _line(alert: AlertRecord) -> tuple[SheetCell, ...]:
         alert.acknowledged_at,
         alert.acknowledged_by,
         _minutes(alert.raised_at, alert.acknowledged_at),
-        "; ".join(f"{format_instant(each.at)} {each.kind} {each.note}".strip() for each in alert.actions),
+        "; ".join(
+            f"{format_instant(action.at)} {action.kind} {action.note}".strip() for action in alert.actions
+        ),
         alert.closed_at,
         alert.closed_by,
         _minutes(alert.raised_at, alert.closed_at),

@@ -111,7 +111,7 @@ def show_changes(
     cut: Annotated[str, Query(max_length=40)] = "",
     start: Annotated[str, Query(alias="from", max_length=40)] = "",
 ) -> Response:
-    names = tuple(each.name for each in list_cuts(request.context, request.study_code))
+    names = tuple(cut.name for cut in list_cuts(request.context, request.study_code))
     newer = narrow_text(cut) or next(iter(names), "")
     older = narrow_text(since) or next(iter(names[1:]), newer)
     page = ChangesPage(
@@ -162,9 +162,9 @@ def _read_page(
 
 
 def _participant(request: StaffRequest, changes: list[DataChange]) -> ChangedParticipant:
-    readable = [each for each in changes if _is_readable(each)]
+    readable = [change for change in changes if _is_readable(change)]
     shown = readable[:MOST_OF_ONE]
-    names = find_actor_names(request.context, {each.actor_id for each in shown})
+    names = find_actor_names(request.context, {change.actor_id for change in shown})
     return ChangedParticipant(
         subject=changes[0].subject,
         site=changes[0].site,
@@ -178,19 +178,19 @@ def _fields(
 ) -> Iterator[ChangedField]:
     library = request.installation.library
     language = find_language(request.frame.code) or ENGLISH
-    for each in changes:
-        is_event = each.field in _EVENTS
-        kind = request.translate(ACTOR_WORDS.get(each.actor_kind, each.actor_kind))
+    for change in changes:
+        is_event = change.field in _EVENTS
+        kind = request.translate(ACTOR_WORDS.get(change.actor_kind, change.actor_kind))
         yield ChangedField(
-            visit=each.visit,
-            field=_name_field(request, library, each),
+            visit=change.visit,
+            field=_name_field(request, library, change),
             is_event=is_event,
-            old="" if is_event else _word_value(request, each, each.old, language),
-            new="" if is_event else _word_value(request, each, each.new, language),
-            who=names.get(each.actor_id, kind),
-            when=format_moment(datetime.fromisoformat(each.recorded_at), request.zone, language),
-            reason=request.translate(_CODED[each.reason]) if each.reason in _CODED else each.reason,
-            words=each.words,
+            old="" if is_event else _word_value(request, change, change.old, language),
+            new="" if is_event else _word_value(request, change, change.new, language),
+            who=names.get(change.actor_id, kind),
+            when=format_moment(datetime.fromisoformat(change.recorded_at), request.zone, language),
+            reason=request.translate(_CODED[change.reason]) if change.reason in _CODED else change.reason,
+            words=change.words,
         )
 
 

@@ -47,7 +47,7 @@ class CheckRow:
     @property
     def differs(self) -> bool:
         """Whether any figure is another one when it is computed again."""
-        return any(each.total != each.equal for each in self.figures)
+        return any(figure.total != figure.equal for figure in self.figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class ChecksPage:
     @property
     def is_waiting(self) -> bool:
         """Whether one is not ready yet."""
-        return any(each.state in (ExportState.waiting, ExportState.making) for each in self.checks)
+        return any(check.state in (ExportState.waiting, ExportState.making) for check in self.checks)
 
 
 router = APIRouter(include_in_schema=False)
@@ -97,21 +97,21 @@ def _page(request: StaffRequest) -> ChecksPage:
     return ChecksPage(
         checks=tuple(
             CheckRow(
-                cut=each.cut,
-                requested_at=each.requested_at,
-                state=each.state,
-                done=each.done,
-                total=each.total,
-                fault=each.fault,
+                cut=export.cut,
+                requested_at=export.requested_at,
+                state=export.state,
+                done=export.done,
+                total=export.total,
+                fault=export.fault,
                 figures=tuple(
                     FigureRow(figure.kind, figure.total, figure.equal, tuple(figure.differences))
-                    for figure in each.figures
+                    for figure in export.figures
                 ),
             )
-            for each in mine
-            if each.kind is ExportKind.recheck
+            for export in mine
+            if export.kind is ExportKind.recheck
         ),
-        cuts=tuple(each.name for each in list_cuts(request.context, request.study_code)),
+        cuts=tuple(cut.name for cut in list_cuts(request.context, request.study_code)),
         zone=request.zone,
         back_url=request.frame.within(EXPORTS),
     )

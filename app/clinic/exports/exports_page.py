@@ -97,7 +97,7 @@ class ExportsPage:
     @property
     def is_waiting(self) -> bool:
         """Whether something is not ready yet."""
-        return any(each.state in (ExportState.waiting, ExportState.making) for each in self.exports)
+        return any(export.state in (ExportState.waiting, ExportState.making) for export in self.exports)
 
 
 router = APIRouter(include_in_schema=False)
@@ -131,7 +131,7 @@ def request_datasets(
 ) -> Response:
     named = "" if dataset == EVERYTHING else dataset.upper()
     entry = ExportEntry(cut, purpose, (format,), dataset=named)
-    cuts = [each.name for each in list_cuts(request.context, request.study_code)]
+    cuts = [cut.name for cut in list_cuts(request.context, request.study_code)]
     try:
         check_all(request.act.check_texts, lambda: check_cut(cut, cuts), lambda: check_export(entry))
         request_export(request.context, request.study_code, entry, packed=not named)
@@ -172,8 +172,8 @@ def _page(request: StaffRequest) -> ExportsPage:
     contents = list_contents(request.context, study_id)
     mine = list_exports(request.context, request.study_code)
     return ExportsPage(
-        cuts=tuple(_row(each, makers.get(each.made_by, each.made_by)) for each in cuts),
-        exports=tuple(_export_row(request, each) for each in mine if each.kind is ExportKind.datasets),
+        cuts=tuple(_row(cut, makers.get(cut.made_by, cut.made_by)) for cut in cuts),
+        exports=tuple(_export_row(request, export) for export in mine if export.kind is ExportKind.datasets),
         makes=is_within_reach(request.context, Permission.CUT_MAKE, study_id),
         datasets=tuple((table.name.lower(), table.name) for table in DATASETS),
         formats=list_formats(),

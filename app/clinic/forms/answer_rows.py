@@ -163,13 +163,13 @@ def name_questions(refused: Refused, definition: FormDefinition) -> Refused:
     if "item" in details:
         details["item"] = numbers.get(str(details["item"]), str(details["item"])[:40])
     if isinstance(items := details.get("items"), tuple):
-        details["items"] = tuple(numbers[str(each)] for each in items)
+        details["items"] = tuple(numbers[str(item)] for item in items)
     return Refused(refused.code, **details)
 
 
 def split_questions(refused: Refused) -> Refused:
     """One refusal for each question that a refusal names, so that each is marked."""
-    first, *others = [part for each in (refused, *refused.also) for part in _split(each)]
+    first, *others = [part for fault in (refused, *refused.also) for part in _split(fault)]
     first.also = tuple(others)
     return first
 
@@ -201,8 +201,8 @@ def _rows(form: SubmittedVersion) -> tuple[AnswerRow, ...]:
                 most=print_highest(item, definition.text, answers[item.code]),
                 was=_replaced_words(form, item.code),
                 revisions=tuple(
-                    (answer_words(definition, item.code, each.value), each.at)
-                    for each in form.revisions.get(item.code, ())
+                    (answer_words(definition, item.code, revision.value), revision.at)
+                    for revision in form.revisions.get(item.code, ())
                 ),
             )
         )
@@ -230,7 +230,7 @@ def _answered_on(form: SubmittedVersion) -> date:
 
 
 def _list_scores(instrument: Instrument, scores: Sequence[Mapping[str, object]]) -> Iterator[ScoreRow]:
-    scales = {each.code: each for each in instrument.scales}
+    scales = {scale.code: scale for scale in instrument.scales}
     for score in scores:
         scale = scales[str(score["scale"])]
         answered, questions = score["answered"], score["asked"]

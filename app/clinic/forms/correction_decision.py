@@ -141,7 +141,7 @@ def sign_correction(
             request,
             refused,
             LABELS,
-            tell=lambda each: words_by_label(request, _name_questions(each, details), LABELS),
+            tell=lambda fault: words_by_label(request, _name_questions(fault, details), LABELS),
         )
         return ask_to_retry(request.http, request.show(replace(page, faults=faults), refused), refused)
     return request.finish()
@@ -157,7 +157,7 @@ def _name_questions(refused: Refused, details: CorrectionDetails) -> Refused:
     items = refused.details.get("items")
     if not isinstance(items, tuple):
         return refused
-    numbers = [str(details.definition.instrument.get_item(str(each)).number) for each in items]
+    numbers = [str(details.definition.instrument.get_item(str(item)).number) for item in items]
     return Refused(refused.code, items=tuple(numbers))
 
 
@@ -182,7 +182,7 @@ def _build(request: ParticipantStaffRequest, details: CorrectionDetails) -> Corr
         action_url=url_of_correction(summary),
         lang=spoken.tag if spoken else definition.text.lang,
         zone=summary.zone,
-        rows=tuple(_row(details, each) for each in details.items),
+        rows=tuple(_row(details, item) for item in details.items),
         words=details.words,
         told_on=details.told_on,
         evidence=details.evidence.value,

@@ -160,7 +160,7 @@ def _list_faults(request: ParticipantStaffRequest, refused: Refused, form: Corre
         split_questions(refused),
         LABELS,
         find=_find_field,
-        tell=lambda each: words_by_label(request, name_questions(each, form.definition), LABELS),
+        tell=lambda fault: words_by_label(request, name_questions(fault, form.definition), LABELS),
     )
 
 
@@ -176,7 +176,7 @@ def _read_answer(code: str, fields: Mapping[str, str]) -> ProposedAnswer:
 def _missing(refused: Refused) -> Sequence[str]:
     """Questions that the new answers make the form ask, and which have no answer yet."""
     items = refused.details.get("items", ())
-    return [str(each) for each in items] if isinstance(items, tuple) and refused.code == "unanswered" else []
+    return [str(item) for item in items] if isinstance(items, tuple) and refused.code == "unanswered" else []
 
 
 def _find_field(refused: Refused) -> str:
@@ -226,14 +226,14 @@ def _page(
         visit=form.slot.visit,
         back_url=back,
         action_url=f"{back}/correction",
-        waiting_urls=tuple(f"{person}/corrections/{each}" for each in form.waiting),
+        waiting_urls=tuple(f"{person}/corrections/{correction}" for correction in form.waiting),
         lang=spoken.tag if spoken else definition.text.lang,
         questions=tuple(
             (item.code, item.number, definition.text.items[item.code]) for item in definition.items
         ),
         items=items,
-        reasons=tuple(each.value for each in CorrectionReason),
-        ways=tuple(each.value for each in CorrectionEvidence),
+        reasons=tuple(code.value for code in CorrectionReason),
+        ways=tuple(code.value for code in CorrectionEvidence),
         version=form.response.version,
         first_day=form.first_day,
         last_day=form.last_day,

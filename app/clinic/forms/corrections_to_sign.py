@@ -77,8 +77,8 @@ def show_corrections(
         decided=done,
         waiting_url=within(build_address(CORRECTIONS, {"site": site})),
         decided_url=within(build_address(CORRECTIONS, {"decided": "1", "site": site})),
-        rows=tuple(_row(request, request.study.code, each) for each in listed.rows),
-        sites=tuple((each.code, f"{each.code} {each.name}") for each in listed.sites),
+        rows=tuple(_row(request, request.study.code, row) for row in listed.rows),
+        sites=tuple((site.code, f"{site.code} {site.name}") for site in listed.sites),
         site=site,
         next_url=within(build_address(CORRECTIONS, {**chosen, "after": further})) if further else "",
     )

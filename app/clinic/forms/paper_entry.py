@@ -134,7 +134,7 @@ router = APIRouter(include_in_schema=False)
 @router.get(PAPER_FORMS)
 def choose_paper_form(request: PermittedRequest) -> Response:
     view = get_overview(request)
-    states = [each for each in (*view.forms, *view.diary) if takes_paper(each.slot, request.at)]
+    states = [state for state in (*view.forms, *view.diary) if takes_paper(state.slot, request.at)]
 
     def choice(state: FormState) -> PaperFormChoice:
         slot, cell = state.slot, build_cell(view, state)
@@ -198,8 +198,8 @@ def _show_refused(
         request,
         split_questions(refused),
         LABELS,
-        find=lambda each: find_item_field(each, "item") or find_field(each, LABELS),
-        tell=lambda each: words_by_label(request, name_questions(each, form.definition), LABELS),
+        find=lambda fault: find_item_field(fault, "item") or find_field(fault, LABELS),
+        tell=lambda fault: words_by_label(request, name_questions(fault, form.definition), LABELS),
     )
     return request.show(replace(_page(request, form, fields), faults=faults), refused)
 
@@ -231,9 +231,9 @@ def _page(request: ParticipantStaffRequest, form: PaperForm, fields: Mapping[str
         opens_on=form.window.opens_on,
         closes_on=form.window.closes_on,
         items=tuple(_item(form, item, fields) for item in definition.items),
-        reasons=tuple(each.value for each in PaperReason),
-        helpers=tuple(each.value for each in HelpedBy),
-        late_reasons=tuple(each.value for each in LateReason) if form.asks_late_reason else (),
+        reasons=tuple(code.value for code in PaperReason),
+        helpers=tuple(code.value for code in HelpedBy),
+        late_reasons=tuple(code.value for code in LateReason) if form.asks_late_reason else (),
         longest=LONGEST_PAPER,
         collected_on=read_typed_day(fields, COLLECTED_ON),
         values={name: drop_unwritable(typed) for name, typed in fields.items()},

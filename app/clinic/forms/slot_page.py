@@ -164,7 +164,7 @@ def send_reminder(request: PermittedRequest, slot: str) -> Response:
 
 def _show_refused(request: ParticipantStaffRequest, page: SlotPage, refused: Refused, form: str) -> Response:
     """The page with what was refused; what is about no field of the form is about the form itself."""
-    faults = list_faults(request, refused, LABELS, form=form, find=lambda each: _find_field(each, form))
+    faults = list_faults(request, refused, LABELS, form=form, find=lambda fault: _find_field(fault, form))
     return request.show(replace(page, faults=faults), refused)
 
 
@@ -232,8 +232,10 @@ def _list_events(request: ParticipantStaffRequest, plan: Plan, slot_id: str) -> 
     events = list_form_events(request.context, request.participant.participant_id, slot_id)
     named = plan.exemption_label
     return tuple(
-        replace(each, note=named(each.reason, request.frame.code)) if each.act is FormAct.excused else each
-        for each in events
+        replace(event, note=named(event.reason, request.frame.code))
+        if event.act is FormAct.excused
+        else event
+        for event in events
     )
 
 
@@ -251,7 +253,7 @@ def _build_facts(state: FormState) -> FormPageFacts:
 
 
 def _missed_reasons(view: ParticipantOverview, cell: FormCell) -> tuple[str, ...]:
-    return tuple(each.value for each in view.plan.missed_reasons) if cell.status == "missed" else ()
+    return tuple(reason.value for reason in view.plan.missed_reasons) if cell.status == "missed" else ()
 
 
 def _answers(request: ParticipantStaffRequest, slot_id: str, version: int | None) -> AnswersCard | None:

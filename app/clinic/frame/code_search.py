@@ -34,7 +34,9 @@ def find_code(request: SignedInRequest, q: Annotated[str, Query(max_length=40)] 
     """
     subject = narrow_text(q)
     whole = replace(request.context, actor=request.staff.actor)
-    hits = {each.study_id: each for each in find_by_code(whole, subject)} if subject else {}
+    hits = (
+        {participant.study_id: participant for participant in find_by_code(whole, subject)} if subject else {}
+    )
     if request.study is not None and (hit := hits.get(request.study.id)) is not None:
         return RedirectResponse(url_of_participant(hit.public_id), 303)
     elsewhere = tuple(

@@ -35,7 +35,7 @@ class FormFaults:
 
     def __getitem__(self, field: str) -> str:
         """What is wrong with this field, in words; "" for nothing."""
-        return next((each.words for each in self.faults if each.field == field), "")
+        return next((fault.words for fault in self.faults if fault.field == field), "")
 
     def within(self, form: str) -> "FormFaults":
         """These faults if they are those of this form; none for any other."""
@@ -44,7 +44,7 @@ class FormFaults:
     @property
     def lines(self) -> tuple[tuple[str, str], ...]:
         """Where each fault is and what it is, as the summary of the page lists them."""
-        return tuple((each.target, each.words) for each in self.faults if each.listed)
+        return tuple((fault.target, fault.words) for fault in self.faults if fault.listed)
 
     @property
     def orphaned(self) -> tuple[tuple[str, str], ...]:
@@ -70,8 +70,8 @@ def list_faults(
     `prefix` begins the ids of the form on its page. `find` names the field of a refusal and `tell` words it
     where its own details do not.
     """
-    find = find or (lambda each: find_field(each, labels))
-    tell = tell or (lambda each: words_by_label(request, each, labels))
+    find = find or (lambda fault: find_field(fault, labels))
+    tell = tell or (lambda fault: words_by_label(request, fault, labels))
     return collect_faults(refused, find, tell, form=form, prefix=prefix)
 
 
@@ -85,11 +85,11 @@ def collect_faults(
 ) -> FormFaults:
     """The faults of a form that somebody fills in who is not signed in."""
     faults: dict[tuple[str, str], FieldFault] = {}
-    for each in (refused, *refused.also):
-        field = PAGE if each.code in STALE else find(each)
-        words = tell(each)
+    for fault in (refused, *refused.also):
+        field = PAGE if fault.code in STALE else find(fault)
+        words = tell(fault)
         target = PAGE if field == PAGE else f"{prefix}{field}"
-        listed = "items" not in each.details or all(words != fault.words for fault in faults.values())
+        listed = "items" not in fault.details or all(words != fault.words for fault in faults.values())
         faults.setdefault((field, words if field == PAGE else ""), FieldFault(field, target, words, listed))
     return FormFaults(tuple(faults.values()), form)
 

@@ -33,12 +33,12 @@ def list_staff_studies(
     plans = installation.library.plans
     return tuple(
         StaffStudy(
-            each.study_id,
-            each.code,
-            plans[each.code, each.plan_version].title.get(language, each.code),
-            each.plan_version,
+            study.study_id,
+            study.code,
+            plans[study.code, study.plan_version].title.get(language, study.code),
+            study.plan_version,
         )
-        for each in admission.staff.studies
+        for study in admission.staff.studies
     )
 
 
@@ -68,14 +68,14 @@ def choose_study(
     one that the browser remembers, or the first, of those in which the permission is granted. None for
     somebody without any grant.
     """
-    fitting = [each for each in studies if about in (None, each.id)]
+    fitting = [study for study in studies if about in (None, study.id)]
     if named:
-        fitting = [each for each in fitting if each.code == named]
+        fitting = [study for study in fitting if study.code == named]
         if not fitting:
             raise HTTPException(404)
     remembered = get_cookie(request, STUDY)
     reached = {study for study, _site in actor.list_reach(permission)} if permission else set()
-    ordered = sorted(fitting, key=lambda each: (each.id not in reached, each.code != remembered))
+    ordered = sorted(fitting, key=lambda study: (study.id not in reached, study.code != remembered))
     return ordered[0] if ordered else None
 
 

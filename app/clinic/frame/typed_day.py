@@ -77,7 +77,7 @@ def split_day(text: str) -> TypedDay:
 def read_typed_day(fields: Mapping[str, str], name: str) -> TypedDay:
     """The day of this name among the fields of a form: its three boxes, or one text where they are empty."""
     names = (f"{name}_{part}" for part in ("year", "month", "day"))
-    boxes = TypedDay(*(drop_unwritable(fields.get(each, "")) for each in names))
+    boxes = TypedDay(*(drop_unwritable(fields.get(name, "")) for name in names))
     return boxes or split_day(fields.get(name, ""))
 
 

@@ -64,12 +64,12 @@ def show_participants(
     site, within = narrow_text(site), request.frame.within
     newest = ListOrder.newest if order == ListOrder.newest else None
     listed = list_participants(request.context, PeopleFilter(narrow_text(q), site, newest, after))
-    rows = tuple(_line(each) for each in listed.rows[:PAGE_SIZE])
+    rows = tuple(_line(row) for row in listed.rows[:PAGE_SIZE])
     chosen = {"q": q, "site": site, "order": newest or ""}
     further = build_address(PARTICIPANTS, {**chosen, "after": rows[-1].subject if rows else ""})
     page = ParticipantsPage(
         rows=rows,
-        sites=tuple((each.code, f"{each.code} {each.name}") for each in listed.sites),
+        sites=tuple((site.code, f"{site.code} {site.name}") for site in listed.sites),
         site=site,
         order=newest or "",
         search=q,
@@ -80,13 +80,13 @@ def show_participants(
     return request.show(page)
 
 
-def _line(each: ParticipantSummary) -> ParticipantLine:
+def _line(participant: ParticipantSummary) -> ParticipantLine:
     return ParticipantLine(
-        subject=each.subject,
-        url=url_of_participant(each.public_id),
-        site=each.site,
-        language=each.language,
-        enrolled_on=each.enrolled_on,
-        activated=each.activated,
-        exit=each.exit,
+        subject=participant.subject,
+        url=url_of_participant(participant.public_id),
+        site=participant.site,
+        language=participant.language,
+        enrolled_on=participant.enrolled_on,
+        activated=participant.activated,
+        exit=participant.exit,
     )

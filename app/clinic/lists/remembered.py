@@ -72,14 +72,14 @@ def open_as_remembered(
     typed = request.query_params
     if any(typed[name] for name in typed.keys() - _NEUTRAL - {*listed.parameters}):
         return ""
-    stored = next(each.filters for each in admission.staff.studies if each.study_id == study.id)
+    stored = next(row.filters for row in admission.staff.studies if row.study_id == study.id)
     if any(name in typed for name in listed.parameters):
         chosen = {name: narrow_text(typed.get(name, ""))[:LONGEST] for name in listed.parameters}
         if _write(chosen) != stored:
             keep_list_view(context, admission.staff.staff_id, listed.name, study.id, _write(chosen))
         return ""
     reader = _ListReader(context, study, permission)
-    known = (each for each in parse_qsl(stored) if each[0] in listed.parameters)
+    known = (parameter for parameter in parse_qsl(stored) if parameter[0] in listed.parameters)
     chosen = {name: value for name, value in known if _MAKES_SENSE[name](reader, value)}
     carried = {name: typed[name] for name in typed if name != STUDY}
     return build_address(request.url.path, {**carried, **chosen}) if chosen else ""

@@ -121,9 +121,9 @@ def _page(request: StaffRequest, done: str = "", notes: str = "") -> AccessRevie
     return AccessReviewPage(
         study=request.frame.study.name if request.frame.study else "",
         rows=tuple(
-            StaffRow(each, person_address(request, each.staff_id) if manages else "") for each in people
+            StaffRow(person, person_address(request, person.staff_id) if manages else "") for person in people
         ),
-        stale=frozenset(each.staff_id for each in people if each.is_stale(request.at)),
+        stale=frozenset(person.staff_id for person in people if person.is_stale(request.at)),
         reviews=list_reviews(request.context, request.study_code),
         listed=digest_access(people),
         zone=request.zone,

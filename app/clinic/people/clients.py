@@ -121,11 +121,11 @@ def _page(request: StaffRequest, values: Typed) -> ClientsPage:
         study=study,
         rows=tuple(
             ClientRow(
-                client=each,
-                scopes=tuple(words.get(scope, scope) for scope in each.scopes),
-                end_url=request.frame.within(CLIENT_END.format(client=each.client_id)),
+                client=client,
+                scopes=tuple(words.get(scope, scope) for scope in client.scopes),
+                end_url=request.frame.within(CLIENT_END.format(client=client.client_id)),
             )
-            for each in list_clients(request.context, study)
+            for client in list_clients(request.context, study)
         ),
         scopes=tuple(words.items()),
         sites=_list_sites(request),

@@ -142,7 +142,7 @@ def _page(request: StaffRequest, done: str = "") -> OwnAccountPage:
     staff_id = request.staff.staff_id
     passkeys = list_own_passkeys(request.context, staff_id)
     works = find_passkey_site(request.installation.public_url) is not None
-    usable = works and any(each.stopped_at is None for each in passkeys)
+    usable = works and any(passkey.stopped_at is None for passkey in passkeys)
     return OwnAccountPage(
         account=get_own_account(request.context, staff_id),
         sessions=list_sessions(request.context, staff_id, session_token(request.http)),

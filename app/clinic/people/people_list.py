@@ -112,7 +112,7 @@ router = APIRouter(include_in_schema=False)
 @router.get(STAFF)
 def show_people_list(request: SignedInRequest, done: str = "") -> Response:
     people = list_study_people(request.context, request.study_code)
-    rows = tuple(StaffRow(each, person_address(request, each.staff_id)) for each in people)
+    rows = tuple(StaffRow(person, person_address(request, person.staff_id)) for person in people)
     return request.show(StaffListPage(request.study_code, rows, request.zone, done))
 
 
@@ -235,7 +235,7 @@ def check_site_choice(sites: Sequence[tuple[str, str]], site: str) -> None:
 
 def role_form(context: StaffContext, study: str) -> RoleForm:
     """The roles and the sites of a study that a form can give."""
-    sites = tuple((each.code, f"{each.code} {each.details.name}") for each in list_sites(context, study))
+    sites = tuple((site.code, f"{site.code} {site.details.name}") for site in list_sites(context, study))
     return RoleForm(study, tuple(role.value for role in Role), sites)
 
 

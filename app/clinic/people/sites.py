@@ -142,8 +142,8 @@ def _do(request: StaffRequest, site: int, form: str, values: Typed, act: Callabl
 
 def _list(request: StaffRequest, values: Typed, done: str = "") -> SitesPage:
     rows = tuple(
-        SiteRow(each, request.frame.within(SITE.format(site=each.site_id)))
-        for each in list_sites(request.context, request.study_code)
+        SiteRow(site, request.frame.within(SITE.format(site=site.site_id)))
+        for site in list_sites(request.context, request.study_code)
     )
     return SitesPage(request.study_code, rows, values, done)
 

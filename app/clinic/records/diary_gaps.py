@@ -105,6 +105,6 @@ def _page(request: ParticipantStaffRequest, first: str, last: str) -> DiaryGapPa
         action_url=DIARY_GAPS.format(participant=view.participant.public_id),
         chosen=chosen,
         others=tuple(gap for gap in gaps if gap is not chosen),
-        reasons=tuple(each.value for each in view.plan.missed_reasons),
+        reasons=tuple(reason.value for reason in view.plan.missed_reasons),
         diary=view.plan.diary is not None,
     )

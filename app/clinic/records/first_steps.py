@@ -143,7 +143,7 @@ def _choose_first(view: ParticipantOverview) -> FormState | None:
     """The first form that was begun; else one that can be answered now; else the first that has a day."""
     days = {state.slot.id: state.slot.opens_on for state in view.forms if state.slot.opens_on}
     dated = sorted(
-        (state for state in view.forms if state.slot.id in days), key=lambda each: days[each.slot.id]
+        (state for state in view.forms if state.slot.id in days), key=lambda state: days[state.slot.id]
     )
     begun = (state for state in dated if state.slot.begun_at)
     open_now = (state for state in dated if state.status in ANSWERABLE)
@@ -172,7 +172,7 @@ def _judge_reminders(view: ParticipantOverview, address: ContactDetails | None) 
         return ReminderStep.unwanted
     if address is None:
         return ReminderStep.no_address
-    if any(each.reason is Reason.undelivered for each in view.work.reasons):
+    if any(reason.reason is Reason.undelivered for reason in view.work.reasons):
         return ReminderStep.returned
     by_participant = address.entered_by == ActorKind.PARTICIPANT.value
     return ReminderStep.confirmed if by_participant else ReminderStep.entered

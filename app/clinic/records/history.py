@@ -60,7 +60,7 @@ def show_history(request: PermittedRequest, kind: str = "", before: str = "") ->
         kinds=tuple(HistoryKind),
         kind=named,
         entries=history.entries,
-        words={each.event: request.translate(name_event(each.event)) for each in history.entries},
+        words={entry.event: request.translate(name_event(entry.event)) for entry in history.entries},
         trail_url=request.frame.within(trail.build_url()) if history.sees_trail else "",
         older_url=f"{url}?kind={named}&before={history.older}" if history.older is not None else "",
     )

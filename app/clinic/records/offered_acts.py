@@ -84,8 +84,12 @@ def list_cancellable_visits(view: ParticipantOverview) -> tuple[str, ...]:
 
 def find_unoffered_text(view: ParticipantOverview, typed: Mapping[str, str]) -> str:
     """What was typed into a form that this page, as it is now, does not offer."""
-    offered = {f"device-{each.device_id}" for each in view.devices if each.revoked_at is None}
-    offered |= {f"undo-{each.entry.entry_id}" for each in view.dispositions if each.undone is None}
+    offered = {f"device-{device.device_id}" for device in view.devices if device.revoked_at is None}
+    offered |= {
+        f"undo-{disposition.entry.entry_id}"
+        for disposition in view.dispositions
+        if disposition.undone is None
+    }
     offered |= set() if view.exit else {"visit"}
     offered |= {"cancel"} if list_cancellable_visits(view) else set()
     words = (word for name, word in typed.items() if name != "form" and word)

@@ -165,14 +165,17 @@ def build_records(
 ) -> RecordRows:
     """All lists of a participant's page, in the reader's language; `name_part` words what the EDC means."""
     return RecordRows(
-        quarantined=tuple(_quarantine_row(installation, view, each, code) for each in view.quarantined),
-        conflicts=tuple(_conflict_row(installation, view, each, code) for each in view.conflicts),
+        quarantined=tuple(_quarantine_row(installation, view, answers, code) for answers in view.quarantined),
+        conflicts=tuple(_conflict_row(installation, view, conflict, code) for conflict in view.conflicts),
         dates=tuple(_date_row(dated, code) for dated in view.dates),
         exits=tuple(_exit_row(stated) for stated in view.dispositions),
-        contradictions=tuple(replace(each, part=name_part(each.part)) for each in view.contradictions),
+        contradictions=tuple(
+            replace(contradiction, part=name_part(contradiction.part))
+            for contradiction in view.contradictions
+        ),
         devices=tuple(_device_row(view, device) for device in view.devices),
-        invitations=tuple(_invitation_row(each, at) for each in view.invitations),
-        requests=tuple(_request_line(installation, view, each, code) for each in view.requests),
+        invitations=tuple(_invitation_row(invitation, at) for invitation in view.invitations),
+        requests=tuple(_request_line(installation, view, request, code) for request in view.requests),
     )
 
 
@@ -217,7 +220,8 @@ def build_visits(participant: str, forms: Sequence[FormState]) -> tuple[VisitRow
     for visit, states in by_visit.items():
         slot = next(iter(states.values())).slot
         cells = tuple(
-            build_form_cell(participant, states[each]) if each in states else None for each in instruments
+            build_form_cell(participant, states[instrument]) if instrument in states else None
+            for instrument in instruments
         )
         rows.append(VisitRow(visit, slot.opens_on, slot.closes_on, cells))
     return tuple(rows)

@@ -129,9 +129,13 @@ def build_schedule(
         public_id=view.participant.public_id,
         today=today,
         language=language,
-        forms=tuple(instrument_name(installation, view, each, language) for each in view.instruments),
+        forms=tuple(
+            instrument_name(installation, view, instrument, language) for instrument in view.instruments
+        ),
         events=tuple(
-            (each.kind.get_label(language), each.current.dated_on) for each in view.dates if each.current
+            (history.kind.get_label(language), history.current.dated_on)
+            for history in view.dates
+            if history.current
         ),
         diary_name=_name_diary(installation, view, language),
         weekly=weekly_codes(view.plans) if view.plan.diary else None,
@@ -232,7 +236,7 @@ def _draw_days(cells: Sequence[tuple[date, DiaryCell]], language: str) -> HeatGr
     first = min(day for day, _cell in cells)
     monday = first - timedelta(days=first.weekday())
     entries = [_heat((day - monday).days // _WEEK, day.weekday(), cell) for day, cell in cells]
-    columns = [str(count + 1) for count in range(max(each.column for each in entries) + 1)]
+    columns = [str(count + 1) for count in range(max(entry.column for entry in entries) + 1)]
     return draw_heat(entries, columns, name_weekdays(find_language(language) or ENGLISH))
 
 
@@ -240,7 +244,7 @@ def _draw_weeks(cells: Sequence[DiaryCell]) -> HeatGrid | None:
     if not cells:
         return None
     entries = [_heat(index % _A_ROW, index // _A_ROW, cell) for index, cell in enumerate(cells)]
-    rows = [str(count * _A_ROW + 1) for count in range(max(each.row for each in entries) + 1)]
+    rows = [str(count * _A_ROW + 1) for count in range(max(entry.row for entry in entries) + 1)]
     return draw_heat(entries, [""] * _A_ROW, rows)
 
 
@@ -279,9 +283,11 @@ def find_next_step(view: ParticipantOverview) -> NextStep:
     """What is to be done next, by the domain's rule."""
     zone = view.participant.zone
     requested = {
-        each.kind: local_day(each.asked_at, zone) for each in view.requests if each.closed_at is None
+        request.kind: local_day(request.asked_at, zone)
+        for request in view.requests
+        if request.closed_at is None
     }
-    alerted = [local_day(each.raised_at, zone) for each in view.alerts if each.closed_at is None]
+    alerted = [local_day(alert.raised_at, zone) for alert in view.alerts if alert.closed_at is None]
     standing = ParticipantStanding(
         exit_kind=ExitKind(view.exit) if view.exit else None,
         consented=bool(view.participant.consent_version),

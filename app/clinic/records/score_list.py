@@ -52,8 +52,8 @@ def show_score_list(request: SignedInRequest, site: BriefQuery = "", after: Brie
     listed = list_scored_participants(request.context, study.id, after, site=site) if study else ScoredList()
     further = build_address(SCORE_LIST, {"site": site, "after": listed.after})
     page = ScoreListPage(
-        rows=tuple(_row(request, each) for each in listed.rows),
-        sites=tuple((each.code, f"{each.code} {each.name}") for each in listed.sites),
+        rows=tuple(_row(request, row) for row in listed.rows),
+        sites=tuple((site.code, f"{site.code} {site.name}") for site in listed.sites),
         site=site,
         next_url=request.frame.within(further) if listed.after else "",
     )

@@ -166,8 +166,10 @@ def _page(drawn: _Drawing, turn_url: str) -> ScoresPage:
     view = drawn.view
     return ScoresPage(
         subject=view.subject,
-        instruments=tuple(_plots(drawn, each) for each in view.instruments),
-        events=tuple((view.plan.anchor_label(each.kind, drawn.code), each.dated_on) for each in view.events),
+        instruments=tuple(_plots(drawn, instrument) for instrument in view.instruments),
+        events=tuple(
+            (view.plan.anchor_label(event.kind, drawn.code), event.dated_on) for event in view.events
+        ),
         diary=_diary(drawn, view.diary) if view.diary else None,
         turned=drawn.turned,
         turn_url=turn_url,
@@ -175,7 +177,7 @@ def _page(drawn: _Drawing, turn_url: str) -> ScoresPage:
 
 
 def _plots(drawn: _Drawing, course: InstrumentCourse) -> InstrumentPlots:
-    plots = [(each.scale.kind, _plot(drawn, course, each)) for each in course.courses]
+    plots = [(scale_course.scale.kind, _plot(drawn, course, scale_course)) for scale_course in course.courses]
     points = course.courses[0].points
     return InstrumentPlots(
         name=drawn.name_instrument(course.instrument),
@@ -188,11 +190,11 @@ def _plots(drawn: _Drawing, course: InstrumentCourse) -> InstrumentPlots:
     )
 
 
-def _plot(drawn: _Drawing, course: InstrumentCourse, each: ScaleCourse) -> ScalePlot:
+def _plot(drawn: _Drawing, course: InstrumentCourse, scale_course: ScaleCourse) -> ScalePlot:
     view, code = drawn.view, drawn.code
-    turned = drawn.turned and each.scale.better is Direction.LOWER
-    limit = course.thresholds.find_limit(each.scale) if course.thresholds else None
-    points, latest = each.points, each.latest or each.baseline
+    turned = drawn.turned and scale_course.scale.better is Direction.LOWER
+    limit = course.thresholds.find_limit(scale_course.scale) if course.thresholds else None
+    points, latest = scale_course.points, scale_course.latest or scale_course.baseline
     days = [point.target_on for point in points]
     events = (
         (step, view.plan.anchor_label(event.kind, code))
@@ -202,16 +204,18 @@ def _plot(drawn: _Drawing, course: InstrumentCourse, each: ScaleCourse) -> Scale
     ends = (points[0].visit, points[-1].visit if len(points) > 1 else "")
     readings = [Reading(point.value, point.missed) for point in points]
     return ScalePlot(
-        code=each.scale.code,
-        name=each.scale.name,
-        higher_is_better=each.scale.better is Direction.HIGHER,
-        chart=draw_line(readings, (each.low, each.high), tuple(events), limit, ends, turned=turned),
+        code=scale_course.scale.code,
+        name=scale_course.scale.name,
+        higher_is_better=scale_course.scale.better is Direction.HIGHER,
+        chart=draw_line(
+            readings, (scale_course.low, scale_course.high), tuple(events), limit, ends, turned=turned
+        ),
         cells=tuple(_cell(point) for point in points),
-        baseline=_whole(each.baseline.value if each.baseline else None),
-        latest=_whole(each.latest.value if each.latest else None),
-        change=_signed(each.change),
-        trend=each.trend,
-        notable=each.reaches_change(NOTABLE_CHANGES.get(course.instrument.algorithm)),
+        baseline=_whole(scale_course.baseline.value if scale_course.baseline else None),
+        latest=_whole(scale_course.latest.value if scale_course.latest else None),
+        change=_signed(scale_course.change),
+        trend=scale_course.trend,
+        notable=scale_course.reaches_change(NOTABLE_CHANGES.get(course.instrument.algorithm)),
         turned=turned,
         limit=_whole(limit[0]) if limit else "",
         beyond=limit is not None and latest is not None and _lies_beyond(latest.value, limit),
@@ -257,13 +261,13 @@ def _signed(change: Fraction | None) -> str:
 def _diary(drawn: _Drawing, diary: DiaryCourse) -> DiaryPlots:
     words = _item_words(drawn, diary)
     reported = [symptom for symptom in diary.symptoms if _is_reported(diary.days, symptom)]
-    days = [each.day for each in diary.days]
+    days = [day.day for day in diary.days]
     return DiaryPlots(
         name=drawn.name_instrument(diary.instrument),
         first=days[0],
         last=days[-1],
-        entered=sum(each.entered for each in diary.days),
-        expected=sum(each.entered or each.missed for each in diary.days),
+        entered=sum(day.entered for day in diary.days),
+        expected=sum(day.entered or day.missed for day in diary.days),
         symptoms=tuple(_symptom(diary, symptom, words[symptom], turned=drawn.turned) for symptom in reported),
         absent=tuple(words[symptom] for symptom in diary.symptoms if symptom not in reported),
     )
@@ -279,22 +283,22 @@ def _item_words(drawn: _Drawing, diary: DiaryCourse) -> dict[str, str]:
 
 
 def _is_reported(days: Sequence[DiaryDay], symptom: str) -> bool:
-    return any(each.severities[symptom].value for each in days if symptom in each.severities)
+    return any(day.severities[symptom].value for day in days if symptom in day.severities)
 
 
 def _symptom(diary: DiaryCourse, symptom: str, name: str, *, turned: bool) -> SymptomPlot:
     high = diary.instrument.get_item(symptom).high
-    answers = [(each.day, each.severities.get(symptom)) for each in diary.days]
+    answers = [(day.day, day.severities.get(symptom)) for day in diary.days]
     values = [(day, Fraction(answer.value) if answer else None) for day, answer in answers]
     weeks = mean_of_weeks(diary.weeks_from, values)
-    means = tuple((_week_number(each.week), _one_decimal(each.value)) for each in weeks)
+    means = tuple((_week_number(week.week), _one_decimal(week.value)) for week in weeks)
     worst = max((answer.value for _day, answer in answers if answer), default=0)
     return SymptomPlot(
         name=name,
         high=high,
-        strip=draw_strip([_strip_day(each, symptom) for each in diary.days]),
+        strip=draw_strip([_strip_day(day, symptom) for day in diary.days]),
         weeks=draw_line(
-            [Reading(each.value) for each in weeks],
+            [Reading(week.value) for week in weeks],
             (0, high),
             ends=(means[0][0], means[-1][0]),
             turned=turned,

@@ -165,9 +165,9 @@ def _rows(figures: FigureRows, words: TableWords) -> Iterator[FigureRowView]:
             words.forms.get(form.instrument, form.instrument), url, form.for_day or form.target_on,
             form.status, form.out_of_window, form.submitted_at, form.zone, form.reason or "",
         )  # fmt: skip
-    for each in figures.people:
-        person = url_of_participant(each.participant) if each.site_id in figures.readable else ""
+    for row in figures.people:
+        person = url_of_participant(row.participant) if row.site_id in figures.readable else ""
         yield FigureRowView(
-            each.subject, person, words.sites[each.site_id][0], "", "", "", each.enrolled_on, "", False,
-            each.signed_in_at, each.zone, "",
+            row.subject, person, words.sites[row.site_id][0], "", "", "", row.enrolled_on, "", False,
+            row.signed_in_at, row.zone, "",
         )  # fmt: skip

@@ -107,7 +107,7 @@ def save_table(
 ) -> Response:
     report = get_report(request.context, choices_of(request, query), TABLES[table].part)
     scope, words = report.scope, table_words(request, report.scope)
-    table_view = next((each for each in report.tables if each.name is table), None)
+    table_view = next((candidate for candidate in report.tables if candidate.name is table), None)
     if table_view is None:
         raise Refused("unknown_figure", field="table", allowed=())
     chosen = {name: query.parameters[name] for name in ("site", "visit", "from", "to")}
@@ -137,15 +137,15 @@ def _lines(
 ) -> Iterator[tuple[SheetCell, ...]]:
     """The lines of a table in codes, each with how it was made."""
     report_stamp = describe_origin(request, report.scope, report.digest)
-    for each in table.lines:
+    for entry in table.lines:
         keys = [
-            words.sites[each.where[name]][0] if name == "site_id" else each.where[name] or ""
+            words.sites[entry.where[name]][0] if name == "site_id" else entry.where[name] or ""
             for name in table.rule.by
         ]
-        keys += [name_line(each.where[name]) for name in line]
-        shares = [f"{count / of:.6f}" if of else "" for count, of in each.shares.values()]
-        median = [each.median] if table.rule.median else []
-        yield (*keys, *each.counts.values(), *shares, *median, *report_stamp)
+        keys += [name_line(entry.where[name]) for name in line]
+        shares = [f"{count / of:.6f}" if of else "" for count, of in entry.shares.values()]
+        median = [entry.median] if table.rule.median else []
+        yield (*keys, *entry.counts.values(), *shares, *median, *report_stamp)
 
 
 def study_of(request: StaffRequest) -> str:
@@ -212,7 +212,7 @@ def _headline(
             view = view_table(request, query, alone, words)
             named = dict(zip((column.code for column in view.columns), view.rows[0].cells, strict=True))
             return {
-                code: RateView(named[code], *(named[each] for each in table.rule.shares[code]))
+                code: RateView(named[code], *(named[share] for share in table.rule.shares[code]))
                 for code in ("completion", "available")
             }
     return {}

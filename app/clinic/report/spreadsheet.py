@@ -26,10 +26,10 @@ def describe_origin(request: StaffRequest, scope: ReportScope, digest: str) -> t
 
 
 def csv_response(
-    study: str, what: str, day: date, heads: Sequence[str], rows: Iterable[Sequence[SheetCell]]
+    study: str, subject: str, day: date, heads: Sequence[str], rows: Iterable[Sequence[SheetCell]]
 ) -> Response:
     """The file, under a name that says of which study, what and when."""
-    name = f"{study}-{what}-{day.isoformat()}.csv"
+    name = f"{study}-{subject}-{day.isoformat()}.csv"
     return Response(
         write_csv(heads, rows),
         media_type="text/csv; charset=utf-8",

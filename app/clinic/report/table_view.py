@@ -257,7 +257,7 @@ def _view_matrix(
         ),
         rows=tuple(
             RowView((" ".join(words.sites[site]),), tuple(cell(lines.get(column)) for column in places))
-            for site, lines in sorted(of_site.items(), key=lambda each: words.sites[each[0]])
+            for site, lines in sorted(of_site.items(), key=lambda pair: words.sites[pair[0]])
         ),
         file_url=request.frame.within(query.table_url(table.name)),
     )

@@ -62,5 +62,5 @@ def _page(request: StaffRequest, licence: str) -> LicencePage:
         line=build_line(request, request.plan, matter) if matter else None,
         list_url=request.frame.back_to(SETTLE),
         action_url=request.frame.within(LICENCE),
-        decisions=tuple(each.value for each in DECISIONS[MatterKind.licence]) if matter else (),
+        decisions=tuple(decision.value for decision in DECISIONS[MatterKind.licence]) if matter else (),
     )

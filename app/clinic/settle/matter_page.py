@@ -148,7 +148,7 @@ def _page(request: ParticipantStaffRequest, name: MatterName) -> MatterPage:
         kind=name.kind.value,
         zone=details.zone,
         settled=details.settled,
-        decisions=tuple(each.value for each in details.decisions),
+        decisions=tuple(decision.value for decision in details.decisions),
         rows=tuple(_rows(request, details)),
         hidden=definition is not None and not details.sees_answers,
         lang=spoken.tag if spoken else "",
@@ -206,8 +206,8 @@ def _message_rows(
     for name in FIELDS:
         if name in first or name in then:
             one, two = (
-                spell_value(name, each.get(name), details.zone, request.frame.code, request.translate)
-                for each in (first, then)
+                spell_value(name, answer.get(name), details.zone, request.frame.code, request.translate)
+                for answer in (first, then)
             )
             yield ComparedRow(request.translate(FIELDS[name]), one, two)
 
@@ -226,14 +226,14 @@ def _late_rows(late: LateAnswers) -> Iterator[ComparedRow]:
 
 def _conflict_rows(conflict: ConflictingForm) -> Iterator[ComparedRow]:
     definition = conflict.definition
-    for each in conflict.answers:
+    for answer in conflict.answers:
         yield ComparedRow(
-            definition.text.items[each.item],
-            _answer(definition, each.item, {each.item: each.earlier}),
-            _answer(definition, each.item, {each.item: each.later}),
-            number=definition.instrument.get_item(each.item).number,
-            first_at=each.earlier_at,
-            then_at=each.later_at,
+            definition.text.items[answer.item],
+            _answer(definition, answer.item, {answer.item: answer.earlier}),
+            _answer(definition, answer.item, {answer.item: answer.later}),
+            number=definition.instrument.get_item(answer.item).number,
+            first_at=answer.earlier_at,
+            then_at=answer.later_at,
         )
 
 

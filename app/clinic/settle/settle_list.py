@@ -72,9 +72,9 @@ def show_open_matters(
     here = chosen.value if chosen else ""
     return request.show(
         SettlePage(
-            rows=tuple(build_line(request, plan, each) for each in listed.rows),
+            rows=tuple(build_line(request, plan, row) for row in listed.rows),
             tabs=_tabs(address, chosen, listed),
-            sites=tuple((each.code, each.name) for each in listed.sites),
+            sites=tuple((site.code, site.name) for site in listed.sites),
             kind=here,
             site=site,
             search=search,
@@ -94,8 +94,8 @@ def _tabs(
 ) -> tuple[KindTab, ...]:
     every = KindTab("", address(""), chosen is None, listed.every)
     kinds = (
-        KindTab(each.value, address(each.value), chosen is each, listed.counts.get(each, 0))
-        for each in MatterKind
+        KindTab(kind.value, address(kind.value), chosen is kind, listed.counts.get(kind, 0))
+        for kind in MatterKind
     )
     return (every, *kinds)
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from app.clinic.trail.value_words import ROLE_WORDS, VALUE_WORDS
+from app.clinic.trail.value_words import VALUE_WORDS
 from app.domain.instruments.definition import Comparison
 from app.domain.plans.plan import Anchoring, Appearance, Owner, SecondCheck
 from app.domain.plans.windows import Unit
 from app.domain.records.access import Permission
 from app.i18n.marking import N_
+from app.web.pages.code_words import ROLE_WORDS
 
 PARTS: Mapping[str, str] = {
     "title": N_("Title of the study"),

@@ -90,9 +90,11 @@ class FactWords:
                 return self._list(aspect, value, form)
         if is_dataclass(value) and not isinstance(value, Condition | DiaryPhase | type):
             return tuple(
-                self._line(self._label(each.name, fact), self._comma.join(self._lines(each.name, fact, form)))
-                for each in fields(value)
-                if each.name in ASPECTS and (fact := getattr(value, each.name)) not in NOTHING
+                self._line(
+                    self._label(field.name, fact), self._comma.join(self._lines(field.name, fact, form))
+                )
+                for field in fields(value)
+                if field.name in ASPECTS and (fact := getattr(value, field.name)) not in NOTHING
             )
         return (self._text(aspect, value, form),)
 
@@ -116,14 +118,14 @@ class FactWords:
         return f"{label}{self.request.translate(_COLON)}{text}"
 
     def _list(self, aspect: str, values: Collection[PlanFact], form: str) -> tuple[str, ...]:
-        numbers = [each for each in values if isinstance(each, int)]
+        numbers = [value for value in values if isinstance(value, int)]
         if numbers and len(numbers) == len(values):
             return (join_numbers(numbers, self._comma),)
         order = {code: position for position, code in enumerate(self.questions.get(form, {}))}
         if isinstance(values, frozenset):
-            codes = sorted((str(each) for each in values), key=lambda code: (order.get(code, 0), code))
+            codes = sorted((str(value) for value in values), key=lambda code: (order.get(code, 0), code))
             values = tuple(codes)
-        return tuple(self._text(aspect, each, form) for each in values)
+        return tuple(self._text(aspect, value, form) for value in values)
 
     def _text(self, aspect: str, value: PlanFact, form: str) -> str:
         match value:

@@ -70,11 +70,11 @@ def show_studies(request: SignedInRequest) -> Response:
     plans, code = request.installation.library.plans, request.frame.code
     lines = (
         StudyLine(
-            each,
-            plans[each.code, each.plan_version].title.get(code, each.code),
-            address_within(STUDY_PLAN, each.code),
+            study,
+            plans[study.code, study.plan_version].title.get(code, study.code),
+            address_within(STUDY_PLAN, study.code),
         )
-        for each in list_studies(in_every_study(request))
+        for study in list_studies(in_every_study(request))
     )
     return request.show(StudiesPage(tuple(lines)))
 
@@ -84,16 +84,18 @@ def show_licences(request: SignedInRequest) -> Response:
     library, code = request.installation.library, request.frame.code
     lines = (
         LicenceLine(
-            name=library.get_instrument(each.instrument, each.version).name,
-            words=library.get_text(library.get_instrument(each.instrument, each.version), code).name,
-            version=each.version,
-            licensed=each.licensed,
-            studies=each.studies,
+            name=library.get_instrument(instrument.instrument, instrument.version).name,
+            words=library.get_text(
+                library.get_instrument(instrument.instrument, instrument.version), code
+            ).name,
+            version=instrument.version,
+            licensed=instrument.licensed,
+            studies=instrument.studies,
             states=tuple(
                 LicenceState(pack.study, language_name(pack.language), pack.standing.value, pack.valid_until)
-                for pack in each.packs
+                for pack in instrument.packs
             ),
         )
-        for each in list_instruments(in_every_study(request))
+        for instrument in list_instruments(in_every_study(request))
     )
     return request.show(LicencesPage(tuple(lines)))

@@ -117,7 +117,7 @@ def _page(request: StaffRequest, plans: ReadablePlans, plan: Plan) -> StudyPlanP
         visits=sum(len(row.spans) for row in rows if row.rule),
         last_week=max((span.closes // 7 for span in spans), default=0),
         lines=tuple(_line(plan, row, words) for row in rows),
-        dates=tuple(_date_line(plan, each, rows, language) for each in plan.anchors),
+        dates=tuple(_date_line(plan, anchor, rows, language) for anchor in plan.anchors),
         zone=plan.zone,
         grace_hours=plan.grace_hours,
         hides_arms=plans.hides_arms,
@@ -136,8 +136,8 @@ def group_rows(plan: Plan, rows: Sequence[PlanRow], language: str) -> tuple[Draw
 
 def _lane(row: PlanRow) -> DrawnLane:
     spans = (
-        DrawnSpan(each.opens, each.target, each.closes, tuple(day for day, _kind in each.reminders))
-        for each in row.spans
+        DrawnSpan(span.opens, span.target, span.closes, tuple(day for day, _kind in span.reminders))
+        for span in row.spans
     )
     return DrawnLane(name_row(row), tuple(spans))
 
@@ -153,7 +153,7 @@ def _line(plan: Plan, row: PlanRow, words: _PlanWords) -> PlanLine:
     kinds = dict.fromkeys(kind.value for span in row.spans for _day, kind in span.reminders)
     return PlanLine(
         name=name_row(row),
-        forms=tuple(words.forms[each] for each in row.instruments),
+        forms=tuple(words.forms[instrument] for instrument in row.instruments),
         anchor=plan.anchor_label(row.anchor, language) if row.anchor else "",
         distances=join_numbers(row.offsets, words.comma),
         several=len(row.offsets) > 1,

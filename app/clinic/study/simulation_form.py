@@ -96,7 +96,7 @@ def read_earlier_person(request: StaffRequest, plan: Plan) -> DatedPerson | None
 
 def hidden_person_fields(person: DatedPerson, plan: Plan) -> dict[str, str]:
     """The hidden fields by which the next page knows what this one showed."""
-    dates = {WAS + kind: each.on.isoformat() for kind, each in person.dates.items()}
+    dates = {WAS + kind: dated.on.isoformat() for kind, dated in person.dates.items()}
     return {f"{WAS}version": plan.version, f"{WAS}zone": person.zone, f"{WAS}arm": person.arm or "", **dates}
 
 

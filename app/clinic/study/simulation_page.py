@@ -144,7 +144,9 @@ def _simulate(
     names, language = name_forms(request, plans, plan), request.frame.code
     lines = [(form.is_diary, _form_line(form, names, now)) for form in simulation.forms]
     diary = tuple(line for is_diary, line in lines if is_diary)
-    messages = sorted((each for _diary, line in lines for each in line.messages), key=lambda each: each.at)
+    messages = sorted(
+        (message for _diary, line in lines for message in line.messages), key=lambda message: message.at
+    )
     counted = [line.status for line in diary]
     return SimulatedView(
         now=now,
@@ -152,12 +154,15 @@ def _simulate(
         visits=tuple(line for is_diary, line in lines if not is_diary),
         diary=diary,
         states=tuple((state, counted.count(state)) for state in dict.fromkeys(counted)),
-        soon=tuple(each for each in messages if not each.over)[:_SOON],
+        soon=tuple(message for message in messages if not message.over)[:_SOON],
         moves=tuple(_move_lines(plan, simulation, names)),
         compared=before is not None and before != person,
         contradictions=tuple(
-            (plan.anchor_label(each.later.kind, language), plan.anchor_label(each.earlier.kind, language))
-            for each in find_contradictions(plan, person.dates)
+            (
+                plan.anchor_label(contradiction.later.kind, language),
+                plan.anchor_label(contradiction.earlier.kind, language),
+            )
+            for contradiction in find_contradictions(plan, person.dates)
         ),
     )
 
@@ -173,7 +178,8 @@ def _form_line(form: SimulatedForm, names: Mapping[str, str], now: datetime) -> 
         closes_on=window.closes_on if window else None,
         status=form.status.value,
         messages=tuple(
-            MessageLine(slot.visit, name, each.kind, each.at, each.at <= now) for each in form.messages
+            MessageLine(slot.visit, name, message.kind, message.at, message.at <= now)
+            for message in form.messages
         ),
     )
 
@@ -189,7 +195,7 @@ def _move_lines(plan: Plan, simulation: Simulation, names: Mapping[str, str]) ->
         else:
             yield _move_line((move,), move.key[0], names)
     days.sort(key=_fate)
-    for _each, group in groupby(days, key=_fate):
+    for _same_fate, group in groupby(days, key=_fate):
         moves = tuple(group)
         yield _move_line(moves, moves[0].key[0] if len(moves) == 1 else "", names)
 

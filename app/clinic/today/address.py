@@ -11,7 +11,7 @@ from fastapi import Request
 from app.clinic.frame.addresses import format_cursor_moment, parse_cursor_moment
 from app.domain.today.reasons import Reason, TodayCursor
 from app.domain.typed_text import narrow_text
-from app.services.clinic.today.work_list import TodayFilter
+from app.services.clinic.today.today_filter import TodayFilter
 from app.web.urls import DESK
 
 SNOOZED = "snoozed"
@@ -53,7 +53,7 @@ class TodayQuery:
 
 LONGEST: Mapping[str, int] = {"site": 40, "reason": 40, "language": 10, "visit": 20, "q": 40, "view": 10}
 """Characters of each filter in the address, at most."""
-_REASONS = frozenset(each.value for each in Reason)
+_REASONS = frozenset(code.value for code in Reason)
 
 
 @lru_cache(maxsize=1000)

@@ -179,7 +179,9 @@ def _correction_page(request: ParticipantStaffRequest, entry_id: int) -> Contact
     """Raises Refused("unknown_contact"); of an entry that was corrected the newest version is shown."""
     about = get_contact_context(request.context, request.participant.participant_id)
     named = (
-        each for each in about.log if entry_id in {each.entry_id, *(old.entry_id for old in each.corrected)}
+        contact
+        for contact in about.log
+        if entry_id in {contact.entry_id, *(old.entry_id for old in contact.corrected)}
     )
     entry = next(named, None)
     if entry is None:

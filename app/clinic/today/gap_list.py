@@ -68,12 +68,12 @@ def show_gap_list(
     further = build_address(DIARY_GAP_LIST, {**chosen, "after": listed.after})
     return request.show(
         GapListPage(
-            rows=tuple(_line(each) for each in listed.rows),
+            rows=tuple(_line(row) for row in listed.rows),
             today_url=request.frame.within(DESK),
             next_url=request.frame.within(further) if listed.after else "",
             begun=bool(after),
             diary=plan.diary is not None,
-            sites=tuple((each.code, f"{each.code} {each.name}") for each in reached),
+            sites=tuple((site.code, f"{site.code} {site.name}") for site in reached),
             languages=tuple((code, language_name(code)) for code in plan.languages),
             site=site,
             language=language,

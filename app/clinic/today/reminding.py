@@ -35,5 +35,5 @@ def remind_chosen(request: SignedInRequest, fields: PostedFields) -> Response:
         return show_unsent(request, refused)
     if not result.unsent:
         return request.finish()
-    words = [(each.subject, request.translate_refusal(each.refused)) for each in result.unsent]
+    words = [(unsent.subject, request.translate_refusal(unsent.refused)) for unsent in result.unsent]
     return show_unsent(request, result.unsent[0].refused, result.queued, words)

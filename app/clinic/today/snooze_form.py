@@ -104,10 +104,10 @@ def _page(request: ParticipantStaffRequest) -> SnoozePage:
         subject=about.subject,
         url=url_of_participant(participant.public_id),
         action_url=SNOOZE.format(participant=participant.public_id),
-        reasons=tuple(each.reason.value for each in work.reasons if each.reason not in STAYING),
+        reasons=tuple(reason.reason.value for reason in work.reasons if reason.reason not in STAYING),
         first_day=today + timedelta(days=1),
         last_day=today + timedelta(days=LONGEST_SNOOZE_DAYS),
         rests=work.snooze,
         zone=about.zone,
-        stays=any(each.reason in STAYING for each in work.reasons),
+        stays=any(reason.reason in STAYING for reason in work.reasons),
     )

@@ -31,7 +31,8 @@ from app.i18n.languages import language_name
 from app.services.clinic.staff_sites import StaffSite
 from app.services.clinic.today.diary_gap_list import NO_GAPS, GapCount, GapFilter, count_diary_gaps
 from app.services.clinic.today.rows import LatestContact, TodayForm, TodayReason, TodayRow, TodaySnooze
-from app.services.clinic.today.work_list import Today, TodayFilter, get_today, get_whole_list
+from app.services.clinic.today.today_filter import TodayFilter
+from app.services.clinic.today.work_list import Today, get_today, get_whole_list
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
 from app.web.middleware.plain_route import PlainRoute
 from app.web.permissions import CallerKind, mark_guard
@@ -322,10 +323,10 @@ def _pack_notes(request: StaffRequest) -> Iterator[PackStatus]:
     if request.study is None or not request.offers_route(TRAIL):
         return
     study, version = request.study.code, request.study.plan_version
-    for each in packs_needing_attention(list_pack_statuses(request.installation, study, version, request.at)):
-        instrument = request.installation.library.get_instrument(each.instrument, each.version)
+    for pack in packs_needing_attention(list_pack_statuses(request.installation, study, version, request.at)):
+        instrument = request.installation.library.get_instrument(pack.instrument, pack.version)
         name = request.installation.name_instrument(study, instrument, request.frame.code)
-        yield replace(each, instrument=name, language=language_name(each.language))
+        yield replace(pack, instrument=name, language=language_name(pack.language))
 
 
 def _lines(request: StaffRequest, rows: tuple[TodayRow, ...]) -> tuple[TodayLine, ...]:

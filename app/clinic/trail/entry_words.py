@@ -18,7 +18,6 @@ from app.clinic.trail.value_words import (
     MATTER_KINDS,
     NOT_TAKEN,
     REASON_WORDS,
-    ROLE_WORDS,
     find_value_words,
 )
 from app.domain.desk.history import HistoryKind, find_history_kind, has_typed_reason
@@ -35,6 +34,7 @@ from app.i18n.languages import ENGLISH, Language, find_language, language_name
 from app.i18n.marking import N_
 from app.services.clinic.trail.entries import TrailEntry
 from app.services.clinic.trail.scope import TrailScope
+from app.web.pages.code_words import ROLE_WORDS
 from app.web.refusal_messages import AND, COMMA
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
@@ -113,7 +113,7 @@ class TrailWords:
     def name_item(self, instrument: str, item: str) -> str:
         """A question by its number, where the form has it."""
         known = self._text_of(instrument)
-        numbers = {each.code: each.number for each in known[0].items} if known else {}
+        numbers = {item.code: item.number for item in known[0].items} if known else {}
         return self.translate(QUESTION, number=numbers.get(item, item))
 
     def list_items(self, instrument: str, leave_out: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -146,10 +146,10 @@ class TrailWords:
         """What the EDC sent, field by field; or the hours of a week."""
         if change.field == "body":
             said = describe_body(value, self.scope.plan, entry.zone, self.request.frame.code, self.translate)
-            return self._list(f"{name} {each}" for name, each in said)
+            return self._list(f"{name} {number}" for name, number in said)
         names = dict(zip(WEEKDAYS, formats.name_weekdays(self._language), strict=True))
         hours = {day: self.translate(AND).join(split_hours(value[day])) for day in names if value.get(day)}
-        return self._list(f"{names[day]} {each}" for day, each in hours.items())
+        return self._list(f"{names[day]} {hour}" for day, hour in hours.items())
 
     def _answer(self, change: TrailChange, value: object) -> str:
         if value == "blank":
@@ -160,7 +160,7 @@ class TrailWords:
         if known is None or not isinstance(value, int):
             return str(value)
         instrument, text = known
-        item = next((each for each in instrument.items if each.code == change.field), None)
+        item = next((item for item in instrument.items if item.code == change.field), None)
         return print_answer(item, text, value) if item else str(value)
 
     def _list(self, parts: Iterable[str]) -> str:

@@ -73,7 +73,8 @@ def _csv_lines(words: TrailWords, entry: TrailEntry) -> str:
     if not entry.shown.changes:
         return write_lines([(*head, "", "", "", "", why, event, "", "", "", "")])
     return write_lines(
-        (*head, *_words_of(words, entry, each), why, event, *_codes_of(each)) for each in entry.shown.changes
+        (*head, *_words_of(words, entry, change), why, event, *_codes_of(change))
+        for change in entry.shown.changes
     )
 
 

@@ -121,7 +121,7 @@ def _page(request: StaffRequest, query: TrailQuery, part: TrailPart, start: int 
     reviews = any(item.url.startswith(ACCESS_REVIEW) for item in request.frame.menu)
     return TrailPage(
         query=query,
-        entries=tuple(_line(request, query, words, each) for each in part.entries),
+        entries=tuple(_line(request, query, words, entry) for entry in part.entries),
         sites=tuple((site.code, f"{site.code} {site.name}") for site in scope.sites.values()),
         kinds=tuple((kind.value, words.translate(KIND_WORDS[kind])) for kind in TrailKind),
         people=(
@@ -144,7 +144,7 @@ def _page(request: StaffRequest, query: TrailQuery, part: TrailPart, start: int 
 
 
 def _line(request: StaffRequest, query: TrailQuery, words: TrailWords, entry: TrailEntry) -> EntryLine:
-    readable = [each for each in entry.shown.changes if not (each.is_technical or each.is_usual)]
+    readable = [change for change in entry.shown.changes if not (change.is_technical or change.is_usual)]
     lines = tuple(_change(request, query, words, entry, change) for change in readable[:MOST])
     return EntryLine(
         when=words.format_moment(entry),

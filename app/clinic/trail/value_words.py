@@ -9,7 +9,7 @@ from app.domain.capture.paper import PaperOutcome, PaperReason
 from app.domain.desk.matters import MatterDecision, MatterKind
 from app.domain.plans.plan import MissedReason, Owner, ReminderKind
 from app.domain.plans.status import Status
-from app.domain.records.access import ActorKind, Role, Scope
+from app.domain.records.access import ActorKind, Scope
 from app.domain.records.anchors import AnchorStanding
 from app.domain.records.dispositions import DispositionKind
 from app.domain.records.messages import MessageState
@@ -20,18 +20,10 @@ from app.domain.today.reasons import Reason
 from app.i18n.marking import N_
 from app.services.clinic.report.figures import ReportPart
 from app.services.edc.requests import EDC_UPDATE
+from app.web.pages.code_words import CHANNEL_WORDS
 
 _WordTable = Mapping[str, str]
 
-ROLE_WORDS: _WordTable = {
-    Role.NURSE: N_("Nurse"),
-    Role.INVESTIGATOR: N_("Investigator"),
-    Role.MONITOR: N_("Monitor"),
-    Role.DATA_MANAGER: N_("Data manager"),
-    Role.ADMIN: N_("Administrator"),
-    Role.STATISTICIAN: N_("Statistician"),
-    Role.SPONSOR_VIEWER: N_("Sponsor's viewer"),
-}
 ACTOR_WORDS: _WordTable = {
     ActorKind.PARTICIPANT: N_("Participant"),
     ActorKind.EDC: N_("EDC"),
@@ -185,8 +177,8 @@ VALUE_WORDS: Mapping[str, _WordTable] = {
         TextSize.large: N_("Large"),
         TextSize.extra_large: N_("Extra large"),
     },
-    "contact.channel": {"email": N_("E-mail")},
-    "message.channel": {"email": N_("E-mail")},
+    "contact.channel": CHANNEL_WORDS,
+    "message.channel": CHANNEL_WORDS,
     "anchor.standing": {
         AnchorStanding.CURRENT: N_("in force"),
         AnchorStanding.SUPERSEDED: N_("replaced by a later entry"),

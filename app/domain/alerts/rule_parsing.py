@@ -27,7 +27,7 @@ def parse_monitoring(at: TomlSection, languages: tuple[str, ...]) -> Monitoring:
     """Nobody watches, for a reason; or rules, and what happens outside of hours (ALR-01)."""
     kind = at.read_choice("kind", MONITORING)
     alerts = kind == "alerts"
-    rules = tuple(_alert_rule(each, languages) for each in at.read_sections("rules")) if alerts else ()
+    rules = tuple(_alert_rule(section, languages) for section in at.read_sections("rules")) if alerts else ()
     if alerts and not rules:
         at.refuse("rules", [], "at least one")
     nothing: Mapping[str, str] = MappingProxyType({})

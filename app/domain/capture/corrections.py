@@ -50,8 +50,8 @@ class ItemCorrection:
 def read_item_corrections(document: Mapping[str, Mapping[str, object]]) -> tuple[ItemCorrection, ...]:
     """The corrections that a stored document holds."""
     return tuple(
-        ItemCorrection(item, _answer(each["value"]), CorrectionReason(str(each["reason"])))
-        for item, each in document.items()
+        ItemCorrection(item, _answer(change["value"]), CorrectionReason(str(change["reason"])))
+        for item, change in document.items()
     )
 
 

@@ -110,10 +110,10 @@ def list_untold_forms(study: DatasetStudy, history: SubjectHistory) -> Iterator[
     Their windows, as the plan counts them from the dates known at the cut, have closed by then. A visit that
     counts from another one's actual date has none: where it would have been is not known.
     """
-    exits = [each for each in history.exits if each.kind in tuple(ExitKind)]
+    exits = [exit_ for exit_ in history.exits if exit_.kind in tuple(ExitKind)]
     if not exits or not study.is_in_population(history):
         return
-    first = min(exits, key=lambda each: each.effective_on)
+    first = min(exits, key=lambda exit_: exit_.effective_on)
     published = {(form.visit, form.slot["instrument"]) for form in history.forms}
     dates = {kind: AnchorDate(kind, fact.on, fact.at) for kind, fact in history.anchors.items()}
     for slot in plan_slots(study.plan, dates, history.arm, history.facts["zone"]):
@@ -205,7 +205,7 @@ def _scale(
 
 def read_value(form: FormFact, scale: Scale) -> Decimal | None:
     """The printed score of a scale; None where there is none."""
-    value = next((each["value"] for each in form.scores or () if each["scale"] == scale.code), None)
+    value = next((score["value"] for score in form.scores or () if score["scale"] == scale.code), None)
     return None if value is None else Decimal(value)
 
 
@@ -218,7 +218,7 @@ def _find_baseline(
         return None
     anchor = history.anchors.get(rule.closes_with or "")
     baseline = None
-    for form in sorted(forms, key=lambda each: (each.completed_local, each.ref)):
+    for form in sorted(forms, key=lambda form: (form.completed_local, form.ref)):
         value = read_value(form, scale)
         visits = (rule.code, rule.code + "-")
         of_rule = form.visit == visits[0] or form.visit.startswith(visits[1])

@@ -99,8 +99,8 @@ def _fields(section: object) -> Mapping[str, object]:
 def _format_value(value: object) -> str:
     """A value as a cell: nothing for what was left blank; a list by its members' dates and kinds."""
     if isinstance(value, list):
-        return "; ".join(_format_value(each) for each in value)
+        return "; ".join(_format_value(part) for part in value)
     if isinstance(value, Mapping):
-        stated = (each for name, each in value.items() if name != "recorded_at" and each is not None)
+        stated = (member for name, member in value.items() if name != "recorded_at" and member is not None)
         return " ".join(map(_format_value, stated))
     return "" if value is None else str(value)

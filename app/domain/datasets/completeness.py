@@ -134,7 +134,7 @@ class CompletenessCounts:
         if not study.is_for_everybody(group[1]):
             return self.counts[group]["told"]
         arms = rule.arms if arm == POOLED and rule.arms else (arm,)
-        return sum(self.people[each] for each in arms)
+        return sum(self.people[arm] for arm in arms)
 
     def build_reasons(self, study: DatasetStudy) -> Iterator[DatasetRow]:
         """How often each reason was given."""

@@ -144,8 +144,8 @@ class SubjectHistory:
 
     def find_exit(self, kind: str) -> ExitFact | None:
         """The disposition of a kind that counts: the earliest, and the more exact of two of one day."""
-        stated = (each for each in self.exits if each.kind == kind)
-        return min(stated, key=lambda each: (each.effective_on, -len(each.stated)), default=None)
+        stated = (exit_ for exit_ in self.exits if exit_.kind == kind)
+        return min(stated, key=lambda exit_: (exit_.effective_on, -len(exit_.stated)), default=None)
 
     @property
     def consented_on(self) -> date | None:
@@ -223,13 +223,13 @@ def _anchor(anchor: Mapping[str, Any], event: ParsedEvent) -> AnchorFact:
 def _exits(status: Mapping[str, Any], event: ParsedEvent) -> tuple[ExitFact, ...]:
     return tuple(
         ExitFact(
-            kind=each["kind"],
-            stated=each["date"],
-            effective_on=date.fromisoformat(each["effective_on"]),
-            source=each["source"],
-            recorded_at=read_moment(each.get("recorded_at") or event["recorded_at"]),
+            kind=disposition["kind"],
+            stated=disposition["date"],
+            effective_on=date.fromisoformat(disposition["effective_on"]),
+            source=disposition["source"],
+            recorded_at=read_moment(disposition.get("recorded_at") or event["recorded_at"]),
         )
-        for each in status["in_force"]
+        for disposition in status["in_force"]
     )
 
 

@@ -16,4 +16,7 @@ def redact_event(event: ParsedEvent, scopes: Collection[str]) -> ParsedEvent | N
     withheld = {name for name, scope in event["scopes"].items() if scope not in scopes}
     if not withheld:
         return event
-    return {**event, "data": {name: each for name, each in event["data"].items() if name not in withheld}}
+    return {
+        **event,
+        "data": {name: section for name, section in event["data"].items() if name not in withheld},
+    }

@@ -145,9 +145,9 @@ def build_ds(study: DatasetStudy, history: SubjectHistory) -> Iterator[DatasetRo
         for code, term, day, source, recorded in milestones
         if day is not None
     ]
-    exits = sorted(history.exits, key=lambda each: each.kind)
+    exits = sorted(history.exits, key=lambda exit_: exit_.kind)
     rows += ((exit_.effective_on, _disposition(exit_, start)) for exit_ in exits)
-    rows.sort(key=lambda each: each[0])
+    rows.sort(key=lambda dated: dated[0])
     known = {"STUDYID": study.study, "DOMAIN": "DS", "USUBJID": subject}
     yield from ({**known, "DSSEQ": number, **row} for number, (_day, row) in enumerate(rows, 1))
 

@@ -60,7 +60,7 @@ class DatasetTable:
 
     def seen_columns(self, sees_arm: bool) -> tuple[Column, ...]:
         """The columns that this reader gets."""
-        return tuple(each for each in self.columns if sees_arm or each.name not in self.arm_columns)
+        return tuple(column for column in self.columns if sees_arm or column.name not in self.arm_columns)
 
 
 _ORIGINS = {

@@ -32,8 +32,8 @@ class InstrumentTerms:
 
     def check_codes(self, instrument: Instrument, file: str) -> None:
         """Raise BadDefinition for the first code that is none of the instrument's."""
-        named = [each.cdisc for each in instrument.items] + [each.cdisc for each in instrument.scales]
-        tests = [each.testcd for each in named if each]
+        named = [item.cdisc for item in instrument.items] + [scale.cdisc for scale in instrument.scales]
+        tests = [term.testcd for term in named if term]
         scales = [scale.code for scale in instrument.scales]
         for key, codes, known in (
             ("tests", self.tests, tests),

@@ -9,4 +9,4 @@ def sees_arm(actor: Actor, plan: Plan, study_id: int, *site_ids: int | None) -> 
 
     Everybody may where the plan is not blinded; elsewhere those with the permission.
     """
-    return not plan.blinded or all(actor.may(Permission.ARM_SEE, study_id, each) for each in site_ids)
+    return not plan.blinded or all(actor.may(Permission.ARM_SEE, study_id, site_id) for site_id in site_ids)

@@ -86,7 +86,9 @@ def find_history_kind(event: str) -> HistoryKind | None:
 def list_history_events(kind: HistoryKind | None = None) -> tuple[str, ...]:
     """The events of one kind, or all that a history tells."""
     kinds = ((event.value, find_history_kind(event.value)) for event in AuditEvent)
-    return tuple(event for event, each in kinds if each is not None and kind in (None, each))
+    return tuple(
+        event for event, event_kind in kinds if event_kind is not None and kind in (None, event_kind)
+    )
 
 
 _ABOUT_FORMS = frozenset(

@@ -134,12 +134,12 @@ def _steps_of_standing(standing: ParticipantStanding) -> Iterator[NextStep]:
 
 def _steps_of_reasons(standing: ParticipantStanding, reasons: Sequence[WorkReason]) -> Iterator[NextStep]:
     forms = {form.key: form for form in standing.forms}
-    for each in reasons:
-        act = None if each.snoozed else _ACTS.get(each.reason)
-        if act is not None and not each.forms:
-            yield NextStep(act, on=local_day(each.at, standing.zone))
-        elif act is not None and each.forms[0] in forms:
-            form = forms[each.forms[0]]
+    for reason in reasons:
+        act = None if reason.snoozed else _ACTS.get(reason.reason)
+        if act is not None and not reason.forms:
+            yield NextStep(act, on=local_day(reason.at, standing.zone))
+        elif act is not None and reason.forms[0] in forms:
+            form = forms[reason.forms[0]]
             yield NextStep(act, form.visit, form.closes_on, form.for_day)
 
 

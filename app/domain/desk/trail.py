@@ -278,11 +278,11 @@ def show_entry(
     `mask` is None for who may see the arm.
     """
     every = tuple(changes)
-    visible = tuple(each for each in every if mask is None or not mask.hides_change(each))
+    visible = tuple(change for change in every if mask is None or not mask.hides_change(change))
     if mask is not None and _reveals_by_itself(event, every, visible, mask):
         return None
     if not sees_answers:
-        visible = tuple(_without_answer(each) for each in visible)
+        visible = tuple(_without_answer(change) for change in visible)
     hidden = bool(reason) and (
         (mask is not None and mask.hides_text(reason))
         or (not sees_answers and find_trail_kind(event) is TrailKind.corrections)
@@ -295,7 +295,7 @@ def _reveals_by_itself(
 ) -> bool:
     if find_trail_kind(event) is TrailKind.arm or (every and not visible):
         return True
-    return any(_names_arm(each, mask) for each in every)
+    return any(_names_arm(change, mask) for change in every)
 
 
 def _names_arm(change: TrailChange, mask: ArmMask) -> bool:

@@ -45,7 +45,7 @@ def list_severities(
     A symptom that the form did not ask after, because of an earlier answer, is none: 0. One that was left
     blank is not there, nor one that stood in a list and was not ticked.
     """
-    return {each.item: each for each in _severities(instrument, answers, leave_out)}
+    return {severity.item: severity for severity in _severities(instrument, answers, leave_out)}
 
 
 def _severities(
@@ -62,4 +62,4 @@ def _severities(
 
 def find_worst(severities: Collection[Severity]) -> Severity | None:
     """The one that is furthest along its row; of equals the first."""
-    return max(severities, key=lambda each: each.share, default=None)
+    return max(severities, key=lambda severity: severity.share, default=None)

@@ -125,7 +125,7 @@ def _labels(root: TomlSection, instrument: Instrument) -> Mapping[str, Mapping[i
         return MappingProxyType({})
     sets = root.read_section("labels")
     return MappingProxyType(
-        {each.code: _label_words(sets.read_section(each.code), each.named) for each in named}
+        {options.code: _label_words(sets.read_section(options.code), options.named) for options in named}
     )
 
 

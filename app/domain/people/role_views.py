@@ -39,4 +39,4 @@ def _read_view(at: TomlSection, role: Role) -> RoleView:
             at.refuse(role, name, "each once, out of: " + ", ".join(_BY_NAME))
     if role is Role.INVESTIGATOR and "answers" not in names:
         at.refuse(role, list(names), "answers among them: investigators sign corrections of answers")
-    return RoleView(role, tuple(each for name, each in _BY_NAME.items() if name in names))
+    return RoleView(role, tuple(permission for name, permission in _BY_NAME.items() if name in names))

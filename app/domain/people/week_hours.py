@@ -43,9 +43,9 @@ def parse_week_hours(typed: Mapping[str, str]) -> dict[str, str]:
     each naming the field of a day that is wrong, `hours_mon` to `hours_sun`.
     """
     hours = {day: narrow_text(typed.get(day, "")) for day in WEEKDAYS}
-    answered = {day: each for day, each in hours.items() if each}
-    check_all(*(partial(_check_hours, each, f"hours_{day}") for day, each in answered.items()))
-    return {day: _check_hours(each, f"hours_{day}") for day, each in answered.items()}
+    answered = {day: hour for day, hour in hours.items() if hour}
+    check_all(*(partial(_check_hours, hour, f"hours_{day}") for day, hour in answered.items()))
+    return {day: _check_hours(hour, f"hours_{day}") for day, hour in answered.items()}
 
 
 def split_hours(hours: str) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def _amendment_faults(before: Plan, after: Plan) -> Iterator[PlanContradiction]:
         yield "blinded", after.blinded, f"{before.blinded}, {earlier}"
     if after.second_check not in (before.second_check, SecondCheck.none):
         yield "second_check", after.second_check.value, f"{before.second_check.value}, {earlier}, or none"
-    used, using = ([each.id for each in plan.instruments] for plan in (before, after))
+    used, using = ([instrument.id for instrument in plan.instruments] for plan in (before, after))
     yield from _gone("instruments", used, using)
     yield from _gone("arms", [arm.code for arm in before.arms], [arm.code for arm in after.arms])
     diaries = [(plan.diary.instrument, plan.diary.series) for plan in (before, after) if plan.diary]
@@ -177,7 +177,7 @@ def _unknown_names(plan: Plan, key: str, rule: VisitRule) -> Iterator[PlanContra
     if rule.arms:
         yield from _twice(f"{key}.arms", rule.arms)
     for arm in rule.arms:
-        yield from _one_of(f"{key}.arms", arm, [each.code for each in plan.arms])
+        yield from _one_of(f"{key}.arms", arm, [arm.code for arm in plan.arms])
 
 
 def _bad_occasions(plan: Plan, points: Collection[Point]) -> Iterator[PlanContradiction]:

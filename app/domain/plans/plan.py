@@ -201,7 +201,7 @@ class DiaryRule:
     @property
     def weekly_codes(self) -> frozenset[str]:
         """The codes of the entries that stand for a week; every other one stands for a day."""
-        return frozenset().union(*(_codes_of(each) for each in self.phases if each.unit is not Unit.days))
+        return frozenset().union(*(_codes_of(phase) for phase in self.phases if phase.unit is not Unit.days))
 
 
 def weekly_codes(plans: Iterable["Plan"]) -> frozenset[str]:
@@ -337,7 +337,7 @@ class Plan:
 
     def reveals_arm(self, anchor: str) -> bool:
         """Whether the very date of this anchor tells a participant's arm."""
-        return any(each.kind == anchor and each.arm_revealing for each in self.anchors)
+        return any(rule.kind == anchor and rule.arm_revealing for rule in self.anchors)
 
     def reveals_visit(self, visit: str) -> bool:
         """Whether a participant's arm is revealed by the mere fact that a form of this visit is expected."""
@@ -378,7 +378,7 @@ class Plan:
 
     def anchor_label(self, kind: str, language: str) -> str:
         """What staff call a kind of anchor in this language."""
-        labels = (each.get_label(language) for each in self.anchors if each.kind == kind)
+        labels = (anchor.get_label(language) for anchor in self.anchors if anchor.kind == kind)
         return next(labels, label_from_code(kind))
 
     def exemption_label(self, code: str, language: str) -> str:

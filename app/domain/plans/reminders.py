@@ -120,10 +120,10 @@ def find_due_reminder(
     """
     if state not in ANSWERABLE:
         return None
-    come = [each for each in planned if each.at <= now]
+    come = [reminder for reminder in planned if reminder.at <= now]
     if not come:
         return None
-    latest = max(come, key=lambda each: each.at)
+    latest = max(come, key=lambda reminder: reminder.at)
     fresh = now - latest.at < STALE_AFTER and latest.at >= not_before
     return latest if fresh and latest.kind not in used_up else None
 
@@ -150,9 +150,11 @@ def next_due_moment(
     owing = [] if published is FeedState.missed else [end]
     if state is not Status.missed:
         due_now = find_due_reminder(planned, used_up, state, now, not_before)
-        ahead = (each for each in planned if each.kind not in used_up and each.at >= not_before)
+        ahead = (
+            reminder for reminder in planned if reminder.kind not in used_up and reminder.at >= not_before
+        )
         owing += [] if published is FeedState.open else [window.opens_at]
-        owing += [each.at for each in ahead if now < each.at < end or each is due_now]
+        owing += [reminder.at for reminder in ahead if now < reminder.at < end or reminder is due_now]
     return min(owing, default=None)
 
 

@@ -94,15 +94,15 @@ def plan_moves(
     matched = _match(standing, planned)
     occupied = _occupied_days(standing, matched)
     moves, unmoved = [], set()
-    for each in planned:
-        form = matched.get(each.key)
-        changes = form is None or _changes(form, each)
-        if changes and not (form is not None and form.is_touched) and _is_occupied(each, occupied):
+    for expected in planned:
+        form = matched.get(expected.key)
+        changes = form is None or _changes(form, expected)
+        if changes and not (form is not None and form.is_touched) and _is_occupied(expected, occupied):
             continue
         if form is not None:
             unmoved.add(form.key)
         if changes:
-            moves.append(SlotMove(each.key, form, each, _would_be_missed(form, each, exit_, at)))
+            moves.append(SlotMove(expected.key, form, expected, _would_be_missed(form, expected, exit_, at)))
     leaving = (form for form in standing if form.key not in unmoved and not form.out_of_plan)
     return (
         *moves,
@@ -122,18 +122,18 @@ def merge_versions(
     """
     own: dict[int, PlannedSlot] = {}
     for version, forms in by_version.items():
-        places = {each.key: each for each in forms}
+        places = {form.key: form for form in forms}
         of_version = [form for form in earlier if form.planned.plan_version == version]
         own |= {form.key: places[key] for key, form in _match(of_version, forms).items()}
     matched = _match(earlier, planned)
     occupied = _occupied_days(earlier, matched)
     merged = []
-    for each in planned:
-        form = matched.get(each.key)
+    for expected in planned:
+        form = matched.get(expected.key)
         if form is not None:
-            merged.append(own.get(form.key, each))
-        elif not _is_occupied(each, occupied):
-            merged.append(each)
+            merged.append(own.get(form.key, expected))
+        elif not _is_occupied(expected, occupied):
+            merged.append(expected)
     present = {form.key for form in matched.values()}
     return (*merged, *(slot for key, slot in own.items() if key not in present))
 
@@ -174,13 +174,13 @@ def _match(
     undated = {form.planned.key: form for form in standing if form.planned.for_day is None}
     by_code = {form.planned.key: form for form in standing}
     matched: dict[SlotKey, StandingSlot] = {}
-    for each in planned:
-        if each.for_day is None:
-            form = by_code.get(each.key)
+    for expected in planned:
+        if expected.for_day is None:
+            form = by_code.get(expected.key)
         else:
-            form = by_day.get((each.instrument, each.for_day)) or undated.get(each.key)
+            form = by_day.get((expected.instrument, expected.for_day)) or undated.get(expected.key)
         if form is not None:
-            matched[each.key] = form
+            matched[expected.key] = form
     return matched
 
 

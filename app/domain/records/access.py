@@ -233,7 +233,7 @@ class Actor:
 
     def keep_study(self, study_id: int) -> "Actor":
         """This actor with the grants of one study alone."""
-        return replace(self, grants=tuple(each for each in self.grants if each.study_id == study_id))
+        return replace(self, grants=tuple(grant for grant in self.grants if grant.study_id == study_id))
 
     def on_route(self, permission: Permission | None) -> "Actor":
         """This actor on a route that asks this permission."""
@@ -258,7 +258,7 @@ class Actor:
             return tuple(granted)
         # A site of its own may be where one of the two permissions is granted and the other in the study.
         places = dict.fromkeys((*granted, *((grant.study_id, grant.site_id) for grant in self.grants)))
-        return tuple(each for each in places if self.may(permission, *each))
+        return tuple(at_site for at_site in places if self.may(permission, *at_site))
 
 
 def staff_actor(staff_id: int | None, grants: tuple[Grant, ...] = ()) -> Actor:

@@ -68,9 +68,9 @@ class KeyedAct:
 
         Raises Refused: "control_characters", "words_too_long", "identifying_words".
         """
-        unwritable = [Refused("control_characters", field=each) for each in self.unwritable]
-        too_long = [Refused("words_too_long", field=each, most=LONGEST_TEXT) for each in self.too_long]
-        identifying = [Refused("identifying_words", field=each) for each in self.identifying]
+        unwritable = [Refused("control_characters", field=name) for name in self.unwritable]
+        too_long = [Refused("words_too_long", field=name, most=LONGEST_TEXT) for name in self.too_long]
+        identifying = [Refused("identifying_words", field=name) for name in self.identifying]
         raise_all([*unwritable, *too_long, *identifying])
 
     def derive_part(self, name: str, body: str) -> "KeyedAct":

@@ -75,9 +75,9 @@ def parse_snooze(reason: str, until: date | None, today: date) -> tuple[str, dat
 
 def join_reasons(reasons: frozenset[Reason]) -> str:
     """Reasons as they are stored: their codes in order, between spaces, so that one can be looked for."""
-    return f" {' '.join(each for each in Reason if each in reasons)} "
+    return f" {' '.join(reason for reason in Reason if reason in reasons)} "
 
 
 def split_reasons(stored: str) -> frozenset[Reason]:
     """The reasons that were stored; a code of an older version is none."""
-    return frozenset(each for each in Reason if each in stored.split())
+    return frozenset(reason for reason in Reason if reason in stored.split())

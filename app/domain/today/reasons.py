@@ -134,7 +134,7 @@ def find_reasons(facts: ParticipantFacts, rule: WorklistRule, now: datetime) -> 
                 in_order = sorted([(moment(form), form.key) for form in some])
                 keys = tuple([key for _at, key in in_order])
                 reasons.append(WorkReason(reason, in_order[0][0], keys, snoozed))
-    return tuple(sorted(reasons, key=lambda each: (each.snoozed, RANKS[each.reason])))
+    return tuple(sorted(reasons, key=lambda reason: (reason.snoozed, RANKS[reason.reason])))
 
 
 def _rests(facts: ParticipantFacts, reason: Reason, at: datetime) -> bool:
@@ -150,7 +150,7 @@ _MOMENTARY = frozenset({Reason.call, Reason.undelivered})
 
 def top_reason(reasons: Iterable[WorkReason]) -> WorkReason | None:
     """The most urgent reason that does not rest; None where the participant is not on the list."""
-    return next((each for each in reasons if not each.snoozed), None)
+    return next((reason for reason in reasons if not reason.snoozed), None)
 
 
 def is_diary_neglected(diary: DiaryFacts, rule: WorklistRule) -> bool:

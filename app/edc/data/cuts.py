@@ -97,7 +97,7 @@ def _streamed(
         return
     count = 0
     try:
-        while lines := [orjson.dumps(asdict(each)) + b"\n" for each in islice(changes, PIECE)]:
+        while lines := [orjson.dumps(asdict(change)) + b"\n" for change in islice(changes, PIECE)]:
             count += len(lines)
             yield b"".join(lines)
     finally:  # also of a transfer that was broken off

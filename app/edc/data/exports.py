@@ -52,7 +52,7 @@ def post_export(payload: request_models.ExportIn, context: AuthenticatedClient) 
 @router.get("/exports", responses=GET | {200: {"model": response_models.ExportsOut}})
 def get_exports(request: Request, context: AuthenticatedClient, conditions: Conditions) -> Response:
     """The newest exports of this client, the newest first."""
-    items = [_shown(each) for each in list_exports(context, context.client.study)]
+    items = [_shown(export) for export in list_exports(context, context.client.study)]
     text = serialise_representation({"study": context.client.study, "items": items})
     return representation_response(request, text, conditions)
 
@@ -116,12 +116,12 @@ def _shown(export: RequestedExport) -> dict[str, object]:
         "size": export.size,
         "files": [
             {
-                "name": each.name,
-                "href": f"{here}/files/{each.name}",
-                "records": each.records,
-                "size": each.size,
-                "sha256": each.sha256,
+                "name": file.name,
+                "href": f"{here}/files/{file.name}",
+                "records": file.records,
+                "size": file.size,
+                "sha256": file.sha256,
             }
-            for each in export.files
+            for file in export.files
         ],
     }

@@ -60,7 +60,7 @@ class FormAssets:
         kind, css = kind_of_form(questions), self.css
         if kind is not RunnerKind.choice:
             css += self.typed_css
-        if any(each.kind == "scale" and len(each.choices) > LONG_ROW for each in questions):
+        if any(question.kind == "scale" and len(question.choices) > LONG_ROW for question in questions):
             css += self.long_css
         css = css + self.dark_css if dark else _in_one_look(css)
         return FormParts(self.mark, css, self.runners[kind], kind)
@@ -68,10 +68,13 @@ class FormAssets:
 
 def kind_of_form(questions: Collection[Question]) -> RunnerKind:
     """The smallest runner that does all that these questions need."""
-    if any(each.ticks for each in questions):
-        more = any(each.ask_if or each.kind == "text" for each in questions)
+    if any(question.ticks for question in questions):
+        more = any(question.ask_if or question.kind == "text" for question in questions)
         return RunnerKind.all if more else RunnerKind.list
-    if any(each.kind in ("decimal", "text") or each.ask_if or each.urgent_if for each in questions):
+    if any(
+        question.kind in ("decimal", "text") or question.ask_if or question.urgent_if
+        for question in questions
+    ):
         return RunnerKind.full
     return RunnerKind.choice
 
@@ -133,7 +136,7 @@ def _short_names(css: str) -> Mapping[str, str]:
 def _in_one_look(css: Markup) -> Markup:
     """A style with the colours in place of their names, which only a page of two looks has a use for."""
     own = _OWN_PROPERTIES.findall(css)[0]
-    colours = dict(each.split(":") for each in own.split(";"))
+    colours = dict(part.split(":") for part in own.split(";"))
     plain = _PROPERTY_USE.sub(lambda use: colours[use[1]], _OWN_PROPERTIES.sub("", css))
     return Markup(plain)  # noqa: S704 our own file
 

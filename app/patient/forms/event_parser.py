@@ -37,7 +37,7 @@ def parse_saved_events(body: bytes, received_at: datetime) -> AnswerBatch:
     message = _body(body, SAVED_MEMBERS)
     ahead = clock_skew(parse_instant(message.get("sent"), "sent"), received_at)
     events = _listed(message.get("events"), "events", 1)
-    answers = _numbered_once([_event(each, ahead) for each in events])
+    answers = _numbered_once([_event(event, ahead) for event in events])
     return AnswerBatch(parse_client_name(message.get("client"), "client"), answers)
 
 
@@ -50,7 +50,7 @@ def parse_pending_events(text: str, ahead: int | None) -> list[SubmittedAnswer]:
         message = orjson.loads(text)
     except orjson.JSONDecodeError:
         message = None
-    answers = _numbered_once([_event(each, ahead) for each in _listed(message, "events", 1)])
+    answers = _numbered_once([_event(event, ahead) for event in _listed(message, "events", 1)])
     if any(answer.offline for answer in answers):  # those are sent, and judged, before the form
         raise Refused("bad_field", field="offline", allowed="false")
     return answers
@@ -66,7 +66,7 @@ def parse_offline_batch(body: bytes, received_at: datetime) -> OfflineBatch:
     stored = _listed(message.get("kept"), "kept", 0)
     return OfflineBatch(
         client=parse_client_name(message.get("client"), "client"),
-        answers=_numbered_once([_stored_event(each, ahead) for each in stored]),
+        answers=_numbered_once([_stored_event(event, ahead) for event in stored]),
         reviewed_at=parse_instant(message.get("reviewed"), "reviewed"),
         skew=ahead,
     )

@@ -37,7 +37,8 @@ def build_questions(
     places = {code: position for position, code in enumerate(shown, start=1)}
     questions = (_question(item, items, text, settled, marks, places) for item in items)
     restored = (
-        replace(each, value=typed[each.code]) if _is_typed(each, typed) else each for each in questions
+        replace(question, value=typed[question.code]) if _is_typed(question, typed) else question
+        for question in questions
     )
     return tuple(_liken(restored))
 
@@ -131,9 +132,11 @@ def _ticks(items: Iterable[Item], text: InstrumentText, answers: Mapping[str, An
 
 def _urgent_rules(item: Item, items: Sequence[Item], marks: Collection[Condition]) -> Iterator[str]:
     """When an answer is urgent; in a list so are the ticks that are answers themselves."""
-    answering = (each for each in items if each is item or (item.lists and each.tick is not None))
-    for each in answering:
-        yield from (_rule(condition, items) for condition in urgent_conditions(each, marks))
+    answering = (
+        follower for follower in items if follower is item or (item.lists and follower.tick is not None)
+    )
+    for question in answering:
+        yield from (_rule(condition, items) for condition in urgent_conditions(question, marks))
 
 
 def _ends(item: Item, text: InstrumentText) -> tuple[Choice, ...]:
@@ -173,4 +176,4 @@ def _rule(condition: Condition | None, items: Iterable[Item]) -> str:
 
 
 def _item_of(condition: Condition, items: Iterable[Item]) -> Item:
-    return next(each for each in items if each.code == condition.item)
+    return next(item for item in items if item.code == condition.item)

@@ -57,7 +57,7 @@ def list_screens(
     has none. `plan` lends the settings of a study, but leaves no item out.
     """
     yield Screen("begin", "", _begin(instrument, text))
-    for item in (each for each in instrument.items if each.tick is None):
+    for item in (item for item in instrument.items if item.tick is None):
         page = form_page(_form(instrument, text, plan), assets, answers_leading_to(instrument, item))
         yield Screen(item.code, item.code, page)
     yield Screen("review", "", form_page(_form(instrument, text, plan), assets, complete_answers(instrument)))
@@ -67,7 +67,7 @@ def answers_leading_to(instrument: Instrument, item: Item) -> dict[str, AnswerVa
     """Answers to all that comes before the item, and such that the item is asked."""
     needed = _needed(instrument, item)
     before = instrument.items[: instrument.items.index(item)]
-    answers = {each.code: needed.get(each.code, _calm(each)) for each in before}
+    answers = {earlier.code: needed.get(earlier.code, _calm(earlier)) for earlier in before}
     return without_unasked(instrument, answers | ({item.code: OPEN} if item.listed else {}))
 
 
@@ -77,7 +77,7 @@ def complete_answers(instrument: Instrument) -> dict[str, AnswerValue]:
     for item in instrument.items:
         needed = _needed(instrument, item) | needed
     return without_unasked(
-        instrument, {each.code: needed.get(each.code, _calm(each)) for each in instrument.items}
+        instrument, {item.code: needed.get(item.code, _calm(item)) for item in instrument.items}
     )
 
 

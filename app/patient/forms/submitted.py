@@ -239,7 +239,7 @@ def _line(current: ParticipantRequest, form: SubmittedFormSummary, said: _Said) 
         late=form.late,
         read_url=f"{HISTORY_URL}/{form.slot}" if form.readable else "",
         requested=formats.format_local_time(moment, zone, spoken) if moment else "",
-        news=news.what.value if news else "",
+        news=news.state.value if news else "",
         news_day=formats.format_day(local_day(news.at, zone), spoken) if news else "",
     )
 

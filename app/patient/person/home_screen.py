@@ -34,7 +34,7 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 @router.get(HOME_SCREEN)
 def show_steps(current: UnlockedRequest) -> Response:
     here = find_platform(current.request)
-    others = (each for each in PLATFORMS if each not in (here, "wechat"))
+    others = (platform for platform in PLATFORMS if platform not in (here, "wechat"))
     return current.show(HomeScreenPage((here, *others), DEVICES, SETTINGS))
 
 

@@ -47,7 +47,7 @@ router = APIRouter(route_class=PatientRoute, include_in_schema=False)
 
 def _marks_here(current: ParticipantRequest) -> dict[int, PersonMark]:
     """The marks of everybody on this phone."""
-    devices = [each.participant.device_id for each in list_bound_here(current)]
+    devices = [device.participant.device_id for device in list_bound_here(current)]
     return give_marks(read_marks(current.request), devices)
 
 
@@ -57,7 +57,7 @@ def _page(current: ParticipantRequest, marks: dict[int, PersonMark], *, new: boo
     return MarkPage(
         action_url=MARK,
         skip_url=WELCOME if new else PEOPLE,
-        drawings=tuple((each, current.draw_mark(PersonMark(each))) for each in free),
+        drawings=tuple((mark, current.draw_mark(PersonMark(mark))) for mark in free),
         chosen=own.drawing,
         nickname=own.nickname,
         new=new,

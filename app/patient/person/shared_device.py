@@ -73,26 +73,28 @@ def bind_newcomer(request: Request, response: Response, newcomer: ParticipantReq
     Everybody here gets a mark that tells their pages from the others'.
     """
     here = _bound_participants(newcomer, bound_tokens(request))
-    own = [each for each in here if each.participant.participant_id == newcomer.participant.participant_id]
-    others = [each for each in here if each not in own]
+    own = [
+        device for device in here if device.participant.participant_id == newcomer.participant.participant_id
+    ]
+    others = [device for device in here if device not in own]
     for gone in (*own, *others[MOST_OTHERS:]):
         sign_out_device(ParticipantContext(newcomer.installation, gone.participant, newcomer.at))
     del others[MOST_OTHERS:]
     for other in others:
         lock_device(ParticipantContext(newcomer.installation, other.participant, newcomer.at))
-    set_device_cookies(response, (newcomer.cookie, *(each.token for each in others)))
+    set_device_cookies(response, (newcomer.cookie, *(other.token for other in others)))
     marks, device = read_marks(request), newcomer.participant.device_id
     for gone in own:  # who comes back to the same phone keeps their mark
         if gone.participant.device_id in marks:
             marks[device] = marks.pop(gone.participant.device_id)
-    keep_marks(response, give_marks(marks, (*(each.participant.device_id for each in others), device)))
+    keep_marks(response, give_marks(marks, (*(other.participant.device_id for other in others), device)))
     set_cookie(response, LANGUAGE_COOKIE, newcomer.language.code, DEVICE_SECONDS)
 
 
 def list_bound_here(current: ParticipantRequest) -> tuple[BoundParticipant, ...]:
     """Everybody bound in this browser, in the order in which they were bound."""
     bound = _bound_participants(current, (current.cookie, *other_tokens(current.request)))
-    return tuple(sorted(bound, key=lambda each: each.participant.device_id))
+    return tuple(sorted(bound, key=lambda newcomer: newcomer.participant.device_id))
 
 
 def _bound_participants(current: ParticipantRequest, tokens: Sequence[str]) -> tuple[BoundParticipant, ...]:
@@ -102,12 +104,12 @@ def _bound_participants(current: ParticipantRequest, tokens: Sequence[str]) -> t
 @router.get(PEOPLE)
 def show_people(current: DeviceRequest, left: bool = False) -> Response:
     here = list_bound_here(current)
-    marks = give_marks(read_marks(current.request), [each.participant.device_id for each in here])
-    numbers = {each.token: number for number, each in enumerate(here, start=1)}
+    marks = give_marks(read_marks(current.request), [device.participant.device_id for device in here])
+    numbers = {device.token: number for number, device in enumerate(here, start=1)}
     others = tuple(
-        (numbers[each.token], current.draw_mark(marks[each.participant.device_id]))
-        for each in here
-        if each.token != current.cookie
+        (numbers[device.token], current.draw_mark(marks[device.participant.device_id]))
+        for device in here
+        if device.token != current.cookie
     )
     response = current.show(BoundPeoplePage(PEOPLE, PATIENT_HOME, numbers[current.cookie], others, left))
     renew_device_cookies(response, current.cookie, other_tokens(current.request))
@@ -125,7 +127,7 @@ def switch_person(current: DeviceRequest, fields: ParticipantFields) -> Response
     if entered.token == current.cookie:
         return RedirectResponse(PATIENT_HOME, 303)
     lock_device(current.context)
-    rest = [each.token for each in here if each.token not in (current.cookie, entered.token)]
+    rest = [device.token for device in here if device.token not in (current.cookie, entered.token)]
     response = RedirectResponse(PATIENT_HOME, 303)
     set_device_cookies(response, (entered.token, current.cookie, *rest))
     set_cookie(response, LANGUAGE_COOKIE, entered.participant.language, DEVICE_SECONDS)
@@ -135,7 +137,9 @@ def switch_person(current: DeviceRequest, fields: ParticipantFields) -> Response
 @router.get(LEAVE)
 def show_log_out(current: UnlockedRequest) -> Response:
     here = next(
-        each for each in list_own_devices(current.context) if each.device_id == current.participant.device_id
+        device
+        for device in list_own_devices(current.context)
+        if device.device_id == current.participant.device_id
     )
     bound = formats.format_local_time(here.bound_at, current.participant.zone, current.language)
     return current.show(LogOutPage(LEAVE, SETTINGS, here.label, bound, bool(other_tokens(current.request))))
@@ -146,16 +150,16 @@ def log_out(current: DeviceRequest) -> Response:
     """Log the active person out; another who is bound here may go on, after their own second check."""
     if current.participant.handed_over:
         return end_hand_over_session(current, HandOverEnd.returned)
-    others = [each for each in list_bound_here(current) if each.token != current.cookie]
+    others = [device for device in list_bound_here(current) if device.token != current.cookie]
     sign_out_device(current.context)
     marks = read_marks(current.request)
     marks.pop(current.participant.device_id, None)
     if others:
         response = current.finish()
-        set_device_cookies(response, [each.token for each in others])
+        set_device_cookies(response, [other.token for other in others])
     else:
         response = RedirectResponse("/", 303)
         delete_cookie(response, DEVICE_COOKIE)
         delete_cookie(response, OTHERS_COOKIE)
-    keep_marks(response, give_marks(marks, [each.participant.device_id for each in others]))
+    keep_marks(response, give_marks(marks, [other.participant.device_id for other in others]))
     return response

@@ -1,6 +1,7 @@
 """A participant's contact: how it is checked and kept, masked on every page; revealing it is audited."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -18,14 +19,17 @@ from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Contact, Participant
 from app.storage.unit_of_work import UnitOfWork
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-
 
 class ContactChannel(StrEnum):
     """How a participant can be reminded: the kinds of address that something is sent to."""
 
     email = "email"
 
+
+_ADDRESSES: Mapping[str, tuple[re.Pattern[str], str]] = {
+    ContactChannel.email: (re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"), "name@example.org"),
+}
+"""How an address of each channel is written, with an example."""
 
 LONGEST_ADDRESS = 200
 """Characters; the box of an address takes no more."""
@@ -46,13 +50,17 @@ class ContactDetails:
     telephone: str = ""
 
 
-def parse_contact_address(address: str | None) -> str:
-    """The address as it is kept, in Latin letters. Raises Refused: "address_needed", "bad_address"."""
+def parse_contact_address(address: str | None, channel: str) -> str:
+    """The address as it is kept, in Latin letters; that of an unknown channel is taken for an e-mail address.
+
+    Raises Refused: "address_needed", "bad_address".
+    """
     narrowed = narrow_text(address or "").replace("。", ".")
     if not narrowed:
         raise Refused("address_needed", field="address")
-    if len(narrowed) > LONGEST_ADDRESS or _EMAIL.fullmatch(narrowed) is None:
-        raise Refused("bad_address", field="address", allowed="name@example.org")
+    shape, example = _ADDRESSES.get(channel, _ADDRESSES[ContactChannel.email])
+    if len(narrowed) > LONGEST_ADDRESS or shape.fullmatch(narrowed) is None:
+        raise Refused("bad_address", field="address", allowed=example)
     return narrowed
 
 
@@ -67,7 +75,7 @@ def store_contact(
     """Store where a participant is reminded, encrypted, in place of what was stored before."""
     contact = _get_contact_row(work, participant_id)
     contact.channel = channel.value
-    contact.address_sealed = installation.secret_box.encrypt(parse_contact_address(address))
+    contact.address_sealed = installation.secret_box.encrypt(parse_contact_address(address, channel))
     contact.recorded_at, contact.entered_by = work.at, work.actor.kind.value
 
 

@@ -77,8 +77,8 @@ def _account_of(cookie: str) -> SelectOfScalar[str]:
 
 
 def _read_proofs(proofs: str) -> Iterator[BrowserProof]:
-    for each in proofs.split("~")[:MOST_PROOFS]:
-        parts = each.split(".")
+    for proof in proofs.split("~")[:MOST_PROOFS]:
+        parts = proof.split(".")
         if len(parts) == 3:
             yield BrowserProof(*parts)
 

@@ -37,7 +37,7 @@ def list_bound_participants(
             _bound_participant(session, DeviceContext.of_cookie(installation, token, at), token)
             for token in tokens
         ]
-    return tuple(each for each in bound if each is not None)
+    return tuple(device for device in bound if device is not None)
 
 
 def _bound_participant(session: Session, context: DeviceContext, token: str) -> BoundParticipant | None:
@@ -52,10 +52,10 @@ def lock_bound_participants(
 ) -> tuple[str, ...]:
     """Lock everybody whom these tokens still bind, and return their tokens; not a tablet handed over."""
     bound = list_bound_participants(installation, tokens, at)
-    own = [each for each in bound if not each.participant.handed_over]
-    for each in own:
-        lock_device(ParticipantContext(installation, each.participant, at))
-    return tuple(each.token for each in own)
+    own = [device for device in bound if not device.participant.handed_over]
+    for device in own:
+        lock_device(ParticipantContext(installation, device.participant, at))
+    return tuple(device.token for device in own)
 
 
 def end_hand_over(context: DeviceContext, why: HandOverEnd) -> bool:

@@ -110,7 +110,10 @@ def sign_in_staff(
         hashed = (staff.password_hash or None) if staff else None
         passwords = installation.secret_box.passwords
         # Every spelling is compared, whether or not one fits: the time tells nothing of the account.
-        fits = [passwords.matches(hashed, each, known is not None) for each in password_spellings(password)]
+        fits = [
+            passwords.matches(hashed, spelling, known is not None)
+            for spelling in password_spellings(password)
+        ]
         return staff if any(fits) and staff is not None and staff.disabled_at is None else None
 
     limits = staff_limits("staff", address, source, known)

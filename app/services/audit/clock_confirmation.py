@@ -89,8 +89,8 @@ def list_put_off(at: datetime) -> Mapping[sa.Column[datetime], sa.ColumnElement[
     unfinished = _SLOT.c.submitted_at.is_(None) & (_SLOT.c.grace_until > at)
     owed = _ALERT.c.wake_at > at
     leased = {
-        each.c.lease_until: sa.and_(MESSAGE_WAITING, each.c.lease_until > at + _LONGEST_WAIT)
-        for each in _MESSAGES
+        message.c.lease_until: sa.and_(MESSAGE_WAITING, message.c.lease_until > at + _LONGEST_WAIT)
+        for message in _MESSAGES
     }
     claimed = _EXPORT.c.ended_at.is_(None) & (_EXPORT.c.lease_until > at + _LONGEST_WAIT)
     return {_SLOT.c.wake_at: unfinished, _ALERT.c.wake_at: owed, **leased, _EXPORT.c.lease_until: claimed}

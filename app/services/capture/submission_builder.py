@@ -287,7 +287,9 @@ def _unsaved_answers(
     shared = answer_columns(slot.id, client, source, context.definition.text, at, context.clock_untrusted)
     unsaved = [item for item in checked.document.items() if before.get(item[0], OPEN) != item[1]]
     bases = find_submitted_bases(revision if form.base is None else form.base, revision, len(unsaved))
-    numbered = [(seq, base, *each) for seq, (base, each) in enumerate(zip(bases, unsaved, strict=True), 1)]
+    numbered = [
+        (seq, base, *answer) for seq, (base, answer) in enumerate(zip(bases, unsaved, strict=True), 1)
+    ]
     return answer_rows(shared, revision, numbered), answer_changes(record, client, unsaved, before)
 
 

@@ -116,11 +116,11 @@ def _list_requests(
     requests = [_describe(context, *row, died=row.Participant.id in dead) for row in rows]
     return tuple(
         replace(
-            each,
-            proposed=bool(each.slot) and row.Slot.id in corrected,
+            request,
+            proposed=bool(request.slot) and row.Slot.id in corrected,
             reached=_was_reached(row.TeamRequest, reached),
         )
-        for each, row in zip(requests, rows, strict=True)
+        for request, row in zip(requests, rows, strict=True)
     )
 
 

@@ -140,7 +140,7 @@ class ParticipantOverview:
     @property
     def exit(self) -> str:
         """The disposition that ended participation, "" for none; a death outranks every other."""
-        standing = {each.entry.kind for each in self.dispositions if each.undone is None}
+        standing = {disposition.entry.kind for disposition in self.dispositions if disposition.undone is None}
         if DispositionKind.death in standing:
             return DispositionKind.death.value
         return self.participant.exit_kind.value if self.participant.exit_kind else ""
@@ -224,7 +224,9 @@ def _mask(context: StaffContext, contact: ContactRecord | None) -> ContactDetail
 
 def _permissions(actor: Actor, participant: ParticipantCard) -> frozenset[Permission]:
     return frozenset(
-        each for each in Permission if actor.may(each, participant.study_id, participant.site_id)
+        permission
+        for permission in Permission
+        if actor.may(permission, participant.study_id, participant.site_id)
     )
 
 

@@ -75,7 +75,7 @@ def list_sign_in_problems(context: StaffContext, chosen: ProblemFilter = EVERYBO
         plans = [context.installation.library.get_plan(site.study, site.plan_version) for site in reached]
         after_days = min((plan.worklist.unused_days for plan in plans), default=0)
         before = context.at - timedelta(days=after_days)
-        keys = [each.site_id for each in reached if chosen.site in ("", each.code)]
+        keys = [site.site_id for site in reached if chosen.site in ("", site.code)]
         all_locked, all_unused, until = _find(session, context, before, keys, chosen)
         locked, unused = all_locked[:MOST], all_unused[:MOST]
         enrolled = find_enrolment_days(session, unused)

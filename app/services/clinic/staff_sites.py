@@ -107,5 +107,5 @@ def list_study_sites(
 ) -> tuple[StaffSite, ...]:
     """The sites of one study that a permission of this actor reaches, by which its lists can be narrowed."""
     return tuple(
-        each for each in list_staff_sites(connection, actor, permission) if each.study_id == study_id
+        site for site in list_staff_sites(connection, actor, permission) if site.study_id == study_id
     )

@@ -38,8 +38,8 @@ class IntervalCache(Generic[CachedResult]):
             return entry[2]
         result, transitions = compute()
         moments = list(transitions)
-        since = max([each for each in moments if each <= at], default=_EVER)
-        until = min([each for each in moments if each > at], default=_FOR_EVER)
+        since = max([moment for moment in moments if moment <= at], default=_EVER)
+        until = min([moment for moment in moments if moment > at], default=_FOR_EVER)
         with self._lock:
             self._entries.pop(content, None)
             self._entries[content] = since, until, result

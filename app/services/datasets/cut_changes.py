@@ -34,7 +34,7 @@ def compare_cuts(
         raise Refused("cuts_reversed", field="since", cut=older)
     with context.read() as session:
         people = read_people(session, first.study_id)
-    return _changes(context, [each for each in people if each.subject >= start], first, last)
+    return _changes(context, [person for person in people if person.subject >= start], first, last)
 
 
 def find_actor_names(context: DataContext, actor_ids: Collection[str]) -> Mapping[str, str]:

@@ -87,7 +87,7 @@ def list_cuts(context: DataContext, study: str) -> tuple[NamedCut, ...]:
     """The cuts of a study, the newest first. Raises Refused("unknown_study")."""
     with context.read() as session:
         row = _get_permitted_study(session, context, study, _READING)
-        return tuple(_shown(row, each) for each in list_cut_rows(session, row.id))
+        return tuple(_shown(row, cut) for cut in list_cut_rows(session, row.id))
 
 
 def get_named_cut(
@@ -112,7 +112,7 @@ def _get_permitted_study(
 ) -> Study:
     """The study; any one of the permissions, at one of its sites, is enough."""
     row = get_study(session, study)
-    if not any(is_anywhere_within_reach(context, each, row.id) for each in permissions):
+    if not any(is_anywhere_within_reach(context, permission, row.id) for permission in permissions):
         raise Refused("unknown_study", study=study)
     return row
 

@@ -179,7 +179,9 @@ class OpenedExport:
 def open_export(context: DataContext, study: str, entry: ExportEntry) -> OpenedExport:
     """What somebody gets of a cut. Raises Refused: "unknown_study", "unknown_cut"."""
     cut = get_named_cut(context, study, entry.cut, (Permission.EXPORT_RUN,))
-    contents = tuple(each for each in list_contents(context, cut.study_id) if each not in entry.without)
+    contents = tuple(
+        content for content in list_contents(context, cut.study_id) if content not in entry.without
+    )
     selection = DataSelection(frozenset(scope for name, scope in OMITTED.items() if name not in contents))
     installation = context.installation
     return OpenedExport(
@@ -275,15 +277,15 @@ def write_files(
                 files[table.name].append(opened_file)
         stream = stream_datasets(context, opened.cut, opened.study, opened.selection, progress, names)
         for table, row in yield_thread(stream):
-            for each in files[table.name]:
-                each.add(row)
+            for file in files[table.name]:
+                file.add(row)
         for table in tables:
-            for each in files[table.name]:
-                described = each.finish()
-                if each.path.parent != folder:
+            for file in files[table.name]:
+                described = file.finish()
+                if file.path.parent != folder:
                     target = folder / f"{table.name.lower()}.{PARQUET}"
-                    write_parquet(each.path, target, opened.list_columns(table))
-                    described = describe_file(target, each.records)
+                    write_parquet(file.path, target, opened.list_columns(table))
+                    described = describe_file(target, file.records)
                 written.append(described)
     return (*written, *(() if entry.dataset else _write_descriptions(opened, entry.formats, folder)))
 
@@ -351,10 +353,10 @@ def serialise_manifest(export: Export, file: FileContext) -> str:
         "app_version": file.app_version,
         "contents": list(export.contents),
         "files": [
-            {"name": each.name, "fault": each.fault}
-            if each.fault
-            else {"name": each.name, "records": each.records, "size": each.size, "sha256": each.sha256}
-            for each in export.files
+            {"name": file.name, "fault": file.fault}
+            if file.fault
+            else {"name": file.name, "records": file.records, "size": file.size, "sha256": file.sha256}
+            for file in export.files
         ],
     }
     return json.dumps(described, ensure_ascii=False, indent=1) + "\n"

@@ -192,7 +192,7 @@ def find_export_file(context: DataContext, study: str, public_id: str, name: str
     folder = context.installation.export_folder
     if export.state is ExportState.removed:
         raise Refused("export_removed")
-    file = next((each for each in export.files if each.name == name), None)
+    file = next((file for file in export.files if file.name == name), None)
     if folder is None or file is None or export.kept_until is None:
         raise Refused("unknown_export_file")
     path = folder / public_id / file.name
@@ -244,6 +244,6 @@ def _shown(context: DataContext, row: DataExport, cut: str) -> RequestedExport:
         fault=row.fault or "",
         kept_until=row.kept_until,
         size=row.size,
-        files=() if recheck else tuple(ExportedFile(**each) for each in files),
-        figures=tuple(RecheckedFigures(**each) for each in files) if recheck else (),
+        files=() if recheck else tuple(ExportedFile(**file) for file in files),
+        figures=tuple(RecheckedFigures(**file) for file in files) if recheck else (),
     )

@@ -141,7 +141,7 @@ def make_export(context: ClockContext, claimed: ClaimedExport, progress: ExportP
         check_export(entry)
         if row.kind is ExportKind.recheck:
             root = _open_folder(context)
-            figures = [asdict(each) for each in recheck_cut(reader, study, cut, progress, root)]
+            figures = [asdict(figure) for figure in recheck_cut(reader, study, cut, progress, root)]
             return ExportResult(contents=tuple(OMITTED), sites=None, files=figures)
         opened = open_export(reader, study, entry)
         return _write(context, claimed, reader, opened, entry, progress, row.request["packed"])
@@ -187,12 +187,12 @@ def _write(
         files = write_files(reader, opened, entry, folder, _watching(folder, room, progress))
         exported = Export(opened.cut, opened.contents, files)
         (folder / MANIFEST).write_text(serialise_manifest(exported, opened.file), "utf-8")
-        files = (*(each for each in files if not each.fault), describe_file(folder / MANIFEST, None))
+        files = (*(file for file in files if not file.fault), describe_file(folder / MANIFEST, None))
         if packed:
-            pack_files(folder / ARCHIVE, [folder / each.name for each in files], opened.cut.at)
-            for each in files:
-                (folder / each.name).unlink()
-            files = (describe_file(folder / ARCHIVE, sum(each.records or 0 for each in files)),)
+            pack_files(folder / ARCHIVE, [folder / file.name for file in files], opened.cut.at)
+            for file in files:
+                (folder / file.name).unlink()
+            files = (describe_file(folder / ARCHIVE, sum(file.records or 0 for file in files)),)
         _check_room(folder, room)
         progress(1, 1)
         shutil.rmtree(target, ignore_errors=True)
@@ -202,9 +202,9 @@ def _write(
     return ExportResult(
         contents=opened.contents,
         sites=reached_sites(reader, opened.cut.study_id),
-        files=[asdict(each) for each in files],
-        size=sum(each.size for each in files),
-        sha256=sha256_hex(json.dumps([asdict(each) for each in files], sort_keys=True)),
+        files=[asdict(file) for file in files],
+        size=sum(file.size for file in files),
+        sha256=sha256_hex(json.dumps([asdict(file) for file in files], sort_keys=True)),
     )
 
 

@@ -68,5 +68,7 @@ def read_scopes(context: DataContext, study_id: int, site_id: int) -> frozenset[
 def _opened_at(context: StaffContext, study_id: int, site_id: int | None) -> frozenset[str]:
     if context.actor.is_operator:
         return READ_SCOPES
-    may = (scopes for each, scopes in _OPENED.items() if context.actor.may(each, study_id, site_id))
+    may = (
+        scopes for permission, scopes in _OPENED.items() if context.actor.may(permission, study_id, site_id)
+    )
     return frozenset(scope.value for scopes in may for scope in scopes)

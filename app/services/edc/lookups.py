@@ -33,8 +33,10 @@ def describe_study(context: EdcContext, study: str) -> JsonObject:
         head = feed_pages.read_feed_head(session, context.client.study_id)
         seal = newest_seal(session, context.client.study_id)
     plan, find = plans[0], context.installation.library.get_instrument
-    named = dict.fromkeys((each.id, each.version) for version in plans for each in version.instruments)
-    used = [find(*each) for each in named]
+    named = dict.fromkeys(
+        (instrument.id, instrument.version) for version in plans for instrument in version.instruments
+    )
+    used = [find(*key) for key in named]
     return {
         "study": study,
         "feed": context.client.feed,
@@ -45,11 +47,16 @@ def describe_study(context: EdcContext, study: str) -> JsonObject:
         "time_rule": "Windows are whole local days in the zone of the participant's site; instants are UTC.",
         "languages": list(plan.languages),
         "arms": [arm.code for arm in plan.arms],
-        "anchors": [{"kind": each.kind, "owner": each.owner.value} for each in plan.anchors],
+        "anchors": [{"kind": anchor.kind, "owner": anchor.owner.value} for anchor in plan.anchors],
         "visits": [rule.code_of(offset) for rule in plan.visits for offset in rule.offsets],
         "instruments": [
-            {"id": each.id, "version": each.version, "sha256": each.sha256, "algorithm": each.algorithm}
-            for each in used
+            {
+                "id": instrument.id,
+                "version": instrument.version,
+                "sha256": instrument.sha256,
+                "algorithm": instrument.algorithm,
+            }
+            for instrument in used
         ],
         "formats": ["application/json", "application/x-ndjson"],
         "audit_head": seal,

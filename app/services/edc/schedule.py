@@ -181,8 +181,8 @@ def receive_arm(request: EdcRequest, arm: str, confirm: bool = False) -> StoreRe
     with request.unit_of_work("arm", {"arm": arm}) as work:
         participant = lock_participant(work, request)
         plan = get_plan_of(request.context.installation, work.session, participant)
-        if arm not in {each.code for each in plan.arms}:
-            raise Refused("unknown_arm", field="arm", allowed=tuple(each.code for each in plan.arms))
+        if arm not in {arm.code for arm in plan.arms}:
+            raise Refused("unknown_arm", field="arm", allowed=tuple(arm.code for arm in plan.arms))
         stored = request.store_body(work, participant, "arm", {"arm": arm})
         record_event(work, participant, AuditEvent.ARM_RECORDED, stored)
         if participant.arm != arm:

@@ -163,7 +163,7 @@ def disposition_event(
     version: int,
 ) -> FeedEventDraft:
     """`status.recorded` or `status.undone`: what a disposition says, and all that are in force with it."""
-    data = _disposition(disposition) | {"in_force": [_disposition(each) for each in in_force]}
+    data = _disposition(disposition) | {"in_force": [_disposition(current) for current in in_force]}
     return FeedEventDraft(
         type="status.undone" if disposition.undoes_id else "status.recorded",
         subject=participant.subject,
@@ -216,12 +216,12 @@ def slot_event(
     subject: str,
     site: FeedSite,
     actor: Actor,
-    what: PublishedChange,
+    published: PublishedChange,
     response: ResponseRecord | None = None,
     blinded: bool = False,
 ) -> FeedEventDraft:
     """`assessment.<change>` (or `diary.<change>`): window, state and, once submitted, answers and scores."""
-    change, state = what
+    change, state = published
     kind = "assessment" if slot.for_day is None else "diary"
     needs = _DIARY if slot.for_day is not None else None
     if blinded and slot.arm_revealing:

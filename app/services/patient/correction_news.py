@@ -29,7 +29,7 @@ class CorrectionState(StrEnum):
 class CorrectionNews:
     """The newest thing to say of a form, and since when it is so."""
 
-    what: CorrectionState
+    state: CorrectionState
     at: datetime
 
 
@@ -54,7 +54,7 @@ def list_correction_news(context: ParticipantContext) -> Mapping[int, Correction
     for slot_key, closed_at in requests:
         if (slot_key, closed_at) not in closing:
             _add_news(news, slot_key, CorrectionState.answered, closed_at)
-    for decision, correction in sorted(decided, key=lambda each: each[0].decided_at):
+    for decision, correction in sorted(decided, key=lambda pair: pair[0].decided_at):
         if decision.outcome is CorrectionOutcome.declined and _was_approved(news, correction):
             continue
         _add_news(news, correction.slot_id, CorrectionState(decision.outcome.value), decision.decided_at)
@@ -67,12 +67,12 @@ def list_correction_news(context: ParticipantContext) -> Mapping[int, Correction
 def _was_approved(news: Mapping[int, CorrectionNews], declined: Correction) -> bool:
     """Whether another proposal was approved while this one waited: the form was corrected all the same."""
     known = news.get(declined.slot_id)
-    return known is not None and known.what is CorrectionState.approved and known.at >= declined.proposed_at
+    return known is not None and known.state is CorrectionState.approved and known.at >= declined.proposed_at
 
 
-def _add_news(news: dict[int, CorrectionNews], slot_id: int, what: CorrectionState, at: datetime) -> None:
+def _add_news(news: dict[int, CorrectionNews], slot_id: int, state: CorrectionState, at: datetime) -> None:
     """Keep the newest; what is being checked outranks everything."""
     known = news.get(slot_id)
     checks = CorrectionState.checking
-    if known is None or what is checks or (known.what is not checks and known.at <= at):
-        news[slot_id] = CorrectionNews(what, at)
+    if known is None or state is checks or (known.state is not checks and known.at <= at):
+        news[slot_id] = CorrectionNews(state, at)

@@ -56,17 +56,17 @@ def list_reviews(context: StaffContext, study: str) -> tuple[ReviewRecord, ...]:
         row = get_permitted_study(session, context.actor, study, Permission.ACCESS_SEE)
         statement = select(AccessReview).where(AccessReview.study_id == row.id)
         rows = session.exec(statement.order_by(col(AccessReview.id).desc()).limit(SHOWN)).all()
-        names = find_staff_names(session, [each.reviewed_by for each in rows])
+        names = find_staff_names(session, [row.reviewed_by for row in rows])
         return tuple(
             ReviewRecord(
-                each.id,
-                each.reviewed_at,
-                names.get(each.reviewed_by, each.reviewed_by),
-                each.people,
-                each.grants,
-                each.notes,
+                row.id,
+                row.reviewed_at,
+                names.get(row.reviewed_by, row.reviewed_by),
+                row.people,
+                row.grants,
+                row.notes,
             )
-            for each in rows
+            for row in rows
         )
 
 
@@ -75,9 +75,9 @@ def digest_access(people: Sequence[StaffPerson]) -> str:
     return sha256_hex(
         canonical_json(
             [
-                [each.staff_id, each.disabled_at is not None]
-                + [[grant.role.value, grant.site, str(grant.ends_on)] for grant in each.in_force]
-                for each in people
+                [person.staff_id, person.disabled_at is not None]
+                + [[grant.role.value, grant.site, str(grant.ends_on)] for grant in person.in_force]
+                for person in people
             ]
         )
     )
@@ -102,14 +102,14 @@ def record_review(context: StaffContext, study: str, listed: str, notes: str, se
         newest = select(sa.func.max(col(AccessReview.id))).where(AccessReview.study_id == row.id)
         if (work.session.exec(newest).one() or 0) != seen:
             raise Refused("review_recorded")
-        counted = [each for each in people if each.in_force]
+        counted = [person for person in people if person.in_force]
         work.session.add(
             AccessReview(
                 study_id=row.id,
                 reviewed_at=context.at,
                 reviewed_by=context.actor.id,
                 people=len(counted),
-                grants=sum(len(each.in_force) for each in counted),
+                grants=sum(len(person.in_force) for person in counted),
                 listed_sha256=listed,
                 notes=notes,
             )
@@ -127,14 +127,14 @@ def write_access_report(context: StaffContext, study: str, on: date | None = Non
     with context.read() as session:
         acts, accounts = _read_grant_acts(session), read_account_acts(session)
         names = find_staff_names(session, {act.actor for act in acts.values()})
-    changes = {each.staff_id: accounts.get(f"staff:{each.staff_id}", ()) for each in people}
+    changes = {person.staff_id: accounts.get(f"staff:{person.staff_id}", ()) for person in people}
     return write_csv(
         _HEADS,
         (
-            (*_report_row(each, grant, acts, names, on), _describe_account(changes[each.staff_id]))
-            for each in people
-            for grant in each.grants
-            if on is None or _was_in_force(grant, changes[each.staff_id], on, zone)
+            (*_report_row(person, grant, acts, names, on), _describe_account(changes[person.staff_id]))
+            for person in people
+            for grant in person.grants
+            if on is None or _was_in_force(grant, changes[person.staff_id], on, zone)
         ),
     )
 

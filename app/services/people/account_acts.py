@@ -45,7 +45,9 @@ def read_account_acts(session: Session) -> Mapping[str, Sequence[AccountAct]]:
     for entry in entries:
         by = names.get(entry.actor_id, entry.actor_id)
         act = AccountAct(entry.at, entry.event == AuditEvent.STAFF_DISABLED, by, entry.reason or "")
-        accounts = (each["record"] for each in json.loads(entry.changes) if each["field"] == "disabled_at")
+        accounts = (
+            change["record"] for change in json.loads(entry.changes) if change["field"] == "disabled_at"
+        )
         for account in accounts:
             acts[account].append(act)
     return acts

@@ -196,7 +196,7 @@ def _describe(
                 last_sign_in=signed_in.get(row.id),
                 link_until=until if until is not None and until > rules.at else None,
                 created_at=row.created_at,
-                grants=[_grant(each, rules) for each in grants if each.grant.staff_id == row.id],
+                grants=[_grant(grant, rules) for grant in grants if grant.grant.staff_id == row.id],
             )
         )
     return tuple(sorted(people, key=lambda person: (person.disabled_at is not None, person.name)))

@@ -191,4 +191,4 @@ def _verify(
 
 def _list_transports(registration: RegistrationCredential) -> str:
     """By which ways the authenticator says that it is reached."""
-    return " ".join(sorted({each.value for each in registration.response.transports or ()}))
+    return " ".join(sorted({transport.value for transport in registration.response.transports or ()}))

@@ -42,7 +42,10 @@ def prove_oneself(context: StaffContext, staff: Staff, proof: OwnProof) -> Recog
     passwords = context.installation.secret_box.passwords
 
     def find_proof() -> RecognisedFactor | Refused:
-        fits = [passwords.matches(staff.password_hash, each) for each in password_spellings(proof.password)]
+        fits = [
+            passwords.matches(staff.password_hash, spelling)
+            for spelling in password_spellings(proof.password)
+        ]
         if not any(fits):
             return Refused("wrong_password_now", field="password_now")
         factor = recognise_factor(context.installation, staff, proof.shown, context.at)

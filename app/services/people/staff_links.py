@@ -236,7 +236,7 @@ def use_link(
 
     def find_proof() -> RecognisedFactor | Refused:
         fits = link.purpose.asks_password or any(
-            box.passwords.matches(staff.password_hash, each) for each in password_spellings(password)
+            box.passwords.matches(staff.password_hash, spelling) for spelling in password_spellings(password)
         )
         if not fits:
             return Refused("wrong_password_now", field="password")

@@ -112,7 +112,7 @@ class _Turn:
         staff = list_site_staff(
             self.work.session, participant.study_id, participant.site_id, roles, self.rules
         )
-        self.work.session.add_all([self._message(each, at, escalation) for each in staff])
+        self.work.session.add_all([self._message(recipient, at, escalation) for recipient in staff])
         about = name_alert(record_name(self.slot), self.alert.rule)
         self.work.record(event, participant_chain(self.alert.participant_id), changes=[about])
         self.work.session.flush()

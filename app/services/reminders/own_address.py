@@ -34,7 +34,7 @@ from app.storage.unit_of_work import UnitOfWork
 
 CODE_LIFE = timedelta(hours=1)
 CODE_DIGITS = 6
-_WAY = ContactChannel.email
+_CHANNEL = ContactChannel.email
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def get_own_address(context: ParticipantContext, sender: MessageSender) -> OwnAd
     with context.read() as session:
         consented = session.get_one(Participant, participant_id).consent_version is not None
         claim = session.get(AddressClaim, participant_id)
-    may_enter = consented and _WAY.value in sender.channels
+    may_enter = consented and _CHANNEL.value in sender.channels
     if not may_enter or claim is None or claim.closed_at is not None or claim.expires_at <= context.at:
         return OwnAddress(may_enter)
     address = context.installation.secret_box.decrypt(claim.address_sealed)
@@ -69,11 +69,11 @@ def mail_address_code(context: ParticipantContext, sender: MessageSender, addres
     Raises Refused: "address_needed", "bad_address", "same_contact", "consent_needed", "unknown_channel",
     "throttled", "address_not_reached".
     """
-    checked = parse_contact_address(narrow_text(address))
+    checked = parse_contact_address(narrow_text(address), _CHANNEL)
     participant_id = context.participant.participant_id
     with context.read() as session:
         _check_new(context, session, checked)
-    if _WAY.value not in sender.channels:
+    if _CHANNEL.value not in sender.channels:
         raise Refused("unknown_channel", field="address", allowed=tuple(sender.channels))
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
     with context.unit_of_work() as work:
@@ -83,7 +83,7 @@ def mail_address_code(context: ParticipantContext, sender: MessageSender, addres
         _keep_claim(context, work, checked, code)
         work.record(AuditEvent.ADDRESS_CODE_ISSUED, participant_chain(participant_id))
     try:
-        sender.channels[_WAY.value].send(message)
+        sender.channels[_CHANNEL.value].send(message)
     except SendFailed as failed:
         with context.installation.open_work(context.actor, context.at) as work:
             lock_participant(work, participant_id)
@@ -137,7 +137,7 @@ def _take_over(
         context.installation,
         work,
         participant_id,
-        _WAY,
+        _CHANNEL,
         context.installation.secret_box.decrypt(claim.address_sealed),
     )
     _close(work, claim)
@@ -150,7 +150,7 @@ def _check_new(context: ParticipantContext, session: Session, address: str) -> N
     contact = find_contact(session, context.participant.participant_id)
     if contact is not None:
         present = read_contact(context.installation, contact)
-        if (present.channel, present.address) == (_WAY.value, address):
+        if (present.channel, present.address) == (_CHANNEL.value, address):
             raise Refused("same_contact", field="address")
 
 
@@ -176,14 +176,14 @@ def _keep_claim(context: ParticipantContext, work: UnitOfWork, address: str, cod
     if claim is None:
         claim = AddressClaim(
             participant_id=participant_id,
-            channel=_WAY.value,
+            channel=_CHANNEL.value,
             address_sealed=sealed,
             code_hash="",
             issued_at=work.at,
             expires_at=work.at,
         )
         work.session.add(claim)
-    claim.channel, claim.address_sealed, claim.code_hash = _WAY.value, sealed, _digest(context, code)
+    claim.channel, claim.address_sealed, claim.code_hash = _CHANNEL.value, sealed, _digest(context, code)
     claim.issued_at, claim.expires_at, claim.closed_at = work.at, work.at + CODE_LIFE, None
 
 

@@ -66,7 +66,9 @@ class MessageSender:
 
     def is_paused(self, at: datetime) -> bool:
         """Whether messages should stay queued, because a server that takes them is out of order."""
-        return any(isinstance(each, CircuitBreaker) and each.is_open(at) for each in self.channels.values())
+        return any(
+            isinstance(channel, CircuitBreaker) and channel.is_open(at) for channel in self.channels.values()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +257,7 @@ def release_messages(
 ) -> None:
     """Give claimed messages back that nobody began to send, so that they need not wait for their lease."""
     table = queue.table
-    ids = [each.message_id for each in claimed]
+    ids = [claim.message_id for claim in claimed]
     untouched = sa.and_(table.c.id.in_(ids), table.c.state == MessageState.queued.value)
     with context.unit_of_work() as work:
         work.update_bookkeeping(table, untouched, {"lease_until": context.at})
@@ -291,7 +293,7 @@ def expire_messages(context: ClockContext, queue: AnyQueue = REMINDERS) -> int:
     )
     with context.read() as session:
         lost = [ClaimedMessage(row.id, row.participant_id) for row in session.execute(statement.limit(BATCH))]
-    outcomes = [_conclude(context, each, MessageState.unconfirmed, "worker_lost", queue) for each in lost]
+    outcomes = [_conclude(context, claim, MessageState.unconfirmed, "worker_lost", queue) for claim in lost]
     return outcomes.count(MessageState.unconfirmed)
 
 

@@ -81,7 +81,7 @@ def change_contact(
     "participation_ended".
     """
     check_new_contact(channel, address, reason)
-    way, checked, why = ContactChannel(channel), parse_contact_address(address), parse_reason(reason)
+    way, checked, why = ContactChannel(channel), parse_contact_address(address, channel), parse_reason(reason)
     check_act(context)
     with send_alone(context.installation, participant_id, context.at):
         # Once more: the same page may have been pressed while another message was under way.
@@ -156,7 +156,7 @@ def check_new_contact(channel: str, address: str, reason: str) -> None:
     """Raises Refused: "unknown_channel", "address_needed", "bad_address", or as `parse_reason`."""
     check_all(
         lambda: _check_channel(channel),
-        lambda: parse_contact_address(address),
+        lambda: parse_contact_address(address, channel),
         lambda: parse_reason(reason),
     )
 

@@ -163,7 +163,11 @@ def _stands(
         lambda: _check_reason(entry, current),
     )
     after = {**anchors, entry.kind: AnchorDate(entry.kind, entry.on, entry.at)}
-    against = [each for each in find_contradictions(plan, after) if entry.kind in _kinds(each)]
+    against = [
+        contradiction
+        for contradiction in find_contradictions(plan, after)
+        if entry.kind in _kinds(contradiction)
+    ]
     if not against:
         return True
     if entry.source is Owner.edc:

@@ -206,10 +206,10 @@ def _settle(installation: Installation, work: UnitOfWork, participant: Participa
     session.flush()
     publish_acts_of(installation, work, participant.id)
     standing = dispositions_in_force(session, participant.id)
-    exits = [each for each in standing if each.kind in set(ExitKind)]
+    exits = [disposition for disposition in standing if disposition.kind in set(ExitKind)]
     exit_ = None
     if exits:
-        first = min(exits, key=lambda each: (each.effective_on, each.id))
+        first = min(exits, key=lambda exit_row: (exit_row.effective_on, exit_row.id))
         exit_ = Exit(ExitKind(first.kind), start_of_day(first.effective_on, participant.zone))
     apply_exit(installation.library, work, participant, exit_)
     if exit_ is not None:

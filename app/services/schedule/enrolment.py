@@ -238,7 +238,7 @@ def _check(plan: Plan, site: Site, entry: EnrolmentEntry, at: datetime) -> None:
         lambda: check_past_day("consented_on", entry.consented_on, today),
         lambda: check_birth_date(entry.born_on, today) if asks_birth else None,
         lambda: check_consent_version(entry.consent_version),
-        lambda: parse_contact_address(entry.address) if entry.channel is not None else None,
+        lambda: parse_contact_address(entry.address, entry.channel) if entry.channel is not None else None,
         lambda: parse_telephone(entry.telephone),
     )
     if entry.consented_on > entry.enrolled_on:

@@ -60,12 +60,12 @@ def request_visit(
         )
         planned = plan_requested_visit(plan, visit, number, on_day, participant.zone, anchors)
         rows = [
-            new_slot_values(plan, participant, each, position, context.at)
-            for position, each in enumerate(planned, start=len(slots))
+            new_slot_values(plan, participant, slot, position, context.at)
+            for position, slot in enumerate(planned, start=len(slots))
         ]
         work.insert_slots(rows)
         work.record(AuditEvent.VISIT_REQUESTED, chain)
-        return tuple(each.visit for each in planned)
+        return tuple(slot.visit for slot in planned)
 
 
 def cancel_visit(context: StaffContext, study_id: int, subject: str, visit: str, reason: str) -> None:

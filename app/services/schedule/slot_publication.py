@@ -54,7 +54,7 @@ _CLOCK_EVENTS: Mapping[SlotChange, AuditEvent] = {
 class _Pending:
     slot: Slot
     index: int
-    what: PendingChange
+    change: PendingChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def publish_acts_of(installation: Installation, work: UnitOfWork, participant_id
     def publish() -> None:
         pending = _act_changes(work.session, participant_id, work.at)
         _publish(installation, work, pending)
-        _wake_anew(installation, work, [each.slot for each in pending])
+        _wake_anew(installation, work, [due.slot for due in pending])
         work.mark_published(chain)
 
     work.finish_with(chain, publish)
@@ -98,12 +98,12 @@ def publish_due(
     pending = list(_pending(slots, work.at))
     _publish(installation, work, pending)
     chain = participant_chain(participant_id)
-    for each in pending:
-        event = _CLOCK_EVENTS.get(each.what.change, AuditEvent.SLOT_PUBLISHED)
-        change = FieldChange(record_name(each.slot), "published_state", None, each.what.state.value)
+    for due in pending:
+        event = _CLOCK_EVENTS.get(due.change.change, AuditEvent.SLOT_PUBLISHED)
+        change = FieldChange(record_name(due.slot), "published_state", None, due.change.state.value)
         work.record(event, chain, changes=[change])
     work.mark_published(chain)
-    return [each.what.change for each in pending]
+    return [due.change.change for due in pending]
 
 
 def slot_changes_due(slot: StoredSlot, at: datetime) -> tuple[PendingChange, ...]:
@@ -134,9 +134,11 @@ def _lies_ahead(slot: StoredSlot, at: datetime) -> bool:
 
 def _pending(slots: Sequence[Slot], at: datetime) -> list[_Pending]:
     pending = [
-        _Pending(slot, index, what) for index, slot in enumerate(slots) for what in slot_changes_due(slot, at)
+        _Pending(slot, index, change)
+        for index, slot in enumerate(slots)
+        for change in slot_changes_due(slot, at)
     ]
-    return sorted(pending, key=lambda each: (each.what.at, each.index, _ORDER.index(each.what.change)))
+    return sorted(pending, key=lambda due: (due.change.at, due.index, _ORDER.index(due.change.change)))
 
 
 def _act_changes(session: Session, participant_id: int, at: datetime) -> list[_Pending]:
@@ -144,7 +146,7 @@ def _act_changes(session: Session, participant_id: int, at: datetime) -> list[_P
     acted = [
         slot.id
         for slot in list_slot_records(session, participant_id)
-        if any(not what.by_time for what in slot_changes_due(slot, at))
+        if any(not change.by_time for change in slot_changes_due(slot, at))
     ]
     return _pending(list_slots(session, participant_id, acted), at) if acted else []
 
@@ -153,9 +155,9 @@ def _publish(installation: Installation, work: UnitOfWork, pending: Sequence[_Pe
     if not pending:
         return
     person = _FormOwner.load(work.session, pending[0].slot.participant_id)
-    for each in pending:
-        actor = CLOCK if each.what.by_time else work.actor
-        _publish_changes(installation, work, person, each.slot, actor, each.what.published)
+    for due in pending:
+        actor = CLOCK if due.change.by_time else work.actor
+        _publish_changes(installation, work, person, due.slot, actor, due.change.published)
 
 
 def _wake_anew(installation: Installation, work: UnitOfWork, slots: Sequence[Slot]) -> None:
@@ -173,11 +175,11 @@ def publish_slot(
     work: UnitOfWork,
     slot: Slot,
     actor: Actor,
-    what: PublishedChange,
+    change: PublishedChange,
 ) -> None:
     """Tell one form as it is now, and note what was told."""
     _publish_changes(
-        installation, work, _FormOwner.load(work.session, slot.participant_id), slot, actor, what
+        installation, work, _FormOwner.load(work.session, slot.participant_id), slot, actor, change
     )
 
 
@@ -187,13 +189,13 @@ def _publish_changes(
     person: _FormOwner,
     slot: Slot,
     actor: Actor,
-    what: PublishedChange,
+    change: PublishedChange,
 ) -> None:
     plan = installation.library.get_plan(person.study.code, slot.plan_version)
-    response = _response(work.session, slot) if what.state is FeedState.submitted else None
-    slot.published_state, slot.published_window = what.state.value, slot.window_version
+    response = _response(work.session, slot) if change.state is FeedState.submitted else None
+    slot.published_state, slot.published_window = change.state.value, slot.window_version
     version, subject = raise_version(slot), person.participant.subject
-    draft = slot_event(slot, version, subject, person.site, actor, what, response, plan.blinded)
+    draft = slot_event(slot, version, subject, person.site, actor, change, response, plan.blinded)
     work.publish(person.participant.study_id, draft)
 
 

@@ -71,7 +71,9 @@ class ScheduleProposal:
     def would_be_missed(self) -> tuple[SlotKey, ...]:
         """The forms that would be missed by this at once."""
         return tuple(
-            each.planned.key for each in self.changes if each.would_be_missed and each.planned is not None
+            change.planned.key
+            for change in self.changes
+            if change.would_be_missed and change.planned is not None
         )
 
     def require_confirmed(self, confirmed: bool) -> None:
@@ -196,7 +198,8 @@ def _propose(
 ) -> ScheduleProposal:
     """`unchanged` are the forms that are where an earlier version of the plan has them."""
     earlier = {
-        each: library.get_plan(plan.id, each) for each in {form.planned.plan_version for form in unchanged}
+        version: library.get_plan(plan.id, version)
+        for version in {form.planned.plan_version for form in unchanged}
     }
     by_version = {
         version: plan_slots(its_plan, anchors, participant.arm, participant.zone)

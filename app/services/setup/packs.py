@@ -81,7 +81,9 @@ def _check_fits(installation: Installation, study: Study, pack: Pack) -> None:
         raise Refused("pack_of_other_study", study=pack.study)
     # Of any version of the plan: the words are there before the study follows it.
     plans = [plan for plan in installation.library.plans.values() if plan.id == study.code and not plan.draft]
-    used = dict.fromkeys(f"{each.id}@{each.version}" for plan in plans for each in plan.instruments)
+    used = dict.fromkeys(
+        f"{instrument.id}@{instrument.version}" for plan in plans for instrument in plan.instruments
+    )
     named = f"{pack.text.instrument}@{pack.text.version}"
     if named not in used:
         raise Refused("not_in_plan", instrument=named, allowed=", ".join(used))
@@ -203,15 +205,15 @@ def list_all_pack_statuses(installation: Installation, at: datetime) -> list[Pac
     for study in trials:
         installation.refresh_packs(study.code, at)
     return [
-        each
+        status
         for study in trials
-        for each in list_pack_statuses(installation, study.code, study.plan_version, at)
+        for status in list_pack_statuses(installation, study.code, study.plan_version, at)
     ]
 
 
 def packs_needing_attention(packs: Iterable[PackStatus]) -> list[PackStatus]:
     """The packs that somebody must renew or provide."""
-    return [each for each in packs if each.standing is not PackValidity.VALID]
+    return [pack for pack in packs if pack.standing is not PackValidity.VALID]
 
 
 def _licensed(installation: Installation, plan: Plan) -> Iterator[Instrument]:

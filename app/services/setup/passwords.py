@@ -51,7 +51,7 @@ def check_new_password(password: str, email: str) -> None:
     rest = typed
     for name in (email.partition("@")[0].casefold(), "daybook"):
         rest = rest.replace(name, "") if len(name) >= _SHORTEST_NAME else rest
-    if _is_common(typed) or any(_is_repetition(each) or _is_sequence(each) for each in {typed, rest}):
+    if _is_common(typed) or any(_is_repetition(text) or _is_sequence(text) for text in {typed, rest}):
         raise Refused("common_password", field="password_new")
 
 

@@ -87,7 +87,7 @@ def find_readiness_warnings(installation: Installation, at: datetime) -> list[st
     feed never reached. Codes only, because everybody may ask; `daybook check-packs` and the log tell which.
     """
     packs = packs_needing_attention(list_all_pack_statuses(installation, at))
-    warnings = {f"pack_{each.standing.value}" for each in packs}
+    warnings = {f"pack_{pack.standing.value}" for pack in packs}
     if installation.clock_watch.untrusted:
         warnings.add("clock_untrusted")
     if _was_feed_ahead(installation, at):

@@ -48,7 +48,9 @@ class LongStatementCursor(RawCursor[Any]):
         self._check(query)
         numbered, names = _number_parameters(cast(str, query))
         every = cast(Iterable[Mapping[str, Any]], params_seq)
-        super().executemany(numbered, [[each[name] for name in names] for each in every], returning=returning)
+        super().executemany(
+            numbered, [[values[name] for name in names] for values in every], returning=returning
+        )
 
     def _refuse(self, *_arguments: object, **_settings: object) -> NoReturn:
         raise WriteRefused("not on a connection that is guarded")

@@ -117,7 +117,8 @@ def compile_plainly(
     reads = isinstance(statement, sa.SelectBase)
     columns = enumerate(statement.selected_columns if isinstance(statement, sa.SelectBase) else ())
     results = [
-        (index, each.type.dialect_impl(dialect).result_processor(dialect, None)) for index, each in columns
+        (index, column.type.dialect_impl(dialect).result_processor(dialect, None))
+        for index, column in columns
     ]
     return CompiledText(
         state.statement,

@@ -30,10 +30,14 @@ def cover_change(declared: Sequence[DeclaredEvent], change: RowChange) -> None:
 
     A participant's rows are told in their chain alone, where whoever proves them looks for it.
     """
-    able = (each for each in declared if change.chain == each.chain)
-    answering = next((each for each in able if change.table in COVERS.get(each.event, ())), None)
+    able = (declaration for declaration in declared if change.chain == declaration.chain)
+    answering = next(
+        (declaration for declaration in able if change.table in COVERS.get(declaration.event, ())), None
+    )
     if answering is None:
-        names = [f"{each.record}.{each.field}" for each in change.changes[:1]] or [change.table]
+        names = [f"{field_change.record}.{field_change.field}" for field_change in change.changes[:1]] or [
+            change.table
+        ]
         raise UnauditedChange(f"{names[0]} changed without an event")
     answering.changes.extend(change.changes)
     answering.facts.extend([] if change.fact is None else [change.fact])

@@ -70,7 +70,7 @@ def _lost_rows(postgresql: bool) -> sa.TextClause:
 def _source(proven: ProvenTable, postgresql: bool) -> RowSource:
     table = proven.table
     name, columns = table.name, ", ".join(_as_stored(table.c[name], postgresql) for name in proven.columns)
-    key = " || '/' || ".join(f"CAST({name}.{each} AS VARCHAR)" for each in proven.key)
+    key = " || '/' || ".join(f"CAST({name}.{column} AS VARCHAR)" for column in proven.key)
     lost = f"SELECT '{name}' AS of_table, {key} AS row_key FROM {name} WHERE {name}"  # noqa: S608 - names of tables
     if table is _PARTICIPANT or "participant_id" in table.c:
         owner = "id" if table is _PARTICIPANT else "participant_id"

@@ -173,7 +173,7 @@ def proven_table(name: str) -> ProvenTable:
         raise LookupError(name)
     table = metadata.tables[name]
     key = _NATURAL_KEYS.get(name) or tuple(column.name for column in table.primary_key)
-    unstated = UNPROVEN | {f"{each}.id" for each in _NATURAL_KEYS if each != "slot"}
+    unstated = UNPROVEN | {f"{key}.id" for key in _NATURAL_KEYS if key != "slot"}
     columns = tuple(column.name for column in table.columns if f"{name}.{column.name}" not in unstated)
     digested = frozenset(column.name for column in table.columns if _is_digested(column))
     return ProvenTable(table, key, columns, digested)

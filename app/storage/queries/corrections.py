@@ -100,13 +100,17 @@ class CorrectionSigners:
     def can_sign(self, proposed_by: str, site_id: int) -> bool:
         """Whether anybody beside the one who proposed may sign at a site; the trail names them."""
         return any(
-            f"staff:{each.staff_id}" != proposed_by and each.site_id in (None, site_id)
-            for each in self.signers
+            f"staff:{signer.staff_id}" != proposed_by and signer.site_id in (None, site_id)
+            for signer in self.signers
         )
 
     def list_administrators(self, site_id: int) -> tuple[str, ...]:
         """The names of those who may give a role at a site, at most `MOST_NAMED`."""
-        names = [each.name for each in self.administrators if each.site_id in (None, site_id)]
+        names = [
+            administrator.name
+            for administrator in self.administrators
+            if administrator.site_id in (None, site_id)
+        ]
         return tuple(dict.fromkeys(names))[:MOST_NAMED]
 
 
@@ -114,7 +118,8 @@ def read_signers(session: Session, study_id: int, rules: GrantRules) -> Correcti
     """Who may sign corrections of a study now, and who administers it."""
     able = find_able_staff(session, study_id, (*_DECIDERS, Role.ADMIN), rules)
     return CorrectionSigners(
-        [each for each in able if each.role in _DECIDERS], [each for each in able if each.role is Role.ADMIN]
+        [holder for holder in able if holder.role in _DECIDERS],
+        [holder for holder in able if holder.role is Role.ADMIN],
     )
 
 

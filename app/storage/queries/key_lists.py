@@ -33,13 +33,13 @@ class _Among(sa.sql.functions.FunctionElement[bool]):
 
 @compiles(_Among)
 def _among(element: _Among, compiler: SQLCompiler, **options: object) -> str:
-    column, keys = (compiler.process(each, **options) for each in element.clauses)
+    column, keys = (compiler.process(clause, **options) for clause in element.clauses)
     return f"{column} = ANY (CAST({keys} AS BIGINT[]))"
 
 
 @compiles(_Among, "sqlite")
 def _among_in_sqlite(element: _Among, compiler: SQLCompiler, **options: object) -> str:
-    column, keys = (compiler.process(each, **options) for each in element.clauses)
+    column, keys = (compiler.process(clause, **options) for clause in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({keys}))"  # noqa: S608 - a column and a parameter
 
 

@@ -81,7 +81,7 @@ def list_slot_transitions(slot: SlotDates) -> Iterator[datetime]:
     """The moments from each of which on `derive_slot_state` may say something else of the same slot."""
     if slot.submitted_at is None:
         moments = slot.opens_at, slot.due_at, slot.overdue_at, slot.closes_at, slot.grace_until, slot.exit_at
-        yield from (each for each in moments if each is not None)
+        yield from (moment for moment in moments if moment is not None)
 
 
 def planned_slot(slot: SlotView) -> PlannedSlot:

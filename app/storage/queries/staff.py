@@ -96,7 +96,7 @@ def list_site_staff(
 ) -> Sequence[int]:
     """The accounts with one of these roles at a site, or at all of the study, that are able to sign in."""
     able = find_able_staff(session, study_id, roles, rules)
-    return sorted({each.staff_id for each in able if each.site_id in (None, site_id)})
+    return sorted({holder.staff_id for holder in able if holder.site_id in (None, site_id)})
 
 
 class AbleStaff(NamedTuple):
@@ -146,7 +146,9 @@ def get_staff_by_address(session: Session, address: str) -> Staff:
 
 def find_staff_names(session: Session, actor_ids: Iterable[str]) -> Mapping[str, str]:
     """The names of members of staff by what the trail calls them; nobody else has one here."""
-    numbers = {number: each for each in actor_ids if (number := read_staff_number(each)) is not None}
+    numbers = {
+        number: actor_id for actor_id in actor_ids if (number := read_staff_number(actor_id)) is not None
+    }
     rows = session.execute(sa.select(col(Staff.id), col(Staff.name)).where(col(Staff.id).in_(numbers)))
     return {numbers[row.id]: row.name for row in rows}
 

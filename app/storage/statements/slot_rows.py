@@ -67,7 +67,7 @@ def update_slots(
         for names, rows in rows_of.items():
             if names and connection.execute(_update(names), rows).rowcount != len(rows):
                 raise WriteRefused(f"a slot is not one of participant {participant_id}")
-    return [each for each in facts if each.changes or each.fact is not None]
+    return [fact for fact in facts if fact.changes or fact.fact is not None]
 
 
 def _fact(key: FactKey, slot: SlotRecord, names: Iterable[str]) -> RowFact | None:

@@ -213,8 +213,8 @@ def _linked(written: Sequence[sa.CTE]) -> sa.CTE:
     """
     head = table_of(FeedHead)
     counts = [
-        sa.select(sa.func.count().label("rows")).select_from(each).subquery(f"c{index}")
-        for index, each in enumerate(written)
+        sa.select(sa.func.count().label("rows")).select_from(statement).subquery(f"c{index}")
+        for index, statement in enumerate(written)
     ]
     source: sa.FromClause = head
     for count, least in zip(counts, (1, 0, 0, 0), strict=True):

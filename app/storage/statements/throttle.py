@@ -124,16 +124,16 @@ def count_try(
 def take_back_try(database: Engine | Connection, counted: Iterable[CountedTry]) -> None:
     """Take back a try that was no guess after all; a span that began anew meanwhile is left alone."""
     with _counting(database) as connection:
-        for each in counted:
-            connection.execute(_TAKE_BACK, {"name": each.limit.subject, "since": each.since_at})
+        for attempt in counted:
+            connection.execute(_TAKE_BACK, {"name": attempt.limit.subject, "since": attempt.since_at})
 
 
 def release_counted_tries(database: Engine | Connection, counted: Iterable[CountedTry]) -> None:
     """Take back a try that succeeded, and clear the counters that a success clears."""
     with _counting(database) as connection:
-        for each in counted:
-            statement = _CLEAR if each.limit.cleared else _TAKE_BACK
-            connection.execute(statement, {"name": each.limit.subject, "since": each.since_at})
+        for attempt in counted:
+            statement = _CLEAR if attempt.limit.cleared else _TAKE_BACK
+            connection.execute(statement, {"name": attempt.limit.subject, "since": attempt.since_at})
 
 
 def _count(connection: Connection, limit: TryLimit, at: datetime) -> datetime | None:

@@ -55,7 +55,7 @@ def draw_heat(entries: Sequence[HeatEntry], columns: Sequence[str], rows: Sequen
         height=_TOP + len(rows) * PITCH,
         cell=CELL,
         cells=tuple(
-            HeatCell(_MARGIN + each.column * PITCH, _TOP + each.row * PITCH, each) for each in entries
+            HeatCell(_MARGIN + entry.column * PITCH, _TOP + entry.row * PITCH, entry) for entry in entries
         ),
         columns=tuple(
             GridLabel(_MARGIN + index * PITCH + middle, _TOP - 5, text) for index, text in enumerate(columns)

@@ -105,7 +105,7 @@ def draw_line(
         runs=runs,
         beyond=tuple(_beyond(readings, scale, threshold)) if threshold else (),
         missed=tuple(
-            scale_step(step, len(readings), _BOX) for step, each in enumerate(readings) if each.missed
+            scale_step(step, len(readings), _BOX) for step, reading in enumerate(readings) if reading.missed
         ),
         events=tuple(EventMark(scale_step(step, len(readings), _BOX), name) for step, name in events),
         band=_band(scale, threshold) if threshold else None,
@@ -131,10 +131,12 @@ def _spot(step: int, value: Fraction, steps: int, scale: _Scale) -> tuple[float,
 
 
 def _runs(readings: Sequence[Reading], scale: _Scale) -> Iterator[tuple[tuple[float, float], ...]]:
-    for known, run in groupby(enumerate(readings), key=lambda each: each[1].value is not None):
+    for known, run in groupby(enumerate(readings), key=lambda numbered: numbered[1].value is not None):
         if known:
             yield tuple(
-                _spot(step, each.value, len(readings), scale) for step, each in run if each.value is not None
+                _spot(step, reading.value, len(readings), scale)
+                for step, reading in run
+                if reading.value is not None
             )
 
 
@@ -142,9 +144,9 @@ def _beyond(
     readings: Sequence[Reading], scale: _Scale, threshold: tuple[Fraction, bool]
 ) -> Iterator[tuple[float, float]]:
     limit, above = threshold
-    for step, each in enumerate(readings):
-        if each.value is not None and (each.value > limit if above else each.value < limit):
-            yield _spot(step, each.value, len(readings), scale)
+    for step, reading in enumerate(readings):
+        if reading.value is not None and (reading.value > limit if above else reading.value < limit):
+            yield _spot(step, reading.value, len(readings), scale)
 
 
 def _band(scale: _Scale, threshold: tuple[Fraction, bool]) -> ThresholdBand:

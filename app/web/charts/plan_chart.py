@@ -88,11 +88,11 @@ def draw_plan(groups: Sequence[DrawnGroup]) -> PlanChart | None:
     spans = [span for group in groups for lane in group.lanes for span in lane.spans]
     if not spans:
         return None
-    first = min(0, *(each.opens // _WEEK for each in spans))
-    last = max(each.closes // _WEEK + 1 for each in spans)
+    first = min(0, *(span.opens // _WEEK for span in spans))
+    last = max(span.closes // _WEEK + 1 for span in spans)
     axis = _Axis(first * _WEEK, last * _WEEK, PlotBox(_LABEL, _TOP, PLAN_WIDTH - _LABEL - 16, 0))
     placed = tuple(_position_groups(groups, axis))
-    step = next((each for each in _STEPS if (last - first) / each <= _MOST_TICKS), _STEPS[-1])
+    step = next((step for step in _STEPS if (last - first) / step <= _MOST_TICKS), _STEPS[-1])
     weeks = [week for week in range(first, last + 1) if week % step == 0]
     return PlanChart(
         width=PLAN_WIDTH,
@@ -132,12 +132,14 @@ def _position_groups(groups: Sequence[DrawnGroup], axis: _Axis) -> Iterator[Plan
 def _position_lane(lane: DrawnLane, axis: _Axis, y: int) -> PlanLane:
     bars, targets, reminders = "", "", ""
     for run in _join(lane.spans):
-        start, end = axis.find_x(run[0].opens), axis.find_x(max(each.closes for each in run) + 1)
+        start, end = axis.find_x(run[0].opens), axis.find_x(max(run_span.closes for run_span in run) + 1)
         width = format_position(max(round(end - start, 1), _LEAST))
         bars += f"M{format_position(start)} {y}h{width}v{_BAR}h-{width}z"
         half = Fraction(1, 2)
-        goals = _spread_marks([axis.find_x(each.target + half) for each in run])
-        bells = _spread_marks(sorted({axis.find_x(day + half) for each in run for day in each.reminders}))
+        goals = _spread_marks([axis.find_x(run_span.target + half) for run_span in run])
+        bells = _spread_marks(
+            sorted({axis.find_x(day + half) for run_span in run for day in run_span.reminders})
+        )
         targets += "".join(f"M{format_position(x)} {y}v{_BAR}" for x in goals)
         reminders += "".join(f"M{format_position(x)} {y + _BAR + 2}v4" for x in bells)
     return PlanLane(lane.name, y, bars, targets, reminders)
@@ -147,7 +149,7 @@ def _join(spans: Sequence[DrawnSpan]) -> Iterator[Sequence[DrawnSpan]]:
     """Windows that touch or cover one another are one bar."""
     run: list[DrawnSpan] = []
     for span in spans:
-        if run and span.opens > max(each.closes for each in run) + 1:
+        if run and span.opens > max(run_span.closes for run_span in run) + 1:
             yield run
             run = []
         run.append(span)

@@ -67,8 +67,8 @@ def draw_windows(
     """The windows between the first day and the last of them; None where there is none to draw."""
     if not windows:
         return None
-    first = min([each.opens_on for each in windows] + [day for day, _name in events])
-    last = max([each.closes_on for each in windows] + [day for day, _name in events]) + timedelta(days=1)
+    first = min([window.opens_on for window in windows] + [day for day, _name in events])
+    last = max([window.closes_on for window in windows] + [day for day, _name in events]) + timedelta(days=1)
     box = PlotBox(8, _TOP, TIMELINE_WIDTH - 16 - _LABEL, 0)
     bars, lanes = _position_bars(windows, first, last, box)
     return WindowTimeline(
@@ -88,7 +88,7 @@ def _position_bars(
     """Each bar in the first lane in which it, and its name, cover no other."""
     ends: list[float] = []
     bars = []
-    for window in sorted(windows, key=lambda each: (each.opens_on, each.closes_on)):
+    for window in sorted(windows, key=lambda span: (span.opens_on, span.closes_on)):
         x = scale_day(window.opens_on, first, last, box)
         until = scale_day(window.closes_on + timedelta(days=1), first, last, box)
         width = max(round(until - x, 1), _LEAST)

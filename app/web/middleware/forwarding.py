@@ -63,7 +63,7 @@ def _named_addresses(headers: RawHeaders) -> Iterator[str]:
     """What the header names, the last one first; several lines of it are one list."""
     lines: Iterable[bytes] = (value for name, value in headers if name == _HEADER)
     yield from reversed(
-        [each.strip() for each in b",".join(lines).decode("latin-1").split(",") if each.strip()]
+        [address.strip() for address in b",".join(lines).decode("latin-1").split(",") if address.strip()]
     )
 
 

@@ -15,10 +15,10 @@ def read_qualities(header: str) -> tuple[tuple[str, float], ...]:
     ranges = []
     for part in header[:_LONGEST].lower().split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
-        stated = [each for each in parameters if each.startswith("q=")]
-        matched = [_QUALITY.fullmatch(each) for each in stated[:1]]
+        stated = [parameter for parameter in parameters if parameter.startswith("q=")]
+        matched = [_QUALITY.fullmatch(parameter) for parameter in stated[:1]]
         if name and None not in matched:
-            ranges.append((name, next((float(each[1]) for each in matched if each), 1.0)))
+            ranges.append((name, next((float(quality[1]) for quality in matched if quality), 1.0)))
     return tuple(ranges)
 
 
@@ -28,7 +28,7 @@ def select_type(accept: str, offered: Sequence[str]) -> str | None:
     A header that names none of them is disregarded, as RFC 9110 allows: the first one is then served.
     """
     ranges = read_qualities(accept)
-    judged = [(*_judge(ranges, each), -index) for index, each in enumerate(offered)]
+    judged = [(*_judge(ranges, media_type), -index) for index, media_type in enumerate(offered)]
     quality, _named, index = max(judged)
     if quality > 0:
         return offered[-index]
@@ -40,7 +40,7 @@ def _judge(ranges: Sequence[tuple[str, float]], offered: str) -> tuple[float, in
     """The quality of a type by the most specific range that covers it, and how specific it is (-1: none)."""
     kind = offered.partition("/")[0]
     for specific, name in ((2, offered), (1, f"{kind}/*"), (0, "*/*")):
-        qualities = [quality for each, quality in ranges if each == name]
+        qualities = [quality for media_type, quality in ranges if media_type == name]
         if qualities:
             return max(qualities), specific
     return 0.0, -1

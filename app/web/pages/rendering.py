@@ -16,6 +16,7 @@ from app.i18n import formats
 from app.i18n.catalogues import Catalogues
 from app.i18n.languages import LANGUAGES, Language
 from app.web.dependencies import get_language
+from app.web.pages.code_words import translate_code_words
 from app.web.pages.page_frame import PageFrame, base_frame
 from app.web.pages.template_translation import POLICY, CompiledTranslations, call_plainly
 
@@ -116,6 +117,7 @@ def _environment(spoken: Language, catalogues: Catalogues, templates: Path) -> E
     environment.policies[POLICY] = words
     environment.code_generator_class = CompiledTranslations
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]  # set by i18n
+    environment.globals.update(translate_code_words(words.gettext))
     environment.globals["remembered"] = lru_cache(REMEMBERED)(call_plainly)
     environment.globals["remembered_part"] = lru_cache(REMEMBERED_PARTS)(call_plainly)
     environment.globals["remembered_sign"] = lru_cache(REMEMBERED_SIGNS)(call_plainly)

@@ -207,18 +207,18 @@ class _Folding(NodeTransformer):
         return None
 
     def _values(self, variables: Sequence[nodes.Keyword]) -> Mapping[str, nodes.Expr]:
-        return {each.key: self.visit(each.value) for each in variables}
+        return {variable.key: self.visit(variable.value) for variable in variables}
 
 
 def _join(shown: Sequence[nodes.Stmt]) -> Sequence[nodes.Stmt]:
     """The nodes with outputs that follow each other as one."""
     joined: list[nodes.Stmt] = []
-    for each in shown:
+    for node in shown:
         last = joined[-1] if joined else None
-        if isinstance(each, nodes.Output) and isinstance(last, nodes.Output):
-            last.nodes.extend(each.nodes)
+        if isinstance(node, nodes.Output) and isinstance(last, nodes.Output):
+            last.nodes.extend(node.nodes)
         else:
-            joined.append(each)
+            joined.append(node)
     return joined
 
 
@@ -227,27 +227,27 @@ def _close_up(body: Sequence[nodes.Node], *, stopped: bool) -> bool:
 
     `stopped`: what stands before ends with one. What a macro shows is not known, and links keep their blank.
     """
-    for each in body:
-        if isinstance(each, nodes.Output):
-            stopped = _close_output(each, stopped=stopped)
-        elif isinstance(each, nodes.If):
-            branches = [each.body, *(other.body for other in each.elif_), each.else_]
+    for node in body:
+        if isinstance(node, nodes.Output):
+            stopped = _close_output(node, stopped=stopped)
+        elif isinstance(node, nodes.If):
+            branches = [node.body, *(other.body for other in node.elif_), node.else_]
             ends = [_close_up(branch, stopped=stopped) for branch in branches]
             stopped = all(ends)
         else:
             for name in ("body", "else_"):
-                _close_up(getattr(each, name, ()), stopped=False)
-            stopped = stopped and isinstance(each, _SILENT)
+                _close_up(getattr(node, name, ()), stopped=False)
+            stopped = stopped and isinstance(node, _SILENT)
     return stopped
 
 
 def _close_output(output: nodes.Output, *, stopped: bool) -> bool:
-    for each in output.nodes:
-        if not isinstance(each, nodes.TemplateData):
+    for node in output.nodes:
+        if not isinstance(node, nodes.TemplateData):
             stopped = False
             continue
-        if stopped and each.data == " ":
-            each.data = ""
+        if stopped and node.data == " ":
+            node.data = ""
         else:
-            stopped = each.data.endswith(_WIDE_STOPS)
+            stopped = node.data.endswith(_WIDE_STOPS)
     return stopped

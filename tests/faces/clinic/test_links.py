@@ -34,7 +34,7 @@ def clinic(app: FastAPI, clock: Clock) -> ClinicFixture:
 def test_every_link_that_a_role_is_shown_opens(clinic: ClinicFixture, role: Role) -> None:
     language = ("en", "zh_CN")[list(Role).index(role) % 2]
     answers = dict(crawl(clinic.browser(role, language=language)))
-    assert len(answers) > 5
+    assert "/desk/account" in answers
     for url, answer in answers.items():
         if answer.headers["content-type"].startswith("text/html"):
             shown = parse_page(answer.text)

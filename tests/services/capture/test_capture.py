@@ -27,7 +27,6 @@ from tests.scenarios.concurrent_writer import move_heads_once
 from tests.scenarios.people import PIN, START, Person, days, with_all_items
 from tests.statement_log import record_statements, statement_verbs
 
-DIARY_START = date(2026, 3, 2)
 DEVICE = datetime(2026, 3, 2, 9, 31, tzinfo=timezone(timedelta(hours=8)))
 
 

@@ -154,7 +154,7 @@ def test_lists_and_news_tell_what_waits_and_what_was_decided(
 
     def read_news() -> tuple[CorrectionState, datetime]:
         (news,) = list_correction_news(participant).values()
-        return news.what, news.at
+        return news.state, news.at
 
     assert read_news() == (CorrectionState.approved, SUBMITTED), (
         "the form was corrected, whatever else was declined"

@@ -138,7 +138,7 @@ def test_an_open_request_is_withdrawn_and_never_a_closed_one(
         StaffContext(installation, nurse, START), listed(installation, nurse)[0].request_id, "as it was"
     )
     assert refused(lambda: withdraw_correction(context, slot)) == "request_closed"
-    assert [news.what for news in list_correction_news(context).values()] == [CorrectionState.answered]
+    assert [news.state for news in list_correction_news(context).values()] == [CorrectionState.answered]
 
 
 @pytest.mark.req("IAM-03", "COR-02")

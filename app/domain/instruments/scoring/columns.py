@@ -126,7 +126,9 @@ class ColumnScorer:
             for row, key in enumerate(keys):
                 if key in new:
                     new.remove(key)
-                    known[key] = self._delimiter + self._summary_text(summary, [each[row] for each in states])
+                    known[key] = self._delimiter + self._summary_text(
+                        summary, [state[row] for state in states]
+                    )
         return [known[key] for key in keys]
 
     def _summary_text(self, summary: _Summary, states: Sequence[int]) -> str:
@@ -150,7 +152,7 @@ def compile_column_scorer(
     read = [_read_signs(item, missing) for item in instrument.items]
     scales = [scale for scale in instrument.scales if not scale.parts]
     counted = [_count(scale, instrument, read, algorithm) for scale in scales]
-    whole = [each for each in counted if each is not None]
+    whole = [score for score in counted if score is not None]
     if not whole or len(whole) < len(counted):
         return None
     groups = _side_by_side(whole, delimiter)
@@ -160,10 +162,10 @@ def compile_column_scorer(
         for scale in instrument.scales
         if scale.parts
     ]
-    fitting = [each for each in summaries if each is not None]
+    fitting = [summary for summary in summaries if summary is not None]
     if len(fitting) < len(summaries):
         return None
-    return ColumnScorer(algorithm, [bytes(each) for each in read], groups, fitting, delimiter)
+    return ColumnScorer(algorithm, [bytes(column) for column in read], groups, fitting, delimiter)
 
 
 def _read_signs(item: Item, missing: Collection[str]) -> dict[int, int | None]:
@@ -252,7 +254,7 @@ def _grouped(scales: Sequence[_Counted], delimiter: str) -> _ScaleGroup:
 
 def _summarise(scale: Scale, parts: Sequence[int], groups: Sequence[_ScaleGroup]) -> _Summary | None:
     """Its weights; None where three bytes do not hold the sum."""
-    every = [score for group in groups for each in group.scales for score in each.scores]
+    every = [score for group in groups for scale in group.scales for score in scale.scores]
     common = lcm(*(score.denominator for score in every))
     codes = dict(zip(parts, scale.parts, strict=True))
     weights, first, most = [], 0, 0

@@ -41,7 +41,7 @@ class ScoringAlgorithm(Protocol):
 
 
 _ALGORITHMS: tuple[ScoringAlgorithm, ...] = (EortcLinear(), LevelSum(), WorstOf())
-_BY_NAME: Mapping[str, ScoringAlgorithm] = {each.name: each for each in _ALGORITHMS}
+_BY_NAME: Mapping[str, ScoringAlgorithm] = {algorithm.name: algorithm for algorithm in _ALGORITHMS}
 ALGORITHM_NAMES = (*_BY_NAME, NO_ALGORITHM)
 """What may stand under `algorithm` in an instrument.toml."""
 

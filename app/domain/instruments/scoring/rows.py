@@ -58,7 +58,7 @@ class RowScorer:
         """The printed scores, "" where not scorable, and the codes of flagged items."""
         applicable = self._without_unasked(cells) if self._conditional else cells
         results = [patterns[pick(applicable)] for pick, patterns in self._lookups]
-        texts = [each.text for each in results]
+        texts = [result.text for result in results]
         for scale, places in self._summaries:
             texts.append(self._algorithm.score_parts(scale, [results[index].score for index in places]).text)
         return texts, self._flags(cells) if self._doubted(results, cells) else ()
@@ -66,8 +66,8 @@ class RowScorer:
     def _doubted(self, results: Sequence[ScaleResult], cells: Sequence[str]) -> bool:
         if self._conditional:
             return True
-        for each in results:
-            if each.doubtful:
+        for result in results:
+            if result.doubtful:
                 return True
         return any(_unreadable(item, cells[index]) for index, item in self._unscored)
 

@@ -44,7 +44,7 @@ class PlanChange:
 
 def compare_plans(older: Plan, newer: Plan) -> tuple[PlanChange, ...]:
     """Every rule that one version has and the other has not, or has otherwise, in the plan's order."""
-    names = [each.name for each in fields(Plan) if each.name not in _BESIDE]
+    names = [field.name for field in fields(Plan) if field.name not in _BESIDE]
     return tuple(
         change for name in names for change in _compare(name, getattr(older, name), getattr(newer, name))
     )
@@ -62,7 +62,9 @@ def _compare(part: str, older: PlanFact, newer: PlanFact) -> Iterator[PlanChange
 def _compare_facts(part: str, name: str, older: PlanFact, newer: PlanFact) -> Iterator[PlanChange]:
     """The differences of two facts of one thing; of two things of one kind, those of their fields."""
     if is_dataclass(older) and is_dataclass(newer):
-        pairs = [(each.name, getattr(older, each.name), getattr(newer, each.name)) for each in fields(older)]
+        pairs = [
+            (field.name, getattr(older, field.name), getattr(newer, field.name)) for field in fields(older)
+        ]
     else:
         pairs = [("", older, newer)]
     for aspect, before, after in pairs:
@@ -92,13 +94,13 @@ def _things(fact: PlanFact) -> Mapping[str, PlanFact] | None:
 
     Of visits that repeat, several may be written with one code: each further one is numbered.
     """
-    if isinstance(fact, Mapping) and all(isinstance(each, Mapping) for each in fact.values()):
+    if isinstance(fact, Mapping) and all(isinstance(member, Mapping) for member in fact.values()):
         return fact
-    if not (isinstance(fact, tuple) and all(is_dataclass(each) for each in fact)):
+    if not (isinstance(fact, tuple) and all(is_dataclass(member) for member in fact)):
         return None
     things: dict[str, PlanFact] = {}
-    for each in fact:
-        code = next(getattr(each, name) for name in _NAMED_BY if hasattr(each, name))
+    for member in fact:
+        code = next(getattr(member, name) for name in _NAMED_BY if hasattr(member, name))
         number = sum(name == code or name.startswith(f"{code} (") for name in things)
-        things[f"{code} ({number + 1})" if number else code] = each
+        things[f"{code} ({number + 1})" if number else code] = member
     return things

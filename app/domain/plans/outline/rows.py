@@ -80,7 +80,9 @@ def _span(plan: Plan, slot: PlannedSlot, window: Window) -> WindowSpan:
         _days(window.opens_on),
         _days(window.target_on),
         _days(window.closes_on),
-        tuple((_days(local_day(each.at, _ZONE)), each.kind) for each in plan_reminders(plan, slot)),
+        tuple(
+            (_days(local_day(reminder.at, _ZONE)), reminder.kind) for reminder in plan_reminders(plan, slot)
+        ),
     )
 
 

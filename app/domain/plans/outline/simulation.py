@@ -122,7 +122,7 @@ def _remind_again(
     plan: Plan, old: PlannedSlot, slot: PlannedSlot, before: DatedPerson, now: datetime
 ) -> Iterator[QueuedReminder]:
     """What was sent of the form as it stood, then what is owed from `now` on as it stands then."""
-    earlier = tuple(each for each in _remind(plan, old, before) if each.at <= now)
+    earlier = tuple(message for message in _remind(plan, old, before) if message.at <= now)
     published = feed_state(derive_status(old.window, _UNTOUCHED, now))
     yield from earlier
     yield from _run(plan, slot, earlier, published, now, before.enrolled_at)

@@ -105,7 +105,7 @@ class AlertRecord:
         Just after it was raised the clock has not looked yet, which says nothing.
         """
         looked = self.staff_alerted_at is not None or self.overdue
-        return looked and not any(each.state in _UNDER_WAY for each in self.notices)
+        return looked and not any(notice.state in _UNDER_WAY for notice in self.notices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def list_alerts(
     """A study's alerts at this colleague's sites, or one of them, from a cursor on; all with `every`."""
     with context.read() as session:
         reached = list_study_sites(session.connection(), context.actor, study_id, Permission.ALERT_SEE)
-        keys = [each.site_id for each in reached if site in ("", each.code)]
+        keys = [reached_site.site_id for reached_site in reached if site in ("", reached_site.code)]
         limit = None if every else LISTED + 1
         rows = list_study_alerts(session, study_id, keys, closed=closed, limit=limit, after=after)
         plan = get_plan(context.installation, session, study_id)
@@ -179,8 +179,10 @@ def _describe(
         return ()
     keys = [rows.alert.id for rows in listed]
     actions, messages = list_alert_actions(session, keys), list_alert_messages(session, keys)
-    actors = {each for rows in listed for each in (rows.alert.acknowledged_by, rows.alert.closed_by) if each}
-    actors |= {action.recorded_by for each in actions.values() for action in each}
+    actors = {
+        actor for rows in listed for actor in (rows.alert.acknowledged_by, rows.alert.closed_by) if actor
+    }
+    actors |= {action.recorded_by for of_alert in actions.values() for action in of_alert}
     names = find_staff_names(session, actors)
     study = session.get_one(Study, listed[0].alert.study_id).code
     reader = _Reader(context, study, names)
@@ -231,11 +233,11 @@ class _Reader:
             escalated_at=alert.escalated_at,
             acknowledged_at=alert.acknowledged_at,
             acknowledged_by=self._name(alert.acknowledged_by),
-            actions=tuple(self._action(each) for each in actions),
+            actions=tuple(self._action(action) for action in actions),
             closed_at=alert.closed_at,
             closed_by=self._name(alert.closed_by),
             closing_note=alert.closing_note or "",
-            notices=tuple(_notice(each) for each in messages),
+            notices=tuple(_notice(message) for message in messages),
             may_handle=may(Permission.ALERT_HANDLE, *at_site),
         )
 

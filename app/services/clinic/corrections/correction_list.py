@@ -115,7 +115,7 @@ class CorrectionDetails:
     def changes_nothing(self) -> bool:
         """Whether a proposal waits of which this reader sees that its answers are those that count now."""
         waits = self.sees_answers and self.summary.outcome is None
-        return waits and all(each.value == each.now for each in self.items)
+        return waits and all(item.value == item.now for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +133,12 @@ def list_corrections(
     """A study's corrections at this colleague's sites, or one of them, without forms that tell the arm."""
     with context.read() as session:
         reached = list_study_sites(session.connection(), context.actor, study_id, Permission.PARTICIPANT_SEE)
-        keys = [each.site_id for each in reached if site in ("", each.code)]
+        keys = [reached_site.site_id for reached_site in reached if site in ("", reached_site.code)]
         study = session.get_one(Study, study_id)
         most = LISTED + 1
         listed = list_study_corrections(session, study_id, keys, waiting=waiting, limit=most, after=after)
         further = _cursor(listed[LISTED - 1]) if len(listed) == most else None
-        shown = [each for each in listed[:LISTED] if not _hides(context, study.code, each.slot)]
+        shown = [rows for rows in listed[:LISTED] if not _hides(context, study.code, rows.slot)]
         return StudyCorrections(_summarise(context, session, shown), reached, further)
 
 
@@ -201,13 +201,13 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
 def _list_items(
     rows: CorrectionRows, base: Response, newest: Response, *, sees: bool, sees_proposal: bool
 ) -> Iterator[CorrectedItem]:
-    for each in read_item_corrections(rows.correction.changes):
+    for correction in read_item_corrections(rows.correction.changes):
         yield CorrectedItem(
-            each.item,
-            each.value if sees_proposal else None,
-            each.reason,
-            base.answers.get(each.item) if sees else None,
-            newest.answers.get(each.item) if sees else None,
+            correction.item,
+            correction.value if sees_proposal else None,
+            correction.reason,
+            base.answers.get(correction.item) if sees else None,
+            newest.answers.get(correction.item) if sees else None,
         )
 
 
@@ -219,33 +219,33 @@ def _tell(mask: ArmMask | None, *texts: str | None) -> list[str]:
 def _summarise(
     context: StaffContext, session: Session, listed: Sequence[CorrectionRows]
 ) -> tuple[CorrectionSummary, ...]:
-    actors = {each.correction.proposed_by for each in listed}
-    names = find_staff_names(session, actors | {each.decision.decided_by for each in listed if each.decision})
+    actors = {rows.correction.proposed_by for rows in listed}
+    names = find_staff_names(session, actors | {rows.decision.decided_by for rows in listed if rows.decision})
     study_id = listed[0].participant.study_id if listed else 0
     signers = read_signers(session, study_id, context.grant_rules) if listed else CorrectionSigners()
     return tuple(
         CorrectionSummary(
-            correction=each.correction.public_id,
-            participant=each.participant.public_id,
-            subject=each.participant.subject,
-            site=each.site.name,
-            zone=each.participant.zone,
-            slot=each.slot.public_id,
-            plan_version=each.slot.plan_version,
-            instrument=(each.slot.instrument, each.slot.instrument_version),
-            visit=each.slot.visit,
-            for_day=each.slot.for_day,
-            items=len(each.correction.changes),
-            proposed_at=each.correction.proposed_at,
-            proposed_by=names.get(each.correction.proposed_by, each.correction.proposed_by),
-            own=each.correction.proposed_by == context.actor.id,
-            signable=signers.can_sign(each.correction.proposed_by, each.site.id),
-            askable=signers.list_administrators(each.site.id),
-            outcome=each.decision.outcome if each.decision else None,
-            decided_at=each.decision.decided_at if each.decision else None,
-            decided_by=names.get(each.decision.decided_by, each.decision.decided_by) if each.decision else "",
+            correction=rows.correction.public_id,
+            participant=rows.participant.public_id,
+            subject=rows.participant.subject,
+            site=rows.site.name,
+            zone=rows.participant.zone,
+            slot=rows.slot.public_id,
+            plan_version=rows.slot.plan_version,
+            instrument=(rows.slot.instrument, rows.slot.instrument_version),
+            visit=rows.slot.visit,
+            for_day=rows.slot.for_day,
+            items=len(rows.correction.changes),
+            proposed_at=rows.correction.proposed_at,
+            proposed_by=names.get(rows.correction.proposed_by, rows.correction.proposed_by),
+            own=rows.correction.proposed_by == context.actor.id,
+            signable=signers.can_sign(rows.correction.proposed_by, rows.site.id),
+            askable=signers.list_administrators(rows.site.id),
+            outcome=rows.decision.outcome if rows.decision else None,
+            decided_at=rows.decision.decided_at if rows.decision else None,
+            decided_by=names.get(rows.decision.decided_by, rows.decision.decided_by) if rows.decision else "",
         )
-        for each in listed
+        for rows in listed
     )
 
 

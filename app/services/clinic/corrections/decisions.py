@@ -129,7 +129,7 @@ def check_decision(entry: DecisionEntry) -> CheckedDecision:
         refusals.append(Refused("decline_reason_needed", field="note"))
     typed = {"note": entry.note, "late_reason": entry.late_reason}
     refusals += [
-        Refused("identifying_words", field=each) for each, words in typed.items() if names_somebody(words)
+        Refused("identifying_words", field=field) for field, words in typed.items() if names_somebody(words)
     ]
     raise_all(refusals)
     return CheckedDecision(CorrectionOutcome(entry.outcome), note, trim_words(entry.late_reason) or None)
@@ -151,7 +151,7 @@ def _approve(
         raise Refused("nothing_changes")
     decision.response_version = response.version
     work.session.add(Response(**response._asdict()))
-    reasons = {each.item: each.reason.value for each in proposed if each.item in changed}
+    reasons = {change.item: change.reason.value for change in proposed if change.item in changed}
     stated = StatedCorrection(reasons, correction.words, decision.late_reason)
     scores = _changed_scores(form.response.scores, response.scores)
     draft = slot_event(
@@ -222,8 +222,8 @@ def _next_version(
 
 
 def _changed_scores(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> tuple[str, ...]:
-    earlier = {each["scale"]: each for each in before}
-    return tuple(f"scores.{each['scale']}" for each in after if earlier.get(each["scale"]) != each)
+    earlier = {score["scale"]: score for score in before}
+    return tuple(f"scores.{score['scale']}" for score in after if earlier.get(score["scale"]) != score)
 
 
 def _answer_changes(
@@ -248,7 +248,7 @@ def _close_request(work: UnitOfWork, rows: CorrectionRows, decision: CorrectionD
     What they asked for since is another matter, and so it is while another proposal for the form waits.
     """
     others = list_waiting_corrections(work.session, rows.correction.slot_id)
-    if any(each != rows.correction.public_id for each in others):
+    if any(other != rows.correction.public_id for other in others):
         return
     statement = select(TeamRequest).where(
         TeamRequest.participant_id == rows.correction.participant_id,
@@ -269,8 +269,8 @@ def _find_outcome(
     """What became of a request of that moment: approved where any proposal about the form was, since then."""
     proposed = list_form_corrections(work.session, rows.correction.participant_id, rows.correction.slot_id)
     outcomes = {
-        each.decision.outcome
-        for each in proposed
-        if each.decision is not None and each.correction.proposed_at >= requested_at
+        change.decision.outcome
+        for change in proposed
+        if change.decision is not None and change.correction.proposed_at >= requested_at
     }
     return CorrectionOutcome.approved if CorrectionOutcome.approved in outcomes else decision.outcome

@@ -173,7 +173,7 @@ def propose_correction(
             study_id=form.participant.study_id,
             slot_id=form.slot.id,
             response_version=form.response.version,
-            changes={each.item: each.as_document() for each in corrections},
+            changes={correction.item: correction.as_document() for correction in corrections},
             words=trim_words(entry.words),
             told_on=entry.told_on,
             evidence=CorrectionEvidence(entry.evidence),
@@ -183,8 +183,8 @@ def propose_correction(
         work.session.add(row)
         record = f"correction:{row.public_id}"
         changes = [
-            FieldChange(record, each.item, None, serialise_answer(each.value, row.public_id))
-            for each in corrections
+            FieldChange(record, correction.item, None, serialise_answer(correction.value, row.public_id))
+            for correction in corrections
         ]
         changes.append(FieldChange(record_name(form.slot), "correction", None, row.public_id))
         work.record(AuditEvent.CORRECTION_PROPOSED, chain, reason=row.words, changes=changes)
@@ -200,11 +200,11 @@ def corrected_document(
     says "none of these" while something of it gets an answer; "nothing_ticked" the other way round.
     """
     instrument, leave_out = definition.instrument, definition.leave_out
-    corrected = {**answers, **{each.item: each.value for each in corrections}}
+    corrected = {**answers, **{correction.item: correction.value for correction in corrections}}
     over = instrument.list_item
     if over is not None and corrected.get(over.code) == 0:
-        listed = [each for each in corrections if instrument.get_item(each.item).listed]
-        if any(each.value != NOT_TICKED for each in listed):
+        listed = [correction for correction in corrections if instrument.get_item(correction.item).listed]
+        if any(correction.value != NOT_TICKED for correction in listed):
             raise Refused("unanswered", items=(over.code,))
     applicable = ValidAnswers(without_unasked(instrument, corrected, leave_out))
     return complete_document(instrument, applicable, leave_out, reviewed=True)
@@ -214,9 +214,9 @@ def check_proposal(form: CorrectableForm, entry: ProposalEntry) -> CheckedPropos
     """Every field by itself; raises Refused as `propose_correction` says, of each question that is wrong."""
     if not entry.answers:
         raise Refused("nothing_to_correct")
-    read = [capture_refusal(partial(_read_correction, form.definition, each)) for each in entry.answers]
-    check_all(lambda: _check_evidence(form, entry), *(partial(require_result, each) for each in read))
-    return CheckedProposal(form.definition, tuple(require_result(each) for each in read))
+    read = [capture_refusal(partial(_read_correction, form.definition, answer)) for answer in entry.answers]
+    check_all(lambda: _check_evidence(form, entry), *(partial(require_result, result) for result in read))
+    return CheckedProposal(form.definition, tuple(require_result(result) for result in read))
 
 
 def _read_correction(definition: FormDefinition, proposed: ProposedAnswer) -> ItemCorrection:
@@ -257,7 +257,7 @@ def _check_dependents(
     """
     if _sees_answers(context, form):
         return
-    new = {each.item: each.value for each in corrections}
+    new = {correction.item: correction.value for correction in corrections}
     items = [item for item in form.definition.instrument.items if item.code not in form.definition.leave_out]
     over = form.definition.instrument.list_item
     in_list = {item.code for item in items if item.listed or item is over}

@@ -64,7 +64,7 @@ def sign_act(
     def knows_password() -> bool:
         passwords = installation.secret_box.passwords
         spellings = password_spellings(signer.password)
-        fits = [passwords.matches(staff.password_hash, each, known is not None) for each in spellings]
+        fits = [passwords.matches(staff.password_hash, spelling, known is not None) for spelling in spellings]
         return any(fits)
 
     limits = staff_limits("staff", staff.email, signer.source, known)

@@ -177,7 +177,7 @@ def list_form_events(context: StaffContext, participant_id: int, slot_id: str) -
         events = [
             *_phone_events(session, slot, papers),
             *_drafts(session, slot, participant.zone),
-            *(_paper_event(each) for each in papers),
+            *(_paper_event(paper) for paper in papers),
             *_late_arrivals(session, slot),
             *_late_decisions(session, slot, tells_words=sees),
             *_missed_reasons(session, slot),
@@ -206,7 +206,9 @@ def _revisions(
             AnswerRevision(row.words if row.value is None else row.value, row.received_at)
         )
     return {
-        item: tuple(each[:-1] if item in answers else each) for item, each in by_item.items() if len(each) > 1
+        item: tuple(revisions[:-1] if item in answers else revisions)
+        for item, revisions in by_item.items()
+        if len(revisions) > 1
     }
 
 
@@ -226,9 +228,9 @@ def _drafts(session: Session, slot: Slot, zone: str) -> Sequence[FormEvent]:
 
 def _phone_events(session: Session, slot: Slot, papers: Sequence[RecordedPaper]) -> Iterator[FormEvent]:
     """That it was begun and sent by the participant; what came from paper, staff began and sent."""
-    if slot.begun_at is not None and slot.begun_at not in {each.at for each in papers}:
+    if slot.begun_at is not None and slot.begun_at not in {paper.at for paper in papers}:
         yield FormEvent(slot.begun_at, FormAct.begun)
-    if slot.submitted_at is not None and not any(each.is_response for each in papers):
+    if slot.submitted_at is not None and not any(paper.is_response for paper in papers):
         first = select(Response).where(Response.slot_id == slot.id, Response.version == 1)
         response = session.exec(first).one()
         if not response.submission.startswith(

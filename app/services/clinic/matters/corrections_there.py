@@ -31,7 +31,9 @@ def check_put_right(
         raise Refused("edc_not_corrected", field="decision")  # it would be open no more
     if decision is MatterDecision.corrected_by_edc:
         contradictions = (read_contradiction(change) for change in json.loads(row.note or "[]"))
-        if not all(_is_said_anew(session, participant.study_id, each) for each in contradictions):
+        if not all(
+            _is_said_anew(session, participant.study_id, contradiction) for contradiction in contradictions
+        ):
             raise Refused("edc_not_corrected", field="decision")
 
 

@@ -144,7 +144,9 @@ def get_licence(context: StaffContext, ref: str) -> OpenMatter | None:
 
 def _with_late_answers(context: StaffContext, details: MatterDetails, late: LateAnswers) -> MatterDetails:
     accepts = details.accepts and late.obstacle is None
-    open_to = tuple(each for each in details.decisions if accepts or each is not MatterDecision.accepted)
+    open_to = tuple(
+        decision for decision in details.decisions if accepts or decision is not MatterDecision.accepted
+    )
     shown = fingerprint_answers(context, late)
     if not details.sees_answers:
         late = late.without_answers()

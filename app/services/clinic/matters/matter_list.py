@@ -163,19 +163,19 @@ def open_matter_scope(context: StaffContext, session: Session, site: str = "") -
     A `site` that is none of theirs leaves nothing to look at.
     """
     permitted = list_staff_sites(session.connection(), context.actor, Permission.MATTER_SETTLE)
-    sites = tuple(each for each in permitted if each.study_id == permitted[0].study_id)
+    sites = tuple(site for site in permitted if site.study_id == permitted[0].study_id)
     if not sites:
         return None
     study_id, code = sites[0].study_id, sites[0].study
     plans = sites[0].list_plans(context.installation.library)
     plan = plans[0]
-    seeing = [each.site_id for each in sites if sees_arm(context.actor, plan, study_id, each.site_id)]
+    seeing = [site.site_id for site in sites if sees_arm(context.actor, plan, study_id, site.site_id)]
     return MatterScope(
         study_id=study_id,
         study=code,
         plans=plans,
         sites=sites,
-        chosen=tuple(each.site_id for each in sites if site in ("", each.code)),
+        chosen=tuple(reached_site.site_id for reached_site in sites if site in ("", reached_site.code)),
         seeing=tuple(seeing),
         everywhere=context.actor.may(Permission.MATTER_SETTLE, study_id, None),
     )
@@ -215,15 +215,15 @@ def _with_signers(
     context: StaffContext, session: Session, scope: MatterScope, matters: Sequence[OpenMatter]
 ) -> tuple[OpenMatter, ...]:
     """The matters; a correction says whether somebody can sign it."""
-    if all(each.name.kind is not MatterKind.correction for each in matters):
+    if all(matter.name.kind is not MatterKind.correction for matter in matters):
         return tuple(matters)
     signers = read_signers(session, scope.study_id, context.grant_rules)
     return tuple(
-        each
-        if each.name.kind is not MatterKind.correction or signers.can_sign(row.two or "", row.site_id)
-        else replace(each, unsignable=True, askable=signers.list_administrators(row.site_id))
-        for each in matters
-        if (row := each.row)
+        matter
+        if matter.name.kind is not MatterKind.correction or signers.can_sign(row.two or "", row.site_id)
+        else replace(matter, unsignable=True, askable=signers.list_administrators(row.site_id))
+        for matter in matters
+        if (row := matter.row)
     )
 
 
@@ -235,8 +235,8 @@ def _shape(
     order = tuple((before, kind) for kind in plan.anchor_kinds for before in kinds_before(plan, kind))
     if not hides:
         return MatterShape(kinds, order, filtered=filtered, single=single)
-    anchors = (each for version in plans for each in version.anchors if each.arm_revealing)
-    revealing = tuple(dict.fromkeys(each.kind for each in anchors))
+    anchors = (anchor for version in plans for anchor in version.anchors if anchor.arm_revealing)
+    revealing = tuple(dict.fromkeys(anchor.kind for anchor in anchors))
     rules = (rule for version in plans for rule in version.arm_revealing_rules)
     visits = tuple(dict.fromkeys(rule.code_of(offset) for rule in rules for offset in rule.offsets or (0,)))
     return MatterShape(kinds, order, revealing, visits, filtered, single)

@@ -157,7 +157,7 @@ def find_open_licence(
     context: StaffContext, session: Session, scope: MatterScope, ref: str
 ) -> OpenMatter | None:
     """The open licence of this name."""
-    named = (each for each in list_open_licences(context, session, scope) if each.name.ref == ref)
+    named = (licence for licence in list_open_licences(context, session, scope) if licence.name.ref == ref)
     return next(named, None)
 
 

@@ -307,9 +307,9 @@ def _read_document(definition: FormDefinition, typed: Sequence[TypedAnswer]) -> 
     """The complete answer document; an answer to a question that the others leave unasked is left out."""
     answers: dict[str, AnswerValue] = {}
     instrument, leave_out, refusals = definition.instrument, definition.leave_out, []
-    for each in typed:
+    for answer in typed:
         try:
-            answers.update(_read_answer(instrument.get_item(each.item), each))
+            answers.update(_read_answer(instrument.get_item(answer.item), answer))
         except Refused as refused:
             refusals.append(refused)
     applicable = ValidAnswers(without_unasked(instrument, answers, leave_out))

@@ -27,4 +27,4 @@ def read_worst_severities(
             leave_out = excluded_items(library.get_plan(plan.id, slot.plan_version), slot.instrument)
             said = list_severities(instrument, ValidAnswers(answers[slot.id]), leave_out)
             worst[slot.public_id] = find_worst(said.values())
-    return {slot: each for slot, each in worst.items() if each is not None}
+    return {slot: severity for slot, severity in worst.items() if severity is not None}

@@ -86,7 +86,7 @@ def get_participant_history(
         rows = read_history_page(session, participant_id, list_history_events(kind), before, limit + 1)
         order = [slot.visit for slot in slots]
         subjects = {row.seq: find_history_subject(row.event, json.loads(row.changes), order) for row in rows}
-        messages = [each.message for each in subjects.values() if each.message is not None]
+        messages = [subject.message for subject in subjects.values() if subject.message is not None]
         slot_of_message = read_message_slots(session, messages)
         mask = find_arm_mask(context, session, participant)
     visits = {slot.id: slot.visit for slot in slots}
@@ -101,7 +101,7 @@ def get_participant_history(
         public_id=participant.public_id,
         subject=participant.subject,
         zone=participant.zone,
-        entries=tuple(each for each in entries if mask is None or not _reveals_arm(mask, each, hidden)),
+        entries=tuple(entry for entry in entries if mask is None or not _reveals_arm(mask, entry, hidden)),
         older=rows[limit - 1].seq if len(rows) > limit else None,
         sees_trail=context.actor.may(Permission.TRAIL_SEE, participant.study_id, participant.site_id),
     )

@@ -117,7 +117,7 @@ def get_participant_scores(context: StaffContext, participant_id: int) -> Partic
         subject=participant.subject,
         zone=participant.zone,
         plan=plan,
-        instruments=tuple(each for each in courses if each.courses),
+        instruments=tuple(course for course in courses if course.courses),
         diary=_diary_course(
             context, plan, [slot for slot in shown if is_diary_slot(plan, slot)], forms, anchors
         ),

@@ -50,7 +50,7 @@ def list_scored_participants(
     """
     with context.read() as session:
         reached = list_study_sites(session.connection(), context.actor, study_id, Permission.SCORES_SEE)
-        sites = [each for each in reached if site in ("", each.code)]
+        sites = [reached_site for reached_site in reached if site in ("", reached_site.code)]
         rows, further = _read_page(context, session, sites, after, most) if sites else ((), "")
         return ScoredList(rows, further, reached)
 
@@ -94,7 +94,7 @@ def _rank_forms(context: StaffContext, sites: Sequence[StaffSite]) -> sa.Select[
     """Every scored form of these sites' study that was sent, the newest of each participant first."""
     library = context.installation.library
     plan = library.get_plan(sites[0].study, sites[0].plan_version)
-    scored = [name for (name, _version), each in library.instruments.items() if each.scales]
+    scored = [name for (name, _version), instrument in library.instruments.items() if instrument.scales]
     sees = sees_arm(context.actor, plan, sites[0].study_id, *(site.site_id for site in sites))
     newest = sa.func.row_number().over(
         partition_by=col(Slot.participant_id),

@@ -181,12 +181,12 @@ def _study_week(group: FigureGroup, weeks: Mapping[str, int]) -> str:
 NO_LINE = "none"
 """The line of diary entries that the plan of today has no week for."""
 _FORM = ("visit", "instrument")
-_RATES = tuple(each.value for each in RateFigure)
+_RATES = tuple(code.value for code in RateFigure)
 _QUOTIENTS = {
     "available": (RateFigure.valid.value, RateFigure.population.value),
     "completion": (RateFigure.valid_expected.value, RateFigure.expected.value),
 }
-REASONS = (*(each.value for each in MissedReason), EXITED, "unstated")
+REASONS = (*(code.value for code in MissedReason), EXITED, "unstated")
 _SETTLED = ("settled", "on_time")
 _CALLS = ("called", "uncalled")
 _IN_WEEK = (*_SETTLED, *(f"{calls}-{figure}" for calls in _CALLS for figure in _SETTLED))
@@ -194,10 +194,10 @@ _ON_TIME = {
     "on_time_share": ("on_time", "settled"),
     **{f"{calls}-on_time_share": (f"{calls}-on_time", f"{calls}-settled") for calls in _CALLS},
 }
-_DAYS = ("sent", *(each.value for each in DaysFromTarget))
-_TIMES = ("sent", *(each.value for each in CompletionTime))
-_MODES = ("sent", *(each.value for each in CollectionMode), "helped")
-_CORRECTIONS = ("proposed", "undecided", *(each.value for each in CorrectionOutcome), "justified")
+_DAYS = ("sent", *(code.value for code in DaysFromTarget))
+_TIMES = ("sent", *(code.value for code in CompletionTime))
+_MODES = ("sent", *(code.value for code in CollectionMode), "helped")
+_CORRECTIONS = ("proposed", "undecided", *(code.value for code in CorrectionOutcome), "justified")
 _HOUR, _DAY, _EVER = 60, 24 * 60, 10**9
 _WAITS = {"within_hour": (-_EVER, _HOUR), "within_day": (_HOUR, _DAY), "after_day": (_DAY, _EVER)}
 """Minutes from raising an alert to acknowledging it: from, to before."""
@@ -214,7 +214,7 @@ TABLES: Mapping[ReportTable, TableRule] = {
     ),
     ReportTable.ledger: TableRule(
         ReportPart.completeness, FormFigures.completeness, _FORM,
-        ("forms", *(each.value for each in FormOutcome)), _outcome, {},
+        ("forms", *(code.value for code in FormOutcome)), _outcome, {},
     ),
     ReportTable.sites: TableRule(
         ReportPart.completeness, FormFigures.completeness, (*_FORM, "site_id"),

@@ -87,7 +87,7 @@ def _digest(groups: Mapping[FormFigures | None, Sequence[FigureGroup]]) -> str:
     """A SHA-256 of all facts that were counted, whatever the order in which the database gave them."""
     of_source = {
         source.value if source else "people": sorted(
-            json.dumps(dict(each), sort_keys=True, default=str) for each in counted
+            json.dumps(dict(count), sort_keys=True, default=str) for count in counted
         )
         for source, counted in groups.items()
     }
@@ -142,9 +142,9 @@ def _forms(
     readable: frozenset[int],
 ) -> FigureRows:
     rule, weeks = TABLES[figure.table], scope.diary_weeks
-    site = next((each.site_id for each in scope.sites if each.code == figure.site), None)
+    site = next((site.site_id for site in scope.sites if site.code == figure.site), None)
     if figure.site and site is None:
-        raise Refused("unknown_figure", field="site", allowed=tuple(each.code for each in scope.sites))
+        raise Refused("unknown_figure", field="site", allowed=tuple(site.code for site in scope.sites))
     visits = (figure.visit,) if figure.visit else ()
     selection = replace(
         scope.select_forms(context, site_id=site, arm=figure.arm, visits=visits), instrument=figure.instrument
@@ -159,8 +159,8 @@ def _forms(
         and figure.line in ("", rule.line(group, weeks))
     ]
     facts = [
-        dict(each)
-        for each in {_facts_of(group, by_visit=of_reached or bool(figure.line)) for group in groups}
+        dict(group_facts)
+        for group_facts in {_facts_of(group, by_visit=of_reached or bool(figure.line)) for group in groups}
     ]
     rows_read = list_forms(connection, source, selection, facts, after, None if limit is None else limit + 1)
     rows, last = _cut(rows_read, limit)

@@ -69,9 +69,9 @@ def list_instruments(context: StaffContext) -> tuple[InstrumentUse, ...]:
         named = [(row.id, row.code, row.plan_version) for row in rows]
     plans = [library.get_plan(code, version) for _key, code, version in named]
     packs = [
-        each
+        status
         for _key, code, version in named
-        for each in list_pack_statuses(context.installation, code, version, context.at)
+        for status in list_pack_statuses(context.installation, code, version, context.at)
     ]
     return tuple(
         InstrumentUse(
@@ -83,7 +83,7 @@ def list_instruments(context: StaffContext) -> tuple[InstrumentUse, ...]:
                 for plan in plans
                 if (name, version) in {(used.id, used.version) for used in plan.instruments}
             ),
-            packs=tuple(each for each in packs if (each.instrument, each.version) == (name, version)),
+            packs=tuple(pack for pack in packs if (pack.instrument, pack.version) == (name, version)),
         )
         for name, version in sorted(library.instruments)
     )

@@ -49,7 +49,11 @@ def read_plans(context: StaffContext, study: str) -> ReadablePlans:
         (plan for (name, _version), plan in context.installation.library.plans.items() if name == study),
         key=lambda plan: [int(part) for part in plan.version.split(".")],
     )
-    reached = [site for each, site in context.actor.list_reach(Permission.PLAN_SEE) if each == study_id]
+    reached = [
+        site
+        for reached_study, site in context.actor.list_reach(Permission.PLAN_SEE)
+        if reached_study == study_id
+    ]
     hides = not all(sees_arm(context.actor, plan, study_id, *reached) for plan in plans)
     zones = (*(plan.zone for plan in plans), *(site.zone for site in sites if site.study_id == study_id))
     versions = {plan.version: hide_arms(plan) if hides else plan for plan in plans}

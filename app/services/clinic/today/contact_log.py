@@ -232,7 +232,9 @@ def fold_contacts(entries: Iterable[tuple[LoggedContact, int | None]]) -> tuple[
     for entry, corrects in entries:
         before = standing.pop(corrects, None) if corrects else None
         standing[entry.entry_id] = replace(entry, corrected=(before, *before.corrected)) if before else entry
-    return tuple(sorted(standing.values(), key=lambda each: (each.contacted_at, each.entry_id), reverse=True))
+    return tuple(
+        sorted(standing.values(), key=lambda contact: (contact.contacted_at, contact.entry_id), reverse=True)
+    )
 
 
 def _entry(context: StaffContext, participant_id: int, checked: ContactNote, at: datetime) -> ContactEntry:

@@ -115,15 +115,15 @@ def _read_some(
     people = list_candidates(session.connection(), search, after, most + 1)
     further, people = people[most:], people[:most]
     days: dict[int, list[UnexplainedDay]] = defaultdict(list)
-    for day in list_unexplained_days(session.connection(), search, [each.key for each in people]):
+    for day in list_unexplained_days(session.connection(), search, [person.key for person in people]):
         days[day.participant_id].append(day)
     first = next(iter(sites.values()))
     weekly = weekly_codes(first.list_plans(context.installation.library))
     gaps_read = {key: _gaps(weekly, theirs) for key, theirs in days.items()}
     rows = tuple(
-        DiaryGaps(each.public_id, each.subject, sites[each.site_id].name, gaps_read[each.key])
-        for each in people
-        if gaps_read[each.key]
+        DiaryGaps(person.public_id, person.subject, sites[person.site_id].name, gaps_read[person.key])
+        for person in people
+        if gaps_read[person.key]
     )
     return DiaryGapList(rows, people[-1].subject if further else "")
 
@@ -145,6 +145,5 @@ def _search(
 
 def _gaps(weekly: Collection[str], days: Iterable[UnexplainedDay]) -> tuple[DiaryGap, ...]:
     return find_diary_gaps(
-        DiaryEntry(each.public_id, each.day, 7 if each.visit in weekly else 1, unexplained=True)
-        for each in days
+        DiaryEntry(day.public_id, day.day, 7 if day.visit in weekly else 1, unexplained=True) for day in days
     )

@@ -29,7 +29,7 @@ def snooze_participant(
         participant = work.session.get_one(Participant, participant_id)
         words, day = parse_snooze(reason, until, local_day(context.at, participant.zone))
         holding = find_participant_reasons(context, work.session, participant)
-        resting = frozenset(reasons) & {each.reason for each in holding} - STAYING
+        resting = frozenset(reasons) & {snooze.reason for snooze in holding} - STAYING
         if not resting:
             raise Refused("nothing_to_snooze")
         ends, by = start_of_day(day, participant.zone), context.actor.id

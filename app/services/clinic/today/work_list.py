@@ -11,7 +11,6 @@ from datetime import date, datetime
 from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy.engine import Connection
 
@@ -23,7 +22,6 @@ from app.domain.records.access import Permission
 from app.domain.today.reasons import (
     RANKS,
     ParticipantFacts,
-    Reason,
     TodayCursor,
     WorkReason,
     find_reasons,
@@ -43,6 +41,7 @@ from app.services.clinic.today.rows import (
     participant_facts,
 )
 from app.services.clinic.today.staff_views import TODAY, remember_view
+from app.services.clinic.today.today_filter import TodayFilter, format_view, parse_view
 from app.services.clinic.today.worklist_setup import WorklistSetup, read_worklist_setup
 from app.services.core.context import StaffContext
 from app.services.core.interval_cache import OwnedCache
@@ -73,19 +72,6 @@ _ROUNDS = 4
 def _local_standing(at: datetime, zone: str) -> tuple[date, bool]:
     """The local day of a moment, and whether staff may send reminders at its hour."""
     return local_day(at, zone), is_staff_hour(at, zone)
-
-
-@dataclass(frozen=True, slots=True)
-class TodayFilter:
-    """Which part of the list is shown; what is unknown asks for nothing special. `resting`: snoozed rows."""
-
-    site: str = ""
-    reason: Reason | None = None
-    language: str = ""
-    visit: str = ""
-    search: str = ""
-    resting: bool = False
-    after: TodayCursor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,24 +139,6 @@ def _read_today(
 def _of_own_sites(criteria: TodayFilter, sites: Sequence[StaffSite]) -> TodayFilter:
     """The filters without a site that is no longer one of these: it would empty every day's list."""
     return criteria if criteria.site in [site.code for site in sites] else replace(criteria, site="")
-
-
-def format_view(criteria: TodayFilter) -> str:
-    """The filters as they are remembered: what is looked for once, or rests, is not where a day begins."""
-    parts = {name: getattr(criteria, name) for name in ("site", "reason", "language", "visit")}
-    return urlencode({name: value for name, value in parts.items() if value})
-
-
-def parse_view(text: str) -> TodayFilter:
-    """The filters that were remembered; a reason of an older version is none."""
-    parts = dict(parse_qsl(text))
-    reason = parts.get("reason")
-    return TodayFilter(
-        site=parts.get("site", ""),
-        reason=Reason(reason) if reason in tuple(Reason) else None,
-        language=parts.get("language", ""),
-        visit=parts.get("visit", ""),
-    )
 
 
 def _search(
@@ -248,7 +216,7 @@ class _RowReader:
             return list_resting(self.connection, self.search, after, PAGE + 1)
         listed = tuple(reason for reason, count in counts.by_reason.items() if count)
         if criteria.reason is not None:
-            listed = tuple(each for each in listed if each is criteria.reason)
+            listed = tuple(reason for reason in listed if reason is criteria.reason)
         elif after is None:
             return list(counts.first[:_ENTRIES])
         return list_entries(self.connection, self.search, listed, after, _ENTRIES)
@@ -262,9 +230,17 @@ class _RowReader:
         places = frozenset([(person.site_id, person.zone) for (person,), _forms in work])
 
         def judge() -> tuple[tuple[TodayRow, ...], Iterable[datetime]]:
-            judged = [(entry, self._judge(*each)) for entry, each in zip(page, work, strict=True)]
-            rows = tuple([each.row for entry, each in judged if _stands_here(each.reasons, entry, criteria)])
-            return rows, chain.from_iterable(each.transitions for _entry, each in judged)
+            judged = [
+                (entry, self._judge(*rows_of_entry)) for entry, rows_of_entry in zip(page, work, strict=True)
+            ]
+            rows = tuple(
+                [
+                    judgement.row
+                    for entry, judgement in judged
+                    if _stands_here(judgement.reasons, entry, criteria)
+                ]
+            )
+            return rows, chain.from_iterable(judgement.transitions for _entry, judgement in judged)
 
         search = self.search
         around = frozenset([self._surroundings(*site_zone) for site_zone in places])
@@ -274,7 +250,7 @@ class _RowReader:
 
     def _read(self, people: Iterable[int]) -> None:
         """Read what is known of these participants and of the snoozed, as far as it was not read yet."""
-        unread = [each for each in dict.fromkeys((*people, *self.snoozed)) if each not in self.known]
+        unread = [key for key in dict.fromkeys((*people, *self.snoozed)) if key not in self.known]
         if unread:
             self.known.update(read_work(self.connection, self.search, unread))
 
@@ -282,7 +258,7 @@ class _RowReader:
         """How many of the snoozed have a reason that rests."""
         self._read(())
         work = map(self.known.__getitem__, self.snoozed)
-        return sum(_rests(self._judge(*each).reasons) for each in work if each[0][0].site_id in self.sites)
+        return sum(_rests(self._judge(*rows).reasons) for rows in work if rows[0][0].site_id in self.sites)
 
     def _surroundings(self, site_id: int, zone: str) -> tuple[object, ...]:
         """What a row shows beside what is stored of its participant and the plan."""
@@ -318,7 +294,7 @@ class _RowReader:
         today, _hour = _local_standing(self.search.at, zone)
         by_key = {form.key: form for form in forms}
         shown = choose_form(by_key, reasons, self.search.at)
-        others = {key for each in reasons for key in each.forms}
+        others = {key for reason in reasons for key in reason.forms}
         if shown:
             others.discard(shown.key)
         may_log, may_remind = self._allowed(site)
@@ -330,7 +306,7 @@ class _RowReader:
             language=person.language,
             site=site,
             zone=zone,
-            reasons=tuple([describe_reason(each, by_key, facts, today, zone) for each in reasons]),
+            reasons=tuple([describe_reason(reason, by_key, facts, today, zone) for reason in reasons]),
             form=form,
             more_forms=len(others),
             contact=latest_contact(person),
@@ -383,7 +359,7 @@ def _next_cursor(entries: Sequence[TodayCursor], page: Sequence[TodayCursor]) ->
 
 def _rests(reasons: Sequence[WorkReason]) -> bool:
     """Whether a snooze has something to hold back: a reason that ended does not rest."""
-    return any(each.snoozed for each in reasons)
+    return any(reason.snoozed for reason in reasons)
 
 
 def _stands_here(reasons: Sequence[WorkReason], entry: TodayCursor, criteria: TodayFilter) -> bool:
@@ -392,7 +368,7 @@ def _stands_here(reasons: Sequence[WorkReason], entry: TodayCursor, criteria: To
     if criteria.resting:
         return _rests(reasons)
     if chosen is not None:
-        mine = next((each for each in reasons if each.reason is chosen and not each.snoozed), None)
+        mine = next((reason for reason in reasons if reason.reason is chosen and not reason.snoozed), None)
     else:
         mine = top_reason(reasons)
     return mine is not None and (RANKS[mine.reason], mine.at) == (entry.rank, entry.at)

@@ -172,7 +172,7 @@ def describe_passkeys(rows: Sequence[Passkey]) -> list[PublicKeyCredentialDescri
     return [
         PublicKeyCredentialDescriptor(
             id=base64url_to_bytes(row.credential_id),
-            transports=[AuthenticatorTransport(each) for each in row.transports.split()] or None,
+            transports=[AuthenticatorTransport(transport) for transport in row.transports.split()] or None,
         )
         for row in rows
     ]

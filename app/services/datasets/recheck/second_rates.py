@@ -125,13 +125,13 @@ class _Completeness:
         """The figures of one line of COMPL: of an arm, visit, rule set and choice about late forms."""
         arm, visit, _instrument, rules, late = line
         forms = [
-            each
-            for each in self.forms
-            if (each.visit, each.category) == (visit, category) and arm in ("ALL", each.person.arm)
+            form
+            for form in self.forms
+            if (form.visit, form.category) == (visit, category) and arm in ("ALL", form.person.arm)
         ]
-        expected = sum(each.expected[rules] for each in forms)
-        valid = sum(each.is_valid(late) for each in forms)
-        both = sum(each.expected[rules] and each.is_valid(late) for each in forms)
+        expected = sum(form.expected[rules] for form in forms)
+        valid = sum(form.is_valid(late) for form in forms)
+        both = sum(form.expected[rules] and form.is_valid(late) for form in forms)
         people = self._count_people(visit, arm)
         figures = [people, expected, valid, both, _percent(valid, people), _percent(both, expected)]
         return " ".join(map(str, figures))
@@ -139,16 +139,16 @@ class _Completeness:
     def _count_people(self, visit: str, arm: str) -> int:
         """The population of a visit: all of its arms, or those who came to have it."""
         rule = self.study.rules[visit]
-        people = {key: each for key, each in self.people.items() if each.in_population}
+        people = {key: person for key, person in self.people.items() if person.in_population}
         if not self.study.is_for_everybody(visit):
             had = {
                 key
                 for key, of_visit in self.closing
                 if of_visit == visit and (key, visit) not in self.unplanned
             }
-            return sum(key in had and arm in ("ALL", each.arm) for key, each in people.items())
+            return sum(key in had and arm in ("ALL", person.arm) for key, person in people.items())
         arms = rule.arms if arm == "ALL" else (arm,)
-        return sum(not arms or each.arm in arms for each in people.values())
+        return sum(not arms or person.arm in arms for person in people.values())
 
 
 def count_from(stated: str, recorded: str, zone: str) -> date:

@@ -54,13 +54,13 @@ class ItemColumns:
         odd: set[int] = set()
         columns: list[bytes] = []
         for run, length in enumerate(self._runs):
-            cells = [each[run] for each in runs] if len(self._runs) > 1 else runs
+            cells = [rows[run] for rows in runs] if len(self._runs) > 1 else runs
             joined = "".join(cells)
             fitting = mark * length
             if joined[1::2] != fitting * len(lines) or not joined.isascii():
                 whole = (BLANK + mark) * length
-                bad = {row for row, each in enumerate(cells) if each[1::2] != fitting or not each.isascii()}
-                joined = "".join(whole if row in bad else each for row, each in enumerate(cells))
+                bad = {row for row, cell in enumerate(cells) if cell[1::2] != fitting or not cell.isascii()}
+                joined = "".join(whole if row in bad else cell for row, cell in enumerate(cells))
                 odd |= bad
             signs = joined[::2].encode("ascii")
             columns += [signs[index::length] for index in range(length)]

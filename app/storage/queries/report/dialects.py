@@ -46,13 +46,13 @@ class local_days_between(FunctionElement[int]):  # noqa: N801 - it reads as a fu
 
 @compiles(local_days_between, "postgresql")
 def _days_postgresql(element: _Call, compiler: SQLCompiler, **options: object) -> str:
-    other, moment, zone, day = (compiler.process(each, **options) for each in element.clauses)
+    other, moment, zone, day = (compiler.process(clause, **options) for clause in element.clauses)
     return f"(COALESCE({other}, CAST({moment} AT TIME ZONE {zone} AS DATE)) - {day})"
 
 
 @compiles(local_days_between, "sqlite")
 def _days_sqlite(element: _Call, compiler: SQLCompiler, **options: object) -> str:
-    other, moment, zone, day = (compiler.process(each, **options) for each in element.clauses)
+    other, moment, zone, day = (compiler.process(clause, **options) for clause in element.clauses)
     answered = f"COALESCE({other}, {SQLITE_LOCAL_DAY}({moment}, {zone}))"
     return f"CAST(julianday({answered}) - julianday({day}) AS INTEGER)"
 

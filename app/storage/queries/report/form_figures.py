@@ -170,7 +170,7 @@ def list_forms(
 ) -> list[ListedForm]:
     """The forms with any of these combinations of facts, by participant's code and key, after these."""
     facts: dict[str, FactColumn] = {
-        name: each.label(f"fact_{name}") for name, each in _facts(figures, chosen).items()
+        name: fact.label(f"fact_{name}") for name, fact in _facts(figures, chosen).items()
     }
     status = status_expression(sa.literal(chosen.at)).label("status")
     own = {FormFigures.corrections: col(Correction.id), FormFigures.alerts: col(Alert.id)}.get(
@@ -180,14 +180,14 @@ def list_forms(
     known = _of_study(sa.select(*listed, *facts.values()), figures, chosen).cte("known")
     known = known.prefix_with("MATERIALIZED")  # or PostgreSQL computes each fact for each combination anew
     alike = [
-        sa.and_(*(_same(known.c[f"fact_{name}"], value) for name, value in each.items()))
-        for each in facts_of_groups
+        sa.and_(*(_same(known.c[f"fact_{name}"], value) for name, value in group.items()))
+        for group in facts_of_groups
     ]
     subject, key = known.c.subject, known.c.key
     shown = {column.name: known.c[column.name] for column in listed}
     if "left_inside" in facts:
-        left = sa.case((known.c.fact_left_inside, sa.literal(EXITED)), else_=known.c.reason)
-        shown["reason"] = left.label("reason")
+        reason = sa.case((known.c.fact_left_inside, sa.literal(EXITED)), else_=known.c.reason)
+        shown["reason"] = reason.label("reason")
     statement = (
         sa.select(*shown.values())
         .where(
@@ -221,7 +221,7 @@ def _any_of(alike: Sequence[sa.ColumnElement[bool]]) -> sa.ColumnElement[bool]:
     """Any of these, some at a time inside of a call, as SQLite refuses a chain of a thousand."""
     starts = range(0, len(alike), _BRACKET)
     brackets = (sa.or_(*alike[start : start + _BRACKET]) for start in starts)
-    return sa.or_(sa.false(), *(sa.func.coalesce(each, sa.false()) for each in brackets))
+    return sa.or_(sa.false(), *(sa.func.coalesce(bracket, sa.false()) for bracket in brackets))
 
 
 def _same(column: FactColumn, value: object) -> sa.ColumnElement[bool]:
@@ -271,7 +271,7 @@ def _form(where: dict[str, FactColumn]) -> dict[str, FactColumn]:
 
 
 def _labelled(facts: dict[str, FactColumn]) -> dict[str, FactColumn]:
-    return {name: each.label(name) for name, each in facts.items()}
+    return {name: fact.label(name) for name, fact in facts.items()}
 
 
 def _completeness(status: sa.ColumnElement[str], chosen: FormSelection) -> dict[str, FactColumn]:
@@ -369,4 +369,4 @@ def _narrowed(chosen: FormSelection) -> list[sa.ColumnElement[bool]]:
         col(Slot.target_on) <= chosen.last if chosen.last else None,
         None if chosen.shows_arm else col(Slot.arm_revealing).is_(False),
     ]
-    return [each for each in conditions if each is not None]
+    return [condition for condition in conditions if condition is not None]

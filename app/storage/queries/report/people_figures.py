@@ -123,6 +123,6 @@ def _of_study(statement: sa.Select[Any], chosen: PeopleSelection) -> sa.Select[A
         .join(Anchor, enrolment)
         .where(
             col(Participant.study_id) == chosen.study_id,
-            *(each for each in narrowed if each is not None),
+            *(condition for condition in narrowed if condition is not None),
         )
     )

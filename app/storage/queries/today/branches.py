@@ -52,7 +52,7 @@ def shape_of(
     """The shape of the statements for the versions of a plan, a reader and their filters."""
     phases = [phase for plan in plans if plan.diary for phase in plan.diary.phases]
     named = {(phase.code.partition("{")[0], phase.unit is Unit.weeks) for phase in phases}
-    longest_first = tuple(sorted(named, key=lambda each: (-len(each[0]), each[0])))
+    longest_first = tuple(sorted(named, key=lambda pair: (-len(pair[0]), pair[0])))
     return TodayShape(longest_first, hides_arm, filtered, whole_study, by_visit)
 
 
@@ -64,7 +64,7 @@ def rule_moments(plans: Sequence[Plan], at: datetime) -> dict[str, Any]:
     any more, and one that opens until `opening` closes until `reached`.
     """
     plan, rule = plans[0], plans[0].worklist
-    entry_days = max(each.diary.entry_days if each.diary else 0 for each in plans)
+    entry_days = max(plan.diary.entry_days if plan.diary else 0 for plan in plans)
     days = {
         "closing": rule.closing_days,
         "idle": -rule.idle_days,
@@ -76,12 +76,12 @@ def rule_moments(plans: Sequence[Plan], at: datetime) -> dict[str, Any]:
         "diary_closed_from": -max(rule.diary_days + 1, rule.diary_weeks * _WEEK),
     }
     moments = {name: at + timedelta(days=number) for name, number in days.items()}
-    longest = timedelta(days=max(each.longest_window_days for each in plans) + 1)
+    longest = timedelta(days=max(plan.longest_window_days for plan in plans) + 1)
     return moments | {
         "now": at,
         "second": at.replace(microsecond=0),
         "half_gone": at + longest / 2,
-        "settled": at - timedelta(hours=max(each.grace_hours for each in plans)),
+        "settled": at - timedelta(hours=max(plan.grace_hours for plan in plans)),
         "reached": moments["opening"] + longest,
         "diary_day": (moments["diary_closed_from"] - timedelta(days=entry_days + 2)).date(),
         "diary_form": plan.diary.instrument if plan.diary else "",

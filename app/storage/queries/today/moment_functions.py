@@ -19,14 +19,16 @@ class HalfGone(sa.sql.functions.FunctionElement[bool]):
 
 @compiles(HalfGone)
 def _half_gone(element: HalfGone, compiler: SQLCompiler, **options: object) -> str:
-    opens, closes, now = (compiler.process(each, **options) for each in element.clauses)
+    opens, closes, now = (compiler.process(clause, **options) for clause in element.clauses)
     second = f"date_trunc('second', {now})"
     return f"({second} - {opens} >= {closes} - {second})"
 
 
 @compiles(HalfGone, "sqlite")
 def _half_gone_in_sqlite(element: HalfGone, compiler: SQLCompiler, **options: object) -> str:
-    opens, closes, now = (f"strftime('%s', {compiler.process(each, **options)})" for each in element.clauses)
+    opens, closes, now = (
+        f"strftime('%s', {compiler.process(clause, **options)})" for clause in element.clauses
+    )
     return f"({now} * 2 >= {opens} + {closes})"
 
 
@@ -40,11 +42,11 @@ class DaysAfter(sa.sql.functions.FunctionElement[datetime]):
 
 @compiles(DaysAfter)
 def _days_after(element: DaysAfter, compiler: SQLCompiler, **options: object) -> str:
-    since, days = (compiler.process(each, **options) for each in element.clauses)
+    since, days = (compiler.process(clause, **options) for clause in element.clauses)
     return f"({since} + {days} * interval '24 hours')"
 
 
 @compiles(DaysAfter, "sqlite")
 def _days_after_in_sqlite(element: DaysAfter, compiler: SQLCompiler, **options: object) -> str:
-    since, days = (compiler.process(each, **options) for each in element.clauses)
+    since, days = (compiler.process(clause, **options) for clause in element.clauses)
     return f"(strftime('%Y-%m-%d %H:%M:%S', {since}, {days} || ' days') || substr({since}, 20))"

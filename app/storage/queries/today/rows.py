@@ -152,7 +152,7 @@ def _counts(shape: TodayShape) -> GroupedRead["_ListLine"]:
     cte = sa.union_all(*parts).cte("found")
     in_order = sa.select(cte).order_by(cte.c.rank, cte.c.at, cte.c.person).limit(_COUNTED).subquery()
     people, listed = sa.func.count(sa.distinct(cte.c.person)), sa.func.count()
-    each = sa.select(cte.c.rank, *_tally(people, listed)).group_by(cte.c.rank)
+    by_reason = sa.select(cte.c.rank, *_tally(people, listed)).group_by(cte.c.rank)
     others = {
         _EVERY: sa.select(sa.func.count(sa.distinct(cte.c.person))).scalar_subquery(),
         _RESTING: sa.select(sa.func.count()).select_from(_resting(shape).subquery()).scalar_subquery(),
@@ -171,7 +171,7 @@ def _counts(shape: TodayShape) -> GroupedRead["_ListLine"]:
     lines = [sa.select(_number(kind), *_tally(count, _number(0))) for kind, count in others.items()]
     uncounted = _number(0).label("number"), _number(0).label("listed")
     entries = [sa.select(part, *uncounted) for part in (in_order, some_snoozed)]
-    counted = sa.union_all(*entries, each, *lines)
+    counted = sa.union_all(*entries, by_reason, *lines)
     return GroupedRead(counted, _ListLine._make, memory=_CACHED_LINES)
 
 
@@ -313,7 +313,7 @@ def list_entries(
     most: int,
 ) -> list[TodayCursor]:
     """Who stands on the list for these reasons, from a cursor on; with each of their reasons."""
-    listed = tuple(each for each in reasons if after is None or RANKS[each] >= after.rank)
+    listed = tuple(reason for reason in reasons if after is None or RANKS[reason] >= after.rank)
     if not listed:
         return []
     cut = after is not None and RANKS[listed[0]] == after.rank

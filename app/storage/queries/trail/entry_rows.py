@@ -160,7 +160,9 @@ def _of_chains(chosen: TrailSelection) -> sa.ColumnElement[bool]:
 
 def read_entry_people(session: Session, chains: Iterable[str]) -> Mapping[str, sa.Row[Any]]:
     """By their chain the participants of whom entries tell: code, site, zone and address."""
-    keys = {int(each.removeprefix(PARTICIPANT_CHAIN)): each for each in chains if is_participant_chain(each)}
+    keys = {
+        int(chain.removeprefix(PARTICIPANT_CHAIN)): chain for chain in chains if is_participant_chain(chain)
+    }
     statement = sa.select(
         col(Participant.id),
         col(Participant.subject),

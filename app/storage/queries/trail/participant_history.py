@@ -77,7 +77,9 @@ def read_language_at(session: Session, participant: Participant, at: datetime) -
     documents = session.execute(entries.order_by(col(AuditEntry.seq))).scalars()
     changes = (change for text in documents for change in json.loads(text))
     name = record_name(participant)
-    before = (each["old"] for each in changes if (each["record"], each["field"]) == (name, "language"))
+    before = (
+        change["old"] for change in changes if (change["record"], change["field"]) == (name, "language")
+    )
     return next((str(language) for language in before if language is not None), participant.language)
 
 
