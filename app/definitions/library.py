@@ -71,6 +71,19 @@ class Library:
             used.id: self.thresholds[used.id, used.thresholds] for used in plan.instruments if used.thresholds
         }
 
+    def list_names(self, language: str) -> tuple[str, ...]:
+        """Each instrument with its version, by the name under which a reader of this language knows it.
+
+        A licensed one has its owner's name in every language: words of our own are none of its.
+        """
+        named = []
+        for instrument in self.instruments.values():
+            text = (
+                None if instrument.licensed else self.texts.get((instrument.id, instrument.version, language))
+            )
+            named.append(f"{text.name if text else instrument.name} {instrument.version}")
+        return tuple(sorted(named))
+
     def list_demonstrated(self) -> tuple[str, ...]:
         """The names of licensed instruments whose words here are our own, for the demonstration alone."""
         ours = {

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from fastapi import Request
@@ -13,10 +13,18 @@ from starlette.responses import Response
 from app.domain.refusal import Refused
 from app.edc.strict_route import EdcRoute
 from app.services.core.context import EdcContext
-from app.services.edc.refused_bodies import FACT_FIELDS, UNREADABLE, FactBody
+from app.services.edc.refused_bodies import (
+    BEYOND,
+    FACT_FIELDS,
+    FIRST_TAKEN,
+    LAST_TAKEN,
+    UNREADABLE,
+    FactBody,
+)
 from app.services.edc.requests import keep_refused_body
 
 _DAY = re.compile("[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
+_DATES = ("date", "reference_date")
 
 
 class KeepingRoute(EdcRoute):
@@ -34,7 +42,7 @@ class KeepingRoute(EdcRoute):
                 if context is not None and request.query_params.get("dry_run") != "true":
                     body = _read_body(template, request.path_params, fault)
                     subject = str(request.path_params["subject"])
-                    await run_in_threadpool(keep_refused_body, context, subject, body, UNREADABLE)
+                    await run_in_threadpool(keep_refused_body, context, subject, body, _find_cause(fault))
                 raise
 
         return answer_or_keep
@@ -46,6 +54,35 @@ def keep_incomplete(
     """Keep what a body states of which a needed member is empty."""
     stated = {name: members.get(name) for name in FACT_FIELDS[part.partition("/")[0]]}
     keep_refused_body(context, subject, FactBody(part, stated), refused.code)
+
+
+def _find_cause(fault: RequestValidationError) -> str:
+    """Why a body is none that the interface takes, where everything that is wrong with it has one cause."""
+    causes = {_cause_of(error["type"], error["loc"][1:], error["input"]) for error in fault.errors()}
+    return causes.pop() if len(causes) == 1 else UNREADABLE
+
+
+def _cause_of(kind: str, place: tuple[object, ...], stated: object) -> str:
+    name = place[0] if place else ""
+    if kind == "extra_forbidden":
+        return "unknown_field"
+    if name == "as_of":
+        return "bad_as_of"
+    if kind == "missing":
+        return "bad_field"
+    if name in _DATES and isinstance(stated, str):
+        return _cause_of_day(date.fromisoformat, stated, "bad_date")
+    if name == "at" and isinstance(stated, str):
+        return _cause_of_day(lambda at: datetime.fromisoformat(at).date(), stated, "bad_instant")
+    return "unknown_word" if kind in ("literal_error", "enum") else UNREADABLE
+
+
+def _cause_of_day(read: Callable[[str], date], stated: str, unread: str) -> str:
+    """Whether a day that was refused is none, or one that the interface does not take."""
+    try:
+        return unread if FIRST_TAKEN <= read(stated) <= LAST_TAKEN else BEYOND
+    except ValueError:
+        return unread
 
 
 def _read_body(template: str, path: Mapping[str, object], fault: RequestValidationError) -> FactBody:

@@ -12,9 +12,9 @@ from app.domain.records.audit import canonical_json
 from app.domain.records.visits import VisitState
 from app.services.edc.participants import StatusWord, WithdrawalScope
 from app.services.edc.records import to_milliseconds
+from app.services.edc.refused_bodies import FIRST_TAKEN, LAST_TAKEN
 from app.web.form_fields import strict_digits
 
-EARLIEST, LATEST = date(1990, 1, 1), date(2199, 12, 31)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(Z|[+-][0-9]{2}:[0-9]{2})")
 
@@ -26,8 +26,8 @@ def _day(value: object) -> object:
 
 
 def _likely(day: date) -> date:
-    if not EARLIEST <= day <= LATEST:
-        raise ValueError(f"must lie between {EARLIEST} and {LATEST}")
+    if not FIRST_TAKEN <= day <= LAST_TAKEN:
+        raise ValueError(f"must lie between {FIRST_TAKEN} and {LAST_TAKEN}")
     return day
 
 

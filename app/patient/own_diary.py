@@ -23,7 +23,7 @@ _DAYS_A_WEEK = 7
 class CalendarDay:
     """One cell: `state` is "sent", "open", "missed", "excused", "later", or "" for a day without an entry.
 
-    `url` leads to what can be filled in; `about` is the day in words, `worst` its highest number.
+    `url` leads to what can be filled in; `about` is the day in words, `worst` its worst answer.
     """
 
     number: int
@@ -100,7 +100,7 @@ def _cell(current: ParticipantRequest, day: date, own: OwnDay | None) -> Calenda
         state=state,
         url=url_of_form(own.slot) if state == "open" else "",
         about=formats.format_day(day, current.language),
-        worst="" if own.worst is None else str(own.worst),
+        worst=own.worst.text if own.worst else "",
     )
 
 

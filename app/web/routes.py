@@ -15,8 +15,7 @@ from app.services.setup.readiness import find_readiness_faults, find_readiness_w
 from app.web.cookies import get_cookie, set_cookie
 from app.web.dependencies import LANGUAGE_COOKIE, At, CurrentInstallation, get_device_context
 from app.web.form_fields import Narrowed
-from app.web.pages.page_frame import base_frame
-from app.web.pages.rendering import render_page
+from app.web.pages.rendering import frame_for, render_page
 from app.web.pages.system_pages import AboutPage, StartPage
 from app.web.urls import CODE, DESK, DEVICE_COOKIE, PATIENT_HOME, SETTINGS, SETTINGS_SAVED, WAY_IN
 
@@ -37,10 +36,11 @@ def show_start(request: Request) -> Response:
 
 @router.get("/about")
 def show_about(request: Request, installation: CurrentInstallation) -> Response:
-    names = tuple(f"{name} {version}" for name, version in sorted(installation.library.instruments))
-    shown = base_frame(request).demo  # a trial never shows words of our own for a licensed questionnaire
+    frame = frame_for(request)
+    names = installation.library.list_names(frame.code)
+    shown = frame.demo  # a trial never shows words of our own for a licensed questionnaire
     demonstrated = installation.library.list_demonstrated() if shown else ()
-    return render_page(request, AboutPage(request.app.state.commit, names, demonstrated))
+    return render_page(request, AboutPage(request.app.state.commit, names, demonstrated), frame=frame)
 
 
 @router.get("/healthz")

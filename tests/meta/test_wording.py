@@ -4,7 +4,9 @@ import ast
 import re
 from collections.abc import Iterator
 
+from app.clinic.settle.edc_words import CAUSES, OTHER_CAUSE
 from app.domain.capture.arrival import _NO
+from app.services.edc.refused_bodies import judges_fact
 from app.web.refusal_messages import MESSAGES
 from tests.meta.sources import modules, nodes, position_of
 
@@ -54,3 +56,23 @@ def test_no_code_stands_in_the_table_that_nobody_uses() -> None:
     assert tables <= {module.stem for module in modules("app")}
     text = "\n".join(module.read_text("utf-8") for module in modules("app") if module.stem not in tables)
     assert [code for code in MESSAGES if f'"{code}"' not in text] == []
+
+
+FACT_RULES = (
+    "app/domain/plans/anchor_order.py",
+    "app/domain/records/dispositions.py",
+    "app/domain/typed_text.py",
+    "app/services/edc/participants.py",
+    "app/services/edc/requests.py",
+    "app/services/edc/schedule.py",
+)
+"""Where facts of the EDC are judged."""
+OF_STAFF = {"reason_needed", "words_unusable", "bad_code", "site_closed", "subject_not_plain"}
+"""Codes of these modules with which nothing is refused that the EDC states of somebody known."""
+
+
+def test_each_cause_of_a_refused_fact_has_a_sentence_of_its_own() -> None:
+    codes = {code for where, code, _ in refusals() if where.startswith(FACT_RULES) and judges_fact(code)}
+    assert codes >= {"date_out_of_range", "impossible_date", "bad_date"}
+    assert codes - OF_STAFF - CAUSES.keys() == set()
+    assert len({*CAUSES.values(), OTHER_CAUSE}) == len(CAUSES) + 1

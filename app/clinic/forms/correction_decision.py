@@ -27,7 +27,7 @@ from app.web.cookies import get_cookie
 from app.web.errors import ask_to_retry
 from app.web.form_fields import ActCode, ActWords, PasswordField
 from app.web.middleware.forwarding import find_source
-from app.web.urls import ACCOUNT_PASSKEY_REQUEST, CORRECTION, CORRECTIONS, KNOWN_COOKIE
+from app.web.urls import ACCOUNT_PASSKEY_REQUEST, CORRECTION, CORRECTIONS, FORM_CORRECTION, KNOWN_COOKIE
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class CorrectionPage:
 
     `signs`: this reader signs corrections; `may_sign`: this one too; `own`: they proposed it; `signable`:
     somebody at the site may sign it; `late`: an approval takes a second reason; `overtaken` and
-    `changes_nothing`: it can only be declined.
+    `changes_nothing`: it can only be declined. `propose_url`: where this reader may propose another one.
     `passkey_url`: where a script is told what to ask this reader's passkey; "" without one.
     """
 
@@ -60,6 +60,7 @@ class CorrectionPage:
     day: date | None
     person_url: str
     form_url: str
+    propose_url: str
     list_url: str
     action_url: str
     lang: str
@@ -169,6 +170,7 @@ def _build(request: ParticipantStaffRequest, details: CorrectionDetails) -> Corr
     summary, definition = details.summary, details.definition
     person = url_of_participant(summary.participant)
     spoken = find_language(definition.text.lang)
+    proposes = request.offers_route(FORM_CORRECTION, "POST")
     may_sign = details.may_decide and summary.outcome is None and not summary.own
     return CorrectionPage(
         subject=summary.subject,
@@ -178,6 +180,7 @@ def _build(request: ParticipantStaffRequest, details: CorrectionDetails) -> Corr
         day=summary.for_day,
         person_url=person,
         form_url=f"{person}/forms/{summary.slot}",
+        propose_url=f"{person}/forms/{summary.slot}/correction" if proposes else "",
         list_url=request.frame.back_to(CORRECTIONS),
         action_url=url_of_correction(summary),
         lang=spoken.tag if spoken else definition.text.lang,

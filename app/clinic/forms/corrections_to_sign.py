@@ -35,6 +35,7 @@ class CorrectionRow:
     own: bool
     signable: bool
     askable: tuple[str, ...]
+    overtaken: bool
     outcome: str
     decided_at: datetime | None
     decided_by: str
@@ -105,6 +106,7 @@ def _row(request: StaffRequest, study: str, summary: CorrectionSummary) -> Corre
         own=summary.own,
         signable=summary.signable,
         askable=summary.askable,
+        overtaken=summary.overtaken,
         outcome=summary.outcome.value if summary.outcome else "",
         decided_at=summary.decided_at,
         decided_by=summary.decided_by,

@@ -36,7 +36,6 @@ _A_ROW = 13
 """Weekly entries in a row: a quarter of a year."""
 _BARS = 13
 """Weeks whose adherence is drawn: the latest."""
-_TEN = 10
 _ENTERED, _MISSED = "s3", "gone"
 
 
@@ -256,8 +255,7 @@ def _heat(column: int, row: int, cell: DiaryCell) -> HeatEntry:
 def _look(cell: DiaryCell) -> tuple[str, str]:
     """The shade of a cell and the few signs in it."""
     if cell.severity is not None:
-        value, high = cell.severity.value, cell.severity.high
-        return f"s{cell.severity.grade}", str(value) if high == _TEN else f"{value}/{high}"
+        return f"s{cell.severity.grade}", cell.severity.text
     if cell.cell.status == Status.submitted:
         return _ENTERED, "✓"
     if cell.cell.status == Status.missed:

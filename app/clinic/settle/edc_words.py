@@ -6,10 +6,12 @@ from datetime import datetime
 from app.clinic.frame.refusal_words import write_detail
 from app.domain.plans.plan import Plan
 from app.domain.records.visits import VisitState
-from app.i18n.formats import format_dated_clock
+from app.domain.typed_text import EARLIEST_DAY, LATEST_DAY
+from app.i18n.formats import format_dated_clock, format_short_day
 from app.i18n.languages import ENGLISH, find_language, language_name
 from app.i18n.marking import N_
 from app.services.edc.participants import StatusWord, WithdrawalScope
+from app.services.edc.refused_bodies import BEYOND, FIRST_TAKEN, LAST_TAKEN
 
 TranslateWord = Callable[[str], str]
 """Of a marked sentence the one in the reader's language."""
@@ -37,12 +39,18 @@ FIELDS: Mapping[str, str] = {
 """The fields that a message states, in the order in which they are compared."""
 CAUSES: Mapping[str, str] = {
     "unreadable": N_("The message is not in the agreed form, so it could not be read."),
+    "unknown_field": N_("It has a field that the interface does not know."),
+    "unknown_word": N_("A word in it is none of those that were agreed."),
+    "bad_as_of": N_("It does not say in the agreed form when it became true."),
+    "bad_instant": N_("The time is not stated with its day and its offset from UTC."),
     "bad_field": N_("Something that is needed was left empty."),
     "date_needed": N_("There was no date."),
     "scope_needed": N_("It did not say what was withdrawn from."),
     "bad_date": N_("The date does not exist, or is not exact enough."),
     "date_in_future": N_("The date was still to come."),
-    "date_out_of_range": N_("The date lies before the study."),
+    BEYOND: N_("The interface takes no date before %(first)s or after %(last)s."),
+    "impossible_date": N_("The date does not lie between %(earliest)s and %(latest)s."),
+    "date_out_of_range": N_("The date lies before %(low)s, the first day of the study."),
     "before_enrolment": N_("The date is before the enrolment."),
     "dates_contradict": N_("The date stands against the plan's order of dates."),
     "instant_differs": N_("Date and time do not belong together."),
@@ -60,6 +68,8 @@ CAUSES: Mapping[str, str] = {
 }
 """Why a message was refused, by the code of the refusal."""
 OTHER_CAUSE = N_("Daybook's rules do not allow it.")
+_AFTER_STUDY = N_("The date lies after %(high)s, the last day of the study.")
+"""Of a date that is out of the study's range at its other end."""
 VALUES: Mapping[str, Mapping[str, str]] = {
     "status": {
         StatusWord.enrolled: N_("Takes part"),
@@ -101,7 +111,25 @@ def describe_body(
         if body.get(name) is not None:
             yield word(label), spell_value(name, body[name], zone, code, word)
     if "cause" in body:
-        yield word(N_("Why")), word(CAUSES.get(str(body["cause"]), OTHER_CAUSE))
+        yield word(N_("Why")), explain_cause(str(body["cause"]), body, plan, code, word)
+
+
+def explain_cause(
+    cause: str, stated: Mapping[str, object], plan: Plan, code: str, word: TranslateWord
+) -> str:
+    """Why a message was refused that stated this, with the days that it may state where that is why."""
+    sentence, spoken = CAUSES.get(cause, OTHER_CAUSE), find_language(code) or ENGLISH
+    days = {
+        "first": FIRST_TAKEN,
+        "last": LAST_TAKEN,
+        "earliest": EARLIEST_DAY,
+        "latest": LATEST_DAY,
+        "low": plan.first_date,
+    }
+    dated = str(stated.get("date") or stated.get("reference_date") or "")
+    if cause == "date_out_of_range" and plan.last_date and dated > plan.last_date.isoformat():
+        sentence, days["high"] = _AFTER_STUDY, plan.last_date
+    return word(sentence) % {name: format_short_day(day, spoken) for name, day in days.items()}
 
 
 def spell_value(field: str, value: object, zone: str, code: str, word: TranslateWord) -> str:

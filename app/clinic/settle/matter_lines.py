@@ -6,7 +6,7 @@ from datetime import date, datetime
 from app.clinic.forms.answer_rows import name_form
 from app.clinic.frame.addresses import build_address
 from app.clinic.request import StaffRequest, url_of_participant
-from app.clinic.settle.edc_words import CAUSES, OTHER_CAUSE, name_part
+from app.clinic.settle.edc_words import explain_cause, name_part
 from app.domain.desk.matters import MatterKind
 from app.domain.plans.plan import Plan
 from app.i18n.languages import language_name
@@ -29,7 +29,8 @@ class MatterLine:
     """One open matter. `url` leads to where it is decided; what is not of its kind is empty.
 
     `reason` is the code of why answers lie apart or paper waits, `part` what a message or fact of the EDC was
-    about, `cause` why it was refused, `number` of questions; `unsignable` and `askable` as of the matter.
+    about, `cause` why it was refused, `number` of questions; `unsignable`, `askable` and `overtaken` as of
+    the matter.
     `days` it is open; of a licence that ended, since then, and less than 0 while it runs.
     """
 
@@ -55,6 +56,7 @@ class MatterLine:
     pack: PackStatus | None = None
     unsignable: bool = False
     askable: tuple[str, ...] = ()
+    overtaken: bool = False
 
 
 def build_line(request: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterLine:
@@ -78,7 +80,9 @@ def build_line(request: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterL
         number=row.number or 0,
         part=name_part(plan, part, request.frame.code, request.translate) if part else "",
         as_of=contradiction.as_of if contradiction else None,
-        cause=request.translate(CAUSES.get(refusal.cause, OTHER_CAUSE)) if refusal else "",
+        cause=explain_cause(refusal.cause, refusal.stated, plan, request.frame.code, request.translate)
+        if refusal
+        else "",
     )
     if kind in (MatterKind.dates_differ, MatterKind.dates_order):
         return replace(
@@ -88,7 +92,9 @@ def build_line(request: StaffRequest, plan: Plan, matter: OpenMatter) -> MatterL
         )
     if kind is MatterKind.correction:
         url = CORRECTION.format(participant=row.participant, correction=row.one)
-        line = replace(line, url=url, unsignable=matter.unsignable, askable=matter.askable)
+        line = replace(
+            line, url=url, unsignable=matter.unsignable, askable=matter.askable, overtaken=matter.overtaken
+        )
     return _with_form(request, matter, line) if row.slot else line
 
 

@@ -9,6 +9,7 @@ from app.domain.instruments.responses import AnswerValue, applicable_items
 
 WORST_GRADE = 3
 _LEAST_STEPS = 3
+_USUAL_HIGH = 10
 _UPPER_ENDS = (Fraction(0), Fraction(3, 10), Fraction(6, 10))
 """Up to which part of a row the grades 0, 1 and 2 reach: of 0 to 10 these are 0, 3 and 6."""
 
@@ -25,6 +26,11 @@ class Severity:
     def share(self) -> Fraction:
         """How far along its row the answer stands."""
         return Fraction(self.value, self.high)
+
+    @property
+    def text(self) -> str:
+        """The answer as a sign of a calendar: a number alone in a row of 0 to 10, else with the end."""
+        return str(self.value) if self.high == _USUAL_HIGH else f"{self.value}/{self.high}"
 
     @property
     def grade(self) -> int:
@@ -61,5 +67,5 @@ def _severities(
 
 
 def find_worst(severities: Collection[Severity]) -> Severity | None:
-    """The one that is furthest along its row; of equals the first."""
+    """The one that is furthest along its row; of equals the first. It is what any face tells of a day."""
     return max(severities, key=lambda severity: severity.share, default=None)

@@ -16,8 +16,8 @@ from app.domain.records.dispositions import DispositionKind
 from app.domain.refusal import Refused
 from app.services.accounts.contacts import ContactDetails, mask_contact
 from app.services.accounts.devices import BoundDevice
+from app.services.capture.diary_severity import read_worst_severities
 from app.services.clinic.alerts.alert_list import AlertRecord, read_own_alerts
-from app.services.clinic.participants.diary_severity import read_worst_severities
 from app.services.clinic.participants.facts import (
     AnchorHistory,
     AnswerConflict,
@@ -215,7 +215,8 @@ def _read_worst(
 ) -> Mapping[str, Severity]:
     """The worst answer of each entry of the diary."""
     with context.read() as session:
-        return read_worst_severities(context, session, plan, participant.id, [state.slot for state in diary])
+        slots = [state.slot for state in diary]
+        return read_worst_severities(context.installation, session, plan.id, participant.id, slots)
 
 
 def _mask(context: StaffContext, contact: ContactRecord | None) -> ContactDetails | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, col, func, select
 
@@ -17,6 +17,8 @@ from app.storage.tables.edc import EdcRefusal
 from app.storage.tables.participants import Participant
 from app.storage.unit_of_work import UnitOfWork
 
+FIRST_TAKEN, LAST_TAKEN = date(1990, 1, 1), date(2199, 12, 31)
+"""The days that the interface takes, whatever the plan says."""
 COUNTED_EVERY = timedelta(hours=1)
 """How often at most the same body is counted, and another one noted once there were `AT_ONCE`."""
 AT_ONCE = 10
@@ -28,6 +30,8 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 
 UNREADABLE = "unreadable"
 """The cause where a body is none that the interface takes."""
+BEYOND = "date_beyond"
+"""The cause where a date is none that the interface takes, although it exists."""
 AHEAD = "as_of_in_future"
 """The cause where the message's own moment has not come yet."""
 FACT_FIELDS: Mapping[str, tuple[str, ...]] = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from app.domain.desk.list_cursor import ListCursor
@@ -88,6 +89,35 @@ def list_response_versions(session: Session, slot_id: int) -> Sequence[Response]
     """The versions of a form's response, the first one first."""
     versions = select(Response).where(Response.slot_id == slot_id)
     return session.exec(versions.order_by(col(Response.version))).all()
+
+
+class SupersededBase(NamedTuple):
+    """A proposal whose form has another version by now: the one that it rests on, and the newest."""
+
+    correction: Correction
+    slot: Slot
+    base: Response
+    newest: Response
+
+
+def list_superseded_bases(session: Session, corrections: Collection[str]) -> Sequence[SupersededBase]:
+    """Those of the proposals of these ids whose form has a newer version than the one they rest on."""
+    base, newest = aliased(Response), aliased(Response)
+    latest = sa.select(sa.func.max(Response.version)).where(col(Response.slot_id) == col(Correction.slot_id))
+    statement = (
+        sa.select(Correction, Slot, base, newest)
+        .join(Slot, col(Slot.id) == col(Correction.slot_id))
+        .join(
+            base,
+            (col(base.slot_id) == col(Slot.id)) & (col(base.version) == col(Correction.response_version)),
+        )
+        .join(
+            newest,
+            (col(newest.slot_id) == col(Slot.id)) & (col(newest.version) == latest.scalar_subquery()),
+        )
+        .where(col(Correction.public_id).in_(corrections), col(newest.version) > col(base.version))
+    )
+    return [SupersededBase(*row) for row in session.execute(statement)]
 
 
 @dataclass(frozen=True, slots=True)

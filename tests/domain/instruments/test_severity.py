@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.instruments.responses import NOT_TICKED, without_unasked
+from app.domain.instruments.responses import NOT_TICKED, OPEN, without_unasked
 from app.domain.instruments.severity import Severity, find_worst, has_severity, list_severities
 from tests.domain.questionnaires import shipped_instrument
 
@@ -51,6 +51,26 @@ def test_what_is_not_ticked_has_no_severity() -> None:
         "sleep": NOT_TICKED,
     }
     assert set(list_severities(LISTED, some)) == {"pain"}
+
+
+@given(st.data())
+def test_the_worst_of_a_day_is_that_of_the_answers_with_a_value(data: st.DataObject) -> None:
+    """A row left blank, not ticked, or ticked and not answered takes no part."""
+    graded = [item for item in LISTED.items if has_severity(item)]
+    none = st.sampled_from((None, NOT_TICKED, OPEN))
+    said = {item.code: data.draw(none | st.integers(0, item.high), item.code) for item in graded}
+    worst = find_worst(list_severities(LISTED, {"any_symptom": 1, **said}).values())
+    valued = {code: value for code, value in said.items() if value is not None and value >= 0}
+    assert worst == find_worst(list_severities(LISTED, {"any_symptom": 1, **valued}).values())
+    if worst is not None:
+        assert valued[worst.item] == worst.value
+        assert all(
+            Fraction(valued[each.code], each.high) <= worst.share for each in graded if each.code in valued
+        )
+
+
+def test_a_severity_names_the_end_of_a_row_that_is_not_the_usual_one() -> None:
+    assert (Severity("pain", 7, 10).text, Severity("vomiting", 3, 4).text) == ("7", "3/4")
 
 
 def test_blank_answers_have_no_severity() -> None:

@@ -77,7 +77,7 @@ def test_an_undo_takes_back_the_entry_that_it_names_and_never_another(clinic: Cl
     _, fresh = undo(investigator, clinic, "death")
     again = investigator.post(url, data=fresh | {"entry": form["entry"]})
     assert (again.status_code, "There is nothing to undo." in again.text) == (409, True)
-    assert "You wrote: wrong person" in again.text
+    assert "You wrote: <bdi>wrong person</bdi>" in again.text
     assert dispositions(clinic)[2:] == [("withdrew_treatment", 1)]
 
 
@@ -156,7 +156,7 @@ def test_what_came_of_a_request_stands_on_the_participants_page(
     assert "Quality of life · BL" in shown
     assert ": question 3 was mistyped" in shown
     late = nurse.post("/desk/requests/1", data={"outcome": "nobody answers"})
-    assert (late.status_code, "You wrote: nobody answers" in late.text) == (409, True)
+    assert (late.status_code, "You wrote: <bdi>nobody answers</bdi>" in late.text) == (409, True)
     phone.client.post("/help/call/withdrawal")
     assert "Withdrawn by the participant" in page(nurse, clinic.url).text
     assert "Withdrew the request for a call" in page(nurse, f"{clinic.url}/history").text

@@ -85,7 +85,7 @@ def test_a_nurse_acknowledges_acts_and_closes(clinic: ClinicFixture, alert: str,
 def test_what_is_refused_is_said_and_nothing_typed_is_lost(alert: str, nurse: TestClient) -> None:
     old = hidden_of(nurse.get(alert))
     early = nurse.post(f"{alert}/actions", data=old | {"kind": "called", "note": "spoke to her"})
-    assert (early.status_code, "You wrote: spoke to her" in early.text) == (409, True)
+    assert (early.status_code, "You wrote: <bdi>spoke to her</bdi>" in early.text) == (409, True)
     press(nurse, alert, "acknowledgement")
     again = nurse.post(f"{alert}/acknowledgement", data=hidden_of(nurse.get(alert)))
     assert (again.status_code, "already acknowledged this alert" in again.text) == (409, True)

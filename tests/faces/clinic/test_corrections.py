@@ -136,7 +136,7 @@ def test_a_correction_goes_from_the_report_to_the_participants_page(
     assert page(signer.client, "/desk").all("a", href="/desk/corrections")
     shown = page(signer.client, correction)
     assert "What your signature means" in shown.text
-    assert "I, zhang, have checked this correction" in shown.text
+    assert "I, zhang , have checked this correction" in shown.text
     sending = signer.form(correction)
     _refuse_wrong_password(signer, correction, sending)
     done = [signer.client.post(correction, data=sending) for _press in range(2)]
@@ -186,6 +186,12 @@ def test_an_old_page_of_a_decided_correction_is_refused_with_the_new_state(
     assert wu.client.post(third, data=wu.form(third)).status_code == 303
     clinic.clock.forward(minutes=1)
     overtaken = zhang.form(fourth)
+    for there in (
+        zhang.client.get("/desk/corrections"),
+        clinic.browser(Role.DATA_MANAGER).get("/desk/settle"),
+    ):
+        assert "It can only be declined now; if an answer is still wrong, propose" in there.text
+    assert "Overtaken" in zhang.client.get("/desk/corrections").text
     changed = zhang.client.post(fourth, data=overtaken)
     assert (changed.status_code, "The answer to question 5 has changed" in changed.text) == (409, True)
     assert "now:" in changed.text

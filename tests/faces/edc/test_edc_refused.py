@@ -48,7 +48,7 @@ def test_a_refused_body_is_answered_as_ever_and_kept_once(edc: Edc, app: FastAPI
         assert answers[0].status_code in (404, 422), path
     listed = refusals(app)
     assert listed == {
-        "visits/W6": ("unreadable", {"date": "1926-05-14", "state": "occurred"}),
+        "visits/W6": ("date_beyond", {"date": "1926-05-14", "state": "occurred"}),
         "visits/W99": ("no_visit", {"date": "2026-03-02", "state": "occurred"}),
         "visits": ("unreadable", {"date": "2026-03-02", "state": "occurred"}),
         "anchors/randomisation": ("unreadable", {"date": "2026-02-30"}),
@@ -61,6 +61,34 @@ def test_a_refused_body_is_answered_as_ever_and_kept_once(edc: Edc, app: FastAPI
         assert not any(NAME in changes for changes in session.exec(select(AuditEntry.changes)))
     assert edc.put(f"{WHO}/visits/W6", occurred | {"date": "2026-03-02"}).status_code == 201
     assert "visits/W6" not in refusals(app)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "cause"),
+    [
+        ("/visits/W6", {"state": "occurred", "date": "2026-02-30"}, "bad_date"),
+        ("/visits/W6", {"state": "occurred", "date": "2026-02"}, "bad_date"),
+        ("/visits/W6", {"state": "occurred", "date": "20260302"}, "bad_date"),
+        ("/visits/W6", {"state": "occurred", "date": 20260302}, "unreadable"),
+        ("/visits/W6", {"state": "occurred", "date": "2200-01-01"}, "date_beyond"),
+        ("/visits/W6", {"state": "came", "date": "2026-03-02"}, "unknown_word"),
+        ("/visits/W6", {"date": "2026-03-02"}, "bad_field"),
+        ("/visits/W6", {"state": "occurred", "date": "2026-03-02", "as_of": "today"}, "bad_as_of"),
+        ("/visits/W6", {"state": "occurred", "date": "2026-03-02", "room": "4"}, "unknown_field"),
+        ("/visits/W6", {"state": "came", "date": "1926-03-02"}, "unreadable"),
+        ("", {"site": "0571", "language": "en", "reference_date": "1926-03-02"}, "date_beyond"),
+        ("/anchors/randomisation", {"date": "2026-03-02", "at": "2026-03-02T09:00"}, "bad_instant"),
+        ("/anchors/randomisation", {"date": "2026-03-02", "at": "1926-03-02T09:00:00Z"}, "date_beyond"),
+        ("/status", {"status": "died", "date": "1826-03-02"}, "impossible_date"),
+        ("/status", {"status": "died", "date": "1926-03-02"}, "before_enrolment"),
+    ],
+)
+def test_the_cause_is_that_of_the_field_which_is_wrong(
+    edc: Edc, app: FastAPI, path: str, body: dict[str, Any], cause: str
+) -> None:
+    edc.put(WHO, REGISTER)
+    assert edc.put(f"{WHO}{path}", {"as_of": later_as_of(hours=1)} | body).status_code == 422
+    assert [each for each, _stated in refusals(app).values()] == [cause]
 
 
 def test_what_states_no_fact_of_somebody_known_is_not_kept(edc: Edc, app: FastAPI) -> None:

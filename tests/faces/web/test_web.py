@@ -33,8 +33,13 @@ def test_about_names_the_version_and_whose_words_the_questionnaires_are(
     words = parse_page(client.get("/about").text).one("main").text
     assert app.version in words
     assert "abc123" in words
-    assert "qlq-c30 3.0" in words
+    assert "QLQ-C30 3.0, QLQ-LC13 1.0, Symptom diary 1.0, Symptom diary 1.1" in words
     assert "PRO-CTCAE, QLQ-C30, QLQ-LC13 and their official wording are copyright of their owners" in words
+    chinese = parse_page(client.get("/about", headers={"Accept-Language": "zh-CN"}).text).one("main").text
+    assert "QLQ-C30 3.0" in chinese
+    assert "症状日记 1.1" in chinese
+    for instrument in app.state.installation.library.instruments.values():
+        assert not any(f"{instrument.id} {instrument.version}" in said for said in (words, chinese))
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,27 @@
 """A correction is proposed on the participant's word, signed by somebody else, and is a new version."""
 
 import json
+import random
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlmodel import select
 
+from app.domain.desk.matters import MatterKind
+from app.domain.instruments.responses import NOT_TICKED
 from app.domain.plans.plan import Owner
 from app.domain.records.access import Actor, ActorKind, Grant, Role
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
 from app.services.clinic.corrections.correction_list import list_corrections
 from app.services.clinic.corrections.decisions import DecisionEntry
+from app.services.clinic.corrections.overtaking import find_overtaking_items
 from app.services.clinic.corrections.proposals import ProposedAnswer, get_correctable_form
+from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
 from app.services.clinic.open_requests import close_request, list_open_requests
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
@@ -23,6 +31,7 @@ from app.services.schedule.dispositions import DispositionEntry, record_disposit
 from app.storage.tables.audit import AuditEntry
 from app.storage.tables.participants import TeamRequest
 from app.storage.tables.studies import Site
+from tests.domain.questionnaires import shipped_instrument
 from tests.refusals import refused
 from tests.scenarios.correction_signer import Signer
 from tests.scenarios.corrections import (
@@ -128,6 +137,52 @@ def test_a_proposal_whose_answer_changed_meanwhile_is_refused(
     assert [row.answers["q9"] for row in versions(installation)] == [2, 2, 4]
     assert refused(lambda: propose(author, entry(ProposedAnswer("q7", "1", "wrong_tap")))) == "state_changed"
     assert verify_trail(installation) == []
+
+
+@pytest.mark.req("COR-01")
+@pytest.mark.parametrize("seed", range(3))
+def test_what_both_lists_call_overtaken_is_what_approving_refuses(
+    installation: Installation, site: Site, author: Person, investigator: Signer, seed: int
+) -> None:
+    """Drawn: proposals for some of three answers, all made of the first version, signed in any order."""
+    rng = random.Random(seed)
+    proposed: dict[str, dict[str, str]] = {}
+    for _each in range(5):
+        new = {item: rng.choice("134") for item in rng.sample(("q5", "q6", "q9"), rng.choice((1, 1, 2)))}
+        proposed[propose(author, entry(*(ProposedAnswer(*said, "wrong_tap") for said in new.items())))] = new
+    settling = StaffContext(installation, staff_member(Role.DATA_MANAGER, site), DECIDED)
+    waiting = list(proposed)
+    for day in range(1, 6):
+        rng.shuffle(waiting)
+        signed = waiting.pop()
+        listed = list_corrections(settling, author.row().study_id, waiting=True).rows
+        told = {each.correction: each.overtaken for each in listed}
+        matters = get_open_matters(settling, MatterFilter(MatterKind.correction)).rows
+        assert {each.name.ref: each.overtaken for each in matters} == told
+        before = versions(installation)[-1].answers
+        if told[signed]:
+            approving = partial(investigator.decide, author, signed, SUBMITTED + days(day), APPROVED)
+            assert refused(approving) == "answer_changed"
+            assert versions(installation)[-1].answers == before
+            investigator.decide(
+                author, signed, SUBMITTED + days(day + 0.1), DecisionEntry("declined", "overtaken")
+            )
+        else:
+            investigator.decide(author, signed, SUBMITTED + days(day), APPROVED)
+            applied = {item: int(value) for item, value in proposed[signed].items()}
+            assert versions(installation)[-1].answers == before | applied
+            assert all(before[item] == 2 for item in applied)
+
+
+def test_a_list_that_says_none_now_overtakes_a_tick() -> None:
+    instrument = shipped_instrument("symptom-diary/1.1")
+    definition: Any = SimpleNamespace(instrument=instrument, leave_out=frozenset())
+    ticked = {item.code: NOT_TICKED for item in instrument.items if item.listed}
+    base: Any = SimpleNamespace(answers=ticked | {"any_symptom": 1, "cough": 2})
+    none: Any = SimpleNamespace(answers=ticked | {"any_symptom": 0})
+    proposal: Any = SimpleNamespace(changes={"pain": {"value": 5, "reason": "wrong_tap"}})
+    assert find_overtaking_items(definition, proposal, base, base) == ()
+    assert find_overtaking_items(definition, proposal, base, none) == ("cough", "any_symptom")
 
 
 def test_lists_and_news_tell_what_waits_and_what_was_decided(

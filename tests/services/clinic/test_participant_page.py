@@ -1,7 +1,6 @@
 """What site staff see and do on a participant's page: bounded, of their own sites, and recorded."""
 
 import re
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -18,6 +17,7 @@ from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.contacts import mask_address, reveal_contact
 from app.services.accounts.devices import revoke_device
+from app.services.capture.diary_severity import read_worst_severities
 from app.services.clinic.participant_list import (
     PeopleFilter,
     ReceiptHit,
@@ -31,7 +31,6 @@ from app.services.clinic.participant_overview import (
     get_form_state,
     get_participant_overview,
 )
-from app.services.clinic.participants.diary_severity import read_worst_severities
 from app.services.clinic.today.contact_log import correct_contact, get_contact_context, log_contact
 from app.services.clinic.today.participant_work import list_participant_reasons
 from app.services.core.context import StaffContext
@@ -138,12 +137,10 @@ def test_before_randomisation_no_diary_has_a_worst_answer(installation: Installa
     assert viewed(installation, staff_member(Role.INVESTIGATOR, person.site), person, START).worst == {}
 
 
-def test_without_a_diary_there_is_no_worst_answer(lone_installation: Installation, lone_site: Site) -> None:
-    context = StaffContext(lone_installation, staff_member(Role.INVESTIGATOR, lone_site), START)
-    plan = lone_installation.library.get_plan("sbrt-nsclc", "1.0")
-    with lone_installation.read() as session:
-        for studied in (plan, replace(plan, diary=None)):
-            assert read_worst_severities(context, session, studied, 0, []) == {}
+def test_without_an_entry_there_is_no_worst_answer_and_no_query(lone_installation: Installation) -> None:
+    with lone_installation.read() as session, record_statements(lone_installation.engine) as statements:
+        assert read_worst_severities(lone_installation, session, "sbrt-nsclc", 0, []) == {}
+    assert "SELECT" not in statement_verbs(statements)
 
 
 @pytest.mark.req("CAP-14")

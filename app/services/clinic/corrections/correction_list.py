@@ -21,7 +21,7 @@ from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
 from app.domain.refusal import Refused
 from app.services.capture.forms import FormDefinition, define_form
-from app.services.clinic.corrections.decisions import is_overtaken
+from app.services.clinic.corrections.overtaking import find_overtaken
 from app.services.clinic.corrections.submitted_form import record_look
 from app.services.clinic.staff_sites import StaffSite, list_study_sites
 from app.services.clinic.trail.arm_masks import find_arm_mask
@@ -49,7 +49,8 @@ class CorrectionSummary:
     """A correction without answers: about whose form, by whom, and what became of it.
 
     `signable` says whether anybody beside the one who proposed may sign at the site; where nobody may,
-    `askable` names who can give somebody the role.
+    `askable` names who can give somebody the role. `overtaken`: it waits, and answers changed since in such
+    a way that it can only be declined.
     """
 
     correction: str
@@ -68,6 +69,7 @@ class CorrectionSummary:
     own: bool
     signable: bool
     askable: tuple[str, ...]
+    overtaken: bool
     outcome: CorrectionOutcome | None
     decided_at: datetime | None
     decided_by: str
@@ -139,7 +141,7 @@ def list_corrections(
         listed = list_study_corrections(session, study_id, keys, waiting=waiting, limit=most, after=after)
         further = _cursor(listed[LISTED - 1]) if len(listed) == most else None
         shown = [rows for rows in listed[:LISTED] if not _hides(context, study.code, rows.slot)]
-        return StudyCorrections(_summarise(context, session, shown), reached, further)
+        return StudyCorrections(_summarise(context, session, study.code, shown), reached, further)
 
 
 def _cursor(rows: CorrectionRows) -> ListCursor:
@@ -178,9 +180,10 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
     submitted_on = local_day(base.submitted_at, participant.zone)
     mask = find_arm_mask(context, session, participant)
     texts = (correction.words, *((decision.note, decision.late_reason) if decision else ("", "")))
+    (summary,) = _summarise(context, session, study.code, [rows])
     words, note, late_reason = _tell(mask, *texts) if sees_proposal else ("", "", "")
     return CorrectionDetails(
-        summary=_summarise(context, session, [rows])[0],
+        summary=summary,
         definition=definition,
         items=tuple(_list_items(rows, base, newest, sees=sees, sees_proposal=sees_proposal)),
         words=words,
@@ -189,7 +192,7 @@ def _detail(context: StaffContext, work: UnitOfWork, study: Study, rows: Correct
         submitted_at=base.submitted_at,
         note=note,
         late_reason=late_reason,
-        overtaken=decision is None and is_overtaken(session, rows),
+        overtaken=summary.overtaken,
         late=needs_second_reason(submitted_on, local_day(context.at, participant.zone), days),
         days=days,
         sees_answers=sees,
@@ -217,12 +220,14 @@ def _tell(mask: ArmMask | None, *texts: str | None) -> list[str]:
 
 
 def _summarise(
-    context: StaffContext, session: Session, listed: Sequence[CorrectionRows]
+    context: StaffContext, session: Session, study: str, listed: Sequence[CorrectionRows]
 ) -> tuple[CorrectionSummary, ...]:
     actors = {rows.correction.proposed_by for rows in listed}
     names = find_staff_names(session, actors | {rows.decision.decided_by for rows in listed if rows.decision})
     study_id = listed[0].participant.study_id if listed else 0
     signers = read_signers(session, study_id, context.grant_rules) if listed else CorrectionSigners()
+    waiting = [rows.correction.public_id for rows in listed if rows.decision is None]
+    overtaken = find_overtaken(context.installation, session, study, waiting)
     return tuple(
         CorrectionSummary(
             correction=rows.correction.public_id,
@@ -241,6 +246,7 @@ def _summarise(
             own=rows.correction.proposed_by == context.actor.id,
             signable=signers.can_sign(rows.correction.proposed_by, rows.site.id),
             askable=signers.list_administrators(rows.site.id),
+            overtaken=rows.correction.public_id in overtaken,
             outcome=rows.decision.outcome if rows.decision else None,
             decided_at=rows.decision.decided_at if rows.decision else None,
             decided_by=names.get(rows.decision.decided_by, rows.decision.decided_by) if rows.decision else "",

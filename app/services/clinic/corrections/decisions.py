@@ -24,6 +24,7 @@ from app.domain.typed_text import trim_words
 from app.services.capture.alerting import raise_alerts
 from app.services.capture.answer_events import serialise_answer
 from app.services.capture.submission_builder import ResponseOrigin, build_response
+from app.services.clinic.corrections.overtaking import find_overtaking_items
 from app.services.clinic.corrections.proposals import (
     CorrectableForm,
     corrected_document,
@@ -69,18 +70,11 @@ def decide_correction(
 
     The participant's open request about the form is closed with it. Raises Refused: "unknown_correction"
     (also for another site's), "own_correction", "correction_decided", "unknown_outcome",
-    "decline_reason_needed", "second_reason_needed", "answer_changed" when an item has another answer than
-    the proposal rested on, "nothing_changes", and as `sign_act`.
+    "decline_reason_needed", "second_reason_needed", "answer_changed" where the answers changed so that
+    the proposal no longer holds, "nothing_changes", and as `sign_act`.
     """
     chain, decided = participant_chain(participant_id), check_decision(entry)
     sign_act(context, signer, chain, lambda work: _decide(context, work, participant_id, correction, decided))
-
-
-def is_overtaken(session: Session, rows: CorrectionRows) -> bool:
-    """Whether an item of a waiting proposal has another answer now than the proposal rested on."""
-    versions = {row.version: row for row in list_response_versions(session, rows.slot.id)}
-    newest = versions[max(versions)]
-    return bool(_overtaken_items(rows, versions[rows.correction.response_version], newest))
 
 
 def _decide(
@@ -175,13 +169,8 @@ def _approve(
 def _check_still_true(session: Session, rows: CorrectionRows, form: CorrectableForm) -> None:
     versions = list_response_versions(session, rows.slot.id)
     base = next(row for row in versions if row.version == rows.correction.response_version)
-    if items := _overtaken_items(rows, base, form.response):
+    if items := find_overtaking_items(form.definition, rows.correction, base, form.response):
         raise Refused("answer_changed", items=items)
-
-
-def _overtaken_items(rows: CorrectionRows, base: Response, newest: Response) -> tuple[str, ...]:
-    changed = find_changed_items(base.answers, newest.answers)
-    return tuple(code for code in rows.correction.changes if code in changed)
 
 
 def _check_late(context: StaffContext, form: CorrectableForm, decision: CorrectionDecision) -> None:

@@ -14,6 +14,7 @@ from app.domain.plans.anchor_order import kinds_before
 from app.domain.plans.plan import Plan
 from app.domain.plans.windows import local_day
 from app.domain.records.access import Permission
+from app.services.clinic.corrections.overtaking import find_overtaken
 from app.services.clinic.staff_sites import StaffSite, list_staff_sites
 from app.services.core.context import StaffContext
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
@@ -48,6 +49,7 @@ class OpenMatter:
     """Something open since `at`, `days` ago by its participant's calendar; `row` is None for a licence.
 
     `unsignable`: a correction that nobody else at its site can sign; `askable` can give somebody the role.
+    `overtaken`: one that can only be declined, because answers changed since it was proposed.
     """
 
     name: MatterName
@@ -57,6 +59,7 @@ class OpenMatter:
     pack: PackStatus | None = None
     unsignable: bool = False
     askable: tuple[str, ...] = ()
+    overtaken: bool = False
 
     @property
     def contradiction(self) -> Contradiction | None:
@@ -126,7 +129,7 @@ class MatterScope:
 
 
 def get_open_matters(context: StaffContext, criteria: MatterFilter) -> OpenMatters:
-    """A page of what is open at this colleague's sites, in at most six queries."""
+    """A page of what is open at this colleague's sites, in at most seven queries."""
     with context.read() as session:
         scope = open_matter_scope(context, session, criteria.site)
         if scope is None:
@@ -214,17 +217,28 @@ def describe_matter(row: MatterRow, at: datetime) -> OpenMatter:
 def _with_signers(
     context: StaffContext, session: Session, scope: MatterScope, matters: Sequence[OpenMatter]
 ) -> tuple[OpenMatter, ...]:
-    """The matters; a correction says whether somebody can sign it."""
-    if all(matter.name.kind is not MatterKind.correction for matter in matters):
+    """The matters; a correction says whether somebody can sign it, and whether it can still be approved."""
+    corrections = [matter.row.one or "" for matter in matters if matter.row and _is_correction(matter)]
+    if not corrections:
         return tuple(matters)
     signers = read_signers(session, scope.study_id, context.grant_rules)
+    overtaken = find_overtaken(context.installation, session, scope.study, corrections)
     return tuple(
-        matter
-        if matter.name.kind is not MatterKind.correction or signers.can_sign(row.two or "", row.site_id)
-        else replace(matter, unsignable=True, askable=signers.list_administrators(row.site_id))
+        replace(
+            matter,
+            overtaken=row.one in overtaken,
+            unsignable=not (signable := signers.can_sign(row.two or "", row.site_id)),
+            askable=() if signable else signers.list_administrators(row.site_id),
+        )
+        if _is_correction(matter)
+        else matter
         for matter in matters
         if (row := matter.row)
     )
+
+
+def _is_correction(matter: OpenMatter) -> bool:
+    return matter.name.kind is MatterKind.correction
 
 
 @lru_cache(maxsize=64)
