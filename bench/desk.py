@@ -11,7 +11,8 @@ from app.services.clinic.participant_overview import get_participant_overview
 from app.services.clinic.report.figures import ReportPart
 from app.services.clinic.report.report import get_report
 from app.services.clinic.report.scope import ReportFilter
-from app.services.clinic.today.work_list import TodayFilter, get_today
+from app.services.clinic.today.today_filter import TodayFilter
+from app.services.clinic.today.work_list import get_today
 from app.services.core.context import StaffContext
 from bench.capture import begun_trial
 from bench.figures import Figure, at_most, at_most_hellos, milliseconds, p95

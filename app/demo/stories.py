@@ -99,6 +99,7 @@ _FIRST = (
         44,
         diary=44,
         asks="W6",
+        assigned=True,
         alerted=DemoAlert(10, "chest_pain", 8, AlertState.closed, "pain is gone, took the usual medicine"),
         corrected=DemoCorrection("BL", 2),
         called=((8, ContactOutcome.reached_will_do),),
@@ -114,6 +115,7 @@ _FIRST = (
         diary=10,
         stated=_radiotherapy(45, 34),
         retold=True,
+        assigned=True,
         called=((10, ContactOutcome.reached_needs_help),),
     ),
     Story(
@@ -151,7 +153,7 @@ _FIRST = (
         stated=_radiotherapy(52, 41),
         called=((15, ContactOutcome.too_ill),),
     ),
-    Story("0571-011", "zh_CN", "never signed in; BL closes tomorrow", 27, activated=False),
+    Story("0571-011", "zh_CN", "never signed in; BL closes tomorrow", 27, activated=False, assigned=True),
     Story(
         "0571-012",
         "en",

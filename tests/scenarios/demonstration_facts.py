@@ -22,7 +22,8 @@ from app.notify.console import ConsoleChannel
 from app.services.clinic.alerts.alert_list import list_alerts
 from app.services.clinic.corrections.correction_list import get_correction, list_corrections
 from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
-from app.services.clinic.today.work_list import TodayFilter, get_today
+from app.services.clinic.today.today_filter import TodayFilter
+from app.services.clinic.today.work_list import get_today
 from app.services.core.context import StaffContext
 from app.services.core.hashing import HashCost
 from app.services.core.installation import Installation

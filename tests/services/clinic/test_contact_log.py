@@ -24,7 +24,8 @@ from app.services.clinic.today.bulk_reminders import MOST, remind_participants
 from app.services.clinic.today.contact_log import correct_contact, get_contact_context, log_contact
 from app.services.clinic.today.participant_work import list_participant_reasons
 from app.services.clinic.today.snoozing import resume_participant, snooze_participant
-from app.services.clinic.today.work_list import TodayFilter, get_today
+from app.services.clinic.today.today_filter import TodayFilter
+from app.services.clinic.today.work_list import get_today
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.team_requests import request_call

@@ -18,7 +18,8 @@ from app.services.accounts.participant_session import unlock_device
 from app.services.clinic.today.contact_log import log_contact
 from app.services.clinic.today.rows import TodayRow
 from app.services.clinic.today.snoozing import snooze_participant
-from app.services.clinic.today.work_list import Today, TodayFilter, get_today, get_whole_list
+from app.services.clinic.today.today_filter import TodayFilter
+from app.services.clinic.today.work_list import Today, get_today, get_whole_list
 from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.team_requests import request_call

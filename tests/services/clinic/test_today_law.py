@@ -14,7 +14,8 @@ from sqlmodel import col, select
 from app.domain.records.access import SYSTEM, Actor, ActorKind, Grant, Role
 from app.domain.today.reasons import DiaryFacts, ParticipantFacts, UnsubmittedForm, find_reasons
 from app.domain.today.transition_moments import list_transition_moments
-from app.services.clinic.today.work_list import TodayFilter, get_today
+from app.services.clinic.today.today_filter import TodayFilter
+from app.services.clinic.today.work_list import get_today
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation
 from app.services.setup.studies import open_site

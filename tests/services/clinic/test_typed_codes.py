@@ -6,7 +6,8 @@ from app.domain.records.access import Role
 from app.domain.records.audit import AuditEvent
 from app.services.clinic.matters.matter_list import MatterFilter, get_open_matters
 from app.services.clinic.participant_list import PeopleFilter, find_by_code, list_participants
-from app.services.clinic.today.work_list import TodayFilter, get_today
+from app.services.clinic.today.today_filter import TodayFilter
+from app.services.clinic.today.work_list import get_today
 from app.services.clinic.trail.scope import TrailFilter, get_trail_scope
 from app.services.core.context import StaffContext
 from app.services.core.installation import Installation

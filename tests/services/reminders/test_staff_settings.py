@@ -17,7 +17,8 @@ from app.notify.channel import MessageText, SendFailed, Unconfirmed
 from app.services.accounts.contacts import reveal_contact
 from app.services.clinic.participant_overview import get_participant_overview
 from app.services.clinic.today.contact_log import get_contact_context
-from app.services.clinic.today.work_list import TodayFilter, get_today
+from app.services.clinic.today.today_filter import TodayFilter
+from app.services.clinic.today.work_list import get_today
 from app.services.core.context import ClockContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.core.plans import get_plan
