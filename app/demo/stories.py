@@ -86,6 +86,7 @@ _FIRST = (
         "SBRT",
         40,
         forms={"W6": FormStory.IDLE},
+        assigned=True,
         diary=13,
         stated=_radiotherapy(31, 20),
         locked_out=True,
@@ -115,7 +116,6 @@ _FIRST = (
         diary=10,
         stated=_radiotherapy(45, 34),
         retold=True,
-        assigned=True,
         called=((10, ContactOutcome.reached_needs_help),),
     ),
     Story(
@@ -152,8 +152,9 @@ _FIRST = (
         diary=5,
         stated=_radiotherapy(52, 41),
         called=((15, ContactOutcome.too_ill),),
+        assigned=True,
     ),
-    Story("0571-011", "zh_CN", "never signed in; BL closes tomorrow", 27, activated=False, assigned=True),
+    Story("0571-011", "zh_CN", "never signed in; BL closes tomorrow", 27, activated=False),
     Story(
         "0571-012",
         "en",

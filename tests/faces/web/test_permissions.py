@@ -173,7 +173,7 @@ def test_those_who_only_read_change_nothing(here: SiteFixture, let: Let, who: Wh
         and (access.permission or access.caller is CallerKind.PARTICIPANT)
         and access.permission not in NOT_OF_THE_TRIAL
     ]
-    assert len(refused) == 61
+    assert len(refused) == 63
     assert all(turned_away(answer) for answer in refused)
     assert (here.trail(), here.answers()) == (before, answers_before)
 
