@@ -29,9 +29,9 @@ def show_unassigned(
     return _show_refused(request, refused, assigned=assigned, unassigned=tuple(unassigned))
 
 
-def _show_refused(request: StaffRequest, refused: Refused, **told: Any) -> Response:  # noqa: ANN401 - fields
+def _show_refused(request: StaffRequest, refused: Refused, **outcome: Any) -> Response:  # noqa: ANN401 - fields
     shown = parse_list_position(request.frame.list_url, DESK)
     criteria = build_query(shown).build_filter(shown["after"]) if shown else None
     page = build_today_page(request.as_on(DESK), criteria, remembers=criteria is None)
     error = words_by_label(request, refused, {})
-    return request.show(replace(page, error=error, **told), refused)
+    return request.show(replace(page, error=error, **outcome), refused)

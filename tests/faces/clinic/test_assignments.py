@@ -27,9 +27,9 @@ def zhao(clinic: ClinicFixture) -> str:
     person = clinic.person
     request_call(ParticipantContext(person.installation, person.participant(START), START))
     operator = StaffContext(person.installation, SYSTEM, START)
-    made = create_staff(operator, "zhao@example.org", "Zhao Min", "a long enough password", "en")
-    grant_role(operator, made.staff_id, Role.NURSE, "sbrt-nsclc", clinic.site.code)
-    return str(made.staff_id)
+    account = create_staff(operator, "zhao@example.org", "Zhao Min", "a long enough password", "en")
+    grant_role(operator, account.staff_id, Role.NURSE, "sbrt-nsclc", clinic.site.code)
+    return str(account.staff_id)
 
 
 def rows(client: TestClient, url: str = "/desk?reason=") -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlmodel import select
@@ -45,9 +46,9 @@ STUDY = "sbrt-nsclc"
 def somebody(installation: Installation, name: str, role: Role, site: str | None = "0571") -> int:
     """The number of a colleague in this role."""
     operator = StaffContext(installation, SYSTEM, START)
-    made = create_staff(operator, f"{name}@example.org", name, "a long enough password", "en")
-    grant_role(operator, made.staff_id, role, STUDY, site)
-    return made.staff_id
+    account = create_staff(operator, f"{name}@example.org", name, "a long enough password", "en")
+    grant_role(operator, account.staff_id, role, STUDY, site)
+    return account.staff_id
 
 
 def context_of(person: Person, at: datetime = LATER) -> StaffContext:
@@ -101,8 +102,8 @@ def test_an_assigned_participant_is_found_by_their_colleague_and_by_everybody(
     assign_participant(nurse, key(calling), None, zhao)
     assert listed(nurse, Assigned.nobody) == [(code, "")]
     assert get_participant_work(nurse, key(calling)).assignee is None
-    told = get_participant_history(nurse, key(calling), "en").entries[:2]
-    assert [(each.event, each.label) for each in told] == [
+    entries = get_participant_history(nurse, key(calling), "en").entries[:2]
+    assert [(each.event, each.label) for each in entries] == [
         (AuditEvent.WORK_UNASSIGNED, ""),
         (AuditEvent.WORK_ASSIGNED, "Zhao"),
     ]
@@ -117,7 +118,7 @@ def test_the_same_choice_again_changes_nothing_and_an_old_page_is_refused(person
     assign_participant(nurse, key(person), zhao, None)  # on a page that is older than the first
     assert count_entries(person.installation, AuditEvent.WORK_ASSIGNED) == 1
     for choice in (qian, None):
-        assert refused(lambda choice=choice: assign_participant(nurse, key(person), choice, None)) == (
+        assert refused(partial(assign_participant, nurse, key(person), choice, None)) == (
             "assigned_meanwhile"
         )
     assert get_assignment_choice(nurse, key(person)).assignee == Colleague(zhao, "Zhao")
@@ -154,9 +155,7 @@ def test_another_site_and_another_role_are_no_choice(calling: Person) -> None:
     other_site = open_site(StaffContext(installation, SYSTEM, START), STUDY, site_entry("0572"))
     for role, site in ((Role.NURSE, other_site.code), (Role.MONITOR, "0571"), (Role.DATA_MANAGER, None)):
         number = somebody(installation, f"{role}{site}".replace(" ", ""), role, site)
-        assert refused(lambda number=number: assign_participant(nurse, key(calling), number, None)) == (
-            "unknown_assignee"
-        )
+        assert refused(partial(assign_participant, nurse, key(calling), number, None)) == ("unknown_assignee")
     theirs = enrol_person(installation, other_site, f"{other_site.code}-001")
     with pytest.raises(Refused, match="unknown_participant"):
         assign_participants(nurse, {theirs.row().public_id: None}, None)
@@ -168,7 +167,7 @@ def test_whoever_left_is_assigned_to_nobody(person: Person, zhao: int) -> None:
     withdrawal = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site, "moved")
     record_disposition(nurse, person.site.study_id, person.subject, withdrawal)
     choice = get_assignment_choice(nurse, key(person))
-    assert (choice.left, choice.assignee) == (True, None)
+    assert (choice.has_left, choice.assignee) == (True, None)
     assert refused(lambda: assign_participant(nurse, key(person), zhao, zhao)) == "participation_ended"
     assign_participant(nurse, key(person), None, zhao)
     assert get_participant_work(nurse, key(person)).assignee is None
@@ -192,14 +191,14 @@ def test_several_are_assigned_at_once_each_by_itself(person: Person, zhao: int) 
         ({}, "nobody_chosen"),
         (dict.fromkeys(map(str, range(MOST + 1))), "too_many_chosen"),
     ):
-        assert refused(lambda chosen=chosen: assign_participants(nurse, chosen, qian)) == code
+        assert refused(partial(assign_participants, nurse, chosen, qian)) == code
 
 
 def test_a_choice_is_a_number_or_nobody() -> None:
     assert (parse_assignee("nobody"), parse_assignee("12"), parse_shown_assignee("12")) == (None, 12, 12)
     assert parse_shown_assignee("x") is None
     for typed in ("", "x", "-1", "9" * 10):
-        assert refused(lambda typed=typed: parse_assignee(typed)) == "assignee_needed"
+        assert refused(partial(parse_assignee, typed)) == "assignee_needed"
 
 
 def test_the_choice_of_ones_own_is_remembered_while_one_works_the_list(calling: Person, zhao: int) -> None:

@@ -28,7 +28,7 @@ class AssignmentChoice:
     subject: str
     assignee: Colleague | None
     colleagues: tuple[Colleague, ...]
-    left: bool
+    has_left: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ def get_assignment_choice(context: StaffContext, participant_id: int) -> Assignm
     """To whom this participant is assigned, and who else works the list at their site."""
     with context.read() as session:
         person = session.get_one(Participant, participant_id)
-        place = session.connection(), person.study_id, person.site_id
-        workers = find_workers(*place, context.grant_rules)
+        at_site = session.connection(), person.study_id, person.site_id
+        workers = find_workers(*at_site, context.grant_rules)
         row = session.get(Assignment, participant_id)
-        stored, left = row.assignee_id if row else None, person.exit_kind is not None
-        assignee = Colleague(stored, workers[stored]) if stored in workers and not left else None
+        stored, has_left = row.assignee_id if row else None, person.exit_kind is not None
+        assignee = Colleague(stored, workers[stored]) if stored in workers and not has_left else None
         colleagues = tuple(Colleague(*each) for each in workers.items())
-        return AssignmentChoice(person.subject, assignee, colleagues, left)
+        return AssignmentChoice(person.subject, assignee, colleagues, has_left)
 
 
 def assign_participant(
@@ -73,8 +73,8 @@ def assign_participant(
         chain = participant_chain(participant_id)
         work.lock(chain)
         person = work.session.get_one(Participant, participant_id)
-        place = work.session.connection(), person.study_id, person.site_id
-        workers = find_workers(*place, context.grant_rules)
+        at_site = work.session.connection(), person.study_id, person.site_id
+        workers = find_workers(*at_site, context.grant_rules)
         row = work.session.get(Assignment, participant_id)
         stored = row.assignee_id if row else None
         if assignee is not None and person.exit_kind is not None:
