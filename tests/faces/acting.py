@@ -213,21 +213,6 @@ def _bulk(sites: SiteFixture) -> Press:
     return press
 
 
-def _assigned(sites: SiteFixture) -> Press:
-    """To the investigator, who is nobody's choice so far."""
-    (colleague, *_others) = sites.staff[f"{Who.investigator}@example.org"]
-    typed = {"assignee": str(colleague.staff_id)}
-    return press_as_staff(sites, urls.ASSIGNMENT, body=typed, other=typed | {"assignee": "nobody"})
-
-
-def _assigned_in_bulk(sites: SiteFixture) -> Press:
-    press = _assigned(sites)
-    chosen = {f"remind-{sites.phone.person.row().public_id}": ""}
-    press.address, press.participant = urls.BULK_ASSIGNMENTS, None
-    press.body, press.other = chosen | press.body, chosen | press.body | {"x": "1"}
-    return press
-
-
 def _snooze(sites: SiteFixture) -> Press:
     day = (START + timedelta(days=3)).date().isoformat()
     typed = {"reasons": join_reasons(frozenset(Reason)), "reason": "is abroad", "until": day}
@@ -353,8 +338,6 @@ PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
         sites, urls.STAFF_LANGUAGE, body={"lang": "zh_CN"}, other={"lang": "en"}
     ),
     ("POST", urls.BULK_REMINDERS): _bulk,
-    ("POST", urls.BULK_ASSIGNMENTS): _assigned_in_bulk,
-    ("POST", urls.ASSIGNMENT): _assigned,
     ("POST", urls.CONTACT_LOG): lambda sites: press_as_staff(
         sites,
         urls.CONTACT_LOG,

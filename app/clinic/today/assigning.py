@@ -37,7 +37,7 @@ SHOWN = "shown-"
 class AssignmentPage:
     """To whom a participant is assigned, by the number of a colleague or nobody, and who can be chosen.
 
-    `has_left`: they no longer take part, so that nobody is to be chosen.
+    `exited`: they no longer take part, so that nobody is to be chosen.
     """
 
     template: ClassVar[str] = "clinic/assignment.html"
@@ -46,7 +46,7 @@ class AssignmentPage:
     action_url: str
     assignee: Colleague | None
     colleagues: tuple[tuple[str, str], ...]
-    has_left: bool
+    exited: bool
     chosen: str
     faults: FormFaults = NO_FAULTS
 
@@ -100,6 +100,6 @@ def _page(request: ParticipantStaffRequest) -> AssignmentPage:
         action_url=ASSIGNMENT.format(participant=public_id),
         assignee=choice.assignee,
         colleagues=tuple((str(each.staff_id), each.name) for each in choice.colleagues),
-        has_left=choice.has_left,
+        exited=choice.exited,
         chosen=str(choice.assignee.staff_id) if choice.assignee else Assigned.nobody.value,
     )

@@ -226,9 +226,8 @@ def build_today_page(
     looking = replace(request.context, act=None)
     viewer = request.staff.staff_id if remembers else None
     within, today = request.frame.within, get_today(looking, criteria, viewer)
-    query = query_of(today.criteria)
+    query, rows = query_of(today.criteria), _lines(request, today.rows)
     next_page = f"{query.build_url()}&after={format_cursor(today.next)}" if today.next else ""
-    rows = _lines(request, today.rows)
     return TodayPage(
         rows=rows,
         offers_reminders=any(row.remind for row in rows),

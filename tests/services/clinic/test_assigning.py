@@ -167,7 +167,7 @@ def test_whoever_left_is_assigned_to_nobody(person: Person, zhao: int) -> None:
     withdrawal = DispositionEntry(DispositionKind.withdrew_study, "2026-03-02", Owner.site, "moved")
     record_disposition(nurse, person.site.study_id, person.subject, withdrawal)
     choice = get_assignment_choice(nurse, key(person))
-    assert (choice.has_left, choice.assignee) == (True, None)
+    assert (choice.exited, choice.assignee) == (True, None)
     assert refused(lambda: assign_participant(nurse, key(person), zhao, zhao)) == "participation_ended"
     assign_participant(nurse, key(person), None, zhao)
     assert get_participant_work(nurse, key(person)).assignee is None

@@ -28,12 +28,12 @@ class AssignmentChoice:
     subject: str
     assignee: Colleague | None
     colleagues: tuple[Colleague, ...]
-    has_left: bool
+    exited: bool
 
 
 @dataclass(frozen=True, slots=True)
 class UnassignedParticipant:
-    """Of whom an assignment was refused, and why."""
+    """A participant of whom the assignment was refused, and why."""
 
     subject: str
     refused: Refused
@@ -54,10 +54,10 @@ def get_assignment_choice(context: StaffContext, participant_id: int) -> Assignm
         at_site = session.connection(), person.study_id, person.site_id
         workers = find_workers(*at_site, context.grant_rules)
         row = session.get(Assignment, participant_id)
-        stored, has_left = row.assignee_id if row else None, person.exit_kind is not None
-        assignee = Colleague(stored, workers[stored]) if stored in workers and not has_left else None
+        stored, exited = row.assignee_id if row else None, person.exit_kind is not None
+        assignee = Colleague(stored, workers[stored]) if stored in workers and not exited else None
         colleagues = tuple(Colleague(*each) for each in workers.items())
-        return AssignmentChoice(person.subject, assignee, colleagues, has_left)
+        return AssignmentChoice(person.subject, assignee, colleagues, exited)
 
 
 def assign_participant(

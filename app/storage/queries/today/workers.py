@@ -67,7 +67,7 @@ _AT_SITE = _ABLE.where(
 
 
 def keep_lasting(grants: Iterable[WorkerGrant], rules: GrantRules) -> tuple[WorkerGrant, ...]:
-    """Those whose last day is not over where they count."""
+    """The grants whose last day is not over where they count."""
     return tuple(
         each for each in grants if not rules.has_ended(each.ends_on, each.zone, each.study, each.plan_version)
     )
