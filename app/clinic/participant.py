@@ -90,6 +90,7 @@ class ParticipantPage:
     alerts: tuple[AlertRow, ...] = ()
     contacts: tuple[LoggedContact, ...] = ()
     snoozed: str = ""  # why their row of the work list rests
+    assignee: str = ""  # the name of whom they are assigned to
     faults: FormFaults = NO_FAULTS  # of the form whose name is under `form` in `typed`
     typed: Mapping[str, str] = field(default_factory=dict)  # by field, and under `form` where it was typed
     lost: str = ""  # what was typed into a form that is not offered any more
@@ -138,6 +139,7 @@ def build_participant_page(
         alerts=tuple(build_alert_row(installation, alert, code) for alert in view.alerts),
         contacts=view.contacts,
         snoozed=view.work.snooze.reason if view.work.snooze else "",
+        assignee=view.work.assignee.name if view.work.assignee else "",
         typed=typed or {},
         lost=find_unoffered_text(view, typed or {}),
     )
@@ -180,6 +182,7 @@ NOTICES = (
     "date",
     "disposition",
     "undone",
+    "assigned",
     "visit",
     "cancelled",
     "device",

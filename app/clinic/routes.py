@@ -29,7 +29,7 @@ from app.clinic.records import diary_gaps, hand_over, history, participant_acts,
 from app.clinic.report import figure_rows, matrix, report_page
 from app.clinic.settle import licence_page, matter_page, paper_page, settle_list
 from app.clinic.study import overview_pages, plan_page, simulation_page, versions_page
-from app.clinic.today import contact_form, gap_list, reminding, snooze_form, work_page
+from app.clinic.today import assigning, contact_form, gap_list, reminding, snooze_form, work_page
 from app.clinic.trail import trail_file, trail_page
 
 router = APIRouter(include_in_schema=False)
@@ -38,6 +38,7 @@ for part in (
     work_page,
     contact_form,
     snooze_form,
+    assigning,
     reminding,
     participants,
     sign_in_problems,

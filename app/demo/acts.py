@@ -12,7 +12,7 @@ from app.demo.story import CALL, DatedFact, DemoAlert, DemoExit, FormStory, Stor
 from app.domain.capture.answers import HelpedBy, LateReason, SubmittedAnswer
 from app.domain.instruments.responses import AnswerValue
 from app.domain.plans.plan import MissedReason, Owner, Plan
-from app.domain.records.access import Actor
+from app.domain.records.access import Actor, read_staff_number
 from app.domain.refusal import Refused
 from app.domain.today.contacts import ContactOutcome
 from app.services.accounts.activation import activate_device
@@ -22,6 +22,7 @@ from app.services.capture.answer_saving import AnswerBatch, save_answers
 from app.services.capture.forms import begin_form, open_form
 from app.services.capture.submission import submit_form
 from app.services.capture.submission_builder import SubmittedForm
+from app.services.clinic.today.assigning import assign_participant
 from app.services.clinic.today.contact_log import log_contact
 from app.services.clinic.today.participant_work import list_participant_reasons
 from app.services.clinic.today.snoozing import snooze_participant
@@ -233,6 +234,13 @@ def snooze_row(stage: DemoStage, at: datetime, story: Story, reason: str) -> Non
     participant = _participant(stage, story)
     reasons = [reason.reason for reason in list_participant_reasons(context, participant)]
     snooze_participant(context, participant, reasons, reason, at.date() + timedelta(days=2))
+
+
+def assign_to_nurse(stage: DemoStage, at: datetime, story: Story) -> None:
+    """The nurse of their site takes the person on."""
+    nurse = stage.nurses[story.site]
+    number = read_staff_number(nurse.id)
+    assign_participant(stage.staff_context(nurse, at), _participant(stage, story), number, None)
 
 
 def _participant(stage: DemoStage, story: Story) -> int:

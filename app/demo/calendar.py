@@ -142,6 +142,9 @@ def _requests(story: Story, calendar: Calendar) -> Iterator[Act]:
         yield Act(
             calendar.now - _JUST_NOW, partial(acts.snooze_row, story=story, reason=story.snoozed), joins=False
         )
+    if story.assigned:
+        assign = partial(acts.assign_to_nurse, story=story)
+        yield Act(calendar.now - _JUST_NOW, assign, joins=False)
     if story.locked_out:
         yield Act(calendar.now, partial(mishaps.lock_out_person, story=story))
 

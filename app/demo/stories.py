@@ -86,6 +86,7 @@ _FIRST = (
         "SBRT",
         40,
         forms={"W6": FormStory.IDLE},
+        assigned=True,
         diary=13,
         stated=_radiotherapy(31, 20),
         locked_out=True,
@@ -99,6 +100,7 @@ _FIRST = (
         44,
         diary=44,
         asks="W6",
+        assigned=True,
         alerted=DemoAlert(10, "chest_pain", 8, AlertState.closed, "pain is gone, took the usual medicine"),
         corrected=DemoCorrection("BL", 2),
         called=((8, ContactOutcome.reached_will_do),),
@@ -150,6 +152,7 @@ _FIRST = (
         diary=5,
         stated=_radiotherapy(52, 41),
         called=((15, ContactOutcome.too_ill),),
+        assigned=True,
     ),
     Story("0571-011", "zh_CN", "never signed in; BL closes tomorrow", 27, activated=False),
     Story(

@@ -96,7 +96,8 @@ class Story:
     `forms` are the exceptions: every other form is answered around its target day. `quiet` is the
     first day on which nothing was answered any more, `diary` the day of the first diary entry. `asks`:
     just now they asked to be called (`CALL`), or said that something is wrong in this visit's form. `called`:
-    what came of the calls of these days; `snoozed`: why their row of the work list rests since just now.
+    what came of the calls of these days; `snoozed`: why their row of the work list rests since just now;
+    `assigned`: since just now they are assigned to their site's nurse.
     `locked_out`: just now they entered a wrong PIN too often. `retold`: for the moment of randomisation the
     EDC told two days. `foretold`: a visit that the EDC said took place on a day that has not come.
     """
@@ -119,6 +120,7 @@ class Story:
     asks: str | None = None
     called: tuple[tuple[int, ContactOutcome], ...] = ()
     snoozed: str = ""
+    assigned: bool = False
     locked_out: bool = False
     retold: bool = False
     foretold: str | None = None

@@ -122,6 +122,9 @@ ACTS: Mapping[tuple[str, str], ActRule] = {
     ("POST", urls.STAFF_LANGUAGE): ActRule(urls.DESK),
     ("POST", urls.REQUEST): ActRule(f"{urls.REQUESTS}?done=1"),  # a closed request stays closed by itself
     ("POST", urls.BULK_REMINDERS): ActRule(f"{urls.DESK}?done=reminded"),  # each judged by itself
+    # it names the assignment that the page showed, and is refused where that changed meanwhile
+    ("POST", urls.BULK_ASSIGNMENTS): ActRule(f"{urls.DESK}?done=assigned"),
+    ("POST", urls.ASSIGNMENT): ActRule(f"{urls.PARTICIPANT}?done=assigned"),
     ("POST", urls.CONTACT_LOG): ActRule(f"{urls.DESK}?done=contact"),  # never spoiled: it was tried
     ("POST", urls.CONTACT_ENTRY): ActRule(f"{urls.PARTICIPANT}?done=contact"),
     ("POST", urls.SNOOZE): ActRule(f"{urls.DESK}?done=snoozed", _SNOOZED | _CALLS),

@@ -1,4 +1,4 @@
-"""The acts about how a participant is reached, and about calling them, as staff press them in good faith."""
+"""The acts about reaching a participant, calling them and who is to, as staff press them in good faith."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,6 +6,7 @@ from app.services.clinic.today.contact_log import log_contact
 from app.services.core.context import StaffContext
 from app.web import urls
 from tests.faces.callers import SiteFixture
+from tests.faces.rights import Who
 from tests.faces.valid_acts import Press, press_as_staff
 from tests.scenarios.people import START
 
@@ -50,7 +51,24 @@ def _closing(sites: SiteFixture) -> Press:
     )
 
 
+def _assigned(sites: SiteFixture) -> Press:
+    """To the investigator, who is nobody's choice so far."""
+    (colleague, *_others) = sites.staff[f"{Who.investigator}@example.org"]
+    typed = {"assignee": str(colleague.staff_id)}
+    return press_as_staff(sites, urls.ASSIGNMENT, body=typed, other=typed | {"assignee": "nobody"})
+
+
+def _assigned_in_bulk(sites: SiteFixture) -> Press:
+    press = _assigned(sites)
+    chosen = {f"remind-{sites.phone.person.row().public_id}": ""}
+    press.address, press.participant = urls.BULK_ASSIGNMENTS, None
+    press.body, press.other = chosen | press.body, chosen | press.body | {"x": "1"}
+    return press
+
+
 REACHING_PRESSES: Mapping[tuple[str, str], Callable[[SiteFixture], Press]] = {
+    ("POST", urls.BULK_ASSIGNMENTS): _assigned_in_bulk,
+    ("POST", urls.ASSIGNMENT): _assigned,
     ("POST", urls.NEW_CONTACT): _new_contact,
     ("POST", urls.REMOVED_CONTACT): _no_contact,
     ("POST", urls.REQUEST): _closing,

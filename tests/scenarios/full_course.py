@@ -27,6 +27,7 @@ from app.services.clinic.corrections.proposals import ProposalEntry, ProposedAns
 from app.services.clinic.matters.settlement import SettlementEntry, settle_matter
 from app.services.clinic.open_requests import close_request, list_open_requests
 from app.services.clinic.paper.entries import TypedAnswer, TypedPaper, enter_paper
+from app.services.clinic.today.assigning import assign_participant
 from app.services.clinic.today.contact_log import log_contact
 from app.services.clinic.today.snoozing import snooze_participant
 from app.services.core.context import ClockContext, EdcContext, ParticipantContext, StaffContext
@@ -76,7 +77,7 @@ def _course(installation: Installation) -> Sequence[str]:
     _ask_and_leave(person)
     _correct(person)
     _enter_paper(person)
-    _let_staff_in(installation)
+    _let_staff_in(person)
     _keep_keys(person)
     _deal_with_alert(person)
     _let_the_edc_in(person)
@@ -184,10 +185,14 @@ def _deal_with_alert(person: Person) -> None:
     close_alert(nurse, key, alert.public_id, "no more to be done")
 
 
-def _let_staff_in(installation: Installation) -> None:
+def _let_staff_in(person: Person) -> None:
+    installation = person.installation
     operator = StaffContext(installation, SYSTEM, START)
     issued = create_staff(operator, "n@example.org", "N", "a long enough password", "en")
     grant_role(operator, issued.staff_id, Role.NURSE, "sbrt-nsclc", "0571")
+    assign_participant(
+        StaffContext(installation, person.nurse, LATER), person.row().id, issued.staff_id, None
+    )
     entry = InvitationEntry(
         "zhao@example.org", "Zhao Min", "en", "sbrt-nsclc", (Role.NURSE,), ("0571",), None, "new"
     )

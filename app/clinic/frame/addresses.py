@@ -74,7 +74,16 @@ def clear_address(path: str) -> str:
 LIST_FIELD = "list"
 """The field in which a form says from which list, as it was shown, its act began."""
 LISTS: Mapping[str, Mapping[str, int]] = {
-    DESK: {"site": 40, "reason": 40, "language": 10, "visit": 20, "q": 40, "view": 10, "after": 80},
+    DESK: {
+        "site": 40,
+        "reason": 40,
+        "language": 10,
+        "visit": 20,
+        "q": 40,
+        "view": 10,
+        "assigned": 10,
+        "after": 80,
+    },
     SETTLE: {"kind": 40, "site": 40, "q": 40, "after": 200},
     REQUESTS: {"site": 40, "after": 80},
     ALERTS: {"closed": 1, "site": 40, "after": 80},

@@ -27,6 +27,8 @@ EVENT_WORDS: Mapping[str, str] = {
     AuditEvent.CONTACT_CORRECTED: N_("Contact entry corrected"),
     AuditEvent.WORK_SNOOZED: N_("Snoozed on Today"),
     AuditEvent.WORK_RESUMED: N_("Back on Today"),
+    AuditEvent.WORK_ASSIGNED: N_("Assigned on Today"),
+    AuditEvent.WORK_UNASSIGNED: N_("Assigned to nobody on Today"),
     AuditEvent.ACTIVATION_ISSUED: N_("QR sheet issued"),
     AuditEvent.OWN_CODE_ISSUED: N_("Code for another phone issued"),
     AuditEvent.ACTIVATION_REFUSED: N_("Link or code refused"),

@@ -7,6 +7,7 @@ from app.clinic.request import ParticipantStaffRequest
 from app.services.clinic.participant_overview import ParticipantOverview
 from app.services.schedule.slots import is_on_request, is_slot_touched
 from app.web.urls import (
+    ASSIGNMENT,
     BIRTH_DATE,
     CANCELLED_VISIT,
     CONTACT,
@@ -34,6 +35,7 @@ class OfferedActs:
     log_contact: bool
     correct_contact: bool
     snooze: bool
+    assign: bool
     invite: bool
     sign_out_device: bool
     birth_date: bool
@@ -56,6 +58,7 @@ def list_offered_acts(request: ParticipantStaffRequest) -> OfferedActs:
         log_contact=request.offers_route(CONTACT_LOG),
         correct_contact=request.offers_route(CONTACT_ENTRY),
         snooze=request.offers_route(SNOOZE),
+        assign=request.offers_route(ASSIGNMENT, "POST"),
         invite=request.offers_route(INVITATION, "POST"),
         sign_out_device=request.offers_route(PARTICIPANT_DEVICE, "POST"),
         birth_date=request.offers_route(BIRTH_DATE),

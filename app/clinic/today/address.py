@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 
 from app.clinic.frame.addresses import format_cursor_moment, parse_cursor_moment
+from app.domain.today.assignment import Assigned
 from app.domain.today.reasons import Reason, TodayCursor
 from app.domain.typed_text import narrow_text
 from app.services.clinic.today.today_filter import TodayFilter
@@ -28,11 +29,12 @@ class TodayQuery:
     visit: str = ""
     q: str = ""
     view: str = ""
+    assigned: str = ""
 
     @property
     def is_filtered(self) -> bool:
         """Whether anything narrows the list; a tab is no filter."""
-        return bool(self.site or self.language or self.visit or self.q)
+        return bool(self.site or self.language or self.visit or self.q or self.assigned)
 
     def build_url(self, path: str = DESK, **changes: str) -> str:
         """The address with some parts changed; it always says something, so that nothing is remembered."""
@@ -48,10 +50,19 @@ class TodayQuery:
             search=narrow_text(self.q)[:40],
             resting=self.view == SNOOZED,
             after=parse_cursor(after),
+            assigned=Assigned(self.assigned) if self.assigned else None,
         )
 
 
-LONGEST: Mapping[str, int] = {"site": 40, "reason": 40, "language": 10, "visit": 20, "q": 40, "view": 10}
+LONGEST: Mapping[str, int] = {
+    "site": 40,
+    "reason": 40,
+    "language": 10,
+    "visit": 20,
+    "q": 40,
+    "view": 10,
+    "assigned": 10,
+}
 """Characters of each filter in the address, at most."""
 _REASONS = frozenset(code.value for code in Reason)
 
@@ -64,10 +75,11 @@ def _write_address(path: str, query: TodayQuery, changes: tuple[tuple[str, str],
 
 
 def build_query(typed: Mapping[str, str]) -> TodayQuery:
-    """The filters in the address, without a reason or a view that there is not."""
+    """The filters in the address, without a reason, a view or an assignment that there is not."""
     known = typed["reason"] if typed["reason"] in _REASONS else ""
     view = SNOOZED if typed["view"] == SNOOZED else ""
-    return TodayQuery(typed["site"], known, typed["language"], typed["visit"], typed["q"], view)
+    assigned = typed["assigned"] if typed["assigned"] in tuple(Assigned) else ""
+    return TodayQuery(typed["site"], known, typed["language"], typed["visit"], typed["q"], view, assigned)
 
 
 def has_filters(request: Request) -> bool:
@@ -84,6 +96,7 @@ def query_of(criteria: TodayFilter) -> TodayQuery:
         visit=criteria.visit,
         q=criteria.search,
         view=SNOOZED if criteria.resting else "",
+        assigned=criteria.assigned.value if criteria.assigned else "",
     )
 
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.clinic.request import PostedFields, SignedInRequest
-from app.clinic.today.work_page import show_unsent
+from app.clinic.today.refused_parts import show_unsent
 from app.domain.refusal import Refused
 from app.domain.typed_text import narrow_text
 from app.services.clinic.today.bulk_reminders import remind_participants

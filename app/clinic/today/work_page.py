@@ -9,9 +9,8 @@ from typing import ClassVar
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.clinic.frame.addresses import build_address, parse_list_position
+from app.clinic.frame.addresses import build_address
 from app.clinic.frame.desk_counts import get_desk_counts
-from app.clinic.frame.form_faults import words_by_label
 from app.clinic.frame.navigation import list_menu
 from app.clinic.request import StaffRequest, answer_staff, read_query, url_of_participant
 from app.clinic.today.address import (
@@ -30,7 +29,14 @@ from app.domain.typed_text import narrow_text
 from app.i18n.languages import language_name
 from app.services.clinic.staff_sites import StaffSite
 from app.services.clinic.today.diary_gap_list import NO_GAPS, GapCount, GapFilter, count_diary_gaps
-from app.services.clinic.today.rows import LatestContact, TodayForm, TodayReason, TodayRow, TodaySnooze
+from app.services.clinic.today.rows import (
+    Colleague,
+    LatestContact,
+    TodayForm,
+    TodayReason,
+    TodayRow,
+    TodaySnooze,
+)
 from app.services.clinic.today.today_filter import TodayFilter
 from app.services.clinic.today.work_list import Today, get_today, get_whole_list
 from app.services.setup.packs import PackStatus, list_pack_statuses, packs_needing_attention
@@ -84,6 +90,7 @@ class TodayLine:
     paused_until: date | None
     may_log: bool
     remind: str
+    assignee: Colleague | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,9 @@ class TodayPage:
     error: str = ""
     unsent: tuple[tuple[str, str], ...] = ()
     queued: int = 0
+    unassigned: tuple[tuple[str, str], ...] = ()
+    assigned: int = 0
+    colleagues: tuple[tuple[str, str], ...] = ()  # to whom this colleague may assign
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +154,7 @@ class CallSheetPage:
     names_site: bool  # there are several
 
 
-NOTICES = ("contact", "snoozed", "resumed", "reminded", "reminded_all")
+NOTICES = ("contact", "snoozed", "resumed", "reminded", "reminded_all", "assigned")
 _FormIdentity = tuple[str, str, str, str]
 """A form by its study, the version of its plan, its instrument and that one's version."""
 _BAR = 60
@@ -216,9 +226,8 @@ def build_today_page(
     looking = replace(request.context, act=None)
     viewer = request.staff.staff_id if remembers else None
     within, today = request.frame.within, get_today(looking, criteria, viewer)
-    query = query_of(today.criteria)
+    query, rows = query_of(today.criteria), _lines(request, today.rows)
     next_page = f"{query.build_url()}&after={format_cursor(today.next)}" if today.next else ""
-    rows = _lines(request, today.rows)
     return TodayPage(
         rows=rows,
         offers_reminders=any(row.remind for row in rows),
@@ -240,6 +249,7 @@ def build_today_page(
         fragment=fragment,
         reminds=request.offers_route(BULK_REMINDERS, "POST"),
         logs=request.offers_route(CONTACT_LOG),
+        colleagues=tuple([(str(colleague.staff_id), colleague.name) for colleague in today.colleagues]),
         requests_url=within(build_address(REQUESTS, {"site": query.site}))
         if request.offers_route(REQUESTS)
         else "",
@@ -253,17 +263,6 @@ def build_today_page(
         gaps_url=within(build_address(DIARY_GAP_LIST, _narrowing(query))),
         notice=notice,
     )
-
-
-def show_unsent(
-    request: StaffRequest, refused: Refused, queued: int = 0, unsent: Sequence[tuple[str, str]] = ()
-) -> Response:
-    """The list, and to whom no reminder goes and why."""
-    shown = parse_list_position(request.frame.list_url, DESK)
-    criteria = build_query(shown).build_filter(shown["after"]) if shown else None
-    page = build_today_page(request.as_on(DESK), criteria, remembers=criteria is None)
-    error = words_by_label(request, refused, {})
-    return request.show(replace(page, error=error, queued=queued, unsent=tuple(unsent)), refused)
 
 
 def _zone(sites: Sequence[StaffSite]) -> str:
@@ -375,6 +374,7 @@ def _line(row: TodayRow, form_name: str) -> TodayLine:
         paused_until=row.paused_until,
         may_log=row.may_log,
         remind=form.key if form and row.may_remind else "",
+        assignee=row.assignee,
     )
 
 

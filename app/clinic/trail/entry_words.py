@@ -26,7 +26,7 @@ from app.domain.instruments.definition import Instrument
 from app.domain.instruments.text import InstrumentText, print_answer
 from app.domain.people.week_hours import WEEKDAYS, split_hours
 from app.domain.plans.reminders import is_staff_reminder
-from app.domain.records.access import ActorKind
+from app.domain.records.access import ActorKind, staff_actor
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
 from app.i18n import formats
@@ -167,7 +167,9 @@ class TrailWords:
         return self.translate(COMMA).join(parts)
 
     def _number(self, change: TrailChange, value: int) -> str:
-        """A number, or the code of the site that it stands for."""
+        """A number, or the code of the site or the name of the colleague that it stands for."""
+        if change.field == "assignee_id":
+            return self.scope.people.get(staff_actor(value).id, str(value))
         is_site = change.field == "site_id" and value in self.scope.sites
         return self.scope.sites[value].code if is_site else str(value)
 

@@ -137,6 +137,7 @@ FIELD_WORDS: Mapping[str, str] = {
     "contents": N_("Contents"),
     "matter": N_("About"),
     "quarantine": N_("Answers kept apart"),
+    "assignee_id": N_("Assigned to"),
 }
 """By the name of a field; a test holds that every field that is no technical one has words."""
 

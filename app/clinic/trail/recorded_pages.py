@@ -105,6 +105,7 @@ UNRECORDED: Mapping[str, str] = {
     "clinic/gap_list.html": _WORK,
     **dict.fromkeys(
         (
+            "clinic/assignment.html",
             "clinic/birth_date.html",
             "clinic/contact_form.html",
             "clinic/diary_gap.html",

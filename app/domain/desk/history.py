@@ -103,7 +103,7 @@ class HistorySubject:
 
     These are of a date or disposition, or of a contact its outcome and the next try; a missed form has the
     code of why as its kind, an alert that of its rule. `until` is the visit of the last form where an entry
-    is about several.
+    is about several. `assignee` is the number of the colleague to whom somebody was assigned.
     """
 
     visit: str = ""
@@ -111,6 +111,7 @@ class HistorySubject:
     kind: str = ""
     dated: str = ""
     until: str = ""
+    assignee: int | None = None
 
 
 def find_history_subject(
@@ -124,7 +125,7 @@ def find_history_subject(
     named = "contact_entry" if of == "contact" else of
     values: dict[str, object] = {}
     visits: list[str] = []
-    message = None
+    message = assignee = None
     for change in changes:
         table, _, key = str(change["record"]).partition(":")
         if table in ("slot", "answer") and of in _ABOUT_FORMS:
@@ -132,6 +133,8 @@ def find_history_subject(
             values.setdefault(f"{of}:{change['field']}", change["new"])
             if change["field"] == "alert":
                 values["kind"] = change["new"]
+        elif change["field"] == "assignee_id" and isinstance(change["new"], int):
+            assignee = change["new"]
         elif table == "message" and of == "reminder":
             message = int(key)
         elif table == named:
@@ -142,4 +145,4 @@ def find_history_subject(
     places = {visit: index for index, visit in enumerate(order)}
     visits.sort(key=lambda visit: places.get(visit, -1))
     first, last = (visits[0], visits[-1] if several else "") if visits else ("", "")
-    return HistorySubject(first, message, str(kind), str(dated), last)
+    return HistorySubject(first, message, str(kind), str(dated), last, assignee)

@@ -91,6 +91,8 @@ class AuditEvent(StrEnum):
     CONTACT_CORRECTED = "site:contact:corrected"
     WORK_SNOOZED = "site:work:snoozed"
     WORK_RESUMED = "site:work:resumed"
+    WORK_ASSIGNED = "site:work:assigned"
+    WORK_UNASSIGNED = "site:work:unassigned"
     ANSWERS_VIEWED = "site:answers:viewed"
     PAGE_VIEWED = "site:record:opened"
     TRAIL_VIEWED = "site:record:viewed"

@@ -72,6 +72,8 @@ COVERS: Mapping[AuditEvent, frozenset[str]] = {
     AuditEvent.CONTACT_CORRECTED: frozenset({"contact_entry"}),
     AuditEvent.WORK_SNOOZED: frozenset({"snooze"}),
     AuditEvent.WORK_RESUMED: frozenset({"snooze"}),
+    AuditEvent.WORK_ASSIGNED: frozenset({"assignment"}),
+    AuditEvent.WORK_UNASSIGNED: frozenset({"assignment"}),
     AuditEvent.CORRECTION_PROPOSED: frozenset({"correction"}),
     AuditEvent.CORRECTION_APPROVED: frozenset(
         "correction_decision response slot participant_request".split()

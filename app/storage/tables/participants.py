@@ -191,3 +191,15 @@ class Snooze(SQLModel, table=True):
     reason: str = Field(max_length=400)
     recorded_at: datetime
     recorded_by: str = Field(max_length=80)
+
+
+class Assignment(SQLModel, table=True):
+    """To which member of staff a participant of the work list is assigned; nobody where it is empty.
+
+    It counts while `assignee_id` may work that list at the participant's site, and is nobody's otherwise.
+    """
+
+    participant_id: int = Field(foreign_key="participant.id", primary_key=True)
+    assignee_id: int | None = Field(default=None, foreign_key="staff.id", index=True)
+    recorded_at: datetime
+    recorded_by: str = Field(max_length=80)

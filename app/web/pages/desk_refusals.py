@@ -78,6 +78,13 @@ DESK_REFUSALS: Mapping[str, RefusalMessage] = {
         N_("There is nothing to snooze: this participant is no longer on the list.")
     ),
     "not_snoozed": make_conflict(N_("This participant is already on the list.")),
+    "assignee_needed": make_invalid(N_("Please choose a colleague, or nobody.")),
+    "unknown_assignee": make_conflict(
+        N_("This colleague does not work at the participant's site. Please choose another, or nobody.")
+    ),
+    "assigned_meanwhile": make_conflict(
+        N_("Somebody changed this assignment meanwhile. Please look at it as it is now, then decide.")
+    ),
     "nobody_chosen": make_invalid(N_("Please choose at least one participant.")),
     "too_many_chosen": make_invalid(N_("Please choose at most %(most)s participants.")),
     "form_not_open": make_conflict(N_("A reminder can only be sent for a form that is open.")),

@@ -18,6 +18,8 @@ FORMS: Mapping[Row, object] = {**PRESSES, **PEOPLE_PRESSES}
 OF_DESK = sorted(row for row in ACTS if row[1].startswith(urls.DESK) and row[1] != urls.STAFF_LANGUAGE)
 UNTYPED = {
     urls.ALERT_ACKNOWLEDGEMENT,
+    urls.ASSIGNMENT,
+    urls.BULK_ASSIGNMENTS,
     urls.BULK_REMINDERS,
     urls.CONTACT,
     urls.EXEMPTION,
@@ -42,6 +44,7 @@ WRONG: Mapping[str, Mapping[str, str]] = {
     urls.CONTACT_LOG: _WRONG_CONTACT,
     urls.CONTACT_ENTRY: _WRONG_CONTACT | _WHY,
     urls.SNOOZE: {"reason": "", "until": DAY},
+    urls.ASSIGNMENT: {"assignee": ""},
     urls.ENROL: {
         "site": "nowhere",
         "subject": "Li",

@@ -51,6 +51,7 @@ ON_POSTGRESQL = {
     urls.CALL,
     urls.TEXT_SIZE,
     urls.BULK_REMINDERS,
+    urls.BULK_ASSIGNMENTS,
     urls.ENROL,
     urls.VISITS,
     urls.EXEMPTION,
@@ -60,7 +61,7 @@ ON_POSTGRESQL = {
 """Of a participant, of several parts, of a new row, of dates, about one form, signed, of an administrator."""
 ENDED = {urls.LEAVE}
 """After which nobody is signed in any more."""
-IN_PARTS = {urls.BULK_REMINDERS}
+IN_PARTS = {urls.BULK_REMINDERS, urls.BULK_ASSIGNMENTS}
 """Acts of several parts, each of which happens once, whatever else is ticked on the same page."""
 KEYLESS_FORMS = {
     "clinic/code.html",

@@ -25,6 +25,7 @@ from app.services.clinic.trail.arm_masks import find_arm_mask
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of
 from app.storage.queries.slots import list_slots
+from app.storage.queries.today.workers import find_names_of
 from app.storage.queries.trail.participant_history import read_history_page, read_message_slots
 from app.storage.tables.participants import Participant
 
@@ -38,6 +39,7 @@ class HistoryEntry:
     """One entry: what happened, of which kind, when, by whom, and what it is about.
 
     `actor` is the kind of whoever acted, `who` the name of a member of staff; `reason` is people's own words.
+    `label` is what the plan calls a date or an alert, or the name of whom somebody was assigned to.
     """
 
     seq: int
@@ -88,13 +90,16 @@ def get_participant_history(
         subjects = {row.seq: find_history_subject(row.event, json.loads(row.changes), order) for row in rows}
         messages = [subject.message for subject in subjects.values() if subject.message is not None]
         slot_of_message = read_message_slots(session, messages)
+        names = find_names_of(
+            session, {subject.assignee for subject in subjects.values() if subject.assignee}
+        )
         mask = find_arm_mask(context, session, participant)
     visits = {slot.id: slot.visit for slot in slots}
     of_messages = {key: visits[slot] for key, slot in slot_of_message.items()}
     hidden = {slot.visit for slot in slots if mask and slot.arm_revealing}
     sees_answers = context.actor.may(Permission.ANSWERS_SEE, participant.study_id, participant.site_id)
     entries = (
-        _entry(plan, row, subjects[row.seq], of_messages, language, mask, tells_words=sees_answers)
+        _entry(plan, row, subjects[row.seq], of_messages, names, language, mask, tells_words=sees_answers)
         for row in rows[:limit]
     )
     return ParticipantHistory(
@@ -112,6 +117,7 @@ def _entry(
     row: sa.Row[Any],
     subject: HistorySubject,
     of_messages: Mapping[int, str],
+    names: Mapping[int, str],
     language: str,
     mask: ArmMask | None,
     *,
@@ -133,7 +139,7 @@ def _entry(
         actor=row.actor_kind,
         who=row.who or "",
         subject=subject,
-        label=_label(plan, kind, subject.kind, language),
+        label=names.get(subject.assignee or 0) or _label(plan, kind, subject.kind, language),
         reason=_typed_reason(row.event, words),
     )
 

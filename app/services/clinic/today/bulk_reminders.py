@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import col
 
+from app.domain.plans.reminders import StaffReminderRefusal
 from app.domain.records.access import Permission
 from app.domain.records.acts import ActRepeated
 from app.domain.refusal import Refused
@@ -58,6 +59,8 @@ def remind_participants(context: StaffContext, chosen: Mapping[str, str]) -> Bul
         body = context.installation.secret_box.keyed_fingerprint(f"{public_id} {form}", "act")
         act = context.act.derive_part(public_id, body) if context.act else None
         try:
+            if not form:  # a row without a form of which a reminder can be sent
+                raise Refused(StaffReminderRefusal.FORM_NOT_OPEN.value)
             with suppress(ActRepeated):
                 queue_staff_reminder(replace(context, act=act), key, form)
         except Refused as refused:

@@ -1,6 +1,6 @@
 """Why one participant stands on the work list, for pages and acts about them alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
@@ -9,22 +9,33 @@ from sqlmodel import Session
 from app.domain.desk.arm_blinding import sees_arm
 from app.domain.plans.plan import Plan
 from app.domain.today.reasons import WorkReason, find_reasons
-from app.services.clinic.today.rows import TodaySnooze, find_snooze, participant_facts
+from app.services.clinic.today.rows import (
+    Colleague,
+    TodaySnooze,
+    find_assignee,
+    find_snooze,
+    participant_facts,
+)
 from app.services.core.context import StaffContext
 from app.services.core.plans import get_plan_of, list_plans
 from app.services.core.throttling import find_throttled_participants
 from app.storage.queries.participants import StoredParticipant
 from app.storage.queries.today.people import read_work
 from app.storage.queries.today.rows import TodaySearch
+from app.storage.queries.today.workers import find_workers
 from app.storage.tables.participants import Participant
 
 
 @dataclass(frozen=True, slots=True)
 class ParticipantWork:
-    """Why one participant stands on the list, the most urgent first, and until when their row rests."""
+    """Why one participant stands on the list, the most urgent first, and until when their row rests.
+
+    `assignee` is whom they are assigned to, if anybody who works the list at their site.
+    """
 
     reasons: tuple[WorkReason, ...]
     snooze: TodaySnooze | None
+    assignee: Colleague | None = None
 
 
 def get_participant_work(context: StaffContext, participant_id: int) -> ParticipantWork:
@@ -62,8 +73,9 @@ def read_participant_work(
     hides_arm: bool,
     locked: bool,
 ) -> ParticipantWork:
-    """Where one participant stands on the list, in one query; `hides_arm`: no forms that tell the arm.
+    """Where one participant stands on the list, in one query, and who has them if assigned in another.
 
+    `hides_arm`: no forms that tell the arm.
     `locked`: their second check is refused for now. The first of the plans is the version that they follow,
     behind it stand those of which forms exist.
     """
@@ -80,4 +92,8 @@ def read_participant_work(
     )
     (person,), forms = read_work(connection, search, [key])[key]
     facts = participant_facts(person, forms, locked)
-    return ParticipantWork(find_reasons(facts, plans[0].worklist, context.at), find_snooze(person))
+    reasons = find_reasons(facts, plans[0].worklist, context.at)
+    workers: Mapping[int, str] = {}
+    if person.assignee_id is not None:
+        workers = find_workers(connection, participant.study_id, participant.site_id, context.grant_rules)
+    return ParticipantWork(reasons, find_snooze(person), find_assignee(person, workers))

@@ -64,6 +64,13 @@ class TodaySnooze(NamedTuple):
     reason: str
 
 
+class Colleague(NamedTuple):
+    """A member of staff who works the list at a participant's site."""
+
+    staff_id: int
+    name: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TodayRow:
     """A participant who needs somebody, or whose row rests; `more_forms` beside the one that is shown.
@@ -84,6 +91,7 @@ class TodayRow:
     paused_until: date | None
     may_log: bool
     may_remind: bool
+    assignee: Colleague | None = None
 
 
 def participant_facts(person: PersonRow, forms: Sequence[FormRow], locked: bool) -> ParticipantFacts:
@@ -176,6 +184,12 @@ def describe_reason(
 def find_snooze(person: PersonRow) -> TodaySnooze | None:
     """Until when their row is snoozed, and why; None where it is not."""
     return TodaySnooze(person.until_at, person.snooze_reason or "") if person.until_at else None
+
+
+def find_assignee(person: PersonRow, workers: Mapping[int, str]) -> Colleague | None:
+    """To whom they are assigned; nobody where that colleague is none of these, who work the list there."""
+    key = person.assignee_id
+    return Colleague(key, workers[key]) if key is not None and key in workers else None
 
 
 def latest_contact(person: PersonRow) -> LatestContact | None:

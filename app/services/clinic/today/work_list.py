@@ -18,7 +18,8 @@ from app.domain.desk.arm_blinding import sees_arm
 from app.domain.instruments.duration import count_certain
 from app.domain.plans.reminders import is_staff_hour
 from app.domain.plans.windows import local_day
-from app.domain.records.access import Permission
+from app.domain.records.access import Permission, read_staff_number
+from app.domain.today.assignment import Assigned
 from app.domain.today.reasons import (
     RANKS,
     ParticipantFacts,
@@ -30,19 +31,27 @@ from app.domain.today.reasons import (
 from app.domain.today.transition_moments import list_transition_moments
 from app.services.clinic.staff_sites import StaffSite
 from app.services.clinic.today.rows import (
+    Colleague,
     TodayForm,
     TodayRow,
     build_form,
     choose_form,
     describe_reason,
+    find_assignee,
     find_snooze,
     latest_contact,
     may_be_reminded,
     participant_facts,
 )
 from app.services.clinic.today.staff_views import TODAY, remember_view
-from app.services.clinic.today.today_filter import TodayFilter, format_view, parse_view
-from app.services.clinic.today.worklist_setup import WorklistSetup, read_worklist_setup
+from app.services.clinic.today.today_filter import (
+    TodayFilter,
+    format_view,
+    keep_own_sites,
+    parse_view,
+    works_at,
+)
+from app.services.clinic.today.worklist_setup import WorklistSetup, list_colleagues, read_worklist_setup
 from app.services.core.context import StaffContext
 from app.services.core.interval_cache import OwnedCache
 from app.services.core.plans import excluded_items
@@ -58,6 +67,7 @@ from app.storage.queries.today.rows import (
     list_resting,
     next_opening,
 )
+from app.storage.queries.today.workers import name_workers
 
 PAGE = 50
 SHEET = 500
@@ -78,7 +88,8 @@ def _local_standing(at: datetime, zone: str) -> tuple[date, bool]:
 class Today:
     """A page of the list, counts of every reason, and where the next page begins.
 
-    `criteria` are the filters in force. `next_opening` is looked up where nothing is to be done.
+    `criteria` are the filters in force. `next_opening` is looked up where nothing is to be done. To the
+    `colleagues` participants can be assigned, as far as they work the list at the site of each.
     """
 
     rows: tuple[TodayRow, ...]
@@ -87,6 +98,7 @@ class Today:
     criteria: TodayFilter
     next: TodayCursor | None = None
     next_opening: datetime | None = None
+    colleagues: tuple[Colleague, ...] = ()
 
 
 def get_today(context: StaffContext, criteria: TodayFilter | None, viewer: int | None = None) -> Today:
@@ -98,7 +110,7 @@ def get_today(context: StaffContext, criteria: TodayFilter | None, viewer: int |
     """
     with context.read_plainly() as connection:
         setup = read_worklist_setup(context, connection, TODAY, viewer)
-        remembered = _of_own_sites(parse_view(setup.query), setup.sites)
+        remembered = keep_own_sites(context, parse_view(setup.query), setup.sites)
         today = _read_today(context, connection, remembered if criteria is None else criteria, setup)
     if viewer is not None and setup.view and criteria is not None and format_view(criteria) != setup.query:
         remember_view(context.installation, viewer, setup.view, format_view(criteria))
@@ -124,25 +136,25 @@ def _read_today(
 ) -> Today:
     sites = setup.sites
     chosen = tuple(site for site in sites if criteria.site in ("", site.code))
+    if criteria.assigned is Assigned.me:  # where they do not work the list, nobody is theirs
+        chosen = tuple(site for site in chosen if works_at(context, site))
+    colleagues = list_colleagues(context, setup)
     if not chosen:
-        return Today((), TodayCounts({}, 0, 0, 0), sites, criteria)
-    search = _search(context, criteria, chosen, setup.locked)
+        return Today((), TodayCounts({}, 0, 0, 0), sites, criteria, colleagues=colleagues)
+    search = _search(context, criteria, chosen, setup)
     counts = count_reasons(connection, search)
-    reader = _RowReader(context, connection, search, {site.site_id: site for site in sites}, counts.snoozed)
+    workers = {site.site_id: name_workers(setup.workers, site.site_id) for site in sites}
+    own_sites = {site.site_id: site for site in sites}
+    reader = _RowReader(context, connection, search, own_sites, workers, counts.snoozed)
     rows, after = reader.read(criteria, counts)
     counts = replace(counts, resting=reader.count_resting())
     calm = not (rows or counts.every or counts.resting)
     opening = next_opening(connection, search) if calm else None
-    return Today(rows, counts, sites, criteria, after, opening)
-
-
-def _of_own_sites(criteria: TodayFilter, sites: Sequence[StaffSite]) -> TodayFilter:
-    """The filters without a site that is no longer one of these: it would empty every day's list."""
-    return criteria if criteria.site in [site.code for site in sites] else replace(criteria, site="")
+    return Today(rows, counts, sites, criteria, after, opening, colleagues)
 
 
 def _search(
-    context: StaffContext, criteria: TodayFilter, sites: Sequence[StaffSite], locked: tuple[int, ...]
+    context: StaffContext, criteria: TodayFilter, sites: Sequence[StaffSite], setup: WorklistSetup
 ) -> TodaySearch:
     first = sites[0]
     plans = first.list_plans(context.installation.library)
@@ -159,8 +171,11 @@ def _search(
         subject=criteria.search.strip(),
         language=criteria.language,
         visit=criteria.visit,
-        locked=locked,
-        whole_study=not criteria.site and (first.study_id, None) in reach,
+        locked=setup.locked,
+        whole_study=len(sites) == len(setup.sites) and (first.study_id, None) in reach,
+        assigned=criteria.assigned,
+        reader=read_staff_number(context.actor.id) or 0,
+        workers=tuple([worker.grant_id for worker in setup.workers]),
     )
 
 
@@ -181,7 +196,8 @@ _JUDGED_PAGES: OwnedCache[tuple[TodayRow, ...]] = OwnedCache(64)
 class _RowReader:
     """Makes rows of entries: reads what is known of their participants and lets the rule decide.
 
-    What is the same in many rows is worked out once: `permissions` by site, and how many questions are
+    `workers` of each site are who works the list there. What is the same in many rows is worked out once:
+    `permissions` by site, and how many questions are
     `questions` by instrument, its version and that of the plan. `known` is what was read of participants;
     that of the `snoozed` is read with the first page.
     """
@@ -190,6 +206,7 @@ class _RowReader:
     connection: Connection
     search: TodaySearch
     sites: Mapping[int, StaffSite]
+    workers: Mapping[int, Mapping[int, str]]
     snoozed: tuple[int, ...]
     known: dict[int, _Work] = field(default_factory=dict)
     permissions: dict[int, tuple[bool, bool]] = field(default_factory=dict)
@@ -263,7 +280,8 @@ class _RowReader:
     def _surroundings(self, site_id: int, zone: str) -> tuple[object, ...]:
         """What a row shows beside what is stored of its participant and the plan."""
         site = self.sites[site_id]
-        return site, self._allowed(site), _local_standing(self.search.at, zone)
+        workers = tuple(self.workers[site_id].items())
+        return site, self._allowed(site), workers, _local_standing(self.search.at, zone)
 
     def _judge(self, people: DocumentRows[PersonRow], forms: DocumentRows[FormRow]) -> _JudgedRow:
         """The row of the one participant in `people`."""
@@ -314,6 +332,7 @@ class _RowReader:
             paused_until=lasting_pause(person.reminders_paused_until, today),
             may_log=may_log,
             may_remind=reminds,
+            assignee=find_assignee(person, self.workers[person.site_id]),
         )
 
     def _allowed(self, site: StaffSite) -> tuple[bool, bool]:

@@ -9,19 +9,31 @@ from sqlalchemy.engine import Connection
 
 from app.domain.records.access import Permission
 from app.services.clinic.staff_sites import REACHED_SITES, SITE_ORDER, StaffSite, fold_sites, name_reach
+from app.services.clinic.today.rows import Colleague
 from app.services.clinic.today.staff_views import STORED_VIEWS
+from app.services.clinic.today.today_filter import works_at
 from app.services.core.context import StaffContext
 from app.services.core.throttling import BRAKE_SPAN, FULL_COUNTERS, find_full_counters
 from app.storage.database.grouped_reads import BundledRead, GroupedRead, cache_document_rows
+from app.storage.queries.today.workers import (
+    WORKER_GRANTS,
+    WorkerGrant,
+    keep_lasting,
+    name_workers,
+)
 
 
 class WorklistSetup(NamedTuple):
-    """The sites of this colleague that belong to one study, their filters of it, and participants' keys."""
+    """The sites of this colleague that belong to one study, their filters of it, and participants' keys.
+
+    `workers` are those who work the list in that study.
+    """
 
     sites: tuple[StaffSite, ...]
     view: str
     query: str
     locked: tuple[int, ...]
+    workers: tuple[WorkerGrant, ...]
 
 
 def _as_one(
@@ -39,7 +51,12 @@ def _without_key(columns: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(columns[1:])
 
 
-_SETUP = BundledRead(_as_one(REACHED_SITES, *SITE_ORDER), _as_one(STORED_VIEWS), _as_one(FULL_COUNTERS))
+_SETUP = BundledRead(
+    _as_one(REACHED_SITES, *SITE_ORDER),
+    _as_one(STORED_VIEWS),
+    _as_one(FULL_COUNTERS),
+    _as_one(WORKER_GRANTS, WORKER_GRANTS.selected_columns[0]),
+)
 
 
 def read_worklist_setup(
@@ -50,13 +67,30 @@ def read_worklist_setup(
         **name_reach(context.actor, Permission.PARTICIPANT_SEE),
         "viewer": viewer,
         "since": _since(context.at),
+        "earliest_day": context.grant_rules.earliest_day,
     }
-    rows, views, counters = _SETUP.fetch(connection, values)
+    rows, views, counters, grants = _SETUP.fetch(connection, values)
     reached = fold_sites(rows)
     sites = tuple(site for site in reached if site.study_id == reached[0].study_id)
     name = f"{view}:{sites[0].study_id}" if sites else ""
     locked = tuple(find_full_counters(counters, context.at))
-    return WorklistSetup(sites, name, dict(views).get(name, ""), locked)
+    return WorklistSetup(sites, name, dict(views).get(name, ""), locked, _of_study(context, sites, grants))
+
+
+def list_colleagues(context: StaffContext, setup: WorklistSetup) -> tuple[Colleague, ...]:
+    """Who works the list at one of the sites at which this colleague does, by name."""
+    own = (site.site_id for site in setup.sites if works_at(context, site))
+    named = {Colleague(*worker) for site_id in own for worker in name_workers(setup.workers, site_id).items()}
+    return tuple(sorted(named, key=lambda each: (each.name, each.staff_id)))
+
+
+def _of_study(
+    context: StaffContext, sites: Sequence[StaffSite], grants: Sequence[Sequence[Any]]
+) -> tuple[WorkerGrant, ...]:
+    """Who works the list in the study of these sites."""
+    named = (WorkerGrant(*(grant[: len(WorkerGrant._fields)])) for grant in grants)
+    of_study = (each for each in named if sites and each.study_id == sites[0].study_id)
+    return keep_lasting(of_study, context.grant_rules)
 
 
 def _since(at: datetime) -> datetime:

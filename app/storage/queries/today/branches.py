@@ -17,6 +17,7 @@ from app.domain.plans.plan import Plan
 from app.domain.plans.windows import Unit
 from app.domain.records.messages import MessageState
 from app.domain.records.participants import TeamRequestKind
+from app.domain.today.assignment import Assigned
 from app.domain.today.reasons import Reason
 from app.storage.queries.slots import awaits_answers, code_literal
 from app.storage.queries.today.moment_functions import DaysAfter, HalfGone
@@ -33,7 +34,8 @@ _WEEK = 7
 class TodayShape:
     """By what statements of the work list differ: they are built once for each and differ in values alone.
 
-    `filtered`: people are narrowed by code, language or (`by_visit`) an outstanding form of one visit.
+    `filtered`: people are narrowed by code, language or (`by_visit`) an outstanding form of one visit, or by
+    whom they are assigned to (`assigned`).
 
     `phases` are the beginnings of the diary's codes, the longest first, and whether each is weekly. Those of
     a `whole_study` find visits by the study, not by its sites.
@@ -44,6 +46,7 @@ class TodayShape:
     filtered: bool
     whole_study: bool
     by_visit: bool = False
+    assigned: Assigned | None = None
 
 
 def shape_of(

@@ -27,7 +27,14 @@ from app.storage.queries.today.branches import (
 from app.storage.queries.today.rows import TodaySearch
 from app.storage.tables.capture import Alert, AnswerEvent
 from app.storage.tables.messages import Message
-from app.storage.tables.participants import Contact, ContactEntry, Participant, Snooze, TeamRequest
+from app.storage.tables.participants import (
+    Assignment,
+    Contact,
+    ContactEntry,
+    Participant,
+    Snooze,
+    TeamRequest,
+)
 from app.storage.tables.schedule import Slot
 
 _REMEMBERED = 1000
@@ -65,6 +72,7 @@ class PersonRow(NamedTuple):
     outcome: ContactOutcome | None
     next_try_on: date | None
     contacted_at: datetime | None
+    assignee_id: int | None
     daily_missed: int
     daily_submitted: int
     weekly_missed: int
@@ -167,6 +175,7 @@ _KNOWN: tuple[Any, ...] = (
     col(ContactEntry.outcome),
     col(ContactEntry.next_try_on),
     col(ContactEntry.contacted_at),
+    col(Assignment.assignee_id),
 )
 
 
@@ -180,6 +189,7 @@ def people_statement(shape: TodayShape) -> sa.Select[Any]:
         sa.select(*_KNOWN)
         .outerjoin(Snooze, resting)
         .outerjoin(ContactEntry, col(ContactEntry.id) == _newest_contact())
+        .outerjoin(Assignment, col(Assignment.participant_id) == _PERSON)
         .where(is_among(_PERSON, "people"))
     )
     if not shape.phases:

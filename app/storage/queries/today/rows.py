@@ -1,7 +1,7 @@
 """Whom the work list shows: counts of its reasons with its beginning, and entries from a cursor on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from app.domain.plans.plan import Plan
 from app.domain.records.participants import TeamRequestKind
+from app.domain.today.assignment import Assigned
 from app.domain.today.reasons import RANKS, Reason, TodayCursor
 from app.storage.database.grouped_reads import DocumentRows, GroupedRead, cache_document_rows
 from app.storage.queries.participants import code_pattern, holds_code, is_alive
@@ -28,8 +29,9 @@ from app.storage.queries.today.branches import (
     select_outstanding,
     shape_of,
 )
-from app.storage.tables.participants import Participant, Snooze, TeamRequest
+from app.storage.tables.participants import Assignment, Participant, Snooze, TeamRequest
 from app.storage.tables.schedule import Slot
+from app.storage.tables.staff import RoleGrant
 
 COUNTED = 200
 """Entries of one reason, beyond which nobody reads an exact count; counting stops there."""
@@ -42,6 +44,8 @@ class TodaySearch:
     """Whom to look for: sites of one study, the moment, and the filters; `locked` cannot pass their PIN.
 
     `earlier` are versions of the plan of which forms exist. `whole_study`: the sites are all of the study's.
+    `assigned` narrows to those of `reader`, at whose sites they work the list, or to those of nobody;
+    `workers` are the grants by which an assignment counts.
     """
 
     study_id: int
@@ -55,17 +59,21 @@ class TodaySearch:
     locked: tuple[int, ...] = ()
     earlier: tuple[Plan, ...] = ()
     whole_study: bool = False
+    assigned: Assigned | None = None
+    reader: int = 0
+    workers: tuple[int, ...] = ()
 
     @cached_property
     def shape(self) -> TodayShape:
         """The shape of this search's statements."""
-        return shape_of(
+        shape = shape_of(
             (self.plan, *self.earlier),
             hides_arm=self.hides_arm,
-            filtered=bool(self.subject or self.language or self.visit),
+            filtered=bool(self.subject or self.language or self.visit or self.assigned),
             whole_study=self.whole_study,
             by_visit=bool(self.visit),
         )
+        return replace(shape, assigned=self.assigned) if self.assigned else shape
 
     @property
     def plan_rules(self) -> tuple[object, ...]:
@@ -82,6 +90,8 @@ class TodaySearch:
             "locked": list(self.locked),
             **(filters if self.shape.filtered else {}),
             **({"visit": self.visit} if self.shape.by_visit else {}),
+            **({"reader": self.reader} if self.assigned is Assigned.me else {}),
+            **({"workers": list(self.workers)} if self.assigned is Assigned.nobody else {}),
         }
 
 
@@ -115,6 +125,28 @@ _LANGUAGE = sa.bindparam("language", type_=sa.String)
 _NOW = bind_moment("now")
 
 
+_MINE = col(Participant.id).in_(
+    sa.select(col(Assignment.participant_id)).where(
+        col(Assignment.assignee_id) == sa.bindparam("reader", type_=sa.Integer)
+    )
+)
+_NOBODYS = ~(
+    sa.exists()
+    .where(
+        col(Assignment.participant_id) == col(Participant.id),
+        col(RoleGrant.staff_id) == col(Assignment.assignee_id),
+        col(RoleGrant.id).in_(sa.bindparam("workers", type_=sa.Integer, expanding=True)),
+        sa.or_(col(RoleGrant.site_id).is_(None), col(RoleGrant.site_id) == col(Participant.site_id)),
+    )
+    .correlate(Participant)
+)
+_ASSIGNED: Mapping[Assigned | None, tuple[sa.ColumnElement[bool], ...]] = {
+    None: (),
+    Assigned.me: (_MINE,),
+    Assigned.nobody: (_NOBODYS,),
+}
+
+
 @lru_cache(maxsize=64)
 def _narrowed(shape: TodayShape) -> sa.CTE:
     """The participants of the filters."""
@@ -124,6 +156,7 @@ def _narrowed(shape: TodayShape) -> sa.CTE:
         holds_code(sa.bindparam("subject", type_=sa.String)),
         sa.or_(_LANGUAGE == "", col(Participant.language) == _LANGUAGE),
         *visit,
+        *_ASSIGNED[shape.assigned],
     )
     return named.cte("named")
 
