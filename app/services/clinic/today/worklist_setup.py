@@ -81,7 +81,7 @@ def list_colleagues(context: StaffContext, setup: WorklistSetup) -> tuple[Collea
     """Who works the list at one of the sites at which this colleague does, by name."""
     own = (site.site_id for site in setup.sites if works_at(context, site))
     named = {Colleague(*worker) for site_id in own for worker in name_workers(setup.workers, site_id).items()}
-    return tuple(sorted(named, key=lambda each: (each.name, each.staff_id)))
+    return tuple(sorted(named, key=lambda colleague: (colleague.name, colleague.staff_id)))
 
 
 def _of_study(
@@ -89,7 +89,7 @@ def _of_study(
 ) -> tuple[WorkerGrant, ...]:
     """Who works the list in the study of these sites."""
     named = (WorkerGrant(*(grant[: len(WorkerGrant._fields)])) for grant in grants)
-    of_study = (each for each in named if sites and each.study_id == sites[0].study_id)
+    of_study = (colleague for colleague in named if sites and colleague.study_id == sites[0].study_id)
     return keep_lasting(of_study, context.grant_rules)
 
 

@@ -78,7 +78,7 @@ def keep_lasting(grants: Iterable[WorkerGrant], rules: GrantRules) -> tuple[Work
 def name_workers(grants: Iterable[WorkerGrant], site_id: int) -> dict[int, str]:
     """Who of them works the list at this site, by number, in the order of their names."""
     here = {grant.staff_id: grant.name for grant in grants if grant.site_id in (None, site_id)}
-    return dict(sorted(here.items(), key=lambda each: (each[1], each[0])))
+    return dict(sorted(here.items(), key=lambda item: (item[1], item[0])))
 
 
 def find_workers(connection: Connection, study_id: int, site_id: int, rules: GrantRules) -> dict[int, str]:
