@@ -62,8 +62,8 @@ def _find_cause(fault: RequestValidationError) -> str:
     return causes.pop() if len(causes) == 1 else UNREADABLE
 
 
-def _cause_of(kind: str, place: tuple[object, ...], stated: object) -> str:
-    name = place[0] if place else ""
+def _cause_of(kind: str, where: tuple[object, ...], stated: object) -> str:
+    name = where[0] if where else ""
     if kind == "extra_forbidden":
         return "unknown_field"
     if name == "as_of":

@@ -63,11 +63,11 @@ def list_open_values(name: str, template: nodes.Template) -> Iterator[str]:
 
 
 def test_sentences_take_typed_words_isolated() -> None:
-    assert [found for name, template in parsed() for found in list_open_sentences(name, template)] == []
+    assert [each for name, template in parsed() for each in list_open_sentences(name, template)] == []
 
 
 def test_typed_words_have_an_element_of_their_own() -> None:
-    assert [found for name, template in parsed() for found in list_open_values(name, template)] == []
+    assert [each for name, template in parsed() for each in list_open_values(name, template)] == []
 
 
 def test_the_rules_find_what_they_are_for() -> None:

@@ -168,9 +168,7 @@ def _page(request: ParticipantStaffRequest, correction: str) -> CorrectionPage:
 
 def _build(request: ParticipantStaffRequest, details: CorrectionDetails) -> CorrectionPage:
     summary, definition = details.summary, details.definition
-    person = url_of_participant(summary.participant)
-    spoken = find_language(definition.text.lang)
-    proposes = request.offers_route(FORM_CORRECTION, "POST")
+    person, spoken = url_of_participant(summary.participant), find_language(definition.text.lang)
     may_sign = details.may_decide and summary.outcome is None and not summary.own
     return CorrectionPage(
         subject=summary.subject,
@@ -180,7 +178,7 @@ def _build(request: ParticipantStaffRequest, details: CorrectionDetails) -> Corr
         day=summary.for_day,
         person_url=person,
         form_url=f"{person}/forms/{summary.slot}",
-        propose_url=f"{person}/forms/{summary.slot}/correction" if proposes else "",
+        propose_url=_propose_url(request, summary),
         list_url=request.frame.back_to(CORRECTIONS),
         action_url=url_of_correction(summary),
         lang=spoken.tag if spoken else definition.text.lang,
@@ -209,6 +207,11 @@ def _build(request: ParticipantStaffRequest, details: CorrectionDetails) -> Corr
         signer=request.staff.name,
         passkey_url=_passkey_url(request) if may_sign else "",
     )
+
+
+def _propose_url(request: ParticipantStaffRequest, summary: CorrectionSummary) -> str:
+    url = FORM_CORRECTION.format(participant=summary.participant, slot=summary.slot)
+    return url if request.offers_route(FORM_CORRECTION, "POST") else ""
 
 
 def _passkey_url(request: ParticipantStaffRequest) -> str:

@@ -54,13 +54,13 @@ def get_own_course(context: ParticipantContext) -> OwnCourse:
     with context.read() as session:
         rows = [(slot, slot_status(slot, context.at)) for slot in session.exec(statement)]
         due = [row for row in rows if row[1] not in NOT_DUE]
-        told = [
+        readable = [
             slot
             for slot, _status in due
             if slot.for_day is not None and library.get_plan(person.study, slot.plan_version).shows_answers
         ]
         worst = read_worst_severities(
-            context.installation, session, person.study, person.participant_id, told
+            context.installation, session, person.study, person.participant_id, readable
         )
     today = local_day(context.at, person.zone)
     days = (

@@ -101,7 +101,7 @@ class SupersededBase(NamedTuple):
 
 
 def list_superseded_bases(session: Session, corrections: Collection[str]) -> Sequence[SupersededBase]:
-    """Those of the proposals of these ids whose form has a newer version than the one they rest on."""
+    """The proposals among these whose form has a newer version than the one they rest on."""
     base, newest = aliased(Response), aliased(Response)
     latest = sa.select(sa.func.max(Response.version)).where(col(Response.slot_id) == col(Correction.slot_id))
     statement = (

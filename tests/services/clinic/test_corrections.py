@@ -156,11 +156,11 @@ def test_what_both_lists_call_overtaken_is_what_approving_refuses(
         rng.shuffle(waiting)
         signed = waiting.pop()
         listed = list_corrections(settling, author.row().study_id, waiting=True).rows
-        told = {each.correction: each.overtaken for each in listed}
+        overtaken = {each.correction: each.overtaken for each in listed}
         matters = get_open_matters(settling, MatterFilter(MatterKind.correction)).rows
-        assert {each.name.ref: each.overtaken for each in matters} == told
+        assert {each.name.ref: each.overtaken for each in matters} == overtaken
         before = versions(installation)[-1].answers
-        if told[signed]:
+        if overtaken[signed]:
             approving = partial(investigator.decide, author, signed, SUBMITTED + days(day), APPROVED)
             assert refused(approving) == "answer_changed"
             assert versions(installation)[-1].answers == before

@@ -67,8 +67,8 @@ def test_the_desk_and_the_participant_are_told_the_same_of_each_day(person: Pers
     """Drawn days: left blank, without symptoms, and codes beside numbers."""
     rng, library = random.Random(seed), person.installation.library
     person.randomise(MONDAY, START)
-    asked = [library.get_instrument("symptom-diary", "1.0").get_item(code) for code in symptoms(person)]
-    graded = [item for item in asked if has_severity(item)]
+    items = [library.get_instrument("symptom-diary", "1.0").get_item(code) for code in symptoms(person)]
+    graded = [item for item in items if has_severity(item)]
     for day in range(10):
         at = START + timedelta(days=day)
         some = {item.code: rng.choice((None, *range(item.high + 1))) for item in graded}

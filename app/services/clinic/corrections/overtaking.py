@@ -16,7 +16,7 @@ from app.storage.tables.capture import Correction, Response
 def find_overtaken(
     installation: Installation, session: Session, study: str, corrections: Collection[str]
 ) -> frozenset[str]:
-    """Those of these proposals that approving would refuse for what the answers are now, by their ids.
+    """The ids of those proposals that approving would refuse for what the answers are now.
 
     One query, and none without a proposal.
     """
