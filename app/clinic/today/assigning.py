@@ -70,7 +70,7 @@ def assign_chosen(request: SignedInRequest, fields: PostedFields) -> Response:
         return show_unassigned(request, refused)
     if not result.refused:
         return request.finish()
-    words = [(each.subject, request.translate_refusal(each.refused)) for each in result.refused]
+    words = [(refusal.subject, request.translate_refusal(refusal.refused)) for refusal in result.refused]
     return show_unassigned(request, result.refused[0].refused, result.assigned, words)
 
 

@@ -23,7 +23,6 @@ from app.services.core.installation import Installation
 from app.services.schedule.dispositions import undo_disposition
 from app.services.setup.studies import open_site
 from app.storage.queries.report.dialects import local_days_between
-from app.storage.queries.report.form_figures import FormFigures, FormSelection, list_forms
 from app.storage.queries.slots import is_diary_slot, slot_status
 from app.storage.tables.capture import Response
 from app.storage.tables.schedule import Anchor, Disposition, Slot
@@ -95,20 +94,6 @@ def test_the_ledger_gives_each_form_one_outcome_and_each_missed_one_its_reason(
     assert {name: count for name, count in reasons.items() if count} == {
         "missed": 3, "too_ill_patient": 1, "left": 1, "unstated": 1,
     }  # fmt: skip
-
-
-@pytest.mark.req("REP-04")
-def test_rows_say_the_reason_by_which_they_are_counted(installation: Installation, site: Site) -> None:
-    """Of every missed form, in each table of completeness; also of whoever left inside the window."""
-    context = report_reader(installation, site, Role.MONITOR)
-    for reason, subjects in (("left", [WITHDREW]), ("too_ill_patient", [TOO_ILL]), ("unstated", [LOST])):
-        figure = FigureAddress(ReportTable.reasons, reason, visit="W6")
-        rows = list_figure_rows(context, ReportFilter(), figure).forms
-        assert [each.subject for each in rows] == subjects
-        assert [each.reason or "unstated" for each in rows] == [reason]
-    known = FigureAddress(ReportTable.ledger, "missed_with_reason", visit="W6")
-    listed = list_figure_rows(context, ReportFilter(), known).forms
-    assert {each.subject: each.reason for each in listed} == {WITHDREW: "left", TOO_ILL: "too_ill_patient"}
 
 
 def test_timing_tables_say_days_minutes_blanks_and_weeks(installation: Installation, site: Site) -> None:
@@ -325,35 +310,6 @@ def test_a_report_is_of_ones_own_study_sites_and_without_arms_for_the_blinded(
             list_figure_rows(context, ReportFilter(), wrong)
 
 
-def test_a_figure_of_very_many_combinations_is_listed(installation: Installation, site: Site) -> None:
-    every_day = [{"visit": "W6", "late": False, "days": days_after} for days_after in range(-1500, 1500)]
-    with installation.read() as session:
-        chosen = FormSelection(site.study_id, CLOSED)
-        rows = list_forms(session.connection(), FormFigures.days, chosen, every_day, ("", 0), None)
-    assert [row.subject for row in rows] == [BLANK, *NORMAL]
-
-
-def test_rows_are_paged_by_key(installation: Installation, site: Site) -> None:
-    context = report_reader(installation, site, Role.NURSE)
-    address, seen = FigureAddress(ReportTable.ledger, "forms", visit="W6"), list[str]()
-    after: tuple[str, int] | None = ("", 0)
-    while after:
-        page = list_figure_rows(context, ReportFilter(), address, after, limit=4)
-        seen += [row.subject for row in page.forms]
-        after = page.after
-        assert page.total == 10
-    assert seen == sorted(EVERYBODY)
-    people = list_figure_rows(
-        context, ReportFilter(), FigureAddress(ReportTable.recruitment, "enrolled"), ("0571-107", 0), limit=2
-    )
-    assert [row.subject for row in people.people] == ["0571-108", "0571-109"]
-    assert people.after is not None
-    nothing = list_figure_rows(
-        context, ReportFilter(), FigureAddress(ReportTable.ledger, "excused", visit="W6")
-    )
-    assert (nothing.total, nothing.forms, nothing.after) == (0, (), None)
-
-
 @pytest.mark.req("REP-01")
 def test_the_matrix_shows_each_participants_forms_page_by_page(
     installation: Installation, site: Site
@@ -390,15 +346,6 @@ def test_days_from_the_target_are_days_of_the_calendar(
         assert days.scalar() == days_after
         on_paper = session.execute(sa.select(local_days_between(day, moment, zone, day)))
         assert on_paper.scalar() == 0
-
-
-def test_a_page_that_ends_the_rows_has_no_next_one(installation: Installation, site: Site) -> None:
-    context = report_reader(installation, site, Role.NURSE)
-    forms = FigureAddress(ReportTable.ledger, "forms", visit="W6")
-    people = FigureAddress(ReportTable.recruitment, "enrolled")
-    for figure in (forms, people):
-        assert list_figure_rows(context, ReportFilter(), figure, limit=10).after is None
-        assert list_figure_rows(context, ReportFilter(), figure, limit=9).after is not None
 
 
 def test_who_has_not_consented_is_not_due_to_sign_in(installation: Installation, site: Site) -> None:
