@@ -50,7 +50,7 @@ CAUSES: Mapping[str, str] = {
     "date_in_future": N_("The date was still to come."),
     BEYOND: N_("The interface takes no date before %(first)s or after %(last)s."),
     "impossible_date": N_("The date does not lie between %(earliest)s and %(latest)s."),
-    "date_out_of_range": N_("The date lies before %(low)s, the first day of the study."),
+    "date_out_of_range": N_("The date lies before %(opens)s, the first day of the study."),
     "before_enrolment": N_("The date is before the enrolment."),
     "dates_contradict": N_("The date stands against the plan's order of dates."),
     "instant_differs": N_("Date and time do not belong together."),
@@ -68,7 +68,7 @@ CAUSES: Mapping[str, str] = {
 }
 """Why a message was refused, by the code of the refusal."""
 OTHER_CAUSE = N_("Daybook's rules do not allow it.")
-_AFTER_STUDY = N_("The date lies after %(high)s, the last day of the study.")
+_AFTER_STUDY = N_("The date lies after %(closes)s, the last day of the study.")
 """Of a date that is out of the study's range at its other end."""
 VALUES: Mapping[str, Mapping[str, str]] = {
     "status": {
@@ -124,11 +124,11 @@ def explain_cause(
         "last": LAST_TAKEN,
         "earliest": EARLIEST_DAY,
         "latest": LATEST_DAY,
-        "low": plan.first_date,
+        "opens": plan.first_date,
     }
     dated = str(stated.get("date") or stated.get("reference_date") or "")
     if cause == "date_out_of_range" and plan.last_date and dated > plan.last_date.isoformat():
-        sentence, days["high"] = _AFTER_STUDY, plan.last_date
+        sentence, days["closes"] = _AFTER_STUDY, plan.last_date
     return word(sentence) % {name: format_short_day(day, spoken) for name, day in days.items()}
 
 
