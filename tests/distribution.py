@@ -23,6 +23,7 @@ STAGED: Mapping[str, Sequence[str]] = {
     "golden case": (
         "tests/services/clinic/test_report.py",
         "tests/services/clinic/test_report_of_corrections.py",
+        "tests/services/clinic/test_report_rows.py",
         "tests/faces/clinic/test_links.py",
         "tests/faces/clinic/test_report_pages.py",
     ),

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from app.domain.plans.status import Status
 from app.services.clinic.report.figures import ReportTable
@@ -54,7 +54,7 @@ def read_forms(session: Session, at: datetime) -> Iterator[FormRows]:
     undone = {each.undoes_id for each in entries}
     standing = [each for each in entries if each.undoes_id is None and each.id not in undone]
     contacts = session.exec(select(ContactEntry)).all()
-    responses = session.exec(select(Response).order_by(Response.version)).all()  # type: ignore[arg-type]
+    responses = session.exec(select(Response).order_by(col(Response.version))).all()
     randomised = {
         each.participant_id for each in session.exec(select(Anchor)) if each.kind == "randomisation"
     }
@@ -101,8 +101,8 @@ def _why(form: FormRows) -> str:
     if form.slot.missed_reason:
         return form.slot.missed_reason
     opens, closes = form.slot.opens_on or date.max, form.slot.closes_on or date.min
-    left = any(each.kind in _ENDING and opens <= each.effective_on <= closes for each in form.exits)
-    return "left" if left else "unstated"
+    exited = any(each.kind in _ENDING and opens <= each.effective_on <= closes for each in form.exits)
+    return "left" if exited else "unstated"
 
 
 def _reasons(form: FormRows) -> Iterator[str]:
@@ -122,10 +122,10 @@ def _weeks(form: FormRows) -> Iterator[str]:
 
 
 def _days_after(form: FormRows) -> int:
-    sent, target = form.slot.submitted_at, form.slot.target_on
-    assert sent is not None
+    submitted_at, target = form.slot.submitted_at, form.slot.target_on
+    assert submitted_at is not None
     assert target is not None
-    day = form.versions[0].collected_on or sent.astimezone(ZoneInfo(form.slot.zone)).date()
+    day = form.versions[0].collected_on or submitted_at.astimezone(ZoneInfo(form.slot.zone)).date()
     return (day - target).days
 
 

@@ -97,6 +97,9 @@ class Drawing:
                 self.session.add(Disposition(**undone, undoes_id=entry.id))
             elif entry.kind in tuple(ExitKind) and person.exit_kind is None:
                 person.exit_kind, person.exit_at = ExitKind(entry.kind), start_of_day(on, person.zone)
+        self._add_contacts(person)
+
+    def _add_contacts(self, person: Participant) -> None:
         for _time in range(self.draw.randint(0, 4)):
             at = self.moment(date(2026, 9, 1), date(2026, 11, 19), person.zone)
             self.session.add(
