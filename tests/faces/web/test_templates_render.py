@@ -333,6 +333,16 @@ def test_a_table_whose_cells_name_themselves_is_stacked_on_a_phone() -> None:
     assert looks == {True, False}
 
 
+def test_a_block_of_the_desk_imports_its_macros_itself() -> None:
+    """A copy and a fragment render one block alone, without what stands before it."""
+    within = re.compile(r"{% (block|macro) .*?{% end\1 %}", re.DOTALL)
+    sources = {file: file.read_text("utf-8") for file in (TEMPLATES / "clinic").rglob("*.html")}
+    pages = {file: source for file, source in sources.items() if "{% extends" in source}
+    assert len(pages) > 50
+    outside = {file.name: re.findall(r"{% (?:from|import) .*", within.sub("", pages[file])) for file in pages}
+    assert {name: imports for name, imports in outside.items() if imports} == {}
+
+
 def test_each_time_at_the_desk_tells_its_zone() -> None:
     """In words, or on hovering and on paper.
 
