@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 
-from app.clinic.frame.addresses import format_cursor_moment, parse_cursor_moment
+from app.clinic.frame.addresses import LISTS, format_cursor_moment, parse_cursor_moment
 from app.domain.today.assignment import Assigned
 from app.domain.today.reasons import Reason, TodayCursor
 from app.domain.typed_text import narrow_text
@@ -54,15 +54,7 @@ class TodayQuery:
         )
 
 
-LONGEST: Mapping[str, int] = {
-    "site": 40,
-    "reason": 40,
-    "language": 10,
-    "visit": 20,
-    "q": 40,
-    "view": 10,
-    "assigned": 10,
-}
+LONGEST: Mapping[str, int] = {name: most for name, most in LISTS[DESK].items() if name != "after"}
 """Characters of each filter in the address, at most."""
 _REASONS = frozenset(code.value for code in Reason)
 

@@ -19,10 +19,11 @@ from app.storage.tables.studies import Site, Study
 _WHERE_GRANTS_COUNT = (col(Site.zone), col(Study.code), col(Study.plan_version))
 """What says in which zone the last day of a grant is read."""
 
-_IS_ABLE = (
+_NOTHING: sa.ColumnElement[str] = sa.literal_column("''")
+IS_ABLE = (
     col(Staff.disabled_at).is_(None),
-    col(Staff.password_hash) != "",
-    col(Staff.totp_sealed) != "",
+    col(Staff.password_hash) != _NOTHING,
+    col(Staff.totp_sealed) != _NOTHING,
 )
 """Whether somebody is able to sign in: not before a link was used, nor while one is out after a reset."""
 
@@ -124,7 +125,7 @@ def find_able_staff(
             col(RoleGrant.study_id) == study_id,
             col(RoleGrant.role).in_(roles),
             grant_may_last(rules.earliest_day),
-            *_IS_ABLE,
+            *IS_ABLE,
         )
         .order_by(col(Staff.name), col(RoleGrant.id))
     )
@@ -180,6 +181,6 @@ def has_other_admin(session: Session, study_id: int, staff_id: int) -> bool:
         col(RoleGrant.revoked_at).is_(None),
         col(RoleGrant.ends_on).is_(None),
         col(Staff.id) == col(RoleGrant.staff_id),
-        *_IS_ABLE,
+        *IS_ABLE,
     )
     return bool(session.execute(sa.select(other)).scalar())

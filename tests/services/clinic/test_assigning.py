@@ -12,6 +12,7 @@ from app.domain.records.access import SYSTEM, Role, staff_actor
 from app.domain.records.acts import KeyedAct
 from app.domain.records.audit import AuditEvent
 from app.domain.records.dispositions import DispositionKind
+from app.domain.records.staff_links import LinkPurpose
 from app.domain.refusal import Refused
 from app.domain.today.assignment import Assigned, parse_assignee, parse_shown_assignee
 from app.services.clinic.participants.history import get_participant_history
@@ -29,6 +30,7 @@ from app.services.core.context import ParticipantContext, StaffContext
 from app.services.core.installation import Installation
 from app.services.patient.team_requests import request_call
 from app.services.people.role_grants import revoke_grant
+from app.services.people.staff_links import reset_person
 from app.services.schedule.dispositions import DispositionEntry, record_disposition
 from app.services.setup.studies import create_staff, disable_staff, enable_staff, grant_role, open_site
 from app.storage.queries.staff import list_grants
@@ -148,6 +150,17 @@ def test_whoever_may_no_longer_work_the_list_has_nobody(calling: Person, zhao: i
     assign_participant(nurse, key(calling), None, None)  # and so it stays if the role comes back
     with installation.read() as session:
         assert session.exec(select(Assignment.assignee_id)).one() is None
+
+
+@pytest.mark.parametrize("purpose", [LinkPurpose.PASSWORD, LinkPurpose.SECOND_FACTOR, LinkPurpose.BOTH])
+def test_whoever_cannot_sign_in_after_a_reset_has_nobody(
+    calling: Person, zhao: int, purpose: LinkPurpose
+) -> None:
+    nurse, operator = context_of(calling), StaffContext(calling.installation, SYSTEM, LATER)
+    assign_participant(nurse, key(calling), zhao, None)
+    reset_person(operator, zhao, purpose, "phone and paper lost")
+    assert listed(nurse, Assigned.nobody) == [(calling.subject, "")]
+    assert get_assignment_choice(nurse, key(calling)).assignee is None
 
 
 def test_another_site_and_another_role_are_no_choice(calling: Person) -> None:

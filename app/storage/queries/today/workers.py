@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from app.domain.records.access import ROLE_PERMISSIONS, Permission, Role
 from app.storage.queries.slots import code_literal
-from app.storage.queries.staff import GrantRules, grant_may_last
+from app.storage.queries.staff import IS_ABLE, GrantRules, grant_may_last
 from app.storage.tables.staff import RoleGrant, Staff
 from app.storage.tables.studies import Site, Study
 
@@ -32,7 +32,6 @@ class WorkerGrant(NamedTuple):
     plan_version: str
 
 
-_NONE: sa.ColumnElement[str] = sa.literal_column("''")
 _COLUMNS: list[Any] = [
     *(col(RoleGrant.id), col(Staff.id).label("staff"), col(Staff.name)),
     *(col(RoleGrant.study_id), col(RoleGrant.site_id), col(RoleGrant.ends_on)),
@@ -47,8 +46,7 @@ _ABLE = (
     .where(
         col(RoleGrant.role).in_([code_literal(role) for role in WORKING_ROLES]),
         grant_may_last(sa.bindparam("earliest_day", type_=sa.Date)),
-        col(Staff.disabled_at).is_(None),
-        col(Staff.password_hash) != _NONE,
+        *IS_ABLE,
     )
 )
 WORKER_GRANTS = _ABLE.where(
