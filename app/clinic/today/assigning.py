@@ -71,7 +71,7 @@ def assign_chosen(request: SignedInRequest, fields: PostedFields) -> Response:
     if not result.refused:
         return request.finish()
     words = [(refusal.subject, request.translate_refusal(refusal.refused)) for refusal in result.refused]
-    return show_unassigned(request, result.refused[0].refused, result.assigned, words)
+    return show_unassigned(request, result.refused[0].refused, result.done, words)
 
 
 @router.get(ASSIGNMENT)

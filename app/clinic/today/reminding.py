@@ -33,7 +33,7 @@ def remind_chosen(request: SignedInRequest, fields: PostedFields) -> Response:
         if refused.code == "unknown_participant":
             raise
         return show_unsent(request, refused)
-    if not result.unsent:
+    if not result.refused:
         return request.finish()
-    words = [(unsent.subject, request.translate_refusal(unsent.refused)) for unsent in result.unsent]
-    return show_unsent(request, result.unsent[0].refused, result.queued, words)
+    words = [(refusal.subject, request.translate_refusal(refusal.refused)) for refusal in result.refused]
+    return show_unsent(request, result.refused[0].refused, result.done, words)

@@ -17,11 +17,11 @@ from app.domain.refusal import Refused
 from app.domain.today.assignment import Assigned, parse_assignee, parse_shown_assignee
 from app.services.clinic.participants.history import get_participant_history
 from app.services.clinic.today.assigning import (
-    MOST,
     assign_participant,
     assign_participants,
     get_assignment_choice,
 )
+from app.services.clinic.today.bulk_acts import MOST
 from app.services.clinic.today.participant_work import get_participant_work
 from app.services.clinic.today.rows import Colleague
 from app.services.clinic.today.today_filter import TodayFilter
@@ -195,7 +195,7 @@ def test_several_are_assigned_at_once_each_by_itself(person: Person, zhao: int) 
     keyed = StaffContext(person.installation, person.nurse, LATER, act=act)
     for _press in range(2):
         result = assign_participants(keyed, dict.fromkeys(both), qian)
-        assert result.assigned == 1
+        assert result.done == 1
         assert [(each.subject, each.refused.code) for each in result.refused] == [
             ("0571-002", "assigned_meanwhile")
         ]

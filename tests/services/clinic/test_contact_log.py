@@ -20,7 +20,8 @@ from app.domain.today.contacts import (
     split_reasons,
 )
 from app.domain.today.reasons import Reason
-from app.services.clinic.today.bulk_reminders import MOST, remind_participants
+from app.services.clinic.today.bulk_acts import MOST
+from app.services.clinic.today.bulk_reminders import remind_participants
 from app.services.clinic.today.contact_log import correct_contact, get_contact_context, log_contact
 from app.services.clinic.today.participant_work import list_participant_reasons
 from app.services.clinic.today.snoozing import resume_participant, snooze_participant
@@ -239,11 +240,11 @@ def test_several_are_reminded_and_one_that_cannot_be_holds_up_no_other(
     act = KeyedAct("k", True, first.nurse.id, "b", "/desk")
     context = replace(desk(first), act=act)
     ticked_at_first = {first.row().public_id: chosen[first.row().public_id]}
-    assert remind_participants(context, ticked_at_first).unsent == ()
+    assert remind_participants(context, ticked_at_first).refused == ()
     for _press in range(2):  # back, one more is ticked, and sent again: what was sent is told of again
         result = remind_participants(context, chosen)
-        assert result.queued == 1
-        assert [(each.subject, each.refused.code) for each in result.unsent] == [
+        assert result.done == 1
+        assert [(each.subject, each.refused.code) for each in result.refused] == [
             ("0571-002", "reminders_not_wanted")
         ]
     with installation.read() as session:

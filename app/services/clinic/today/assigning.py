@@ -1,24 +1,17 @@
 """Assigning participants of the work list to one member of staff, or to nobody."""
 
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
-
-from sqlmodel import col
+from dataclasses import dataclass
 
 from app.domain.records.access import Permission
-from app.domain.records.acts import ActRepeated
 from app.domain.records.audit import AuditEvent
 from app.domain.refusal import Refused
+from app.services.clinic.today.bulk_acts import BulkResult, act_on_each
 from app.services.clinic.today.rows import Colleague
 from app.services.core.context import StaffContext
-from app.storage.queries.participants import select_readable
 from app.storage.queries.today.workers import find_workers
 from app.storage.row_changes import participant_chain
 from app.storage.tables.participants import Assignment, Participant
-
-MOST = 100
-"""Participants of one act: more than a page shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +22,6 @@ class AssignmentChoice:
     assignee: Colleague | None
     colleagues: tuple[Colleague, ...]
     exited: bool
-
-
-@dataclass(frozen=True, slots=True)
-class UnassignedParticipant:
-    """A participant of whom the assignment was refused, and why."""
-
-    subject: str
-    refused: Refused
-
-
-@dataclass(frozen=True, slots=True)
-class BulkAssignments:
-    """How many participants are assigned as it was chosen, and which are not."""
-
-    assigned: int
-    refused: tuple[UnassignedParticipant, ...]
 
 
 def get_assignment_choice(context: StaffContext, participant_id: int) -> AssignmentChoice:
@@ -94,31 +71,13 @@ def assign_participant(
 
 def assign_participants(
     context: StaffContext, chosen: Mapping[str, int | None], assignee: int | None
-) -> BulkAssignments:
+) -> BulkResult:
     """Assign each of these participants (public id, with the assignment that the page showed).
 
-    Each is an act and a transaction of its own, so that one that is refused holds up no other. Raises
-    Refused: "nobody_chosen", "too_many_chosen", and "unknown_participant" where the permission does not
-    reach one of them.
+    Raises Refused as `act_on_each`.
     """
-    if not chosen:
-        raise Refused("nobody_chosen")
-    if len(chosen) > MOST:
-        raise Refused("too_many_chosen", most=MOST)
-    with context.read() as session:
-        statement = select_readable(context.actor, Permission.CONTACT_LOG)
-        named = statement.where(col(Participant.public_id).in_(chosen)).order_by(col(Participant.subject))
-        people = [(row.id, row.public_id, row.subject) for row in session.exec(named)]
-    if len(people) < len(chosen):
-        raise Refused("unknown_participant")
-    refusals = []
-    for key, public_id, subject in people:
-        shown = chosen[public_id]
-        body = context.installation.secret_box.keyed_fingerprint(f"{public_id} {shown} {assignee}", "act")
-        act = context.act.derive_part(public_id, body) if context.act else None
-        try:
-            with suppress(ActRepeated):
-                assign_participant(replace(context, act=act), key, assignee, shown)
-        except Refused as refused:
-            refusals.append(UnassignedParticipant(subject, refused))
-    return BulkAssignments(len(people) - len(refusals), tuple(refusals))
+
+    def assign(own: StaffContext, participant_id: int, shown: int | None) -> None:
+        assign_participant(own, participant_id, assignee, shown)
+
+    return act_on_each(context, Permission.CONTACT_LOG, chosen, lambda shown: f"{shown} {assignee}", assign)
